@@ -1,0 +1,2 @@
+//! The hefu program.
+fn main() {}

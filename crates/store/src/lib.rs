@@ -1,0 +1,1 @@
+//! The model store: catalogue, sources, downloads that resume, digests.
