@@ -1,1 +1,23 @@
-//! The numeric contract: weight formats, the table of operations, and the naive reference that defines them.
+//! The numeric contract as code (`docs/numerics.md` is the same in words).
+//!
+//! * [`quant`]: how weights lie in files, one file per format; [`quant::FORMATS`] lists them all.
+//! * [`ops`]: [`ops::Ops`], the one table of functions that a device fills, and the plain data those functions take.
+//! * [`functions`]: `exp`, `silu` and their like, operation by operation, generic over scalars and lanes.
+//! * [`reference`]: the naive scalar loops. They *are* the specification: every device is tested against them for
+//!   equality, not closeness.
+//!
+//! The one idea: **parallel across outputs, sequential along the sum.** This crate knows no chip, no thread, no model
+//! family and no file beyond the bytes of a block of weights.
+
+pub mod attention;
+pub mod functions;
+pub mod half;
+pub mod kv;
+pub mod matrix;
+pub mod ops;
+pub mod quant;
+pub mod reference;
+pub mod rope;
+
+/// Version of the numeric contract; a change of any result is a new version.
+pub const CONTRACT_VERSION: u32 = 1;

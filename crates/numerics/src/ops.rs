@@ -1,0 +1,138 @@
+//! The one table of functions that a device fills, and the plain data they take.
+//!
+//! All activations are row-major f32, one row per token. Every function may share its work among the threads of a
+//! [`Team`], as long as each output element is computed by the loop that [`crate::reference`] spells out.
+
+use crate::attention::Attention;
+use crate::matrix::Matrix;
+use crate::quant::Format;
+
+/// Threads that work together. Implemented by whoever owns threads; [`Alone`] is the calling thread by itself.
+pub trait Team: Sync {
+    /// How many threads take part, at least 1.
+    fn threads(&self) -> usize;
+
+    /// Calls `job(i)` once for every `i` below [`Team::threads`], at the same time, and returns when all are done.
+    fn run(&self, job: &(dyn Fn(usize) + Sync));
+}
+
+/// The calling thread by itself.
+pub struct Alone;
+
+impl Team for Alone {
+    fn threads(&self) -> usize {
+        1
+    }
+
+    fn run(&self, job: &(dyn Fn(usize) + Sync)) {
+        job(0);
+    }
+}
+
+/// Working memory that functions reuse between calls; contents mean nothing outside one call.
+#[derive(Default)]
+pub struct Scratch {
+    lines: Vec<Line>,
+}
+
+#[repr(align(64))]
+#[derive(Clone, Copy)]
+struct Line(#[expect(dead_code, reason = "only its address is used")] [u8; 64]);
+
+impl Scratch {
+    /// The address of at least `bytes` bytes, aligned to 64, whose contents are arbitrary (but initialised).
+    pub fn reserve(&mut self, bytes: usize) -> *mut u8 {
+        let lines = bytes.div_ceil(64);
+        if self.lines.len() < lines {
+            self.lines.resize(lines, Line([0; 64]));
+        }
+        self.lines.as_mut_ptr().cast()
+    }
+}
+
+/// One product `output[t][r] = sum over c of matrix[r][c] * input[t][c]`.
+pub struct Projection<'a> {
+    /// The weights; their columns equal the input's.
+    pub matrix: &'a Matrix,
+    /// `[tokens][matrix.rows]`.
+    pub output: &'a mut [f32],
+}
+
+/// The gate's function in a gated feed-forward block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// `x * sigmoid(x)`.
+    Silu,
+    /// The tanh form of GELU.
+    Gelu,
+}
+
+/// Which two elements of a head rotate together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RopePairs {
+    /// Elements `i` and `i + rotated / 2` (GPT-NeoX).
+    Halves,
+    /// Elements `2 i` and `2 i + 1`.
+    Neighbours,
+}
+
+/// A rotation of heads by their positions (see [`crate::rope`]).
+#[derive(Debug, Clone, Copy)]
+pub struct Rotation<'a> {
+    /// Rows.
+    pub tokens: usize,
+    /// Elements per head; those from `2 * pairs per head` on are left alone.
+    pub head_size: usize,
+    /// Which two elements rotate together.
+    pub pairs: RopePairs,
+    /// `[tokens][pairs per head]`.
+    pub cosines: &'a [f32],
+    /// `[tokens][pairs per head]`.
+    pub sines: &'a [f32],
+}
+
+/// The operations of the numeric contract on one device. Shapes are checked by the caller ([`Matrix`] and slices carry
+/// them); a mismatch is a bug and panics.
+pub struct Ops {
+    /// Name by which `--isa` chooses it.
+    pub name: &'static str,
+
+    /// Bytes that `rows` x `columns` weights take in this device's layout.
+    pub packed_bytes: fn(format: &'static Format, rows: usize, columns: usize) -> usize,
+
+    /// How many consecutive rows are packed together: [`Ops::pack`] may be called for any range of rows that starts at
+    /// a multiple of this.
+    pub row_group: usize,
+
+    /// Packs `rows` consecutive rows given in the file's layout to the start of `packed`.
+    pub pack: fn(format: &'static Format, rows: usize, columns: usize, file: &[u8], packed: &mut [u8]),
+
+    /// Decodes row `row` to f32 (`output`: `[columns]`), as [`Format::decode_row`] does.
+    pub row: fn(matrix: &Matrix, row: usize, output: &mut [f32]),
+
+    /// Matrix products with one shared input, `[tokens][columns]` (clause Q for quantised weights, `chain` for others).
+    pub linear:
+        fn(team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, outputs: &mut [Projection<'_>]),
+
+    /// Root-mean-square norm of every row of `width` elements:
+    /// `x * (1 / sqrt(stripe16(x * x) / width + epsilon)) * gain`, in this order. `gain`: `[width]`.
+    pub rms_norm: fn(team: &dyn Team, input: &[f32], gain: &[f32], epsilon: f32, output: &mut [f32]),
+
+    /// Rotates heads in place. `heads`: `[tokens][count][head_size]`.
+    pub rope: fn(team: &dyn Team, rotation: &Rotation<'_>, heads: &mut [f32]),
+
+    /// Attention of every query over its sequence's visible positions.
+    pub attention: fn(team: &dyn Team, scratch: &mut Scratch, attention: &Attention<'_>, output: &mut [f32]),
+
+    /// `gate[i] = activation(gate[i]) * up[i]`.
+    pub gate: fn(team: &dyn Team, activation: Activation, gate: &mut [f32], up: &[f32]),
+
+    /// `sum[i] = sum[i] + addend[i]`.
+    pub add: fn(team: &dyn Team, sum: &mut [f32], addend: &[f32]),
+}
+
+impl std::fmt::Debug for Ops {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Ops({})", self.name)
+    }
+}

@@ -1,0 +1,147 @@
+//! Weight formats: how a file lays a row of weights out, one file per format.
+//!
+//! A quantised format is described by data ([`Quantised`]) and by one function that takes a block of the file apart
+//! into [`Parts`]: small integer codes and the integer pieces of their scales. Everything else (the naive reference,
+//! the packing for a chip, the table printed by `hefu show`) follows from the description.
+//!
+//! The value of element `i` in sub-block `b` of a block is
+//!
+//! ```text
+//! w_i   = codes[i] - offset            or  table[codes[i]]
+//! s_b   = scale * sub_scales[b]        m_b = minimum * sub_minimums[b]      (exact in f32)
+//! value = s_b * w_i - m_b
+//! ```
+
+mod float;
+mod parts;
+
+pub use parts::{MAX_BLOCK_ELEMENTS, MIN_SUB_BLOCK, Parts, scale_value};
+
+/// Every format that Hefu reads, in the order of their GGUF type numbers.
+pub const FORMATS: &[&Format] = &[&float::F32, &float::F16, &float::BF16];
+
+/// A weight format.
+#[derive(Debug)]
+pub struct Format {
+    /// The field's name for it, as in GGUF: `Q4_K`.
+    pub name: &'static str,
+    /// GGUF's number for the type (`ggml_type`).
+    pub gguf_type: u32,
+    /// Elements in one block; a row holds a whole number of blocks.
+    pub block_elements: usize,
+    /// Bytes of one block in the file.
+    pub block_bytes: usize,
+    /// What the elements are.
+    pub encoding: Encoding,
+}
+
+/// What the elements of a format are.
+#[derive(Debug)]
+pub enum Encoding {
+    /// Plain little-endian floating point numbers.
+    Float(Float),
+    /// Integers with scales.
+    Quantised(Quantised),
+}
+
+/// The plain floating point formats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Float {
+    /// IEEE-754 binary32.
+    F32,
+    /// IEEE-754 binary16.
+    F16,
+    /// The upper half of a binary32.
+    BF16,
+}
+
+/// Description of a quantised format.
+#[derive(Debug)]
+pub struct Quantised {
+    /// Bits of one code: 2, 3, 4, 5, 6 or 8.
+    pub code_bits: u32,
+    /// From code to integer weight.
+    pub values: Values,
+    /// Elements that share a scale: 16 or 32.
+    pub sub_block: usize,
+    /// Whether a minimum is subtracted (`m_b` above).
+    pub has_minimum: bool,
+    /// Whether each sub-block scales the block's scale by a small integer; if not, `sub_scales` and `sub_minimums`
+    /// are all 1 and the block has 32 elements.
+    pub has_sub_scales: bool,
+    /// How [`Parts::scale`] is to be read.
+    pub scale_encoding: ScaleEncoding,
+    /// Takes one block of the file apart. `block` has exactly [`Format::block_bytes`] bytes.
+    pub take_apart: fn(block: &[u8], parts: &mut Parts),
+}
+
+/// From code to integer weight.
+#[derive(Debug, Clone, Copy)]
+pub enum Values {
+    /// The code less this offset: 0 to 128.
+    Offset(u8),
+    /// An entry of a table, for codes of 4 bits.
+    Table(&'static [i8; 16]),
+}
+
+/// How the bits of a block's scale are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScaleEncoding {
+    /// IEEE-754 binary16.
+    F16,
+    /// `2^(bits - 128)`: an OCP E8M0 exponent (bias 127) halved, because the code table holds doubled values.
+    HalfE8M0,
+}
+
+impl Format {
+    /// The format with this GGUF type number, if Hefu reads it.
+    pub fn from_gguf_type(number: u32) -> Option<&'static Format> {
+        FORMATS.iter().copied().find(|format| format.gguf_type == number)
+    }
+
+    /// The format of this name (`Q4_K`), if Hefu reads it.
+    pub fn from_name(name: &str) -> Option<&'static Format> {
+        FORMATS.iter().copied().find(|format| format.name == name)
+    }
+
+    /// Bytes of a row of `columns` elements in the file; `None` if that is no whole number of blocks or overflows.
+    pub fn row_bytes(&self, columns: usize) -> Option<usize> {
+        if !columns.is_multiple_of(self.block_elements) {
+            return None;
+        }
+        (columns / self.block_elements).checked_mul(self.block_bytes)
+    }
+
+    /// The description, if this is a quantised format.
+    pub fn quantised(&self) -> Option<&Quantised> {
+        match &self.encoding {
+            Encoding::Quantised(quantised) => Some(quantised),
+            Encoding::Float(_) => None,
+        }
+    }
+
+    /// Decodes a row in the file's layout to f32, each element `s_b * w_i - m_b` in one fused multiply-add.
+    ///
+    /// `row` holds [`Format::row_bytes`] of `output.len()` columns.
+    pub fn decode_row(&self, row: &[u8], output: &mut [f32]) {
+        match &self.encoding {
+            Encoding::Float(kind) => float::decode_row(*kind, row, output),
+            Encoding::Quantised(quantised) => {
+                let mut parts = Parts::default();
+                let blocks = row.chunks_exact(self.block_bytes);
+                for (block, output) in blocks.zip(output.chunks_exact_mut(self.block_elements)) {
+                    (quantised.take_apart)(block, &mut parts);
+                    parts.decode(quantised, output);
+                }
+            }
+        }
+    }
+}
+
+impl PartialEq for Format {
+    fn eq(&self, other: &Self) -> bool {
+        self.gguf_type == other.gguf_type
+    }
+}
+
+impl Eq for Format {}

@@ -1,0 +1,78 @@
+//! A block of quantised weights, taken apart.
+
+use super::{Quantised, ScaleEncoding, Values};
+use crate::half::f16_to_f32;
+
+/// Most elements that a block of any format holds.
+pub const MAX_BLOCK_ELEMENTS: usize = 256;
+
+/// Fewest elements that share a scale.
+pub const MIN_SUB_BLOCK: usize = 16;
+
+/// One block of the file as integers. Only the first `block_elements` codes and the first
+/// `block_elements / sub_block` sub-scales have a meaning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parts {
+    /// One code per element, in ascending order of the contraction index.
+    pub codes: [u8; MAX_BLOCK_ELEMENTS],
+    /// Bits of the block's scale, read as [`Quantised::scale_encoding`] says.
+    pub scale: u16,
+    /// Bits (binary16) of the block's minimum, which is *subtracted*; 0 for formats without.
+    pub minimum: u16,
+    /// Factor of the scale per sub-block.
+    pub sub_scales: [i8; MAX_BLOCK_ELEMENTS / MIN_SUB_BLOCK],
+    /// Factor of the minimum per sub-block.
+    pub sub_minimums: [u8; MAX_BLOCK_ELEMENTS / MIN_SUB_BLOCK],
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Parts { codes: [0; 256], scale: 0, minimum: 0, sub_scales: [1; 16], sub_minimums: [1; 16] }
+    }
+}
+
+/// The f32 that a scale's bits stand for; exact.
+#[inline]
+pub fn scale_value(encoding: ScaleEncoding, bits: u16) -> f32 {
+    match encoding {
+        ScaleEncoding::F16 => f16_to_f32(bits),
+        // 2^(e-128): normal for e >= 2, else one of the two subnormals 2^-127 and 2^-128.
+        ScaleEncoding::HalfE8M0 => match bits & 0xff {
+            0 => f32::from_bits(0x0020_0000),
+            1 => f32::from_bits(0x0040_0000),
+            e => f32::from_bits(u32::from(e - 1) << 23),
+        },
+    }
+}
+
+impl Parts {
+    /// The integer weight of element `i`.
+    #[inline]
+    pub fn weight(&self, quantised: &Quantised, i: usize) -> i32 {
+        match quantised.values {
+            Values::Offset(offset) => i32::from(self.codes[i]) - i32::from(offset),
+            Values::Table(table) => i32::from(table[usize::from(self.codes[i] & 15)]),
+        }
+    }
+
+    /// The scale `s_b` of sub-block `b`; exact, because 11 bits times 8 bits fit 24.
+    #[inline]
+    pub fn scale_of(&self, quantised: &Quantised, b: usize) -> f32 {
+        scale_value(quantised.scale_encoding, self.scale) * f32::from(self.sub_scales[b])
+    }
+
+    /// The minimum `m_b` of sub-block `b`, which is subtracted; exact.
+    #[inline]
+    pub fn minimum_of(&self, b: usize) -> f32 {
+        f16_to_f32(self.minimum) * f32::from(self.sub_minimums[b])
+    }
+
+    /// Writes `s_b * w_i - m_b` for every element of `output`.
+    pub fn decode(&self, quantised: &Quantised, output: &mut [f32]) {
+        for (i, output) in output.iter_mut().enumerate() {
+            let b = i / quantised.sub_block;
+            let minimum = if quantised.has_minimum { self.minimum_of(b) } else { 0.0 };
+            *output = self.scale_of(quantised, b).mul_add(self.weight(quantised, i) as f32, -minimum);
+        }
+    }
+}

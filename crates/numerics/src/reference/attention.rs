@@ -1,0 +1,93 @@
+//! Attention (clause A).
+
+use crate::attention::{Attention, SEGMENT, Span};
+use crate::functions::exp;
+use crate::half::f16_to_f32;
+use crate::kv::PAGE;
+use crate::ops::{Scratch, Team};
+
+/// See [`crate::ops::Ops::attention`].
+pub(super) fn attention(_: &dyn Team, _: &mut Scratch, attention: &Attention<'_>, output: &mut [f32]) {
+    let shape = attention.cache.shape;
+    let group = attention.heads / shape.heads;
+    for span in attention.spans {
+        for token in 0..span.tokens {
+            for head in 0..attention.heads {
+                let at = (span.row + token) * attention.heads + head;
+                let query = &attention.queries[at * shape.key_size..][..shape.key_size];
+                let output = &mut output[at * shape.value_size..][..shape.value_size];
+                one_query(attention, span, span.position + token, head / group, query, output);
+            }
+        }
+    }
+}
+
+fn one_query(
+    attention: &Attention<'_>,
+    span: &Span<'_>,
+    position: usize,
+    head: usize,
+    query: &[f32],
+    output: &mut [f32],
+) {
+    let first = attention.first_visible(position);
+    let scores: Vec<f32> = (first..=position).map(|t| score(attention, span, head, query, t)).collect();
+    // A NaN among the scores never becomes the largest; it reaches the sums below and so the result.
+    let largest =
+        scores.iter().fold(f32::NEG_INFINITY, |largest, &score| if score > largest { score } else { largest });
+    output.fill(0.0);
+    let mut total = 0.0;
+    for segment in first / SEGMENT..=position / SEGMENT {
+        let from = first.max(segment * SEGMENT);
+        let to = position.min(segment * SEGMENT + SEGMENT - 1);
+        total += add_segment(attention, span, head, from, to, &scores[from - first..], largest, output);
+    }
+    let factor = 1.0 / total;
+    for output in output {
+        *output *= factor;
+    }
+}
+
+fn score(attention: &Attention<'_>, span: &Span<'_>, head: usize, query: &[f32], t: usize) -> f32 {
+    let (cache, page) = (attention.cache, span.pages[t / PAGE] as usize);
+    let mut sum = 0.0f32;
+    for (i, &q) in query.iter().enumerate() {
+        sum = q.mul_add(f16_to_f32(cache.keys[cache.shape.key_index(page, head, t % PAGE, i)]), sum);
+    }
+    attention.scale * sum
+}
+
+/// Adds positions `from..=to`, all of one segment, to `output`; returns their part of the denominator, in sixteen
+/// stripes by absolute position.
+#[expect(clippy::too_many_arguments, reason = "the naive loop names all that it reads")]
+fn add_segment(
+    attention: &Attention<'_>,
+    span: &Span<'_>,
+    head: usize,
+    from: usize,
+    to: usize,
+    scores: &[f32],
+    largest: f32,
+    output: &mut [f32],
+) -> f32 {
+    let cache = attention.cache;
+    let mut stripes = [0.0f32; 16];
+    let mut sums = vec![0.0f32; output.len()];
+    for (t, score) in (from..=to).zip(scores) {
+        let p = exp(score - largest);
+        stripes[t % 16] += p;
+        let page = span.pages[t / PAGE] as usize;
+        for (i, sum) in sums.iter_mut().enumerate() {
+            *sum = p.mul_add(f16_to_f32(cache.values[cache.shape.value_index(page, head, t % PAGE, i)]), *sum);
+        }
+    }
+    for (output, sum) in output.iter_mut().zip(&sums) {
+        *output += sum;
+    }
+    for width in [8, 4, 2, 1] {
+        for j in 0..width {
+            stripes[j] += stripes[j + width];
+        }
+    }
+    stripes[0]
+}

@@ -1,0 +1,16 @@
+//! Root-mean-square norm (clause N; Zhang and Sennrich, arXiv 1910.07467).
+
+use super::stripe16;
+use crate::ops::Team;
+
+/// See [`crate::ops::Ops::rms_norm`].
+pub(super) fn rms_norm(_: &dyn Team, input: &[f32], gain: &[f32], epsilon: f32, output: &mut [f32]) {
+    let width = gain.len();
+    for (x, output) in input.chunks_exact(width).zip(output.chunks_exact_mut(width)) {
+        let mean = stripe16(x, |x, sum| x.mul_add(x, sum)) / width as f32;
+        let factor = 1.0 / (mean + epsilon).sqrt();
+        for ((x, gain), output) in x.iter().zip(gain).zip(output) {
+            *output = x * factor * gain;
+        }
+    }
+}

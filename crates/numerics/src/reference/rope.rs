@@ -1,0 +1,24 @@
+//! Rotation of heads (clause P).
+
+use crate::ops::{RopePairs, Rotation, Team};
+
+/// See [`crate::ops::Ops::rope`].
+pub(super) fn rope(_: &dyn Team, rotation: &Rotation<'_>, heads: &mut [f32]) {
+    let per_token = heads.len() / rotation.tokens;
+    let half = rotation.cosines.len() / rotation.tokens;
+    for (token, heads) in heads.chunks_exact_mut(per_token).enumerate() {
+        let cosines = &rotation.cosines[token * half..][..half];
+        let sines = &rotation.sines[token * half..][..half];
+        for head in heads.chunks_exact_mut(rotation.head_size) {
+            for (i, (&cosine, &sine)) in cosines.iter().zip(sines).enumerate() {
+                let (a, b) = match rotation.pairs {
+                    RopePairs::Halves => (i, i + half),
+                    RopePairs::Neighbours => (2 * i, 2 * i + 1),
+                };
+                let (x, y) = (head[a], head[b]);
+                head[a] = x.mul_add(cosine, -(y * sine));
+                head[b] = x.mul_add(sine, y * cosine);
+            }
+        }
+    }
+}
