@@ -116,6 +116,7 @@ pub struct Ops {
 
     /// Root-mean-square norm of every row of `width` elements:
     /// `x * (1 / sqrt(stripe16(x * x) / width + epsilon)) * gain`, in this order. `gain`: `[width]`.
+    #[expect(clippy::type_complexity, reason = "five plain parameters say more than a struct made for one function")]
     pub rms_norm: fn(team: &dyn Team, input: &[f32], gain: &[f32], epsilon: f32, output: &mut [f32]),
 
     /// Rotates heads in place. `heads`: `[tokens][count][head_size]`.

@@ -35,10 +35,10 @@ pub fn tanh<R: Real>(x: R) -> R {
     let magnitude = x.abs();
     let square = x.mul(x);
     let mut small = c(-5.704_988_7e-3);
-    small = small.fma(square, c(2.063_908_9e-2));
+    small = small.fma(square, c(2.063_909e-2));
     small = small.fma(square, c(-5.373_971_6e-2));
     small = small.fma(square, c(1.333_144_2e-1));
-    small = small.fma(square, c(-3.333_328_2e-1));
+    small = small.fma(square, c(-3.333_328e-1));
     let small = small.mul(square).fma(x, x);
     let one = c(1.0);
     let large = one.sub(c(2.0).div(exp(magnitude.add(magnitude)).add(one)));

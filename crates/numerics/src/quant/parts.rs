@@ -46,6 +46,13 @@ pub fn scale_value(encoding: ScaleEncoding, bits: u16) -> f32 {
 }
 
 impl Parts {
+    /// Sets the block's own scale and minimum and all factors of sub-blocks to 1; a format that has such factors
+    /// overwrites those it uses.
+    pub(super) fn set_scales(&mut self, scale: u16, minimum: u16) {
+        (self.scale, self.minimum) = (scale, minimum);
+        (self.sub_scales, self.sub_minimums) = ([1; 16], [1; 16]);
+    }
+
     /// The integer weight of element `i`.
     #[inline]
     pub fn weight(&self, quantised: &Quantised, i: usize) -> i32 {

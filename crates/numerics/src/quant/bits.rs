@@ -1,0 +1,41 @@
+//! Steps that several formats share when a block is taken apart.
+
+/// The little-endian 16-bit number at byte `at`.
+pub(super) fn u16_at(block: &[u8], at: usize) -> u16 {
+    u16::from_le_bytes([block[at], block[at + 1]])
+}
+
+/// `n` bytes become `2 n` codes of 4 bits: first all low nibbles, then all high ones.
+pub(super) fn split_nibbles(bytes: &[u8], codes: &mut [u8]) {
+    let (low, high) = codes.split_at_mut(bytes.len());
+    for ((byte, low), high) in bytes.iter().zip(low).zip(high) {
+        *low = byte & 15;
+        *high = byte >> 4;
+    }
+}
+
+/// Bit `i` of the four little-endian bytes `plane` becomes bit 4 of code `i`.
+pub(super) fn add_fifth_bits(plane: &[u8], codes: &mut [u8]) {
+    for (i, code) in codes.iter_mut().enumerate() {
+        *code |= (plane[i / 8] >> (i % 8) & 1) << 4;
+    }
+}
+
+/// Eight scales and eight minimums of 6 bits each from the 12 bytes that Q4_K and Q5_K share:
+///
+/// ```text
+/// byte     bits 7-6            bits 5-0
+/// 0..4     scale 4+i, upper    scale i
+/// 4..8     minimum 4+i, upper  minimum i
+/// byte     bits 7-4            bits 3-0
+/// 8..12    minimum 4+i, lower  scale 4+i, lower          (i counts from 0 within each line)
+/// ```
+pub(super) fn six_bit_scales(packed: &[u8], scales: &mut [i8], minimums: &mut [u8]) {
+    for i in 0..4 {
+        let (scale, minimum, lower) = (packed[i], packed[i + 4], packed[i + 8]);
+        scales[i] = (scale & 63) as i8;
+        minimums[i] = minimum & 63;
+        scales[i + 4] = (lower & 15 | scale >> 6 << 4) as i8;
+        minimums[i + 4] = lower >> 4 | minimum >> 6 << 4;
+    }
+}

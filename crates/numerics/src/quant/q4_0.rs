@@ -1,0 +1,31 @@
+//! Q4_0: 32 elements of 4 bits about zero, one scale.
+//!
+//! ```text
+//! byte  0..2    scale, binary16
+//! byte  2..18   byte j: bits 3-0 element j, bits 7-4 element 16 + j
+//! value = scale * (code - 8)
+//! ```
+
+use super::bits::{split_nibbles, u16_at};
+use super::{Encoding, Format, Parts, Quantised, ScaleEncoding, Values};
+
+pub(super) const Q4_0: Format = Format {
+    name: "Q4_0",
+    gguf_type: 2,
+    block_elements: 32,
+    block_bytes: 18,
+    encoding: Encoding::Quantised(Quantised {
+        code_bits: 4,
+        values: Values::Offset(8),
+        sub_block: 32,
+        has_minimum: false,
+        has_sub_scales: false,
+        scale_encoding: ScaleEncoding::F16,
+        take_apart,
+    }),
+};
+
+fn take_apart(block: &[u8], parts: &mut Parts) {
+    parts.set_scales(u16_at(block, 0), 0);
+    split_nibbles(&block[2..18], &mut parts.codes[..32]);
+}

@@ -1,0 +1,34 @@
+//! Q5_1: 32 elements of 5 bits, one scale and the least value.
+//!
+//! ```text
+//! byte  0..2    scale, binary16
+//! byte  2..4    least value, binary16, which is *added*: its sign is flipped here
+//! byte  4..8    bit i (little-endian): bit 4 of element i
+//! byte  8..24   byte j: bits 3-0 of element j, then of element 16 + j
+//! value = scale * code + least
+//! ```
+
+use super::bits::{add_fifth_bits, split_nibbles, u16_at};
+use super::{Encoding, Format, Parts, Quantised, ScaleEncoding, Values};
+
+pub(super) const Q5_1: Format = Format {
+    name: "Q5_1",
+    gguf_type: 7,
+    block_elements: 32,
+    block_bytes: 24,
+    encoding: Encoding::Quantised(Quantised {
+        code_bits: 5,
+        values: Values::Offset(0),
+        sub_block: 32,
+        has_minimum: true,
+        has_sub_scales: false,
+        scale_encoding: ScaleEncoding::F16,
+        take_apart,
+    }),
+};
+
+fn take_apart(block: &[u8], parts: &mut Parts) {
+    parts.set_scales(u16_at(block, 0), u16_at(block, 2) ^ 0x8000);
+    split_nibbles(&block[8..24], &mut parts.codes[..32]);
+    add_fifth_bits(&block[4..8], &mut parts.codes[..32]);
+}
