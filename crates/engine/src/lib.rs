@@ -1,1 +1,4 @@
 //! Sampling and generation.
+
+pub mod sampling;
+pub mod stop;
