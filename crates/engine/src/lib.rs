@@ -1,4 +1,11 @@
-//! Sampling and generation.
+//! From token ids to token ids: generation, sampling, stop strings, scores.
+//!
+//! Everything is a step function without clock, thread or text of its own. [`forward`] is what is asked of a model,
+//! [`generation`] takes a request from its prompt to its answer, [`sampling`] chooses each token, [`stop`] looks for stop
+//! strings in text that the caller has decoded, [`perplexity`] measures how well a model predicts a text.
 
+pub mod forward;
+pub mod generation;
+pub mod perplexity;
 pub mod sampling;
 pub mod stop;

@@ -1,6 +1,6 @@
 //! Stop strings, looked for in the text while it streams.
 //!
-//! The answer ends at the first byte at which any stop string is complete; where several end at the same byte, the one
+//! Clause S18: the answer ends at the first byte at which any stop string is complete; where several end at the same byte, the one
 //! that begins first counts. This does not depend on how the text is cut into pieces. Held back is exactly the longest
 //! end of the text that is a beginning of a stop string, so that no part of a stop string is ever shown and nothing
 //! waits longer than it must.

@@ -141,3 +141,22 @@ fn draw(candidates: &mut Candidates, temperature: f32, random: u64) -> Option<u3
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_point_on_a_border_belongs_to_the_later_token() {
+        let check = |random, expected| {
+            let mut candidates = Candidates::default();
+            candidates.fill(&[1.0, 2.0, 2.0]);
+            candidates.truncate(2);
+            assert_eq!(draw(&mut candidates, 0.5, random), Some(expected));
+        };
+        check(0, 1);
+        check((1 << 63) - 1, 1);
+        check(1 << 63, 2);
+        check(u64::MAX, 2);
+    }
+}

@@ -127,7 +127,7 @@ fn check_logits(logits: &[f32]) -> Result<(), Error> {
     }
 }
 
-/// The lowest token id among those with the greatest logit (clause S11); `None` if all are minus infinity.
+/// The lowest token id among those with the greatest logit (clause S16); `None` if all are minus infinity.
 fn greatest(logits: &[f32]) -> Option<u32> {
     let mut lanes = [f32::NEG_INFINITY; LANES];
     let (groups, rest) = logits.as_chunks::<LANES>();
