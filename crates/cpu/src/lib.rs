@@ -1,1 +1,22 @@
-//! Operations of the numeric contract for CPUs, the memory that holds them and the threads that run them.
+//! The numeric contract on CPUs: kernels, the memory that holds weights, and the threads that run them.
+//!
+//! This is the only crate with unsafe code. It fills the table [`hefu_numerics::ops::Ops`] once per instruction set:
+//!
+//! * [`generic`]: every algorithm, written once over lanes of a fixed logical width;
+//! * [`isa`]: one folder per instruction set, giving the lanes; all of a target's are compiled;
+//! * [`select`]: which of them this machine can run, best first;
+//! * [`layout`] and [`pack`]: how a matrix lies in memory;
+//! * [`memory`] and [`pool`]: mapped files, huge pages, threads.
+//!
+//! It knows no model, no token and no file format beyond what `hefu_numerics::quant` describes.
+
+pub mod generic;
+pub mod isa;
+pub mod layout;
+pub mod memory;
+pub mod pack;
+pub mod pool;
+pub mod select;
+
+pub use memory::{HugeMemory, Mapping};
+pub use pool::Pool;

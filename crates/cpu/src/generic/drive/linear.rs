@@ -1,0 +1,228 @@
+//! Deals matrix products to threads: groups of 16 rows at a time.
+
+use hefu_numerics::matrix::Matrix;
+use hefu_numerics::ops::{Projection, Scratch, Team};
+use hefu_numerics::quant::{Encoding, Float, Quantised};
+
+use super::{Shared, deal};
+use crate::generic::float_product::FLOAT_TILE;
+use crate::generic::kernels::{Kernels, Products};
+use crate::generic::panel::{Extra, PanelShape, Tile};
+use crate::generic::product::{TileJob, unpacked_bytes};
+use crate::layout::{BLOCK, GROUP, QuantLayout, group_bytes};
+
+/// Pieces per thread that rows are dealt in: more even out threads of different speed, fewer cost less.
+const PIECES_PER_THREAD: usize = 8;
+
+/// Most tokens that a tile of any instruction set has.
+const MAX_TILE: usize = 16;
+
+/// See [`hefu_numerics::ops::Ops::linear`].
+pub fn linear(
+    kernels: &Kernels,
+    team: &dyn Team,
+    scratch: &mut Scratch,
+    input: &[f32],
+    tokens: usize,
+    outputs: &mut [Projection<'_>],
+) {
+    let Some(columns) = outputs.first().map(|output| output.matrix.columns) else { return };
+    assert!(input.len() >= tokens * columns);
+    for Projection { matrix, output } in outputs.iter() {
+        assert!(matrix.columns == columns && output.len() >= tokens * matrix.rows);
+        assert!(matrix.bytes().len() >= matrix.rows.div_ceil(GROUP) * group_bytes(matrix.format, columns));
+    }
+    if tokens == 0 {
+        return;
+    }
+    let mut shape = PanelShape::default();
+    shape.reset(columns / BLOCK);
+    let products: Vec<Product<'_>> =
+        outputs.iter_mut().map(|projection| Product::new(kernels, &mut shape, projection)).collect();
+    let any_quantised = products.iter().any(|product| matches!(product.kind, Kind::Quantised { .. }));
+    let panel_bytes = if any_quantised { shape.cut(tokens, kernels.tiles) } else { 0 };
+    let unpacked = unpacked_bytes(shape.blocks, true).iter().sum::<usize>();
+    let scratch = Shared(scratch.reserve(panel_bytes + unpacked * team.threads()));
+    if any_quantised {
+        deal(team, shape.tiles().len(), &|i, _| {
+            // SAFETY: the kernels' instructions are there; the panel lies in `scratch`; each tile is filled by one job.
+            unsafe { (kernels.fill_tile)(&shape, &shape.tiles()[i], input, scratch.at(0)) };
+        });
+    }
+    let work = Work { kernels, shape: &shape, input, tokens, scratch, panel_bytes, unpacked };
+    let groups: usize = products.iter().map(|product| product.groups).sum();
+    let piece = groups.div_ceil(team.threads() * PIECES_PER_THREAD).max(1);
+    deal(team, groups.div_ceil(piece), &|i, thread| {
+        for group in i * piece..((i + 1) * piece).min(groups) {
+            work.run_in_turn(&products, group, thread);
+        }
+    });
+}
+
+/// One matrix of a call.
+struct Product<'a> {
+    matrix: &'a Matrix,
+    output: Shared<f32>,
+    groups: usize,
+    group_bytes: usize,
+    kind: Kind,
+}
+
+enum Kind {
+    Float(Float),
+    Quantised {
+        layout: QuantLayout,
+        products: &'static Products,
+        quantised: &'static Quantised,
+        corrections_row: usize,
+        minimum_factors_row: usize,
+    },
+}
+
+impl<'a> Product<'a> {
+    fn new(kernels: &Kernels, shape: &mut PanelShape, projection: &'a mut Projection<'_>) -> Product<'a> {
+        let matrix = projection.matrix;
+        let kind = match &matrix.format.encoding {
+            Encoding::Float(kind) => Kind::Float(*kind),
+            Encoding::Quantised(quantised) => {
+                let halves = quantised.sub_block == 16;
+                let offset = (kernels.code_offset)(quantised);
+                let require =
+                    |wanted: bool, extra, shape: &mut PanelShape| if wanted { shape.require(extra) } else { 0 };
+                Kind::Quantised {
+                    layout: QuantLayout::new(quantised, matrix.format.block_elements),
+                    products: (kernels.products)(matrix.format.gguf_type),
+                    quantised,
+                    corrections_row: require(offset > 0, Extra::Correction { offset, halves }, shape),
+                    minimum_factors_row: require(quantised.has_minimum, Extra::MinimumFactor { halves }, shape),
+                }
+            }
+        };
+        Product {
+            matrix,
+            output: Shared(projection.output.as_mut_ptr()),
+            groups: matrix.rows.div_ceil(GROUP),
+            group_bytes: group_bytes(matrix.format, matrix.columns),
+            kind,
+        }
+    }
+}
+
+/// What every piece of a call shares.
+struct Work<'a> {
+    kernels: &'a Kernels,
+    shape: &'a PanelShape,
+    input: &'a [f32],
+    tokens: usize,
+    /// The panel, then per thread a group taken apart.
+    scratch: Shared<u8>,
+    panel_bytes: usize,
+    unpacked: usize,
+}
+
+impl Work<'_> {
+    /// Group `index` of all products' groups in a row.
+    fn run_in_turn(&self, products: &[Product<'_>], mut index: usize, thread: usize) {
+        for product in products {
+            if index < product.groups {
+                return self.run(product, index, thread);
+            }
+            index -= product.groups;
+        }
+    }
+
+    fn run(&self, product: &Product<'_>, group: usize, thread: usize) {
+        let weights = &product.matrix.bytes()[group * product.group_bytes..][..product.group_bytes];
+        match &product.kind {
+            Kind::Float(kind) => self.float(product, *kind, weights, group),
+            Kind::Quantised { layout, products, quantised, corrections_row, minimum_factors_row } => {
+                let codes = weights.as_ptr();
+                let job = TileJob {
+                    blocks: self.shape.blocks,
+                    tile: std::ptr::null(),
+                    block_bytes: 0,
+                    corrections_at: *corrections_row,
+                    minimum_factors_at: *minimum_factors_row,
+                    codes,
+                    // SAFETY: `weights` is a whole group.
+                    scales: unsafe { codes.add(layout.scales_at(product.matrix.columns)) },
+                    minimums: std::ptr::null(),
+                    output: std::ptr::null_mut(),
+                };
+                match self.shape.tiles() {
+                    [tile] => self.tile(product, group, &job, tile, products.packed),
+                    tiles => self.tiles(product, group, &job, tiles, products, quantised, thread),
+                }
+            }
+        }
+    }
+
+    /// Many tiles: the group is taken apart once.
+    #[expect(clippy::too_many_arguments, reason = "the pieces of one group's work")]
+    fn tiles(
+        &self,
+        product: &Product<'_>,
+        group: usize,
+        packed: &TileJob,
+        tiles: &[Tile],
+        products: &Products,
+        quantised: &Quantised,
+        thread: usize,
+    ) {
+        let [codes_bytes, scales_bytes, _] = unpacked_bytes(self.shape.blocks, quantised.sub_block == 16);
+        // SAFETY: each thread has its own piece behind the panel, large enough for any format; the kernels'
+        // instructions are there.
+        let job = unsafe {
+            let codes = self.scratch.at(self.panel_bytes + thread * self.unpacked);
+            let (scales, minimums) = (codes.add(codes_bytes), codes.add(codes_bytes + scales_bytes));
+            (products.unpack)(packed, codes, scales, minimums);
+            TileJob { codes, scales, minimums, ..*packed }
+        };
+        for tile in tiles {
+            self.tile(product, group, &job, tile, products.unpacked);
+        }
+    }
+
+    fn tile(&self, product: &Product<'_>, group: usize, job: &TileJob, tile: &Tile, kernels: &[unsafe fn(&TileJob)]) {
+        let mut results = [0.0f32; MAX_TILE * GROUP];
+        assert!(tile.size <= MAX_TILE);
+        let stride = tile.size * 4;
+        let job = TileJob {
+            // SAFETY: the tile lies in the panel.
+            tile: unsafe { self.scratch.at(tile.at) },
+            block_bytes: self.shape.rows() * stride,
+            corrections_at: job.corrections_at * stride,
+            minimum_factors_at: job.minimum_factors_at * stride,
+            output: results.as_mut_ptr(),
+            ..*job
+        };
+        // SAFETY: the kernels' instructions are there; panel, group and results have the shapes that the job names.
+        unsafe { kernels[tile.size_index](&job) };
+        self.store(product, group, tile.token, tile.tokens, &results);
+    }
+
+    /// Copies `[tokens][16]` results to their rows of the output.
+    fn store(&self, product: &Product<'_>, group: usize, token: usize, tokens: usize, results: &[f32]) {
+        let first = group * GROUP;
+        let count = GROUP.min(product.matrix.rows - first);
+        for (t, results) in results.chunks_exact(GROUP).take(tokens).enumerate() {
+            // SAFETY: the output holds `tokens x rows`; nobody else writes these rows.
+            unsafe {
+                let to = product.output.at((token + t) * product.matrix.rows + first);
+                std::ptr::copy_nonoverlapping(results.as_ptr(), to, count);
+            }
+        }
+    }
+
+    fn float(&self, product: &Product<'_>, kind: Float, weights: &[u8], group: usize) {
+        let columns = product.matrix.columns;
+        let mut results = [0.0f32; FLOAT_TILE * GROUP];
+        for token in (0..self.tokens).step_by(FLOAT_TILE) {
+            let tokens = FLOAT_TILE.min(self.tokens - token);
+            let input = self.input[token * columns..].as_ptr();
+            // SAFETY: the kernels' instructions are there; weights, input and results have these shapes.
+            unsafe { (self.kernels.float_tile)(kind, weights.as_ptr(), columns, input, tokens, results.as_mut_ptr()) };
+            self.store(product, group, token, tokens, &results);
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! The kernels of one instruction set, as a table of function pointers, and the macro that makes them.
+
+use hefu_numerics::ops::{Activation, RopePairs};
+
+use super::attention::QueryTile;
+use super::panel::{PanelShape, Tile};
+use super::product::TileJob;
+
+/// Everything that dealing work to threads needs to know of an instruction set.
+///
+/// Every function may be called only on a machine that has the instructions, under the duties of the generic function
+/// of the same name.
+#[expect(clippy::type_complexity, reason = "a table of functions spells their types out")]
+pub struct Kernels {
+    /// Token counts for which there are product kernels, ascending.
+    pub tiles: &'static [usize],
+    /// What codes exceed weights by, see [`super::class::code_offset`].
+    pub code_offset: fn(&hefu_numerics::quant::Quantised) -> u8,
+    /// [`super::panel::fill_tile`].
+    pub fill_tile: unsafe fn(&PanelShape, &Tile, &[f32], *mut u8),
+    /// The kernels for a quantised format, by its GGUF type number.
+    pub products: fn(u32) -> &'static Products,
+    /// [`super::float_product::tile`] for 1 to [`super::float_product::FLOAT_TILE`] tokens.
+    pub float_tile: unsafe fn(kind: hefu_numerics::quant::Float, *const u8, usize, *const f32, usize, *mut f32),
+    /// [`super::elementwise::rms_norm`].
+    pub rms_norm: unsafe fn(&[f32], &[f32], f32, &mut [f32]),
+    /// [`super::elementwise::gate`].
+    pub gate: unsafe fn(Activation, &mut [f32], &[f32]),
+    /// [`super::elementwise::add`].
+    pub add: unsafe fn(&mut [f32], &[f32]),
+    /// [`super::elementwise::rope`].
+    pub rope: unsafe fn(&mut [f32], usize, &[f32], &[f32], RopePairs),
+    /// [`super::attention::attend`] for the given number of queries.
+    pub attend: unsafe fn(&QueryTile<'_>, usize, *mut f32),
+}
+
+/// The product kernels of one format; the slices go by tile size.
+pub struct Products {
+    /// Straight from the packed planes.
+    pub packed: &'static [unsafe fn(&TileJob)],
+    /// From a group taken apart before.
+    pub unpacked: &'static [unsafe fn(&TileJob)],
+    /// Takes a group apart.
+    pub unpack: unsafe fn(&TileJob, *mut u8, *mut u8, *mut u8),
+}
+
+/// Defines `OPS` for an instruction set: `isa!(name, "target features" or none, Lanes type, Rows type, [tile sizes])`.
+macro_rules! isa {
+    ($name:literal, [$($feature:literal)?], $lanes:ty, $rows:ty, [$($tile:literal)*]) => {
+        use hefu_numerics::attention::Attention;
+        use hefu_numerics::matrix::Matrix;
+        use hefu_numerics::ops::{Activation, Ops, Projection, RopePairs, Rotation, Scratch, Team};
+        use hefu_numerics::quant::Float;
+
+        use $crate::generic::attention::{self, QueryTile};
+        use $crate::generic::class::{Class, code_offset};
+        use $crate::generic::kernels::{Kernels, Products};
+        use $crate::generic::panel::{self, PanelShape, Tile};
+        use $crate::generic::product::{self, Packed, TileJob, Unpacked};
+        use $crate::generic::{drive, elementwise, float_product};
+
+        /// The operations with this instruction set. Only [`crate::select`] hands them out, after looking whether the
+        /// machine has the instructions.
+        pub(crate) const OPS: Ops = Ops {
+            name: $name,
+            packed_bytes: $crate::layout::packed_bytes,
+            row_group: $crate::layout::GROUP,
+            pack: $crate::pack::pack,
+            row: $crate::pack::row,
+            linear: |team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, outputs: &mut [Projection<'_>]| {
+                drive::linear::linear(&KERNELS, team, scratch, input, tokens, outputs)
+            },
+            rms_norm: |team: &dyn Team, input: &[f32], gain: &[f32], epsilon: f32, output: &mut [f32]| {
+                drive::elementwise::rms_norm(&KERNELS, team, input, gain, epsilon, output)
+            },
+            rope: |team: &dyn Team, rotation: &Rotation<'_>, heads: &mut [f32]| {
+                drive::elementwise::rope(&KERNELS, team, rotation, heads)
+            },
+            attention: |team: &dyn Team, scratch: &mut Scratch, attention: &Attention<'_>, output: &mut [f32]| {
+                drive::attention::attention(&KERNELS, team, scratch, attention, output)
+            },
+            gate: |team: &dyn Team, activation: Activation, gate: &mut [f32], up: &[f32]| {
+                drive::elementwise::gate(&KERNELS, team, activation, gate, up)
+            },
+            add: |team: &dyn Team, sum: &mut [f32], addend: &[f32]| {
+                drive::elementwise::add(&KERNELS, team, sum, addend)
+            },
+        };
+
+        /// The product of packed weights with quantised activations needs no name for its matrix here.
+        const _: fn(&Matrix, usize, &mut [f32]) = $crate::pack::row;
+
+        static KERNELS: Kernels = Kernels {
+            tiles: &[$($tile),*],
+            code_offset: code_offset::<$rows>,
+            fill_tile,
+            products,
+            float_tile,
+            rms_norm,
+            gate,
+            add,
+            rope,
+            attend,
+        };
+
+        $crate::generic::kernels::wrap! { [$($feature)?]
+            fn fill_tile(shape: &PanelShape, tile: &Tile, input: &[f32], panel: *mut u8) {
+                panel::fill_tile::<$rows>(shape, tile, input, panel)
+            }
+            fn rms_norm(input: &[f32], gain: &[f32], epsilon: f32, output: &mut [f32]) {
+                elementwise::rms_norm::<$lanes>(input, gain, epsilon, output)
+            }
+            fn gate(activation: Activation, gate: &mut [f32], up: &[f32]) {
+                elementwise::gate::<$lanes>(activation, gate, up)
+            }
+            fn add(sum: &mut [f32], addend: &[f32]) {
+                elementwise::add::<$lanes>(sum, addend)
+            }
+            fn rope(heads: &mut [f32], head_size: usize, cosines: &[f32], sines: &[f32], pairs: RopePairs) {
+                elementwise::rope::<$lanes>(heads, head_size, cosines, sines, pairs)
+            }
+            fn attend(tile: &QueryTile<'_>, queries: usize, scratch: *mut f32) {
+                match queries {
+                    1 => attention::attend::<$lanes, 1>(tile, scratch),
+                    2 => attention::attend::<$lanes, 2>(tile, scratch),
+                    3 | 4 => attention::attend::<$lanes, 4>(tile, scratch),
+                    _ => attention::attend::<$lanes, 8>(tile, scratch),
+                }
+            }
+            fn float_tile(kind: Float, weights: *const u8, columns: usize, input: *const f32, tokens: usize, output: *mut f32) {
+                match (kind, tokens) {
+                    (Float::F32, 1) => float_product::tile::<$lanes, { float_product::F32 }, 1>(weights, columns, input, output),
+                    (Float::F32, 8) => float_product::tile::<$lanes, { float_product::F32 }, 8>(weights, columns, input, output),
+                    (Float::F16, 1) => float_product::tile::<$lanes, { float_product::F16 }, 1>(weights, columns, input, output),
+                    (Float::F16, 8) => float_product::tile::<$lanes, { float_product::F16 }, 8>(weights, columns, input, output),
+                    (Float::BF16, 1) => float_product::tile::<$lanes, { float_product::BF16 }, 1>(weights, columns, input, output),
+                    (Float::BF16, 8) => float_product::tile::<$lanes, { float_product::BF16 }, 8>(weights, columns, input, output),
+                    (_, tokens) => {
+                        for token in 0..tokens {
+                            let from = input.add(token * columns);
+                            let to = output.add(token * $crate::layout::GROUP);
+                            float_tile(kind, weights, columns, from, 1, to);
+                        }
+                    }
+                }
+            }
+        }
+
+        $(#[target_feature(enable = $feature)])?
+        unsafe fn packed<const TYPE: u32, const T: usize>(job: &TileJob) {
+            // SAFETY: the caller's duties are those of the generic function.
+            unsafe { product::tile::<$rows, Packed<TYPE>, T>(job) }
+        }
+
+        $(#[target_feature(enable = $feature)])?
+        unsafe fn unpacked<const BITS: u32, const HALVES: bool, const MINIMUM: bool, const T: usize>(job: &TileJob) {
+            // SAFETY: the caller's duties are those of the generic function.
+            unsafe { product::tile::<$rows, Unpacked<BITS, HALVES, MINIMUM>, T>(job) }
+        }
+
+        $(#[target_feature(enable = $feature)])?
+        unsafe fn unpack<const TYPE: u32>(from: &TileJob, codes: *mut u8, scales: *mut u8, minimums: *mut u8) {
+            // SAFETY: the caller's duties are those of the generic function.
+            unsafe { product::unpack::<$rows, TYPE>(from, codes, scales, minimums) }
+        }
+
+        fn products(number: u32) -> &'static Products {
+            macro_rules! of_type {
+                ($t:literal, $bits:literal, $halves:literal, $minimum:literal) => {{
+                    const { assert!(matches!(
+                        (Class::<$t>::BITS, Class::<$t>::HALVES, Class::<$t>::MINIMUM), (b, $halves, $minimum) if b <= $bits
+                    )) };
+                    const { &Products {
+                        packed: &[$(packed::<$t, $tile>),*],
+                        unpacked: &[$(unpacked::<$bits, $halves, $minimum, $tile>),*],
+                        unpack: unpack::<$t>,
+                    } }
+                }};
+            }
+            match number {
+                2 => of_type!(2, 4, false, false),
+                3 => of_type!(3, 4, false, true),
+                6 => of_type!(6, 5, false, false),
+                7 => of_type!(7, 5, false, true),
+                8 => of_type!(8, 8, false, false),
+                10 => of_type!(10, 4, true, true),
+                11 => of_type!(11, 4, true, false),
+                12 => of_type!(12, 4, false, true),
+                13 => of_type!(13, 5, false, true),
+                14 => of_type!(14, 6, true, false),
+                20 => of_type!(20, 8, false, false),
+                23 => of_type!(23, 8, false, false),
+                39 => of_type!(39, 8, false, false),
+                other => unreachable!("the format with GGUF type number {other} has no kernels"),
+            }
+        }
+    };
+}
+
+/// Writes functions that are compiled for a target feature.
+macro_rules! wrap {
+    ([] $(fn $name:ident($($argument:ident: $type:ty),*) $body:block)*) => {
+        $(unsafe fn $name($($argument: $type),*) {
+            // SAFETY: the caller's duties are those of the generic function.
+            unsafe { $body }
+        })*
+    };
+    ([$feature:literal] $(fn $name:ident($($argument:ident: $type:ty),*) $body:block)*) => {
+        $(#[target_feature(enable = $feature)]
+        unsafe fn $name($($argument: $type),*) {
+            // SAFETY: the caller's duties are those of the generic function.
+            unsafe { $body }
+        })*
+    };
+}
+
+pub(crate) use {isa, wrap};

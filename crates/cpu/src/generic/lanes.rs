@@ -1,0 +1,72 @@
+//! Sixteen f32 side by side.
+
+use hefu_numerics::functions::Real;
+
+/// How many numbers lie side by side, on every chip.
+pub const LANES: usize = 16;
+
+/// Sixteen f32.
+///
+/// # Safety
+/// An implementation's values may exist only on a machine that has its instructions; the functions that make one out of
+/// nothing are therefore unsafe, and those of [`Real`], which need one to begin with, are not.
+pub unsafe trait Lanes: Real {
+    /// `value` in every lane.
+    ///
+    /// # Safety
+    /// The machine has the instructions.
+    unsafe fn splat(value: f32) -> Self;
+
+    /// Reads 16 numbers.
+    ///
+    /// # Safety
+    /// The machine has the instructions; `from` is valid for reading 16 numbers, of any alignment.
+    unsafe fn load(from: *const f32) -> Self;
+
+    /// Reads 16 binary16 and widens them, exactly.
+    ///
+    /// # Safety
+    /// The machine has the instructions; `from` is valid for reading 16 numbers, of any alignment.
+    unsafe fn load_f16(from: *const u16) -> Self;
+
+    /// Reads 16 bfloat16 and widens them, exactly.
+    ///
+    /// # Safety
+    /// The machine has the instructions; `from` is valid for reading 16 numbers, of any alignment.
+    unsafe fn load_bf16(from: *const u16) -> Self;
+
+    /// Writes 16 numbers.
+    ///
+    /// # Safety
+    /// `to` is valid for writing 16 numbers, of any alignment.
+    unsafe fn store(self, to: *mut f32);
+
+    /// The lanes as an array.
+    #[inline(always)]
+    fn to_array(self) -> [f32; LANES] {
+        let mut array = [0.0; LANES];
+        // SAFETY: the array holds 16 numbers.
+        unsafe { self.store(array.as_mut_ptr()) };
+        array
+    }
+
+    /// The end of clause R2: 8 + 8, 4 + 4, 2 + 2, 1 + 1.
+    #[inline(always)]
+    fn tree_sum(self) -> f32 {
+        let mut sums = self.to_array();
+        let mut width = LANES / 2;
+        while width > 0 {
+            for j in 0..width {
+                sums[j] += sums[j + width];
+            }
+            width /= 2;
+        }
+        sums[0]
+    }
+
+    /// The largest lane; lanes hold no NaN.
+    #[inline(always)]
+    fn largest(self) -> f32 {
+        self.to_array().into_iter().fold(f32::NEG_INFINITY, |largest, x| if x > largest { x } else { largest })
+    }
+}

@@ -1,0 +1,23 @@
+//! Every algorithm, written once.
+//!
+//! Two kinds of vectors serve two kinds of work:
+//!
+//! * [`lanes::Lanes`]: 16 f32 of a logical width that is the same on every chip (one AVX-512 register, two of AVX2, an
+//!   array), for whatever runs along a row: norms, activations, attention;
+//! * [`rows::Rows`]: as many rows of a weight matrix as one register holds, for products with quantised weights, where
+//!   every lane is an output of its own.
+//!
+//! Everything here is `#[inline(always)]` and becomes machine code only inside the wrappers that [`kernels`] makes for
+//! an instruction set; [`drive`](crate::generic::drive) deals the work to threads and knows no instruction set.
+
+pub mod attention;
+pub mod class;
+pub mod drive;
+pub mod elementwise;
+pub mod float_product;
+pub mod kernels;
+pub mod lanes;
+pub mod panel;
+pub mod product;
+pub mod rows;
+pub(crate) mod unroll;

@@ -1,0 +1,201 @@
+//! Quantised activations, laid out for the product kernels.
+//!
+//! The tokens of a batch are cut into tiles. A tile of `T` tokens holds, for each block of 32 columns, rows of `T`
+//! numbers of 4 bytes, one per token:
+//!
+//! ```text
+//! row 0       scale d
+//! rows 1..=8  four activations of column group g, signed bytes
+//! then        the extra rows that the formats in use ask for
+//! ```
+//!
+//! so that a kernel walks through one stretch of memory, with constant distances between tokens.
+
+use super::rows::Rows;
+
+/// Rows that every block has: the scale and eight column groups.
+pub const COMMON_ROWS: usize = 9;
+
+/// A row (or two, one per half of the block) that only some formats need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extra {
+    /// `-offset * sum of q`, as i32: what unsigned codes add to a sum too much.
+    Correction {
+        /// The codes' offset.
+        offset: u8,
+        /// Per 16 columns instead of per 32.
+        halves: bool,
+    },
+    /// `-(d * sum of q)`, as f32: the factor of a minimum.
+    MinimumFactor {
+        /// Per 16 columns instead of per 32.
+        halves: bool,
+    },
+}
+
+impl Extra {
+    fn rows(self) -> usize {
+        let (Extra::Correction { halves, .. } | Extra::MinimumFactor { halves }) = self;
+        1 + usize::from(halves)
+    }
+}
+
+/// The shape of a panel.
+#[derive(Debug, Clone, Default)]
+pub struct PanelShape {
+    /// Blocks of 32 columns.
+    pub blocks: usize,
+    extras: Vec<Extra>,
+    tiles: Vec<Tile>,
+}
+
+/// One tile of a panel.
+#[derive(Debug, Clone, Copy)]
+pub struct Tile {
+    /// First token.
+    pub token: usize,
+    /// Tokens, at most `size`; the others are zero.
+    pub tokens: usize,
+    /// Tokens that the kernel works on.
+    pub size: usize,
+    /// Which of the instruction set's tile sizes that is.
+    pub size_index: usize,
+    /// Where it begins in the panel, in bytes.
+    pub at: usize,
+}
+
+impl PanelShape {
+    /// Clears the shape for `blocks` blocks, keeping its memory.
+    pub fn reset(&mut self, blocks: usize) {
+        self.blocks = blocks;
+        self.extras.clear();
+        self.tiles.clear();
+    }
+
+    /// The index of the first row of `extra`, which is added if it is not there yet.
+    pub fn require(&mut self, extra: Extra) -> usize {
+        let mut row = COMMON_ROWS;
+        for &present in &self.extras {
+            if present == extra {
+                return row;
+            }
+            row += present.rows();
+        }
+        self.extras.push(extra);
+        row
+    }
+
+    /// Rows per block.
+    pub fn rows(&self) -> usize {
+        COMMON_ROWS + self.extras.iter().map(|extra| extra.rows()).sum::<usize>()
+    }
+
+    /// Cuts `tokens` into tiles of the given sizes (ascending); returns the bytes of the panel.
+    pub fn cut(&mut self, tokens: usize, sizes: &[usize]) -> usize {
+        let (mut token, mut at) = (0, 0);
+        while token < tokens {
+            let left = tokens - token;
+            let size_index = sizes.iter().position(|&size| size >= left).unwrap_or(sizes.len() - 1);
+            let size = sizes[size_index];
+            self.tiles.push(Tile { token, tokens: left.min(size), size, size_index, at });
+            token += size;
+            at += self.tile_bytes(size);
+        }
+        at
+    }
+
+    /// Bytes of a tile of `size` tokens.
+    pub fn tile_bytes(&self, size: usize) -> usize {
+        (self.blocks * self.rows() * size * 4).next_multiple_of(64)
+    }
+
+    /// The tiles.
+    pub fn tiles(&self) -> &[Tile] {
+        &self.tiles
+    }
+}
+
+/// Fills one tile. `input`: `[tokens of the batch][columns]`.
+///
+/// # Safety
+/// The machine has the instructions of `R`; `panel` is valid for writing the whole panel of this shape, and nobody else
+/// touches this tile meanwhile.
+#[inline(always)]
+pub unsafe fn fill_tile<R: Rows>(shape: &PanelShape, tile: &Tile, input: &[f32], panel: *mut u8) {
+    let columns = shape.blocks * 32;
+    let stride = tile.size * 4;
+    let block_bytes = shape.rows() * stride;
+    let mut q = [0i8; 32];
+    for slot in 0..tile.size {
+        for block in 0..shape.blocks {
+            let (mut scale, mut sums) = (0.0, [0; 2]);
+            if slot < tile.tokens {
+                let x = &input[(tile.token + slot) * columns + block * 32..][..32];
+                // SAFETY: the instructions are there; `x` has 32 numbers.
+                (scale, sums) = unsafe { R::quantize(x.as_ptr(), &mut q) };
+            } else {
+                q = [0; 32];
+            }
+            let at = tile.at + block * block_bytes + slot * 4;
+            // SAFETY: rows and slots of this tile lie within the panel.
+            unsafe { fill_slot(shape, panel.add(at), stride, scale, &q, sums) };
+        }
+    }
+}
+
+/// Fills one token's column of one block; `at` is its place in row 0.
+#[inline(always)]
+unsafe fn fill_slot(shape: &PanelShape, at: *mut u8, stride: usize, scale: f32, q: &[i8; 32], sums: [i32; 2]) {
+    let put = |row: usize, bytes: [u8; 4]| {
+        // SAFETY: the caller's duty; 4 bytes per row and slot.
+        unsafe { at.add(row * stride).cast::<[u8; 4]>().write(bytes) };
+    };
+    put(0, scale.to_ne_bytes());
+    for (group, q) in q.chunks_exact(4).enumerate() {
+        put(1 + group, [q[0] as u8, q[1] as u8, q[2] as u8, q[3] as u8]);
+    }
+    let mut row = COMMON_ROWS;
+    for &extra in &shape.extras {
+        let (Extra::Correction { halves, .. } | Extra::MinimumFactor { halves }) = extra;
+        let whole = [sums[0] + sums[1]];
+        let sums: &[i32] = if halves { &sums } else { &whole };
+        for &sum in sums {
+            match extra {
+                Extra::Correction { offset, .. } => put(row, (-i32::from(offset) * sum).to_ne_bytes()),
+                Extra::MinimumFactor { .. } => put(row, (-(scale * sum as f32)).to_ne_bytes()),
+            }
+            row += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tiles_cover_every_token_once() {
+        for tokens in 0..70 {
+            let mut shape = PanelShape::default();
+            shape.reset(3);
+            let bytes = shape.cut(tokens, &[1, 2, 4, 8, 12]);
+            let mut next = 0;
+            for tile in shape.tiles() {
+                assert_eq!(tile.token, next);
+                assert!(tile.tokens <= tile.size && tile.at + shape.tile_bytes(tile.size) <= bytes);
+                next += tile.tokens;
+            }
+            assert_eq!(next, tokens);
+        }
+    }
+
+    #[test]
+    fn an_extra_row_is_there_once() {
+        let mut shape = PanelShape::default();
+        shape.reset(1);
+        let halves = shape.require(Extra::Correction { offset: 32, halves: true });
+        let minimum = shape.require(Extra::MinimumFactor { halves: false });
+        assert_eq!((halves, minimum, shape.rows()), (9, 11, 12));
+        assert_eq!(shape.require(Extra::Correction { offset: 32, halves: true }), 9);
+    }
+}

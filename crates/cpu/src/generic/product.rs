@@ -1,0 +1,344 @@
+//! Products with quantised weights (clause Q2).
+//!
+//! ```text
+//! for each block of 32 columns, ascending:
+//!     take the block's codes, scales and minimums for WIDTH rows into registers
+//!     for each token of the tile:
+//!         isum = correction + sum over column groups of codes * q     exact, any order
+//!         acc  = fma(f32(isum), s * d, acc)
+//!         acc  = fma(m, -(d * sum q), acc)                            formats with a minimum
+//! ```
+//!
+//! The block comes either straight from the packed planes ([`Packed`], for one tile) or from codes that were taken
+//! apart before ([`Unpacked`], shared by many tiles); both give the same registers.
+
+use super::class::Class;
+use super::rows::Rows;
+use super::unroll::unroll;
+use crate::layout::{GROUP, LINE};
+
+/// One tile's product with one group of 16 rows.
+#[derive(Debug, Clone, Copy)]
+pub struct TileJob {
+    /// Blocks of 32 columns.
+    pub blocks: usize,
+    /// The tile in its panel.
+    pub tile: *const u8,
+    /// Bytes of a block in the tile.
+    pub block_bytes: usize,
+    /// Byte offset, in a block of the tile, of the corrections.
+    pub corrections_at: usize,
+    /// Byte offset of the minimums' factors.
+    pub minimum_factors_at: usize,
+    /// Where the group's codes begin.
+    pub codes: *const u8,
+    /// Where the group's scales begin.
+    pub scales: *const u8,
+    /// Where the group's minimums begin; only of unpacked groups.
+    pub minimums: *const u8,
+    /// Results, `[tile size][16]`.
+    pub output: *mut f32,
+}
+
+/// 32 columns of `R::WIDTH` rows in registers.
+pub struct Block<R: Rows> {
+    codes: [R::Codes; 8],
+    scales: [R::Floats; 2],
+    minimums: [R::Floats; 2],
+}
+
+/// Where blocks come from.
+///
+/// # Safety
+/// `block` may be called only on a machine with the instructions of `R` and with a job whose pointers are valid.
+pub unsafe trait Source<R: Rows> {
+    /// Width of the codes in registers.
+    const BITS: u32;
+    /// Whether 16 columns share a scale.
+    const HALVES: bool;
+    /// Whether there are minimums.
+    const MINIMUM: bool;
+
+    /// The rows from `first_row` on of block `index`.
+    ///
+    /// # Safety
+    /// See the trait.
+    unsafe fn block(job: &TileJob, first_row: usize, index: usize) -> Block<R>;
+}
+
+/// Straight from the packed planes.
+pub struct Packed<const TYPE: u32>;
+
+// SAFETY: reads only within the group that the job's pointers name.
+unsafe impl<R: Rows, const TYPE: u32> Source<R> for Packed<TYPE> {
+    const BITS: u32 = Class::<TYPE>::BITS;
+    const HALVES: bool = Class::<TYPE>::HALVES;
+    const MINIMUM: bool = Class::<TYPE>::MINIMUM;
+
+    #[inline(always)]
+    unsafe fn block(job: &TileJob, first_row: usize, index: usize) -> Block<R> {
+        let layout = Class::<TYPE>::LAYOUT;
+        // SAFETY: block `index` lies within the group; each line has 4 bytes per row.
+        unsafe {
+            let codes = take_codes::<R, TYPE>(job.codes.add(index * layout.codes_per_block + first_row * 4));
+            let column = index * 32;
+            let at = job.scales.add(column / layout.file_block * layout.scales_per_file_block);
+            let (scales, minimums) = take_scales::<R, TYPE>(at, first_row, column % layout.file_block);
+            Block { codes, scales, minimums }
+        }
+    }
+}
+
+/// Codes of 8 column groups out of their planes.
+#[inline(always)]
+unsafe fn take_codes<R: Rows, const TYPE: u32>(planes: *const u8) -> [R::Codes; 8] {
+    // SAFETY: the caller's duty: a whole block's planes.
+    unsafe {
+        let mut codes = [R::load_codes(planes); 8];
+        match Class::<TYPE>::QUANTISED.code_bits {
+            8 => {
+                unroll!(g < 8 => {
+                    codes[g] = R::load_codes(planes.add(g * LINE));
+                    if R::SIGNED_BYTES {
+                        codes[g] = R::flip_sign(codes[g]);
+                    }
+                });
+            }
+            2 | 3 => take_plane::<R>(planes, 2, 0, &mut codes, false),
+            _ => take_plane::<R>(planes, 4, 0, &mut codes, false),
+        }
+        match Class::<TYPE>::QUANTISED.code_bits {
+            3 => take_plane::<R>(planes.add(2 * LINE), 1, 2, &mut codes, true),
+            5 => take_plane::<R>(planes.add(4 * LINE), 1, 4, &mut codes, true),
+            6 => take_plane::<R>(planes.add(4 * LINE), 2, 4, &mut codes, true),
+            _ => {}
+        }
+        if let Some(table) = const { &Class::<TYPE>::table(false) } {
+            let table = if R::SIGNED_BYTES { const { &unwrap(Class::<TYPE>::table(true)) } } else { table };
+            unroll!(g < 8 => {
+                codes[g] = R::look_up(codes[g], table);
+            });
+        }
+        codes
+    }
+}
+
+const fn unwrap(table: Option<[u8; 16]>) -> [u8; 16] {
+    match table {
+        Some(table) => table,
+        None => [0; 16],
+    }
+}
+
+/// Takes `bits` bits of every code out of a plane, to place `to` of the code.
+#[inline(always)]
+unsafe fn take_plane<R: Rows>(plane: *const u8, bits: i32, to: i32, codes: &mut [R::Codes; 8], add: bool) {
+    let lines = bits as usize;
+    let mask = (((1u32 << bits) - 1) << to) as u8;
+    unroll!(g < 8 => {
+        // SAFETY: the caller's duty: `lines` whole lines.
+        unsafe {
+            let line = R::load_codes(plane.add(g % lines * LINE));
+            let taken = R::shift_and(line, to - (g / lines) as i32 * bits, mask);
+            codes[g] = if add { R::or(codes[g], taken) } else { taken };
+        }
+    });
+}
+
+/// Scales and minimums of the block that begins at `column` of the file block whose scales lie at `at`.
+#[inline(always)]
+unsafe fn take_scales<R: Rows, const TYPE: u32>(
+    at: *const u8,
+    row: usize,
+    column: usize,
+) -> ([R::Floats; 2], [R::Floats; 2]) {
+    let layout = Class::<TYPE>::LAYOUT;
+    // SAFETY: the caller's duty: a whole file block's scales.
+    unsafe {
+        let load = if Class::<TYPE>::BF16_SCALE { R::load_bf16 } else { R::load_f16 };
+        let mut scales = [load(at.add(row * 2)); 2];
+        let mut minimums = [R::no_floats(); 2];
+        if Class::<TYPE>::MINIMUM {
+            minimums = [R::load_f16(at.add(layout.minimums_at + row * 2)); 2];
+        }
+        if Class::<TYPE>::QUANTISED.has_sub_scales {
+            for sub in 0..Class::<TYPE>::SUBS {
+                let index = column / Class::<TYPE>::QUANTISED.sub_block + sub;
+                let factor = R::load_signed_bytes(at.add(layout.sub_scales_at + index * GROUP + row));
+                scales[sub] = R::mul(scales[sub], factor);
+                if Class::<TYPE>::MINIMUM {
+                    let factor = R::load_unsigned_bytes(at.add(layout.sub_minimums_at + index * GROUP + row));
+                    minimums[sub] = R::mul(minimums[sub], factor);
+                }
+            }
+        }
+        (scales, minimums)
+    }
+}
+
+/// From codes that [`unpack`] took apart.
+pub struct Unpacked<const BITS: u32, const HALVES: bool, const MINIMUM: bool>;
+
+// SAFETY: reads only what `unpack` wrote.
+unsafe impl<R: Rows, const BITS: u32, const HALVES: bool, const MINIMUM: bool> Source<R>
+    for Unpacked<BITS, HALVES, MINIMUM>
+{
+    const BITS: u32 = BITS;
+    const HALVES: bool = HALVES;
+    const MINIMUM: bool = MINIMUM;
+
+    #[inline(always)]
+    unsafe fn block(job: &TileJob, first_row: usize, index: usize) -> Block<R> {
+        let subs = 1 + usize::from(HALVES);
+        // SAFETY: `unpack` wrote 8 lines of codes and `subs` rows of scales per block.
+        unsafe {
+            let codes = job.codes.add(index * 8 * LINE + first_row * 4);
+            let mut block =
+                Block { codes: [R::load_codes(codes); 8], scales: [R::no_floats(); 2], minimums: [R::no_floats(); 2] };
+            unroll!(g < 8 => {
+                block.codes[g] = R::load_codes(codes.add(g * LINE));
+            });
+            for sub in 0..subs {
+                let at = (index * subs + sub) * GROUP * 4 + first_row * 4;
+                block.scales[sub] = R::load(job.scales.add(at));
+                if MINIMUM {
+                    block.minimums[sub] = R::load(job.minimums.add(at));
+                }
+            }
+            block
+        }
+    }
+}
+
+/// Bytes that [`unpack`] writes for a group: codes, scales, minimums.
+pub fn unpacked_bytes(blocks: usize, halves: bool) -> [usize; 3] {
+    let scales = blocks * (1 + usize::from(halves)) * GROUP * 4;
+    [blocks * 8 * LINE, scales, scales]
+}
+
+/// Takes a packed group apart once, for many tiles. `from` names the packed codes and scales; `codes`, `scales` and
+/// `minimums` are where they go.
+///
+/// # Safety
+/// The machine has the instructions of `R`; the pointers are valid for a whole group ([`unpacked_bytes`]).
+#[inline(always)]
+pub unsafe fn unpack<R: Rows, const TYPE: u32>(from: &TileJob, codes: *mut u8, scales: *mut u8, minimums: *mut u8) {
+    let subs = Class::<TYPE>::SUBS;
+    for index in 0..from.blocks {
+        for half in 0..GROUP / R::WIDTH {
+            let row = half * R::WIDTH;
+            // SAFETY: the caller's duty.
+            unsafe {
+                let block: Block<R> = <Packed<TYPE> as Source<R>>::block(from, row, index);
+                unroll!(g < 8 => {
+                    R::store_codes(block.codes[g], codes.add((index * 8 + g) * LINE + row * 4));
+                });
+                for sub in 0..subs {
+                    let at = (index * subs + sub) * GROUP * 4 + row * 4;
+                    R::store(block.scales[sub], scales.add(at));
+                    if Class::<TYPE>::MINIMUM {
+                        R::store(block.minimums[sub], minimums.add(at));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The product of one tile of `T` tokens with one group of rows.
+///
+/// # Safety
+/// The machine has the instructions of `R`; the job's pointers are valid for its shape.
+#[inline(always)]
+pub unsafe fn tile<R: Rows, S: Source<R>, const T: usize>(job: &TileJob) {
+    for half in 0..GROUP / R::WIDTH {
+        let row = half * R::WIDTH;
+        // SAFETY: the caller's duty.
+        unsafe {
+            let mut sums = [R::no_floats(); T];
+            for index in 0..job.blocks {
+                let block = S::block(job, row, index);
+                add_block::<R, S, T>(job, &block, job.tile.add(index * job.block_bytes), &mut sums);
+            }
+            unroll!(t < T => {
+                R::store(sums[t], job.output.add(t * GROUP + row).cast());
+            });
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn add_block<R: Rows, S: Source<R>, const T: usize>(
+    job: &TileJob,
+    block: &Block<R>,
+    tile: *const u8,
+    sums: &mut [R::Floats; T],
+) {
+    unroll!(t < T => {
+        // SAFETY: the caller's duty: a whole block of the tile.
+        unsafe { sums[t] = add_token::<R, S, T>(job, block, tile.add(t * 4), sums[t]) };
+    });
+}
+
+/// Adds the block's product with the token whose numbers begin at `at` in row 0.
+#[inline(always)]
+unsafe fn add_token<R: Rows, S: Source<R>, const T: usize>(
+    job: &TileJob,
+    block: &Block<R>,
+    at: *const u8,
+    mut sum: R::Floats,
+) -> R::Floats {
+    let stride = T * 4;
+    // SAFETY: the caller's duty: a whole block of the tile.
+    unsafe {
+        let d = R::broadcast(at);
+        if S::HALVES {
+            unroll!(half < 2 => {
+                let start = correction::<R, S>(at.add(job.corrections_at + half * stride));
+                let q = at.add((1 + half * 4) * stride);
+                let isum = match half {
+                    0 => dot::<R, S, 0, 4>(&block.codes, q, stride, start),
+                    _ => dot::<R, S, 4, 4>(&block.codes, q, stride, start),
+                };
+                sum = R::fma(R::to_floats(isum), R::mul(block.scales[half], d), sum);
+                if S::MINIMUM {
+                    let factor = R::broadcast(at.add(job.minimum_factors_at + half * stride));
+                    sum = R::fma(block.minimums[half], factor, sum);
+                }
+            });
+        } else {
+            let start = correction::<R, S>(at.add(job.corrections_at));
+            let isum = dot::<R, S, 0, 8>(&block.codes, at.add(stride), stride, start);
+            sum = R::fma(R::to_floats(isum), R::mul(block.scales[0], d), sum);
+            if S::MINIMUM {
+                sum = R::fma(block.minimums[0], R::broadcast(at.add(job.minimum_factors_at)), sum);
+            }
+        }
+    }
+    sum
+}
+
+/// What an integer sum starts from: formats with a minimum have codes without offset.
+#[inline(always)]
+unsafe fn correction<R: Rows, S: Source<R>>(at: *const u8) -> R::Sums {
+    // SAFETY: the caller's duty: 4 bytes at `at`.
+    unsafe { if S::MINIMUM || (S::BITS == 8 && R::SIGNED_BYTES) { R::no_sums() } else { R::broadcast_sum(at) } }
+}
+
+#[inline(always)]
+unsafe fn dot<R: Rows, S: Source<R>, const FROM: usize, const N: usize>(
+    codes: &[R::Codes; 8],
+    q: *const u8,
+    stride: usize,
+    start: R::Sums,
+) -> R::Sums {
+    // SAFETY: the caller's duty.
+    unsafe {
+        match S::BITS {
+            8 => R::dot::<8, FROM, N>(codes, q, stride, start),
+            6 => R::dot::<6, FROM, N>(codes, q, stride, start),
+            5 => R::dot::<5, FROM, N>(codes, q, stride, start),
+            _ => R::dot::<4, FROM, N>(codes, q, stride, start),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! As many rows of a weight matrix as one register holds.
+
+/// One register: per row four codes (bytes), one integer sum, or one f32.
+///
+/// # Safety
+/// Every function may be called only on a machine that has the instructions, and those that take a pointer only if it
+/// is valid for what they read or write there, at any alignment.
+#[expect(clippy::missing_safety_doc, reason = "the trait's own duties are those of each function")]
+pub unsafe trait Rows: Copy {
+    /// Rows side by side, a divisor of [`crate::layout::GROUP`].
+    const WIDTH: usize;
+
+    /// Whether codes of 8 bits are made signed (and need no offset) or stay unsigned.
+    const SIGNED_BYTES: bool;
+
+    /// Token counts for which there are kernels, ascending; the last is the tile of large batches.
+    const TILES: &'static [usize];
+
+    /// Bytes, four per row.
+    type Codes: Copy;
+
+    /// f32, one per row.
+    type Floats: Copy;
+
+    /// i32, one per row.
+    type Sums: Copy;
+
+    /// Reads 4 bytes per row.
+    unsafe fn load_codes(from: *const u8) -> Self::Codes;
+
+    /// Writes 4 bytes per row.
+    unsafe fn store_codes(codes: Self::Codes, to: *mut u8);
+
+    /// `(codes shifted by places bits within 16) & mask`: to the left if `places` is positive. Bits that cross from
+    /// one byte into another must be masked off.
+    unsafe fn shift_and(codes: Self::Codes, places: i32, mask: u8) -> Self::Codes;
+
+    /// Bitwise or.
+    unsafe fn or(a: Self::Codes, b: Self::Codes) -> Self::Codes;
+
+    /// Each byte, from 0 to 15, replaced by the table's entry.
+    unsafe fn look_up(codes: Self::Codes, table: &[u8; 16]) -> Self::Codes;
+
+    /// Each byte with its highest bit flipped.
+    unsafe fn flip_sign(codes: Self::Codes) -> Self::Codes;
+
+    /// Per row: the sum over `N` column groups, from group `FROM` on, of the group's four weights times four
+    /// activations, plus `start`. The activations of group `g` are the four signed bytes at `q + (g - FROM) * stride`.
+    /// `BITS` is the width of the codes: unsigned below 8; for 8, signed if [`Rows::SIGNED_BYTES`].
+    unsafe fn dot<const BITS: u32, const FROM: usize, const N: usize>(
+        codes: &[Self::Codes; 8],
+        q: *const u8,
+        stride: usize,
+        start: Self::Sums,
+    ) -> Self::Sums;
+
+    /// Zero in every row.
+    unsafe fn no_sums() -> Self::Sums;
+
+    /// The i32 at `from` in every row.
+    unsafe fn broadcast_sum(from: *const u8) -> Self::Sums;
+
+    /// Integers to floats; exact below 2^24.
+    unsafe fn to_floats(sums: Self::Sums) -> Self::Floats;
+
+    /// Zero in every row.
+    unsafe fn no_floats() -> Self::Floats;
+
+    /// The f32 at `from` in every row.
+    unsafe fn broadcast(from: *const u8) -> Self::Floats;
+
+    /// Reads f32.
+    unsafe fn load(from: *const u8) -> Self::Floats;
+
+    /// Writes f32.
+    unsafe fn store(floats: Self::Floats, to: *mut u8);
+
+    /// Reads binary16, widened.
+    unsafe fn load_f16(from: *const u8) -> Self::Floats;
+
+    /// Reads bfloat16, widened.
+    unsafe fn load_bf16(from: *const u8) -> Self::Floats;
+
+    /// Reads one signed byte per row.
+    unsafe fn load_signed_bytes(from: *const u8) -> Self::Floats;
+
+    /// Reads one unsigned byte per row.
+    unsafe fn load_unsigned_bytes(from: *const u8) -> Self::Floats;
+
+    /// `a * b`.
+    unsafe fn mul(a: Self::Floats, b: Self::Floats) -> Self::Floats;
+
+    /// `a * b + c`, rounded once.
+    unsafe fn fma(a: Self::Floats, b: Self::Floats, c: Self::Floats) -> Self::Floats;
+
+    /// Clause Q1: quantises 32 activations at `x` to `q`; returns the scale and the sums of `q` over both halves.
+    unsafe fn quantize(x: *const f32, q: &mut [i8; 32]) -> (f32, [i32; 2]);
+}

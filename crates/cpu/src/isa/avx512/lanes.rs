@@ -1,0 +1,127 @@
+//! One 512-bit register as lanes.
+
+use std::arch::x86_64::*;
+
+use hefu_numerics::functions::Real;
+
+use crate::generic::lanes::Lanes;
+
+/// Sixteen f32; a value exists only where AVX-512 does.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Zmm(__m512);
+
+impl Real for Zmm {
+    #[inline(always)]
+    fn constant(self, value: f32) -> Self {
+        // SAFETY: `self` exists, so the instructions do.
+        Zmm(unsafe { _mm512_set1_ps(value) })
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        // SAFETY: `self` exists, so the instructions do.
+        Zmm(unsafe { _mm512_add_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        // SAFETY: `self` exists, so the instructions do.
+        Zmm(unsafe { _mm512_sub_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn mul(self, other: Self) -> Self {
+        // SAFETY: `self` exists, so the instructions do.
+        Zmm(unsafe { _mm512_mul_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn div(self, other: Self) -> Self {
+        // SAFETY: `self` exists, so the instructions do.
+        Zmm(unsafe { _mm512_div_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn fma(self, factor: Self, addend: Self) -> Self {
+        // SAFETY: `self` exists, so the instructions do.
+        Zmm(unsafe { _mm512_fmadd_ps(self.0, factor.0, addend.0) })
+    }
+
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        // SAFETY: `self` exists, so the instructions do. The instruction gives its second operand for a NaN.
+        Zmm(unsafe { _mm512_max_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        // SAFETY: `self` exists, so the instructions do. The instruction gives its second operand for a NaN.
+        Zmm(unsafe { _mm512_min_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn abs(self) -> Self {
+        // SAFETY: `self` exists, so the instructions do.
+        Zmm(unsafe { _mm512_abs_ps(self.0) })
+    }
+
+    #[inline(always)]
+    fn neg(self) -> Self {
+        // SAFETY: `self` exists, so the instructions do.
+        Zmm(unsafe { _mm512_xor_ps(self.0, _mm512_set1_ps(-0.0)) })
+    }
+
+    #[inline(always)]
+    fn if_less(self, bound: Self, below: Self, otherwise: Self) -> Self {
+        // SAFETY: `self` exists, so the instructions do.
+        Zmm(unsafe {
+            let less = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(self.0, bound.0);
+            _mm512_mask_blend_ps(less, otherwise.0, below.0)
+        })
+    }
+
+    #[inline(always)]
+    fn power_of_two(self) -> Self {
+        // SAFETY: `self` exists, so the instructions do.
+        Zmm(unsafe {
+            let exponent = _mm512_add_epi32(_mm512_cvttps_epi32(self.0), _mm512_set1_epi32(127));
+            _mm512_castsi512_ps(_mm512_slli_epi32::<23>(exponent))
+        })
+    }
+}
+
+// SAFETY: only the unsafe functions make a value out of nothing.
+unsafe impl Lanes for Zmm {
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        // SAFETY: the caller's duty.
+        Zmm(unsafe { _mm512_set1_ps(value) })
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller's duty.
+        Zmm(unsafe { _mm512_loadu_ps(from) })
+    }
+
+    #[inline(always)]
+    unsafe fn load_f16(from: *const u16) -> Self {
+        // SAFETY: the caller's duty.
+        Zmm(unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(from.cast())) })
+    }
+
+    #[inline(always)]
+    unsafe fn load_bf16(from: *const u16) -> Self {
+        // SAFETY: the caller's duty.
+        Zmm(unsafe {
+            let wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(from.cast()));
+            _mm512_castsi512_ps(_mm512_slli_epi32::<16>(wide))
+        })
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller's duty.
+        unsafe { _mm512_storeu_ps(to, self.0) }
+    }
+}

@@ -1,0 +1,192 @@
+//! Sixteen rows in 512-bit registers.
+
+use std::arch::x86_64::*;
+
+use hefu_numerics::reference::TINY;
+
+use crate::generic::rows::Rows;
+use crate::generic::unroll::unroll;
+
+/// Sixteen rows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ZmmRows;
+
+// SAFETY: pointers are read and written as each function of the trait says.
+unsafe impl Rows for ZmmRows {
+    const WIDTH: usize = 16;
+    // The dot product multiplies unsigned bytes (the codes) with signed ones (the activations).
+    const SIGNED_BYTES: bool = false;
+    // Twelve sums and eight registers of codes leave room for temporaries among 32 registers.
+    const TILES: &'static [usize] = &[1, 2, 4, 8, 12];
+
+    type Codes = __m512i;
+    type Floats = __m512;
+    type Sums = __m512i;
+
+    #[inline(always)]
+    unsafe fn load_codes(from: *const u8) -> Self::Codes {
+        // SAFETY: the caller's duty.
+        unsafe { _mm512_loadu_si512(from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_codes(codes: Self::Codes, to: *mut u8) {
+        // SAFETY: the caller's duty.
+        unsafe { _mm512_storeu_si512(to.cast(), codes) }
+    }
+
+    #[inline(always)]
+    unsafe fn shift_and(codes: Self::Codes, places: i32, mask: u8) -> Self::Codes {
+        // SAFETY: the caller's duty. The count is a constant after inlining.
+        unsafe {
+            let shifted = match places {
+                0 => codes,
+                1.. => _mm512_sll_epi16(codes, _mm_cvtsi32_si128(places)),
+                _ => _mm512_srl_epi16(codes, _mm_cvtsi32_si128(-places)),
+            };
+            _mm512_and_si512(shifted, _mm512_set1_epi8(mask as i8))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn or(a: Self::Codes, b: Self::Codes) -> Self::Codes {
+        // SAFETY: the caller's duty.
+        unsafe { _mm512_or_si512(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn look_up(codes: Self::Codes, table: &[u8; 16]) -> Self::Codes {
+        // SAFETY: the caller's duty; the table has 16 bytes.
+        unsafe { _mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128(table.as_ptr().cast())), codes) }
+    }
+
+    #[inline(always)]
+    unsafe fn flip_sign(codes: Self::Codes) -> Self::Codes {
+        // SAFETY: the caller's duty.
+        unsafe { _mm512_xor_si512(codes, _mm512_set1_epi8(i8::MIN)) }
+    }
+
+    #[inline(always)]
+    unsafe fn dot<const BITS: u32, const FROM: usize, const N: usize>(
+        codes: &[Self::Codes; 8],
+        q: *const u8,
+        stride: usize,
+        start: Self::Sums,
+    ) -> Self::Sums {
+        let mut sums = start;
+        unroll!(g < N => {
+            // SAFETY: the caller's duty.
+            sums = unsafe { _mm512_dpbusd_epi32(sums, codes[FROM + g], Self::broadcast_sum(q.add(g * stride))) };
+        });
+        sums
+    }
+
+    #[inline(always)]
+    unsafe fn no_sums() -> Self::Sums {
+        // SAFETY: the caller's duty.
+        unsafe { _mm512_setzero_si512() }
+    }
+
+    #[inline(always)]
+    unsafe fn broadcast_sum(from: *const u8) -> Self::Sums {
+        // SAFETY: the caller's duty.
+        unsafe { _mm512_set1_epi32(from.cast::<i32>().read_unaligned()) }
+    }
+
+    #[inline(always)]
+    unsafe fn to_floats(sums: Self::Sums) -> Self::Floats {
+        // SAFETY: the caller's duty.
+        unsafe { _mm512_cvtepi32_ps(sums) }
+    }
+
+    #[inline(always)]
+    unsafe fn no_floats() -> Self::Floats {
+        // SAFETY: the caller's duty.
+        unsafe { _mm512_setzero_ps() }
+    }
+
+    #[inline(always)]
+    unsafe fn broadcast(from: *const u8) -> Self::Floats {
+        // SAFETY: the caller's duty.
+        unsafe { _mm512_set1_ps(from.cast::<f32>().read_unaligned()) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const u8) -> Self::Floats {
+        // SAFETY: the caller's duty.
+        unsafe { _mm512_loadu_ps(from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(floats: Self::Floats, to: *mut u8) {
+        // SAFETY: the caller's duty.
+        unsafe { _mm512_storeu_ps(to.cast(), floats) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_f16(from: *const u8) -> Self::Floats {
+        // SAFETY: the caller's duty.
+        unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(from.cast())) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_bf16(from: *const u8) -> Self::Floats {
+        // SAFETY: the caller's duty.
+        unsafe {
+            let wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(from.cast()));
+            _mm512_castsi512_ps(_mm512_slli_epi32::<16>(wide))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_signed_bytes(from: *const u8) -> Self::Floats {
+        // SAFETY: the caller's duty.
+        unsafe { _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(from.cast()))) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_unsigned_bytes(from: *const u8) -> Self::Floats {
+        // SAFETY: the caller's duty.
+        unsafe { _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(from.cast()))) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul(a: Self::Floats, b: Self::Floats) -> Self::Floats {
+        // SAFETY: the caller's duty.
+        unsafe { _mm512_mul_ps(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn fma(a: Self::Floats, b: Self::Floats, c: Self::Floats) -> Self::Floats {
+        // SAFETY: the caller's duty.
+        unsafe { _mm512_fmadd_ps(a, b, c) }
+    }
+
+    #[inline(always)]
+    unsafe fn quantize(x: *const f32, q: &mut [i8; 32]) -> (f32, [i32; 2]) {
+        // SAFETY: the caller's duty; 32 numbers at `x`.
+        unsafe {
+            let (low, high) = (_mm512_loadu_ps(x), _mm512_loadu_ps(x.add(16)));
+            let magnitudes =
+                _mm512_max_epu32(_mm512_castps_si512(_mm512_abs_ps(low)), _mm512_castps_si512(_mm512_abs_ps(high)));
+            let largest = _mm512_reduce_max_epu32(magnitudes);
+            let (scale, inverse) = match f32::from_bits(largest) {
+                // A NaN is neither below nor equal: it takes the first arm.
+                finite if !(finite < f32::INFINITY) => (f32::NAN, 0.0),
+                tiny if tiny < TINY => (0.0, 0.0),
+                largest => (largest / 127.0, 127.0 / largest),
+            };
+            if inverse == 0.0 {
+                *q = [0; 32];
+                return (scale, [0; 2]);
+            }
+            let inverse = _mm512_set1_ps(inverse);
+            // Rounds to nearest even, the mode that nothing here ever changes.
+            let low = _mm512_cvtps_epi32(_mm512_mul_ps(low, inverse));
+            let high = _mm512_cvtps_epi32(_mm512_mul_ps(high, inverse));
+            _mm_storeu_si128(q.as_mut_ptr().cast(), _mm512_cvtepi32_epi8(low));
+            _mm_storeu_si128(q.as_mut_ptr().add(16).cast(), _mm512_cvtepi32_epi8(high));
+            (scale, [_mm512_reduce_add_epi32(low), _mm512_reduce_add_epi32(high)])
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! One folder per instruction set. All sets of a target are compiled; [`crate::select`] chooses at run time.
+
+#[cfg(target_arch = "x86_64")]
+pub mod avx2;
+#[cfg(target_arch = "x86_64")]
+pub mod avx512;
+pub mod portable;

@@ -1,0 +1,90 @@
+//! A file mapped for reading.
+
+use std::fs::File;
+use std::ops::Range;
+use std::path::Path;
+
+use memmap2::{Advice, Mmap, UncheckedAdvice};
+
+use super::MemoryError;
+
+/// A file's bytes without a copy of them.
+///
+/// The file must not be shortened or written to while it is mapped: the store never changes a model's file in place,
+/// and a file given by path is its owner's promise. (A shortened file ends the program by a signal; it cannot make it
+/// compute on other memory.)
+#[derive(Debug)]
+pub struct Mapping {
+    map: Option<Mmap>,
+}
+
+impl Mapping {
+    /// Maps the file at `path`.
+    ///
+    /// # Errors
+    /// If it cannot be opened or mapped.
+    pub fn open(path: &Path) -> Result<Mapping, MemoryError> {
+        let failed = |source| MemoryError::File { path: path.to_path_buf(), source };
+        let file = File::open(path).map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
+        if metadata.is_dir() {
+            return Err(failed(std::io::Error::new(std::io::ErrorKind::IsADirectory, "it is a folder, not a file")));
+        }
+        if metadata.len() == 0 {
+            return Ok(Mapping { map: None });
+        }
+        // SAFETY: the mapping is private and read-only; see the type's documentation for who may change the file.
+        let map = unsafe { Mmap::map(&file) }.map_err(failed)?;
+        // Only advice: a system that does not know it reads ahead less.
+        let _ = map.advise(Advice::Sequential);
+        Ok(Mapping { map: Some(map) })
+    }
+
+    /// The file's bytes.
+    pub fn bytes(&self) -> &[u8] {
+        self.map.as_deref().unwrap_or_default()
+    }
+
+    /// Tells the system that `range` is not needed soon, so that its pages stop counting as resident; reading them
+    /// again brings them back from the file.
+    pub fn release(&self, range: Range<usize>) {
+        let Some(map) = &self.map else { return };
+        let end = range.end.min(map.len());
+        let start = range.start.next_multiple_of(PAGE_BYTES).min(end);
+        let whole = (end - start) / PAGE_BYTES * PAGE_BYTES;
+        let length = if end == map.len() { end - start } else { whole };
+        if length > 0 {
+            // SAFETY: the mapping is of a file, shared and never written: dropped pages are read from it again.
+            let _ = unsafe { map.unchecked_advise_range(UncheckedAdvice::DontNeed, start, length) };
+        }
+    }
+}
+
+/// The smallest page of the supported chips is this or a divisor of it; releasing less than asked is harmless.
+const PAGE_BYTES: usize = 65_536;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn released_bytes_are_read_again() {
+        let path = std::env::temp_dir().join(format!("hefu-mapping-{}", std::process::id()));
+        let content: Vec<u8> = (0..300_000u32).map(|i| (i % 251) as u8).collect();
+        std::fs::write(&path, &content).unwrap();
+        let mapping = Mapping::open(&path).unwrap();
+        assert_eq!(mapping.bytes(), content);
+        mapping.release(10..300_000);
+        mapping.release(299_999..usize::MAX);
+        assert_eq!(mapping.bytes(), content);
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn what_is_no_file_is_named() {
+        let folder = Mapping::open(&std::env::temp_dir()).unwrap_err().to_string();
+        assert!(folder.contains("folder"), "{folder}");
+        let missing = Mapping::open(Path::new("no/such/file")).unwrap_err().to_string();
+        assert!(missing.contains("no/such/file"), "{missing}");
+    }
+}

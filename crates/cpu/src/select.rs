@@ -1,0 +1,87 @@
+//! Which instruction set to use: chosen once, at start.
+
+use hefu_numerics::ops::Ops;
+use hefu_numerics::reference;
+
+use crate::isa;
+
+/// An instruction set.
+#[derive(Debug)]
+pub struct Isa {
+    /// Name by which `--isa` chooses it.
+    pub name: &'static str,
+    /// Whether this machine has it.
+    pub is_available: fn() -> bool,
+    ops: &'static Ops,
+}
+
+/// All instruction sets of this target, best first; the last is the specification itself.
+pub const ISAS: &[Isa] = &[
+    #[cfg(target_arch = "x86_64")]
+    Isa { name: "avx512", is_available: isa::avx512::is_available, ops: &isa::avx512::OPS },
+    #[cfg(target_arch = "x86_64")]
+    Isa { name: "avx2", is_available: isa::avx2::is_available, ops: &isa::avx2::OPS },
+    Isa { name: "portable", is_available: || true, ops: &isa::portable::OPS },
+    Isa { name: "reference", is_available: || true, ops: &reference::OPS },
+];
+
+/// Why there are no operations for a name.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SelectError {
+    /// No instruction set has this name.
+    #[error("there is no instruction set {name:?} here; choose one of {known}")]
+    Unknown {
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// This machine lacks it.
+    #[error("this machine has no {name}; choose one of {available}")]
+    Unavailable {
+        /// The name asked for.
+        name: &'static str,
+        /// The names that would work.
+        available: String,
+    },
+}
+
+impl Isa {
+    /// Its operations, if this machine has the instructions.
+    pub fn ops(&self) -> Option<&'static Ops> {
+        (self.is_available)().then_some(self.ops)
+    }
+}
+
+/// The best operations that this machine has.
+pub fn best() -> &'static Ops {
+    ISAS.iter().find_map(Isa::ops).unwrap_or(&reference::OPS)
+}
+
+/// The operations of the instruction set called `name`.
+///
+/// # Errors
+/// If there is none of this name, or this machine lacks it.
+pub fn by_name(name: &str) -> Result<&'static Ops, SelectError> {
+    let Some(isa) = ISAS.iter().find(|isa| isa.name == name) else {
+        let known = ISAS.iter().map(|isa| isa.name).collect::<Vec<_>>().join(", ");
+        return Err(SelectError::Unknown { name: name.to_owned(), known });
+    };
+    isa.ops().ok_or_else(|| {
+        let available = ISAS.iter().filter(|isa| (isa.is_available)()).map(|isa| isa.name);
+        SelectError::Unavailable { name: isa.name, available: available.collect::<Vec<_>>().join(", ") }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nonsense_is_answered_with_the_names() {
+        let message = by_name("avx1024").unwrap_err().to_string();
+        assert!(message.contains("avx1024") && message.contains("reference"), "{message}");
+        assert_eq!(by_name("reference").unwrap().name, "reference");
+        assert!(ISAS.iter().any(|isa| isa.name == best().name));
+    }
+}
