@@ -1,0 +1,165 @@
+//! From template source to interpreter instructions, with a guard behind each instruction that builds something.
+//!
+//! The interpreter counts its own work, but some of its values are lazy (`a + b` of lists, `list * n`, slices), some
+//! of its operations recurse through nested values without a count, and a namespace may be put into itself. So the
+//! instruction stream is rewritten once, after compilation:
+//!
+//! ```text
+//! BuildList, BuildMap, BuildTuple, Add, Mul, Slice, ApplyFilter   X          ->  X, check(1)
+//! SetAttr   (stack: value, namespace)                             SetAttr    ->  Swap, check(1), Swap, SetAttr
+//! StringConcat                                                               ->  concat(2)
+//! Rem                                                                        ->  remainder(2)
+//! ```
+//!
+//! The guards are functions whose names no template can spell. Jump targets move with the instructions.
+
+use minijinja::machinery::{CodeGenerator, Instruction, Instructions, Token, parse, tokenize};
+use minijinja::syntax::SyntaxConfig;
+
+use super::error::{Error, translate};
+use super::limits::{MAX_ELIF, MAX_SOURCE_BYTES, MAX_TAG_TOKENS};
+
+/// Function that checks and completes one value; see [`super::guard::check`].
+pub(super) const CHECK: &str = "|check";
+/// Function for `~`.
+pub(super) const CONCAT: &str = "|concat";
+/// Function for `%`.
+pub(super) const REMAINDER: &str = "|remainder";
+
+/// Name that the library uses for the template in its own messages.
+const NAME: &str = "chat template";
+
+/// As transformers configures Jinja2.
+pub(super) fn syntax() -> Result<SyntaxConfig, Error> {
+    SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(translate)
+}
+
+/// Compiles a source whose generation tags are already replaced.
+pub(super) fn compile(source: &str) -> Result<Instructions<'_>, Error> {
+    let syntax = syntax()?;
+    check_size(source, &syntax)?;
+    let tree = parse(source, NAME, syntax).map_err(translate)?;
+    let mut generator = CodeGenerator::new(NAME, source);
+    generator.compile_stmt(&tree);
+    let (instructions, _) = generator.finish();
+    Ok(with_guards(&instructions, source))
+}
+
+/// Refuses a source that is too long to look at.
+pub(super) fn check_length(source: &str) -> Result<(), Error> {
+    match source.len() {
+        size if size > MAX_SOURCE_BYTES => {
+            Err(Error::TooLarge { what: "its length in bytes", size, limit: MAX_SOURCE_BYTES })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Bounds the recursion of the parser and of everything that walks its tree.
+fn check_size(source: &str, syntax: &SyntaxConfig) -> Result<(), Error> {
+    let (mut in_tag, mut elif) = (0, 0);
+    for token in tokenize(source, false, syntax.clone()) {
+        match token.map_err(translate)?.0 {
+            Token::VariableStart | Token::BlockStart => in_tag = 0,
+            Token::Ident("elif") => elif += 1,
+            _ => {}
+        }
+        in_tag += 1;
+        if in_tag > MAX_TAG_TOKENS {
+            return Err(Error::TooLarge {
+                what: "the number of tokens in one tag",
+                size: in_tag,
+                limit: MAX_TAG_TOKENS,
+            });
+        }
+        if elif > MAX_ELIF {
+            return Err(Error::TooLarge { what: "the number of elif branches", size: elif, limit: MAX_ELIF });
+        }
+    }
+    Ok(())
+}
+
+fn with_guards<'source>(original: &Instructions<'source>, source: &'source str) -> Instructions<'source> {
+    let mut position = Vec::new();
+    let mut next = 0u32;
+    let mut index = 0u32;
+    while let Some(instruction) = original.get(index) {
+        position.push(next);
+        next = next.saturating_add(u32::try_from(guarded(instruction).len()).unwrap_or(u32::MAX));
+        index += 1;
+    }
+    position.push(next);
+    let moved = |target: u32| position.get(target as usize).copied().unwrap_or(next);
+    let mut rewritten = Instructions::new(NAME, source);
+    for index in 0..index {
+        let Some(instruction) = original.get(index) else { break };
+        let line = original.get_line(index).and_then(|line| u16::try_from(line).ok()).unwrap_or(u16::MAX);
+        for mut instruction in guarded(instruction) {
+            match &mut instruction {
+                Instruction::Iterate(target)
+                | Instruction::Jump(target)
+                | Instruction::JumpIfFalse(target)
+                | Instruction::JumpIfFalseOrPop(target)
+                | Instruction::JumpIfTrueOrPop(target)
+                | Instruction::BuildMacro(_, target, _) => *target = moved(*target),
+                _ => {}
+            }
+            rewritten.add_with_line(instruction, line);
+        }
+    }
+    rewritten
+}
+
+/// What one instruction becomes; jump targets are still the old ones.
+fn guarded<'source>(instruction: &Instruction<'source>) -> Vec<Instruction<'source>> {
+    let check = Instruction::CallFunction(CHECK, Some(1));
+    match instruction {
+        Instruction::BuildList(_)
+        | Instruction::BuildMap(_)
+        | Instruction::BuildTuple(_)
+        | Instruction::Add
+        | Instruction::Mul
+        | Instruction::Slice
+        | Instruction::ApplyFilter(..) => vec![instruction.clone(), check],
+        Instruction::SetAttr(_) => vec![Instruction::Swap, check, Instruction::Swap, instruction.clone()],
+        Instruction::StringConcat => vec![Instruction::CallFunction(CONCAT, Some(2))],
+        Instruction::Rem => vec![Instruction::CallFunction(REMAINDER, Some(2))],
+        _ => vec![instruction.clone()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jumps_follow_their_instructions() {
+        let source =
+            "{% for x in [1] + [2] %}{% if x == 1 %}{{ x ~ 'a' }}{% else %}b{% endif %}{% else %}c{% endfor %}";
+        let compiled = compile(source).expect("a valid template");
+        let mut index = 0;
+        while let Some(instruction) = compiled.get(index) {
+            if let Instruction::Iterate(target) = instruction {
+                // The end of a loop: either its frame is popped, or it asks whether the loop ran.
+                assert!(matches!(
+                    compiled.get(*target),
+                    Some(Instruction::PopLoopFrame | Instruction::PushDidNotIterate)
+                ));
+            }
+            index += 1;
+        }
+        assert!(index > 10);
+    }
+
+    #[test]
+    fn long_expressions_are_refused() {
+        let source = format!("{{{{ a{} }}}}", "+a".repeat(MAX_TAG_TOKENS));
+        assert!(matches!(compile(&source), Err(Error::TooLarge { limit: MAX_TAG_TOKENS, .. })));
+        assert!(matches!(
+            check_length(&"x".repeat(MAX_SOURCE_BYTES + 1)),
+            Err(Error::TooLarge { limit: MAX_SOURCE_BYTES, .. })
+        ));
+        let source = format!("{{% if a %}}{}{{% endif %}}", "{% elif a %}".repeat(MAX_ELIF + 1));
+        assert!(matches!(compile(&source), Err(Error::TooLarge { limit: MAX_ELIF, .. })));
+    }
+}

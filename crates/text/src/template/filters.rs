@@ -1,0 +1,102 @@
+//! Filters, tests and globals whose behaviour in Jinja2 differs from the template library's, or that it lacks.
+
+use minijinja::value::{Kwargs, Value, ValueKind};
+use minijinja::{Environment, Error, State};
+
+use super::error::RaisedMessage;
+use super::guard::{self, charge_bytes, invalid};
+use super::json::tojson;
+use super::string_methods::{capitalize, strip};
+use super::text::{push_str, python_str};
+
+/// Adds everything to an environment.
+pub(super) fn install(environment: &mut Environment<'_>) {
+    environment.add_filter("tojson", tojson);
+    environment.add_filter("trim", trim);
+    environment.add_filter("string", |state: &State, value: &Value| python_str(state, value));
+    environment.add_filter("join", join);
+    environment.add_filter("list", guard::list);
+    environment.add_filter("capitalize", |state: &State, value: &Value| {
+        Ok::<_, Error>(capitalize(&python_str(state, value)?))
+    });
+    environment.add_filter("escape", escape);
+    environment.add_filter("e", escape);
+    environment.add_filter("forceescape", escape);
+    environment.add_filter("count", |value: &Value| {
+        value.len().ok_or_else(|| invalid(format!("a {} has no length", value.kind())))
+    });
+    environment.add_filter("format", |value: &Value, arguments: minijinja::value::Rest<Value>| {
+        let Some(text) = value.as_str() else { return Err(invalid("format: the value is not a string")) };
+        guard::formatted(minijinja::formatting::FormatStyle::Printf, text, &arguments)
+    });
+    environment.remove_filter("pprint");
+
+    environment.add_test("sequence", |value: &Value| is_kind(value, &[ValueKind::Map, ValueKind::Seq]));
+    environment
+        .add_test("iterable", |value: &Value| is_kind(value, &[ValueKind::Map, ValueKind::Seq, ValueKind::Iterable]));
+    environment.add_test("mapping", |value: &Value| value.kind() == ValueKind::Map && !guard::is_namespace(value));
+    environment.add_test("callable", |value: &Value| matches!(value.kind(), ValueKind::Plain | ValueKind::Undefined));
+
+    environment.add_function(super::compile::CHECK, guard::check);
+    environment.add_function(super::compile::CONCAT, guard::concat);
+    environment.add_function(super::compile::REMAINDER, guard::remainder);
+    environment.add_function("range", guard::range);
+    environment.add_function("dict", guard::dict);
+    environment.add_function("namespace", guard::namespace);
+    environment.add_function("raise_exception", raise_exception);
+    environment.remove_global("debug");
+}
+
+/// In Python strings and undefined values have a length and can be iterated, too.
+fn is_kind(value: &Value, kinds: &[ValueKind]) -> bool {
+    kinds.contains(&value.kind()) && !guard::is_namespace(value)
+        || matches!(value.kind(), ValueKind::String | ValueKind::Undefined)
+}
+
+fn raise_exception(state: &State, message: &Value) -> Result<Value, Error> {
+    Err(invalid("raise_exception").with_source(RaisedMessage(python_str(state, message)?)))
+}
+
+fn trim(state: &State, value: &Value, characters: Option<&str>) -> Result<String, Error> {
+    Ok(strip(&python_str(state, value)?, characters, true, true).to_owned())
+}
+
+fn join(state: &State, value: &Value, separator: Option<Value>, named: Kwargs) -> Result<Value, Error> {
+    let separator = match separator {
+        Some(separator) => python_str(state, &separator)?,
+        None => named.get::<Option<String>>("d")?.unwrap_or_default(),
+    };
+    let attribute = named.get::<Option<Value>>("attribute")?;
+    named.assert_all_used()?;
+    let mut out = String::new();
+    for (index, item) in value.try_iter()?.checked().enumerate() {
+        let mut item = item?;
+        if let Some(attribute) = &attribute {
+            item = item.get_item(attribute)?;
+        }
+        state.consume_fuel(1)?;
+        if index > 0 {
+            charge_bytes(state, separator.len())?;
+            out.push_str(&separator);
+        }
+        push_str(state, &mut out, &item)?;
+    }
+    Ok(Value::from(out))
+}
+
+fn escape(state: &State, value: &Value) -> Result<String, Error> {
+    let text = python_str(state, value)?;
+    charge_bytes(state, text.len().saturating_mul(5))?;
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '\'' => out.push_str("&#39;"),
+            '"' => out.push_str("&#34;"),
+            _ => out.push(character),
+        }
+    }
+    Ok(out)
+}

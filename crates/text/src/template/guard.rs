@@ -1,0 +1,192 @@
+//! What keeps values small: guards that the compiler puts behind instructions, and functions replaced for safety.
+
+use minijinja::formatting::{FormatStyle, format};
+use minijinja::value::{Kwargs, Tuple, Value, ValueKind, ValueOrKwargs};
+use minijinja::{Error, ErrorKind, State};
+
+use super::limits::{MAX_FIELD_WIDTH, MAX_NESTING, MAX_RANGE};
+use super::text::push_str;
+
+/// Bytes that one unit of fuel pays for; the interpreter's own rate.
+const BYTES_PER_FUEL: usize = 64;
+/// Values that one unit of fuel lets a guard visit.
+const VISITS_PER_FUEL: u64 = 4;
+
+/// An error of the template's making.
+pub(super) fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::new(ErrorKind::InvalidOperation, message)
+}
+
+/// The error for values nested beyond the limit.
+pub(super) fn too_deep() -> Error {
+    invalid(format!("a value is nested deeper than {MAX_NESTING} levels"))
+}
+
+/// Pays for `count` bytes before they are made.
+pub(super) fn charge_bytes(state: &State, count: usize) -> Result<(), Error> {
+    match count / BYTES_PER_FUEL {
+        0 => Ok(()),
+        fuel => state.consume_fuel(fuel as u64),
+    }
+}
+
+/// Whether a number is a float; `1.0` is one.
+pub(super) fn is_float(value: &Value) -> bool {
+    value.kind() == ValueKind::Number && !value.is_integer()
+}
+
+/// Whether a value is what `namespace()` returns, the only mutable one.
+pub(super) fn is_namespace(value: &Value) -> bool {
+    value.as_object().is_some_and(|object| object.type_name().ends_with("::Namespace"))
+}
+
+/// Turns a lazy sequence into a list and refuses what is nested too deep or holds a namespace: after this, whoever
+/// walks the value cannot run in circles or out of stack, and has a size that was paid for.
+pub(super) fn check(state: &State, value: &Value) -> Result<Value, Error> {
+    let Some(object) = value.as_object() else { return Ok(value.clone()) };
+    let value = match value.kind() {
+        ValueKind::Seq | ValueKind::Iterable
+            if object.downcast_ref::<Vec<Value>>().is_none() && object.downcast_ref::<Tuple>().is_none() =>
+        {
+            list(state, value)?
+        }
+        _ => value.clone(),
+    };
+    if !is_namespace(&value) {
+        let mut visits = 0;
+        let outcome = visit(state, &value, 0, &mut visits);
+        state.consume_fuel(visits / VISITS_PER_FUEL)?;
+        outcome?;
+    }
+    Ok(value)
+}
+
+/// The items as a list, one unit of fuel each.
+pub(super) fn list(state: &State, value: &Value) -> Result<Value, Error> {
+    let mut items = Vec::new();
+    for item in value.try_iter()?.checked() {
+        state.consume_fuel(1)?;
+        items.push(item?);
+    }
+    Ok(Value::from(items))
+}
+
+fn visit(state: &State, value: &Value, depth: usize, visits: &mut u64) -> Result<(), Error> {
+    *visits += 1;
+    if *visits >= 1024 * VISITS_PER_FUEL {
+        state.consume_fuel(*visits / VISITS_PER_FUEL)?;
+        *visits = 0;
+    }
+    let kind = value.kind();
+    if !matches!(kind, ValueKind::Seq | ValueKind::Iterable | ValueKind::Map) {
+        return Ok(());
+    }
+    if is_namespace(value) {
+        return Err(invalid("a namespace cannot be kept inside another value"));
+    }
+    if depth >= MAX_NESTING {
+        return Err(too_deep());
+    }
+    for item in value.try_iter()?.checked() {
+        let item = item?;
+        visit(state, &item, depth + 1, visits)?;
+        if kind == ValueKind::Map {
+            visit(state, &value.get_item(&item)?, depth + 1, visits)?;
+        }
+    }
+    Ok(())
+}
+
+/// `left ~ right`: both as Python's `str`, joined.
+pub(super) fn concat(state: &State, left: &Value, right: &Value) -> Result<Value, Error> {
+    let mut out = String::new();
+    push_str(state, &mut out, left)?;
+    push_str(state, &mut out, right)?;
+    Ok(Value::from(out))
+}
+
+/// `left % right`: floored remainder of numbers, or printf-style formatting.
+pub(super) fn remainder(_state: &State, left: &Value, right: &Value) -> Result<Value, Error> {
+    if let Some(text) = left.as_str() {
+        let arguments: Vec<Value> = match right.as_object() {
+            Some(_) if right.is_tuple() => right.try_iter()?.collect(),
+            _ => vec![right.clone()],
+        };
+        return formatted(FormatStyle::Printf, text, &arguments);
+    }
+    let numeric = |value: &Value| matches!(value.kind(), ValueKind::Number | ValueKind::Bool);
+    if !numeric(left) || !numeric(right) {
+        return Err(invalid(format!("{} % {} is not defined", left.kind(), right.kind())));
+    }
+    if !is_float(left) && !is_float(right) {
+        let (left, right) = (i128::try_from(left.clone())?, i128::try_from(right.clone())?);
+        let floored = left
+            .checked_rem(right)
+            .map(|rest| if rest != 0 && (rest < 0) != (right < 0) { rest + right } else { rest });
+        return floored.map(Value::from).ok_or_else(|| invalid("modulo by zero"));
+    }
+    let (left, right) = (f64::try_from(left.clone())?, f64::try_from(right.clone())?);
+    if right == 0.0 {
+        return Err(invalid("modulo by zero"));
+    }
+    let rest = left % right;
+    Ok(Value::from(if rest != 0.0 && (rest < 0.0) != (right < 0.0) {
+        rest + right
+    } else if rest == 0.0 {
+        0f64.copysign(right)
+    } else {
+        rest
+    }))
+}
+
+/// `%` and `.format()`, with the field widths checked first: a width is the one cheap way to a huge string.
+pub(super) fn formatted(style: FormatStyle, text: &str, arguments: &[Value]) -> Result<Value, Error> {
+    let too_wide = text
+        .split(|character: char| !character.is_ascii_digit())
+        .any(|digits| digits.parse::<usize>().map_or(!digits.is_empty(), |width| width > MAX_FIELD_WIDTH));
+    let computed_width = match style {
+        FormatStyle::Printf => text.contains('*'),
+        FormatStyle::StrFormat => text.replace("{{", "").split('}').any(|field| field.matches('{').count() > 1),
+    };
+    if too_wide || computed_width {
+        return Err(invalid(format!("a format field is wider than {MAX_FIELD_WIDTH} characters or of computed width")));
+    }
+    format(style, text, arguments).map(Value::from)
+}
+
+/// `range(stop)`, `range(start, stop)`, `range(start, stop, step)`, as a list.
+pub(super) fn range(state: &State, first: i64, second: Option<i64>, step: Option<i64>) -> Result<Value, Error> {
+    let (start, stop) = second.map_or((0, first), |second| (first, second));
+    let step = i128::from(step.unwrap_or(1));
+    if step == 0 {
+        return Err(invalid("range() step must not be zero"));
+    }
+    let (start, stop) = (i128::from(start), i128::from(stop));
+    let distance = if step > 0 { stop - start } else { start - stop };
+    let count = if distance <= 0 { 0 } else { (distance - 1) / step.abs() + 1 };
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
+    if count > MAX_RANGE {
+        return Err(invalid(format!("range() yields more than {MAX_RANGE} items")));
+    }
+    state.consume_fuel(count as u64 / VISITS_PER_FUEL)?;
+    let mut next = start;
+    let items = std::iter::repeat_with(|| {
+        let item = next;
+        next += step;
+        Value::from(item)
+    });
+    Ok(Value::from(items.take(count).collect::<Vec<_>>()))
+}
+
+/// `dict(mapping, **fields)`.
+pub(super) fn dict(state: &State, base: Option<Value>, fields: Kwargs) -> Result<Value, Error> {
+    check(state, &minijinja::functions::dict(base, fields)?)
+}
+
+/// `namespace(mapping, **fields)`. What it starts with is checked as what is put into it later.
+pub(super) fn namespace(state: &State, fields: Option<ValueOrKwargs>) -> Result<Value, Error> {
+    if let Some(fields) = &fields {
+        visit(state, fields, 0, &mut 0)?;
+    }
+    minijinja::functions::namespace(fields)
+}
