@@ -1,1 +1,47 @@
 //! The model store: catalogue, sources, downloads that resume, digests.
+//!
+//! A *model* is a name and one or more files (more than one when the publisher split it). The digest of a file decides
+//! what it is; where it came from does not matter. Everything lies in one folder:
+//!
+//! ```text
+//! blobs/sha256-<hex>      verified files, named by their own digest
+//! models/<name>.json      manifests: which blobs make up a model, its licence and source
+//! partial/<key>.part      downloads under way, with what is needed to go on in <key>.json
+//! locks/<key>.lock        advisory locks: one per download, one for the whole store
+//! ```
+//!
+//! # How a pull works
+//! 1. The name is looked up in the catalogue, or the text is read as a source (see [`SOURCE_KINDS`]).
+//! 2. For each file the lock of its download is taken; whoever comes second waits and then finds the file there.
+//! 3. The sources are tried in order. Each appends to the partial file, which is hashed as it grows; what an earlier
+//!    attempt left is hashed again and continued.
+//! 4. A complete file is flushed to the disk, its digest compared, and renamed into `blobs`. Only then is the
+//!    manifest written, also by rename. So nothing unverified is ever visible as a model.
+//!
+//! This crate knows nothing of what is inside a model file, apart from the four bytes at the start of a GGUF file that
+//! tell a model from a page of HTML.
+
+mod catalogue;
+mod digest;
+mod error;
+mod http;
+mod layout;
+mod lock;
+mod manifest;
+mod name;
+mod options;
+mod partial;
+mod progress;
+mod pull;
+mod source;
+mod store;
+
+pub use catalogue::{Catalogue, CatalogueFile, CatalogueModel};
+pub use digest::Digest;
+pub use error::{SourceFailure, StoreError};
+pub use name::{MAX_SHARDS, ModelName, shard_names};
+pub use options::{Environment, Network, PullOptions};
+pub use progress::{Flow, Notice, Phase, Progress};
+pub use pull::{Pulled, PulledState};
+pub use source::{SOURCE_KINDS, SourceKind};
+pub use store::{Listing, ModelFile, Removed, Resolution, ResolvedModel, Store};

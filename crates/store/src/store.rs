@@ -1,0 +1,375 @@
+//! The store as its users see it: list, resolve, pull, verify, remove.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::catalogue::{Catalogue, CatalogueModel};
+use crate::digest::{Digest, Hasher};
+use crate::error::StoreError;
+use crate::layout::{self, Layout};
+use crate::lock::Lock;
+use crate::manifest::{Manifest, ManifestFile};
+use crate::name::{self, ModelName};
+use crate::options::PullOptions;
+use crate::progress::{Meter, Phase, Progress};
+use crate::pull::{self, Pulled};
+
+/// A folder of verified models.
+#[derive(Debug, Clone)]
+pub struct Store {
+    layout: Layout,
+    catalogue: Catalogue,
+}
+
+/// A model that is ready to be opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResolvedModel {
+    /// Its name in the store, or the file's own name if it is used where it lies.
+    pub name: String,
+    /// Its files in order; more than one if it is split.
+    pub files: Vec<ModelFile>,
+    /// Its licence, if known.
+    pub licence: Option<String>,
+    /// One line about it, if known.
+    pub description: Option<String>,
+}
+
+/// One file of a model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelFile {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Its length in bytes.
+    pub size: u64,
+    /// Its digest as checked when it was pulled; `None` for a file used where it lies.
+    pub sha256: Option<Digest>,
+    /// Where it came from; `None` for a file used where it lies.
+    pub source: Option<String>,
+}
+
+impl ResolvedModel {
+    /// The paths of its files in order.
+    pub fn paths(&self) -> Vec<&Path> {
+        self.files.iter().map(|file| file.path.as_path()).collect()
+    }
+
+    /// Bytes of all its files.
+    pub fn size(&self) -> u64 {
+        self.files.iter().map(|file| file.size).sum()
+    }
+}
+
+/// What a name or path stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resolution {
+    /// A model of the store, or files used where they lie.
+    Ready(ResolvedModel),
+    /// A model of the catalogue that has to be pulled first.
+    NotPulled(CatalogueModel),
+}
+
+/// The models of the store.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// Those that are whole, by name.
+    pub models: Vec<ResolvedModel>,
+    /// What is wrong with the others.
+    pub problems: Vec<StoreError>,
+}
+
+/// What a removal did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removed {
+    /// The model's name.
+    pub name: String,
+    /// Bytes that are free again; those shared with another model stay.
+    pub freed: u64,
+}
+
+impl Store {
+    /// The store in the given folder, else in `HEFU_HOME`, else in the folder `hefu` of the platform's cache folder,
+    /// with the built-in catalogue. Nothing is created until something is pulled.
+    ///
+    /// # Errors
+    /// [`StoreError::NoCacheFolder`] if no folder is known.
+    pub fn open(root: Option<PathBuf>) -> Result<Self, StoreError> {
+        Self::with_catalogue(root, Catalogue::built_in()?)
+    }
+
+    /// Like [`Store::open`] with another catalogue.
+    ///
+    /// # Errors
+    /// [`StoreError::NoCacheFolder`] if no folder is known.
+    pub fn with_catalogue(root: Option<PathBuf>, catalogue: Catalogue) -> Result<Self, StoreError> {
+        let layout = Layout::find(root)?;
+        Ok(Self { layout, catalogue })
+    }
+
+    /// The store's folder.
+    pub fn root(&self) -> &Path {
+        self.layout.root()
+    }
+
+    /// The models that can be pulled by name.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// Every model of the store. A manifest that is malformed or whose files are gone is a problem in the list, not
+    /// an error; one that disappears meanwhile is left out.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] if the folder of manifests cannot be read.
+    pub fn list(&self) -> Result<Listing, StoreError> {
+        let mut listing = Listing::default();
+        for name in self.names()? {
+            let read = name.and_then(|name| Ok((Manifest::read(&self.layout, &name)?, name)));
+            let model =
+                read.and_then(|(manifest, name)| manifest.map(|manifest| self.stored(&name, manifest)).transpose());
+            match model {
+                Ok(Some(model)) => listing.models.push(model),
+                Ok(None) => {}
+                Err(problem) => listing.problems.push(problem),
+            }
+        }
+        listing.models.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(listing)
+    }
+
+    /// What a name, short name or path stands for, in this order: a model of the store, one of the catalogue, an
+    /// existing file. Any file of a split model stands for all of them, which must lie beside it.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownModel`] with the nearest names; [`StoreError::MissingShard`];
+    /// [`StoreError::MissingFile`] or [`StoreError::Manifest`] if the stored model is damaged.
+    pub fn resolve(&self, name_or_path: &str) -> Result<Resolution, StoreError> {
+        let of_catalogue = self.catalogue.find(name_or_path);
+        if let Some(name) = self.name_of(name_or_path)
+            && let Some(manifest) = Manifest::read(&self.layout, &name)?
+        {
+            return self.stored(&name, manifest).map(Resolution::Ready);
+        }
+        if let Some(model) = of_catalogue {
+            return Ok(Resolution::NotPulled(model.clone()));
+        }
+        match fs::metadata(name_or_path) {
+            Ok(metadata) if metadata.is_file() => in_place(Path::new(name_or_path)).map(Resolution::Ready),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                Err(StoreError::io("read", name_or_path, error))
+            }
+            _ => Err(self.unknown(name_or_path)),
+        }
+    }
+
+    /// Fetches a model of the catalogue, or the file (or split files) of a source, unless it is there.
+    ///
+    /// # Errors
+    /// [`StoreError::AllSourcesFailed`] lists every source with its reason; [`StoreError::Stopped`] if `progress`
+    /// said so; others for names, digests, the disk and the store's own files.
+    pub fn pull(
+        &self,
+        name_or_source: &str,
+        options: &PullOptions,
+        progress: &mut dyn Progress,
+    ) -> Result<Pulled, StoreError> {
+        pull::pull(self, name_or_source, options, progress)
+    }
+
+    /// Removes a model, its files unless another model has them too, and what an unfinished pull of it left.
+    ///
+    /// # Errors
+    /// [`StoreError::NotPulled`] or [`StoreError::UnknownModel`] if there is nothing to remove; [`StoreError::Busy`]
+    /// while it is being pulled.
+    pub fn remove(&self, name: &str) -> Result<Removed, StoreError> {
+        let model_name = self.name_of(name).ok_or_else(|| self.unknown(name))?;
+        self.layout.create()?;
+        let busy = self.layout.lock(&format!("model-{model_name}"));
+        let _model = Lock::try_take(&busy)?.ok_or_else(|| StoreError::Busy(model_name.to_string()))?;
+        let _store = self.lock()?;
+        let path = self.layout.manifest(&model_name);
+        let manifest = match Manifest::read(&self.layout, &model_name) {
+            // A malformed manifest can be removed too; its files are not known.
+            Err(StoreError::Manifest { .. }) => Some(Manifest::new(&model_name, Vec::new())),
+            read => read?,
+        };
+        let mut freed = self.remove_partial(name)?;
+        match manifest {
+            Some(manifest) => {
+                layout::remove_if_there(&path)?;
+                freed += self.remove_unused_blobs(&manifest)?;
+            }
+            None if freed > 0 => {}
+            None if self.catalogue.find(name).is_some() => {
+                return Err(StoreError::NotPulled(model_name.to_string()));
+            }
+            None => return Err(self.unknown(name)),
+        }
+        let name = model_name.to_string();
+        Ok(Removed { name, freed })
+    }
+
+    /// Hashes every file of a stored model again.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] for the first file that is not what was pulled.
+    pub fn verify(&self, name: &str, progress: &mut dyn Progress) -> Result<ResolvedModel, StoreError> {
+        let model = match self.name_of(name) {
+            Some(stored) => match Manifest::read(&self.layout, &stored)? {
+                Some(manifest) => self.stored(&stored, manifest)?,
+                None if self.catalogue.find(name).is_some() => {
+                    return Err(StoreError::NotPulled(stored.to_string()));
+                }
+                None => return Err(self.unknown(name)),
+            },
+            None => return Err(self.unknown(name)),
+        };
+        let mut meter = Meter::new(progress, Some(model.size()));
+        for file in &model.files {
+            let found = hash_file(&file.path, &mut meter)?;
+            if let Some(expected) = file.sha256.filter(|expected| *expected != found) {
+                return Err(StoreError::Damaged { model: model.name, path: file.path.clone(), expected, found });
+            }
+            meter.base = meter.base.saturating_add(file.size);
+        }
+        Ok(model)
+    }
+
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The lock under which manifests are written and blobs removed; held for moments only.
+    pub(crate) fn lock(&self) -> Result<Lock, StoreError> {
+        Lock::wait(&self.layout.lock("store"), || Ok(()))
+    }
+
+    /// The name that a name or short name has in the store, if it can be one.
+    fn name_of(&self, name: &str) -> Option<ModelName> {
+        let canonical = self.catalogue.find(name).map_or(name, |model| model.name.as_str());
+        ModelName::parse(canonical).ok()
+    }
+
+    /// The error for a name that stands for nothing.
+    pub(crate) fn unknown(&self, name: &str) -> StoreError {
+        let stored: Vec<ModelName> = self.names().into_iter().flatten().flatten().collect();
+        let known = self.catalogue.names().chain(stored.iter().map(ModelName::as_str));
+        StoreError::UnknownModel { name: name.to_owned(), nearest: name::nearest(name, known) }
+    }
+
+    /// The stored model of a manifest, provided that its files have their lengths.
+    pub(crate) fn stored(&self, name: &ModelName, manifest: Manifest) -> Result<ResolvedModel, StoreError> {
+        let file = |file: ManifestFile| {
+            let path = self.layout.blob(&file.sha256);
+            match fs::metadata(&path) {
+                Ok(metadata) if metadata.len() == file.size => {
+                    Ok(ModelFile { path, size: file.size, sha256: Some(file.sha256), source: Some(file.source) })
+                }
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::io("read", &path, error)),
+                _ => Err(StoreError::MissingFile { model: name.to_string(), path }),
+            }
+        };
+        Ok(ResolvedModel {
+            name: name.to_string(),
+            files: manifest.files.into_iter().map(file).collect::<Result<_, _>>()?,
+            licence: manifest.licence,
+            description: manifest.description,
+        })
+    }
+
+    /// Removes the blobs of a manifest that no model has any more; the caller holds the store's lock. Returns the
+    /// bytes freed.
+    pub(crate) fn remove_unused_blobs(&self, manifest: &Manifest) -> Result<u64, StoreError> {
+        let mut used = HashSet::new();
+        for name in self.names()?.into_iter().flatten() {
+            if let Ok(Some(other)) = Manifest::read(&self.layout, &name) {
+                used.extend(other.files.iter().map(|file| file.sha256));
+            }
+        }
+        let mut freed = 0;
+        for digest in manifest.files.iter().map(|file| file.sha256) {
+            let blob = self.layout.blob(&digest);
+            if used.insert(digest) {
+                freed += fs::metadata(&blob).map_or(0, |metadata| metadata.len());
+                layout::remove_if_there(&blob)?;
+            }
+        }
+        Ok(freed)
+    }
+
+    /// Removes what an unfinished pull of a model of the catalogue left. Returns the bytes freed.
+    fn remove_partial(&self, name: &str) -> Result<u64, StoreError> {
+        let mut freed = 0;
+        let files = self.catalogue.find(name).map(|model| model.files.as_slice());
+        for file in files.unwrap_or_default() {
+            let key = file.sha256.to_string();
+            let Some(_lock) = Lock::try_take(&self.layout.lock(&key))? else {
+                return Err(StoreError::Busy(name.to_owned()));
+            };
+            let path = self.layout.partial().join(format!("{key}.part"));
+            freed += fs::metadata(&path).map_or(0, |metadata| metadata.len());
+            layout::remove_if_there(&path)?;
+            layout::remove_if_there(&path.with_extension("json"))?;
+            layout::remove_folder_if_there(&path.with_extension("pip"))?;
+        }
+        Ok(freed)
+    }
+
+    /// The names of all manifests; an entry that cannot be the name of a model is an error of its own.
+    fn names(&self) -> Result<Vec<Result<ModelName, StoreError>>, StoreError> {
+        let folder = self.layout.models();
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(StoreError::io("read", &folder, error)),
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(|error| StoreError::io("read", &folder, error))?.path();
+            if path.extension().is_some_and(|extension| extension == "json") {
+                let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+                names.push(ModelName::parse(&stem));
+            }
+        }
+        Ok(names)
+    }
+}
+
+/// A file, or the files of a split model, used where they lie.
+fn in_place(path: &Path) -> Result<ResolvedModel, StoreError> {
+    let file_name = path.file_name().unwrap_or_default().to_string_lossy();
+    let paths = match name::shard_names(&file_name) {
+        Some(shards) => shards.iter().map(|shard| path.with_file_name(shard)).collect(),
+        None => vec![path.to_path_buf()],
+    };
+    let file = |path: PathBuf| match fs::metadata(&path) {
+        Ok(metadata) => Ok(ModelFile { path, size: metadata.len(), sha256: None, source: None }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(StoreError::MissingShard { path }),
+        Err(error) => Err(StoreError::io("read", &path, error)),
+    };
+    Ok(ResolvedModel {
+        name: file_name.into_owned(),
+        files: paths.into_iter().map(file).collect::<Result<_, _>>()?,
+        licence: None,
+        description: None,
+    })
+}
+
+fn hash_file(path: &Path, meter: &mut Meter<'_>) -> Result<Digest, StoreError> {
+    let read_error = |error| StoreError::io("read", path, error);
+    let file = File::open(path).map_err(read_error)?;
+    let mut hasher = Hasher::new();
+    let mut stopped = None;
+    let hashed = hasher.update_from(file, |done| {
+        meter.advance(Phase::Verifying, done).map_err(|error| {
+            stopped = Some(error);
+            io::Error::other("stopped")
+        })
+    });
+    match (stopped, hashed) {
+        (Some(stopped), _) => Err(stopped),
+        (None, Err(error)) => Err(read_error(error)),
+        (None, Ok(_)) => Ok(hasher.digest()),
+    }
+}
