@@ -1,1 +1,152 @@
-//! Tokenisers.
+//! Tokenisers: text to token ids and back.
+//!
+//! [`Vocabulary`] is what a model file says, as plain data; [`Tokenizer`] is made from it once and then shared;
+//! [`Detokenizer`] is one stream of ids on its way to text. Two kinds are supported: byte-level byte pair encoding and
+//! SentencePiece's scored byte pair encoding. The ids are those of the model's original tokeniser.
+mod bpe;
+mod bytes;
+mod detokenizer;
+mod ends;
+mod error;
+mod merging;
+mod metadata;
+mod pieces;
+mod pretokenizer;
+mod sentencepiece;
+mod special;
+mod validate;
+mod vocabulary;
+
+pub use detokenizer::{Detokenizer, Position};
+pub use error::Error;
+pub use metadata::Metadata;
+pub use special::Special;
+pub use vocabulary::{
+    Kind, MAX_MERGES, MAX_SPECIAL_BYTES, MAX_TEXT_BYTES, MAX_TOKEN_BYTES, MAX_TOKENS, TokenType, Vocabulary,
+};
+
+use foldhash::{HashMap, HashMapExt};
+
+/// A vocabulary that is ready to encode and decode. It never changes, so threads may share it.
+pub struct Tokenizer {
+    vocabulary: Vocabulary,
+    model: Model,
+    special: special::Matcher,
+    pieces: pieces::Pieces,
+}
+
+enum Model {
+    ByteLevel(bpe::BytePairs),
+    SentencePiece(sentencepiece::ScoredPieces),
+}
+
+impl Tokenizer {
+    /// Builds the tables. Fails, as [`Vocabulary::from_metadata`] does, when the vocabulary contradicts itself, and
+    /// when some text could not be encoded.
+    pub fn new(mut vocabulary: Vocabulary) -> Result<Self, Error> {
+        validate::vocabulary(&vocabulary)?;
+        let ids = ids_by_text(&vocabulary)?;
+        let model = match vocabulary.kind {
+            Kind::ByteLevel => Model::ByteLevel(bpe::BytePairs::new(&vocabulary, &ids)?),
+            Kind::SentencePiece => Model::SentencePiece(sentencepiece::ScoredPieces::new(&vocabulary)?),
+        };
+        let special = special::Matcher::new(&vocabulary)?;
+        let pieces = pieces::Pieces::new(&vocabulary);
+        // The rules are tables now; their texts would only take memory.
+        vocabulary.merges = Vec::new();
+        vocabulary.ends.sort_unstable();
+        Ok(Self { vocabulary, model, special, pieces })
+    }
+
+    /// The ids of `text`, without BOS or EOS.
+    ///
+    /// Byte-level tokenisers whose originals do so bring the text into Unicode normalisation form C first.
+    pub fn encode(&self, text: &str, special: Special) -> Vec<u32> {
+        let mut ids = Vec::with_capacity(text.len() / 4 + 1);
+        match &self.model {
+            Model::ByteLevel(model) => self.special.parts(text, special, |part| match part {
+                special::Part::Text(text) => model.encode(text, &mut ids),
+                special::Part::Token(id) => ids.push(id),
+            }),
+            Model::SentencePiece(model) => {
+                let escaped = text.replace(' ', sentencepiece::SPACE);
+                self.special.parts(&escaped, special, |part| match part {
+                    special::Part::Token(id) => ids.push(id),
+                    // Every text between special tokens gets the space, as in the original's fast version.
+                    special::Part::Text(text) if self.vocabulary.add_space_prefix => {
+                        model.encode(&[sentencepiece::SPACE, text].concat(), &mut ids);
+                    }
+                    special::Part::Text(text) => model.encode(text, &mut ids),
+                });
+            }
+        }
+        ids
+    }
+
+    /// The ids of `text` with BOS before and EOS after them where the vocabulary asks for it, each only if the text
+    /// does not already bring its own.
+    pub fn encode_prompt(&self, text: &str, special: Special) -> Vec<u32> {
+        let mut ids = self.encode(text, special);
+        if let Some(bos) = self.vocabulary.bos.filter(|_| self.vocabulary.add_bos)
+            && ids.first() != Some(&bos)
+        {
+            ids.insert(0, bos);
+        }
+        if let Some(eos) = self.vocabulary.eos.filter(|_| self.vocabulary.add_eos)
+            && ids.last() != Some(&eos)
+        {
+            ids.push(eos);
+        }
+        ids
+    }
+
+    /// The bytes that a token stands for, which need not be whole characters. Special tokens (control, unknown,
+    /// unused) have none unless `render_special`, which gives their names; ids outside the vocabulary have none.
+    pub fn token_bytes(&self, id: u32, render_special: bool) -> &[u8] {
+        self.pieces.get(id, render_special)
+    }
+
+    /// The text of a whole sequence, without its special tokens. Bytes that are no character give U+FFFD.
+    pub fn decode(&self, ids: &[u32]) -> String {
+        let mut bytes: Vec<u8> = ids.iter().flat_map(|id| self.token_bytes(*id, false)).copied().collect();
+        if self.vocabulary.add_space_prefix && bytes.first() == Some(&b' ') {
+            bytes.remove(0);
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// The number of tokens; ids are below it.
+    pub fn size(&self) -> usize {
+        self.vocabulary.tokens.len()
+    }
+
+    /// Whether an answer ends with this token.
+    pub fn is_end(&self, id: u32) -> bool {
+        let vocabulary = &self.vocabulary;
+        vocabulary.ends.binary_search(&id).is_ok()
+            || [vocabulary.eos, vocabulary.eot, vocabulary.eom].contains(&Some(id))
+    }
+
+    /// What the tokeniser was made from, less the merge rules.
+    pub fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+}
+
+impl std::fmt::Debug for Tokenizer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kind = self.vocabulary.kind;
+        formatter.debug_struct("Tokenizer").field("kind", &kind).field("size", &self.size()).finish_non_exhaustive()
+    }
+}
+
+/// Empty texts, which some files have in the holes of their numbering, are left out.
+fn ids_by_text(vocabulary: &Vocabulary) -> Result<HashMap<&str, u32>, Error> {
+    let mut ids = HashMap::with_capacity(vocabulary.tokens.len());
+    for (second, text) in (0..).zip(&vocabulary.tokens).filter(|(_, text)| !text.is_empty()) {
+        if let Some(first) = ids.insert(text.as_str(), second) {
+            return Err(Error::DuplicateToken { first, second });
+        }
+    }
+    Ok(ids)
+}

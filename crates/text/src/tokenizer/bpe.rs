@@ -1,0 +1,165 @@
+//! Byte-level byte pair encoding: each piece of text starts as bytes, and ranked rules merge neighbours.
+use super::merging::{self, Symbol};
+use super::pretokenizer::{self, PreTokenizer};
+use super::vocabulary::{TokenType, Vocabulary};
+use super::{Error, bytes};
+use foldhash::{HashMap, HashMapExt};
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+
+/// The merge rules and everything else that turns ordinary text into ids.
+pub(super) struct BytePairs {
+    pre_tokenizer: PreTokenizer,
+    compose: bool,
+    /// The token of each byte.
+    bytes: [u32; 256],
+    /// Rank and result of each rule, by the ids of its two sides.
+    rules: HashMap<(u32, u32), (u32, u32)>,
+    /// The tokens that are taken without merging when they are a whole piece, by their bytes.
+    whole: HashMap<Box<[u8]>, u32>,
+}
+
+/// Pieces of at most this many bytes are merged by repeated search, which is faster than a queue for short ones.
+const SHORT_PIECE: usize = 24;
+
+impl BytePairs {
+    /// Builds the tables; `ids` gives the token with a text. Fails when the vocabulary cannot spell every text or when
+    /// a rule names a token that does not exist.
+    pub(super) fn new(vocabulary: &Vocabulary, ids: &HashMap<&str, u32>) -> Result<Self, Error> {
+        let name = &vocabulary.pre_tokenizer;
+        let entry = pretokenizer::find(name).ok_or_else(|| Error::PreTokenizer { name: name.clone() })?;
+        Ok(Self {
+            pre_tokenizer: PreTokenizer::new(entry)?,
+            compose: entry.compose,
+            bytes: byte_tokens(vocabulary, ids)?,
+            rules: rules(vocabulary, ids)?,
+            whole: if entry.whole_pieces { whole_pieces(vocabulary) } else { HashMap::new() },
+        })
+    }
+
+    /// Appends the ids of ordinary text.
+    pub(super) fn encode(&self, text: &str, ids: &mut Vec<u32>) {
+        if self.compose && is_nfc_quick(text.chars()) != IsNormalized::Yes {
+            self.encode_pieces(&text.nfc().collect::<String>(), ids);
+        } else {
+            self.encode_pieces(text, ids);
+        }
+    }
+
+    fn encode_pieces(&self, text: &str, ids: &mut Vec<u32>) {
+        let mut seen: HashMap<&[u8], (usize, usize)> = HashMap::new();
+        self.pre_tokenizer.pieces(text, |piece| {
+            let start = ids.len();
+            if let Some((start, end)) = seen.get(piece.as_bytes()) {
+                ids.extend_from_within(*start..*end);
+            } else {
+                self.encode_piece(piece.as_bytes(), ids);
+                seen.insert(piece.as_bytes(), (start, ids.len()));
+            }
+        });
+    }
+
+    fn encode_piece(&self, piece: &[u8], ids: &mut Vec<u32>) {
+        if let Some(id) = self.whole.get(piece) {
+            ids.push(*id);
+        } else if piece.len() <= SHORT_PIECE {
+            self.merge_short(piece, ids);
+        } else {
+            let symbol = |(start, byte): (usize, &u8)| Symbol { start, end: start + 1, id: self.byte(*byte) };
+            let mut symbols = piece.iter().enumerate().map(symbol).collect();
+            merging::merge(&mut symbols, |left, right| self.rules.get(&(left.id, right.id)).copied());
+            ids.extend(symbols.iter().map(|symbol| symbol.id));
+        }
+    }
+
+    /// Applies the best rule, leftmost first, until none applies.
+    fn merge_short(&self, piece: &[u8], ids: &mut Vec<u32>) {
+        let first = ids.len();
+        ids.extend(piece.iter().map(|byte| self.byte(*byte)));
+        // The rule for each symbol and its right neighbour.
+        let mut pairs = [NO_RULE; SHORT_PIECE];
+        for (pair, sides) in pairs.iter_mut().zip(ids[first..].windows(2)) {
+            *pair = self.rule(sides[0], sides[1]);
+        }
+        let mut length = piece.len();
+        while length > 1 {
+            let best = (0..length - 1).min_by_key(|index| pairs[*index].0).unwrap_or(0);
+            let (rank, id) = pairs[best];
+            if rank == NO_RULE.0 {
+                break;
+            }
+            ids[first + best] = id;
+            ids.remove(first + best + 1);
+            pairs.copy_within(best + 1..length, best);
+            length -= 1;
+            pairs[length - 1] = NO_RULE;
+            if best + 1 < length {
+                pairs[best] = self.rule(id, ids[first + best + 1]);
+            }
+            if best > 0 {
+                pairs[best - 1] = self.rule(ids[first + best - 1], id);
+            }
+        }
+    }
+
+    fn rule(&self, left: u32, right: u32) -> (u32, u32) {
+        self.rules.get(&(left, right)).copied().unwrap_or(NO_RULE)
+    }
+
+    fn byte(&self, byte: u8) -> u32 {
+        self.bytes[usize::from(byte)]
+    }
+}
+
+const NO_RULE: (u32, u32) = (u32::MAX, u32::MAX);
+
+fn byte_tokens(vocabulary: &Vocabulary, ids: &HashMap<&str, u32>) -> Result<[u32; 256], Error> {
+    let mut tokens = [0; 256];
+    for (byte, (token, character)) in (0..=255).zip(tokens.iter_mut().zip(bytes::characters())) {
+        let mut spelling = [0; 4];
+        // These bytes occur in no UTF-8 text.
+        let is_impossible = matches!(byte, 0xC0 | 0xC1 | 0xF5..);
+        *token = match ids.get(&*character.encode_utf8(&mut spelling)).copied().or(vocabulary.unknown) {
+            Some(id) => id,
+            None if is_impossible => merging::NO_TOKEN,
+            None => return Err(Error::MissingByte { byte }),
+        };
+    }
+    Ok(tokens)
+}
+
+fn rules(vocabulary: &Vocabulary, ids: &HashMap<&str, u32>) -> Result<HashMap<(u32, u32), (u32, u32)>, Error> {
+    let mut rules = HashMap::with_capacity(vocabulary.merges.len());
+    let mut joined = String::new();
+    for (rank, merge) in (0..).zip(&vocabulary.merges) {
+        let fail = |problem| Error::Merge { index: rank as usize, problem };
+        let Some((left, right)) = merge.split_once(' ') else {
+            return Err(fail("is not two texts with a space between them"));
+        };
+        joined.clear();
+        joined.push_str(left);
+        joined.push_str(right);
+        let (Some(left), Some(right)) = (ids.get(left), ids.get(right)) else {
+            return Err(fail("joins a text that is not a token"));
+        };
+        let Some(result) = ids.get(joined.as_str()) else {
+            return Err(fail("makes a text that is not a token"));
+        };
+        if rules.insert((*left, *right), (rank, *result)).is_some() {
+            return Err(fail("repeats an earlier one"));
+        }
+    }
+    Ok(rules)
+}
+
+fn whole_pieces(vocabulary: &Vocabulary) -> HashMap<Box<[u8]>, u32> {
+    let alphabet = bytes::characters();
+    let mut whole = HashMap::with_capacity(vocabulary.tokens.len());
+    for (id, (text, kind)) in (0..).zip(vocabulary.tokens.iter().zip(&vocabulary.types)) {
+        if *kind == TokenType::Normal && !text.is_empty() {
+            let mut spelled = Vec::new();
+            bytes::decode(text, &alphabet, &mut spelled);
+            whole.insert(spelled.into_boxed_slice(), id);
+        }
+    }
+    whole
+}

@@ -1,0 +1,47 @@
+//! The bytes that each token stands for.
+use super::bytes;
+use super::sentencepiece::SPACE;
+use super::vocabulary::{Kind, TokenType, Vocabulary};
+
+/// All tokens' bytes in one block.
+pub(super) struct Pieces {
+    bytes: Vec<u8>,
+    /// Where each token's bytes end; they start where the previous token's end.
+    ends: Vec<usize>,
+    /// Tokens without a text of their own (control, unknown, unused), whose bytes are their names.
+    is_special: Vec<bool>,
+}
+
+impl Pieces {
+    pub(super) fn new(vocabulary: &Vocabulary) -> Self {
+        let alphabet = bytes::characters();
+        let count = vocabulary.tokens.len();
+        let mut pieces =
+            Self { bytes: Vec::new(), ends: Vec::with_capacity(count), is_special: Vec::with_capacity(count) };
+        for (text, kind) in vocabulary.tokens.iter().zip(&vocabulary.types) {
+            let named = (*kind == TokenType::Byte).then(|| bytes::named(text)).flatten();
+            match (kind, vocabulary.kind) {
+                (TokenType::Byte, _) if named.is_some() => pieces.bytes.extend(named),
+                (TokenType::Normal, Kind::ByteLevel) => bytes::decode(text, &alphabet, &mut pieces.bytes),
+                (TokenType::Normal | TokenType::UserDefined, Kind::SentencePiece) => {
+                    pieces.bytes.extend_from_slice(text.replace(SPACE, " ").as_bytes());
+                }
+                _ => pieces.bytes.extend_from_slice(text.as_bytes()),
+            }
+            pieces.ends.push(pieces.bytes.len());
+            pieces.is_special.push(matches!(kind, TokenType::Control | TokenType::Unknown | TokenType::Unused));
+        }
+        pieces
+    }
+
+    /// The bytes of a token; none for ids outside the vocabulary and, unless `render_special`, for special tokens.
+    pub(super) fn get(&self, id: u32, render_special: bool) -> &[u8] {
+        let index = id as usize;
+        let (Some(end), Some(special)) = (self.ends.get(index), self.is_special.get(index)) else { return &[] };
+        if *special && !render_special {
+            return &[];
+        }
+        let start = index.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+        self.bytes.get(start..*end).unwrap_or(&[])
+    }
+}

@@ -1,0 +1,97 @@
+//! Every hand-written scanner against its pattern on the backtracking engine.
+use super::registry::REGISTRY;
+use super::*;
+use proptest::prelude::*;
+use std::sync::LazyLock;
+
+/// The patterns as published, next to the steps that must do the same.
+static DEFINITIONS: LazyLock<Vec<(fancy_regex::Regex, Cutter)>> = LazyLock::new(|| {
+    let steps = REGISTRY.iter().flat_map(|entry| entry.steps);
+    let defined = |step: &Step| {
+        let (Step::Regex(pattern) | Step::Scan(pattern, _) | Step::Cut(pattern, _)) = step;
+        (fancy_regex::Regex::new(pattern).unwrap(), step.cutter().unwrap())
+    };
+    steps.map(defined).collect()
+});
+
+fn by_definition<'a>(pattern: &fancy_regex::Regex, text: &'a str) -> Vec<&'a str> {
+    let (mut pieces, mut done) = (Vec::new(), 0);
+    for found in pattern.find_iter(text) {
+        let found = found.unwrap();
+        pieces.extend([&text[done..found.start()], &text[found.start()..found.end()]]);
+        done = found.end();
+    }
+    pieces.push(&text[done..]);
+    pieces.retain(|piece| !piece.is_empty());
+    pieces
+}
+
+fn check(text: &str) {
+    for (pattern, cutter) in DEFINITIONS.iter() {
+        let mut pieces = Vec::new();
+        cutter.cut(text, &mut |piece| pieces.push(piece));
+        assert_eq!(pieces, by_definition(pattern, text), "{pattern} on {text:?}");
+    }
+}
+
+fn pieces<'a>(name: &str, text: &'a str) -> Vec<&'a str> {
+    let mut pieces = Vec::new();
+    PreTokenizer::new(find(name).unwrap()).unwrap().pieces(text, |piece| pieces.push(piece));
+    pieces
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn scanners_equal_their_patterns_on_tricky_characters(
+        text in "[ \t\n\r\u{a0}\u{85}'aAsStTrReEvVlLmMdDſzZéÉǅʰ中ア가\u{301}\u{903}0-3٣½Ⅷ.,/!€😀\u{0}\u{200d}]{0,40}"
+    ) {
+        check(&text);
+    }
+
+    #[test]
+    fn scanners_equal_their_patterns_on_any_text(text in "\\PC{0,40}|(?s:.{0,40})") {
+        check(&text);
+    }
+
+    #[test]
+    fn no_pre_tokeniser_loses_text(text in "[ \t\r\n0-9a-dA-D'é中.,\u{301}]{0,60}") {
+        for entry in REGISTRY {
+            prop_assert_eq!(pieces(entry.names[0], &text).concat(), text.as_str());
+        }
+    }
+}
+
+#[test]
+fn names_are_unique_and_unknown_names_are_not_found() {
+    let mut names: Vec<_> = REGISTRY.iter().flat_map(|entry| entry.names).collect();
+    let count = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), count);
+    assert!(find("default").is_none() && find("").is_none());
+    assert!(known_names().starts_with("gpt-2, phi-2"));
+}
+
+#[test]
+fn published_patterns_cut_as_known() {
+    assert_eq!(pieces("llama-bpe", "I'M 12345  x\n\n y"), ["I", "'M", " ", "123", "45", " ", " x", "\n\n", " y"]);
+    assert_eq!(pieces("qwen2", "don't 42"), ["don", "'t", " ", "4", "2"]);
+    assert_eq!(pieces("gpt-2", "don't 42  \n x"), ["don", "'t", " 42", "  \n", " x"]);
+    assert_eq!(pieces("gpt-4o", "camelCase's ABCdef"), ["camel", "Case's", " ABCdef"]);
+    assert_eq!(pieces("superbpe", "a 1234567 b"), ["a ", "1", "234", "567", " b"]);
+    assert_eq!(pieces("deepseek-v3", "日本1234x+y"), ["日本", "123", "4", "x", "+y"]);
+}
+
+#[test]
+fn a_million_equal_characters_take_no_stack_and_little_time() {
+    for character in ["a", "A", " ", "\n", "1", "'", "中", "\u{301}", "\u{0}", "!"] {
+        let text = character.repeat(1_000_000);
+        for entry in REGISTRY {
+            let mut length = 0;
+            PreTokenizer::new(entry).unwrap().pieces(&text, |piece| length += piece.len());
+            assert_eq!(length, text.len());
+        }
+    }
+}

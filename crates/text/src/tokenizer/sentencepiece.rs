@@ -1,0 +1,169 @@
+//! SentencePiece's byte pair encoding: text starts as characters, and the pair whose union has the best score merges
+//! first, the leftmost among equals. What is no token in the end is spelled in byte tokens.
+//!
+//! Spaces are written U+2581 in the vocabulary and before this part sees the text. The rules follow
+//! `src/bpe_model.cc` of SentencePiece.
+use super::merging::{self, NO_TOKEN, Symbol};
+use super::vocabulary::{TokenType, Vocabulary};
+use super::{Error, bytes};
+use foldhash::{HashMap, HashMapExt};
+
+/// U+2581, which stands for a space.
+pub(super) const SPACE: &str = "\u{2581}";
+
+/// The scored tokens and the byte tokens.
+pub(super) struct ScoredPieces {
+    tokens: HashMap<Box<str>, Token>,
+    longest: usize,
+    bytes: Option<Box<[u32; 256]>>,
+    unknown: u32,
+    /// No token has U+2581 after another character, so no merge can cross the start of a word.
+    words_are_independent: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Token {
+    id: u32,
+    /// Place of the score among all scores, best first.
+    priority: u32,
+    /// Takes part in merging, but is taken apart again in the end.
+    is_unused: bool,
+}
+
+impl ScoredPieces {
+    /// Builds the tables. Fails when the vocabulary cannot encode every text.
+    pub(super) fn new(vocabulary: &Vocabulary) -> Result<Self, Error> {
+        let bytes = byte_tokens(vocabulary)?;
+        let unknown = match (vocabulary.unknown, &bytes) {
+            (Some(id), _) => id,
+            (None, Some(_)) => NO_TOKEN,
+            (None, None) => return Err(Error::MissingByte { byte: 0 }),
+        };
+        let mut pieces = Self {
+            tokens: HashMap::with_capacity(vocabulary.tokens.len()),
+            longest: 0,
+            bytes,
+            unknown,
+            words_are_independent: true,
+        };
+        let priorities = priorities(&vocabulary.scores);
+        let kinds = vocabulary.types.iter().zip(priorities);
+        for (id, (text, (kind, priority))) in (0..).zip(vocabulary.tokens.iter().zip(kinds)) {
+            if matches!(kind, TokenType::Normal | TokenType::Unused) && !text.is_empty() {
+                pieces.longest = pieces.longest.max(text.len());
+                pieces.words_are_independent &= words(text).count() == 1;
+                let token = Token { id, priority, is_unused: *kind == TokenType::Unused };
+                pieces.tokens.insert(text.as_str().into(), token);
+            }
+        }
+        Ok(pieces)
+    }
+
+    /// Appends the ids of ordinary text whose spaces are U+2581.
+    pub(super) fn encode(&self, text: &str, ids: &mut Vec<u32>) {
+        if !self.words_are_independent {
+            return self.encode_word(text, ids);
+        }
+        let mut seen: HashMap<&str, (usize, usize)> = HashMap::new();
+        for word in words(text) {
+            let start = ids.len();
+            if let Some((start, end)) = seen.get(word) {
+                ids.extend_from_within(*start..*end);
+            } else {
+                self.encode_word(word, ids);
+                seen.insert(word, (start, ids.len()));
+            }
+        }
+    }
+
+    fn encode_word(&self, word: &str, ids: &mut Vec<u32>) {
+        let symbol = |(start, character): (usize, char)| {
+            let end = start + character.len_utf8();
+            Symbol { start, end, id: self.id(word.get(start..end)) }
+        };
+        let mut symbols = word.char_indices().map(symbol).collect();
+        // How the texts of unused tokens came about, to take them apart again.
+        let mut splits: HashMap<&str, usize> = HashMap::new();
+        merging::merge(&mut symbols, |left, right| {
+            let joined = word.get(left.start..right.end).filter(|joined| joined.len() <= self.longest)?;
+            let token = self.tokens.get(joined)?;
+            if token.is_unused {
+                splits.insert(joined, left.end - left.start);
+            }
+            Some((token.priority, token.id))
+        });
+        let mut fused = false;
+        for symbol in symbols {
+            fused = self.emit(word.get(symbol.start..symbol.end).unwrap_or(""), &splits, fused, ids);
+        }
+    }
+
+    /// Appends the ids of one merged text and says whether the last one is the unknown token, which is never repeated.
+    fn emit(&self, text: &str, splits: &HashMap<&str, usize>, mut fused: bool, ids: &mut Vec<u32>) -> bool {
+        let mut waiting = vec![text];
+        while let Some(text) = waiting.pop() {
+            let token = self.tokens.get(text);
+            let split = splits.get(text).filter(|_| token.is_some_and(|token| token.is_unused));
+            if let Some((left, right)) = split.and_then(|middle| text.split_at_checked(*middle)) {
+                waiting.extend([right, left]);
+            } else if let Some(token) = token {
+                ids.push(token.id);
+                fused = false;
+            } else if let Some(bytes) = &self.bytes {
+                ids.extend(text.bytes().map(|byte| bytes[usize::from(byte)]));
+            } else if !fused {
+                ids.push(self.unknown);
+                fused = true;
+            }
+        }
+        fused
+    }
+
+    fn id(&self, text: Option<&str>) -> u32 {
+        text.and_then(|text| self.tokens.get(text)).map_or(NO_TOKEN, |token| token.id)
+    }
+}
+
+/// Cuts text before every U+2581 that follows another character.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let spaces = rest.len() - rest.trim_start_matches(SPACE).len();
+        let end = rest.get(spaces..)?.find(SPACE).map_or(rest.len(), |found| spaces + found);
+        let (word, after) = rest.split_at_checked(end)?;
+        rest = after;
+        (!word.is_empty()).then_some(word)
+    })
+}
+
+/// For each score its place among the distinct scores, the highest first.
+fn priorities(scores: &[f32]) -> Vec<u32> {
+    let mut order: Vec<f32> = scores.to_vec();
+    order.sort_unstable_by(|one, other| other.total_cmp(one));
+    // Comparing as numbers makes the two zeros one.
+    order.dedup_by(|one, other| one == other);
+    let place = |score: &f32| order.partition_point(|other| other > score);
+    scores.iter().map(|score| u32::try_from(place(score)).unwrap_or(u32::MAX)).collect()
+}
+
+/// The byte tokens, all or none of which a vocabulary must have unless it has an unknown token.
+fn byte_tokens(vocabulary: &Vocabulary) -> Result<Option<Box<[u32; 256]>>, Error> {
+    let mut tokens = Box::new([NO_TOKEN; 256]);
+    let mut found = 0;
+    let typed = vocabulary.tokens.iter().zip(&vocabulary.types);
+    for (id, (text, _)) in (0..).zip(typed).filter(|(_, (_, kind))| **kind == TokenType::Byte) {
+        let byte = bytes::named(text).ok_or(Error::ByteToken { id: id as usize })?;
+        if tokens[usize::from(byte)] == NO_TOKEN {
+            tokens[usize::from(byte)] = id;
+            found += 1;
+        }
+    }
+    match found {
+        256 => Ok(Some(tokens)),
+        0 => Ok(None),
+        _ => {
+            let missing = tokens.iter().position(|id| *id == NO_TOKEN).unwrap_or(0);
+            Err(Error::MissingByte { byte: u8::try_from(missing).unwrap_or(0) })
+        }
+    }
+}
