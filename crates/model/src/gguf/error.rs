@@ -37,7 +37,7 @@ pub enum Error {
     },
     /// The file ends inside something.
     #[error(
-        "the file ends {missing} bytes early, inside {what} at {place}: it was probably cut off while downloading; \
+        "the file ends {missing} early, inside {what} at {place}: it was probably cut off while downloading; \
          download it again"
     )]
     CutOff {
@@ -45,8 +45,8 @@ pub enum Error {
         what: &'static str,
         /// Where it begins.
         place: Place,
-        /// Bytes that are missing.
-        missing: u64,
+        /// How much is missing.
+        missing: Missing,
     },
     /// A count above what the rest of the file can hold.
     #[error(
@@ -260,7 +260,9 @@ pub enum Error {
         part: Part,
     },
     /// Parts that do not add up.
-    #[error("the parts hold {found} tensors, but {expected} were announced: get all parts from the same place again")]
+    #[error(
+        "the model announces {expected} tensors, but its parts hold {found}: get all parts from the same place again"
+    )]
     SplitTensors {
         /// `split.tensors.count`.
         expected: u64,
@@ -335,6 +337,25 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "byte {}{}", self.offset, self.part)?;
         self.inside.as_ref().map_or(Ok(()), |name| write!(f, " (in {name:?})"))
+    }
+}
+
+/// Bytes that a file lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// The file lacks so many.
+    Exactly(u64),
+    /// What is being read lacks so many; what would follow is not known.
+    AtLeast(u64),
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (words, bytes) = match self {
+            Missing::Exactly(bytes) => ("", bytes),
+            Missing::AtLeast(bytes) => ("at least ", bytes),
+        };
+        write!(f, "{words}{bytes} {}", if *bytes == 1 { "byte" } else { "bytes" })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Where the tensors of a part lie: aligned, inside the file, and apart from one another.
 
-use super::error::{Error, Part, Place, Shown};
+use super::error::{Error, Missing, Part, Place, Shown};
 use super::limits::{DEFAULT_ALIGNMENT, MAX_ALIGNMENT, MIN_ALIGNMENT};
 use super::metadata::Metadata;
 use super::tensor::{Entry, TensorInfo};
@@ -75,7 +75,7 @@ fn check_end(last: &Entry<'_>, data_start: u64, packed: u64, length: u64, part: 
         (Some(end), Some(file_end)) if end <= packed => {
             let offset = usize::try_from(length).unwrap_or(usize::MAX);
             let place = Place { part, offset, inside: None };
-            Err(Error::CutOff { what: "the data of tensors", place, missing: file_end - length })
+            Err(Error::CutOff { what: "the data of tensors", place, missing: Missing::Exactly(file_end - length) })
         }
         _ => Err(outside(last.name, last.offset, length, part)),
     }

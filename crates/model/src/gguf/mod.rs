@@ -39,7 +39,7 @@ pub mod write;
 
 use std::collections::HashMap;
 
-pub use error::{Error, Part, Place, Shown};
+pub use error::{Error, Missing, Part, Place, Shown};
 pub use metadata::Metadata;
 pub use tensor::TensorInfo;
 pub use value::{Array, Kind, Value};

@@ -1,6 +1,6 @@
 //! A cursor over the bytes of a part that never reads past the end.
 
-use super::error::{Error, Part, Place, Shown};
+use super::error::{Error, Missing, Part, Place, Shown};
 
 /// Reads little-endian numbers and byte strings one after another.
 #[derive(Debug, Clone)]
@@ -50,7 +50,7 @@ impl<'a> Reader<'a> {
         let remaining = self.remaining();
         let taken = usize::try_from(length).ok().and_then(|length| remaining.get(..length));
         let Some(taken) = taken else {
-            let missing = length.saturating_sub(remaining.len() as u64);
+            let missing = Missing::AtLeast(length.saturating_sub(remaining.len() as u64));
             return Err(Error::CutOff { what, place: self.place(0), missing });
         };
         self.offset += taken.len();

@@ -1,0 +1,88 @@
+//! Grouped-query attention with rotary positions: `normed` to `attended`.
+
+use hefu_numerics::attention::{Attention, Span};
+use hefu_numerics::kv::{LayerCache, PAGE};
+use hefu_numerics::ops::Rotation;
+
+use super::{Context, sized};
+use crate::config::LayerConfig;
+use crate::state::{State, Table};
+use crate::weights::Attention as Weights;
+
+/// Works out queries, keys and values of `state.normed`, and puts keys and values in the cache.
+pub(crate) fn project(
+    context: &Context<'_>,
+    layer: &LayerConfig,
+    weights: &Weights,
+    cache: &mut LayerCache,
+    spans: &[Span<'_>],
+    state: &mut State,
+) {
+    let config = context.config;
+    let rows = spans.iter().map(|span| span.tokens).sum();
+    let queries = sized(&mut state.queries, rows * config.heads * config.key_size);
+    let keys = sized(&mut state.keys, rows * config.key_value_heads * config.key_size);
+    let values = sized(&mut state.values, rows * config.key_value_heads * config.value_size);
+    let input = &state.normed[..rows * config.width];
+    let linears = [&weights.query, &weights.key, &weights.value];
+    context.linear(&mut state.scratch, input, rows, linears, [queries, keys, values]);
+    let table = &state.tables[layer.rope];
+    for (heads, count, gain) in [
+        (&mut state.queries, config.heads, &weights.query_norm),
+        (&mut state.keys, config.key_value_heads, &weights.key_norm),
+    ] {
+        let length = rows * count * config.key_size;
+        if let Some(gain) = gain {
+            let raw = sized(&mut state.raw_heads, length);
+            raw.copy_from_slice(&heads[..length]);
+            context.norm(raw, gain, &mut heads[..length]);
+        }
+        rotate(context, table, rows, &mut heads[..length]);
+    }
+    let (key_row, value_row) = (config.key_value_heads * config.key_size, config.key_value_heads * config.value_size);
+    store(cache, spans, &state.keys[..rows * key_row], &state.values[..rows * value_row]);
+}
+
+/// Attends to all visible positions of the cache: `queries` to `attended`.
+pub(crate) fn attend(
+    context: &Context<'_>,
+    layer: &LayerConfig,
+    cache: &LayerCache,
+    spans: &[Span<'_>],
+    state: &mut State,
+) {
+    let config = context.config;
+    let rows: usize = spans.iter().map(|span| span.tokens).sum();
+    let attention = Attention {
+        queries: &state.queries[..rows * config.heads * config.key_size],
+        heads: config.heads,
+        scale: config.score_scale,
+        window: layer.window,
+        cache,
+        spans,
+    };
+    let output = sized(&mut state.attended, rows * config.heads * config.value_size);
+    (context.ops.attention)(context.team, &mut state.scratch, &attention, output);
+}
+
+fn rotate(context: &Context<'_>, table: &Table, rows: usize, heads: &mut [f32]) {
+    let rotation = Rotation {
+        tokens: rows,
+        head_size: context.config.key_size,
+        pairs: context.config.rope_pairs,
+        cosines: &table.cosines,
+        sines: &table.sines,
+    };
+    (context.ops.rope)(context.team, &rotation, heads);
+}
+
+fn store(cache: &mut LayerCache, spans: &[Span<'_>], keys: &[f32], values: &[f32]) {
+    let shape = cache.shape;
+    let mut rows =
+        keys.chunks_exact(shape.heads * shape.key_size).zip(values.chunks_exact(shape.heads * shape.value_size));
+    for span in spans {
+        for (position, (key, value)) in (span.position..).zip(rows.by_ref().take(span.tokens)) {
+            cache.store(span.pages[position / PAGE] as usize, position % PAGE, key, value);
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! The only forward code: every family's blocks are put together from these.
+//!
+//! All buffers are row-major f32, one row per token of the batch.
+
+pub(crate) mod attention;
+pub(crate) mod experts;
+pub(crate) mod feed_forward;
+
+use hefu_numerics::ops::{Ops, Projection, Scratch, Team};
+
+use crate::config::Config;
+use crate::weights::Linear;
+
+/// What every block needs besides its weights and its rows.
+pub(crate) struct Context<'a> {
+    pub(crate) ops: &'static Ops,
+    pub(crate) team: &'a dyn Team,
+    pub(crate) config: &'a Config,
+}
+
+impl Context<'_> {
+    /// Products with one shared input `[tokens][columns]`, biases added. `outputs[i]`: `[tokens][linears[i] rows]`.
+    pub(crate) fn linear<const N: usize>(
+        &self,
+        scratch: &mut Scratch,
+        input: &[f32],
+        tokens: usize,
+        linears: [&Linear; N],
+        outputs: [&mut [f32]; N],
+    ) {
+        let mut paired = linears.into_iter().zip(outputs);
+        let mut projections = [const { None }; N];
+        for projection in &mut projections {
+            *projection = paired.next().map(|(linear, output)| Projection { matrix: &linear.matrix, output });
+        }
+        let mut projections = projections.map(|projection| projection.expect("there are as many outputs as matrices"));
+        (self.ops.linear)(self.team, scratch, input, tokens, &mut projections);
+        for (projection, linear) in projections.iter_mut().zip(linears) {
+            if let Some(bias) = &linear.bias {
+                for row in projection.output.chunks_exact_mut(bias.len()) {
+                    row.iter_mut().zip(bias).for_each(|(x, bias)| *x += bias);
+                }
+            }
+        }
+    }
+
+    /// Norm of every row of `gain.len()` elements.
+    pub(crate) fn norm(&self, input: &[f32], gain: &[f32], output: &mut [f32]) {
+        (self.ops.rms_norm)(self.team, input, gain, self.config.epsilon, output);
+    }
+}
+
+/// The first `length` elements of a buffer that keeps its memory; their contents are arbitrary.
+pub(crate) fn sized(buffer: &mut Vec<f32>, length: usize) -> &mut [f32] {
+    if buffer.len() < length {
+        buffer.reserve_exact(length - buffer.len());
+        buffer.resize(length, 0.0);
+    }
+    &mut buffer[..length]
+}

@@ -1,0 +1,28 @@
+//! Memory that a model needs besides its weights, stated before it is taken.
+
+use hefu_numerics::kv::PAGE;
+
+use super::Config;
+use crate::kv::page_bytes;
+
+impl Config {
+    /// Bytes of the cache of `context` positions (whole pages of [`PAGE`]), `None` if that overflows.
+    pub fn cache_bytes(&self, context: usize) -> Option<usize> {
+        page_bytes(self.cache_shape()).checked_mul(self.layers.len())?.checked_mul(context.div_ceil(PAGE))
+    }
+
+    /// Bytes of the buffers that [`State`](crate::State) keeps for batches of up to `rows` rows that want the logits
+    /// of `logits` rows at a time; the device's own scratch memory comes on top.
+    pub fn state_bytes(&self, rows: usize, logits: usize) -> usize {
+        let queries_and_keys = (2 * self.heads + self.key_value_heads) * self.key_size;
+        let values = (self.heads + self.key_value_heads) * self.value_size;
+        let tables: usize = self.ropes.iter().map(|rope| rope.rotated).sum();
+        let per_row = 3 * self.width + queries_and_keys + values + tables + 2 * self.feed_forward + self.expert_row();
+        let floats = rows.saturating_mul(per_row).saturating_add(logits.saturating_mul(self.vocabulary));
+        floats.saturating_mul(size_of::<f32>())
+    }
+
+    fn expert_row(&self) -> usize {
+        self.experts.map_or(0, |experts| experts.count + 2 * self.width)
+    }
+}

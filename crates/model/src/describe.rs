@@ -1,0 +1,74 @@
+//! What there is to say about a model before it runs.
+
+use hefu_numerics::quant::{FORMATS, Format};
+
+use crate::config::Config;
+use crate::gguf::Gguf;
+
+/// A model in facts and figures.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Description {
+    /// Name of its family.
+    pub architecture: &'static str,
+    /// `general.name`.
+    pub name: Option<String>,
+    /// `general.license`.
+    pub license: Option<String>,
+    /// Numbers in all tensors.
+    pub parameters: u64,
+    /// Which formats its tensors have, in the order of [`FORMATS`].
+    pub formats: Vec<FormatUse>,
+    /// Bytes of the packed weights; small vectors come on top.
+    pub packed_bytes: usize,
+    /// Positions that it was made for.
+    pub context_length: usize,
+    /// Bytes of the cache of one sequence of that length, if that can be addressed.
+    pub cache_bytes: Option<usize>,
+    /// Whether the file brings a chat template (`tokenizer.chat_template`).
+    pub has_template: bool,
+}
+
+/// Tensors of one format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FormatUse {
+    /// The format.
+    pub format: &'static Format,
+    /// Tensors.
+    pub tensors: usize,
+    /// Numbers in them.
+    pub elements: u64,
+    /// Their bytes in the file.
+    pub bytes: u64,
+}
+
+impl Description {
+    pub(crate) fn new(gguf: &Gguf<'_>, config: &Config, packed_bytes: usize) -> Self {
+        let formats = FORMATS.iter().map(|format| FormatUse::of(gguf, format)).filter(|used| used.tensors > 0);
+        let formats: Vec<FormatUse> = formats.collect();
+        let text = |key: &str| gguf.metadata().string(key).ok().flatten().map(str::to_owned);
+        Description {
+            architecture: config.arch.name,
+            name: text("general.name"),
+            license: text("general.license"),
+            parameters: formats.iter().map(|used| used.elements).sum(),
+            formats,
+            packed_bytes,
+            context_length: config.context_length,
+            cache_bytes: config.cache_bytes(config.context_length),
+            has_template: gguf.metadata().get("tokenizer.chat_template").is_some(),
+        }
+    }
+}
+
+impl FormatUse {
+    fn of(gguf: &Gguf<'_>, format: &'static Format) -> Self {
+        let mut used = FormatUse { format, tensors: 0, elements: 0, bytes: 0 };
+        for tensor in gguf.tensors().iter().filter(|tensor| tensor.format == format) {
+            used.tensors += 1;
+            // A tensor lies in the file, so that its elements can be counted.
+            used.elements += tensor.shape.iter().product::<u64>();
+            used.bytes += tensor.bytes as u64;
+        }
+        used
+    }
+}

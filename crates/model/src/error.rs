@@ -1,0 +1,124 @@
+//! Everything that can go wrong between a file and its logits.
+
+use crate::gguf;
+
+/// A model that cannot be loaded or run, in one sentence.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file is no GGUF that can be read.
+    #[error(transparent)]
+    File(#[from] gguf::Error),
+
+    /// A family that is not in [`crate::arch::FAMILIES`].
+    #[error("the model's architecture is `{found}`, which is not supported; supported are {known}")]
+    UnknownArchitecture {
+        /// `general.architecture` of the file.
+        found: String,
+        /// Names of the families.
+        known: String,
+    },
+
+    /// A metadata key that might change results and that nothing reads.
+    #[error("the file's metadata key `{key}` is not known for architecture `{architecture}` and could change results")]
+    UnknownKey {
+        /// The whole key.
+        key: String,
+        /// The family.
+        architecture: &'static str,
+    },
+
+    /// A metadata value that makes no sense.
+    #[error("the file's metadata key `{key}` {problem}")]
+    BadKey {
+        /// The whole key.
+        key: String,
+        /// What is wrong with its value.
+        problem: String,
+    },
+
+    /// A tensor that the family needs.
+    #[error("the file lacks the tensor `{name}` ({expected}), which architecture `{architecture}` needs")]
+    MissingTensor {
+        /// Its name.
+        name: String,
+        /// The expected shape.
+        expected: String,
+        /// The family.
+        architecture: &'static str,
+    },
+
+    /// A tensor of another shape than the metadata say.
+    #[error("the tensor `{name}` has shape {found}, but the file's metadata make it {expected}")]
+    BadShape {
+        /// Its name.
+        name: String,
+        /// Its shape in the file.
+        found: String,
+        /// The expected shape.
+        expected: String,
+    },
+
+    /// A tensor whose values cannot be used.
+    #[error("the tensor `{name}` {problem}")]
+    BadTensor {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+
+    /// Tensors that the family does not have; to ignore them would be to run another model.
+    #[error("the file has {count} tensors that architecture `{architecture}` does not use: {names}")]
+    LeftOverTensors {
+        /// How many.
+        count: usize,
+        /// The first of them by name.
+        names: String,
+        /// The family.
+        architecture: &'static str,
+    },
+
+    /// Memory for the weights that is not there, or less than was asked for.
+    #[error("there is no memory for {bytes} bytes of weights: {reason}")]
+    Memory {
+        /// Bytes needed.
+        bytes: usize,
+        /// Why it failed.
+        reason: String,
+    },
+
+    /// A context that the model cannot have.
+    #[error("a context of {asked} positions was asked for, but the model allows from 1 to {allowed}")]
+    Context {
+        /// The context asked for.
+        asked: usize,
+        /// The most that the model was made for.
+        allowed: usize,
+    },
+
+    /// The cache has too few free pages.
+    #[error("the cache has {free} of {total} pages free, but {needed} more are needed; end a sequence or enlarge it")]
+    CacheFull {
+        /// Free pages.
+        free: usize,
+        /// All pages.
+        total: usize,
+        /// Pages asked for.
+        needed: usize,
+    },
+
+    /// A batch that does not fit the model or the cache.
+    #[error("the batch cannot be run: {problem}")]
+    BadBatch {
+        /// What is wrong with it.
+        problem: String,
+    },
+
+    /// Logits that are no numbers.
+    #[error("row {row} of the logits holds a NaN or an infinity: the model's weights or its metadata are damaged")]
+    NotFinite {
+        /// Row among the wanted ones.
+        row: usize,
+    },
+}

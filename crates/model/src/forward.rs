@@ -1,0 +1,222 @@
+//! Tokens in, logits out.
+//!
+//! A batch is any number of chunks of any sequences. Every row is computed by the same loops whatever else is in the
+//! batch, so that logits do not depend on how tokens were cut into chunks and batches.
+
+use std::ops::Range;
+
+use hefu_numerics::attention::Span;
+use hefu_numerics::functions::tanh;
+use hefu_numerics::kv::PAGE;
+use hefu_numerics::ops::{Projection, Team};
+
+use crate::blocks::{Context, attention, experts, feed_forward, sized};
+use crate::error::Error;
+use crate::kv::Cache;
+use crate::model::Model;
+use crate::state::{State, Table};
+use crate::weights::{FeedForward, Layer};
+
+/// Consecutive tokens of one sequence, whose earlier positions are in the cache already.
+#[derive(Debug, Clone)]
+pub struct Chunk<'a> {
+    /// The tokens, at least one.
+    pub tokens: &'a [u32],
+    /// Position of the first.
+    pub position: usize,
+    /// The sequence's pages in order, enough for all positions up to the last token's.
+    pub pages: &'a [u32],
+    /// Which of the tokens' logits are wanted: `0..0` for none, `n - 1..n` for the last of `n`.
+    pub wanted: Range<usize>,
+}
+
+impl Model {
+    /// Runs a batch through all layers: keys and values go to the cache, the rows whose logits are wanted to `state`,
+    /// in the order of the chunks. Returns how many they are.
+    ///
+    /// # Errors
+    /// [`Error::BadBatch`] if a token, a position or a page does not exist; nothing was changed then.
+    pub fn forward(
+        &self,
+        team: &dyn Team,
+        state: &mut State,
+        cache: &mut Cache,
+        chunks: &[Chunk<'_>],
+    ) -> Result<usize, Error> {
+        self.check(cache, chunks)?;
+        let spans = spans(chunks);
+        let context = Context { ops: self.ops, team, config: &self.config };
+        let wanted = chunks.iter().map(|chunk| chunk.wanted.len()).sum();
+        let mut rows = spans.iter().map(|span| span.tokens).sum();
+        state.wanted = wanted;
+        if rows == 0 {
+            return Ok(0);
+        }
+        self.embed(chunks, state);
+        self.rotations(&spans, state);
+        for (index, layer) in self.weights.layers.iter().enumerate() {
+            let layer_config = &self.config.layers[index];
+            let layer_cache = &mut cache.layers[index];
+            self.norm(&context, &layer.attention_norm, rows, state);
+            attention::project(&context, layer_config, &layer.attention, layer_cache, &spans, state);
+            let is_last = index + 1 == self.weights.layers.len();
+            if is_last && wanted == 0 {
+                break;
+            }
+            attention::attend(&context, layer_config, layer_cache, &spans, state);
+            if is_last {
+                // What follows serves only the logits.
+                self.keep_wanted(chunks, state);
+                rows = wanted;
+            }
+            self.finish_layer(&context, layer, rows, state);
+        }
+        Ok(wanted)
+    }
+
+    /// The logits (`[rows][vocabulary]`) of some of the wanted rows of the last batch; asking for them in parts keeps
+    /// the memory that they take small.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`] if any is a NaN or an infinity; [`Error::BadBatch`] for rows that are not there.
+    pub fn logits<'s>(&self, team: &dyn Team, state: &'s mut State, rows: Range<usize>) -> Result<&'s [f32], Error> {
+        if rows.start > rows.end || rows.end > state.wanted {
+            let problem = format!("logits of rows {rows:?} were asked for, but there are {}", state.wanted);
+            return Err(Error::BadBatch { problem });
+        }
+        if rows.is_empty() {
+            return Ok(&[]);
+        }
+        let (width, vocabulary) = (self.config.width, self.config.vocabulary);
+        let context = Context { ops: self.ops, team, config: &self.config };
+        let normed = sized(&mut state.normed, rows.len() * width);
+        context.norm(&state.residual[rows.start * width..rows.end * width], &self.weights.output_norm, normed);
+        let logits = sized(&mut state.logits, rows.len() * vocabulary);
+        let mut projections = [Projection { matrix: &self.weights.output, output: &mut *logits }];
+        (self.ops.linear)(team, &mut state.scratch, normed, rows.len(), &mut projections);
+        for (row, logits) in rows.zip(logits.chunks_exact_mut(vocabulary)) {
+            if let Some(cap) = self.config.logit_cap {
+                logits.iter_mut().for_each(|x| *x = cap * tanh(*x / cap));
+            }
+            if !all_finite(logits) {
+                return Err(Error::NotFinite { row });
+            }
+        }
+        Ok(logits)
+    }
+
+    fn check(&self, cache: &Cache, chunks: &[Chunk<'_>]) -> Result<(), Error> {
+        let bad = |problem: String| Err(Error::BadBatch { problem });
+        let shape = self.config.cache_shape();
+        if cache.layers.len() != self.config.layers.len() || cache.layers.iter().any(|layer| layer.shape != shape) {
+            return bad("its cache was made for another model".into());
+        }
+        for chunk in chunks {
+            if let Some(token) = chunk.tokens.iter().find(|token| **token as usize >= self.config.vocabulary) {
+                return bad(format!("token {token} is not among the {} of the model", self.config.vocabulary));
+            }
+            let end = chunk.position.saturating_add(chunk.tokens.len());
+            if end > self.context {
+                return bad(format!("it reaches position {end}, but the context has {} positions", self.context));
+            }
+            if let Some(page) = chunk.pages.iter().find(|page| **page as usize >= cache.pages()) {
+                return bad(format!("page {page} is not among the {} of the cache", cache.pages()));
+            }
+            if end > chunk.pages.len() * PAGE {
+                return bad(format!("it reaches position {end}, but its {} pages do not", chunk.pages.len()));
+            }
+            if chunk.wanted.start > chunk.wanted.end || chunk.wanted.end > chunk.tokens.len() {
+                return bad(format!("logits of {:?} of {} tokens are wanted", chunk.wanted, chunk.tokens.len()));
+            }
+        }
+        Ok(())
+    }
+
+    /// The tokens' rows of the embedding.
+    fn embed(&self, chunks: &[Chunk<'_>], state: &mut State) {
+        let width = self.config.width;
+        let tokens = chunks.iter().flat_map(|chunk| chunk.tokens);
+        let residual = sized(&mut state.residual, tokens.clone().count() * width);
+        for (token, row) in tokens.zip(residual.chunks_exact_mut(width)) {
+            (self.ops.row)(&self.weights.embedding, *token as usize, row);
+            if let Some(scale) = self.config.embedding_scale {
+                row.iter_mut().for_each(|x| *x *= scale);
+            }
+        }
+    }
+
+    /// Cosines and sines of all rows, for every rotation of the model.
+    fn rotations(&self, spans: &[Span<'_>], state: &mut State) {
+        state.tables.resize_with(self.weights.ropes.len(), Table::default);
+        for (frequencies, table) in self.weights.ropes.iter().zip(&mut state.tables) {
+            table.cosines.clear();
+            table.sines.clear();
+            for position in spans.iter().flat_map(|span| span.position..span.position + span.tokens) {
+                frequencies.append_row(position, &mut table.cosines, &mut table.sines);
+            }
+        }
+    }
+
+    /// `attended` to the end of the layer.
+    fn finish_layer(&self, context: &Context<'_>, layer: &Layer, rows: usize, state: &mut State) {
+        let attended = &state.attended[..rows * self.config.heads * self.config.value_size];
+        let mixed = sized(&mut state.mixed, rows * self.config.width);
+        context.linear(&mut state.scratch, attended, rows, [&layer.attention.output], [mixed]);
+        self.add(context, layer.attention_post_norm.as_deref(), rows, state);
+        self.norm(context, &layer.feed_forward_norm, rows, state);
+        match &layer.feed_forward {
+            FeedForward::Experts(weights) => experts::mixture(context, weights, rows, state),
+            FeedForward::Dense(weights) => feed_forward::dense(context, weights, rows, state),
+        }
+        self.add(context, layer.feed_forward_post_norm.as_deref(), rows, state);
+    }
+
+    /// `residual` to `normed`.
+    fn norm(&self, context: &Context<'_>, gain: &[f32], rows: usize, state: &mut State) {
+        let length = rows * self.config.width;
+        context.norm(&state.residual[..length], gain, sized(&mut state.normed, length));
+    }
+
+    /// Adds `mixed` to `residual`, after a norm if there is one.
+    fn add(&self, context: &Context<'_>, post_norm: Option<&[f32]>, rows: usize, state: &mut State) {
+        let length = rows * self.config.width;
+        let addend = match post_norm {
+            None => &state.mixed[..length],
+            Some(gain) => {
+                let normed = sized(&mut state.normed, length);
+                context.norm(&state.mixed[..length], gain, normed);
+                &*normed
+            }
+        };
+        (self.ops.add)(context.team, &mut state.residual[..length], addend);
+    }
+
+    /// Moves the wanted rows of `residual` and `attended` to the front.
+    fn keep_wanted(&self, chunks: &[Chunk<'_>], state: &mut State) {
+        let (width, heads) = (self.config.width, self.config.heads * self.config.value_size);
+        let (mut first, mut kept) = (0, 0);
+        for chunk in chunks {
+            for row in chunk.wanted.clone().map(|token| first + token) {
+                state.residual.copy_within(row * width..(row + 1) * width, kept * width);
+                state.attended.copy_within(row * heads..(row + 1) * heads, kept * heads);
+                kept += 1;
+            }
+            first += chunk.tokens.len();
+        }
+    }
+}
+
+fn spans<'a>(chunks: &[Chunk<'a>]) -> Vec<Span<'a>> {
+    let mut row = 0;
+    let span = |chunk: &Chunk<'a>| {
+        let span = Span { row, tokens: chunk.tokens.len(), position: chunk.position, pages: chunk.pages };
+        row += span.tokens;
+        span
+    };
+    chunks.iter().map(span).collect()
+}
+
+fn all_finite(x: &[f32]) -> bool {
+    // Without an early exit, so that the compiler can take many at once.
+    x.iter().fold(0, |largest, x| largest.max(x.to_bits() & 0x7fff_ffff)) < f32::INFINITY.to_bits()
+}

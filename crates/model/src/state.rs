@@ -1,0 +1,65 @@
+//! Working memory of the forward pass.
+
+use hefu_numerics::ops::Scratch;
+
+use crate::blocks::experts::Routing;
+
+/// Buffers that the forward pass reuses from batch to batch. They grow to the largest batch seen
+/// ([`Config::state_bytes`](crate::Config::state_bytes)) and then are only written; between batches they hold the rows
+/// whose logits were wanted.
+#[derive(Default)]
+pub struct State {
+    pub(crate) scratch: Scratch,
+    /// `[rows][width]`: the residual stream; after a batch, of the wanted rows.
+    pub(crate) residual: Vec<f32>,
+    /// `[rows][width]`: input of a part.
+    pub(crate) normed: Vec<f32>,
+    /// `[rows][width]`: output of a part.
+    pub(crate) mixed: Vec<f32>,
+    /// `[rows][heads][key size]`.
+    pub(crate) queries: Vec<f32>,
+    /// `[rows][key-value heads][key size]`.
+    pub(crate) keys: Vec<f32>,
+    /// `[rows][key-value heads][value size]`.
+    pub(crate) values: Vec<f32>,
+    /// Heads before their norm.
+    pub(crate) raw_heads: Vec<f32>,
+    /// `[rows][heads][value size]`.
+    pub(crate) attended: Vec<f32>,
+    /// One for each rotation of the model.
+    pub(crate) tables: Vec<Table>,
+    /// `[rows][inner width]`.
+    pub(crate) gate: Vec<f32>,
+    /// `[rows][inner width]`.
+    pub(crate) up: Vec<f32>,
+    pub(crate) routing: Routing,
+    /// Rows of `residual` whose logits were wanted.
+    pub(crate) wanted: usize,
+    /// `[rows asked for][vocabulary]`.
+    pub(crate) logits: Vec<f32>,
+}
+
+/// Cosines and sines of a batch's rows, `[rows][pairs]` each.
+#[derive(Default)]
+pub(crate) struct Table {
+    pub(crate) cosines: Vec<f32>,
+    pub(crate) sines: Vec<f32>,
+}
+
+impl State {
+    /// Empty buffers.
+    pub fn new() -> Self {
+        State::default()
+    }
+
+    /// Rows of the last batch whose logits were wanted.
+    pub fn wanted(&self) -> usize {
+        self.wanted
+    }
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "State({} rows)", self.wanted)
+    }
+}
