@@ -1,0 +1,94 @@
+//! Attention gives the bits of the naive loops, however positions lie in pages, tiles and threads.
+
+mod common;
+
+use common::{Numbers, Style, assert_same_bits, devices};
+use hefu_cpu::Pool;
+use hefu_numerics::attention::{Attention, Span};
+use hefu_numerics::kv::{KvShape, LayerCache, PAGE};
+use hefu_numerics::ops::{Alone, Scratch};
+use hefu_numerics::reference;
+use proptest::prelude::*;
+
+/// Sequences as (tokens in the batch, position of the first).
+fn check(
+    style: Style,
+    seed: u64,
+    shape: KvShape,
+    group: usize,
+    window: Option<usize>,
+    sequences: &[(usize, usize)],
+    threads: usize,
+) {
+    let mut numbers = Numbers::new(seed);
+    let needed: Vec<usize> = sequences.iter().map(|(tokens, position)| (tokens + position).div_ceil(PAGE)).collect();
+    let total: usize = needed.iter().sum::<usize>() + 1;
+    let mut cache = LayerCache::new(shape, total);
+    // Whatever lay in the cache before must not matter.
+    cache.keys.fill(0x7e01);
+    cache.values.fill(0x7e01);
+    let mut free: Vec<u32> = (0..total as u32).collect();
+    let mut tables = Vec::new();
+    for (&pages, &(tokens, position)) in needed.iter().zip(sequences) {
+        let table: Vec<u32> =
+            (0..pages).map(|_| free.swap_remove((numbers.bits() % free.len() as u64) as usize)).collect();
+        for t in 0..tokens + position {
+            let key = numbers.activations(shape.heads * shape.key_size, style);
+            let value = numbers.activations(shape.heads * shape.value_size, style);
+            cache.store(table[t / PAGE] as usize, t % PAGE, &key, &value);
+        }
+        tables.push(table);
+    }
+    let mut row = 0;
+    let mut spans = Vec::new();
+    for (pages, &(tokens, position)) in tables.iter().zip(sequences) {
+        spans.push(Span { row, tokens, position, pages });
+        row += tokens;
+    }
+    let heads = shape.heads * group;
+    let queries = numbers.activations(row * heads * shape.key_size, style);
+    let attention = Attention { queries: &queries, heads, scale: 0.125, window, cache: &cache, spans: &spans };
+    let mut expected = vec![0.0; row * heads * shape.value_size];
+    (reference::OPS.attention)(&Alone, &mut Scratch::default(), &attention, &mut expected);
+    let team = Pool::new(threads);
+    for ops in devices() {
+        let mut found = vec![f32::NAN; expected.len()];
+        (ops.attention)(&team, &mut Scratch::default(), &attention, &mut found);
+        assert_same_bits(&format!("{} {shape:?} x{group} {window:?} {sequences:?}", ops.name), &expected, &found);
+    }
+}
+
+#[test]
+fn across_segments() {
+    let shape = KvShape { heads: 2, key_size: 64, value_size: 64 };
+    for position in [0, 1, 500, 511, 512, 1000, 1100] {
+        check(Style::Usual, position as u64, shape, 7, None, &[(3, position)], 2);
+        check(Style::Usual, position as u64, shape, 1, Some(512), &[(20, position)], 2);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    #[test]
+    fn of_any_shape(
+        style in prop_oneof![Just(Style::Usual), Just(Style::Extreme), Just(Style::Tiny)],
+        seed: u64,
+        heads in 1usize..4, group in 1usize..6, key_size in 1usize..70, value_size in 1usize..70,
+        window in prop_oneof![Just(None), (1usize..100).prop_map(Some)],
+        sequences in prop::collection::vec((1usize..12, 0usize..150), 1..4),
+        threads in 1usize..4,
+    ) {
+        check(style, seed, KvShape { heads, key_size, value_size }, group, window, &sequences, threads);
+    }
+
+    #[test]
+    fn of_usual_head_sizes(
+        seed: u64, group in 1usize..9, size in prop_oneof![Just(64usize), Just(128), Just(256)],
+        window in prop_oneof![Just(None), (1usize..700).prop_map(Some)],
+        tokens in 1usize..20, position in 0usize..700,
+    ) {
+        let shape = KvShape { heads: 1, key_size: size, value_size: size };
+        check(Style::Usual, seed, shape, group, window, &[(tokens, position)], 2);
+    }
+}

@@ -1,0 +1,149 @@
+//! Every instruction set that this machine has gives the bits of the naive loops, for every operation.
+
+mod common;
+
+use common::{Numbers, Style, assert_same_bits, devices, matrix_pair};
+use hefu_cpu::Pool;
+use hefu_numerics::ops::{Activation, Alone, Ops, Projection, RopePairs, Rotation, Scratch, Team};
+use hefu_numerics::quant::FORMATS;
+use hefu_numerics::reference;
+use proptest::prelude::*;
+
+fn product(
+    ops: &Ops,
+    team: &dyn Team,
+    matrices: &[&hefu_numerics::matrix::Matrix],
+    input: &[f32],
+    tokens: usize,
+) -> Vec<Vec<f32>> {
+    let mut outputs: Vec<Vec<f32>> = matrices.iter().map(|matrix| vec![f32::NAN; tokens * matrix.rows]).collect();
+    let mut projections: Vec<Projection<'_>> =
+        matrices.iter().zip(&mut outputs).map(|(matrix, output)| Projection { matrix, output }).collect();
+    (ops.linear)(team, &mut Scratch::default(), input, tokens, &mut projections);
+    outputs
+}
+
+fn check_product(format: usize, style: Style, seed: u64, rows: usize, blocks: usize, tokens: usize, team: &dyn Team) {
+    let format = FORMATS[format % FORMATS.len()];
+    let columns = blocks * format.block_elements.max(32);
+    let mut numbers = Numbers::new(seed);
+    let file = numbers.weights(format, rows, columns, style);
+    let input = numbers.activations(tokens * columns, style);
+    for ops in devices() {
+        let (naive, packed) = matrix_pair(ops, format, rows, columns, &file);
+        let expected = product(&reference::OPS, &Alone, &[&naive], &input, tokens);
+        let found = product(ops, team, &[&packed], &input, tokens);
+        let name = format!("{} {} {rows}x{columns} tokens {tokens} {style:?}", ops.name, format.name);
+        assert_same_bits(&name, &expected[0], &found[0]);
+    }
+}
+
+#[test]
+fn products_of_every_format_and_batch() {
+    for format in 0..FORMATS.len() {
+        for tokens in 1..=33 {
+            check_product(format, Style::Usual, tokens as u64, 16 + tokens % 5, 1 + tokens % 2, tokens, &Alone);
+        }
+    }
+}
+
+#[test]
+fn several_matrices_share_their_input() {
+    let team = Pool::new(2);
+    let mut numbers = Numbers::new(5);
+    let (columns, tokens) = (512, 14);
+    let input = numbers.activations(tokens * columns, Style::Usual);
+    for ops in devices() {
+        let pairs: Vec<_> = FORMATS
+            .iter()
+            .enumerate()
+            .map(|(i, format)| {
+                let rows = 5 + 7 * i;
+                let file = numbers.weights(format, rows, columns, Style::Usual);
+                matrix_pair(ops, format, rows, columns, &file)
+            })
+            .collect();
+        let naive: Vec<_> = pairs.iter().map(|pair| &pair.0).collect();
+        let packed: Vec<_> = pairs.iter().map(|pair| &pair.1).collect();
+        let expected = product(&reference::OPS, &Alone, &naive, &input, tokens);
+        let found = product(ops, &team, &packed, &input, tokens);
+        for ((expected, found), matrix) in expected.iter().zip(&found).zip(&naive) {
+            assert_same_bits(&format!("{} {matrix:?}", ops.name), expected, found);
+        }
+    }
+}
+
+#[test]
+fn rows_come_back_out_of_the_packing() {
+    let mut numbers = Numbers::new(9);
+    for format in FORMATS {
+        let (rows, columns) = (37, format.block_elements.max(32) * 3);
+        let file = numbers.weights(format, rows, columns, Style::Usual);
+        for ops in devices() {
+            let (naive, packed) = matrix_pair(ops, format, rows, columns, &file);
+            for row in 0..rows {
+                let (mut expected, mut found) = (vec![0.0; columns], vec![0.0; columns]);
+                (reference::OPS.row)(&naive, row, &mut expected);
+                (ops.row)(&packed, row, &mut found);
+                assert_same_bits(&format!("{} {} row {row}", ops.name, format.name), &expected, &found);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn products_of_any_shape_and_values(
+        format in 0..FORMATS.len(), style in common::any_style(), seed: u64,
+        rows in 1usize..70, blocks in 1usize..6, tokens in 1usize..34,
+    ) {
+        check_product(format, style, seed, rows, blocks, tokens, &Alone);
+    }
+
+    #[test]
+    fn norms_gates_and_sums(
+        style in common::any_style(), seed: u64, rows in 1usize..40, width in 1usize..700, threads in 1usize..4,
+    ) {
+        let team = Pool::new(threads);
+        let mut numbers = Numbers::new(seed);
+        let (x, y) = (numbers.activations(rows * width, style), numbers.activations(rows * width, style));
+        let gain = numbers.activations(width, Style::Usual);
+        for ops in devices() {
+            let (mut expected, mut found) = (vec![0.0; x.len()], vec![0.0; x.len()]);
+            (reference::OPS.rms_norm)(&Alone, &x, &gain, 1.0e-6, &mut expected);
+            (ops.rms_norm)(&team, &x, &gain, 1.0e-6, &mut found);
+            assert_same_bits(&format!("{} norm {rows}x{width}", ops.name), &expected, &found);
+            for activation in [Activation::Silu, Activation::Gelu] {
+                let (mut expected, mut found) = (x.clone(), x.clone());
+                (reference::OPS.gate)(&Alone, activation, &mut expected, &y);
+                (ops.gate)(&team, activation, &mut found, &y);
+                assert_same_bits(&format!("{} {activation:?}", ops.name), &expected, &found);
+            }
+            let (mut expected, mut found) = (x.clone(), x.clone());
+            (reference::OPS.add)(&Alone, &mut expected, &y);
+            (ops.add)(&team, &mut found, &y);
+            assert_same_bits(&format!("{} add", ops.name), &expected, &found);
+        }
+    }
+
+    #[test]
+    fn rotations(
+        seed: u64, tokens in 1usize..9, heads in 1usize..5, half in 1usize..70, rest in 0usize..9, neighbours: bool,
+    ) {
+        let mut numbers = Numbers::new(seed);
+        let head_size = 2 * half + rest;
+        let x = numbers.activations(tokens * heads * head_size, Style::Usual);
+        let cosines = numbers.activations(tokens * half, Style::Usual);
+        let sines = numbers.activations(tokens * half, Style::Usual);
+        let pairs = if neighbours { RopePairs::Neighbours } else { RopePairs::Halves };
+        let rotation = Rotation { tokens, head_size, pairs, cosines: &cosines, sines: &sines };
+        for ops in devices() {
+            let (mut expected, mut found) = (x.clone(), x.clone());
+            (reference::OPS.rope)(&Alone, &rotation, &mut expected);
+            (ops.rope)(&Alone, &rotation, &mut found);
+            assert_same_bits(&format!("{} rope", ops.name), &expected, &found);
+        }
+    }
+}
