@@ -5,9 +5,11 @@
 //! instruction stream is rewritten once, after compilation:
 //!
 //! ```text
-//! BuildList, BuildMap, BuildTuple, Add, Mul, Slice, ApplyFilter   X          ->  X, check(1)
-//! SetAttr   (stack: value, namespace)                             SetAttr    ->  Swap, check(1), Swap, SetAttr
+//! BuildList, BuildMap, BuildTuple, Mul, Slice, ApplyFilter   X          ->  X, check(1)
+//! SetAttr   (stack: value, namespace)                             SetAttr    ->  Swap, keep(1), Swap, SetAttr
+//! PushLoop                                                        X          ->  iterate(1), X
 //! StringConcat                                                               ->  concat(2)
+//! Add                                                                        ->  add(2)
 //! Rem                                                                        ->  remainder(2)
 //! ```
 //!
@@ -21,8 +23,14 @@ use super::limits::{MAX_ELIF, MAX_SOURCE_BYTES, MAX_TAG_TOKENS};
 
 /// Function that checks and completes one value; see [`super::guard::check`].
 pub(super) const CHECK: &str = "|check";
+/// Function that checks a value before a namespace keeps it; see [`super::guard::keep`].
+pub(super) const KEEP: &str = "|keep";
+/// Function that refuses to loop over what Python cannot iterate; see [`super::guard::iterate`].
+pub(super) const ITERATE: &str = "|iterate";
 /// Function for `~`.
 pub(super) const CONCAT: &str = "|concat";
+/// Function for `+`.
+pub(super) const ADD: &str = "|add";
 /// Function for `%`.
 pub(super) const REMAINDER: &str = "|remainder";
 
@@ -117,12 +125,16 @@ fn guarded<'source>(instruction: &Instruction<'source>) -> Vec<Instruction<'sour
         Instruction::BuildList(_)
         | Instruction::BuildMap(_)
         | Instruction::BuildTuple(_)
-        | Instruction::Add
         | Instruction::Mul
         | Instruction::Slice
         | Instruction::ApplyFilter(..) => vec![instruction.clone(), check],
-        Instruction::SetAttr(_) => vec![Instruction::Swap, check, Instruction::Swap, instruction.clone()],
+        Instruction::SetAttr(_) => {
+            let keep = Instruction::CallFunction(KEEP, Some(1));
+            vec![Instruction::Swap, keep, Instruction::Swap, instruction.clone()]
+        }
+        Instruction::PushLoop(_) => vec![Instruction::CallFunction(ITERATE, Some(1)), instruction.clone()],
         Instruction::StringConcat => vec![Instruction::CallFunction(CONCAT, Some(2))],
+        Instruction::Add => vec![Instruction::CallFunction(ADD, Some(2))],
         Instruction::Rem => vec![Instruction::CallFunction(REMAINDER, Some(2))],
         _ => vec![instruction.clone()],
     }

@@ -88,7 +88,7 @@ impl ChatTemplate {
         root.push(("messages".to_owned(), messages.collect::<Vec<_>>().into()));
         let tools = conversation.tools.as_ref().map(|tools| tools.iter().map(json_value).collect::<Vec<_>>());
         root.push(("tools".to_owned(), tools.map_or(Value::from(()), Value::from)));
-        root.into_iter().collect()
+        Value::from_pairs(root)
     }
 }
 
@@ -109,7 +109,7 @@ fn json_value(value: &Json) -> Value {
 }
 
 fn json_map(fields: &serde_json::Map<String, Json>) -> Value {
-    fields.iter().map(|(name, value)| (name.as_str(), json_value(value))).collect()
+    Value::from_pairs(fields.iter().map(|(name, value)| (name.as_str(), json_value(value))))
 }
 
 fn environment(fuel: u64) -> Environment<'static> {

@@ -6,6 +6,7 @@ use minijinja::{Environment, Error, State};
 use super::error::RaisedMessage;
 use super::guard::{self, charge_bytes, invalid};
 use super::json::tojson;
+use super::operators;
 use super::string_methods::{capitalize, strip};
 use super::text::{push_str, python_str};
 
@@ -27,7 +28,7 @@ pub(super) fn install(environment: &mut Environment<'_>) {
     });
     environment.add_filter("format", |value: &Value, arguments: minijinja::value::Rest<Value>| {
         let Some(text) = value.as_str() else { return Err(invalid("format: the value is not a string")) };
-        guard::formatted(minijinja::formatting::FormatStyle::Printf, text, &arguments)
+        operators::formatted(minijinja::formatting::FormatStyle::Printf, text, &arguments)
     });
     environment.remove_filter("pprint");
 
@@ -38,8 +39,11 @@ pub(super) fn install(environment: &mut Environment<'_>) {
     environment.add_test("callable", |value: &Value| matches!(value.kind(), ValueKind::Plain | ValueKind::Undefined));
 
     environment.add_function(super::compile::CHECK, guard::check);
-    environment.add_function(super::compile::CONCAT, guard::concat);
-    environment.add_function(super::compile::REMAINDER, guard::remainder);
+    environment.add_function(super::compile::KEEP, guard::keep);
+    environment.add_function(super::compile::ITERATE, guard::iterate);
+    environment.add_function(super::compile::ADD, operators::add);
+    environment.add_function(super::compile::CONCAT, operators::concat);
+    environment.add_function(super::compile::REMAINDER, operators::remainder);
     environment.add_function("range", guard::range);
     environment.add_function("dict", guard::dict);
     environment.add_function("namespace", guard::namespace);
@@ -84,8 +88,16 @@ fn join(state: &State, value: &Value, separator: Option<Value>, named: Kwargs) -
     Ok(Value::from(out))
 }
 
-fn escape(state: &State, value: &Value) -> Result<String, Error> {
+fn escape(state: &State, value: &Value) -> Result<Value, Error> {
     let text = python_str(state, value)?;
+    if value.is_safe() {
+        return Ok(value.clone());
+    }
+    escaped(state, &text).map(Value::from_safe_string)
+}
+
+/// Text with HTML's five special characters replaced, as markupsafe does.
+pub(super) fn escaped(state: &State, text: &str) -> Result<String, Error> {
     charge_bytes(state, text.len().saturating_mul(5))?;
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {

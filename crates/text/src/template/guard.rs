@@ -1,11 +1,9 @@
 //! What keeps values small: guards that the compiler puts behind instructions, and functions replaced for safety.
 
-use minijinja::formatting::{FormatStyle, format};
 use minijinja::value::{Kwargs, Tuple, Value, ValueKind, ValueOrKwargs};
 use minijinja::{Error, ErrorKind, State};
 
-use super::limits::{MAX_FIELD_WIDTH, MAX_NESTING, MAX_RANGE};
-use super::text::push_str;
+use super::limits::{MAX_NESTING, MAX_RANGE};
 
 /// Bytes that one unit of fuel pays for; the interpreter's own rate.
 const BYTES_PER_FUEL: usize = 64;
@@ -61,6 +59,24 @@ pub(super) fn check(state: &State, value: &Value) -> Result<Value, Error> {
     Ok(value)
 }
 
+/// Checks a value that a namespace is to keep: not a namespace, so that none is ever part of itself.
+pub(super) fn keep(state: &State, value: &Value) -> Result<Value, Error> {
+    if is_namespace(value) {
+        return Err(invalid("a namespace cannot be kept inside another value"));
+    }
+    check(state, value)
+}
+
+/// Refuses to loop over `none`, numbers and truth values, which the interpreter would take for empty.
+pub(super) fn iterate(value: &Value) -> Result<Value, Error> {
+    match value.kind() {
+        ValueKind::None | ValueKind::Bool | ValueKind::Number => {
+            Err(invalid(format!("a {} cannot be iterated", value.kind())))
+        }
+        _ => Ok(value.clone()),
+    }
+}
+
 /// The items as a list, one unit of fuel each.
 pub(super) fn list(state: &State, value: &Value) -> Result<Value, Error> {
     let mut items = Vec::new();
@@ -95,63 +111,6 @@ fn visit(state: &State, value: &Value, depth: usize, visits: &mut u64) -> Result
         }
     }
     Ok(())
-}
-
-/// `left ~ right`: both as Python's `str`, joined.
-pub(super) fn concat(state: &State, left: &Value, right: &Value) -> Result<Value, Error> {
-    let mut out = String::new();
-    push_str(state, &mut out, left)?;
-    push_str(state, &mut out, right)?;
-    Ok(Value::from(out))
-}
-
-/// `left % right`: floored remainder of numbers, or printf-style formatting.
-pub(super) fn remainder(_state: &State, left: &Value, right: &Value) -> Result<Value, Error> {
-    if let Some(text) = left.as_str() {
-        let arguments: Vec<Value> = match right.as_object() {
-            Some(_) if right.is_tuple() => right.try_iter()?.collect(),
-            _ => vec![right.clone()],
-        };
-        return formatted(FormatStyle::Printf, text, &arguments);
-    }
-    let numeric = |value: &Value| matches!(value.kind(), ValueKind::Number | ValueKind::Bool);
-    if !numeric(left) || !numeric(right) {
-        return Err(invalid(format!("{} % {} is not defined", left.kind(), right.kind())));
-    }
-    if !is_float(left) && !is_float(right) {
-        let (left, right) = (i128::try_from(left.clone())?, i128::try_from(right.clone())?);
-        let floored = left
-            .checked_rem(right)
-            .map(|rest| if rest != 0 && (rest < 0) != (right < 0) { rest + right } else { rest });
-        return floored.map(Value::from).ok_or_else(|| invalid("modulo by zero"));
-    }
-    let (left, right) = (f64::try_from(left.clone())?, f64::try_from(right.clone())?);
-    if right == 0.0 {
-        return Err(invalid("modulo by zero"));
-    }
-    let rest = left % right;
-    Ok(Value::from(if rest != 0.0 && (rest < 0.0) != (right < 0.0) {
-        rest + right
-    } else if rest == 0.0 {
-        0f64.copysign(right)
-    } else {
-        rest
-    }))
-}
-
-/// `%` and `.format()`, with the field widths checked first: a width is the one cheap way to a huge string.
-pub(super) fn formatted(style: FormatStyle, text: &str, arguments: &[Value]) -> Result<Value, Error> {
-    let too_wide = text
-        .split(|character: char| !character.is_ascii_digit())
-        .any(|digits| digits.parse::<usize>().map_or(!digits.is_empty(), |width| width > MAX_FIELD_WIDTH));
-    let computed_width = match style {
-        FormatStyle::Printf => text.contains('*'),
-        FormatStyle::StrFormat => text.replace("{{", "").split('}').any(|field| field.matches('{').count() > 1),
-    };
-    if too_wide || computed_width {
-        return Err(invalid(format!("a format field is wider than {MAX_FIELD_WIDTH} characters or of computed width")));
-    }
-    format(style, text, arguments).map(Value::from)
 }
 
 /// `range(stop)`, `range(start, stop)`, `range(start, stop, step)`, as a list.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use minijinja::value::{Kwargs, Rest, Value, ValueKind, from_args};
+use minijinja::value::{Kwargs, Rest, Value, ValueKind, ValueOrKwargs, from_args};
 use minijinja::{Error, State};
 
 use super::guard::{charge_bytes, invalid, is_float, is_namespace, too_deep};
@@ -20,8 +20,8 @@ struct Style {
 }
 
 /// `value | tojson(ensure_ascii=False, indent=None, separators=None, sort_keys=False)`. Nothing is escaped for HTML.
-pub(super) fn tojson(state: &State, value: &Value, arguments: Rest<Value>) -> Result<Value, Error> {
-    let style = style(&arguments)?;
+pub(super) fn tojson(state: &State, value: &Value, arguments: Rest<ValueOrKwargs>) -> Result<Value, Error> {
+    let style = style(&arguments.into_values())?;
     let mut out = String::new();
     write_value(state, &mut out, value, &style, 0)?;
     Ok(Value::from(out))

@@ -16,8 +16,8 @@
 //! # Ok::<(), hefu_text::template::Error>(())
 //! ```
 //!
-//! The pieces: [`compile`](self) turns the source into interpreter instructions and puts a guard behind every
-//! instruction that can build something large; `guard` holds those guards; `methods`, `filters`, `json`, `number` and
+//! The pieces: `compile` turns the source into interpreter instructions and puts a guard behind every
+//! instruction that can build something large; `guard` holds those guards; `operators`, `methods`, `filters`, `json`, `number` and
 //! `text` are Python's behaviour where the template library's differs.
 
 mod clock;
@@ -32,6 +32,7 @@ mod json;
 pub mod limits;
 mod methods;
 mod number;
+mod operators;
 mod string_methods;
 mod text;
 

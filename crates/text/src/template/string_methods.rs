@@ -4,8 +4,9 @@ use minijinja::formatting::FormatStyle;
 use minijinja::value::{Kwargs, Tuple, Value, ValueKind, from_args};
 use minijinja::{Error, ErrorKind, State};
 
-use super::guard::{charge_bytes, formatted, invalid};
+use super::guard::{charge_bytes, invalid};
 use super::limits::MAX_FIELD_WIDTH;
+use super::operators::formatted;
 
 /// Calls `text.method(*arguments)`.
 pub(super) fn string_method(state: &State, text: &str, method: &str, arguments: &[Value]) -> Result<Value, Error> {
