@@ -49,20 +49,35 @@ fn pack_group(format: &Format, quantised: &Quantised, columns: usize, file: &[u8
     }
 }
 
-/// Adds the codes of one row to the planes of a block.
+/// Writes the codes of one row to the planes of a block.
 fn pack_codes(code_bits: u32, codes: &[u8; BLOCK], row: usize, planes: &mut [u8]) {
-    let mut shift_by = 0;
-    let mut planes = planes;
+    // A column group is one word: all four codes move at once.
+    let mut words = [0u32; 8];
+    for (word, group) in words.iter_mut().zip(codes.chunks_exact(4)) {
+        *word = u32::from_le_bytes([group[0], group[1], group[2], group[3]]);
+    }
+    let (mut shift_by, mut planes) = (0, planes);
     for &(bits, lines) in planes_of(code_bits) {
         let (plane, rest) = planes.split_at_mut(lines * LINE);
         planes = rest;
-        let mask = if bits == 8 { 0xff } else { (1u8 << bits) - 1 };
-        for (column, code) in codes.iter().enumerate() {
-            let group = column / 4;
-            let place = (group / lines) as u32 * bits;
-            plane[group % lines * LINE + row * 4 + column % 4] |= ((code >> shift_by) & mask) << place;
+        let shifted = words.map(|word| word >> shift_by);
+        match bits {
+            8 => pack_plane::<8, 8>(&shifted, row, plane),
+            4 => pack_plane::<4, 4>(&shifted, row, plane),
+            2 => pack_plane::<2, 2>(&shifted, row, plane),
+            _ => pack_plane::<1, 1>(&shifted, row, plane),
         }
         shift_by += bits;
+    }
+}
+
+/// Writes the low `BITS` bits of one row's codes to its places in a plane of `LINES` lines.
+fn pack_plane<const BITS: u32, const LINES: usize>(words: &[u32; 8], row: usize, plane: &mut [u8]) {
+    let mask = ((1u32 << BITS) - 1) * 0x0101_0101;
+    for line in 0..LINES {
+        let taken = (0..8 / LINES).map(|k| (words[line + k * LINES] & mask) << (k as u32 * BITS));
+        let word = taken.fold(0, |word, part| word | part);
+        plane[line * LINE + row * 4..][..4].copy_from_slice(&word.to_le_bytes());
     }
 }
 
