@@ -79,11 +79,13 @@ pub enum Error {
         architecture: &'static str,
     },
 
-    /// Memory for the weights that is not there, or less than was asked for.
-    #[error("there is no memory for {bytes} bytes of weights: {reason}")]
+    /// Memory that is not there, or less than was asked for.
+    #[error("there is no memory for {bytes} bytes of {what}: {reason}")]
     Memory {
         /// Bytes needed.
         bytes: usize,
+        /// What for: `weights` or `cache`.
+        what: &'static str,
         /// Why it failed.
         reason: String,
     },

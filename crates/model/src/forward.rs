@@ -148,9 +148,12 @@ impl Model {
     /// Cosines and sines of all rows, for every rotation of the model.
     fn rotations(&self, spans: &[Span<'_>], state: &mut State) {
         state.tables.resize_with(self.weights.ropes.len(), Table::default);
+        let rows = spans.iter().map(|span| span.tokens).sum::<usize>();
         for (frequencies, table) in self.weights.ropes.iter().zip(&mut state.tables) {
-            table.cosines.clear();
-            table.sines.clear();
+            for column in [&mut table.cosines, &mut table.sines] {
+                column.clear();
+                column.reserve_exact(rows * frequencies.per_pair.len());
+            }
             for position in spans.iter().flat_map(|span| span.position..span.position + span.tokens) {
                 frequencies.append_row(position, &mut table.cosines, &mut table.sines);
             }

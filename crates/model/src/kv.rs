@@ -22,10 +22,15 @@ impl Cache {
     /// A cache of `pages` pages of [`PAGE`] positions; it takes [`Config::cache_bytes`] of `pages * PAGE` positions.
     ///
     /// # Errors
-    /// [`Error::BadBatch`] for more than [`MAX_PAGES`].
+    /// [`Error::BadBatch`] for more than [`MAX_PAGES`], [`Error::Memory`] if the system does not have that much.
     pub fn new(config: &Config, pages: usize) -> Result<Self, Error> {
-        if pages > MAX_PAGES || config.cache_bytes(pages * PAGE).is_none() {
+        let bytes = config.cache_bytes(pages.saturating_mul(PAGE)).filter(|_| pages <= MAX_PAGES);
+        let Some(bytes) = bytes else {
             return Err(Error::BadBatch { problem: format!("a cache of {pages} pages is too large to address") });
+        };
+        // Asking first: an allocation that fails later would end the process.
+        if let Err(error) = Vec::<u8>::new().try_reserve_exact(bytes) {
+            return Err(Error::Memory { bytes, what: "cache", reason: error.to_string() });
         }
         let shape = config.cache_shape();
         let layers = (0..config.layers.len()).map(|_| LayerCache::new(shape, pages)).collect();

@@ -47,7 +47,8 @@ impl Model {
     {
         let plan = Plan::new(gguf, ops, options)?;
         let bytes = plan.packed_bytes();
-        let memory = allocate(bytes).map_err(|error| Error::Memory { bytes, reason: error.to_string() })?;
+        let memory =
+            allocate(bytes).map_err(|error| Error::Memory { bytes, what: "weights", reason: error.to_string() })?;
         plan.load(team, memory, packed)
     }
 

@@ -52,6 +52,26 @@ impl State {
         State::default()
     }
 
+    /// Bytes that the buffers have grown to, the device's scratch memory not counted.
+    pub fn bytes(&self) -> usize {
+        let tables = self.tables.iter().flat_map(|table| [&table.cosines, &table.sines]);
+        let buffers = [
+            &self.residual,
+            &self.normed,
+            &self.mixed,
+            &self.queries,
+            &self.keys,
+            &self.values,
+            &self.raw_heads,
+            &self.attended,
+            &self.gate,
+            &self.up,
+            &self.logits,
+        ];
+        let floats: usize = tables.chain(buffers).map(Vec::capacity).sum();
+        floats * size_of::<f32>() + self.routing.bytes()
+    }
+
     /// Rows of the last batch whose logits were wanted.
     pub fn wanted(&self) -> usize {
         self.wanted

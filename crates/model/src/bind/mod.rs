@@ -92,7 +92,8 @@ impl<'a> Plan<'a> {
         M: AsRef<[u8]> + AsMut<[u8]> + Send + Sync + 'static,
     {
         let Some(region) = memory.as_mut().get_mut(..self.packed_bytes) else {
-            return Err(Error::Memory { bytes: self.packed_bytes, reason: "the memory given is smaller".into() });
+            let (bytes, reason) = (self.packed_bytes, "the memory given is smaller".into());
+            return Err(Error::Memory { bytes, what: "weights", reason });
         };
         pack::pack(self.ops, team, &self.placements, region, packed);
         self.memory.fill(Box::new(memory));

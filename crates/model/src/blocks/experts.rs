@@ -36,9 +36,17 @@ pub(crate) struct Routing {
     output: Vec<f32>,
 }
 
+impl Routing {
+    /// Bytes of the buffers.
+    pub(crate) fn bytes(&self) -> usize {
+        let floats = self.logits.capacity() + self.input.capacity() + self.output.capacity();
+        floats * size_of::<f32>() + self.choices.capacity() * size_of::<Choice>()
+    }
+}
+
 /// One expert chosen for one row.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Choice {
+pub(crate) struct Choice {
     expert: usize,
     row: usize,
     weight: f32,
@@ -53,6 +61,7 @@ pub(crate) fn mixture(context: &Context<'_>, weights: &Experts, rows: usize, sta
     let mut projections = [Projection { matrix: &weights.router, output: &mut *logits }];
     (context.ops.linear)(context.team, scratch, normed, rows, &mut projections);
     routing.choices.clear();
+    routing.choices.reserve_exact(rows * weights.used);
     for (row, logits) in logits.chunks_exact_mut(weights.experts.len()).enumerate() {
         choose(logits, weights.used, row, &mut routing.choices);
     }

@@ -3,6 +3,7 @@
 use hefu_numerics::kv::PAGE;
 
 use super::Config;
+use crate::blocks::experts::Choice;
 use crate::kv::page_bytes;
 
 impl Config {
@@ -23,6 +24,9 @@ impl Config {
     }
 
     fn expert_row(&self) -> usize {
-        self.experts.map_or(0, |experts| experts.count + 2 * self.width)
+        self.experts.map_or(0, |experts| {
+            let choices = experts.used * size_of::<Choice>() / size_of::<f32>();
+            experts.count + 2 * self.width + choices
+        })
     }
 }

@@ -1,0 +1,125 @@
+//! Logits do not depend on how tokens were cut into chunks and batches.
+
+use hefu_model::{Cache, Chunk, PagePool, State};
+use hefu_numerics::ops::Alone;
+use proptest::prelude::*;
+
+use crate::tiny::{FAMILIES, Tiny, VOCABULARY, bits, logits, tokens};
+
+#[test]
+fn chunks_of_any_size_give_the_same_bits() {
+    for family in FAMILIES {
+        let model = Tiny::new(family, 2, 7).load().expect("a good model");
+        let tokens = tokens(75, 3);
+        let whole = logits(&model, &tokens, [75]);
+        for size in [1, 3, 7] {
+            let chunked = logits(&model, &tokens, std::iter::repeat_n(size, 75usize.div_ceil(size)));
+            assert_eq!(bits(&whole), bits(&chunked), "{family} in chunks of {size}");
+        }
+    }
+}
+
+#[test]
+fn sequences_in_one_batch_do_not_touch_each_other() {
+    for family in FAMILIES {
+        let model = Tiny::new(family, 2, 11).load().expect("a good model");
+        let sequences = [tokens(70, 1), tokens(33, 2), tokens(66, 3)];
+        let alone: Vec<_> = sequences.iter().map(|tokens| bits(&logits(&model, tokens, [tokens.len()]))).collect();
+        assert_eq!(alone, together(&model, &sequences), "{family}");
+    }
+}
+
+/// Every batch takes up to 9 tokens of each sequence, in turning order; pages are handed out as they are needed.
+fn together(model: &hefu_model::Model, sequences: &[Vec<u32>]) -> Vec<Vec<u32>> {
+    let mut cache = Cache::new(model.config(), 8).expect("a small cache");
+    let (mut pool, mut state) = (PagePool::new(&cache), State::new());
+    let mut tables = vec![vec![]; sequences.len()];
+    let mut results = vec![vec![]; sequences.len()];
+    let mut order: Vec<usize> = (0..sequences.len()).collect();
+    for start in (0..70).step_by(9) {
+        order.rotate_left(1);
+        let part = |i: usize| start.min(sequences[i].len())..(start + 9).min(sequences[i].len());
+        order.iter().for_each(|&i| pool.grow(&mut tables[i], part(i).end).expect("enough pages"));
+        let chunk = |&i: &usize| Chunk {
+            tokens: &sequences[i][part(i)],
+            position: part(i).start,
+            pages: &tables[i],
+            wanted: 0..part(i).len(),
+        };
+        let chunks: Vec<_> = order.iter().map(chunk).collect();
+        model.forward(&Alone, &mut state, &mut cache, &chunks).expect("a good batch");
+        let mut row = 0;
+        for &i in &order {
+            let rows = row..row + part(i).len();
+            row = rows.end;
+            results[i].extend(bits(model.logits(&Alone, &mut state, rows).expect("finite logits")));
+        }
+    }
+    results
+}
+
+#[test]
+fn only_wanted_rows_come_out() {
+    let model = Tiny::new("qwen2", 2, 5).load().expect("a good model");
+    let (a, b) = (tokens(10, 1), tokens(6, 2));
+    let expected =
+        [&logits(&model, &a, [10])[3 * VOCABULARY..5 * VOCABULARY], &logits(&model, &b, [6])[5 * VOCABULARY..]];
+    let mut cache = Cache::new(model.config(), 3).expect("a small cache");
+    let mut state = State::new();
+    let chunk = |tokens, pages, wanted| Chunk { tokens, position: 0, pages, wanted };
+    let chunks = [chunk(&a, &[2], 3..5), chunk(&a[..4], &[1], 0..0), chunk(&b, &[0], 5..6)];
+    assert_eq!(model.forward(&Alone, &mut state, &mut cache, &chunks).expect("a good batch"), 3);
+    let found = model.logits(&Alone, &mut state, 0..3).expect("finite logits");
+    assert_eq!(bits(found), bits(&expected.concat()));
+    let last = model.logits(&Alone, &mut state, 2..3).expect("finite logits");
+    assert_eq!(bits(last), bits(expected[1]));
+    assert!(model.logits(&Alone, &mut state, 2..4).is_err(), "there are three rows");
+    // A batch that wants nothing still fills the cache.
+    assert_eq!(model.forward(&Alone, &mut state, &mut cache, &[chunk(&a[..9], &[1], 0..0)]).expect("a good batch"), 0);
+    let next = Chunk { tokens: &a[9..], position: 9, pages: &[1], wanted: 0..1 };
+    model.forward(&Alone, &mut state, &mut cache, &[next]).expect("a good batch");
+    let found = model.logits(&Alone, &mut state, 0..1).expect("finite logits");
+    assert_eq!(bits(found), bits(&logits(&model, &a, [10])[9 * VOCABULARY..]));
+}
+
+#[test]
+fn impossible_batches_are_refused() {
+    let model = Tiny::new("llama", 1, 5).load().expect("a good model");
+    let other = Tiny::new("llama", 2, 5).load().expect("a good model");
+    let mut cache = Cache::new(model.config(), 5).expect("a small cache");
+    let mut state = State::new();
+    let long = vec![0; 257];
+    let mut refused = |tokens: &[u32], position, pages: &[u32], wanted, expected: &str| {
+        let chunk = Chunk { tokens, position, pages, wanted };
+        let error = model.forward(&Alone, &mut state, &mut cache, &[chunk]).expect_err(expected);
+        assert!(error.to_string().contains(expected), "{error} should say: {expected}");
+    };
+    refused(&[VOCABULARY as u32], 0, &[0], 0..1, "token 96 is not among the 96");
+    refused(&[1], 64, &[0], 0..1, "position 65, but its 1 pages");
+    refused(&[1], 0, &[5], 0..1, "page 5 is not among the 5");
+    refused(&[1], 0, &[0], 0..2, "logits of 0..2 of 1 tokens");
+    refused(&[1], usize::MAX, &[0], 0..1, "the context has 256 positions");
+    refused(&long, 0, &[0, 1, 2, 3, 4], 0..1, "position 257, but the context has 256");
+    let chunk = Chunk { tokens: &[1], position: 0, pages: &[0], wanted: 0..1 };
+    assert!(other.forward(&Alone, &mut state, &mut cache, &[chunk]).is_err(), "a cache of another model");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+    #[test]
+    fn random_cuts_give_the_same_bits(
+        family in 0..FAMILIES.len(),
+        seed in any::<u64>(),
+        sizes in prop::collection::vec(1usize..20, 40),
+    ) {
+        let model = Tiny::new(FAMILIES[family], 1, seed).load().expect("a good model");
+        let tokens = tokens(40, seed);
+        let mut left = 40;
+        let cuts = sizes.into_iter().map_while(|size| {
+            let size = size.min(left);
+            left -= size;
+            (size > 0).then_some(size)
+        });
+        prop_assert_eq!(bits(&logits(&model, &tokens, cuts)), bits(&logits(&model, &tokens, [40])));
+    }
+}
