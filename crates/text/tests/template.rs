@@ -80,6 +80,11 @@ fn other_templates_equal_jinja2() {
     let folder = Path::new(&folder);
     let (equal, total, differences) = compare(folder, &folder.join("expected.json"));
     println!("templates of HEFU_TEMPLATES: {equal} of {total} equal");
+    // A filter's result is a list here and a generator in Jinja2, which cannot write one as JSON: rendering where
+    // Jinja2 fails is reported, not refused.
+    let (more_lenient, differences): (Vec<_>, Vec<_>) =
+        differences.into_iter().partition(|difference| difference.ends_with("wanted {\"failed\":true}"));
+    println!("rendered where Jinja2 fails: {}", more_lenient.len());
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 

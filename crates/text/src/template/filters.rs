@@ -1,13 +1,14 @@
 //! Filters, tests and globals whose behaviour in Jinja2 differs from the template library's, or that it lacks.
 
-use minijinja::value::{Kwargs, Value, ValueKind};
+use minijinja::value::{Kwargs, Rest, Value, ValueKind, ValueOrKwargs, from_args};
 use minijinja::{Environment, Error, State};
 
 use super::error::RaisedMessage;
 use super::guard::{self, charge_bytes, invalid};
 use super::json::tojson;
+use super::limits::MAX_FIELD_WIDTH;
 use super::operators;
-use super::string_methods::{capitalize, strip};
+use super::string_methods::{capitalize, lines, strip};
 use super::text::{push_str, python_str};
 
 /// Adds everything to an environment.
@@ -20,13 +21,14 @@ pub(super) fn install(environment: &mut Environment<'_>) {
     environment.add_filter("capitalize", |state: &State, value: &Value| {
         Ok::<_, Error>(capitalize(&python_str(state, value)?))
     });
+    environment.add_filter("indent", indent);
     environment.add_filter("escape", escape);
     environment.add_filter("e", escape);
     environment.add_filter("forceescape", escape);
     environment.add_filter("count", |value: &Value| {
         value.len().ok_or_else(|| invalid(format!("a {} has no length", value.kind())))
     });
-    environment.add_filter("format", |value: &Value, arguments: minijinja::value::Rest<Value>| {
+    environment.add_filter("format", |value: &Value, arguments: Rest<Value>| {
         let Some(text) = value.as_str() else { return Err(invalid("format: the value is not a string")) };
         operators::formatted(minijinja::formatting::FormatStyle::Printf, text, &arguments)
     });
@@ -86,6 +88,43 @@ fn join(state: &State, value: &Value, separator: Option<Value>, named: Kwargs) -
         push_str(state, &mut out, &item)?;
     }
     Ok(Value::from(out))
+}
+
+/// `indent(width=4, first=false, blank=false)`; the width may be the text to indent with.
+fn indent(state: &State, value: &Value, arguments: Rest<ValueOrKwargs>) -> Result<String, Error> {
+    type Positional = (Option<Value>, Option<bool>, Option<bool>, Kwargs);
+    let arguments = arguments.into_values();
+    let (width, first, blank, named): Positional = from_args(&arguments)?;
+    let width = width.map_or_else(|| named.get::<Option<Value>>("width"), |width| Ok(Some(width)))?;
+    let first = first.map_or_else(|| named.get::<Option<bool>>("first"), |first| Ok(Some(first)))?.unwrap_or(false);
+    let blank = blank.map_or_else(|| named.get::<Option<bool>>("blank"), |blank| Ok(Some(blank)))?.unwrap_or(false);
+    named.assert_all_used()?;
+    let margin = match width {
+        Some(width) if width.as_str().is_some() => width.as_str().unwrap_or_default().to_owned(),
+        width => {
+            let width = width.map_or(Ok(4), i64::try_from)?;
+            let width = usize::try_from(width.max(0)).unwrap_or(usize::MAX);
+            if width > MAX_FIELD_WIDTH {
+                return Err(invalid(format!("indent: the width is above {MAX_FIELD_WIDTH}")));
+            }
+            " ".repeat(width)
+        }
+    };
+    // The added break makes a break at the end of the text count as a line of its own.
+    let text = python_str(state, value)? + "\n";
+    let mut out = String::new();
+    for (index, line) in lines(&text, false).into_iter().enumerate() {
+        charge_bytes(state, margin.len().saturating_add(line.len()))?;
+        if index > 0 {
+            out.push('\n');
+        }
+        let indented = if index == 0 { first } else { blank || !line.is_empty() };
+        if indented {
+            out.push_str(&margin);
+        }
+        out.push_str(line);
+    }
+    Ok(out)
 }
 
 fn escape(state: &State, value: &Value) -> Result<Value, Error> {

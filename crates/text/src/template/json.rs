@@ -184,7 +184,7 @@ fn write_string(state: &State, out: &mut String, text: &str, style: &Style) -> R
             '\t' => out.push_str("\\t"),
             '\u{8}' => out.push_str("\\b"),
             '\u{c}' => out.push_str("\\f"),
-            _ if character < ' ' || style.ensure_ascii && !character.is_ascii() => {
+            _ if character < ' ' || style.ensure_ascii && !(' '..='~').contains(&character) => {
                 for unit in character.encode_utf16(&mut [0; 2]) {
                     let _ = write!(out, "\\u{unit:04x}");
                 }

@@ -145,7 +145,8 @@ fn split_space(text: &str, parts: usize, from_end: bool) -> Vec<&str> {
     let mut rest = strip(text, None, !from_end, from_end);
     while !rest.is_empty() {
         if pieces.len() + 1 == parts {
-            pieces.push(strip(rest, None, from_end, !from_end));
+            // The last piece keeps the white space on its far side.
+            pieces.push(rest);
             break;
         }
         let (piece, remaining) = if from_end {
@@ -180,6 +181,11 @@ fn splitlines(text: &str, arguments: &[Value]) -> Result<Value, Error> {
         Some(keep) => keep,
         None => named.get::<Option<bool>>("keepends")?.unwrap_or(false),
     };
+    Ok(lines(text, keep).into_iter().map(Value::from).collect())
+}
+
+/// `splitlines`: Python's ten line breaks, and `\r\n` as one.
+pub(super) fn lines(text: &str, keep_breaks: bool) -> Vec<&str> {
     let is_break = |character| {
         matches!(character, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}')
     };
@@ -192,10 +198,10 @@ fn splitlines(text: &str, arguments: &[Value]) -> Result<Value, Error> {
             Some(_) => 2,
             None => after.chars().next().map_or(0, char::len_utf8),
         };
-        lines.push(Value::from(if keep { rest.get(..end + width).unwrap_or(line) } else { line }));
+        lines.push(if keep_breaks { rest.get(..end + width).unwrap_or(line) } else { line });
         rest = after.get(width..).unwrap_or_default();
     }
-    Ok(Value::from(lines))
+    lines
 }
 
 fn replace(state: &State, text: &str, arguments: &[Value]) -> Result<Value, Error> {
