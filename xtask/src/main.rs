@@ -1,2 +1,30 @@
-//! Checks of the house.
-fn main() {}
+//! Checks of the house: what the compiler cannot see but a reader relies on.
+//!
+//! ```text
+//! cargo xtask            every check
+//! cargo xtask NAME ...   some of them
+//! ```
+
+mod checks;
+mod files;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(unknown) = wanted.iter().find(|name| !checks::ALL.iter().any(|check| check.name == **name)) {
+        let names: Vec<_> = checks::ALL.iter().map(|check| check.name).collect();
+        eprintln!("xtask: there is no check {unknown:?}; there are {}", names.join(", "));
+        return ExitCode::from(2);
+    }
+    let mut failed = false;
+    for check in checks::ALL.iter().filter(|check| wanted.is_empty() || wanted.iter().any(|name| name == check.name)) {
+        let problems = (check.run)(&files::root());
+        println!("{:14} {}", check.name, if problems.is_empty() { "ok" } else { "FAILED" });
+        for problem in &problems {
+            println!("    {problem}");
+        }
+        failed |= !problems.is_empty();
+    }
+    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}

@@ -1,0 +1,72 @@
+//! Commands and flags that documents name exist in the program.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+use crate::files;
+
+/// How a document writes a call of the program.
+const PREFIXES: &[&str] = &["hefu ", "cargo run --release -- "];
+
+pub(crate) fn run(root: &Path) -> Vec<String> {
+    let mut helps = BTreeMap::new();
+    let mut problems = Vec::new();
+    for path in files::below(root, ".md") {
+        let place = files::short(root, &path);
+        for (number, line) in files::text(&path).lines().enumerate() {
+            for call in calls(line) {
+                let mut words = call.split_whitespace();
+                let Some(command) = words.next().filter(|word| is_name(word)) else { continue };
+                let help = helps.entry(command.to_owned()).or_insert_with(|| help(root, command));
+                let Some(help) = help else {
+                    problems.push(format!("{place}:{}: there is no command {command:?}", number + 1));
+                    continue;
+                };
+                for flag in words.filter(|word| word.starts_with("--")) {
+                    let flag = flag.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+                    let flag = flag.split('=').next().unwrap_or(flag);
+                    if flag.len() > 2 && !help.contains(flag) {
+                        problems.push(format!("{place}:{}: {command:?} has no flag {flag}", number + 1));
+                    }
+                }
+            }
+        }
+    }
+    if helps.is_empty() {
+        problems.push("no document names a command".to_owned());
+    }
+    problems
+}
+
+/// Calls of the program in a line: what stands behind a prefix, in code, up to the end of the code.
+fn calls(line: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    for prefix in PREFIXES {
+        for opening in [format!("`{prefix}"), format!("    {prefix}"), format!("| {prefix}"), format!("$ {prefix}")] {
+            for (at, _) in line.match_indices(&opening) {
+                let rest = &line[at + opening.len()..];
+                found.push(rest.split('`').next().unwrap_or(rest));
+            }
+        }
+        if let Some(rest) = line.strip_prefix(prefix) {
+            found.push(rest);
+        }
+    }
+    found
+}
+
+fn is_name(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_lowercase()) && word.chars().all(|c| c.is_ascii_lowercase() || c == '-')
+}
+
+/// The command's help; `None` if there is no such command.
+fn help(root: &Path, command: &str) -> Option<String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["run", "--quiet", "--release", "--package", "hefu", "--", command, "--help"])
+        .current_dir(root)
+        .output()
+        .ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}

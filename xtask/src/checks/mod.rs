@@ -1,0 +1,26 @@
+//! All checks.
+
+mod commands;
+mod dependencies;
+mod families;
+mod languages;
+mod paths;
+mod sizes;
+
+use std::path::Path;
+
+/// One check: given the repository's root, the problems that it found, a sentence each.
+pub(crate) struct Check {
+    pub(crate) name: &'static str,
+    pub(crate) run: fn(root: &Path) -> Vec<String>,
+}
+
+/// Every check.
+pub(crate) const ALL: &[Check] = &[
+    Check { name: "dependencies", run: dependencies::run },
+    Check { name: "families", run: families::run },
+    Check { name: "sizes", run: sizes::run },
+    Check { name: "paths", run: paths::run },
+    Check { name: "languages", run: languages::run },
+    Check { name: "commands", run: commands::run },
+];
