@@ -1,5 +1,7 @@
 //! What the engine asks of a model, and the sequence that a model holds in its cache.
 
+use std::ops::Range;
+
 /// A model with the cache of one sequence.
 ///
 /// The logits of a position must not depend on how the tokens before it were cut into calls: the numeric contract says
@@ -17,13 +19,19 @@ pub trait Forward {
     /// Forgets every position from `length` on.
     fn truncate(&mut self, length: usize);
 
-    /// Appends `tokens` (at least one) to the sequence, and writes the logits of the last `rows` of them.
-    ///
-    /// `logits`: `[rows][vocabulary]`; `rows` is at most the number of tokens.
+    /// Appends `tokens` (at least one) to the sequence, and keeps the last `rows` of them for [`Forward::logits`]; `rows`
+    /// is at most the number of tokens.
     ///
     /// # Errors
     /// What the model reports; the cache then holds the earlier positions and possibly some of the new ones.
-    fn forward(&mut self, tokens: &[u32], rows: usize, logits: &mut [f32]) -> Result<(), Self::Error>;
+    fn forward(&mut self, tokens: &[u32], rows: usize) -> Result<(), Self::Error>;
+
+    /// The logits (`[rows][vocabulary]`) of some of the rows that the last call to [`Forward::forward`] kept. They are
+    /// computed here, so asking for a few rows at a time keeps memory small.
+    ///
+    /// # Errors
+    /// What the model reports: a NaN, or rows that were not kept.
+    fn logits(&mut self, rows: Range<usize>) -> Result<&[f32], Self::Error>;
 }
 
 /// A model and the tokens whose keys and values are in its cache, so that a prompt that begins as the last one did need
@@ -32,14 +40,14 @@ pub trait Forward {
 pub struct Session<M> {
     model: M,
     cached: Vec<u32>,
-    logits: Vec<f32>,
+    rows: usize,
 }
 
 impl<M: Forward> Session<M> {
     /// A session with an empty cache.
     pub fn new(mut model: M) -> Self {
         model.truncate(0);
-        Self { model, cached: Vec::new(), logits: Vec::new() }
+        Self { model, cached: Vec::new(), rows: 0 }
     }
 
     /// The model.
@@ -52,9 +60,17 @@ impl<M: Forward> Session<M> {
         &self.cached
     }
 
-    /// The logits of the last call to [`Session::extend`]: `[rows][vocabulary]`.
-    pub fn logits(&self) -> &[f32] {
-        &self.logits
+    /// How many rows the last call to [`Session::extend`] kept.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The logits (`[rows][vocabulary]`) of some of those rows.
+    ///
+    /// # Errors
+    /// What the model reports: a NaN, or rows that were not kept.
+    pub fn logits(&mut self, rows: Range<usize>) -> Result<&[f32], M::Error> {
+        self.model.logits(rows)
     }
 
     /// Forgets every position from `length` on.
@@ -70,25 +86,26 @@ impl<M: Forward> Session<M> {
         self.cached.len()
     }
 
-    /// Appends `tokens` and leaves the logits of the last `rows` of them in [`Session::logits`].
+    /// Appends `tokens` and keeps the last `rows` of them for [`Session::logits`].
     ///
     /// # Errors
-    /// What the model reports; the session then is as before the call, without logits.
+    /// What the model reports; the session then is as before the call, without rows.
     pub fn extend(&mut self, tokens: &[u32], rows: usize) -> Result<(), M::Error> {
-        let before = self.cached.len();
-        self.logits.clear();
+        self.rows = 0;
         if tokens.is_empty() {
             return Ok(());
         }
-        self.logits.resize(rows.min(tokens.len()) * self.model.vocabulary(), 0.0);
-        let done = self.model.forward(tokens, rows.min(tokens.len()), &mut self.logits);
-        match done {
-            Ok(()) => self.cached.extend_from_slice(tokens),
-            Err(_) => {
-                self.logits.clear();
-                self.model.truncate(before);
+        let rows = rows.min(tokens.len());
+        match self.model.forward(tokens, rows) {
+            Ok(()) => {
+                self.cached.extend_from_slice(tokens);
+                self.rows = rows;
+                Ok(())
+            }
+            Err(error) => {
+                self.model.truncate(self.cached.len());
+                Err(error)
             }
         }
-        done
     }
 }

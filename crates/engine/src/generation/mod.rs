@@ -16,6 +16,7 @@ pub use error::Error;
 use crate::forward::{Forward, Session};
 use crate::sampling::{Choice, History, Parameters, Scratch, sample};
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -121,10 +122,18 @@ impl<'s, M: Forward> Generation<'s, M> {
         self.decode().map(Step::Token)
     }
 
-    /// Logits of the positions that the last step computed: `[positions][vocabulary]`. A prefill step computes those of
-    /// the prompt's last position, or of all with [`Request::all_logits`].
-    pub fn logits(&self) -> &[f32] {
-        self.session.logits()
+    /// How many positions' logits the last step made available: that of the token's predecessor, that of the prompt's
+    /// last token, or with [`Request::all_logits`] those of all tokens of the prompt's part.
+    pub fn rows(&self) -> usize {
+        self.session.rows()
+    }
+
+    /// Those logits: `[rows][vocabulary]`.
+    ///
+    /// # Errors
+    /// What the model reports: a NaN above all.
+    pub fn logits(&mut self, rows: Range<usize>) -> Result<&[f32], Error<M::Error>> {
+        self.session.logits(rows).map_err(Error::Model)
     }
 
     /// Tokens of the prompt that were in the cache already.
@@ -152,10 +161,9 @@ impl<'s, M: Forward> Generation<'s, M> {
         if !waiting.is_empty() {
             self.session.extend(waiting, 1).map_err(Error::Model)?;
         }
-        let logits = self.session.logits();
-        let last = logits.len().saturating_sub(self.session.model().vocabulary());
         let position = tokens.len() as u64;
-        let row = logits.get(last..).unwrap_or_default();
+        let rows = self.session.rows();
+        let row = self.session.logits(rows.saturating_sub(1)..rows).map_err(Error::Model)?;
         let choice = sample(row, &self.history, &self.request.parameters, position, &mut self.scratch)?;
         self.history.push(choice.id);
         self.produced += 1;

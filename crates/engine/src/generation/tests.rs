@@ -15,12 +15,18 @@ struct Fake {
     sequence: Vec<u32>,
     capacity: usize,
     computed: usize,
+    kept: usize,
+    logits: Vec<f32>,
     fails_from: usize,
 }
 
 impl Fake {
+    fn new(fails_from: usize) -> Fake {
+        Fake { sequence: Vec::new(), capacity: 64, computed: 0, kept: 0, logits: Vec::new(), fails_from }
+    }
+
     fn session(capacity: usize) -> Session<Fake> {
-        Session::new(Fake { sequence: Vec::new(), capacity, computed: 0, fails_from: usize::MAX })
+        Session::new(Fake { capacity, ..Fake::new(usize::MAX) })
     }
 }
 
@@ -44,19 +50,20 @@ impl Forward for Fake {
         self.sequence.truncate(length);
     }
 
-    fn forward(&mut self, tokens: &[u32], rows: usize, logits: &mut [f32]) -> Result<(), Fault> {
-        assert!(!tokens.is_empty() && rows <= tokens.len() && logits.len() == rows * VOCABULARY);
-        let first = self.sequence.len() + tokens.len() - rows;
+    fn forward(&mut self, tokens: &[u32], rows: usize) -> Result<(), Fault> {
+        assert!(!tokens.is_empty() && rows <= tokens.len());
         self.sequence.extend_from_slice(tokens);
         self.computed += tokens.len();
+        self.kept = rows;
         assert!(self.sequence.len() <= self.capacity);
-        if self.sequence.len() > self.fails_from {
-            return Err(Fault);
-        }
-        for (index, output) in logits.chunks_mut(VOCABULARY).enumerate() {
-            output.copy_from_slice(&row(&self.sequence[..=first + index]));
-        }
-        Ok(())
+        if self.sequence.len() > self.fails_from { Err(Fault) } else { Ok(()) }
+    }
+
+    fn logits(&mut self, rows: Range<usize>) -> Result<&[f32], Fault> {
+        assert!(rows.end <= self.kept);
+        let first = self.sequence.len() - self.kept;
+        self.logits = rows.flat_map(|index| row(&self.sequence[..=first + index])).collect();
+        Ok(&self.logits)
     }
 }
 
@@ -78,12 +85,14 @@ fn answer(session: &mut Session<Fake>, request: Request) -> (Vec<u32>, Finish, V
     loop {
         let before = tokens.len();
         match generation.step().unwrap() {
-            Step::Prefill { .. } => logits.extend_from_slice(generation.logits()),
+            Step::Prefill { .. } => {}
             Step::Token(choice) => tokens.push(choice.id),
             Step::Finished(finish) => return (tokens, finish, logits),
         }
-        if before > 0 {
-            logits.extend_from_slice(generation.logits());
+        // The first token is chosen by the logits that the prefill left.
+        if before > 0 || tokens.is_empty() {
+            let rows = generation.rows();
+            logits.extend_from_slice(generation.logits(0..rows).unwrap());
         }
     }
 }
@@ -173,10 +182,10 @@ fn what_cannot_be_answered_is_refused_with_the_numbers() {
 
 #[test]
 fn after_a_fault_the_session_goes_on_from_what_is_true() {
-    let mut session = Session::new(Fake { sequence: Vec::new(), capacity: 64, computed: 0, fails_from: 6 });
+    let mut session = Session::new(Fake::new(6));
     let mut generation = Generation::start(&mut session, request(&[1, 2, 3, 4, 5, 6, 7])).unwrap();
     assert_eq!(generation.step(), Ok(Step::Prefill { done: 4, total: 7 }));
     assert_eq!(generation.step(), Err(Error::Model(Fault)));
-    assert!(session.logits().is_empty());
+    assert_eq!(session.rows(), 0);
     assert_eq!((session.cached(), &session.model().sequence[..]), (&[1, 2, 3, 4][..], &[1, 2, 3, 4][..]));
 }
