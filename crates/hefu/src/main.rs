@@ -1,2 +1,32 @@
-//! The hefu program.
-fn main() {}
+//! The `hefu` program: takes the command line apart, picks model and device, and wires the layers together.
+//!
+//! * [`cli`]: the one table of commands and flags;
+//! * [`commands`]: one file per command;
+//! * [`models`], [`open`], [`load`]: from a model's name to its files, its description, and a model in memory;
+//! * [`prompt`], [`answer`]: from a conversation to tokens, and from tokens to streamed text;
+//! * [`fingerprint`]: what two answers must share to be comparable bit for bit;
+//! * [`output`], [`progress`], [`failure`], [`units`]: standard output, standard error, exit status, numbers for people.
+
+mod answer;
+mod cli;
+mod commands;
+mod failure;
+mod fingerprint;
+mod load;
+mod metadata;
+mod models;
+mod open;
+mod output;
+mod progress;
+mod prompt;
+mod units;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match commands::dispatch(cli::Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

@@ -1,0 +1,94 @@
+//! The one table of commands and flags. Help, completions and the man page are made from it.
+
+mod device;
+mod generation;
+mod model;
+mod sampling;
+
+pub(crate) use device::DeviceArguments;
+pub(crate) use generation::GenerationArguments;
+pub(crate) use model::ModelArguments;
+pub(crate) use sampling::{SamplingArguments, chosen_seed, in_flags};
+
+use crate::commands;
+use clap::{Parser, Subcommand};
+
+/// Shown by `hefu --version`: the program's version and that of the numeric contract.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (numeric contract 1)");
+
+/// Answers prompts with open language models, offline, on the CPU; the same answer to the bit on every machine.
+#[derive(Debug, Parser)]
+#[command(
+    name = "hefu",
+    version = VERSION,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    after_help = "\
+Examples:
+  hefu run \"Explain in one sentence what a language model is\"
+  hefu chat
+  hefu models
+
+`hefu COMMAND --help` explains a command and gives examples.
+Exit status: 0 done, 1 failed, 2 wrong usage."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Every command, in the order in which help lists them.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Run(commands::run::Arguments),
+    Chat(commands::chat::Arguments),
+    Pull(commands::pull::Arguments),
+    Models(commands::models::Arguments),
+    Show(commands::show::Arguments),
+    Remove(commands::remove::Arguments),
+    Tokenize(commands::tokenize::Arguments),
+    Perplexity(commands::perplexity::Arguments),
+    Bench(commands::bench::Arguments),
+    Completions(commands::completions::Arguments),
+    Man(commands::man::Arguments),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_table_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_contract_version_is_the_one_that_is_built_in() {
+        assert!(VERSION.ends_with(&format!("contract {})", hefu_numerics::CONTRACT_VERSION)));
+    }
+
+    #[test]
+    fn every_command_has_an_example_and_every_flag_a_description() {
+        for command in Cli::command().get_subcommands() {
+            let name = command.get_name();
+            let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(examples.contains(&format!("hefu {name}")), "{name} has no example");
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{name} {}", argument.get_id());
+            }
+        }
+    }
+
+    #[test]
+    fn a_flag_of_one_name_means_one_thing() {
+        let mut seen = std::collections::HashMap::new();
+        for command in Cli::command().get_subcommands() {
+            for argument in command.get_arguments().filter(|argument| argument.get_long().is_some()) {
+                let described = (argument.get_value_names().map(<[_]>::to_vec), argument.get_short());
+                let first = seen.entry(argument.get_id().to_string()).or_insert_with(|| described.clone());
+                assert_eq!(*first, described, "--{} in {}", argument.get_id(), command.get_name());
+            }
+        }
+    }
+}

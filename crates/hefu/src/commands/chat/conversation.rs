@@ -1,0 +1,139 @@
+//! A conversation, and the file that it is saved in.
+
+use crate::failure::Failure;
+use crate::output::text_file;
+use hefu_text::template::Message;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::path::Path;
+
+/// The version of the file's form.
+const VERSION: u32 = 1;
+
+/// Everything that a conversation can be continued from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Saved {
+    version: u32,
+    /// Instructions before the conversation.
+    pub(super) system: Option<String>,
+    /// The seed of every random number.
+    pub(super) seed: u64,
+    turns: Vec<Turn>,
+}
+
+/// One message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Turn {
+    role: Role,
+    content: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Role {
+    User,
+    Assistant,
+}
+
+impl Saved {
+    /// A conversation without messages.
+    pub(super) fn new(system: Option<String>, seed: u64) -> Self {
+        Self { version: VERSION, system, seed, turns: Vec::new() }
+    }
+
+    /// Appends what the person says.
+    pub(super) fn user(&mut self, text: &str) {
+        self.turns.push(Turn { role: Role::User, content: text.to_owned() });
+    }
+
+    /// Appends what the model said.
+    pub(super) fn assistant(&mut self, text: &str) {
+        self.turns.push(Turn { role: Role::Assistant, content: text.to_owned() });
+    }
+
+    /// Removes the last message.
+    pub(super) fn take_back(&mut self) {
+        self.turns.pop();
+    }
+
+    /// Removes all messages.
+    pub(super) fn clear(&mut self) {
+        self.turns.clear();
+    }
+
+    /// How many messages there are.
+    pub(super) fn len(&self) -> usize {
+        self.turns.len()
+    }
+
+    /// The messages as templates take them, instructions first.
+    pub(super) fn messages(&self) -> Vec<Message> {
+        let turns = self.turns.iter().map(|turn| match turn.role {
+            Role::User => Message::user(&turn.content),
+            Role::Assistant => Message::assistant(&turn.content),
+        });
+        self.system.as_deref().map(Message::system).into_iter().chain(turns).collect()
+    }
+
+    /// Writes the conversation; a file that is there is replaced.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub(super) fn write(&self, path: &Path) -> Result<(), Failure> {
+        let text = serde_json::to_string_pretty(self)
+            .map_err(|error| Failure::Other(format!("the conversation cannot be written: {error}")))?;
+        fs::write(path, text + "\n").map_err(|error| Failure::file("write", path, error))
+    }
+
+    /// Reads a conversation.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or is not one that [`Saved::write`] made.
+    pub(super) fn read(path: &Path) -> Result<Self, Failure> {
+        let bad = |reason: String| Failure::Other(format!("{} is not a saved conversation: {reason}", path.display()));
+        let saved: Self = serde_json::from_str(&text_file(path)?).map_err(|error| bad(error.to_string()))?;
+        if saved.version != VERSION {
+            return Err(bad(format!("it is of version {}, not {VERSION}", saved.version)));
+        }
+        Ok(saved)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_saved_is_what_is_loaded() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("talk.json");
+        let mut saved = Saved::new(Some("Be brief.".to_owned()), u64::MAX);
+        saved.user("\u{0}你好\n\"");
+        saved.assistant("");
+        saved.write(&path).unwrap();
+        assert_eq!(Saved::read(&path).unwrap(), saved);
+        assert_eq!(saved.messages().len(), 3);
+    }
+
+    #[test]
+    fn other_files_are_refused_with_a_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.json");
+        for (text, reason) in [
+            ("", "EOF"),
+            ("{}", "missing field"),
+            (r#"{"version": 9, "system": null, "seed": 1, "turns": []}"#, "version 9"),
+            (
+                r#"{"version": 1, "system": null, "seed": 1, "turns": [{"role": "x", "content": ""}]}"#,
+                "unknown variant",
+            ),
+        ] {
+            fs::write(&path, text).unwrap();
+            let sentence = Saved::read(&path).unwrap_err().to_string();
+            assert!(sentence.contains("is not a saved conversation") && sentence.contains(reason), "{sentence}");
+        }
+        assert!(Saved::read(&folder.path().join("none")).is_err());
+    }
+}

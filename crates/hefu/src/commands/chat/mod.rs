@@ -1,0 +1,223 @@
+//! `hefu chat`: a conversation at the terminal.
+
+mod conversation;
+mod directive;
+mod input;
+
+use crate::answer::{self, Answer, Question};
+use crate::cli::{DeviceArguments, GenerationArguments, ModelArguments, SamplingArguments, chosen_seed};
+use crate::failure::Failure;
+use crate::load::{Loaded, Wishes};
+use crate::output::print;
+use crate::progress::line;
+use crate::prompt;
+use clap::Args;
+use conversation::Saved;
+use directive::Directive;
+use hefu_engine::Runner;
+use hefu_engine::forward::Session;
+use hefu_engine::sampling::Parameters;
+use input::{Entry, Input};
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Hold a conversation at the terminal
+///
+/// Ctrl-C stops an answer, Ctrl-D at an empty line leaves, /help lists what else can be done. What the conversation
+/// begins with is computed once: each answer costs only what is new.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A line that ends with \\ goes on in the next one; text between lines of \"\"\" is sent as it stands.
+
+Examples:
+  hefu chat
+  hefu chat --system \"You are a patient teacher of Rust\" --temperature 0.3
+  hefu chat --model ./model.gguf --context 16384")]
+pub(crate) struct Arguments {
+    /// Instructions that come before the conversation
+    #[arg(long, value_name = "TEXT")]
+    system: Option<String>,
+
+    /// Say after each answer how long it took
+    #[arg(long)]
+    stats: bool,
+
+    #[command(flatten)]
+    model: ModelArguments,
+    #[command(flatten)]
+    generation: GenerationArguments,
+    #[command(flatten)]
+    sampling: SamplingArguments,
+    #[command(flatten)]
+    device: DeviceArguments,
+}
+
+/// Carries the command out.
+///
+/// # Errors
+/// A model that cannot be had, or a terminal that cannot be used. What goes wrong in one answer is only said.
+pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
+    arguments.sampling.check(None)?;
+    let loaded = Loaded::new(&Wishes {
+        model: &arguments.model,
+        device: &arguments.device,
+        context: arguments.generation.context.map(NonZeroUsize::get),
+        template: arguments.generation.template.as_deref(),
+        state_memory: true,
+    })?;
+    // Whether there is a usable template is better known now than after the first question.
+    prompt::of_conversation(&loaded, &[hefu_text::template::Message::user("?")])?;
+    let parameters = answer::parameters(&loaded, &arguments.sampling, None)?;
+    let cancelled = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&cancelled);
+    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))
+        .map_err(|error| Failure::Other(format!("Ctrl-C cannot be caught here: {error}")))?;
+    let mut input = Input::new()?;
+    input
+        .say(&format!("{} ({} tokens of context); /help lists what can be done", loaded.resolved.name, loaded.context));
+    let mut chat = Chat {
+        session: loaded.session()?,
+        loaded: &loaded,
+        saved: Saved::new(arguments.system.clone(), parameters.seed),
+        parameters,
+        last: None,
+        cancelled: &cancelled,
+        arguments: &arguments,
+    };
+    loop {
+        match input.next()? {
+            Entry::Left => return Ok(()),
+            Entry::Nothing => {}
+            Entry::Text(text) => match Directive::parse(&text) {
+                Ok(None) => chat.ask(&text)?,
+                Ok(Some(Directive::Quit)) => return Ok(()),
+                Ok(Some(directive)) => chat.obey(directive)?,
+                Err(sentence) => line(&sentence),
+            },
+        }
+    }
+}
+
+/// A conversation under way.
+struct Chat<'a> {
+    loaded: &'a Loaded,
+    session: Session<Runner<'a>>,
+    saved: Saved,
+    parameters: Parameters,
+    last: Option<Answer>,
+    cancelled: &'a AtomicBool,
+    arguments: &'a Arguments,
+}
+
+impl Chat<'_> {
+    /// Answers. A question that could not be answered is taken back, so that the conversation stays as it was.
+    fn ask(&mut self, text: &str) -> Result<(), Failure> {
+        self.saved.user(text);
+        match self.answer() {
+            Ok(answer) => {
+                self.saved.assistant(&answer.text);
+                if answer.finish_reason != "stop" {
+                    line(ended(answer.finish_reason));
+                }
+                self.last = Some(answer);
+                if self.arguments.stats { self.statistics() } else { Ok(()) }
+            }
+            Err(Failure::ClosedPipe) => Err(Failure::ClosedPipe),
+            Err(failure) => {
+                self.saved.take_back();
+                line(&format!("{failure}{}", advice(&failure)));
+                Ok(())
+            }
+        }
+    }
+
+    fn answer(&mut self) -> Result<Answer, Failure> {
+        self.cancelled.store(false, Ordering::Relaxed);
+        self.parameters.seed = self.saved.seed;
+        let question = Question {
+            prompt: prompt::of_conversation(self.loaded, &self.saved.messages())?,
+            parameters: self.parameters.clone(),
+            stops: &self.arguments.generation.stop,
+            max_tokens: self.arguments.generation.max_tokens.map(NonZeroUsize::get),
+            prefill_chunk: self.arguments.device.prefill_chunk.get(),
+            hash_logits: false,
+            cancelled: self.cancelled,
+        };
+        let answer = answer::answer(self.loaded, &mut self.session, question, &mut print)?;
+        print(if answer.text.ends_with('\n') { "\n" } else { "\n\n" })?;
+        Ok(answer)
+    }
+
+    fn obey(&mut self, directive: Directive<'_>) -> Result<(), Failure> {
+        match directive {
+            Directive::Help => return print(directive::HELP),
+            Directive::Quit => {}
+            Directive::System(None) => {
+                line(self.saved.system.as_deref().unwrap_or("there are no instructions; /system TEXT gives some"));
+            }
+            Directive::System(Some(text)) => {
+                self.saved.system = Some(text.to_owned()).filter(|text| text != "-");
+                line("the instructions are changed");
+            }
+            Directive::Seed(None) => line(&format!("the seed is {}", self.saved.seed)),
+            Directive::Seed(Some(seed)) => self.saved.seed = seed,
+            Directive::NewSeed => {
+                self.saved.seed = chosen_seed();
+                line(&format!("the seed is {}", self.saved.seed));
+            }
+            Directive::Save(path) => self.say(self.saved.write(Path::new(path)), "saved"),
+            Directive::Load(path) => {
+                let read = Saved::read(Path::new(path)).map(|saved| self.saved = saved);
+                self.say(read, "loaded");
+            }
+            Directive::Clear => {
+                self.saved.clear();
+                line("the conversation is empty; instructions and seed are kept");
+            }
+            Directive::Stats => return self.statistics(),
+        }
+        Ok(())
+    }
+
+    fn say(&self, done: Result<(), Failure>, word: &str) {
+        match done {
+            Ok(()) => line(&format!("{word} {} messages", self.saved.len())),
+            Err(failure) => line(&failure.to_string()),
+        }
+    }
+
+    fn statistics(&self) -> Result<(), Failure> {
+        let (cached, context) = (self.session.cached().len(), self.loaded.context);
+        let seed = self.saved.seed;
+        match &self.last {
+            None => line(&format!("no answer yet; the context holds {context} tokens; seed {seed}")),
+            Some(answer) => line(&format!(
+                "prompt {} tokens ({} of them kept from before) in {:.2} s ({:.1} tokens/s); answer {} tokens in {:.2} s \
+                 ({:.1} tokens/s); {cached} of {context} tokens of the context are used; seed {seed}",
+                answer.prompt_tokens,
+                answer.reused_tokens,
+                answer.prefill_seconds,
+                answer.prefill_rate(),
+                answer.choices.len(),
+                answer.decode_seconds,
+                answer.decode_rate(),
+            )),
+        }
+        Ok(())
+    }
+}
+
+/// Why an answer ended that the model did not end.
+fn ended(reason: &str) -> &'static str {
+    match reason {
+        "cancelled" => "(stopped)",
+        _ => "(ended by its length: --max-tokens, or the context is full)",
+    }
+}
+
+/// What to do in a conversation about a prompt that does not fit.
+fn advice(failure: &Failure) -> &'static str {
+    if failure.to_string().contains("--context") { ", or start over with /clear" } else { "" }
+}

@@ -1,0 +1,36 @@
+//! One file per command.
+
+pub(crate) mod bench;
+pub(crate) mod chat;
+pub(crate) mod completions;
+pub(crate) mod man;
+pub(crate) mod models;
+pub(crate) mod perplexity;
+pub(crate) mod pull;
+pub(crate) mod remove;
+pub(crate) mod run;
+pub(crate) mod show;
+pub(crate) mod tokenize;
+
+use crate::cli::Command;
+use crate::failure::Failure;
+
+/// Carries a command out.
+///
+/// # Errors
+/// Whatever ended it early.
+pub(crate) fn dispatch(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Run(arguments) => run::run(arguments),
+        Command::Chat(arguments) => chat::run(arguments),
+        Command::Pull(arguments) => pull::run(&arguments),
+        Command::Models(arguments) => models::run(&arguments),
+        Command::Show(arguments) => show::run(&arguments),
+        Command::Remove(arguments) => remove::run(&arguments),
+        Command::Tokenize(arguments) => tokenize::run(&arguments),
+        Command::Perplexity(arguments) => perplexity::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man(arguments) => man::run(&arguments),
+    }
+}

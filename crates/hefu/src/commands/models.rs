@@ -1,0 +1,105 @@
+//! `hefu models`: what is there and what could be fetched.
+
+use crate::failure::Failure;
+use crate::models;
+use crate::output::{print, print_json};
+use crate::progress::line;
+use crate::units;
+use clap::Args;
+use hefu_store::Store;
+use serde_json::{Value, json};
+
+/// List the models in the store and those that can be fetched by name
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The store is the folder `hefu` in the user's cache folder; the environment variable HEFU_HOME names another.
+
+Examples:
+  hefu models
+  hefu models --json")]
+pub(crate) struct Arguments {
+    /// Print the list as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// One line of the list.
+struct Entry {
+    name: String,
+    size: u64,
+    pulled: bool,
+    is_default: bool,
+    licence: Option<String>,
+    description: Option<String>,
+}
+
+/// Carries the command out.
+///
+/// # Errors
+/// If the store's folder cannot be read.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let store = models::open_store()?;
+    let listing = store.list()?;
+    for problem in &listing.problems {
+        line(&format!("hefu: {problem}"));
+    }
+    let entries = entries(&store, listing);
+    if arguments.json {
+        let values: Vec<Value> = entries.iter().map(Entry::json).collect();
+        return print_json(&json!({ "store": store.root(), "models": values }));
+    }
+    let width = entries.iter().map(|entry| entry.name.chars().count()).max().unwrap_or(0).max(4);
+    let mut text = format!("{:width$}  {:>9}  {:9}  DESCRIPTION\n", "NAME", "SIZE", "STATE");
+    for entry in &entries {
+        let state = if entry.pulled { "here" } else { "to fetch" };
+        let default = if entry.is_default { " [default]" } else { "" };
+        let description = entry.description.as_deref().unwrap_or("");
+        let (name, size) = (&entry.name, units::bytes(entry.size));
+        text += &format!("{name:width$}  {size:>9}  {state:9}  {description}{default}\n");
+    }
+    print(&text)
+}
+
+/// What is in the store first, then the rest of the catalogue.
+fn entries(store: &Store, listing: hefu_store::Listing) -> Vec<Entry> {
+    let catalogue = store.catalogue();
+    let is_default = |name: &str| catalogue.default_model().is_some_and(|model| model.name == name);
+    let mut entries: Vec<Entry> = Vec::new();
+    for model in listing.models {
+        let known = catalogue.find(&model.name);
+        entries.push(Entry {
+            size: model.size(),
+            pulled: true,
+            is_default: is_default(&model.name),
+            licence: model.licence.or_else(|| known.map(|known| known.licence.clone())),
+            description: model.description.or_else(|| known.map(|known| known.description.clone())),
+            name: model.name,
+        });
+    }
+    for model in catalogue.models() {
+        if !entries.iter().any(|entry| entry.name == model.name) {
+            entries.push(Entry {
+                name: model.name.clone(),
+                size: model.size(),
+                pulled: false,
+                is_default: is_default(&model.name),
+                licence: Some(model.licence.clone()),
+                description: Some(model.description.clone()),
+            });
+        }
+    }
+    entries
+}
+
+impl Entry {
+    fn json(&self) -> Value {
+        json!({
+            "name": self.name,
+            "bytes": self.size,
+            "pulled": self.pulled,
+            "default": self.is_default,
+            "licence": self.licence,
+            "description": self.description,
+        })
+    }
+}

@@ -1,0 +1,33 @@
+//! `hefu remove`: take models out of the store.
+
+use crate::failure::Failure;
+use crate::models;
+use crate::output::print;
+use crate::units;
+use clap::Args;
+
+/// Remove models from the store, and what unfinished downloads of them left
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Files that another model of the store uses too stay.
+
+Examples:
+  hefu remove gemma-3-270m")]
+pub(crate) struct Arguments {
+    /// Names as `hefu models` lists them
+    #[arg(value_name = "NAME", required = true)]
+    names: Vec<String>,
+}
+
+/// Carries the command out, model by model.
+///
+/// # Errors
+/// The first name that is not in the store, or that is being fetched.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let store = models::open_store()?;
+    for name in &arguments.names {
+        let removed = store.remove(name)?;
+        print(&format!("removed {} ({} freed)\n", removed.name, units::bytes(removed.freed)))?;
+    }
+    Ok(())
+}

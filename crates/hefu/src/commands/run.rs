@@ -1,0 +1,180 @@
+//! `hefu run`: one prompt, one answer.
+
+use crate::answer::{self, Answer, Question};
+use crate::cli::{DeviceArguments, GenerationArguments, ModelArguments, SamplingArguments};
+use crate::failure::Failure;
+use crate::load::{Loaded, Wishes};
+use crate::output::{piped_input, print, print_json};
+use crate::progress::line;
+use crate::prompt;
+use clap::Args;
+use hefu_text::template::Message;
+use serde_json::{Value, json};
+use std::io::{self, IsTerminal};
+use std::num::NonZeroUsize;
+use std::sync::atomic::AtomicBool;
+
+/// Answer one prompt
+///
+/// The answer streams to standard output, and nothing else goes there. Text that is piped in is appended to the prompt
+/// after an empty line (with --raw: as it is).
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The keys of --json: text, token_ids (with the token that ended the answer), finish_reason (stop or length), usage, seed,
+fingerprint, timings, model, and logprobs if asked for. Two answers with the same fingerprint, prompt, settings and seed
+are the same to the bit.
+
+Examples:
+  hefu run \"Explain in one sentence what a language model is\"
+  hefu run \"Review this change\" < patch.diff
+  hefu run --system \"Answer in French\" --temperature 0 \"What is a tokeniser?\"
+  hefu run --raw --max-tokens 32 \"fn fibonacci(n: u64) -> u64 {\"
+  hefu run --json --seed 1 --logprobs 3 \"Name a prime\" | jq .token_ids")]
+pub(crate) struct Arguments {
+    /// The prompt
+    #[arg(value_name = "PROMPT")]
+    prompt: Option<String>,
+
+    /// Instructions that come before the prompt
+    #[arg(long, value_name = "TEXT", conflicts_with = "raw")]
+    system: Option<String>,
+
+    /// No chat template: the model continues the text as it is
+    #[arg(long, conflicts_with = "template")]
+    raw: bool,
+
+    /// Print the answer and everything about it as JSON, when it is complete
+    #[arg(long)]
+    json: bool,
+
+    /// Say on standard error how long everything took
+    #[arg(long)]
+    stats: bool,
+
+    /// With --json: the log-probability of each token and of the N likeliest in its place
+    #[arg(long, value_name = "N", requires = "json")]
+    logprobs: Option<u32>,
+
+    /// With --json: the SHA-256 of all logits, those of every position of the prompt included
+    #[arg(long, requires = "json", hide = true)]
+    logits_hash: bool,
+
+    #[command(flatten)]
+    model: ModelArguments,
+    #[command(flatten)]
+    generation: GenerationArguments,
+    #[command(flatten)]
+    sampling: SamplingArguments,
+    #[command(flatten)]
+    device: DeviceArguments,
+}
+
+/// Carries the command out.
+///
+/// # Errors
+/// Nothing to answer, a model that cannot be had, or a prompt that does not fit.
+pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
+    arguments.sampling.check(arguments.logprobs)?;
+    let text = prompt_text(&arguments)?;
+    let loaded = Loaded::new(&Wishes {
+        model: &arguments.model,
+        device: &arguments.device,
+        context: arguments.generation.context.map(NonZeroUsize::get),
+        template: arguments.generation.template.as_deref(),
+        state_memory: arguments.stats || io::stderr().is_terminal(),
+    })?;
+    let prompt = match (arguments.raw, &arguments.system) {
+        (true, _) => prompt::of_text(&loaded, &text),
+        (false, None) => prompt::of_conversation(&loaded, &[Message::user(&text)])?,
+        (false, Some(system)) => prompt::of_conversation(&loaded, &[Message::system(system), Message::user(&text)])?,
+    };
+    let parameters = answer::parameters(&loaded, &arguments.sampling, arguments.logprobs)?;
+    let seed = parameters.seed;
+    let question = Question {
+        prompt,
+        parameters,
+        stops: &arguments.generation.stop,
+        max_tokens: arguments.generation.max_tokens.map(NonZeroUsize::get),
+        prefill_chunk: arguments.device.prefill_chunk.get(),
+        hash_logits: arguments.logits_hash,
+        cancelled: &AtomicBool::new(false),
+    };
+    let json = arguments.json;
+    let mut show = |piece: &str| if json { Ok(()) } else { print(piece) };
+    let answer = answer::answer(&loaded, &mut loaded.session()?, question, &mut show)?;
+    if json {
+        print_json(&report(&loaded, &answer, seed, &arguments)?)?;
+    } else if io::stdout().is_terminal() && !answer.text.ends_with('\n') {
+        print("\n")?;
+    }
+    if arguments.stats {
+        statistics(&loaded, &answer, seed);
+    }
+    Ok(())
+}
+
+/// The prompt argument, what is piped in, or both.
+fn prompt_text(arguments: &Arguments) -> Result<String, Failure> {
+    let piped = piped_input()?.filter(|text| !text.is_empty());
+    match (&arguments.prompt, piped) {
+        (None, None) => {
+            Err(Failure::Usage("there is no prompt; give one as an argument or through standard input".to_owned()))
+        }
+        (Some(prompt), None) => Ok(prompt.clone()),
+        (None, Some(piped)) => Ok(piped),
+        (Some(prompt), Some(piped)) if arguments.raw => Ok(format!("{prompt}{piped}")),
+        (Some(prompt), Some(piped)) => Ok(format!("{prompt}\n\n{piped}")),
+    }
+}
+
+fn report(loaded: &Loaded, answer: &Answer, seed: u64, arguments: &Arguments) -> Result<Value, Failure> {
+    let token_ids: Vec<u32> = answer.choices.iter().map(|choice| choice.id).collect();
+    let mut report = json!({
+        "text": answer.text,
+        "token_ids": token_ids,
+        "finish_reason": answer.finish_reason,
+        "usage": {
+            "prompt_tokens": answer.prompt_tokens,
+            "completion_tokens": token_ids.len(),
+            "total_tokens": answer.prompt_tokens + token_ids.len(),
+        },
+        "seed": seed,
+        "fingerprint": loaded.fingerprint()?.to_string(),
+        "timings": {
+            "load_seconds": loaded.took.as_secs_f64(),
+            "prefill_seconds": answer.prefill_seconds,
+            "decode_seconds": answer.decode_seconds,
+            "prefill_tokens_per_second": answer.prefill_rate(),
+            "decode_tokens_per_second": answer.decode_rate(),
+        },
+        "model": loaded.resolved.name,
+    });
+    if let Value::Object(fields) = &mut report {
+        if arguments.logprobs.is_some() {
+            fields.insert("logprobs".to_owned(), answer.logprobs(&loaded.tokenizer));
+        }
+        if let Some(hash) = &answer.logits_hash {
+            fields.insert("logits_hash".to_owned(), hash.as_str().into());
+        }
+    }
+    Ok(report)
+}
+
+/// What `--stats` says.
+fn statistics(loaded: &Loaded, answer: &Answer, seed: u64) {
+    line(&format!(
+        "hefu: {} loaded in {:.2} s ({}, {} threads); prompt {} tokens in {:.2} s ({:.1} tokens/s); answer {} tokens in \
+         {:.2} s ({:.1} tokens/s), ended by {}; seed {seed}",
+        loaded.resolved.name,
+        loaded.took.as_secs_f64(),
+        loaded.isa,
+        hefu_numerics::ops::Team::threads(&loaded.pool),
+        answer.prompt_tokens,
+        answer.prefill_seconds,
+        answer.prefill_rate(),
+        answer.choices.len(),
+        answer.decode_seconds,
+        answer.decode_rate(),
+        answer.finish_reason,
+    ));
+}

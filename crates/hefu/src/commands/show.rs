@@ -1,0 +1,274 @@
+//! `hefu show`: what a model is, and what it needs.
+
+use crate::cli::{DeviceArguments, ModelArguments};
+use crate::failure::Failure;
+use crate::load::DEFAULT_CONTEXT;
+use crate::metadata;
+use crate::models;
+use crate::open::{Opened, operations};
+use crate::output::{print, print_json};
+use crate::units::{bytes, thousands};
+use clap::Args;
+use hefu_model::gguf::{Gguf, Value};
+use hefu_model::{Description, LoadOptions, Plan};
+use hefu_store::ResolvedModel;
+use serde_json::{Map, Value as Json, json};
+use std::num::NonZeroUsize;
+
+/// Longest text of a metadata value that is shown in full, in characters.
+const LONGEST_VALUE: usize = 100;
+
+/// Show what a model is and what it needs: metadata, formats, memory, template, licence
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  hefu show qwen2.5-coder-0.5b-instruct
+  hefu show gemma-3-270m --context 32768
+  hefu show ./model.gguf --tensors
+  hefu show --template > template.jinja")]
+pub(crate) struct Arguments {
+    /// The model, as --model takes it
+    #[arg(value_name = "NAME|PATH")]
+    name: Option<String>,
+
+    /// State the memory needed for N tokens of context [default: 4096, or the model's own limit if that is lower]
+    #[arg(short, long, value_name = "N")]
+    context: Option<NonZeroUsize>,
+
+    /// List every tensor too
+    #[arg(long, conflicts_with = "template")]
+    tensors: bool,
+
+    /// Print the chat template alone
+    #[arg(long, id = "template-only", long = "template", conflicts_with = "json")]
+    template: bool,
+
+    /// Print everything as JSON
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    model: ModelArguments,
+    #[command(flatten)]
+    device: DeviceArguments,
+}
+
+/// What a model needs at one context.
+struct Memory {
+    context: usize,
+    weights: u64,
+    cache: u64,
+}
+
+/// Carries the command out.
+///
+/// # Errors
+/// A model that cannot be had, is malformed, or is of a kind that this program does not run.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let model = ModelArguments { model: arguments.name.clone().or_else(|| arguments.model.model.clone()) };
+    let opened = Opened::new(models::find(&model)?)?;
+    let gguf = opened.gguf()?;
+    if arguments.template {
+        let missing = || Failure::Other(format!("{} carries no chat template", opened.model.name));
+        return print(metadata::template(&gguf).ok_or_else(missing)?);
+    }
+    let plan = Plan::new(&gguf, operations(&arguments.device)?, &LoadOptions::default());
+    let plan = plan.map_err(|error| opened.fault(&error))?;
+    let memory = memory(&plan, arguments.context.map(NonZeroUsize::get))?;
+    if arguments.json {
+        return print_json(&report(&opened.model, &gguf, plan.description(), &memory, arguments.tensors));
+    }
+    print(&page(&opened.model, &gguf, plan.description(), &memory, arguments.tensors))
+}
+
+fn memory(plan: &Plan<'_>, asked: Option<usize>) -> Result<Memory, Failure> {
+    let most = plan.config().context_length;
+    let context = asked.unwrap_or_else(|| DEFAULT_CONTEXT.min(most));
+    if context > most {
+        return Err(Failure::Usage(format!("--context {context} is more than the {most} positions of this model")));
+    }
+    let cache = plan.config().cache_bytes(context).and_then(|bytes| u64::try_from(bytes).ok());
+    let too_large = || Failure::Other(format!("a cache of {context} positions is too large to address"));
+    Ok(Memory { context, weights: plan.packed_bytes() as u64, cache: cache.ok_or_else(too_large)? })
+}
+
+fn page(model: &ResolvedModel, gguf: &Gguf<'_>, about: &Description, memory: &Memory, tensors: bool) -> String {
+    let mut page = Page::default();
+    page.row("model", &model.name);
+    page.optional("title", about.name.as_deref());
+    page.optional("description", model.description.as_deref());
+    page.optional("licence", model.licence.as_deref().or(about.license.as_deref()));
+    page.row("architecture", about.architecture);
+    page.row("parameters", &thousands(about.parameters));
+    page.row("made for", &format!("{} tokens of context", thousands(about.context_length as u64)));
+    page.row(
+        "template",
+        if about.has_template { "yes (--template prints it)" } else { "none: a base model, use --raw" },
+    );
+    page.title("files");
+    for file in &model.files {
+        page.row("path", &file.path.display().to_string());
+        page.row("size", &bytes(file.size));
+        page.optional("sha256", file.sha256.map(|digest| digest.to_string()).as_deref());
+        page.optional("from", file.source.as_deref());
+    }
+    page.title(&format!("memory at {} tokens of context (--context states another)", thousands(memory.context as u64)));
+    page.row("weights", &bytes(memory.weights));
+    page.row("cache", &format!("{} (f16)", bytes(memory.cache)));
+    page.row("together", &bytes(memory.weights.saturating_add(memory.cache)));
+    page.title("tensors by format");
+    for used in &about.formats {
+        let size = bytes(used.bytes);
+        page.row(
+            used.format.name,
+            &format!("{:>5} tensors  {:>16} weights  {size}", used.tensors, thousands(used.elements)),
+        );
+    }
+    page.title("metadata");
+    for (key, value) in gguf.metadata().iter() {
+        page.row(key, &shown(value));
+    }
+    if tensors {
+        page.title("tensors");
+        for tensor in gguf.tensors() {
+            page.row(tensor.name, &format!("{} {:?}", tensor.format.name, tensor.shape));
+        }
+    }
+    page.finish()
+}
+
+fn report(model: &ResolvedModel, gguf: &Gguf<'_>, about: &Description, memory: &Memory, tensors: bool) -> Json {
+    let files = model.files.iter().map(|file| {
+        let sha256 = file.sha256.map(|digest| digest.to_string());
+        json!({ "path": file.path, "bytes": file.size, "sha256": sha256, "source": file.source })
+    });
+    let formats = about.formats.iter().map(|used| {
+        json!({
+            "format": used.format.name,
+            "tensors": used.tensors,
+            "weights": used.elements,
+            "bytes": used.bytes,
+        })
+    });
+    let metadata: Map<String, Json> =
+        gguf.metadata().iter().map(|(key, value)| (key.to_owned(), value_json(value))).collect();
+    let mut report = json!({
+        "name": model.name,
+        "title": about.name,
+        "description": model.description,
+        "licence": model.licence.as_ref().or(about.license.as_ref()),
+        "architecture": about.architecture,
+        "parameters": about.parameters,
+        "context_length": about.context_length,
+        "files": files.collect::<Vec<_>>(),
+        "memory": {
+            "context": memory.context,
+            "weights_bytes": memory.weights,
+            "cache_bytes": memory.cache,
+            "cache_type": "f16",
+        },
+        "formats": formats.collect::<Vec<_>>(),
+        "template": metadata::template(gguf),
+        "metadata": metadata,
+    });
+    if let (true, Json::Object(fields)) = (tensors, &mut report) {
+        let list = gguf.tensors().iter().map(|tensor| {
+            json!({
+                "name": tensor.name,
+                "format": tensor.format.name,
+                "shape": tensor.shape,
+                "bytes": tensor.bytes,
+            })
+        });
+        fields.insert("tensors".to_owned(), list.collect());
+    }
+    report
+}
+
+/// A value on one line: long texts and arrays by their length.
+fn shown(value: &Value<'_>) -> String {
+    if let Some(array) = value.array() {
+        return format!("{} values", thousands(array.len() as u64));
+    }
+    if let Some(text) = value.bytes() {
+        let text = String::from_utf8_lossy(text);
+        let plain = text.chars().count() <= LONGEST_VALUE && !text.chars().any(char::is_control);
+        return if plain { text.into_owned() } else { format!("text of {} bytes", thousands(text.len() as u64)) };
+    }
+    match value {
+        Value::F32(number) => number.to_string(),
+        other => value_json(other).to_string(),
+    }
+}
+
+/// A value as JSON; an array by its length, as vocabularies have hundreds of thousands of entries.
+fn value_json(value: &Value<'_>) -> Json {
+    match *value {
+        Value::Bool(value) => value.into(),
+        Value::F32(_) | Value::F64(_) => value.float().into(),
+        Value::String(text) => String::from_utf8_lossy(text).into(),
+        Value::Array(array) => json!({ "length": array.len() }),
+        ref other => other.unsigned().map(Json::from).or_else(|| other.integer().map(Json::from)).unwrap_or_default(),
+    }
+}
+
+/// Titles and rows of a name and a value, aligned within each part.
+#[derive(Default)]
+struct Page {
+    text: String,
+    rows: Vec<(String, String)>,
+}
+
+impl Page {
+    fn row(&mut self, name: &str, value: &str) {
+        self.rows.push((name.to_owned(), value.to_owned()));
+    }
+
+    fn optional(&mut self, name: &str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.row(name, value);
+        }
+    }
+
+    fn title(&mut self, title: &str) {
+        self.flush();
+        self.text += &format!("\n{title}\n");
+    }
+
+    fn flush(&mut self) {
+        let width = self.rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+        for (name, value) in self.rows.drain(..) {
+            self.text += &format!("  {name:width$}  {value}\n");
+        }
+    }
+
+    fn finish(mut self) -> String {
+        self.flush();
+        self.text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_stay_on_their_line() {
+        assert_eq!(shown(&Value::String(b"short")), "short");
+        assert_eq!(shown(&Value::String(b"two\nlines")), "text of 9 bytes");
+        assert_eq!(shown(&Value::I32(-5)), "-5");
+        assert_eq!(shown(&Value::U64(u64::MAX)), u64::MAX.to_string());
+        assert_eq!(shown(&Value::Bool(true)), "true");
+        assert_eq!(shown(&Value::F32(0.5)), "0.5");
+    }
+
+    #[test]
+    fn a_page_aligns_each_part_by_itself() {
+        let mut page = Page::default();
+        page.row("a", "1");
+        page.row("long", "2");
+        page.title("part");
+        page.row("b", "3");
+        assert_eq!(page.finish(), "  a     1\n  long  2\n\npart\n  b  3\n");
+    }
+}

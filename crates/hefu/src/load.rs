@@ -1,0 +1,190 @@
+//! A model in memory, ready to answer.
+
+use crate::cli::{DeviceArguments, ModelArguments};
+use crate::failure::Failure;
+use crate::fingerprint::Fingerprint;
+use crate::metadata;
+use crate::models;
+use crate::open::{Opened, operations};
+use crate::progress::{Meter, Unit, line};
+use crate::units;
+use hefu_cpu::{HugeMemory, Pool};
+use hefu_engine::Runner;
+use hefu_engine::forward::Session;
+use hefu_engine::sampling::Parameters;
+use hefu_model::gguf::Gguf;
+use hefu_model::{LoadOptions, Model, Plan};
+use hefu_store::ResolvedModel;
+use hefu_text::template::ChatTemplate;
+use hefu_text::tokenizer::Tokenizer;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// Positions of the cache unless `--context` says otherwise; fewer if the model was made for fewer.
+pub(crate) const DEFAULT_CONTEXT: usize = 4096;
+
+/// A model with everything that an answer needs.
+pub(crate) struct Loaded {
+    /// Name, licence and digests.
+    pub(crate) resolved: ResolvedModel,
+    /// The model itself.
+    pub(crate) model: Model,
+    /// Its tokeniser.
+    pub(crate) tokenizer: Tokenizer,
+    /// Its chat template, or the one given in its place.
+    pub(crate) template: Option<ChatTemplate>,
+    /// What the file recommends for sampling.
+    pub(crate) recommended: Parameters,
+    /// The threads that compute.
+    pub(crate) pool: Pool,
+    /// Name of the instruction set in use.
+    pub(crate) isa: &'static str,
+    /// Positions of the cache.
+    pub(crate) context: usize,
+    /// How long loading took.
+    pub(crate) took: Duration,
+}
+
+/// How to load.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wishes<'a> {
+    /// Which model.
+    pub(crate) model: &'a ModelArguments,
+    /// Where to compute.
+    pub(crate) device: &'a DeviceArguments,
+    /// Positions of the cache; `None` for the default.
+    pub(crate) context: Option<usize>,
+    /// A template file in place of the model's own.
+    pub(crate) template: Option<&'a Path>,
+    /// Say on standard error how much memory is taken, before it is.
+    pub(crate) state_memory: bool,
+}
+
+impl Loaded {
+    /// Finds, checks and loads a model. Everything that can be refused is refused before memory is taken.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the model, the wishes or the machine.
+    pub(crate) fn new(wishes: &Wishes<'_>) -> Result<Self, Failure> {
+        let ops = operations(wishes.device)?;
+        let opened = Opened::new(models::find(wishes.model)?)?;
+        let started = Instant::now();
+        let gguf = opened.gguf()?;
+        let context = context(&gguf, &opened, wishes.context)?;
+        let options = LoadOptions { context: Some(context) };
+        let plan = Plan::new(&gguf, ops, &options).map_err(|error| opened.fault(&error))?;
+        let tokenizer = opened.tokenizer(&gguf)?;
+        let template = opened.template(&gguf, &tokenizer, wishes.template)?;
+        check_vocabulary(&opened, &plan, &tokenizer)?;
+        check_memory(&plan, context, wishes.state_memory)?;
+
+        let pool = Pool::new(wishes.device.threads());
+        let model = pack(&opened, plan, &pool)?;
+        let recommended = metadata::recommended(&gguf);
+        drop(gguf);
+        Ok(Self {
+            model,
+            tokenizer,
+            template,
+            recommended,
+            pool,
+            isa: ops.name,
+            context,
+            took: started.elapsed(),
+            resolved: opened.model,
+        })
+    }
+
+    /// An empty sequence on this model. Its cache was sized when the model was loaded.
+    ///
+    /// # Errors
+    /// If the cache cannot be had.
+    pub(crate) fn session(&self) -> Result<Session<Runner<'_>>, Failure> {
+        let runner = Runner::new(&self.model, &self.pool, self.context);
+        runner.map(Session::new).map_err(|error| Failure::Other(error.to_string()))
+    }
+
+    /// What another answer must share for its bits to be comparable.
+    ///
+    /// # Errors
+    /// If a file outside the store cannot be read to take its digest.
+    pub(crate) fn fingerprint(&self) -> Result<Fingerprint, Failure> {
+        Fingerprint::of(&self.resolved, self.model.config(), self.context)
+    }
+}
+
+fn context(gguf: &Gguf<'_>, opened: &Opened, asked: Option<usize>) -> Result<usize, Failure> {
+    let config = hefu_model::Config::read(gguf).map_err(|error| opened.fault(&error))?;
+    let most = config.context_length;
+    match asked {
+        None => Ok(DEFAULT_CONTEXT.min(most)),
+        Some(asked) if asked <= most => Ok(asked),
+        Some(asked) => Err(Failure::Usage(format!(
+            "--context {asked} is more than the {most} positions that {} was made for",
+            opened.model.name
+        ))),
+    }
+}
+
+/// A model with fewer rows than its tokeniser has tokens could be asked for a row that is not there.
+fn check_vocabulary(opened: &Opened, plan: &Plan<'_>, tokenizer: &Tokenizer) -> Result<(), Failure> {
+    let (tokens, rows) = (tokenizer.size(), plan.config().vocabulary);
+    if tokens <= rows {
+        return Ok(());
+    }
+    Err(Failure::Other(format!(
+        "{}: the tokeniser has {tokens} tokens, but the model's tables have {rows} rows; the file is damaged",
+        opened.model.name
+    )))
+}
+
+/// States the memory that is about to be taken, and refuses what cannot be had.
+fn check_memory(plan: &Plan<'_>, context: usize, state: bool) -> Result<(), Failure> {
+    let weights = plan.packed_bytes() as u64;
+    let cache = plan.config().cache_bytes(context).and_then(|bytes| u64::try_from(bytes).ok());
+    let too_large = || Failure::Other(format!("a cache of {context} positions is too large to address"));
+    let cache = cache.ok_or_else(too_large)?;
+    if state {
+        let (weights, cache) = (units::bytes(weights), units::bytes(cache));
+        line(&format!("hefu: taking {weights} for weights and {cache} for the cache of {context} positions (f16)"));
+    }
+    let available = available_memory().unwrap_or(u64::MAX);
+    if weights.saturating_add(cache) > available {
+        return Err(Failure::Other(format!(
+            "{} for weights and {} for the cache of {context} positions are needed, but only {} of memory are \
+             available; give a smaller --context or a smaller model",
+            units::bytes(weights),
+            units::bytes(cache),
+            units::bytes(available)
+        )));
+    }
+    Ok(())
+}
+
+/// Bytes of memory that can be taken without swapping, where the system says so (Linux).
+fn available_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
+/// Repacks the weights for the device. What was read is let go at once, so that no second copy stays resident.
+fn pack(opened: &Opened, plan: Plan<'_>, pool: &Pool) -> Result<Model, Failure> {
+    let memory = HugeMemory::new(plan.packed_bytes()).map_err(|error| Failure::Other(error.to_string()))?;
+    let total = plan.source_bytes() as u64;
+    let progress = Mutex::new((Meter::new("loading", Unit::Bytes), 0_u64));
+    let packed = |file: usize, range: Range<usize>| {
+        let bytes = range.len() as u64;
+        if let Some(mapping) = opened.mapping(file) {
+            mapping.release(range);
+        }
+        if let Ok(mut progress) = progress.lock() {
+            progress.1 += bytes;
+            let done = progress.1;
+            progress.0.set(done, Some(total));
+        }
+    };
+    plan.load(pool, memory, &packed).map_err(|error| opened.fault(&error))
+}

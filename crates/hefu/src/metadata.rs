@@ -1,0 +1,113 @@
+//! What a model file's metadata say to the parts that are not the model: tokeniser, template, sampling.
+
+use hefu_engine::sampling::Parameters;
+use hefu_model::gguf::{self, Gguf};
+use hefu_text::template::Specials;
+use hefu_text::tokenizer::{Metadata, Vocabulary};
+
+/// The metadata as the tokeniser reads them.
+#[derive(Debug)]
+pub(crate) struct OfFile<'f>(pub(crate) &'f gguf::Metadata<'f>);
+
+impl Metadata for OfFile<'_> {
+    fn string(&self, key: &str) -> Option<&str> {
+        self.0.string(key).ok().flatten()
+    }
+
+    fn unsigned(&self, key: &str) -> Option<u64> {
+        self.0.unsigned(key).ok().flatten()
+    }
+
+    fn boolean(&self, key: &str) -> Option<bool> {
+        self.0.boolean(key).ok().flatten()
+    }
+
+    fn strings(&self, key: &str) -> Option<Vec<&str>> {
+        self.0.strings(key).ok().flatten()
+    }
+
+    fn integers(&self, key: &str) -> Option<Vec<i64>> {
+        self.0.integers(key).ok().flatten()
+    }
+
+    fn floats(&self, key: &str) -> Option<Vec<f32>> {
+        self.0.floats(key).ok().flatten()
+    }
+}
+
+/// The file's chat template.
+pub(crate) fn template<'f>(gguf: &Gguf<'f>) -> Option<&'f str> {
+    gguf.metadata().string("tokenizer.chat_template").ok().flatten()
+}
+
+/// The special tokens that templates print.
+pub(crate) fn specials(vocabulary: &Vocabulary) -> Specials {
+    let text = |id: Option<u32>| id.and_then(|id| vocabulary.tokens.get(id as usize)).cloned();
+    Specials {
+        bos_token: text(vocabulary.bos),
+        eos_token: text(vocabulary.eos),
+        unk_token: text(vocabulary.unknown),
+        pad_token: text(vocabulary.padding),
+    }
+}
+
+/// The settings that the file recommends (`general.sampling.*`, as llama.cpp names them) over the program's defaults.
+pub(crate) fn recommended(gguf: &Gguf<'_>) -> Parameters {
+    let metadata = gguf.metadata();
+    let number = |field: &mut f32, key: &str| {
+        if let Ok(Some(value)) = metadata.float(&format!("general.sampling.{key}")) {
+            *field = value;
+        }
+    };
+    let mut parameters = Parameters::default();
+    number(&mut parameters.temperature, "temp");
+    number(&mut parameters.top_p, "top_p");
+    number(&mut parameters.min_p, "min_p");
+    number(&mut parameters.repetition_penalty, "penalty_repeat");
+    number(&mut parameters.xtc.probability, "xtc_probability");
+    number(&mut parameters.xtc.threshold, "xtc_threshold");
+    let integer = |key: &str| metadata.get(&format!("general.sampling.{key}")).and_then(gguf::Value::integer);
+    if let Some(value) = integer("top_k") {
+        // A negative number is another way to say "all".
+        parameters.top_k = u32::try_from(value).unwrap_or(0);
+    }
+    if let Some(value) = integer("penalty_last_n").and_then(|value| i32::try_from(value).ok()) {
+        parameters.repeat_last_n = value.max(-1);
+    }
+    // A recommendation that makes no sense is none.
+    if parameters.validate().is_ok() { parameters } else { Parameters::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hefu_model::gguf::Value;
+    use hefu_model::gguf::write::Writer;
+
+    fn of(values: &[(&str, Value<'_>)]) -> Parameters {
+        let mut writer = Writer::new();
+        for (key, value) in values {
+            writer.value(key, *value);
+        }
+        let file = writer.finish();
+        recommended(&Gguf::parse(&[&file]).unwrap())
+    }
+
+    #[test]
+    fn recommendations_go_over_the_defaults() {
+        assert_eq!(of(&[]), Parameters::default());
+        let some = of(&[
+            ("general.sampling.temp", Value::F32(0.25)),
+            ("general.sampling.top_k", Value::I32(20)),
+            ("general.sampling.penalty_last_n", Value::I32(-1)),
+        ]);
+        assert_eq!((some.temperature, some.top_k, some.repeat_last_n), (0.25, 20, -1));
+        assert_eq!(some.top_p, Parameters::default().top_p);
+        assert_eq!(of(&[("general.sampling.top_k", Value::I32(-1))]).top_k, 0);
+    }
+
+    #[test]
+    fn a_recommendation_out_of_range_is_none() {
+        assert_eq!(of(&[("general.sampling.temp", Value::F32(f32::NAN))]), Parameters::default());
+    }
+}

@@ -1,0 +1,92 @@
+//! A model's files, mapped and parsed, before anything is loaded.
+
+use crate::cli::DeviceArguments;
+use crate::failure::Failure;
+use crate::metadata::{self, OfFile};
+use hefu_cpu::Mapping;
+use hefu_model::gguf::Gguf;
+use hefu_numerics::ops::Ops;
+use hefu_store::ResolvedModel;
+use hefu_text::template::ChatTemplate;
+use hefu_text::tokenizer::{Tokenizer, Vocabulary};
+use std::path::Path;
+
+/// A model's files in the address space.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    /// Name, licence and digests.
+    pub(crate) model: ResolvedModel,
+    mappings: Vec<Mapping>,
+}
+
+impl Opened {
+    /// Maps every file of a model.
+    ///
+    /// # Errors
+    /// If one cannot be read.
+    pub(crate) fn new(model: ResolvedModel) -> Result<Self, Failure> {
+        let mappings = model.paths().into_iter().map(Mapping::open).collect::<Result<_, _>>();
+        let mappings = mappings.map_err(|error| Failure::Other(error.to_string()))?;
+        Ok(Self { model, mappings })
+    }
+
+    /// Parses the files; what comes back borrows from them.
+    ///
+    /// # Errors
+    /// Whatever is wrong with them.
+    pub(crate) fn gguf(&self) -> Result<Gguf<'_>, Failure> {
+        let parts: Vec<&[u8]> = self.mappings.iter().map(Mapping::bytes).collect();
+        Gguf::parse(&parts).map_err(|error| self.fault(&error))
+    }
+
+    /// The mapping of one file.
+    pub(crate) fn mapping(&self, index: usize) -> Option<&Mapping> {
+        self.mappings.get(index)
+    }
+
+    /// The tokeniser that the files bring.
+    ///
+    /// # Errors
+    /// Whatever is wrong with it, an unknown pre-tokeniser for example.
+    pub(crate) fn tokenizer(&self, gguf: &Gguf<'_>) -> Result<Tokenizer, Failure> {
+        let vocabulary = Vocabulary::from_metadata(&OfFile(gguf.metadata()));
+        vocabulary.and_then(Tokenizer::new).map_err(|error| self.fault(&error))
+    }
+
+    /// The chat template: that of a file given by a person, else the model's own, else none.
+    ///
+    /// # Errors
+    /// If it cannot be read or understood.
+    pub(crate) fn template(
+        &self,
+        gguf: &Gguf<'_>,
+        tokenizer: &Tokenizer,
+        given: Option<&Path>,
+    ) -> Result<Option<ChatTemplate>, Failure> {
+        let read = given.map(crate::output::text_file).transpose()?;
+        let Some(source) = read.as_deref().or_else(|| metadata::template(gguf)) else {
+            return Ok(None);
+        };
+        let template = ChatTemplate::new(source, metadata::specials(tokenizer.vocabulary()));
+        template.map(Some).map_err(|error| match given {
+            Some(path) => Failure::Other(format!("{}: {error}", path.display())),
+            None => self.fault(&error),
+        })
+    }
+
+    /// An error about this model, with its name before it.
+    pub(crate) fn fault(&self, error: &dyn std::error::Error) -> Failure {
+        Failure::Other(format!("{}: {error}", self.model.name))
+    }
+}
+
+/// The operations of the instruction set that was asked for, or the best.
+///
+/// # Errors
+/// [`Failure::Usage`] if this machine lacks it.
+pub(crate) fn operations(device: &DeviceArguments) -> Result<&'static Ops, Failure> {
+    match &device.isa {
+        None => Ok(hefu_cpu::select::best()),
+        Some(name) => hefu_cpu::select::by_name(name).map_err(|error| Failure::Usage(error.to_string())),
+    }
+}
