@@ -19,7 +19,7 @@ use minijinja::machinery::{CodeGenerator, Instruction, Instructions, Token, pars
 use minijinja::syntax::SyntaxConfig;
 
 use super::error::{Error, translate};
-use super::limits::{MAX_ELIF, MAX_SOURCE_BYTES, MAX_TAG_TOKENS};
+use super::limits::{MAX_CONSTANT_ITEMS, MAX_ELIF, MAX_SOURCE_BYTES, MAX_TAG_TOKENS};
 
 /// Function that checks and completes one value; see [`super::guard::check`].
 pub(super) const CHECK: &str = "|check";
@@ -65,26 +65,58 @@ pub(super) fn check_length(source: &str) -> Result<(), Error> {
 
 /// Bounds the recursion of the parser and of everything that walks its tree.
 fn check_size(source: &str, syntax: &SyntaxConfig) -> Result<(), Error> {
-    let (mut in_tag, mut elif) = (0, 0);
+    let (mut in_tag, mut elif, mut constant_items) = (0, 0, 0u64);
+    let mut repeated = Repetition::default();
     for token in tokenize(source, false, syntax.clone()) {
-        match token.map_err(translate)?.0 {
+        let token = token.map_err(translate)?.0;
+        match token {
             Token::VariableStart | Token::BlockStart => in_tag = 0,
+            Token::VariableEnd | Token::BlockEnd => {
+                constant_items = constant_items.saturating_add(std::mem::take(&mut repeated).items(in_tag as u64));
+            }
             Token::Ident("elif") => elif += 1,
-            _ => {}
+            _ => repeated.see(&token),
         }
         in_tag += 1;
-        if in_tag > MAX_TAG_TOKENS {
-            return Err(Error::TooLarge {
-                what: "the number of tokens in one tag",
-                size: in_tag,
-                limit: MAX_TAG_TOKENS,
-            });
-        }
-        if elif > MAX_ELIF {
-            return Err(Error::TooLarge { what: "the number of elif branches", size: elif, limit: MAX_ELIF });
-        }
+        within(in_tag, MAX_TAG_TOKENS, "the number of tokens in one tag")?;
+        within(elif, MAX_ELIF, "the number of elif branches")?;
     }
-    Ok(())
+    let limit = usize::try_from(MAX_CONSTANT_ITEMS).unwrap_or(usize::MAX);
+    within(usize::try_from(constant_items).unwrap_or(usize::MAX), limit, "the number of repeated constants")
+}
+
+fn within(size: usize, limit: usize, what: &'static str) -> Result<(), Error> {
+    if size > limit { Err(Error::TooLarge { what, size, limit }) } else { Ok(()) }
+}
+
+/// What a tag says about repeating a list: every integer in it may be a factor.
+#[derive(Default)]
+struct Repetition {
+    factors: Option<u64>,
+    multiplies: bool,
+    lists: bool,
+}
+
+impl Repetition {
+    fn see(&mut self, token: &Token<'_>) {
+        let factor = match token {
+            Token::Int(factor) => (*factor).max(1),
+            Token::Int128(_) => u64::MAX,
+            Token::Pow => {
+                self.multiplies = true;
+                u64::MAX
+            }
+            Token::Mul => return self.multiplies = true,
+            Token::BracketOpen | Token::Comma => return self.lists = true,
+            _ => return,
+        };
+        self.factors = Some(self.factors.unwrap_or(1).saturating_mul(factor));
+    }
+
+    /// An upper bound of the items that the tag's constants repeat to, given its number of tokens.
+    fn items(self, tokens: u64) -> u64 {
+        if self.multiplies && self.lists { self.factors.unwrap_or(1).saturating_mul(tokens) } else { 0 }
+    }
 }
 
 fn with_guards<'source>(original: &Instructions<'source>, source: &'source str) -> Instructions<'source> {

@@ -10,6 +10,10 @@ pub const MAX_TAG_TOKENS: usize = 2_000;
 /// Most `elif` branches in one template; each is one level of the parser's recursion.
 pub const MAX_ELIF: usize = 500;
 
+/// Most items that repeated literals (`[0] * n`) may add up to in one source, by a generous estimate: the compiler
+/// computes constants, uncounted, before anything is rendered.
+pub const MAX_CONSTANT_ITEMS: u64 = 1_000_000;
+
 /// Work every render may do, in the interpreter's fuel: one instruction, or 64 bytes made, cost one unit.
 pub const BASE_FUEL: u64 = 1_000_000;
 
