@@ -3,7 +3,7 @@
 //! * [`quant`]: how weights lie in files, one file per format; [`quant::FORMATS`] lists them all.
 //! * [`ops`]: [`ops::Ops`], the one table of functions that a device fills, and the plain data those functions take.
 //! * [`functions`]: `exp`, `silu` and their like, operation by operation, generic over scalars and lanes.
-//! * [`reference`]: the naive scalar loops. They *are* the specification: every device is tested against them for
+//! * [`mod@reference`]: the naive scalar loops. They *are* the specification: every device is tested against them for
 //!   equality, not closeness.
 //!
 //! The one idea: **parallel across outputs, sequential along the sum.** This crate knows no chip, no thread, no model

@@ -10,7 +10,6 @@ use super::product::TileJob;
 ///
 /// Every function may be called only on a machine that has the instructions, under the duties of the generic function
 /// of the same name.
-#[expect(clippy::type_complexity, reason = "a table of functions spells their types out")]
 pub struct Kernels {
     /// Token counts for which there are product kernels, ascending.
     pub tiles: &'static [usize],
@@ -30,8 +29,10 @@ pub struct Kernels {
     pub add: unsafe fn(&mut [f32], &[f32]),
     /// [`super::elementwise::rope`].
     pub rope: unsafe fn(&mut [f32], usize, &[f32], &[f32], RopePairs),
-    /// [`super::attention::attend`] for the given number of queries.
-    pub attend: unsafe fn(&QueryTile<'_>, usize, *mut f32),
+    /// Numbers of queries for which there are attention kernels, ascending.
+    pub queries: &'static [usize],
+    /// [`super::attention::attend`], by place in `queries`.
+    pub attend: &'static [unsafe fn(&QueryTile<'_>, *mut f32)],
 }
 
 /// The product kernels of one format; the slices go by tile size.
@@ -44,11 +45,11 @@ pub struct Products {
     pub unpack: unsafe fn(&TileJob, *mut u8, *mut u8, *mut u8),
 }
 
-/// Defines `OPS` for an instruction set: `isa!(name, "target features" or none, Lanes type, Rows type, [tile sizes])`.
+/// Defines `OPS` for an instruction set: `isa!(name, [target features], Lanes type, Rows type,
+/// [tile sizes of products], [queries x sets of lanes of attention])`.
 macro_rules! isa {
-    ($name:literal, [$($feature:literal)?], $lanes:ty, $rows:ty, [$($tile:literal)*]) => {
+    ($name:literal, [$($feature:literal)?], $lanes:ty, $rows:ty, [$($tile:literal)*], [$($queries:literal x $sets:literal)*]) => {
         use hefu_numerics::attention::Attention;
-        use hefu_numerics::matrix::Matrix;
         use hefu_numerics::ops::{Activation, Ops, Projection, RopePairs, Rotation, Scratch, Team};
         use hefu_numerics::quant::Float;
 
@@ -87,9 +88,6 @@ macro_rules! isa {
             },
         };
 
-        /// The product of packed weights with quantised activations needs no name for its matrix here.
-        const _: fn(&Matrix, usize, &mut [f32]) = $crate::pack::row;
-
         static KERNELS: Kernels = Kernels {
             tiles: &[$($tile),*],
             code_offset: code_offset::<$rows>,
@@ -100,7 +98,8 @@ macro_rules! isa {
             gate,
             add,
             rope,
-            attend,
+            queries: &[$($queries),*],
+            attend: &[$(attend::<$queries, $sets>),*],
         };
 
         $crate::generic::kernels::wrap! { [$($feature)?]
@@ -119,14 +118,6 @@ macro_rules! isa {
             fn rope(heads: &mut [f32], head_size: usize, cosines: &[f32], sines: &[f32], pairs: RopePairs) {
                 elementwise::rope::<$lanes>(heads, head_size, cosines, sines, pairs)
             }
-            fn attend(tile: &QueryTile<'_>, queries: usize, scratch: *mut f32) {
-                match queries {
-                    1 => attention::attend::<$lanes, 1>(tile, scratch),
-                    2 => attention::attend::<$lanes, 2>(tile, scratch),
-                    3 | 4 => attention::attend::<$lanes, 4>(tile, scratch),
-                    _ => attention::attend::<$lanes, 8>(tile, scratch),
-                }
-            }
             fn float_tile(kind: Float, weights: *const u8, columns: usize, input: *const f32, tokens: usize, output: *mut f32) {
                 match (kind, tokens) {
                     (Float::F32, 1) => float_product::tile::<$lanes, { float_product::F32 }, 1>(weights, columns, input, output),
@@ -144,6 +135,12 @@ macro_rules! isa {
                     }
                 }
             }
+        }
+
+        $(#[target_feature(enable = $feature)])?
+        unsafe fn attend<const Q: usize, const W: usize>(tile: &QueryTile<'_>, scratch: *mut f32) {
+            // SAFETY: the caller's duties are those of the generic function.
+            unsafe { attention::attend::<$lanes, Q, W>(tile, scratch) }
         }
 
         $(#[target_feature(enable = $feature)])?

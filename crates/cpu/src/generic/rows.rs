@@ -1,5 +1,18 @@
 //! As many rows of a weight matrix as one register holds.
 
+use hefu_numerics::reference::TINY;
+
+/// Clause Q1: from the bits of the largest magnitude of 32 activations to their scale, and the factor that makes them
+/// integers (0: all of them become 0).
+#[inline(always)]
+pub fn quantizer(largest: u32) -> (f32, f32) {
+    if largest >= f32::INFINITY.to_bits() {
+        return (f32::NAN, 0.0);
+    }
+    let largest = f32::from_bits(largest);
+    if largest < TINY { (0.0, 0.0) } else { (largest / 127.0, 127.0 / largest) }
+}
+
 /// One register: per row four codes (bytes), one integer sum, or one f32.
 ///
 /// # Safety

@@ -10,6 +10,8 @@ macro_rules! unroll {
         $(if $i < $n {
             #[allow(non_upper_case_globals)]
             const $t: usize = $i;
+            // Bodies that `$i < $n` leaves out are checked all the same.
+            #[allow(clippy::out_of_bounds_indexing, unconditional_panic)]
             $body
         })*
     };

@@ -59,7 +59,7 @@ impl Numbers {
                 4..8 => self.unit() * 1.0e5,
                 _ => self.unit(),
             },
-            Style::Wild if self.bits() % 64 == 0 => f32::from_bits(self.bits() as u32),
+            Style::Wild if self.bits().is_multiple_of(64) => f32::from_bits(self.bits() as u32),
             Style::Wild => self.unit(),
         }
     }

@@ -22,7 +22,7 @@ pub fn attention(
     let most = most.next_multiple_of(16);
     let scratch = Shared(scratch.reserve(most * team.threads() * 4).cast::<f32>());
     let output = Shared(output.as_mut_ptr());
-    let per_tile = queries_per_tile(attention, team.threads());
+    let per_tile = queries_per_tile(kernels, attention, team.threads());
     let tiles = |span: &Span<'_>| rows(attention, span).div_ceil(per_tile) * shape.heads;
     let total = attention.spans.iter().map(tiles).sum();
     deal(team, total, &|index, thread| {
@@ -30,9 +30,10 @@ pub fn attention(
         let (span, tile) = find(attention.spans, &tiles, total - 1 - index);
         let (first_row, head) = (tile / shape.heads * per_tile, tile % shape.heads);
         let (tile, queries) = query_tile(attention, span, head, first_row, per_tile, &output);
+        let kernel = kernels.queries.iter().position(|&most| most >= queries).expect("tiles are cut to the kernels");
         // SAFETY: the kernels' instructions are there; shapes were checked; each thread has its own piece of scratch,
         // each tile its own outputs.
-        unsafe { (kernels.attend)(&tile, queries, scratch.at(thread * most)) };
+        unsafe { kernels.attend[kernel](&tile, scratch.at(thread * most)) };
     });
 }
 
@@ -62,10 +63,10 @@ fn span_scratch(attention: &Attention<'_>, span: &Span<'_>) -> usize {
     scratch_numbers(&attention.cache.shape, 0, last)
 }
 
-/// As many queries per tile as the kernel takes, fewer if threads would go without.
-fn queries_per_tile(attention: &Attention<'_>, threads: usize) -> usize {
+/// As many queries per tile as the kernels take, fewer if threads would go without.
+fn queries_per_tile(kernels: &Kernels, attention: &Attention<'_>, threads: usize) -> usize {
     let all: usize = attention.spans.iter().map(|span| rows(attention, span) * attention.cache.shape.heads).sum();
-    [MAX_QUERIES, 4, 2].into_iter().find(|&count| all >= count * threads).unwrap_or(1)
+    kernels.queries.iter().copied().rev().find(|&count| all >= count * threads).unwrap_or(1)
 }
 
 fn find<'a>(spans: &'a [Span<'a>], tiles: &dyn Fn(&Span<'_>) -> usize, mut index: usize) -> (&'a Span<'a>, usize) {

@@ -12,10 +12,8 @@
 
 use std::arch::x86_64::*;
 
-use hefu_numerics::reference::TINY;
-
 use super::lanes::widen_bf16;
-use crate::generic::rows::Rows;
+use crate::generic::rows::{Rows, quantizer};
 use crate::generic::unroll::unroll;
 
 /// Eight rows.
@@ -96,7 +94,7 @@ unsafe impl Rows for YmmRows {
                 } else {
                     _mm256_maddubs_epi16(codes, activations)
                 };
-                pairs = if g % per_sum == 0 { products } else { _mm256_add_epi16(pairs, products) };
+                pairs = if g.is_multiple_of(per_sum) { products } else { _mm256_add_epi16(pairs, products) };
                 if g % per_sum == per_sum - 1 || g + 1 == N {
                     sums = _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, ones));
                 }
@@ -231,12 +229,7 @@ unsafe fn scale_of(quarters: &[__m256; 4]) -> (f32, f32) {
         let most = _mm_max_epu32(most, _mm_shuffle_epi32::<0b01_00_11_10>(most));
         _mm_cvtsi128_si32(_mm_max_epu32(most, _mm_shuffle_epi32::<0b10_11_00_01>(most))) as u32
     };
-    match f32::from_bits(largest) {
-        // A NaN is neither below nor equal: it takes the first arm.
-        finite if !(finite < f32::INFINITY) => (f32::NAN, 0.0),
-        tiny if tiny < TINY => (0.0, 0.0),
-        largest => (largest / 127.0, 127.0 / largest),
-    }
+    quantizer(largest)
 }
 
 /// The sum of eight integers.

@@ -2,9 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use hefu_numerics::reference::TINY;
-
-use crate::generic::rows::Rows;
+use crate::generic::rows::{Rows, quantizer};
 use crate::generic::unroll::unroll;
 
 /// Sixteen rows.
@@ -170,12 +168,7 @@ unsafe impl Rows for ZmmRows {
             let magnitudes =
                 _mm512_max_epu32(_mm512_castps_si512(_mm512_abs_ps(low)), _mm512_castps_si512(_mm512_abs_ps(high)));
             let largest = _mm512_reduce_max_epu32(magnitudes);
-            let (scale, inverse) = match f32::from_bits(largest) {
-                // A NaN is neither below nor equal: it takes the first arm.
-                finite if !(finite < f32::INFINITY) => (f32::NAN, 0.0),
-                tiny if tiny < TINY => (0.0, 0.0),
-                largest => (largest / 127.0, 127.0 / largest),
-            };
+            let (scale, inverse) = quantizer(largest);
             if inverse == 0.0 {
                 *q = [0; 32];
                 return (scale, [0; 2]);
