@@ -4,4 +4,5 @@ mod batches;
 mod binding;
 mod families;
 mod hostile;
+mod oracle;
 mod tiny;
