@@ -1,0 +1,204 @@
+//! The logits of tiny random models against those of llama.cpp (`golden/models/README.md` tells how they were made),
+//! and against themselves on every instruction set of this machine.
+
+use std::path::PathBuf;
+
+use hefu_cpu::select::ISAS;
+use hefu_model::gguf::Gguf;
+use hefu_model::{Cache, Chunk, LoadOptions, Model, PagePool, State};
+use hefu_numerics::ops::{Alone, Ops};
+use hefu_numerics::reference;
+
+/// The expected logits are those of the first token and of every third after it.
+const STEP: usize = 3;
+
+/// How far logits may be off, as shares of the standard deviation of the expected ones.
+#[derive(Clone, Copy)]
+struct Tolerance {
+    /// The root of the mean squared difference.
+    mean: f64,
+    /// The largest difference.
+    largest: f64,
+    /// The positions whose highest logit may be another token's.
+    other_tokens: usize,
+}
+
+/// Both compute in f32, but Hefu's cache holds f16: llama.cpp's own logits move by as much when its cache does so too.
+const EXACT_WEIGHTS: Tolerance = Tolerance { mean: 0.001, largest: 0.008, other_tokens: 0 };
+/// The expected logits are those of the decoded weights, but Hefu rounds the inputs of products with quantised weights
+/// to 8 bits. llama.cpp, which rounds them too, is off by 0.031 (mean), 0.16 (largest) and 2 other tokens itself.
+const QUANTISED_WEIGHTS: Tolerance = Tolerance { mean: 0.035, largest: 0.18, other_tokens: 2 };
+
+/// Tokens in, logits out, all at once.
+fn logits(ops: &'static Ops, model: &str, context: Option<usize>) -> Vec<f32> {
+    let bytes = read(&format!("{model}.gguf"));
+    let gguf = Gguf::parse(&[&bytes]).expect("a model that was written for this test");
+    let options = LoadOptions { context };
+    // The packed memory must begin at a multiple of 64 bytes.
+    let allocate = |bytes| Ok(Aligned::new(bytes));
+    let model = Model::load(&gguf, ops, &Alone, &options, allocate, &|_, _| {}).expect("it can be run");
+    let tokens = tokens();
+    let mut cache = Cache::new(model.config(), 1).expect("a page is not too large");
+    let mut pages = vec![];
+    PagePool::new(&cache).grow(&mut pages, tokens.len()).expect("the page is free");
+    let mut state = State::new();
+    let chunk = Chunk { tokens: &tokens, position: 0, pages: &pages, wanted: 0..tokens.len() };
+    let rows = model.forward(&Alone, &mut state, &mut cache, &[chunk]).expect("tokens of the vocabulary");
+    model.logits(&Alone, &mut state, 0..rows).expect("numbers").to_vec()
+}
+
+fn check(model: &str, tolerance: Tolerance) {
+    check_context(model, model, None, tolerance);
+}
+
+fn check_context(model: &str, expected: &str, context: Option<usize>, tolerance: Tolerance) {
+    let ours = logits(&reference::OPS, model, context);
+    let theirs = expected_logits(expected);
+    let vocabulary = theirs.len() / tokens().len().div_ceil(STEP);
+    let rows = || ours.chunks_exact(vocabulary).step_by(STEP).zip(theirs.chunks_exact(vocabulary));
+    assert_eq!(rows().count() * vocabulary, theirs.len(), "{model}: another number of logits");
+
+    let mean = theirs.iter().map(|x| f64::from(*x)).sum::<f64>() / theirs.len() as f64;
+    let deviation = root_mean(theirs.iter().map(|x| f64::from(*x) - mean));
+    assert!(deviation > 1.0, "{model}: logits that are all alike prove nothing");
+    let differences = || rows().flat_map(|(a, b)| a.iter().zip(b)).map(|(a, b)| f64::from(a - b) / deviation);
+    let largest = differences().fold(0.0, |largest: f64, difference| largest.max(difference.abs()));
+    let mean = root_mean(differences());
+    let other = rows().filter(|(a, b)| highest(a) != highest(b)).count();
+    println!("{expected}: mean {mean:.5}, largest {largest:.4}, {other} other tokens");
+    assert!(mean <= tolerance.mean, "{expected}: logits are off by {mean} (mean)");
+    assert!(largest <= tolerance.largest, "{expected}: logits are off by {largest} (largest)");
+    assert!(other <= tolerance.other_tokens, "{expected}: {other} positions have another highest logit");
+    same_on_every_isa(model, context, &ours);
+}
+
+/// Every instruction set gives the bits of the naive loops.
+fn same_on_every_isa(model: &str, context: Option<usize>, expected: &[f32]) {
+    for isa in ISAS {
+        let Some(ops) = isa.ops() else { continue };
+        let found = logits(ops, model, context);
+        let same = found.len() == expected.len() && found.iter().zip(expected).all(|(a, b)| a.to_bits() == b.to_bits());
+        assert!(same, "{model}: {} gives other bits than the reference", isa.name);
+    }
+}
+
+#[test]
+fn llama() {
+    check("tiny-llama", EXACT_WEIGHTS);
+}
+
+#[test]
+fn llama_with_frequency_factors() {
+    check("tiny-llama3", EXACT_WEIGHTS);
+}
+
+#[test]
+fn llama_with_linear_scaling() {
+    check("tiny-llama-linear", EXACT_WEIGHTS);
+}
+
+#[test]
+fn llama_with_yarn() {
+    check("tiny-llama-yarn", EXACT_WEIGHTS);
+}
+
+#[test]
+fn llama_with_experts() {
+    check("tiny-llama-experts", EXACT_WEIGHTS);
+}
+
+#[test]
+fn llama_in_4_bits() {
+    check("tiny-llama-q4_0", QUANTISED_WEIGHTS);
+}
+
+#[test]
+fn llama_in_4_bits_of_larger_blocks() {
+    check("tiny-llama-q4_k", QUANTISED_WEIGHTS);
+}
+
+#[test]
+fn qwen2() {
+    check("tiny-qwen2", EXACT_WEIGHTS);
+}
+
+#[test]
+fn qwen3() {
+    check("tiny-qwen3", EXACT_WEIGHTS);
+}
+
+#[test]
+fn qwen3_with_experts() {
+    check("tiny-qwen3moe", EXACT_WEIGHTS);
+}
+
+#[test]
+fn gemma3_with_windows() {
+    check("tiny-gemma3", EXACT_WEIGHTS);
+}
+
+#[test]
+fn phi3() {
+    check("tiny-phi3", EXACT_WEIGHTS);
+}
+
+#[test]
+fn phi3_with_factors_for_short_contexts() {
+    check_context("tiny-phi3-longrope", "tiny-phi3-longrope", Some(256), EXACT_WEIGHTS);
+}
+
+#[test]
+fn phi3_with_factors_for_long_contexts() {
+    check_context("tiny-phi3-longrope", "tiny-phi3-longrope-long", None, EXACT_WEIGHTS);
+}
+
+fn read(name: &str) -> Vec<u8> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../golden/models").join(name);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn tokens() -> Vec<u32> {
+    let text = String::from_utf8(read("tokens.txt")).expect("numbers are text");
+    text.split_whitespace().map(|number| number.parse().expect("a number")).collect()
+}
+
+fn expected_logits(name: &str) -> Vec<f32> {
+    let bytes = read(&format!("expected/{name}.f32"));
+    bytes.chunks_exact(4).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]])).collect()
+}
+
+fn root_mean(values: impl Iterator<Item = f64>) -> f64 {
+    let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value * value, count + 1.0));
+    f64::sqrt(sum / count)
+}
+
+fn highest(row: &[f32]) -> Option<usize> {
+    (0..row.len()).max_by(|a, b| row[*a].total_cmp(&row[*b]))
+}
+
+/// Bytes that begin at a multiple of 64.
+struct Aligned {
+    bytes: Vec<u8>,
+    start: usize,
+    length: usize,
+}
+
+impl Aligned {
+    fn new(length: usize) -> Self {
+        let bytes = vec![0; length + 64];
+        let start = bytes.as_ptr().align_offset(64);
+        Aligned { bytes, start, length }
+    }
+}
+
+impl AsRef<[u8]> for Aligned {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes[self.start..self.start + self.length]
+    }
+}
+
+impl AsMut<[u8]> for Aligned {
+    fn as_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes[self.start..self.start + self.length]
+    }
+}
