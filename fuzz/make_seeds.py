@@ -44,13 +44,18 @@ def gguf_seeds():
     return seeds | {path.stem: path.read_bytes() for path in HOSTILE.glob("*.gguf")}
 
 
+def tokens(*entries):
+    """Entries (type, score, text); neither number may be 0 or 255, which separate entries and parts."""
+    return b"\0".join(bytes([kind, score]) + text.encode() for kind, score, text in entries)
+
+
 def tokenizer_seeds():
-    text = "Hello  wörld 12345, it's 合符\u3000🦀\r\n\tx<s>".encode()
-    byte_level = b"\0".join([b"\1\0ab", b"\1\0abc", b"\3\0<s>", b"\4\0 w", b"\1\0\xc4\xa0w"])
-    pieces = b"\0".join([b"\2\0<unk>", b"\1\xff\xe2\x96\x81", b"\1\xfel", b"\1\xfd\xe2\x96\x81l", b"\1\xfcll", b"\3\0<s>"])
+    text = "Hello  wörld 12345, it's 合符\u3000🦀\r\n\tx<s>abcabc w".encode()
+    byte_level = tokens((1, 1, "ab"), (1, 1, "abc"), (4, 1, " w"), (1, 1, "Ġw"), (3, 1, "<s>"))
+    pieces = tokens((2, 1, "<unk>"), (1, 9, "▁"), (1, 8, "l"), (1, 7, "▁l"), (1, 6, "ll"), (3, 1, "<s>"))
     seeds = {}
     for pre in range(18):
-        seeds[f"byte_level_{pre}"] = b"\xff".join([bytes([0, 3, pre, 3, 3]), byte_level, b"a b\0ab c\0\xc4\xa0 w", text])
+        seeds[f"byte_level_{pre}"] = b"\xff".join([bytes([0, 3, pre, 1, 1]), byte_level, "a b\0ab c\0Ġ w".encode(), text])
     for flags in (1, 3, 9, 13):
         seeds[f"pieces_{flags}"] = b"\xff".join([bytes([1, flags, 0, 1, 1, 6]), pieces, b"", text])
     return seeds

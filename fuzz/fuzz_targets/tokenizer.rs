@@ -1,7 +1,8 @@
 //! Any vocabulary, and any text encoded and decoded with it.
 //!
 //! The data, parts separated by the byte 0xFF (which no UTF-8 text holds): settings, tokens, merges, text. Tokens and
-//! merges are separated by the byte 0. A token is a byte for its type, a byte for its score, and its text.
+//! merges are separated by the byte 0. A token is a byte for its type, a byte for its score, and its text; neither
+//! byte can be 0 or 0xFF.
 #![no_main]
 
 use hefu_text::tokenizer::{Detokenizer, Metadata, Position, Special, Tokenizer, Vocabulary};
@@ -9,8 +10,24 @@ use libfuzzer_sys::fuzz_target;
 
 /// One GGUF name for each way of cutting text into pieces, and one that does not exist.
 const PRE_TOKENIZERS: &[&str] = &[
-    "gpt-2", "olmo", "smollm", "command-r", "llama-bpe", "smaug-bpe", "glm4", "qwen2", "qwen35", "minicpm5", "tekken",
-    "gpt-4o", "deepseek-llm", "deepseek-coder", "deepseek-v3", "falcon", "superbpe", "no such pre-tokenizer",
+    "gpt-2",
+    "olmo",
+    "smollm",
+    "command-r",
+    "llama-bpe",
+    "smaug-bpe",
+    "glm4",
+    "qwen2",
+    "qwen35",
+    "minicpm5",
+    "tekken",
+    "gpt-4o",
+    "deepseek-llm",
+    "deepseek-coder",
+    "deepseek-v3",
+    "falcon",
+    "superbpe",
+    "no such pre-tokenizer",
 ];
 
 fuzz_target!(|data: &[u8]| {
