@@ -20,6 +20,7 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (numeric contract 1)"
 #[derive(Debug, Parser)]
 #[command(
     name = "hefu",
+    bin_name = "hefu",
     version = VERSION,
     max_term_width = 100,
     disable_help_subcommand = true,

@@ -21,8 +21,8 @@ use std::time::Instant;
 /// steps from an empty cache. Both run once before they are measured. The figure is the median of the repetitions.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The keys of --json: prefill_tokens_per_second and decode_tokens_per_second (medians), prefill_seconds and decode_seconds
-(every repetition), prompt, generate, repetitions, threads, isa, model.
+The keys of --json: prefill_tokens_per_second and decode_tokens_per_second (medians), prefill_seconds and \
+decode_seconds (every repetition), prompt, generate, repetitions, threads, isa, model.
 
 Examples:
   hefu bench

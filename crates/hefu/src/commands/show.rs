@@ -97,7 +97,7 @@ fn page(model: &ResolvedModel, gguf: &Gguf<'_>, about: &Description, memory: &Me
     page.row("model", &model.name);
     page.optional("title", about.name.as_deref());
     page.optional("description", model.description.as_deref());
-    page.optional("licence", model.licence.as_deref().or(about.license.as_deref()));
+    page.row("licence", model.licence.as_deref().or(about.license.as_deref()).unwrap_or("the file states none"));
     page.row("architecture", about.architecture);
     page.row("parameters", &thousands(about.parameters));
     page.row("made for", &format!("{} tokens of context", thousands(about.context_length as u64)));

@@ -116,6 +116,11 @@ impl Chat<'_> {
     fn ask(&mut self, text: &str) -> Result<(), Failure> {
         self.saved.user(text);
         match self.answer() {
+            Ok(answer) if answer.choices.is_empty() => {
+                self.saved.take_back();
+                line("(stopped before the answer; the question is taken back)");
+                Ok(())
+            }
             Ok(answer) => {
                 self.saved.assistant(&answer.text);
                 if answer.finish_reason != "stop" {

@@ -1,0 +1,101 @@
+//! Help, completions, manual pages, and what is said about slips.
+
+use crate::support::{Home, Outcome};
+
+const COMMANDS: [&str; 11] =
+    ["run", "chat", "pull", "models", "show", "remove", "tokenize", "perplexity", "bench", "completions", "man"];
+
+#[test]
+fn every_command_explains_itself_with_examples() {
+    let home = Home::new();
+    let all = home.hefu(&["--help"]).success();
+    for command in COMMANDS {
+        assert!(all.contains(&format!("\n  {command}")), "{command} in\n{all}");
+        let help = home.hefu(&[command, "--help"]).success();
+        assert!(help.contains("Examples:") && help.contains(&format!("hefu {command}")), "{help}");
+    }
+}
+
+#[test]
+fn a_slip_is_a_usage_error_and_says_what_to_do() {
+    let home = Home::new();
+    for (arguments, said) in [
+        (&["rnu"][..], "unrecognized subcommand"),
+        (&["run", "--temprature", "1", "x"], "--temperature"),
+        (&["run", "--top-p", "2", "x"], "--top-p is 2, but must be between 0 and 1"),
+        (&["run", "--temperature", "nan", "x"], "--temperature is NaN"),
+        (&["run", "--logit-bias", "x", "x"], "11=-5"),
+        (&["run", "--threads", "0", "x"], "--threads"),
+        (&["run", "--isa", "mmx", "x"], "reference"),
+        (&["run", "--logprobs", "2", "x"], "--json"),
+        (&["run", "--max-tokens", "0", "x"], "--max-tokens"),
+        (&["run"], "there is no prompt"),
+        (&["tokenize", "--context", "3"], "--context"),
+        (&["perplexity", "--file", "x", "--context", "3"], "--context is 3, but must be at least 4"),
+        (&["bench", "--prompt", "0", "--generate", "0"], "nothing to measure"),
+        (&["completions", "tcsh"], "bash"),
+        (&["remove"], "NAME"),
+    ] {
+        let said_really = home.hefu(arguments).failure(2);
+        assert!(said_really.contains(said), "{arguments:?} says {said_really}");
+    }
+}
+
+#[test]
+fn what_is_not_there_is_named_and_near_names_are_given() {
+    let home = Home::new();
+    for (arguments, said) in [
+        (&["run", "--model", "qwen2.5-codr-0.5b-instruct", "x"][..], "did you mean `qwen2.5-coder-0.5b-instruct`"),
+        (&["run", "--model", "no/such.gguf", "x"], "no/such.gguf"),
+        (&["perplexity", "--file", "none.txt"], "none.txt"),
+        (&["show", "nonsense"], "nonsense"),
+        (&["remove", "nonsense"], "nonsense"),
+        (&["pull", "nonsense"], "nonsense"),
+    ] {
+        let said_really = home.hefu(arguments).failure(1);
+        assert!(said_really.starts_with("hefu: ") && said_really.contains(said), "{arguments:?} says {said_really}");
+    }
+}
+
+#[test]
+fn a_missing_template_file_is_named() {
+    let home = Home::new();
+    let said = home.tiny(&["run", "--template", "none.jinja", "x"]).failure(1);
+    assert!(said.contains("none.jinja"), "{said}");
+}
+
+#[test]
+fn completions_and_pages_know_every_command() {
+    let home = Home::new();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = home.hefu(&["completions", shell]).success();
+        assert!(COMMANDS.iter().all(|command| script.contains(command)), "{shell}");
+        assert!(script.contains("temperature"), "{shell}");
+    }
+    let page = home.hefu(&["man"]).success();
+    assert!(page.starts_with(".ie") || page.starts_with(".TH"), "{page}");
+    let folder = home.path("man1");
+    home.hefu(&["man", folder.to_str().unwrap()]).success();
+    for command in COMMANDS {
+        assert!(folder.join(format!("hefu-{command}.1")).is_file(), "{command}");
+    }
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_failure() {
+    use std::process::{Command, Stdio};
+    let mut child = Command::new(env!("CARGO_BIN_EXE_hefu"))
+        .args(["completions", "bash"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    let outcome = Outcome {
+        status: output.status.code().unwrap_or(-1),
+        stdout: String::new(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    };
+    assert_eq!(outcome.failure(0), "");
+}

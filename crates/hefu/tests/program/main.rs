@@ -1,0 +1,9 @@
+//! The program from outside: what a person types, what comes out, and the exit status.
+
+mod answers;
+mod chat;
+mod command_line;
+mod real_models;
+mod store;
+mod support;
+mod tiny;

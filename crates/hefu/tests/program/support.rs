@@ -1,0 +1,91 @@
+//! Running the program.
+
+use crate::tiny;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use tempfile::TempDir;
+
+/// A folder for the store and a tiny model in it.
+pub struct Home {
+    folder: TempDir,
+}
+
+/// How the program ended.
+pub struct Outcome {
+    pub status: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Home {
+    pub fn new() -> Home {
+        let home = Home { folder: tempfile::tempdir().unwrap() };
+        std::fs::write(home.model(), tiny::model(true)).unwrap();
+        home
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The tiny model's file.
+    pub fn model(&self) -> PathBuf {
+        self.path("tiny.gguf")
+    }
+
+    /// Runs `hefu` with nothing on standard input.
+    pub fn hefu(&self, arguments: &[&str]) -> Outcome {
+        self.hefu_with(arguments, "")
+    }
+
+    /// Runs `hefu` with the tiny model.
+    pub fn tiny(&self, arguments: &[&str]) -> Outcome {
+        let model = self.model();
+        self.hefu(&[arguments, &["--model", model.to_str().unwrap()]].concat())
+    }
+
+    /// Runs `hefu` with text on standard input.
+    pub fn hefu_with(&self, arguments: &[&str], input: &str) -> Outcome {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hefu"));
+        command.args(arguments).env("HEFU_HOME", self.path("home")).env_remove("HEFU_MODEL");
+        // Nothing of these tests may reach out.
+        command.env("HF_ENDPOINT", "http://127.0.0.1:1").current_dir(self.folder.path());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // A program that does not read its input closes it.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        let output = child.wait_with_output().unwrap();
+        Outcome {
+            status: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+impl Outcome {
+    /// Standard output of a run that must succeed.
+    pub fn success(self) -> String {
+        assert_eq!(self.status, 0, "{}", self.stderr);
+        self.stdout
+    }
+
+    /// The JSON on standard output of a run that must succeed.
+    pub fn json(self) -> serde_json::Value {
+        serde_json::from_str(&self.success()).unwrap()
+    }
+
+    /// Standard error of a run that must end with `status` and print nothing.
+    pub fn failure(self, status: i32) -> String {
+        assert_eq!(self.status, status, "{}{}", self.stdout, self.stderr);
+        assert_eq!(self.stdout, "");
+        assert!(!self.stderr.contains("panicked"), "{}", self.stderr);
+        self.stderr
+    }
+}
+
+/// A path of the repository.
+pub fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
+}
