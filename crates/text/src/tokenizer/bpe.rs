@@ -4,19 +4,21 @@ use super::pretokenizer::{self, PreTokenizer};
 use super::vocabulary::{TokenType, Vocabulary};
 use super::{Error, bytes};
 use foldhash::{HashMap, HashMapExt};
-use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+use unicode_normalization_alignments::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 /// The merge rules and everything else that turns ordinary text into ids.
 pub(super) struct BytePairs {
     pre_tokenizer: PreTokenizer,
     compose: bool,
     /// The token of each byte.
-    bytes: [u32; 256],
+    bytes: Box<[u32; 256]>,
     /// Rank and result of each rule, by the ids of its two sides.
-    rules: HashMap<(u32, u32), (u32, u32)>,
+    rules: Rules,
     /// The tokens that are taken without merging when they are a whole piece, by their bytes.
     whole: HashMap<Box<[u8]>, u32>,
 }
+
+type Rules = HashMap<(u32, u32), (u32, u32)>;
 
 /// Pieces of at most this many bytes are merged by repeated search, which is faster than a queue for short ones.
 const SHORT_PIECE: usize = 24;
@@ -39,7 +41,7 @@ impl BytePairs {
     /// Appends the ids of ordinary text.
     pub(super) fn encode(&self, text: &str, ids: &mut Vec<u32>) {
         if self.compose && is_nfc_quick(text.chars()) != IsNormalized::Yes {
-            self.encode_pieces(&text.nfc().collect::<String>(), ids);
+            self.encode_pieces(&text.nfc().map(|(character, _)| character).collect::<String>(), ids);
         } else {
             self.encode_pieces(text, ids);
         }
@@ -64,8 +66,8 @@ impl BytePairs {
         } else if piece.len() <= SHORT_PIECE {
             self.merge_short(piece, ids);
         } else {
-            let symbol = |(start, byte): (usize, &u8)| Symbol { start, end: start + 1, id: self.byte(*byte) };
-            let mut symbols = piece.iter().enumerate().map(symbol).collect();
+            let symbol = |(start, id)| Symbol { start, end: start + 1, id };
+            let mut symbols = self.byte_ids(piece).enumerate().map(symbol).collect();
             merging::merge(&mut symbols, |left, right| self.rules.get(&(left.id, right.id)).copied());
             ids.extend(symbols.iter().map(|symbol| symbol.id));
         }
@@ -74,13 +76,13 @@ impl BytePairs {
     /// Applies the best rule, leftmost first, until none applies.
     fn merge_short(&self, piece: &[u8], ids: &mut Vec<u32>) {
         let first = ids.len();
-        ids.extend(piece.iter().map(|byte| self.byte(*byte)));
+        ids.extend(self.byte_ids(piece));
         // The rule for each symbol and its right neighbour.
         let mut pairs = [NO_RULE; SHORT_PIECE];
         for (pair, sides) in pairs.iter_mut().zip(ids[first..].windows(2)) {
             *pair = self.rule(sides[0], sides[1]);
         }
-        let mut length = piece.len();
+        let mut length = ids.len() - first;
         while length > 1 {
             let best = (0..length - 1).min_by_key(|index| pairs[*index].0).unwrap_or(0);
             let (rank, id) = pairs[best];
@@ -105,29 +107,34 @@ impl BytePairs {
         self.rules.get(&(left, right)).copied().unwrap_or(NO_RULE)
     }
 
-    fn byte(&self, byte: u8) -> u32 {
-        self.bytes[usize::from(byte)]
+    /// The bytes' tokens. The few bytes that need not have one vanish, as they do in the original tokenisers.
+    fn byte_ids(&self, piece: &[u8]) -> impl Iterator<Item = u32> {
+        piece.iter().map(|byte| self.bytes[usize::from(*byte)]).filter(|id| *id != merging::NO_TOKEN)
     }
 }
 
 const NO_RULE: (u32, u32) = (u32::MAX, u32::MAX);
 
-fn byte_tokens(vocabulary: &Vocabulary, ids: &HashMap<&str, u32>) -> Result<[u32; 256], Error> {
-    let mut tokens = [0; 256];
+fn byte_tokens(vocabulary: &Vocabulary, ids: &HashMap<&str, u32>) -> Result<Box<[u32; 256]>, Error> {
+    let mut tokens = Box::new([0; 256]);
     for (byte, (token, character)) in (0..=255).zip(tokens.iter_mut().zip(bytes::characters())) {
         let mut spelling = [0; 4];
-        // These bytes occur in no UTF-8 text.
-        let is_impossible = matches!(byte, 0xC0 | 0xC1 | 0xF5..);
         *token = match ids.get(&*character.encode_utf8(&mut spelling)).copied().or(vocabulary.unknown) {
             Some(id) => id,
-            None if is_impossible => merging::NO_TOKEN,
+            None if may_be_missing(byte) => merging::NO_TOKEN,
             None => return Err(Error::MissingByte { byte }),
         };
     }
     Ok(tokens)
 }
 
-fn rules(vocabulary: &Vocabulary, ids: &HashMap<&str, u32>) -> Result<HashMap<(u32, u32), (u32, u32)>, Error> {
+/// Control characters, bytes that occur in no UTF-8 text and bytes that start characters of unassigned planes: Falcon's
+/// vocabulary, for one, has no tokens for some of them.
+fn may_be_missing(byte: u8) -> bool {
+    byte.is_ascii_control() && !byte.is_ascii_whitespace() || matches!(byte, 0xC0 | 0xC1 | 0xF1 | 0xF2 | 0xF5..)
+}
+
+fn rules(vocabulary: &Vocabulary, ids: &HashMap<&str, u32>) -> Result<Rules, Error> {
     let mut rules = HashMap::with_capacity(vocabulary.merges.len());
     let mut joined = String::new();
     for (rank, merge) in (0..).zip(&vocabulary.merges) {

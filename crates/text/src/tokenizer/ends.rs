@@ -4,24 +4,25 @@
 //! llama.cpp (`src/llama-vocab.cpp`) takes for ends; models of the named projects were trained with them.
 use super::validate::is_matched;
 use super::vocabulary::{Kind, TokenType, Vocabulary};
+use foldhash::HashMap;
 
 /// Fills in `eot` and `eom` where the file leaves them out, and collects `ends`.
 pub(super) fn complete(vocabulary: &mut Vocabulary) {
-    vocabulary.eot = vocabulary.eot.or_else(|| END_OF_TURN.iter().find_map(|text| find_end(vocabulary, text)));
-    vocabulary.eom = vocabulary.eom.or_else(|| find_end(vocabulary, "<|eom_id|>"));
-    let known = END_OF_TURN.iter().chain(OTHER_ENDS).filter_map(|text| find_end(vocabulary, text));
-    let named = [vocabulary.eos, vocabulary.eot, vocabulary.eom].into_iter().flatten();
-    let mut ends: Vec<u32> = known.chain(named).collect();
+    let names = Names::new(vocabulary);
+    let eot = vocabulary.eot.or_else(|| END_OF_TURN.iter().find_map(|text| names.end(text)));
+    let eom = vocabulary.eom.or_else(|| names.end("<|eom_id|>"));
+    let known = END_OF_TURN.iter().chain(OTHER_ENDS).filter_map(|text| names.end(text));
+    let mut ends: Vec<u32> = known.chain([vocabulary.eos, eot, eom].into_iter().flatten()).collect();
     // In formats with channels <|end|> closes a message in the middle of an answer and another token ends the answer.
-    let has = |text| find(vocabulary, text).is_some();
+    let has = |text| names.get(text).is_some();
     let channels = has("<|return|>") && has("<|call|>");
     let calls = (has("<|call|>") || has("<|calls|>")) && has("<|flush|>");
-    if channels || calls {
-        let message_end = find(vocabulary, "<|end|>");
-        ends.retain(|id| Some(*id) != message_end || vocabulary.eos == message_end);
-    }
+    let message_end = names.get("<|end|>").filter(|id| (channels || calls) && vocabulary.eos != Some(*id));
+    ends.retain(|id| Some(*id) != message_end);
     ends.sort_unstable();
     ends.dedup();
+    vocabulary.eot = eot.filter(|id| Some(*id) != message_end);
+    vocabulary.eom = eom;
     vocabulary.ends = ends;
 }
 
@@ -30,7 +31,8 @@ pub(super) fn complete(vocabulary: &mut Vocabulary) {
 /// Phi-3 is the one supported tokeniser that has them; it is recognised by its placeholder tokens.
 pub(super) fn strip_after(vocabulary: &Vocabulary) -> Vec<u32> {
     let markers = ["<|placeholder1|>", "<|assistant|>", "<|endoftext|>"];
-    let present = markers.iter().all(|text| find(vocabulary, text).is_some());
+    let names = Names::new(vocabulary);
+    let present = markers.iter().all(|text| names.get(text).is_some());
     if vocabulary.kind != Kind::SentencePiece || !present {
         return Vec::new();
     }
@@ -81,15 +83,27 @@ const OTHER_ENDS: &[&str] = &[
     "<|file_sep|>",
 ];
 
-fn find(vocabulary: &Vocabulary, text: &str) -> Option<u32> {
-    let index = vocabulary.tokens.iter().position(|token| token == text)?;
-    u32::try_from(index).ok()
+/// The tokens whose texts look like names.
+struct Names<'a> {
+    ids: HashMap<&'a str, (u32, TokenType)>,
 }
 
-/// An end must be a control token: Gemma 3, for one, has the HTML tag `</s>` as ordinary text. Texts between bars,
-/// which nobody writes by accident, count with any type because converters have got theirs wrong.
-fn find_end(vocabulary: &Vocabulary, text: &str) -> Option<u32> {
-    let id = find(vocabulary, text)?;
-    let control = vocabulary.types.get(id as usize) == Some(&TokenType::Control);
-    (control || text.starts_with("<|") || text == "<end_of_turn>").then_some(id)
+impl<'a> Names<'a> {
+    fn new(vocabulary: &'a Vocabulary) -> Self {
+        let typed = (0..).zip(vocabulary.tokens.iter().zip(&vocabulary.types));
+        let named = typed.filter(|(_, (text, _))| text.starts_with(['<', '[', '_']));
+        Self { ids: named.map(|(id, (text, kind))| (text.as_str(), (id, *kind))).collect() }
+    }
+
+    fn get(&self, text: &str) -> Option<u32> {
+        self.ids.get(text).map(|(id, _)| *id)
+    }
+
+    /// An end must be a control token: Gemma 3, for one, has the HTML tag `</s>` as ordinary text. Texts between bars,
+    /// which nobody writes by accident, count with any type because converters have got theirs wrong.
+    fn end(&self, text: &str) -> Option<u32> {
+        let (id, kind) = self.ids.get(text)?;
+        let is_end = *kind == TokenType::Control || text.starts_with("<|") || text == "<end_of_turn>";
+        is_end.then_some(*id)
+    }
 }

@@ -99,3 +99,38 @@ impl<F: FnMut(&Symbol, &Symbol) -> Option<(u32, u32)>> Merger<'_, F> {
         self.queue_pair(pair.left);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A made-up table: the union of two symbols may merge when its hash says so.
+    fn candidate(text: &str, left: &Symbol, right: &Symbol) -> Option<(u32, u32)> {
+        let joined = text.get(left.start..right.end)?;
+        let hash = joined.bytes().fold(7_u32, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
+        (hash % 3 != 0).then_some((hash % 5, hash))
+    }
+
+    fn by_searching(text: &str, symbols: &mut Vec<Symbol>) {
+        loop {
+            let pairs = symbols.windows(2).enumerate();
+            let found = pairs.filter_map(|(at, pair)| Some((candidate(text, &pair[0], &pair[1])?, at)));
+            let Some(((_, id), at)) = found.min_by_key(|((priority, _), at)| (*priority, *at)) else { return };
+            symbols[at] = Symbol { start: symbols[at].start, end: symbols[at + 1].end, id };
+            symbols.remove(at + 1);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_queue_merges_as_a_search_does(text in "[a-d]{0,60}") {
+            let symbol = |start| Symbol { start, end: start + 1, id: NO_TOKEN };
+            let mut symbols: Vec<Symbol> = (0..text.len()).map(symbol).collect();
+            let mut expected = symbols.clone();
+            merge(&mut symbols, |left, right| candidate(&text, left, right));
+            by_searching(&text, &mut expected);
+            prop_assert_eq!(symbols, expected);
+        }
+    }
+}

@@ -6,7 +6,7 @@
 use super::merging::{self, NO_TOKEN, Symbol};
 use super::vocabulary::{TokenType, Vocabulary};
 use super::{Error, bytes};
-use foldhash::{HashMap, HashMapExt};
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
 /// U+2581, which stands for a space.
 pub(super) const SPACE: &str = "\u{2581}";
@@ -17,8 +17,8 @@ pub(super) struct ScoredPieces {
     longest: usize,
     bytes: Option<Box<[u32; 256]>>,
     unknown: u32,
-    /// No token has U+2581 after another character, so no merge can cross the start of a word.
-    words_are_independent: bool,
+    /// The characters after which some token has a U+2581. After any other one no merge can cross the start of a word.
+    joints: HashSet<char>,
 }
 
 #[derive(Clone, Copy)]
@@ -44,14 +44,14 @@ impl ScoredPieces {
             longest: 0,
             bytes,
             unknown,
-            words_are_independent: true,
+            joints: HashSet::new(),
         };
         let priorities = priorities(&vocabulary.scores);
         let kinds = vocabulary.types.iter().zip(priorities);
         for (id, (text, (kind, priority))) in (0..).zip(vocabulary.tokens.iter().zip(kinds)) {
             if matches!(kind, TokenType::Normal | TokenType::Unused) && !text.is_empty() {
                 pieces.longest = pieces.longest.max(text.len());
-                pieces.words_are_independent &= words(text).count() == 1;
+                pieces.joints.extend(joints(text).map(|(_, before)| before));
                 let token = Token { id, priority, is_unused: *kind == TokenType::Unused };
                 pieces.tokens.insert(text.as_str().into(), token);
             }
@@ -61,11 +61,12 @@ impl ScoredPieces {
 
     /// Appends the ids of ordinary text whose spaces are U+2581.
     pub(super) fn encode(&self, text: &str, ids: &mut Vec<u32>) {
-        if !self.words_are_independent {
+        if self.bytes.is_none() {
+            // Unknown characters side by side are one token, across words too.
             return self.encode_word(text, ids);
         }
         let mut seen: HashMap<&str, (usize, usize)> = HashMap::new();
-        for word in words(text) {
+        for word in self.words(text) {
             let start = ids.len();
             if let Some((start, end)) = seen.get(word) {
                 ids.extend_from_within(*start..*end);
@@ -77,10 +78,8 @@ impl ScoredPieces {
     }
 
     fn encode_word(&self, word: &str, ids: &mut Vec<u32>) {
-        let symbol = |(start, character): (usize, char)| {
-            let end = start + character.len_utf8();
-            Symbol { start, end, id: self.id(word.get(start..end)) }
-        };
+        let symbol =
+            |(start, character): (usize, char)| Symbol { start, end: start + character.len_utf8(), id: NO_TOKEN };
         let mut symbols = word.char_indices().map(symbol).collect();
         // How the texts of unused tokens came about, to take them apart again.
         let mut splits: HashMap<&str, usize> = HashMap::new();
@@ -94,11 +93,17 @@ impl ScoredPieces {
         });
         let mut fused = false;
         for symbol in symbols {
-            fused = self.emit(word.get(symbol.start..symbol.end).unwrap_or(""), &splits, fused, ids);
+            let text = word.get(symbol.start..symbol.end).unwrap_or("");
+            if let Some(token) = self.tokens.get(text).filter(|token| !token.is_unused) {
+                ids.push(token.id);
+                fused = false;
+            } else {
+                fused = self.emit(text, &splits, fused, ids);
+            }
         }
     }
 
-    /// Appends the ids of one merged text and says whether the last one is the unknown token, which is never repeated.
+    /// Appends the ids of a text that is no token or an unused one and says whether the last one is the unknown token, which is never repeated.
     fn emit(&self, text: &str, splits: &HashMap<&str, usize>, mut fused: bool, ids: &mut Vec<u32>) -> bool {
         let mut waiting = vec![text];
         while let Some(text) = waiting.pop() {
@@ -119,21 +124,18 @@ impl ScoredPieces {
         fused
     }
 
-    fn id(&self, text: Option<&str>) -> u32 {
-        text.and_then(|text| self.tokens.get(text)).map_or(NO_TOKEN, |token| token.id)
+    /// Cuts text at the starts of words that no merge can cross, so that equal words are merged once.
+    fn words<'a>(&self, text: &'a str) -> impl Iterator<Item = &'a str> {
+        let cuts = joints(text).filter(|(_, before)| !self.joints.contains(before)).map(|(at, _)| at);
+        let mut start = 0;
+        cuts.chain([text.len()]).filter_map(move |end| text.get(std::mem::replace(&mut start, end)..end))
     }
 }
 
-/// Cuts text before every U+2581 that follows another character.
-fn words(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        let spaces = rest.len() - rest.trim_start_matches(SPACE).len();
-        let end = rest.get(spaces..)?.find(SPACE).map_or(rest.len(), |found| spaces + found);
-        let (word, after) = rest.split_at_checked(end)?;
-        rest = after;
-        (!word.is_empty()).then_some(word)
-    })
+/// Where a U+2581 follows another character, and that character.
+fn joints(text: &str) -> impl Iterator<Item = (usize, char)> {
+    let before = |(at, _): (usize, &str)| text.get(..at)?.chars().next_back().map(|before| (at, before));
+    text.match_indices(SPACE).filter_map(before).filter(|(_, before)| !SPACE.contains(*before))
 }
 
 /// For each score its place among the distinct scores, the highest first.
