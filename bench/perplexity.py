@@ -22,13 +22,18 @@ TEXT = Path(__file__).resolve().parent.parent / "golden" / "text" / "perplexity.
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+", type=Path, metavar="MODEL", help="a GGUF file")
-    parser.add_argument("--hefu", type=Path, required=True, help="the program hefu")
-    parser.add_argument("--peer", type=Path, required=True, help="llama.cpp's program llama-perplexity")
+    parser.add_argument("--hefu", type=program, required=True, help="the program hefu")
+    parser.add_argument("--peer", type=program, required=True, help="llama.cpp's program llama-perplexity")
     parser.add_argument("--file", type=Path, default=TEXT, help="the text (default: golden/text/perplexity.txt)")
     parser.add_argument("--context", type=int, default=512, help="tokens per chunk (default: 512)")
     parser.add_argument("--chunks", type=int, help="stop after so many chunks (default: all)")
     parser.add_argument("--threads", type=int, default=2, help="threads of each program (default: 2)")
     return parser.parse_args()
+
+
+def program(name):
+    # A bare name would be looked for in PATH.
+    return Path(name).resolve()
 
 
 def main():

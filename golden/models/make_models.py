@@ -21,7 +21,7 @@ NORMAL, UNKNOWN, CONTROL, BYTE = 1, 2, 3, 6
 PIECES = ["▁", "e", "t", "a", "o", "n", "i", "s", "h", "r", "▁t", "he", "▁the", "in", "an", "er", "▁a", "on", "re",
           "▁in", "文", "字"]
 MERGES = ["h e", "Ġ t", "i n", "Ġt he", "e r", "a n", "o n", "r e", "Ġ a", "n d", "Ġa nd", "in g", "Ġ o", "e s",
-          "Ġ s", "Ġ w", "a t", "Ġo f", "o r", "i t", "æ ĸ", "æĸ ĩ", "Ġ in", "Ġ c", "l l", "l e", "Ġ p", "e d", "æĸĩ åŃĹ"]
+          "Ġ s", "Ġ w", "a t", "Ġo f", "o r", "i t", "æ ĸ", "æĸ ĩ", "Ġ in", "Ġ c", "l l", "l e", "Ġ p", "e d", "å Ń"]
 # Tokenisers know Phi 3 by these.
 PHI3 = ["<|endoftext|>", "<|assistant|>", "<|placeholder1|>", "<|system|>", "<|end|>", "<|user|>"]
 CHATML = """{% for message in messages -%}
