@@ -40,7 +40,9 @@ impl BytePairs {
 
     /// Appends the ids of ordinary text.
     pub(super) fn encode(&self, text: &str, ids: &mut Vec<u32>) {
-        if self.compose && is_nfc_quick(text.chars()) != IsNormalized::Yes {
+        // Characters below U+0300 neither combine nor change; to skip them may only cost a needless composition.
+        let mut others = text.chars().filter(|character| *character >= '\u{300}');
+        if self.compose && is_nfc_quick(&mut others) != IsNormalized::Yes {
             self.encode_pieces(&text.nfc().map(|(character, _)| character).collect::<String>(), ids);
         } else {
             self.encode_pieces(text, ids);

@@ -70,13 +70,12 @@ impl Tokenizer {
             }),
             Model::SentencePiece(model) => {
                 let escaped = text.replace(' ', sentencepiece::SPACE);
+                // Every text between special tokens gets the space, as in the original's fast version.
+                let prefix = self.vocabulary.add_space_prefix;
+                let mut seen = HashMap::new();
                 self.special.parts(&escaped, special, |part| match part {
+                    special::Part::Text(text) => model.encode(text, prefix, &mut seen, &mut ids),
                     special::Part::Token(id) => ids.push(id),
-                    // Every text between special tokens gets the space, as in the original's fast version.
-                    special::Part::Text(text) if self.vocabulary.add_space_prefix => {
-                        model.encode(&[sentencepiece::SPACE, text].concat(), &mut ids);
-                    }
-                    special::Part::Text(text) => model.encode(text, &mut ids),
                 });
             }
         }

@@ -21,6 +21,9 @@ pub(super) struct ScoredPieces {
     joints: HashSet<char>,
 }
 
+/// Where among the ids of a text the ids of its words are.
+pub(super) type Seen<'a> = HashMap<&'a str, (usize, usize)>;
+
 #[derive(Clone, Copy)]
 struct Token {
     id: u32,
@@ -59,14 +62,19 @@ impl ScoredPieces {
         Ok(pieces)
     }
 
-    /// Appends the ids of ordinary text whose spaces are U+2581.
-    pub(super) fn encode(&self, text: &str, ids: &mut Vec<u32>) {
+    /// Appends the ids of ordinary text whose spaces are U+2581, with another one before it if `prefix`. `seen` says
+    /// where in `ids` a word was encoded before.
+    pub(super) fn encode<'a>(&self, text: &'a str, prefix: bool, seen: &mut Seen<'a>, ids: &mut Vec<u32>) {
+        let prefix = if prefix { SPACE } else { "" };
         if self.bytes.is_none() {
             // Unknown characters side by side are one token, across words too.
-            return self.encode_word(text, ids);
+            return self.encode_word(&[prefix, text].concat(), ids);
         }
-        let mut seen: HashMap<&str, (usize, usize)> = HashMap::new();
-        for word in self.words(text) {
+        let mut words = self.words(text);
+        if !prefix.is_empty() {
+            self.encode_word(&[prefix, words.next().unwrap_or("")].concat(), ids);
+        }
+        for word in words {
             let start = ids.len();
             if let Some((start, end)) = seen.get(word) {
                 ids.extend_from_within(*start..*end);
