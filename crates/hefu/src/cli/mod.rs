@@ -24,6 +24,8 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (numeric contract 1)"
     version = VERSION,
     max_term_width = 100,
     disable_help_subcommand = true,
+    // The last one counts, so that an alias with flags can be overruled.
+    args_override_self = true,
     after_help = "\
 Examples:
   hefu run \"Explain in one sentence what a language model is\"
@@ -87,7 +89,8 @@ mod tests {
         for command in Cli::command().get_subcommands() {
             for argument in command.get_arguments().filter(|argument| argument.get_long().is_some()) {
                 let described = (argument.get_value_names().map(<[_]>::to_vec), argument.get_short());
-                let first = seen.entry(argument.get_id().to_string()).or_insert_with(|| described.clone());
+                let name = argument.get_long().unwrap_or_default().to_owned();
+                let first = seen.entry(name).or_insert_with(|| described.clone());
                 assert_eq!(*first, described, "--{} in {}", argument.get_id(), command.get_name());
             }
         }

@@ -25,7 +25,7 @@ Examples:
   hefu show qwen2.5-coder-0.5b-instruct
   hefu show gemma-3-270m --context 32768
   hefu show ./model.gguf --tensors
-  hefu show --template > template.jinja")]
+  hefu show --print-template > template.jinja")]
 pub(crate) struct Arguments {
     /// The model, as --model takes it
     #[arg(value_name = "NAME|PATH")]
@@ -36,12 +36,12 @@ pub(crate) struct Arguments {
     context: Option<NonZeroUsize>,
 
     /// List every tensor too
-    #[arg(long, conflicts_with = "template")]
+    #[arg(long, conflicts_with = "print_template")]
     tensors: bool,
 
     /// Print the chat template alone
-    #[arg(long, id = "template-only", long = "template", conflicts_with = "json")]
-    template: bool,
+    #[arg(long, conflicts_with = "json")]
+    print_template: bool,
 
     /// Print everything as JSON
     #[arg(long)]
@@ -68,7 +68,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let model = ModelArguments { model: arguments.name.clone().or_else(|| arguments.model.model.clone()) };
     let opened = Opened::new(models::find(&model)?)?;
     let gguf = opened.gguf()?;
-    if arguments.template {
+    if arguments.print_template {
         let missing = || Failure::Other(format!("{} carries no chat template", opened.model.name));
         return print(metadata::template(&gguf).ok_or_else(missing)?);
     }
@@ -103,7 +103,7 @@ fn page(model: &ResolvedModel, gguf: &Gguf<'_>, about: &Description, memory: &Me
     page.row("made for", &format!("{} tokens of context", thousands(about.context_length as u64)));
     page.row(
         "template",
-        if about.has_template { "yes (--template prints it)" } else { "none: a base model, use --raw" },
+        if about.has_template { "yes (--print-template prints it)" } else { "none: a base model, use --raw" },
     );
     page.title("files");
     for file in &model.files {

@@ -44,7 +44,7 @@ fn a_page_about_a_model_names_what_matters() {
     for part in ["licence", "CC0-1.0", "architecture", "llama", "cache", "F32", "blk.1.ffn_down.weight", "template"] {
         assert!(page.contains(part), "{part} in\n{page}");
     }
-    let template = home.hefu(&["show", "tiny.gguf", "--template"]).success();
+    let template = home.hefu(&["show", "tiny.gguf", "--print-template"]).success();
     assert!(template.starts_with("{% for m in messages %}"), "{template}");
     let said = home.hefu(&["show", "tiny.gguf", "--context", "257"]).failure(2);
     assert!(said.contains("257") && said.contains("256"), "{said}");

@@ -7,46 +7,46 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 /// A folder for the store and a tiny model in it.
-pub struct Home {
+pub(crate) struct Home {
     folder: TempDir,
 }
 
 /// How the program ended.
-pub struct Outcome {
-    pub status: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Outcome {
+    pub(crate) status: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Home {
-    pub fn new() -> Home {
+    pub(crate) fn new() -> Home {
         let home = Home { folder: tempfile::tempdir().unwrap() };
         std::fs::write(home.model(), tiny::model(true)).unwrap();
         home
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// The tiny model's file.
-    pub fn model(&self) -> PathBuf {
+    pub(crate) fn model(&self) -> PathBuf {
         self.path("tiny.gguf")
     }
 
     /// Runs `hefu` with nothing on standard input.
-    pub fn hefu(&self, arguments: &[&str]) -> Outcome {
+    pub(crate) fn hefu(&self, arguments: &[&str]) -> Outcome {
         self.hefu_with(arguments, "")
     }
 
     /// Runs `hefu` with the tiny model.
-    pub fn tiny(&self, arguments: &[&str]) -> Outcome {
+    pub(crate) fn tiny(&self, arguments: &[&str]) -> Outcome {
         let model = self.model();
         self.hefu(&[arguments, &["--model", model.to_str().unwrap()]].concat())
     }
 
     /// Runs `hefu` with text on standard input.
-    pub fn hefu_with(&self, arguments: &[&str], input: &str) -> Outcome {
+    pub(crate) fn hefu_with(&self, arguments: &[&str], input: &str) -> Outcome {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hefu"));
         command.args(arguments).env("HEFU_HOME", self.path("home")).env_remove("HEFU_MODEL");
         // Nothing of these tests may reach out.
@@ -66,18 +66,18 @@ impl Home {
 
 impl Outcome {
     /// Standard output of a run that must succeed.
-    pub fn success(self) -> String {
+    pub(crate) fn success(self) -> String {
         assert_eq!(self.status, 0, "{}", self.stderr);
         self.stdout
     }
 
     /// The JSON on standard output of a run that must succeed.
-    pub fn json(self) -> serde_json::Value {
+    pub(crate) fn json(self) -> serde_json::Value {
         serde_json::from_str(&self.success()).unwrap()
     }
 
     /// Standard error of a run that must end with `status` and print nothing.
-    pub fn failure(self, status: i32) -> String {
+    pub(crate) fn failure(self, status: i32) -> String {
         assert_eq!(self.status, status, "{}{}", self.stdout, self.stderr);
         assert_eq!(self.stdout, "");
         assert!(!self.stderr.contains("panicked"), "{}", self.stderr);
@@ -86,6 +86,6 @@ impl Outcome {
 }
 
 /// A path of the repository.
-pub fn repository(path: &str) -> PathBuf {
+pub(crate) fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
 }

@@ -10,7 +10,7 @@ const HEADS: u32 = 4;
 const KEY_VALUE_HEADS: u32 = 2;
 const LAYERS: u32 = 2;
 /// Positions that the model is made for.
-pub const CONTEXT: u32 = 256;
+pub(crate) const CONTEXT: u32 = 256;
 /// One token per byte, then the three below.
 const BYTES: u64 = 256;
 const SPECIALS: [&str; 3] = ["<|begin|>", "<|end_of_text|>", "<|im_end|>"];
@@ -18,7 +18,7 @@ const TEMPLATE: &str = "{% for m in messages %}<|begin|>{{ m.role }}: {{ m.conte
                         {% if add_generation_prompt %}<|begin|>assistant: {% endif %}";
 
 /// The bytes of the model's file.
-pub fn model(with_template: bool) -> Vec<u8> {
+pub(crate) fn model(with_template: bool) -> Vec<u8> {
     let mut writer = Writer::new();
     let count = |writer: &mut Writer, key: &str, value: u32| {
         writer.value(&format!("llama.{key}"), Value::U32(value));
