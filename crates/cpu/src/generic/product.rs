@@ -36,8 +36,10 @@ pub struct TileJob {
     pub scales: *const u8,
     /// Where the group's minimums begin; only of unpacked groups.
     pub minimums: *const u8,
-    /// Results, `[tile size][16]`.
+    /// Results, 16 for each token of the tile.
     pub output: *mut f32,
+    /// Numbers from one token's results to the next one's.
+    pub output_stride: usize,
 }
 
 /// 32 columns of `R::WIDTH` rows in registers.
@@ -261,7 +263,7 @@ pub unsafe fn tile<R: Rows, S: Source<R>, const T: usize>(job: &TileJob) {
                 add_block::<R, S, T>(job, &block, job.tile.add(index * job.block_bytes), &mut sums);
             }
             unroll!(t < T => {
-                R::store(sums[t], job.output.add(t * GROUP + row).cast());
+                R::store(sums[t], job.output.add(t * job.output_stride + row).cast());
             });
         }
     }

@@ -1,5 +1,7 @@
 //! Deals matrix products to threads: groups of 16 rows at a time.
 
+use std::mem::MaybeUninit;
+
 use hefu_numerics::matrix::Matrix;
 use hefu_numerics::ops::{Projection, Scratch, Team};
 use hefu_numerics::quant::{Encoding, Float, Quantised};
@@ -148,6 +150,7 @@ impl Work<'_> {
                     scales: unsafe { codes.add(layout.scales_at(product.matrix.columns)) },
                     minimums: std::ptr::null(),
                     output: std::ptr::null_mut(),
+                    output_stride: 0,
                 };
                 match self.shape.tiles() {
                     [tile] => self.tile(product, group, &job, tile, products.packed),
@@ -184,8 +187,13 @@ impl Work<'_> {
     }
 
     fn tile(&self, product: &Product<'_>, group: usize, job: &TileJob, tile: &Tile, kernels: &[unsafe fn(&TileJob)]) {
-        let mut results = [0.0f32; MAX_TILE * GROUP];
         assert!(tile.size <= MAX_TILE);
+        let mut spare = MaybeUninit::<[f32; MAX_TILE * GROUP]>::uninit();
+        let (first, rows) = (group * GROUP, product.matrix.rows);
+        // A tile or a group that is filled up would write beyond the output.
+        let is_whole = tile.tokens == tile.size && first + GROUP <= rows;
+        // SAFETY: the output holds `tokens x rows`; a tile that is not whole stays within that too.
+        let in_place = unsafe { product.output.at(tile.token * rows + first) };
         let stride = tile.size * 4;
         let job = TileJob {
             // SAFETY: the tile lies in the panel.
@@ -193,23 +201,27 @@ impl Work<'_> {
             block_bytes: self.shape.rows() * stride,
             corrections_at: job.corrections_at * stride,
             minimum_factors_at: job.minimum_factors_at * stride,
-            output: results.as_mut_ptr(),
+            output: if is_whole { in_place } else { spare.as_mut_ptr().cast() },
+            output_stride: if is_whole { rows } else { GROUP },
             ..*job
         };
-        // SAFETY: the kernels' instructions are there; panel, group and results have the shapes that the job names.
+        // SAFETY: the kernels' instructions are there; panel, group and results have the shapes that the job names;
+        // nobody else writes these rows.
         unsafe { kernels[tile.size_index](&job) };
-        self.store(product, group, tile.token, tile.tokens, &results);
+        if !is_whole {
+            self.store(product, group, tile.token, tile.tokens, job.output);
+        }
     }
 
     /// Copies `[tokens][16]` results to their rows of the output.
-    fn store(&self, product: &Product<'_>, group: usize, token: usize, tokens: usize, results: &[f32]) {
-        let first = group * GROUP;
-        let count = GROUP.min(product.matrix.rows - first);
-        for (t, results) in results.chunks_exact(GROUP).take(tokens).enumerate() {
-            // SAFETY: the output holds `tokens x rows`; nobody else writes these rows.
+    fn store(&self, product: &Product<'_>, group: usize, token: usize, tokens: usize, results: *const f32) {
+        let (first, rows) = (group * GROUP, product.matrix.rows);
+        let count = GROUP.min(rows - first);
+        for t in 0..tokens {
+            // SAFETY: the caller has filled the results; the output holds `tokens x rows`; nobody else writes these.
             unsafe {
-                let to = product.output.at((token + t) * product.matrix.rows + first);
-                std::ptr::copy_nonoverlapping(results.as_ptr(), to, count);
+                let to = product.output.at((token + t) * rows + first);
+                std::ptr::copy_nonoverlapping(results.add(t * GROUP), to, count);
             }
         }
     }
@@ -222,7 +234,7 @@ impl Work<'_> {
             let input = self.input[token * columns..].as_ptr();
             // SAFETY: the kernels' instructions are there; weights, input and results have these shapes.
             unsafe { (self.kernels.float_tile)(kind, weights.as_ptr(), columns, input, tokens, results.as_mut_ptr()) };
-            self.store(product, group, token, tokens, &results);
+            self.store(product, group, token, tokens, results.as_ptr());
         }
     }
 }
