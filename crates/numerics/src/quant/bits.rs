@@ -14,10 +14,15 @@ pub(super) fn split_nibbles(bytes: &[u8], codes: &mut [u8]) {
     }
 }
 
-/// Bit `i` of the four little-endian bytes `plane` becomes bit 4 of code `i`.
+/// Bit `i` of the little-endian bytes `plane` becomes bit 4 of code `i`.
 pub(super) fn add_fifth_bits(plane: &[u8], codes: &mut [u8]) {
-    for (i, code) in codes.iter_mut().enumerate() {
-        *code |= (plane[i / 8] >> (i % 8) & 1) << 4;
+    for (byte, codes) in plane.iter().zip(codes.chunks_exact_mut(8)) {
+        let mut word = [0; 8];
+        word.copy_from_slice(codes);
+        // The byte in all eight places, bit i kept in place i; adding 127 carries whatever is left to the top bit.
+        let kept = (u64::from(*byte) * 0x0101_0101_0101_0101) & 0x8040_2010_0804_0201;
+        let tops = (kept + 0x7f7f_7f7f_7f7f_7f7f) & 0x8080_8080_8080_8080;
+        codes.copy_from_slice(&(u64::from_le_bytes(word) | tops >> 3).to_le_bytes());
     }
 }
 
