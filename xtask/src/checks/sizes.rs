@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::files;
 
 /// Lines that a source file may have.
-const MOST_LINES: usize = 500;
+const MOST_LINES: usize = 400;
 
 pub(crate) fn run(root: &Path) -> Vec<String> {
     files::below(root, ".rs")
