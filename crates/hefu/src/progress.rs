@@ -37,7 +37,8 @@ impl Meter {
     /// A meter at zero. The label is the first word of the bar or line.
     pub(crate) fn new(label: &str, unit: Unit) -> Self {
         let bar = io::stderr().is_terminal().then(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            // Hidden until there is something to show.
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
             bar.set_message(label.to_owned());
             bar
         });
@@ -70,6 +71,9 @@ impl Meter {
             Some(bar) => {
                 if bar.length() != total || bar.position() == 0 {
                     bar.set_style(self.style(total.is_some()));
+                    if bar.is_hidden() && io::stderr().is_terminal() {
+                        bar.set_draw_target(ProgressDrawTarget::stderr());
+                    }
                     match total {
                         Some(total) => bar.set_length(total),
                         None => bar.unset_length(),

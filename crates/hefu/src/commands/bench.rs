@@ -152,7 +152,7 @@ fn fault(error: hefu_model::Error) -> Failure {
 /// ratio's fraction of 2^32).
 fn tokens(count: usize, vocabulary: usize) -> Vec<u32> {
     let vocabulary = u64::try_from(vocabulary).unwrap_or(u64::MAX).clamp(1, 1 << 31);
-    let token = |index: u32| u64::from(index.wrapping_mul(0x9E37_79B9)) * vocabulary >> 32;
+    let token = |index: u32| (u64::from(index.wrapping_mul(0x9E37_79B9)) * vocabulary) >> 32;
     (1_u32..).take(count).map(|index| token(index) as u32).collect()
 }
 

@@ -1,30 +1,44 @@
 //! The promise on the real models: the same tokens and the same logits whatever computes them.
 //!
-//! `HEFU_MODELS` names a folder with the catalogue's two models; where it is not set, these tests say so and end.
+//! They are looked for in the folder that `HEFU_MODELS` names, else in the model store; what is in neither is skipped,
+//! and the test says so.
 
 use crate::support::Home;
-use std::path::PathBuf;
+use hefu_store::{Resolution, Store};
+use std::path::{Path, PathBuf};
 
-const FILES: [&str; 2] = ["qwen2.5-coder-0.5b-instruct-q4_k_m.gguf", "gemma-3-270m-q4_k_m.gguf"];
+/// The catalogue's models: name and file.
+const MODELS: [(&str, &str); 2] = [
+    ("qwen2.5-coder-0.5b-instruct", "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf"),
+    ("gemma-3-270m", "gemma-3-270m-q4_k_m.gguf"),
+];
 
 /// Tokens of the answer: enough to cross from the prefill into many single steps.
 const TOKENS: &str = "8";
 
-fn models() -> Vec<PathBuf> {
-    let Some(folder) = std::env::var_os("HEFU_MODELS").map(PathBuf::from) else {
-        eprintln!("skipped: HEFU_MODELS names no folder with the real models");
-        return Vec::new();
+fn find(name: &str, file: &str) -> Option<PathBuf> {
+    let found = match std::env::var_os("HEFU_MODELS") {
+        Some(folder) => Some(Path::new(&folder).join(file)),
+        None => match Store::open(None).and_then(|store| store.resolve(name)) {
+            Ok(Resolution::Ready(model)) => model.files.first().map(|file| file.path.clone()),
+            _ => None,
+        },
     };
-    let (found, missing): (Vec<PathBuf>, Vec<PathBuf>) =
-        FILES.iter().map(|file| folder.join(file)).partition(|path| path.is_file());
-    missing.iter().for_each(|path| eprintln!("skipped: {} is not there", path.display()));
+    let found = found.filter(|path| path.is_file());
+    if found.is_none() {
+        eprintln!("SKIPPED: {name} is neither in HEFU_MODELS nor in the model store");
+    }
     found
+}
+
+fn models() -> impl Iterator<Item = (&'static str, PathBuf)> {
+    MODELS.iter().filter_map(|(name, file)| Some((*name, find(name, file)?)))
 }
 
 #[test]
 fn every_way_to_compute_gives_the_same_bits() {
     let home = Home::new();
-    for model in models() {
+    for (_, model) in models() {
         let ask = |more: &[&str]| {
             let fixed = ["run", "--raw", "--json", "--temperature", "0", "--seed", "1", "--logits-hash"];
             let length = ["--max-tokens", TOKENS, "--context", "512", "--model", model.to_str().unwrap()];
@@ -55,7 +69,7 @@ fn every_way_to_compute_gives_the_same_bits() {
 #[test]
 fn a_person_gets_a_sensible_answer() {
     let home = Home::new();
-    for model in models().iter().filter(|model| model.to_string_lossy().contains("instruct")) {
+    for (_, model) in models().filter(|(name, _)| name.contains("instruct")) {
         let fixed = ["run", "--temperature", "0", "--max-tokens", "24", "--model", model.to_str().unwrap()];
         let text = home.hefu(&[&fixed[..], &["What is the capital of France? Answer in one word."]].concat()).success();
         assert!(text.contains("Paris"), "{text}");
