@@ -6,13 +6,15 @@
 //! * [`isa`]: one folder per instruction set, giving the lanes; all of a target's are compiled;
 //! * [`select`]: which of them this machine can run, best first;
 //! * [`layout`] and [`pack`]: how a matrix lies in memory;
-//! * [`memory`] and [`pool`]: mapped files, huge pages, threads.
+//! * [`memory`] and [`pool`]: mapped files, huge pages, threads;
+//! * [`limits`]: what the machine can do at most.
 //!
 //! It knows no model, no token and no file format beyond what `hefu_numerics::quant` describes.
 
 pub mod generic;
 pub mod isa;
 pub mod layout;
+pub mod limits;
 pub mod memory;
 pub mod pack;
 pub mod pool;

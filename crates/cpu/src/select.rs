@@ -4,6 +4,7 @@ use hefu_numerics::ops::Ops;
 use hefu_numerics::reference;
 
 use crate::isa;
+use crate::limits::Peaks;
 
 /// An instruction set.
 #[derive(Debug)]
@@ -13,16 +14,22 @@ pub struct Isa {
     /// Whether this machine has it.
     pub is_available: fn() -> bool,
     ops: &'static Ops,
+    peaks: Option<&'static Peaks>,
 }
 
 /// All instruction sets of this target, best first; the last is the specification itself.
 pub const ISAS: &[Isa] = &[
     #[cfg(target_arch = "x86_64")]
-    Isa { name: "avx512", is_available: isa::avx512::is_available, ops: &isa::avx512::OPS },
+    Isa {
+        name: "avx512",
+        is_available: isa::avx512::is_available,
+        ops: &isa::avx512::OPS,
+        peaks: Some(&isa::avx512::PEAKS),
+    },
     #[cfg(target_arch = "x86_64")]
-    Isa { name: "avx2", is_available: isa::avx2::is_available, ops: &isa::avx2::OPS },
-    Isa { name: "portable", is_available: || true, ops: &isa::portable::OPS },
-    Isa { name: "reference", is_available: || true, ops: &reference::OPS },
+    Isa { name: "avx2", is_available: isa::avx2::is_available, ops: &isa::avx2::OPS, peaks: Some(&isa::avx2::PEAKS) },
+    Isa { name: "portable", is_available: || true, ops: &isa::portable::OPS, peaks: Some(&isa::portable::PEAKS) },
+    Isa { name: "reference", is_available: || true, ops: &reference::OPS, peaks: None },
 ];
 
 /// Why there are no operations for a name.
@@ -50,6 +57,12 @@ impl Isa {
     /// Its operations, if this machine has the instructions.
     pub fn ops(&self) -> Option<&'static Ops> {
         (self.is_available)().then_some(self.ops)
+    }
+
+    /// The kernels that show what it can do at most, if this machine has the instructions. The reference has none: it
+    /// is not made to be fast.
+    pub fn peaks(&self) -> Option<&'static Peaks> {
+        self.peaks.filter(|_| (self.is_available)())
     }
 }
 

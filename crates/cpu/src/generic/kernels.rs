@@ -59,6 +59,7 @@ macro_rules! isa {
         use $crate::generic::panel::{self, PanelShape, Tile};
         use $crate::generic::product::{self, Packed, TileJob, Unpacked};
         use $crate::generic::{drive, elementwise, float_product};
+        use $crate::limits::peaks;
 
         /// The operations with this instruction set. Only [`crate::select`] hands them out, after looking whether the
         /// machine has the instructions.
@@ -141,6 +142,35 @@ macro_rules! isa {
         unsafe fn attend<const Q: usize, const W: usize>(tile: &QueryTile<'_>, scratch: *mut f32) {
             // SAFETY: the caller's duties are those of the generic function.
             unsafe { attention::attend::<$lanes, Q, W>(tile, scratch) }
+        }
+
+        /// What this instruction set can do at most, for [`crate::limits`].
+        pub(crate) static PEAKS: $crate::limits::Peaks = $crate::limits::Peaks {
+            integer: &[$(peaks::Peak { multiply_adds: peaks::integer_work::<$rows>($tile), run: integer_peak::<$tile> }),*],
+            float: &[
+                peaks::Peak { multiply_adds: peaks::float_work(4), run: float_peak::<4> },
+                peaks::Peak { multiply_adds: peaks::float_work(6), run: float_peak::<6> },
+                peaks::Peak { multiply_adds: peaks::float_work(12), run: float_peak::<12> },
+            ],
+            read: &[read_peak::<1>, read_peak::<2>, read_peak::<4>],
+        };
+
+        $(#[target_feature(enable = $feature)])?
+        unsafe fn integer_peak<const T: usize>(panel: *mut u8) {
+            // SAFETY: the caller's duties are those of the generic function.
+            unsafe { peaks::integer::<$rows, T>(panel) }
+        }
+
+        $(#[target_feature(enable = $feature)])?
+        unsafe fn float_peak<const N: usize>(panel: *mut u8) {
+            // SAFETY: the caller's duties are those of the generic function.
+            unsafe { peaks::float::<$lanes, N>(panel) }
+        }
+
+        $(#[target_feature(enable = $feature)])?
+        unsafe fn read_peak<const S: usize>(from: *const u8, bytes: usize, result: *mut u8) {
+            // SAFETY: the caller's duties are those of the generic function.
+            unsafe { peaks::read::<$rows, S>(from, bytes, result) }
         }
 
         $(#[target_feature(enable = $feature)])?

@@ -1,0 +1,17 @@
+//! What this machine can do at most, measured with the program's own instructions.
+//!
+//! * [`peaks`]: the kernels that are timed, made for each instruction set like all others;
+//! * [`arithmetic`] and [`Memory`]: rates of a team of threads, from data in the first cache and from main memory;
+//! * [`last_cache`]: how much the caches keep, so that memory is measured beyond them.
+//!
+//! Every rate is the largest of several short samples: a limit is what the machine reaches when nothing disturbs it.
+
+mod cache;
+pub mod peaks;
+mod rate;
+mod team;
+
+pub use cache::last_cache;
+pub use peaks::Peaks;
+pub use rate::{Arithmetic, Memory, Pages, arithmetic};
+pub use team::Part;
