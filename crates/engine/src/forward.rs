@@ -40,6 +40,8 @@ pub trait Forward {
 pub struct Session<M> {
     model: M,
     cached: Vec<u32>,
+    /// Tokens that the model holds after the cached ones, but that nobody has chosen yet.
+    guessed: Vec<u32>,
     rows: usize,
 }
 
@@ -47,7 +49,7 @@ impl<M: Forward> Session<M> {
     /// A session with an empty cache.
     pub fn new(mut model: M) -> Self {
         model.truncate(0);
-        Self { model, cached: Vec::new(), rows: 0 }
+        Self { model, cached: Vec::new(), guessed: Vec::new(), rows: 0 }
     }
 
     /// The model.
@@ -55,7 +57,7 @@ impl<M: Forward> Session<M> {
         &self.model
     }
 
-    /// The tokens in the cache, in order.
+    /// The tokens in the cache, in order; guesses that were not accepted do not count.
     pub fn cached(&self) -> &[u32] {
         &self.cached
     }
@@ -76,6 +78,7 @@ impl<M: Forward> Session<M> {
     /// Forgets every position from `length` on.
     pub fn truncate(&mut self, length: usize) {
         self.cached.truncate(length);
+        self.guessed.clear();
         self.model.truncate(self.cached.len());
     }
 
@@ -92,20 +95,58 @@ impl<M: Forward> Session<M> {
     /// What the model reports; the session then is as before the call, without rows.
     pub fn extend(&mut self, tokens: &[u32], rows: usize) -> Result<(), M::Error> {
         self.rows = 0;
+        self.drop_guesses();
         if tokens.is_empty() {
             return Ok(());
         }
         let rows = rows.min(tokens.len());
-        match self.model.forward(tokens, rows) {
-            Ok(()) => {
-                self.cached.extend_from_slice(tokens);
-                self.rows = rows;
-                Ok(())
-            }
-            Err(error) => {
-                self.model.truncate(self.cached.len());
-                Err(error)
-            }
+        self.forward(tokens, rows)?;
+        self.cached.extend_from_slice(tokens);
+        Ok(())
+    }
+
+    /// Appends `token` and, after it, guesses at what follows; keeps the rows of all of them for [`Session::logits`]. A
+    /// guess counts as cached once it is accepted; the others are overwritten by the next call that appends.
+    ///
+    /// # Errors
+    /// What the model reports; the session then is as before the call, without rows and guesses.
+    pub fn extend_guessing(&mut self, token: u32, guesses: &[u32]) -> Result<(), M::Error> {
+        self.rows = 0;
+        self.drop_guesses();
+        let tokens = [&[token], guesses].concat();
+        self.forward(&tokens, tokens.len())?;
+        self.cached.push(token);
+        self.guessed.extend_from_slice(guesses);
+        Ok(())
+    }
+
+    /// The guesses that are neither accepted nor dropped, in order.
+    pub fn guesses(&self) -> &[u32] {
+        &self.guessed
+    }
+
+    /// Counts the first guess as cached from now on, and returns it.
+    pub fn accept_guess(&mut self) -> Option<u32> {
+        let first = (!self.guessed.is_empty()).then(|| self.guessed.remove(0))?;
+        self.cached.push(first);
+        Some(first)
+    }
+
+    /// Forgets all guesses that were not accepted.
+    pub fn drop_guesses(&mut self) {
+        if !self.guessed.is_empty() {
+            self.guessed.clear();
+            self.model.truncate(self.cached.len());
         }
+    }
+
+    /// Hands tokens to the model, which forgets them again if it fails.
+    fn forward(&mut self, tokens: &[u32], rows: usize) -> Result<(), M::Error> {
+        let done = self.model.forward(tokens, rows);
+        match done {
+            Ok(()) => self.rows = rows,
+            Err(_) => self.model.truncate(self.cached.len()),
+        }
+        done
     }
 }

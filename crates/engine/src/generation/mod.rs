@@ -6,15 +6,21 @@
 //!
 //! The caller decides whether to take the next step, so it stops an answer (a stop string, a person's Ctrl-C) by taking
 //! none. What the cache holds stays true at every moment, and the next request goes on from what it has in common.
+//! [`Generation::speculating`] makes the steps faster and nothing else.
 
+mod answering;
 mod error;
+mod guessing;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use answering::Answering;
 pub use error::Error;
 
 use crate::forward::{Forward, Session};
-use crate::sampling::{Choice, History, Parameters, Scratch, sample};
+use crate::sampling::{Choice, Parameters};
+use crate::speculation::{Drafter, Gauge};
+use guessing::Guessing;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -66,14 +72,10 @@ pub enum Step {
 #[derive(Debug)]
 pub struct Generation<'s, M> {
     session: &'s mut Session<M>,
-    request: Request,
-    history: History,
-    scratch: Scratch,
-    /// Tokens of the answer so far.
-    produced: usize,
+    answering: Answering,
     /// Tokens of the prompt that were in the cache already.
     reused: usize,
-    finish: Option<Finish>,
+    guessing: Option<Guessing<'s>>,
 }
 
 impl<'s, M: Forward> Generation<'s, M> {
@@ -83,25 +85,18 @@ impl<'s, M: Forward> Generation<'s, M> {
     /// # Errors
     /// A prompt that is empty, names an unknown token or leaves no room for an answer, or settings out of range.
     pub fn start(session: &'s mut Session<M>, request: Request) -> Result<Self, Error<M::Error>> {
-        let (prompt, vocabulary) = (&request.prompt, session.model().vocabulary());
-        let capacity = session.model().capacity();
-        if prompt.is_empty() {
-            return Err(Error::EmptyPrompt);
-        }
-        if prompt.len() >= capacity {
-            return Err(Error::PromptTooLong { prompt: prompt.len(), context: capacity });
-        }
-        if let Some(&id) = prompt.iter().find(|&&id| id as usize >= vocabulary) {
-            return Err(Error::UnknownToken { id, vocabulary });
-        }
-        request.parameters.validate()?;
-        request.parameters.validate_tokens(vocabulary)?;
+        let answering = Answering::new(request, session.model().vocabulary(), session.model().capacity())?;
+        let reused = session.keep_common(answering.prompt(), answering.reusable());
+        Ok(Self { session, answering, reused, guessing: None })
+    }
 
-        // The last token is computed in any case: its logits choose the first token of the answer.
-        let most = if request.all_logits { 0 } else { prompt.len() - 1 };
-        let reused = session.keep_common(prompt, most);
-        let history = History::new(prompt);
-        Ok(Self { session, request, history, scratch: Scratch::default(), produced: 0, reused, finish: None })
+    /// Has `drafter` guess at tokens of the answer, as many as `gauge` says, and checks several in one forward pass. A
+    /// guess is taken where it is the token that would have been chosen without it, so that tokens, logits and the
+    /// number of steps are the same as without; only their time changes.
+    #[must_use]
+    pub fn speculating(mut self, drafter: &'s mut (dyn Drafter + 's), gauge: &'s mut Gauge) -> Self {
+        self.guessing = Some(Guessing::new(drafter, gauge));
+        self
     }
 
     /// Goes one step further.
@@ -109,23 +104,29 @@ impl<'s, M: Forward> Generation<'s, M> {
     /// # Errors
     /// What the model reports, or logits from which no token can be chosen (a NaN above all).
     pub fn step(&mut self) -> Result<Step, Error<M::Error>> {
-        let (cached, prompt) = (self.session.cached().len(), self.request.prompt.len());
-        if cached < prompt {
-            return self.prefill(cached);
+        let (cached, total) = (self.session.cached().len(), self.answering.prompt().len());
+        if let Some(part) = self.answering.prefill(cached, self.answering.prefill_chunk()) {
+            self.session.extend(part.tokens, part.rows).map_err(Error::Model)?;
+            return Ok(Step::Prefill { done: self.session.cached().len(), total });
         }
-        if self.finish.is_none() {
-            self.finish = self.limit();
-        }
-        if let Some(finish) = self.finish {
+        if let Some(finish) = self.answering.finish(self.session.model().capacity()) {
             return Ok(Step::Finished(finish));
         }
         self.decode().map(Step::Token)
     }
 
+    /// Tells the seconds that the last step took, by which speculation judges whether it pays.
+    pub fn took(&mut self, seconds: f64) {
+        if let Some(guessing) = &mut self.guessing {
+            guessing.took(seconds);
+        }
+    }
+
     /// How many positions' logits the last step made available: that of the token's predecessor, that of the prompt's
     /// last token, or with [`Request::all_logits`] those of all tokens of the prompt's part.
     pub fn rows(&self) -> usize {
-        self.session.rows()
+        let guessed = self.guessing.as_ref().and_then(Guessing::chosen_by);
+        if guessed.is_some() { 1 } else { self.session.rows() }
     }
 
     /// Those logits: `[rows][vocabulary]`.
@@ -133,7 +134,10 @@ impl<'s, M: Forward> Generation<'s, M> {
     /// # Errors
     /// What the model reports: a NaN above all.
     pub fn logits(&mut self, rows: Range<usize>) -> Result<&[f32], Error<M::Error>> {
-        self.session.logits(rows).map_err(Error::Model)
+        match self.guessing.as_ref().and_then(Guessing::chosen_by) {
+            Some(row) if rows == (0..1) => Ok(row),
+            _ => self.session.logits(rows).map_err(Error::Model),
+        }
     }
 
     /// Tokens of the prompt that were in the cache already.
@@ -141,43 +145,24 @@ impl<'s, M: Forward> Generation<'s, M> {
         self.reused
     }
 
-    fn prefill(&mut self, from: usize) -> Result<Step, Error<M::Error>> {
-        let prompt = &self.request.prompt;
-        let total = prompt.len();
-        let to = from.saturating_add(self.request.prefill_chunk.max(1)).min(total);
-        let chunk = prompt.get(from..to).unwrap_or_default();
-        let rows = match (self.request.all_logits, to == total) {
-            (true, _) => chunk.len(),
-            (false, last) => usize::from(last),
-        };
-        self.session.extend(chunk, rows).map_err(Error::Model)?;
-        Ok(Step::Prefill { done: to, total })
-    }
-
     /// Computes the last token of the answer, if there is one that is not in the cache yet, and chooses the next.
     fn decode(&mut self) -> Result<Choice, Error<M::Error>> {
-        let tokens = self.history.tokens();
-        let waiting = tokens.get(self.session.cached().len()..).unwrap_or_default();
-        if !waiting.is_empty() {
-            self.session.extend(waiting, 1).map_err(Error::Model)?;
+        if let Some(guessing) = &mut self.guessing {
+            if !guessing.next_row() {
+                guessing.compute(self.session, &self.answering).map_err(Error::Model)?;
+            }
+        } else if let Some(token) = self.answering.waiting(self.session.cached().len()) {
+            self.session.extend(&[token], 1).map_err(Error::Model)?;
         }
-        let position = tokens.len() as u64;
         let rows = self.session.rows();
-        let row = self.session.logits(rows.saturating_sub(1)..rows).map_err(Error::Model)?;
-        let choice = sample(row, &self.history, &self.request.parameters, position, &mut self.scratch)?;
-        self.history.push(choice.id);
-        self.produced += 1;
-        if self.request.end_tokens.contains(&choice.id) {
-            self.finish = Some(Finish::EndToken);
+        let row = match self.guessing.as_ref().and_then(Guessing::chosen_by) {
+            Some(row) => row,
+            None => self.session.logits(rows.saturating_sub(1)..rows).map_err(Error::Model)?,
+        };
+        let choice = self.answering.choose(row)?;
+        if let Some(guessing) = &mut self.guessing {
+            guessing.compare(self.session, choice.id);
         }
         Ok(choice)
-    }
-
-    fn limit(&self) -> Option<Finish> {
-        if self.request.max_tokens.is_some_and(|most| self.produced >= most) {
-            return Some(Finish::MaxTokens);
-        }
-        let full = self.history.tokens().len() >= self.session.model().capacity();
-        full.then_some(Finish::Context)
     }
 }
