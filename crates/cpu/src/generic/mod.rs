@@ -8,7 +8,7 @@
 //!   every lane is an output of its own.
 //!
 //! Everything here is `#[inline(always)]` and becomes machine code only inside the wrappers that [`kernels`] makes for
-//! an instruction set; [`drive`](crate::generic::drive) deals the work to threads and knows no instruction set.
+//! an instruction set; [`drive`] deals the work to threads and knows no instruction set.
 
 pub mod attention;
 pub mod class;
