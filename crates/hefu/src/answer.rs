@@ -5,6 +5,7 @@ use crate::cli::in_flags;
 use crate::failure::Failure;
 use crate::fingerprint::hex;
 use crate::load::Loaded;
+use crate::speculation::Speculator;
 use crate::units::rate;
 use hefu_engine::Runner;
 use hefu_engine::forward::Session;
@@ -91,6 +92,7 @@ pub(crate) fn parameters(
 pub(crate) fn answer(
     loaded: &Loaded,
     session: &mut Session<Runner<'_>>,
+    speculator: &mut Speculator<'_>,
     question: Question<'_>,
     show: &mut dyn FnMut(&str) -> Result<(), Failure>,
 ) -> Result<Answer, Failure> {
@@ -108,12 +110,18 @@ pub(crate) fn answer(
     let started = Instant::now();
     let mut generation = Generation::start(session, request).map_err(failure)?;
     answer.reused_tokens = generation.reused();
+    speculator.gauge.reset_counts();
+    if let Some(drafter) = &mut speculator.drafter {
+        generation = generation.speculating(drafter.as_mut(), &mut speculator.gauge);
+    }
     loop {
         if question.cancelled.load(Ordering::Relaxed) {
             answer.finish_reason = "cancelled";
             break;
         }
+        let before = Instant::now();
         let step = generation.step().map_err(failure)?;
+        generation.took(before.elapsed().as_secs_f64());
         let is_first = matches!(step, Step::Token(_)) && answer.choices.is_empty();
         match (&mut hasher, &step) {
             // The logits of the first token are those of the prompt's last.

@@ -68,11 +68,23 @@ impl Loaded {
     /// # Errors
     /// Whatever is wrong with the model, the wishes or the machine.
     pub(crate) fn new(wishes: &Wishes<'_>) -> Result<Self, Failure> {
+        Self::load(wishes, false)
+    }
+
+    /// As [`Loaded::new`], for a model that only guesses: with a smaller context where it was made for a smaller one.
+    ///
+    /// # Errors
+    /// As [`Loaded::new`].
+    pub(crate) fn draft(wishes: &Wishes<'_>) -> Result<Self, Failure> {
+        Self::load(wishes, true)
+    }
+
+    fn load(wishes: &Wishes<'_>, at_most: bool) -> Result<Self, Failure> {
         let ops = operations(wishes.device)?;
         let opened = Opened::new(models::find(wishes.model)?)?;
         let started = Instant::now();
         let gguf = opened.gguf()?;
-        let context = context(&gguf, &opened, wishes.context)?;
+        let context = context(&gguf, &opened, wishes.context, at_most)?;
         let options = LoadOptions { context: Some(context) };
         let plan = Plan::new(&gguf, ops, &options).map_err(|error| opened.fault(&error))?;
         let tokenizer = opened.tokenizer(&gguf)?;
@@ -115,12 +127,13 @@ impl Loaded {
     }
 }
 
-fn context(gguf: &Gguf<'_>, opened: &Opened, asked: Option<usize>) -> Result<usize, Failure> {
+fn context(gguf: &Gguf<'_>, opened: &Opened, asked: Option<usize>, at_most: bool) -> Result<usize, Failure> {
     let config = hefu_model::Config::read(gguf).map_err(|error| opened.fault(&error))?;
     let most = config.context_length;
     match asked {
         None => Ok(DEFAULT_CONTEXT.min(most)),
         Some(asked) if asked <= most => Ok(asked),
+        Some(_) if at_most => Ok(most),
         Some(asked) => Err(Failure::Usage(format!(
             "--context {asked} is more than the {most} positions that {} was made for",
             opened.model.name

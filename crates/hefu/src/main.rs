@@ -19,6 +19,7 @@ mod open;
 mod output;
 mod progress;
 mod prompt;
+mod speculation;
 mod units;
 
 use clap::Parser;

@@ -40,11 +40,16 @@ impl<'s> Guessing<'s> {
         self.logits.chunks_exact(self.vocabulary.max(1)).nth(self.row)
     }
 
-    /// Goes on to the row after an accepted guess; false if something must be computed first.
-    pub(super) fn next_row(&mut self) -> bool {
+    /// Goes on to the row after a guess that was right; false if something must be computed first.
+    pub(super) fn next_row<M: Forward>(&mut self, session: &mut Session<M>) -> bool {
         self.computed = None;
         self.row += 1;
-        self.chosen_by().is_some()
+        let is_there = self.chosen_by().is_some();
+        if is_there {
+            // Not before: without guesses, the last token of an answer is not computed.
+            session.accept_guess();
+        }
+        is_there
     }
 
     /// Computes the token that waits, and with it the guesses that are expected to pay.
@@ -106,7 +111,6 @@ impl<'s> Guessing<'s> {
         let is_right = guess == chosen;
         self.gauge.learn(self.evidence, is_right);
         if is_right && session.guesses().first() == Some(&chosen) {
-            session.accept_guess();
             self.gauge.count_accepted();
             return;
         }

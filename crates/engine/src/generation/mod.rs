@@ -12,7 +12,7 @@ mod answering;
 mod error;
 mod guessing;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub(crate) use answering::Answering;
 pub use error::Error;
@@ -148,7 +148,7 @@ impl<'s, M: Forward> Generation<'s, M> {
     /// Computes the last token of the answer, if there is one that is not in the cache yet, and chooses the next.
     fn decode(&mut self) -> Result<Choice, Error<M::Error>> {
         if let Some(guessing) = &mut self.guessing {
-            if !guessing.next_row() {
+            if !guessing.next_row(self.session) {
                 guessing.compute(self.session, &self.answering).map_err(Error::Model)?;
             }
         } else if let Some(token) = self.answering.waiting(self.session.cached().len()) {

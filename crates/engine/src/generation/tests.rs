@@ -3,34 +3,46 @@
 use super::*;
 use proptest::prelude::*;
 
-const VOCABULARY: usize = 11;
+pub(crate) const VOCABULARY: usize = 11;
 
 #[derive(Debug, PartialEq, thiserror::Error)]
 #[error("out of order")]
-struct Fault;
+pub(crate) struct Fault;
 
-/// Logits that depend on every token of the sequence; counts the positions that it computes.
+/// Logits that depend on every token of the sequence; counts the positions that it computes, and the calls.
 #[derive(Debug)]
-struct Fake {
-    sequence: Vec<u32>,
-    capacity: usize,
-    computed: usize,
-    kept: usize,
-    logits: Vec<f32>,
-    fails_from: usize,
+pub(crate) struct Fake {
+    pub(crate) sequence: Vec<u32>,
+    pub(crate) capacity: usize,
+    pub(crate) computed: usize,
+    pub(crate) calls: usize,
+    pub(crate) kept: usize,
+    pub(crate) logits: Vec<f32>,
+    pub(crate) fails_from: usize,
+    /// The one text whose logits are numbers, if not every text's are.
+    pub(crate) truth: Option<Vec<u32>>,
 }
 
 impl Fake {
-    fn new(fails_from: usize) -> Fake {
-        Fake { sequence: Vec::new(), capacity: 64, computed: 0, kept: 0, logits: Vec::new(), fails_from }
+    pub(crate) fn new(fails_from: usize) -> Fake {
+        Fake {
+            sequence: Vec::new(),
+            capacity: 64,
+            computed: 0,
+            calls: 0,
+            kept: 0,
+            logits: Vec::new(),
+            fails_from,
+            truth: None,
+        }
     }
 
-    fn session(capacity: usize) -> Session<Fake> {
+    pub(crate) fn session(capacity: usize) -> Session<Fake> {
         Session::new(Fake { capacity, ..Fake::new(usize::MAX) })
     }
 }
 
-fn row(sequence: &[u32]) -> [f32; VOCABULARY] {
+pub(crate) fn row(sequence: &[u32]) -> [f32; VOCABULARY] {
     let hash = sequence.iter().fold(7_u32, |hash, id| hash.wrapping_mul(0x9E37_79B1).wrapping_add(*id));
     std::array::from_fn(|id| (hash.rotate_left(id as u32 * 3) % 1000) as f32 / 100.0)
 }
@@ -54,6 +66,7 @@ impl Forward for Fake {
         assert!(!tokens.is_empty() && rows <= tokens.len());
         self.sequence.extend_from_slice(tokens);
         self.computed += tokens.len();
+        self.calls += 1;
         self.kept = rows;
         assert!(self.sequence.len() <= self.capacity);
         if self.sequence.len() > self.fails_from { Err(Fault) } else { Ok(()) }
@@ -62,12 +75,16 @@ impl Forward for Fake {
     fn logits(&mut self, rows: Range<usize>) -> Result<&[f32], Fault> {
         assert!(rows.end <= self.kept);
         let first = self.sequence.len() - self.kept;
+        let is_known = |truth: &Vec<u32>| truth.starts_with(&self.sequence[..first + rows.end]);
+        if !self.truth.as_ref().is_none_or(is_known) {
+            return Err(Fault);
+        }
         self.logits = rows.flat_map(|index| row(&self.sequence[..=first + index])).collect();
         Ok(&self.logits)
     }
 }
 
-fn request(prompt: &[u32]) -> Request {
+pub(crate) fn request(prompt: &[u32]) -> Request {
     Request {
         prompt: prompt.to_vec(),
         parameters: Parameters { seed: 3, ..Parameters::default() },

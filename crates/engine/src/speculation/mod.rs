@@ -11,6 +11,8 @@
 mod draft_model;
 mod gauge;
 mod lookup;
+#[cfg(test)]
+mod tests;
 
 pub use draft_model::DraftModel;
 pub use gauge::{Gauge, MAX_GUESSES};

@@ -4,11 +4,13 @@ mod device;
 mod generation;
 mod model;
 mod sampling;
+mod speculation;
 
 pub(crate) use device::DeviceArguments;
 pub(crate) use generation::GenerationArguments;
 pub(crate) use model::ModelArguments;
 pub(crate) use sampling::{SamplingArguments, chosen_seed, in_flags};
+pub(crate) use speculation::{Speculate, SpeculationArguments};
 
 use crate::commands;
 use clap::{Parser, Subcommand};

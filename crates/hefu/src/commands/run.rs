@@ -1,12 +1,15 @@
 //! `hefu run`: one prompt, one answer.
 
 use crate::answer::{self, Answer, Question};
-use crate::cli::{DeviceArguments, GenerationArguments, ModelArguments, SamplingArguments};
+use crate::cli::{
+    DeviceArguments, GenerationArguments, ModelArguments, SamplingArguments, Speculate, SpeculationArguments,
+};
 use crate::failure::Failure;
 use crate::load::{Loaded, Wishes};
 use crate::output::{piped_input, print, print_json};
 use crate::progress::line;
 use crate::prompt;
+use crate::speculation::{Speculator, draft_model};
 use clap::Args;
 use hefu_text::template::Message;
 use serde_json::{Value, json};
@@ -21,7 +24,7 @@ use std::sync::atomic::AtomicBool;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The keys of --json: text, token_ids (with the token that ended the answer), finish_reason (stop or length), usage, \
-seed, fingerprint, timings, model, and logprobs if asked for. Two answers with the same fingerprint, prompt, settings \
+seed, fingerprint, timings, speculation, model, and logprobs if asked for. Two answers with the same fingerprint, prompt, settings \
 and seed are the same to the bit.
 
 Examples:
@@ -66,6 +69,8 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     sampling: SamplingArguments,
     #[command(flatten)]
+    speculation: SpeculationArguments,
+    #[command(flatten)]
     device: DeviceArguments,
 }
 
@@ -75,6 +80,7 @@ pub(crate) struct Arguments {
 /// Nothing to answer, a model that cannot be had, or a prompt that does not fit.
 pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     arguments.sampling.check(arguments.logprobs)?;
+    arguments.speculation.how(Speculate::Auto)?;
     let text = prompt_text(&arguments)?;
     let loaded = Loaded::new(&Wishes {
         model: &arguments.model,
@@ -88,6 +94,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         (false, None) => prompt::of_conversation(&loaded, &[Message::user(&text)])?,
         (false, Some(system)) => prompt::of_conversation(&loaded, &[Message::system(system), Message::user(&text)])?,
     };
+    let draft = draft_model(&loaded, &arguments.speculation, Speculate::Auto, &arguments.device)?;
+    let mut speculator = Speculator::new(&loaded, draft.as_ref(), &arguments.speculation, Speculate::Auto)?;
     let parameters = answer::parameters(&loaded, &arguments.sampling, arguments.logprobs)?;
     let seed = parameters.seed;
     let question = Question {
@@ -101,14 +109,14 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     };
     let json = arguments.json;
     let mut show = |piece: &str| if json { Ok(()) } else { print(piece) };
-    let answer = answer::answer(&loaded, &mut loaded.session()?, question, &mut show)?;
+    let answer = answer::answer(&loaded, &mut loaded.session()?, &mut speculator, question, &mut show)?;
     if json {
-        print_json(&report(&loaded, &answer, seed, &arguments)?)?;
+        print_json(&report(&loaded, &answer, seed, &speculator, &arguments)?)?;
     } else if io::stdout().is_terminal() && !answer.text.ends_with('\n') {
         print("\n")?;
     }
     if arguments.stats {
-        statistics(&loaded, &answer, seed);
+        statistics(&loaded, &answer, seed, &speculator);
     }
     Ok(())
 }
@@ -127,7 +135,13 @@ fn prompt_text(arguments: &Arguments) -> Result<String, Failure> {
     }
 }
 
-fn report(loaded: &Loaded, answer: &Answer, seed: u64, arguments: &Arguments) -> Result<Value, Failure> {
+fn report(
+    loaded: &Loaded,
+    answer: &Answer,
+    seed: u64,
+    speculator: &Speculator<'_>,
+    arguments: &Arguments,
+) -> Result<Value, Failure> {
     let token_ids: Vec<u32> = answer.choices.iter().map(|choice| choice.id).collect();
     let mut report = json!({
         "text": answer.text,
@@ -147,6 +161,7 @@ fn report(loaded: &Loaded, answer: &Answer, seed: u64, arguments: &Arguments) ->
             "prefill_tokens_per_second": answer.prefill_rate(),
             "decode_tokens_per_second": answer.decode_rate(),
         },
+        "speculation": speculator.report(),
         "model": loaded.resolved.name,
     });
     if let Value::Object(fields) = &mut report {
@@ -161,10 +176,10 @@ fn report(loaded: &Loaded, answer: &Answer, seed: u64, arguments: &Arguments) ->
 }
 
 /// What `--stats` says.
-fn statistics(loaded: &Loaded, answer: &Answer, seed: u64) {
+fn statistics(loaded: &Loaded, answer: &Answer, seed: u64, speculator: &Speculator<'_>) {
     line(&format!(
         "hefu: {} loaded in {:.2} s ({}, {} threads); prompt {} tokens in {:.2} s ({:.1} tokens/s); answer {} tokens in \
-         {:.2} s ({:.1} tokens/s), ended by {}; seed {seed}",
+         {:.2} s ({:.1} tokens/s), ended by {}{}; seed {seed}",
         loaded.resolved.name,
         loaded.took.as_secs_f64(),
         loaded.isa,
@@ -176,5 +191,6 @@ fn statistics(loaded: &Loaded, answer: &Answer, seed: u64) {
         answer.decode_seconds,
         answer.decode_rate(),
         answer.finish_reason,
+        speculator.words(),
     ));
 }

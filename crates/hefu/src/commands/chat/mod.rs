@@ -5,12 +5,16 @@ mod directive;
 mod input;
 
 use crate::answer::{self, Answer, Question};
-use crate::cli::{DeviceArguments, GenerationArguments, ModelArguments, SamplingArguments, chosen_seed};
+use crate::cli::{
+    DeviceArguments, GenerationArguments, ModelArguments, SamplingArguments, Speculate, SpeculationArguments,
+    chosen_seed,
+};
 use crate::failure::Failure;
 use crate::load::{Loaded, Wishes};
 use crate::output::print;
 use crate::progress::line;
 use crate::prompt;
+use crate::speculation::{Speculator, draft_model};
 use clap::Args;
 use conversation::Saved;
 use directive::Directive;
@@ -51,6 +55,8 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     sampling: SamplingArguments,
     #[command(flatten)]
+    speculation: SpeculationArguments,
+    #[command(flatten)]
     device: DeviceArguments,
 }
 
@@ -60,6 +66,7 @@ pub(crate) struct Arguments {
 /// A model that cannot be had, or a terminal that cannot be used. What goes wrong in one answer is only said.
 pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     arguments.sampling.check(None)?;
+    arguments.speculation.how(Speculate::Auto)?;
     let loaded = Loaded::new(&Wishes {
         model: &arguments.model,
         device: &arguments.device,
@@ -69,6 +76,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     })?;
     // Whether there is a usable template is better known now than after the first question.
     prompt::of_conversation(&loaded, &[hefu_text::template::Message::user("?")])?;
+    let draft = draft_model(&loaded, &arguments.speculation, Speculate::Auto, &arguments.device)?;
     let parameters = answer::parameters(&loaded, &arguments.sampling, None)?;
     let cancelled = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&cancelled);
@@ -79,6 +87,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         .say(&format!("{} ({} tokens of context); /help lists what can be done", loaded.resolved.name, loaded.context));
     let mut chat = Chat {
         session: loaded.session()?,
+        speculator: Speculator::new(&loaded, draft.as_ref(), &arguments.speculation, Speculate::Auto)?,
         loaded: &loaded,
         saved: Saved::new(arguments.system.clone(), parameters.seed),
         parameters,
@@ -104,6 +113,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
 struct Chat<'a> {
     loaded: &'a Loaded,
     session: Session<Runner<'a>>,
+    speculator: Speculator<'a>,
     saved: Saved,
     parameters: Parameters,
     last: Option<Answer>,
@@ -150,7 +160,7 @@ impl Chat<'_> {
             hash_logits: false,
             cancelled: self.cancelled,
         };
-        let answer = answer::answer(self.loaded, &mut self.session, question, &mut print)?;
+        let answer = answer::answer(self.loaded, &mut self.session, &mut self.speculator, question, &mut print)?;
         print(if answer.text.ends_with('\n') { "\n" } else { "\n\n" })?;
         Ok(answer)
     }
@@ -200,7 +210,7 @@ impl Chat<'_> {
             None => line(&format!("no answer yet; the context holds {context} tokens; seed {seed}")),
             Some(answer) => line(&format!(
                 "prompt {} tokens ({} of them kept from before) in {:.2} s ({:.1} tokens/s); answer {} tokens in {:.2} s \
-                 ({:.1} tokens/s); {cached} of {context} tokens of the context are used; seed {seed}",
+                 ({:.1} tokens/s); {cached} of {context} tokens of the context are used; seed {seed}{}",
                 answer.prompt_tokens,
                 answer.reused_tokens,
                 answer.prefill_seconds,
@@ -208,6 +218,7 @@ impl Chat<'_> {
                 answer.choices.len(),
                 answer.decode_seconds,
                 answer.decode_rate(),
+                self.speculator.words(),
             )),
         }
         Ok(())
