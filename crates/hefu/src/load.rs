@@ -14,6 +14,7 @@ use hefu_engine::forward::Session;
 use hefu_engine::sampling::Parameters;
 use hefu_model::gguf::Gguf;
 use hefu_model::{LoadOptions, Model, Plan};
+use hefu_numerics::ops::Ops;
 use hefu_store::ResolvedModel;
 use hefu_text::template::ChatTemplate;
 use hefu_text::tokenizer::Tokenizer;
@@ -68,7 +69,15 @@ impl Loaded {
     /// # Errors
     /// Whatever is wrong with the model, the wishes or the machine.
     pub(crate) fn new(wishes: &Wishes<'_>) -> Result<Self, Failure> {
-        Self::load(wishes, false)
+        Self::with(wishes, operations(wishes.device)?)
+    }
+
+    /// As [`Loaded::new`], on operations that the caller has chosen.
+    ///
+    /// # Errors
+    /// As [`Loaded::new`].
+    pub(crate) fn with(wishes: &Wishes<'_>, ops: &'static Ops) -> Result<Self, Failure> {
+        Self::load(wishes, ops, false)
     }
 
     /// As [`Loaded::new`], for a model that only guesses: with a smaller context where it was made for a smaller one.
@@ -76,11 +85,10 @@ impl Loaded {
     /// # Errors
     /// As [`Loaded::new`].
     pub(crate) fn draft(wishes: &Wishes<'_>) -> Result<Self, Failure> {
-        Self::load(wishes, true)
+        Self::load(wishes, operations(wishes.device)?, true)
     }
 
-    fn load(wishes: &Wishes<'_>, at_most: bool) -> Result<Self, Failure> {
-        let ops = operations(wishes.device)?;
+    fn load(wishes: &Wishes<'_>, ops: &'static Ops, at_most: bool) -> Result<Self, Failure> {
         let opened = Opened::new(models::find(wishes.model)?)?;
         let started = Instant::now();
         let gguf = opened.gguf()?;
@@ -90,6 +98,7 @@ impl Loaded {
         let tokenizer = opened.tokenizer(&gguf)?;
         let template = opened.template(&gguf, &tokenizer, wishes.template)?;
         check_vocabulary(&opened, &plan, &tokenizer)?;
+        opened.release_metadata(&gguf);
         check_memory(&plan, context, wishes.state_memory)?;
 
         let pool = Pool::new(wishes.device.threads());
@@ -177,7 +186,7 @@ fn check_memory(plan: &Plan<'_>, context: usize, state: bool) -> Result<(), Fail
 }
 
 /// Bytes of memory that can be taken without swapping, where the system says so (Linux).
-fn available_memory() -> Option<u64> {
+pub(crate) fn available_memory() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)

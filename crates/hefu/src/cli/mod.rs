@@ -54,6 +54,7 @@ pub(crate) enum Command {
     Tokenize(commands::tokenize::Arguments),
     Perplexity(commands::perplexity::Arguments),
     Bench(commands::bench::Arguments),
+    Gap(commands::gap::Arguments),
     Completions(commands::completions::Arguments),
     Man(commands::man::Arguments),
 }

@@ -3,6 +3,7 @@
 pub(crate) mod bench;
 pub(crate) mod chat;
 pub(crate) mod completions;
+pub(crate) mod gap;
 pub(crate) mod man;
 pub(crate) mod models;
 pub(crate) mod perplexity;
@@ -30,6 +31,7 @@ pub(crate) fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Tokenize(arguments) => tokenize::run(&arguments),
         Command::Perplexity(arguments) => perplexity::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Gap(arguments) => gap::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),
     }

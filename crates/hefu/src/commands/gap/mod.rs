@@ -1,0 +1,134 @@
+//! `hefu gap`: how far a model is from what this machine can do, and where.
+//!
+//! * [`ceilings`]: the machine's limits; [`probe`] and [`count`]: what each operation does, and how long it takes;
+//! * [`measure`]: runs both; [`report`]: holds one against the other; [`text`], [`plot`]: what a person sees.
+
+mod ceilings;
+mod count;
+mod measure;
+mod plot;
+mod probe;
+mod report;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use crate::cli::{DeviceArguments, ModelArguments};
+use crate::failure::Failure;
+use crate::load::{Loaded, Wishes};
+use crate::open::operations;
+use crate::output::{print, print_json};
+use ceilings::Ceilings;
+use clap::Args;
+use hefu_cpu::limits::Peaks;
+use hefu_cpu::select;
+use hefu_numerics::ops::Team;
+use report::{Report, Subject};
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+
+/// Show how far a model is from the limits of this machine, and in which operation
+///
+/// Measures what the machine reads and computes at most, with this program's own instructions, then runs the model and
+/// sets the time of every operation against the time that it takes at least. The largest gap comes first, with what
+/// closing it would be worth. Takes about ten seconds.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The keys of --json: model, isa, threads, largest_gaps, machine, limits, larger_than_caches, tolerance, faults, phases. \
+Rates are per second, times in seconds of the whole phase, achieved is a share of 1.
+
+An operation above its limit by more than the tolerance is a fault of the count: it is named, and the exit status is 1.
+
+Examples:
+  hefu gap
+  hefu gap --svg gap.svg
+  hefu gap --model gemma-3-270m --threads 1 --isa avx2 --json")]
+pub(crate) struct Arguments {
+    /// Tokens of the prompt; 0 leaves the prefill out
+    #[arg(short, long, value_name = "N", default_value = "512")]
+    prompt: usize,
+
+    /// Tokens to generate; 0 leaves the decode out
+    #[arg(short, long, value_name = "N", default_value = "32")]
+    generate: usize,
+
+    /// Draw the result to a file
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    model: ModelArguments,
+    #[command(flatten)]
+    device: DeviceArguments,
+}
+
+/// Carries the command out.
+///
+/// # Errors
+/// A model that cannot be had or run, that was made for fewer tokens, or a count that is wrong.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let (prompt, generate) = (arguments.prompt, arguments.generate);
+    let Some(positions) = prompt.checked_add(generate).filter(|&positions| positions > 0) else {
+        let problem = "there is nothing to measure; --prompt or --generate must be above 0, and their sum a context";
+        return Err(Failure::Usage(problem.to_owned()));
+    };
+    let ops = operations(&arguments.device)?;
+    let peaks = peaks(ops.name)?;
+    let wishes = Wishes {
+        model: &arguments.model,
+        device: &arguments.device,
+        context: Some(positions),
+        template: None,
+        state_memory: io::stderr().is_terminal(),
+    };
+    let loaded = Loaded::with(&wishes, probe::around(ops))?;
+    let chunk = arguments.device.prefill_chunk.get();
+    let measured = measure::measure(&loaded, peaks, prompt, generate, chunk)?;
+    let subject = Subject {
+        model: loaded.resolved.name.clone(),
+        isa: loaded.isa,
+        threads: loaded.pool.threads(),
+        prompt,
+        generate,
+        weights: loaded.model.description().packed_bytes as u64,
+    };
+    let report = Report::new(subject, &measured, Ceilings::of(&measured.rates));
+    if let Some(path) = &arguments.svg {
+        std::fs::write(path, plot::svg(&report)).map_err(|error| Failure::file("write to", path, error))?;
+    }
+    if arguments.json {
+        let value = serde_json::to_value(&report).map_err(|error| Failure::Other(error.to_string()))?;
+        print_json(&value)?;
+    } else {
+        print(&text::text(&report))?;
+    }
+    verdict(&report)
+}
+
+/// The kernels that show an instruction set's limits.
+fn peaks(isa: &str) -> Result<&'static Peaks, Failure> {
+    let found = select::ISAS.iter().find(|known| known.name == isa).and_then(select::Isa::peaks);
+    found.ok_or_else(|| {
+        let others = select::ISAS.iter().filter(|known| known.peaks().is_some()).map(|known| known.name);
+        let others = others.collect::<Vec<_>>().join(", ");
+        Failure::Usage(format!(
+            "--isa {isa} has no limits to measure, it is not made to be fast; choose one of {others}"
+        ))
+    })
+}
+
+/// A report above the limits is none.
+fn verdict(report: &Report) -> Result<(), Failure> {
+    if report.faults.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Other(format!(
+        "the count is wrong, or the machine was slower while its limits were measured: {}; run it again on a quieter \
+         machine, and if it stays so, report it",
+        report.faults.join("; ")
+    )))
+}

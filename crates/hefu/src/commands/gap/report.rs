@@ -1,0 +1,249 @@
+//! From times and counts to gaps.
+
+use super::ceilings::{Ceilings, Rates};
+use super::count::Work;
+use super::measure::{Measured, Run};
+use super::probe::Operation;
+use serde::Serialize;
+
+/// By how much a limit may be passed before the count counts as wrong: clocks and neighbours change from one
+/// millisecond to the next.
+pub(super) const TOLERANCE: f64 = 0.05;
+
+/// A model whose weights and cache take less than so many times the last cache may be found there, so that memory does
+/// not limit it.
+const BEYOND_CACHE: u64 = 2;
+
+/// What limits an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Bound {
+    Memory,
+    Int8,
+    F32,
+    /// Nothing that was counted: time outside all operations.
+    Nothing,
+}
+
+impl Bound {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Bound::Memory => "memory",
+            Bound::Int8 => "int8",
+            Bound::F32 => "f32",
+            Bound::Nothing => "-",
+        }
+    }
+}
+
+/// One operation, all of them, or what lies outside. Times are seconds of the whole phase.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Line {
+    pub(super) operation: &'static str,
+    pub(super) calls: u64,
+    pub(super) bytes: u64,
+    pub(super) int8_multiply_adds: u64,
+    pub(super) f32_operations: u64,
+    pub(super) seconds: f64,
+    pub(super) limit_seconds: f64,
+    pub(super) bound: Bound,
+    /// `limit_seconds / seconds`, a share of 1.
+    pub(super) achieved: f64,
+    pub(super) gap_seconds: f64,
+    /// How many times as fast the phase would be without this gap.
+    pub(super) worth: f64,
+}
+
+/// Prefill or decode.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Phase {
+    pub(super) phase: &'static str,
+    pub(super) tokens: usize,
+    pub(super) tokens_per_second: f64,
+    pub(super) bytes_per_token: f64,
+    /// Bytes per second, as a share of what the machine reads.
+    pub(super) share_of_read_limit: f64,
+    /// int8 multiply-adds per second, as a share of what the machine computes.
+    pub(super) share_of_int8_limit: f64,
+    pub(super) all: Line,
+    /// Largest gap first; what lies outside all operations is called `rest`.
+    pub(super) operations: Vec<Line>,
+}
+
+/// The largest gap of a phase.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Gap {
+    pub(super) phase: &'static str,
+    pub(super) operation: &'static str,
+    pub(super) seconds: f64,
+    pub(super) worth: f64,
+}
+
+/// Everything there is to print.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Report {
+    pub(super) model: String,
+    pub(super) isa: &'static str,
+    pub(super) threads: usize,
+    /// Largest worth first.
+    pub(super) largest_gaps: Vec<Gap>,
+    pub(super) machine: Vec<Rates>,
+    pub(super) limits: Ceilings,
+    /// Whether memory can limit this model, see [`BEYOND_CACHE`].
+    pub(super) larger_than_caches: bool,
+    pub(super) tolerance: f64,
+    /// A sentence for each limit that was passed by more than the tolerance.
+    pub(super) faults: Vec<String>,
+    pub(super) phases: Vec<Phase>,
+}
+
+/// What the report is about.
+#[derive(Debug, Clone)]
+pub(super) struct Subject {
+    pub(super) model: String,
+    pub(super) isa: &'static str,
+    pub(super) threads: usize,
+    pub(super) prompt: usize,
+    pub(super) generate: usize,
+    /// Bytes of all weights.
+    pub(super) weights: u64,
+}
+
+impl Report {
+    /// Holds what was measured against the limits.
+    pub(super) fn new(subject: Subject, measured: &Measured, limits: Ceilings) -> Report {
+        let larger_than_caches = subject.weights >= limits.last_cache_bytes.saturating_mul(BEYOND_CACHE);
+        let phase = |name, tokens, run: &Run| Phase::new(name, tokens, run, &limits, larger_than_caches);
+        let prefill = measured.prefill.as_ref().map(|run| phase("prefill", subject.prompt, run));
+        let decode = measured.decode.as_ref().map(|run| phase("decode", subject.generate, run));
+        let phases: Vec<Phase> = prefill.into_iter().chain(decode).collect();
+        let mut largest_gaps: Vec<Gap> = phases.iter().filter_map(Phase::largest_gap).collect();
+        largest_gaps.sort_by(|a, b| b.worth.total_cmp(&a.worth));
+        Report {
+            model: subject.model,
+            isa: subject.isa,
+            threads: subject.threads,
+            largest_gaps,
+            machine: measured.rates.clone(),
+            limits,
+            larger_than_caches,
+            tolerance: TOLERANCE,
+            faults: phases.iter().flat_map(Phase::faults).collect(),
+            phases,
+        }
+    }
+}
+
+impl Phase {
+    fn new(phase: &'static str, tokens: usize, run: &Run, limits: &Ceilings, memory: bool) -> Phase {
+        let total = run.time.as_secs_f64();
+        let mut all = Line::new("all", total);
+        let mut operations = Vec::new();
+        let mut inside = 0.0;
+        for (operation, done) in Operation::ALL.iter().zip(&run.totals).filter(|(_, done)| done.calls > 0) {
+            let seconds = done.time.as_secs_f64();
+            inside += seconds;
+            let line = Line::new(operation.name(), seconds).with(done.calls, done.work, limits, memory);
+            all.limit_seconds += line.limit_seconds;
+            all.calls += line.calls;
+            all.bytes += line.bytes;
+            all.int8_multiply_adds += line.int8_multiply_adds;
+            all.f32_operations += line.f32_operations;
+            operations.push(line);
+        }
+        operations.push(Line::new("rest", (total - inside).max(0.0)));
+        all.bound = widest(&operations);
+        all.finish(total);
+        operations.iter_mut().for_each(|line| line.finish(total));
+        operations.sort_by(|a, b| b.gap_seconds.total_cmp(&a.gap_seconds));
+        let share = |amount: u64, rate: f64| ratio(amount as f64, rate * total);
+        Phase {
+            phase,
+            tokens,
+            tokens_per_second: ratio(tokens as f64, total),
+            bytes_per_token: ratio(all.bytes as f64, tokens as f64),
+            share_of_read_limit: share(all.bytes, limits.read_bytes),
+            share_of_int8_limit: share(all.int8_multiply_adds, limits.int8_multiply_adds),
+            all,
+            operations,
+        }
+    }
+
+    fn largest_gap(&self) -> Option<Gap> {
+        let line = self.operations.first()?;
+        Some(Gap { phase: self.phase, operation: line.operation, seconds: line.gap_seconds, worth: line.worth })
+    }
+
+    /// No operation is faster than its limit; where one seems to be, the count or the limit is wrong.
+    fn faults(&self) -> Vec<String> {
+        let passed = self.operations.iter().chain([&self.all]).filter(|line| line.achieved > 1.0 + TOLERANCE);
+        let sentence = |line: &Line| {
+            format!(
+                "{} of {} reaches {:.1} % of its limit ({})",
+                line.operation,
+                self.phase,
+                line.achieved * 100.0,
+                line.bound.name()
+            )
+        };
+        passed.map(sentence).collect()
+    }
+}
+
+impl Line {
+    fn new(operation: &'static str, seconds: f64) -> Line {
+        Line {
+            operation,
+            calls: 0,
+            bytes: 0,
+            int8_multiply_adds: 0,
+            f32_operations: 0,
+            seconds,
+            limit_seconds: 0.0,
+            bound: Bound::Nothing,
+            achieved: 0.0,
+            gap_seconds: 0.0,
+            worth: 1.0,
+        }
+    }
+
+    /// What was done, and the longest of the times that it takes at least.
+    fn with(mut self, calls: u64, work: Work, limits: &Ceilings, memory: bool) -> Line {
+        (self.calls, self.bytes) = (calls, work.bytes);
+        (self.int8_multiply_adds, self.f32_operations) = (work.integer, work.float);
+        let from_memory = if memory { work.bytes } else { 0 };
+        for (bound, amount, rate) in [
+            (Bound::Memory, from_memory, limits.read_bytes),
+            (Bound::Int8, work.integer, limits.int8_multiply_adds),
+            (Bound::F32, work.float, limits.f32_multiply_adds),
+        ] {
+            let seconds = ratio(amount as f64, rate);
+            if seconds > self.limit_seconds {
+                (self.bound, self.limit_seconds) = (bound, seconds);
+            }
+        }
+        self
+    }
+
+    fn finish(&mut self, total: f64) {
+        self.achieved = ratio(self.limit_seconds, self.seconds);
+        self.gap_seconds = (self.seconds - self.limit_seconds).max(0.0);
+        self.worth = if total > self.gap_seconds { total / (total - self.gap_seconds) } else { 1.0 };
+    }
+}
+
+/// What limits most of the time that all operations take at least.
+fn widest(operations: &[Line]) -> Bound {
+    let of = |bound| operations.iter().filter(|line| line.bound == bound).map(|line| line.limit_seconds).sum::<f64>();
+    let bounds = [Bound::Memory, Bound::Int8, Bound::F32];
+    bounds
+        .into_iter()
+        .filter(|&bound| of(bound) > 0.0)
+        .max_by(|&a, &b| of(a).total_cmp(&of(b)))
+        .unwrap_or(Bound::Nothing)
+}
+
+/// `a / b`, 0 where there is nothing to divide by.
+fn ratio(a: f64, b: f64) -> f64 {
+    if b > 0.0 { a / b } else { 0.0 }
+}

@@ -1,0 +1,128 @@
+//! From made-up measurements to reports.
+
+use super::ceilings::{Ceilings, Rates};
+use super::count::Work;
+use super::measure::{Measured, Run};
+use super::probe::{Operation, Totals};
+use super::report::{Bound, Report, Subject};
+use super::{plot, text, verdict};
+use crate::failure::Failure;
+use std::time::Duration;
+
+/// A machine that reads 10 GB/s and computes 100 G int8 and 20 G f32 multiply-adds per second.
+fn limits() -> Ceilings {
+    let (read_bytes, int8_multiply_adds, f32_multiply_adds) = (10e9, 100e9, 20e9);
+    Ceilings { read_bytes, int8_multiply_adds, f32_multiply_adds, last_cache_bytes: 32 << 20 }
+}
+
+fn subject(weights: u64) -> Subject {
+    Subject { model: "a <&\"'\u{1}> model".to_owned(), isa: "avx512", threads: 2, prompt: 8, generate: 2, weights }
+}
+
+/// 100 ms: 40 in gate+up, of which 30 are needed to read; 20 in attention, of which 5 are needed to compute;
+/// 30 in down, of which 25 are needed for products of bytes; 10 outside.
+fn measured() -> Measured {
+    let mut totals = Totals::default();
+    let mut put = |operation: Operation, milliseconds, bytes, integer, float| {
+        let total = &mut totals[operation as usize];
+        (total.calls, total.work) = (2, Work { bytes, integer, float });
+        total.time = Duration::from_millis(milliseconds);
+    };
+    put(Operation::GateUp, 40, 300_000_000, 1_000_000_000, 1_000_000);
+    put(Operation::Attention, 20, 1_000_000, 0, 100_000_000);
+    put(Operation::Down, 30, 100_000_000, 2_500_000_000, 1_000_000);
+    let run = Run { time: Duration::from_millis(100), totals };
+    let rates = Rates {
+        threads: 2,
+        read_bytes_huge_pages: 10e9,
+        read_bytes_small_pages: 8e9,
+        int8_multiply_adds: 100e9,
+        f32_multiply_adds: 20e9,
+    };
+    Measured { rates: vec![rates], prefill: Some(run), decode: Some(run) }
+}
+
+fn near(a: f64, b: f64) -> bool {
+    (a - b).abs() < 1e-9
+}
+
+#[test]
+fn every_operation_is_held_against_its_own_limit() {
+    let report = Report::new(subject(1 << 30), &measured(), limits());
+    let phase = &report.phases[1];
+    let lines: Vec<_> = phase.operations.iter().map(|line| (line.operation, line.bound)).collect();
+    // Largest gap first: 15, 10, 10 and 5 ms.
+    assert_eq!(lines[0], ("attention", Bound::F32));
+    assert_eq!(lines[3], ("down", Bound::Int8));
+    assert!(lines.contains(&("gate+up", Bound::Memory)) && lines.contains(&("rest", Bound::Nothing)));
+    let gate_up = phase.operations.iter().find(|line| line.operation == "gate+up").unwrap();
+    assert!(near(gate_up.limit_seconds, 0.03) && near(gate_up.achieved, 0.75) && near(gate_up.gap_seconds, 0.01));
+    assert!(near(gate_up.worth, 100.0 / 90.0));
+    let rest = phase.operations.iter().find(|line| line.operation == "rest").unwrap();
+    assert!(near(rest.seconds, 0.01) && near(rest.gap_seconds, 0.01) && rest.achieved == 0.0);
+    assert!(near(phase.all.limit_seconds, 0.06) && near(phase.all.achieved, 0.6) && phase.all.bound == Bound::Memory);
+    assert_eq!((phase.all.bytes, phase.all.calls), (401_000_000, 6));
+    assert!(near(phase.bytes_per_token, 200_500_000.0) && near(phase.tokens_per_second, 20.0));
+    assert!(near(phase.share_of_read_limit, 0.401) && near(phase.share_of_int8_limit, 0.35));
+}
+
+#[test]
+fn the_largest_gap_is_named_with_its_worth() {
+    let report = Report::new(subject(1 << 30), &measured(), limits());
+    assert_eq!((report.largest_gaps[0].operation, report.largest_gaps.len()), ("attention", 2));
+    assert!(near(report.largest_gaps[0].worth, 100.0 / 85.0));
+    let text = text::text(&report);
+    let first = text.lines().nth(2).unwrap();
+    assert!(
+        first.starts_with("largest gap: ") && first.contains("attention") && first.ends_with("1.18 x faster"),
+        "{text}"
+    );
+    for line in ["rest", "all", "gate+up"] {
+        assert_eq!(text.lines().filter(|row| row.starts_with(&format!("{line} "))).count(), 2, "{text}");
+    }
+}
+
+#[test]
+fn memory_does_not_limit_what_the_caches_hold() {
+    let report = Report::new(subject(1 << 20), &measured(), limits());
+    let lines = &report.phases[0].operations;
+    assert!(lines.iter().all(|line| line.bound != Bound::Memory) && !report.larger_than_caches);
+    assert!(text::text(&report).contains("memory is not counted as a limit"));
+}
+
+#[test]
+fn more_than_the_limit_is_a_failure() {
+    let fair = Report::new(subject(1 << 30), &measured(), limits());
+    assert!(verdict(&fair).is_ok());
+    // A machine that is said to read but 7 GB/s: gate+up would have needed 42.9 ms, more than the tolerance over 40.
+    let slow = Report::new(subject(1 << 30), &measured(), Ceilings { read_bytes: 7e9, ..limits() });
+    let failure = verdict(&slow).unwrap_err();
+    assert!(matches!(failure, Failure::Other(_)));
+    let said = failure.to_string();
+    assert!(said.contains("gate+up of decode reaches 107.1 % of its limit (memory)"), "{said}");
+    assert_eq!(slow.faults.len(), 2, "one for each phase: {said}");
+    // Within the tolerance: 41.1 ms.
+    let noisy = Report::new(subject(1 << 30), &measured(), Ceilings { read_bytes: 7.3e9, ..limits() });
+    assert!(verdict(&noisy).is_ok());
+}
+
+#[test]
+fn the_picture_is_xml_and_names_every_operation() {
+    for report in [
+        Report::new(subject(1 << 30), &measured(), limits()),
+        Report::new(subject(0), &Measured { prefill: None, decode: None, ..measured() }, limits()),
+    ] {
+        let svg = plot::svg(&report);
+        let document = roxmltree::Document::parse(&svg).unwrap();
+        assert_eq!(document.root_element().tag_name().name(), "svg");
+        let texts: Vec<&str> = document.descendants().filter_map(|node| node.text()).collect();
+        assert!(texts.iter().any(|text| text.starts_with("a <&\"'> model on avx512")), "{texts:?}");
+        for line in report.phases.iter().flat_map(|phase| &phase.operations) {
+            assert!(texts.contains(&line.operation), "{}", line.operation);
+        }
+        let numbers = document
+            .descendants()
+            .flat_map(|node| node.attributes().map(|attribute| attribute.value()).collect::<Vec<_>>());
+        assert!(numbers.into_iter().all(|value| !value.contains("NaN") && !value.contains("inf")));
+    }
+}
