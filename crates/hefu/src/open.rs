@@ -44,6 +44,15 @@ impl Opened {
         self.mappings.get(index)
     }
 
+    /// Lets go of the pages that hold metadata, the vocabulary above all: whoever reads it again brings them back.
+    pub(crate) fn release_metadata(&self, gguf: &Gguf<'_>) {
+        for (shard, mapping) in self.mappings.iter().enumerate() {
+            let tensors = gguf.tensors().iter().filter(|tensor| tensor.shard == shard);
+            let end = tensors.map(|tensor| tensor.offset).min().unwrap_or(usize::MAX);
+            mapping.release(0..end);
+        }
+    }
+
     /// The tokeniser that the files bring.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ mod pieces;
 mod pretokenizer;
 mod sentencepiece;
 mod special;
+mod texts;
 mod validate;
 mod vocabulary;
 

@@ -4,6 +4,7 @@
 //! Spaces are written U+2581 in the vocabulary and before this part sees the text. The rules follow
 //! `src/bpe_model.cc` of SentencePiece.
 use super::merging::{self, NO_TOKEN, Symbol};
+use super::texts::Texts;
 use super::vocabulary::{TokenType, Vocabulary};
 use super::{Error, bytes};
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
@@ -13,7 +14,7 @@ pub(super) const SPACE: &str = "\u{2581}";
 
 /// The scored tokens and the byte tokens.
 pub(super) struct ScoredPieces {
-    tokens: HashMap<Box<str>, Token>,
+    tokens: Texts<Token>,
     longest: usize,
     bytes: Option<Box<[u32; 256]>>,
     unknown: u32,
@@ -43,7 +44,7 @@ impl ScoredPieces {
             (None, None) => return Err(Error::MissingByte { byte: 0 }),
         };
         let mut pieces = Self {
-            tokens: HashMap::with_capacity(vocabulary.tokens.len()),
+            tokens: Texts::with_capacity(vocabulary.tokens.len()),
             longest: 0,
             bytes,
             unknown,
@@ -56,7 +57,7 @@ impl ScoredPieces {
                 pieces.longest = pieces.longest.max(text.len());
                 pieces.joints.extend(joints(text).map(|(_, before)| before));
                 let token = Token { id, priority, is_unused: *kind == TokenType::Unused };
-                pieces.tokens.insert(text.as_str().into(), token);
+                pieces.tokens.insert(text, token);
             }
         }
         Ok(pieces)
