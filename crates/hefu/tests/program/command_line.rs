@@ -2,8 +2,8 @@
 
 use crate::support::{Home, Outcome};
 
-const COMMANDS: [&str; 11] =
-    ["run", "chat", "pull", "models", "show", "remove", "tokenize", "perplexity", "bench", "completions", "man"];
+const COMMANDS: [&str; 12] =
+    ["run", "chat", "pull", "models", "show", "remove", "tokenize", "perplexity", "bench", "gap", "completions", "man"];
 
 #[test]
 fn every_command_explains_itself_with_examples() {
@@ -33,6 +33,8 @@ fn a_slip_is_a_usage_error_and_says_what_to_do() {
         (&["tokenize", "--context", "3"], "--context"),
         (&["perplexity", "--file", "x", "--context", "3"], "--context is 3, but must be at least 4"),
         (&["bench", "--prompt", "0", "--generate", "0"], "nothing to measure"),
+        (&["gap", "--prompt", "0", "--generate", "0"], "nothing to measure"),
+        (&["gap", "--isa", "reference"], "--isa reference has no limits to measure"),
         (&["completions", "tcsh"], "bash"),
         (&["remove"], "NAME"),
     ] {

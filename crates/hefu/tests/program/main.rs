@@ -3,7 +3,9 @@
 mod answers;
 mod chat;
 mod command_line;
+mod gap;
 mod real_models;
+mod speculation;
 mod store;
 mod support;
 mod tiny;

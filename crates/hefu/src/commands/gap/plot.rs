@@ -25,6 +25,9 @@ const FOOT: f64 = 34.0;
 /// About how many marks an axis has.
 const MARKS: f64 = 6.0;
 
+/// How a label is drawn: with a white rim, since it may stand on lines of the axis.
+const LABEL: &str = "fill=\"#333333\" stroke=\"#ffffff\" stroke-width=\"4\" paint-order=\"stroke\"";
+
 /// Time above a limit.
 const GAP_COLOUR: &str = "#d5d8dd";
 /// Time outside all operations.
@@ -48,7 +51,8 @@ pub(super) fn svg(report: &Report) -> String {
     }
     let limits = &report.limits;
     let foot = format!(
-        "Limits measured in the same run: {:.1} GB/s read, {:.1} G int8 and {:.1} G f32 multiply-adds per second.",
+        "Limits measured in the same run: {:.1} GB/s read, {:.1} G int8 and {:.1} G f32 multiply-adds per second. \
+         x: so many times as fast the whole phase would be.",
         limits.read_bytes / 1e9,
         limits.int8_multiply_adds / 1e9,
         limits.f32_multiply_adds / 1e9
@@ -110,7 +114,7 @@ fn panel(svg: &mut String, phase: &Phase, top: f64) {
         bar(svg, LEFT, y, time * scale, THICK, above);
         bar(svg, LEFT, y, limit * scale, THICK, colour(line.bound));
         let end = LEFT + time.max(limit) * scale + 8.0;
-        write(svg, end, y + THICK - 5.0, "start", "fill=\"#333333\"", &label(line, time));
+        write(svg, end, y + THICK - 5.0, "start", LABEL, &label(line, time));
     }
     let unit = if phase.phase == "decode" { "milliseconds per token" } else { "milliseconds in all" };
     write(svg, LEFT + LONGEST / 2.0, bottom + 36.0, "middle", "fill=\"#555555\"", unit);
@@ -120,8 +124,8 @@ fn panel(svg: &mut String, phase: &Phase, top: f64) {
 fn label(line: &Line, milliseconds: f64) -> String {
     let time = if milliseconds < 9.995 { format!("{milliseconds:.2} ms") } else { format!("{milliseconds:.1} ms") };
     match line.bound {
-        Bound::Nothing => format!("{time}, without it {:.2} x", line.worth),
-        _ => format!("{time}, {:.0} % of its limit, at it {:.2} x", line.achieved * 100.0, line.worth),
+        Bound::Nothing => format!("{time}; without it {:.2} x", line.worth),
+        _ => format!("{time}, {:.0} % of its limit; at its limit {:.2} x", line.achieved * 100.0, line.worth),
     }
 }
 

@@ -1,0 +1,78 @@
+//! `gap` on tiny models.
+
+use crate::support::{Home, repository};
+use serde_json::Value;
+
+fn keys(value: &Value) -> Vec<&str> {
+    value.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+fn operation<'v>(phase: &'v Value, name: &str) -> &'v Value {
+    let operations = phase["operations"].as_array().unwrap();
+    operations.iter().find(|line| line["operation"] == name).unwrap_or_else(|| panic!("{name} is not in {phase}"))
+}
+
+#[test]
+fn the_report_has_its_keys_and_the_counts_of_the_tiny_model() {
+    let home = Home::new();
+    let report = home.tiny(&["gap", "--prompt", "8", "--generate", "2", "--threads", "2", "--json"]).json();
+    let expected = [
+        "model",
+        "isa",
+        "threads",
+        "largest_gaps",
+        "machine",
+        "limits",
+        "larger_than_caches",
+        "tolerance",
+        "faults",
+        "phases",
+    ];
+    assert_eq!(keys(&report), expected);
+    assert_eq!((report["threads"].as_u64(), report["larger_than_caches"].as_bool()), (Some(2), Some(false)));
+    let machine = report["machine"].as_array().unwrap();
+    assert_eq!(machine.iter().map(|rates| rates["threads"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 2]);
+    for rates in machine.iter().flat_map(|rates| rates.as_object().unwrap().values()) {
+        assert!(rates.as_f64().unwrap() > 0.0, "{rates}");
+    }
+    let [prefill, decode] = &report["phases"].as_array().unwrap()[..] else { panic!("two phases") };
+    // 2 layers, F32, width 64, inner width 96, 4 heads of 16 elements on 2: see `tiny`.
+    for (phase, tokens) in [(prefill, 8), (decode, 2)] {
+        assert_eq!(phase["tokens"], tokens);
+        let gate_up = operation(phase, "gate+up");
+        let layers = if phase["phase"] == "prefill" { 2 } else { 2 * tokens };
+        assert_eq!(gate_up["calls"], layers);
+        assert_eq!(gate_up["bytes"], layers * 2 * 64 * 96 * 4);
+        assert_eq!(operation(phase, "query+key+value")["f32_operations"], 2 * tokens * 64 * (64 + 32 + 32));
+        assert!(operation(phase, "rest")["seconds"].as_f64().unwrap() >= 0.0);
+        let sum: f64 =
+            phase["operations"].as_array().unwrap().iter().map(|line| line["seconds"].as_f64().unwrap()).sum();
+        let all = phase["all"]["seconds"].as_f64().unwrap();
+        assert!((sum - all).abs() < 1e-6 * all.max(1e-3), "{sum} of {all} seconds");
+    }
+    // The last layer goes on with the one row whose logits are wanted; rows are padded to groups of 16.
+    assert_eq!(operation(prefill, "gate+up")["f32_operations"], (8 + 1) * 2 * 64 * 96);
+    assert_eq!(operation(decode, "output")["bytes"], 2 * 272 * 64 * 4);
+    // Keys and values of 8 and of 9 earlier positions, 2 heads of 16 elements each, in 16 bits, in 2 layers.
+    assert_eq!(operation(decode, "attention")["bytes"], 2 * (8 + 9) * 2 * 2 * 16 * 2);
+    assert_eq!(operation(prefill, "attention")["bytes"], 0);
+}
+
+#[test]
+fn every_family_is_told_apart_and_drawn() {
+    let home = Home::new();
+    for (file, expected) in [("tiny-gemma3.gguf", "norm"), ("tiny-qwen3moe.gguf", "router")] {
+        let model = repository("golden/models").join(file);
+        let model = model.to_str().unwrap();
+        let fixed = ["gap", "--prompt", "8", "--generate", "2", "--threads", "1", "--svg", "gap.svg", "--model"];
+        let text = home.hefu(&[&fixed[..], &[model]].concat()).success();
+        assert!(text.contains("largest gap: "), "{text}");
+        let svg = std::fs::read_to_string(home.path("gap.svg")).unwrap();
+        let document = roxmltree::Document::parse(&svg).unwrap();
+        let texts: Vec<&str> = document.descendants().filter_map(|node| node.text()).collect();
+        for operation in [expected, "down", "attention output", "output", "rest"] {
+            assert!(text.contains(&format!("\n{operation} ")), "{operation} is not in {text}");
+            assert!(texts.contains(&operation), "{operation} is not in the picture");
+        }
+    }
+}
