@@ -154,7 +154,20 @@ impl<M: ForwardMany> Group<M> {
     /// What the model reports of the batch as a whole, a full cache above all. No member has gone on then, so that the
     /// caller can have one leave and try again. What goes wrong with one member is in its [`Event`].
     pub fn step(&mut self, prefill: usize) -> Result<Vec<Event<M::Error>>, Error<M::Error>> {
-        let shares = self.shares(prefill.max(1));
+        self.advance(self.shares(prefill.max(1)))
+    }
+
+    /// As [`Group::step`], but goes on with prompts alone: answers wait once they have their first token.
+    ///
+    /// # Errors
+    /// As [`Group::step`].
+    pub fn prefill(&mut self, prefill: usize) -> Result<Vec<Event<M::Error>>, Error<M::Error>> {
+        let mut shares = self.shares(prefill.max(1));
+        shares.retain(|share| share.prefill > 0);
+        self.advance(shares)
+    }
+
+    fn advance(&mut self, shares: Vec<Share>) -> Result<Vec<Event<M::Error>>, Error<M::Error>> {
         let mut parts: Vec<Part<'_>> = Vec::with_capacity(shares.len());
         let waiting: Vec<[u32; 1]> = self.members.iter().map(Member::waiting).collect();
         for share in &shares {

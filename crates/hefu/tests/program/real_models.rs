@@ -31,7 +31,7 @@ fn find(name: &str, file: &str) -> Option<PathBuf> {
     found
 }
 
-fn models() -> impl Iterator<Item = (&'static str, PathBuf)> {
+pub(crate) fn models() -> impl Iterator<Item = (&'static str, PathBuf)> {
     MODELS.iter().filter_map(|(name, file)| Some((*name, find(name, file)?)))
 }
 

@@ -1,0 +1,5 @@
+//! The tiny golden models, alone and together, with guesses and without: always the same tokens and the same logits.
+
+mod batches;
+mod guesses;
+mod support;

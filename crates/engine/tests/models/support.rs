@@ -1,0 +1,90 @@
+//! Loading the tiny models, and what an answer is.
+
+use hefu_engine::Runner;
+use hefu_engine::forward::Session;
+use hefu_engine::generation::{Finish, Generation, Request, Step};
+use hefu_engine::sampling::{Dry, Parameters};
+use hefu_engine::speculation::{Drafter, Gauge};
+use hefu_model::gguf::Gguf;
+use hefu_model::{LoadOptions, Model};
+use hefu_numerics::ops::{Alone, Ops};
+use hefu_numerics::reference;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+/// Positions of every cache in these tests.
+pub(crate) const CAPACITY: usize = 160;
+
+/// One model of each kind of layer: plain, with sliding windows, quantised, with experts.
+pub(crate) const MODELS: [&str; 4] = ["tiny-qwen2", "tiny-gemma3", "tiny-llama-q4_k", "tiny-qwen3moe"];
+
+/// Tokens of an answer, the bits of all logits in order, and how it ended.
+pub(crate) type Answer = (Vec<u32>, Vec<u32>, Option<Finish>);
+
+/// The best instruction set of this machine, and the naive loops.
+pub(crate) fn devices() -> [&'static Ops; 2] {
+    [hefu_cpu::select::best(), &reference::OPS]
+}
+
+pub(crate) fn load(name: &str, ops: &'static Ops) -> Model {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../golden/models").join(format!("{name}.gguf"));
+    let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let gguf = Gguf::parse(&[&bytes]).unwrap();
+    let options = LoadOptions { context: None };
+    let allocate = |bytes| hefu_cpu::HugeMemory::new(bytes).map_err(std::io::Error::other);
+    Model::load(&gguf, ops, &Alone, &options, allocate, &|_, _| {}).unwrap()
+}
+
+/// A request whose prompt and settings follow from `number`.
+pub(crate) fn request(number: usize, vocabulary: usize) -> Request {
+    let length = 1 + number * 29 % 90;
+    // Short cycles, so that the text repeats itself in parts.
+    let token = |at: usize| ((number * 7 + at % (3 + number % 5) * 31 + at / 40) % vocabulary) as u32;
+    Request {
+        prompt: (0..length).map(token).collect(),
+        parameters: settings(number, number as u64 * 17),
+        end_tokens: BTreeSet::new(),
+        max_tokens: Some(4 + number % 9),
+        prefill_chunk: 1 + number * 11 % 70,
+        all_logits: number % 2 == 0,
+    }
+}
+
+/// Greedy, sampled, and sampled with what looks at the history.
+pub(crate) fn settings(kind: usize, seed: u64) -> Parameters {
+    let sampled = Parameters { temperature: 1.0, seed, ..Parameters::default() };
+    match kind % 4 {
+        0 => Parameters::greedy(),
+        1 => sampled,
+        2 => Parameters { repetition_penalty: 1.3, presence_penalty: 0.5, repeat_last_n: -1, ..sampled },
+        _ => Parameters { dry: Dry { multiplier: 2.0, ..Dry::default() }, ..sampled },
+    }
+}
+
+/// One request by itself, with the passes and the guesses of the gauge if there is one.
+pub(crate) fn alone(
+    model: &Model,
+    capacity: usize,
+    request: Request,
+    guessing: Option<(&mut dyn Drafter, &mut Gauge)>,
+) -> Answer {
+    let mut session = Session::new(Runner::new(model, &Alone, capacity).unwrap());
+    let mut generation = Generation::start(&mut session, request).unwrap();
+    if let Some((drafter, gauge)) = guessing {
+        generation = generation.speculating(drafter, gauge);
+    }
+    let (mut tokens, mut bits) = (Vec::new(), Vec::new());
+    loop {
+        let before = tokens.len();
+        match generation.step().unwrap() {
+            Step::Prefill { .. } => {}
+            Step::Token(choice) => tokens.push(choice.id),
+            Step::Finished(finish) => return (tokens, bits, Some(finish)),
+        }
+        // The first token is chosen by logits that the prompt left.
+        if before > 0 || tokens.is_empty() {
+            let rows = generation.rows();
+            bits.extend(generation.logits(0..rows).unwrap().iter().map(|logit| logit.to_bits()));
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! `hefu bench`: how fast a model is here.
+
+mod parallel;
+mod speculative;
+
+use crate::cli::{DeviceArguments, ModelArguments, Speculate, SpeculationArguments};
+use crate::failure::Failure;
+use crate::load::{Loaded, Wishes};
+use crate::output::{print, print_json};
+use crate::progress::{Meter, Unit};
+use crate::speculation::{Speculator, draft_model};
+use crate::units::rate;
+use clap::Args;
+use hefu_engine::Runner;
+use hefu_engine::forward::Session;
+use hefu_numerics::ops::Team;
+use parallel::{Load, MAX_PARALLEL};
+use serde_json::json;
+use std::io::{self, IsTerminal};
+use std::num::NonZeroUsize;
+use std::time::Instant;
+
+/// Measure the speed of a model on this machine
+///
+/// Two figures, measured as llama-bench does: the prefill of --prompt tokens into an empty cache, and --generate single
+/// steps from an empty cache. Both run once before they are measured. The figure is the median of the repetitions.
+///
+/// With --parallel, measured as llama-batched-bench does: N sequences, each with a prompt of its own, then --generate
+/// steps of all of them together, after the prompts; the figures count the tokens of all sequences. With --speculate,
+/// one sequence generates after its prompt, and guesses.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The keys of --json: prefill_tokens_per_second and decode_tokens_per_second (medians), prefill_seconds and \
+decode_seconds (every repetition), prompt, generate, parallel, generated_tokens_per_second (of all sequences), \
+speculation, repetitions, threads, isa, model.
+
+Examples:
+  hefu bench
+  hefu bench --prompt 512 --generate 64 --json
+  hefu bench --parallel 8 --prompt 128 --generate 64
+  hefu bench --model gemma-3-270m --threads 1 --repetitions 5")]
+pub(crate) struct Arguments {
+    /// Tokens of the prompt; 0 leaves the prefill out
+    #[arg(short, long, value_name = "N", default_value = "512")]
+    prompt: usize,
+
+    /// Tokens to generate; 0 leaves the decode out
+    #[arg(short, long, value_name = "N", default_value = "64")]
+    generate: usize,
+
+    /// Sequences at once
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u64).range(1..=MAX_PARALLEL))]
+    parallel: u64,
+
+    /// How often each is measured
+    #[arg(short, long, value_name = "N", default_value = "3")]
+    repetitions: NonZeroUsize,
+
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    model: ModelArguments,
+    #[command(flatten)]
+    speculation: SpeculationArguments,
+    #[command(flatten)]
+    device: DeviceArguments,
+}
+
+/// Carries the command out.
+///
+/// # Errors
+/// A model that cannot be had or run, or that was made for fewer tokens.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let (prompt, generate) = (arguments.prompt, arguments.generate);
+    if prompt == 0 && generate == 0 {
+        return Err(Failure::Usage("there is nothing to measure; --prompt or --generate must be above 0".to_owned()));
+    }
+    let how = arguments.speculation.how(Speculate::Off)?;
+    let load = Load {
+        sequences: usize::try_from(arguments.parallel).unwrap_or(1),
+        prompt: prompt.max(1),
+        generate,
+        prefill_chunk: arguments.device.prefill_chunk.get(),
+    };
+    if load.sequences > 1 && how != Speculate::Off {
+        return Err(Failure::Usage("--speculate is measured with one sequence; leave --parallel out".to_owned()));
+    }
+    let is_plain = load.sequences == 1 && how == Speculate::Off;
+    let loaded = Loaded::new(&Wishes {
+        model: &arguments.model,
+        device: &arguments.device,
+        context: Some(if is_plain { prompt.max(generate) } else { load.capacity() }),
+        template: None,
+        state_memory: io::stderr().is_terminal(),
+    })?;
+    let draft = draft_model(&loaded, &arguments.speculation, Speculate::Off, &arguments.device)?;
+    let mut speculator = Speculator::new(&loaded, draft.as_ref(), &arguments.speculation, Speculate::Off)?;
+    let seconds = if load.sequences > 1 {
+        let mut group = load.group(&loaded)?;
+        repeat(arguments.repetitions, || load.timed(&mut group))?
+    } else {
+        let mut session = loaded.session()?;
+        repeat(arguments.repetitions, || match how {
+            Speculate::Off => timed(&loaded, &mut session, arguments),
+            _ => {
+                let tokens = (prompt, generate);
+                speculative::timed(&loaded, &mut session, &mut speculator, tokens, load.prefill_chunk)
+            }
+        })?
+    };
+    report(&loaded, arguments, &speculator, &seconds)
+}
+
+/// Seconds of every repetition: prefill and decode. One round before them warms caches and clock.
+fn repeat(
+    repetitions: NonZeroUsize,
+    mut round: impl FnMut() -> Result<(f64, f64), Failure>,
+) -> Result<Vec<(f64, f64)>, Failure> {
+    let rounds = repetitions.get() + 1;
+    let mut meter = Meter::new("measuring", Unit::Count);
+    let mut seconds = Vec::with_capacity(repetitions.get());
+    for index in 0..rounds {
+        meter.set(index as u64, Some(rounds as u64));
+        let both = round()?;
+        if index > 0 {
+            seconds.push(both);
+        }
+    }
+    Ok(seconds)
+}
+
+fn report(
+    loaded: &Loaded,
+    arguments: &Arguments,
+    speculator: &Speculator<'_>,
+    seconds: &[(f64, f64)],
+) -> Result<(), Failure> {
+    let (prompt, generate, parallel) = (arguments.prompt, arguments.generate, arguments.parallel as usize);
+    let (prefill, decode): (Vec<f64>, Vec<f64>) = seconds.iter().copied().unzip();
+    let prefill_rate = rate(prompt * parallel, median(&prefill));
+    let decode_rate = rate(generate * parallel, median(&decode));
+    if !arguments.json {
+        let many = if parallel > 1 { format!(", {parallel} sequences at once") } else { String::new() };
+        let title = format!(
+            "{} on {} with {} threads, median of {}{many}{}\n",
+            loaded.resolved.name,
+            loaded.isa,
+            loaded.pool.threads(),
+            arguments.repetitions,
+            speculator.words(),
+        );
+        let one = |label: &str, tokens, figure| match tokens {
+            0 => String::new(),
+            _ => format!("{label:8} {tokens:>6} tokens  {figure:>9.2} tokens/s\n"),
+        };
+        return print(
+            &(title
+                + &one("prefill", prompt * parallel, prefill_rate)
+                + &one("decode", generate * parallel, decode_rate)),
+        );
+    }
+    print_json(&json!({
+        "prefill_tokens_per_second": prefill_rate,
+        "decode_tokens_per_second": decode_rate,
+        "prefill_seconds": prefill,
+        "decode_seconds": decode,
+        "prompt": prompt,
+        "generate": generate,
+        "parallel": parallel,
+        "generated_tokens_per_second": decode_rate,
+        "speculation": speculator.report(),
+        "repetitions": arguments.repetitions,
+        "threads": loaded.pool.threads(),
+        "isa": loaded.isa,
+        "model": loaded.resolved.name,
+    }))
+}
+
+/// A prefill and as many single steps as are asked for, each from an empty cache.
+fn timed(loaded: &Loaded, session: &mut Session<Runner<'_>>, arguments: &Arguments) -> Result<(f64, f64), Failure> {
+    let tokens = tokens(arguments.prompt.max(arguments.generate), loaded.model.config().vocabulary);
+    let prompt = tokens.get(..arguments.prompt).unwrap_or_default();
+    let steps = tokens.get(..arguments.generate).unwrap_or_default();
+    let prefill = timed_prefill(session, prompt, arguments.device.prefill_chunk.get())?;
+    Ok((prefill, timed_decode(session, steps)?))
+}
+
+/// Computes the prompt from an empty cache, with the logits of its last token.
+fn timed_prefill(session: &mut Session<Runner<'_>>, prompt: &[u32], chunk: usize) -> Result<f64, Failure> {
+    session.truncate(0);
+    let started = Instant::now();
+    for part in prompt.chunks(chunk) {
+        session.extend(part, 1).map_err(fault)?;
+    }
+    if !prompt.is_empty() {
+        session.logits(0..1).map_err(fault)?;
+    }
+    Ok(started.elapsed().as_secs_f64())
+}
+
+/// Computes single tokens from an empty cache, each with its logits.
+fn timed_decode(session: &mut Session<Runner<'_>>, steps: &[u32]) -> Result<f64, Failure> {
+    session.truncate(0);
+    let started = Instant::now();
+    for &token in steps {
+        session.extend(&[token], 1).map_err(fault)?;
+        session.logits(0..1).map_err(fault)?;
+    }
+    Ok(started.elapsed().as_secs_f64())
+}
+
+fn fault(error: hefu_model::Error) -> Failure {
+    Failure::Other(error.to_string())
+}
+
+/// Tokens from all over the vocabulary, the same at every run (a multiplicative sequence; the constant is the golden
+/// ratio's fraction of 2^32).
+pub(super) fn tokens(count: usize, vocabulary: usize) -> Vec<u32> {
+    let vocabulary = u64::try_from(vocabulary).unwrap_or(u64::MAX).clamp(1, 1 << 31);
+    let token = |index: u32| (u64::from(index.wrapping_mul(0x9E37_79B9)) * vocabulary) >> 32;
+    (1_u32..).take(count).map(|index| token(index) as u32).collect()
+}
+
+/// The middle value, or the mean of the two middle ones; 0 of nothing.
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = |index: usize| sorted.get(index).copied().unwrap_or(0.0);
+    match sorted.len() {
+        0 => 0.0,
+        length if length % 2 == 1 => middle(length / 2),
+        length => (middle(length / 2 - 1) + middle(length / 2)) / 2.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_in_the_vocabulary_and_many() {
+        let all = tokens(512, 151_936);
+        assert!(all.iter().all(|&token| token < 151_936));
+        let different: std::collections::HashSet<_> = all.iter().collect();
+        assert!(different.len() > 500);
+        assert_eq!(tokens(3, 1), [0, 0, 0]);
+    }
+
+    #[test]
+    fn the_median_is_in_the_middle() {
+        assert_eq!(median(&[]), 0.0);
+        assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
+    }
+}
