@@ -1,7 +1,7 @@
 //! Kernels that do one thing as fast as an instruction set can.
 //!
 //! They are built from the same [`Lanes`] and [`Rows`] as the kernels of the forward pass, so that each limit is one of
-//! the instructions in use, and they work on a [`PANEL_BYTES`] panel that stays in the first cache:
+//! the instructions in use, and they work on a panel of 16 KiB that stays in the first cache:
 //!
 //! ```text
 //! codes of 8 blocks | activations of 8 blocks | results
@@ -12,7 +12,7 @@ use crate::generic::rows::Rows;
 use crate::generic::unroll::unroll;
 
 /// Bytes of the panel that a peak kernel works on: fits in every first cache.
-pub const PANEL_BYTES: usize = 16 * 1024;
+pub(crate) const PANEL_BYTES: usize = 16 * 1024;
 
 /// Blocks of 32 columns in the panel.
 const BLOCKS: usize = 8;
@@ -44,7 +44,7 @@ const STRETCH: usize = 256;
 const MOST_STREAMS: usize = 4;
 
 /// [`read`] takes whole numbers of this many bytes.
-pub const READ_UNIT: usize = STRETCH * MOST_STREAMS;
+pub(crate) const READ_UNIT: usize = STRETCH * MOST_STREAMS;
 
 /// The peak kernels of one instruction set, each in several forms of which the fastest counts.
 #[derive(Debug)]
