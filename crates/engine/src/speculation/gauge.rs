@@ -12,8 +12,9 @@ pub const MAX_GUESSES: usize = 64;
 
 /// How much of an estimate of acceptance is kept from guess to guess.
 const ACCEPTANCE_KEPT: f64 = 0.95;
-/// How much of an estimate of cost is kept from step to step.
-const COST_KEPT: f64 = 0.8;
+/// How much of an estimate of cost is kept from step to step, where the new one is higher and where it is lower: what
+/// disturbs a step makes it slower and never faster.
+const COST_KEPT: (f64, f64) = (0.9, 0.5);
 /// The cost of a further token in a pass, in single steps, until it is measured.
 const EXPECTED_COST: f64 = 0.25;
 /// Costs outside this range, in single steps, are disturbances.
@@ -128,7 +129,10 @@ impl Gauge {
 
     /// A step with so many guesses took so many seconds.
     pub(crate) fn took(&mut self, guesses: usize, seconds: f64) {
-        let blend = |old: Option<f64>, new: f64| old.map_or(new, |old| old * COST_KEPT + new * (1.0 - COST_KEPT));
+        let blend = |old: Option<f64>, new: f64| {
+            let kept = old.map_or(0.0, |old| if new > old { COST_KEPT.0 } else { COST_KEPT.1 });
+            old.unwrap_or(0.0) * kept + new * (1.0 - kept)
+        };
         if !seconds.is_finite() || seconds <= 0.0 {
             return;
         }

@@ -46,7 +46,7 @@ pub(crate) fn request(number: usize, vocabulary: usize) -> Request {
         end_tokens: BTreeSet::new(),
         max_tokens: Some(4 + number % 9),
         prefill_chunk: 1 + number * 11 % 70,
-        all_logits: number % 2 == 0,
+        all_logits: number.is_multiple_of(2),
     }
 }
 
