@@ -41,6 +41,21 @@ impl Cache {
     pub fn pages(&self) -> usize {
         self.pages
     }
+
+    /// Copies page `from` to page `to` in every layer: a sequence that shares only the beginning of a page with
+    /// another takes such a copy and goes on writing in it. Positions that it does not share are copied too; no query
+    /// sees them before they are written.
+    ///
+    /// # Errors
+    /// [`Error::BadBatch`] if either page does not exist; nothing was changed then.
+    pub fn copy_page(&mut self, from: u32, to: u32) -> Result<(), Error> {
+        let (from, to) = (from as usize, to as usize);
+        if let Some(page) = [from, to].into_iter().find(|page| *page >= self.pages) {
+            return Err(Error::BadBatch { problem: format!("page {page} is not among the cache's {}", self.pages) });
+        }
+        self.layers.iter_mut().for_each(|layer| layer.copy_page(from, to));
+        Ok(())
+    }
 }
 
 /// Bytes of one page of one layer.

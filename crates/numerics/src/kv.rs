@@ -89,4 +89,14 @@ impl LayerCache {
             }
         }
     }
+
+    /// Copies all keys and values of page `from` to page `to`.
+    ///
+    /// # Panics
+    /// If either page does not exist.
+    pub fn copy_page(&mut self, from: usize, to: usize) {
+        let (keys, values) = (self.shape.page_keys(), self.shape.page_values());
+        self.keys.copy_within(from * keys..(from + 1) * keys, to * keys);
+        self.values.copy_within(from * values..(from + 1) * values, to * values);
+    }
 }

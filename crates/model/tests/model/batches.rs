@@ -83,6 +83,24 @@ fn only_wanted_rows_come_out() {
 }
 
 #[test]
+fn a_copied_page_goes_on_as_the_page_it_was_copied_from() {
+    let model = Tiny::new("gemma3", 2, 5).load().expect("a good model");
+    let shared = tokens(20, 1);
+    let (a, b) = ([&shared[..], &tokens(9, 2)].concat(), [&shared[..], &tokens(9, 3)].concat());
+    let mut cache = Cache::new(model.config(), 3).expect("a small cache");
+    let mut state = State::new();
+    let chunk = |tokens, pages| Chunk { tokens, position: 0, pages, wanted: 0..0 };
+    // The copy is made when the first sequence has already gone on by itself.
+    model.forward(&Alone, &mut state, &mut cache, &[chunk(&a, &[2])]).expect("a good batch");
+    cache.copy_page(2, 0).expect("both pages are there");
+    let rest = Chunk { tokens: &b[20..], position: 20, pages: &[0], wanted: 0..9 };
+    model.forward(&Alone, &mut state, &mut cache, &[rest]).expect("a good batch");
+    let found = bits(model.logits(&Alone, &mut state, 0..9).expect("finite logits"));
+    assert_eq!(found, bits(&logits(&model, &b, [29])[20 * VOCABULARY..]));
+    assert!(cache.copy_page(0, 3).is_err() && cache.copy_page(3, 0).is_err(), "there are three pages");
+}
+
+#[test]
 fn impossible_batches_are_refused() {
     let model = Tiny::new("llama", 1, 5).load().expect("a good model");
     let other = Tiny::new("llama", 2, 5).load().expect("a good model");
