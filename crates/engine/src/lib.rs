@@ -5,12 +5,14 @@
 //! at once; [`sampling`] chooses each token, [`speculation`] guesses at tokens to save time, [`stop`] looks for stop
 //! strings in text that the caller has decoded, [`perplexity`] measures how well a model predicts a text.
 
+pub mod constraint;
 pub mod forward;
 pub mod generation;
 pub mod group;
 pub mod perplexity;
 mod runner;
 pub mod sampling;
+pub mod scheduler;
 pub mod speculation;
 pub mod stop;
 

@@ -50,6 +50,10 @@ pub enum Finish {
     MaxTokens,
     /// Prompt and answer fill the context.
     Context,
+    /// The constraint allows nothing further, and there is no end token to say so.
+    Complete,
+    /// The job's deadline passed; what there is of the answer is true.
+    Deadline,
 }
 
 /// What one step brought.

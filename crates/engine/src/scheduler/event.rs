@@ -1,0 +1,60 @@
+//! What comes of jobs, step by step.
+
+use super::Key;
+use crate::constraint::ConstraintError;
+use crate::generation::Finish;
+use crate::sampling::{self, Choice};
+use std::ops::Range;
+
+/// What a step brought for one job.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// The job.
+    pub key: Key,
+    /// What came of it.
+    pub what: What,
+    /// Which rows of [`Scheduler::logits`](super::Scheduler::logits) belong to it until the next step: those of the part
+    /// of the prompt whose logits were wanted, or the one that chose the token. Empty where nothing was computed.
+    pub rows: Range<usize>,
+}
+
+/// What can come of a job. The last event of each is [`What::Finished`] or [`What::Failed`]; a job that was cancelled
+/// has no further one.
+#[derive(Debug, Clone, PartialEq)]
+pub enum What {
+    /// It has left the queue.
+    Started {
+        /// Tokens of its prompt that were in the cache already.
+        reused: usize,
+    },
+    /// Part of its prompt was computed.
+    Prefill {
+        /// Tokens of the prompt in the cache now.
+        done: usize,
+        /// Tokens of the prompt.
+        total: usize,
+    },
+    /// The next token of its answer.
+    Token(Choice),
+    /// Its vector: of length 1, `[width]`. [`What::Finished`] follows.
+    Embedding(Vec<f32>),
+    /// It is over.
+    Finished(Finish),
+    /// It cannot go on.
+    Failed(Failure),
+}
+
+/// Why a job cannot go on.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Failure {
+    /// No token could be chosen.
+    #[error(transparent)]
+    Sampling(#[from] sampling::Error),
+    /// Its constraint cannot go on.
+    #[error(transparent)]
+    Constraint(#[from] ConstraintError),
+    /// The model failed; its own sentence.
+    #[error("{0}")]
+    Model(String),
+}
