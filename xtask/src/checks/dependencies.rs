@@ -12,7 +12,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("cpu", &["numerics"]),
     ("model", &["numerics"]),
     ("engine", &["model", "numerics"]),
-    ("hefu", &["cpu", "engine", "model", "numerics", "store", "text"]),
+    ("server", &["engine", "grammar", "text"]),
+    ("hefu", &["cpu", "engine", "model", "numerics", "server", "store", "text"]),
 ];
 
 /// The one crate with unsafe code.
