@@ -9,6 +9,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("numerics", &[]),
     ("text", &[]),
     ("store", &[]),
+    ("provenance", &[]),
     ("cpu", &["numerics"]),
     ("model", &["numerics"]),
     ("engine", &["model", "numerics"]),
