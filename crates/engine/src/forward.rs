@@ -105,17 +105,16 @@ impl<M: Forward> Session<M> {
         Ok(())
     }
 
-    /// Appends `token` and, after it, guesses at what follows; keeps the rows of all of them for [`Session::logits`]. A
-    /// guess counts as cached once it is accepted; the others are overwritten by the next call that appends.
+    /// Appends `tokens` (at least one) and, after them, guesses at what follows; keeps the rows of the last token and of
+    /// all guesses for [`Session::logits`]. A guess counts as cached once it is accepted; the others are overwritten by the next call that appends.
     ///
     /// # Errors
     /// What the model reports; the session then is as before the call, without rows and guesses.
-    pub fn extend_guessing(&mut self, token: u32, guesses: &[u32]) -> Result<(), M::Error> {
+    pub fn extend_guessing(&mut self, tokens: &[u32], guesses: &[u32]) -> Result<(), M::Error> {
         self.rows = 0;
         self.drop_guesses();
-        let tokens = [&[token], guesses].concat();
-        self.forward(&tokens, tokens.len())?;
-        self.cached.push(token);
+        self.forward(&[tokens, guesses].concat(), guesses.len() + 1)?;
+        self.cached.extend_from_slice(tokens);
         self.guessed.extend_from_slice(guesses);
         Ok(())
     }

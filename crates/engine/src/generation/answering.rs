@@ -1,14 +1,16 @@
 //! What a request knows of itself, without a model: what is to be computed next, and which token follows from it.
 
+use super::guide::{Allowed, Guide};
 use super::{Error, Finish, Request};
-use crate::sampling::{self, Choice, History, Parameters, Scratch, sample};
+use crate::constraint::{Constraint, ConstraintError};
+use crate::sampling::{self, Choice, History, Parameters, Scratch, sample_allowed};
 
 /// A request and its answer so far.
 #[derive(Debug)]
 pub(crate) struct Answering {
     request: Request,
     history: History,
-    scratch: Scratch,
+    guide: Option<Guide>,
     /// Tokens of the answer so far.
     produced: usize,
     finish: Option<Finish>,
@@ -22,10 +24,18 @@ pub(crate) struct Part<'a> {
     pub(crate) rows: usize,
 }
 
+/// Why no token could be chosen.
+#[derive(Debug)]
+pub(crate) enum Unchosen {
+    Sampling(sampling::Error),
+    Constraint(ConstraintError),
+}
+
 impl Answering {
     /// Takes a request after checking that it can be carried out by a model with so many logits and positions.
     pub(crate) fn new<E: std::error::Error>(
         request: Request,
+        constraint: Option<Box<dyn Constraint>>,
         vocabulary: usize,
         capacity: usize,
     ) -> Result<Self, Error<E>> {
@@ -42,7 +52,8 @@ impl Answering {
         request.parameters.validate()?;
         request.parameters.validate_tokens(vocabulary)?;
         let history = History::new(prompt);
-        Ok(Self { request, history, scratch: Scratch::default(), produced: 0, finish: None })
+        let guide = constraint.map(|constraint| Guide::new(constraint, &request, vocabulary));
+        Ok(Self { request, history, guide, produced: 0, finish: None })
     }
 
     /// The prompt.
@@ -60,9 +71,19 @@ impl Answering {
         &self.request.parameters
     }
 
+    /// Its constraint, lent out while a forward pass borrows the tokens; to be put back before the next choice.
+    pub(crate) fn guide(&mut self) -> &mut Option<Guide> {
+        &mut self.guide
+    }
+
     /// Tokens of the prompt that the request wants computed at once, at least 1.
     pub(crate) fn prefill_chunk(&self) -> usize {
         self.request.prefill_chunk.max(1)
+    }
+
+    /// Whether the logits of the whole prompt are wanted.
+    pub(crate) fn all_logits(&self) -> bool {
+        self.request.all_logits
     }
 
     /// How much of the prompt may come out of a cache. Its last token is computed in any case: its logits choose the
@@ -80,9 +101,10 @@ impl Answering {
         Some(Part { tokens, rows })
     }
 
-    /// The last token of the answer, if it is not among the `cached` that are computed.
-    pub(crate) fn waiting(&self, cached: usize) -> Option<u32> {
-        self.tokens().get(cached).copied()
+    /// The last tokens of the answer, those that are not among the `cached` that are computed: more than one where a
+    /// constraint has forced some.
+    pub(crate) fn waiting(&self, cached: usize) -> &[u32] {
+        self.tokens().get(cached..).unwrap_or_default()
     }
 
     /// How many more tokens could be chosen after the next one.
@@ -92,16 +114,38 @@ impl Answering {
         context.min(asked).saturating_sub(1)
     }
 
-    /// Chooses the next token by the logits of the last.
-    pub(crate) fn choose(&mut self, logits: &[f32]) -> Result<Choice, sampling::Error> {
-        let position = self.tokens().len() as u64;
-        let choice = sample(logits, &self.history, &self.request.parameters, position, &mut self.scratch)?;
-        self.history.push(choice.id);
-        self.produced += 1;
-        if self.request.end_tokens.contains(&choice.id) {
-            self.finish = Some(Finish::EndToken);
+    /// The next token where a constraint leaves no choice. Where log-probabilities are wanted, it needs its logits all
+    /// the same, and [`Answering::choose`] returns it.
+    pub(crate) fn forced(&mut self) -> Option<Result<Choice, Unchosen>> {
+        if self.request.parameters.logprobs.is_some() {
+            return None;
         }
-        Ok(choice)
+        let id = self.guide.as_mut()?.forced()?;
+        Some(self.push(Choice { id, logprob: None, top: Vec::new() }))
+    }
+
+    /// Chooses the next token by the logits of the last; `None` if the constraint allows none, which ends the answer.
+    pub(crate) fn choose(&mut self, logits: &[f32], scratch: &mut Scratch) -> Result<Option<Choice>, Unchosen> {
+        let position = self.tokens().len() as u64;
+        let parameters = &self.request.parameters;
+        let mut mask = Allowed::Any;
+        if let Some(guide) = &mut self.guide {
+            if let Some(id) = guide.forced() {
+                let choice = sampling::given(logits, id, parameters, scratch)?;
+                return self.push(choice).map(Some);
+            }
+            mask = guide.allowed()?;
+        }
+        let mask = match &mask {
+            Allowed::Any => None,
+            Allowed::Only(mask) => Some(mask),
+            Allowed::Nothing => {
+                self.finish = Some(Finish::Complete);
+                return Ok(None);
+            }
+        };
+        let choice = sample_allowed(logits, &self.history, parameters, mask, position, scratch)?;
+        self.push(choice).map(Some)
     }
 
     /// Why no token follows, if none does, in a context of `capacity` positions.
@@ -117,5 +161,38 @@ impl Answering {
             return Some(Finish::MaxTokens);
         }
         (self.tokens().len() >= capacity).then_some(Finish::Context)
+    }
+
+    /// Appends a token to the answer.
+    fn push(&mut self, choice: Choice) -> Result<Choice, Unchosen> {
+        if self.request.end_tokens.contains(&choice.id) {
+            self.finish = Some(Finish::EndToken);
+        } else if let Some(guide) = &mut self.guide {
+            guide.accept(choice.id)?;
+        }
+        self.history.push(choice.id);
+        self.produced += 1;
+        Ok(choice)
+    }
+}
+
+impl From<sampling::Error> for Unchosen {
+    fn from(error: sampling::Error) -> Self {
+        Self::Sampling(error)
+    }
+}
+
+impl From<ConstraintError> for Unchosen {
+    fn from(error: ConstraintError) -> Self {
+        Self::Constraint(error)
+    }
+}
+
+impl<E: std::error::Error> From<Unchosen> for Error<E> {
+    fn from(reason: Unchosen) -> Self {
+        match reason {
+            Unchosen::Sampling(error) => Self::Sampling(error),
+            Unchosen::Constraint(error) => Self::Constraint(error),
+        }
     }
 }

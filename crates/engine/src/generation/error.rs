@@ -1,5 +1,6 @@
 //! What can be wrong with a request, one sentence each.
 
+use crate::constraint::ConstraintError;
 use crate::sampling;
 
 /// Why a request was refused or given up. `E` is the model's own error.
@@ -31,6 +32,9 @@ pub enum Error<E: std::error::Error> {
     /// No token could be chosen.
     #[error(transparent)]
     Sampling(#[from] sampling::Error),
+    /// The constraint cannot go on.
+    #[error(transparent)]
+    Constraint(#[from] ConstraintError),
     /// The model failed.
     #[error(transparent)]
     Model(E),

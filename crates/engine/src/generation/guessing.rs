@@ -52,7 +52,13 @@ impl<'s> Guessing<'s> {
         is_there
     }
 
-    /// Computes the token that waits, and with it the guesses that are expected to pay.
+    /// Goes on over a token that was not chosen but forced.
+    pub(super) fn pass_over<M: Forward>(&mut self, session: &mut Session<M>, forced: u32) {
+        self.next_row(session);
+        self.compare(session, forced);
+    }
+
+    /// Computes the tokens that wait, and with them the guesses that are expected to pay.
     pub(super) fn compute<M: Forward>(
         &mut self,
         session: &mut Session<M>,
@@ -60,17 +66,18 @@ impl<'s> Guessing<'s> {
     ) -> Result<(), M::Error> {
         self.logits.clear();
         self.row = 0;
-        let Some(token) = answering.waiting(session.cached().len()) else {
+        let waiting = answering.waiting(session.cached().len());
+        if waiting.is_empty() {
             return Ok(());
-        };
+        }
         self.vocabulary = session.model().vocabulary();
         let count = self.propose(answering, session.model().capacity());
         self.computed = Some(count);
         if count == 0 {
-            return session.extend(&[token], 1);
+            return session.extend(waiting, 1);
         }
         let guesses: Vec<u32> = self.guesses.iter().copied().take(count).collect();
-        session.extend_guessing(token, &guesses)?;
+        session.extend_guessing(waiting, &guesses)?;
         self.gauge.count_drafted(count);
         // A fault in a row that no choice may ever be made by must not end the answer: it is then as without guesses.
         match session.logits(0..count + 1) {

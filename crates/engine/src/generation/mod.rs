@@ -11,14 +11,17 @@
 mod answering;
 mod error;
 mod guessing;
+mod guide;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub(crate) use answering::Answering;
+pub(crate) use answering::{Answering, Unchosen};
 pub use error::Error;
+pub(crate) use guide::{Guide, beside};
 
+use crate::constraint::Constraint;
 use crate::forward::{Forward, Session};
-use crate::sampling::{Choice, Parameters};
+use crate::sampling::{Choice, Parameters, Scratch};
 use crate::speculation::{Drafter, Gauge};
 use guessing::Guessing;
 use std::collections::BTreeSet;
@@ -80,6 +83,9 @@ pub struct Generation<'s, M> {
     /// Tokens of the prompt that were in the cache already.
     reused: usize,
     guessing: Option<Guessing<'s>>,
+    scratch: Scratch,
+    /// The last step's token was forced, and nothing computed.
+    was_forced: bool,
 }
 
 impl<'s, M: Forward> Generation<'s, M> {
@@ -89,9 +95,23 @@ impl<'s, M: Forward> Generation<'s, M> {
     /// # Errors
     /// A prompt that is empty, names an unknown token or leaves no room for an answer, or settings out of range.
     pub fn start(session: &'s mut Session<M>, request: Request) -> Result<Self, Error<M::Error>> {
-        let answering = Answering::new(request, session.model().vocabulary(), session.model().capacity())?;
+        Self::start_constrained(session, request, None)
+    }
+
+    /// As [`Generation::start`], with an answer that keeps to a constraint. Its masks are computed beside the forward
+    /// passes, and tokens that it forces are appended without one of their own.
+    ///
+    /// # Errors
+    /// As [`Generation::start`].
+    pub fn start_constrained(
+        session: &'s mut Session<M>,
+        request: Request,
+        constraint: Option<Box<dyn Constraint>>,
+    ) -> Result<Self, Error<M::Error>> {
+        let (vocabulary, capacity) = (session.model().vocabulary(), session.model().capacity());
+        let answering = Answering::new(request, constraint, vocabulary, capacity)?;
         let reused = session.keep_common(answering.prompt(), answering.reusable());
-        Ok(Self { session, answering, reused, guessing: None })
+        Ok(Self { session, answering, reused, guessing: None, scratch: Scratch::default(), was_forced: false })
     }
 
     /// Has `drafter` guess at tokens of the answer, as many as `gauge` says, and checks several in one forward pass. A
@@ -108,6 +128,7 @@ impl<'s, M: Forward> Generation<'s, M> {
     /// # Errors
     /// What the model reports, or logits from which no token can be chosen (a NaN above all).
     pub fn step(&mut self) -> Result<Step, Error<M::Error>> {
+        self.was_forced = false;
         let (cached, total) = (self.session.cached().len(), self.answering.prompt().len());
         if let Some(part) = self.answering.prefill(cached, self.answering.prefill_chunk()) {
             self.session.extend(part.tokens, part.rows).map_err(Error::Model)?;
@@ -116,7 +137,17 @@ impl<'s, M: Forward> Generation<'s, M> {
         if let Some(finish) = self.answering.finish(self.session.model().capacity()) {
             return Ok(Step::Finished(finish));
         }
-        self.decode().map(Step::Token)
+        if let Some(choice) = self.answering.forced().transpose()? {
+            self.was_forced = true;
+            if let Some(guessing) = &mut self.guessing {
+                guessing.pass_over(self.session, choice.id);
+            }
+            return Ok(Step::Token(choice));
+        }
+        match self.decode()? {
+            Some(choice) => Ok(Step::Token(choice)),
+            None => Ok(Step::Finished(Finish::Complete)),
+        }
     }
 
     /// Tells the seconds that the last step took, by which speculation judges whether it pays.
@@ -127,8 +158,11 @@ impl<'s, M: Forward> Generation<'s, M> {
     }
 
     /// How many positions' logits the last step made available: that of the token's predecessor, that of the prompt's
-    /// last token, or with [`Request::all_logits`] those of all tokens of the prompt's part.
+    /// last token, or with [`Request::all_logits`] those of all tokens of the prompt's part; none after a forced token.
     pub fn rows(&self) -> usize {
+        if self.was_forced {
+            return 0;
+        }
         let guessed = self.guessing.as_ref().and_then(Guessing::chosen_by);
         if guessed.is_some() { 1 } else { self.session.rows() }
     }
@@ -149,24 +183,36 @@ impl<'s, M: Forward> Generation<'s, M> {
         self.reused
     }
 
-    /// Computes the last token of the answer, if there is one that is not in the cache yet, and chooses the next.
-    fn decode(&mut self) -> Result<Choice, Error<M::Error>> {
-        if let Some(guessing) = &mut self.guessing {
-            if !guessing.next_row(self.session) {
-                guessing.compute(self.session, &self.answering).map_err(Error::Model)?;
-            }
-        } else if let Some(token) = self.answering.waiting(self.session.cached().len()) {
-            self.session.extend(&[token], 1).map_err(Error::Model)?;
-        }
+    /// Computes the last tokens of the answer, if there are some that are not in the cache yet, and chooses the next;
+    /// `None` if the constraint allows none.
+    fn decode(&mut self) -> Result<Option<Choice>, Error<M::Error>> {
+        let mut guide = self.answering.guide().take();
+        let computed = beside(guide.iter_mut().collect(), || self.compute());
+        *self.answering.guide() = guide;
+        computed.map_err(Error::Model)?;
         let rows = self.session.rows();
         let row = match self.guessing.as_ref().and_then(Guessing::chosen_by) {
             Some(row) => row,
             None => self.session.logits(rows.saturating_sub(1)..rows).map_err(Error::Model)?,
         };
-        let choice = self.answering.choose(row)?;
-        if let Some(guessing) = &mut self.guessing {
+        let choice = self.answering.choose(row, &mut self.scratch)?;
+        if let (Some(guessing), Some(choice)) = (&mut self.guessing, &choice) {
             guessing.compare(self.session, choice.id);
         }
         Ok(choice)
+    }
+
+    fn compute(&mut self) -> Result<(), M::Error> {
+        if let Some(guessing) = &mut self.guessing {
+            return if guessing.next_row(self.session) {
+                Ok(())
+            } else {
+                guessing.compute(self.session, &self.answering)
+            };
+        }
+        match self.answering.waiting(self.session.cached().len()) {
+            [] => Ok(()),
+            waiting => self.session.extend(waiting, 1),
+        }
     }
 }

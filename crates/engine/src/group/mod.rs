@@ -124,7 +124,7 @@ impl<M: ForwardMany> Group<M> {
     /// # Errors
     /// A prompt that is empty, names an unknown token or leaves no room for an answer, or settings out of range.
     pub fn join(&mut self, request: Request) -> Result<Key, Error<M::Error>> {
-        let answering = Answering::new(request, self.model.vocabulary(), self.model.capacity())?;
+        let answering = Answering::new(request, None, self.model.vocabulary(), self.model.capacity())?;
         let taken = |sequence: &usize| self.members.iter().any(|member| member.sequence == *sequence);
         // One of so many numbers is free.
         let sequence = (0..=self.members.len()).find(|sequence| !taken(sequence)).unwrap_or(self.members.len());
@@ -242,11 +242,11 @@ impl<M: ForwardMany> Group<M> {
                 let chosen = match &all {
                     Ok(all) => {
                         let logits = all.chunks_exact(vocabulary).nth(index).unwrap_or_default();
-                        member.answering.choose(logits).map_err(Error::from)
+                        member.choose(logits)
                     }
                     // One row's fault is no other's: each is asked for by itself.
                     Err(_) => match self.model.logits(*row..row + 1) {
-                        Ok(logits) => member.answering.choose(logits).map_err(Error::from),
+                        Ok(logits) => member.choose(logits),
                         Err(error) => Err(Error::Model(error)),
                     },
                 };
@@ -261,8 +261,13 @@ impl<M: ForwardMany> Group<M> {
 }
 
 impl Member {
+    fn choose<E: std::error::Error>(&mut self, logits: &[f32]) -> Result<crate::sampling::Choice, Error<E>> {
+        let chosen = self.answering.choose(logits, &mut crate::sampling::Scratch::default())?;
+        chosen.ok_or(Error::Sampling(crate::sampling::Error::NoCandidates))
+    }
+
     /// The token that a step of the answer computes; of no meaning while there is more of the prompt.
     fn waiting(&self) -> [u32; 1] {
-        [self.answering.waiting(self.cached).unwrap_or(0)]
+        [self.answering.waiting(self.cached).first().copied().unwrap_or(0)]
     }
 }

@@ -15,6 +15,31 @@ impl TokenMask {
         Self { words }
     }
 
+    /// The tokens below `count`.
+    pub fn below(count: usize) -> Self {
+        let mut words = vec![u32::MAX; count / 32];
+        if !count.is_multiple_of(32) {
+            words.push((1 << (count % 32)) - 1);
+        }
+        Self { words }
+    }
+
+    /// Puts a token into the set or takes it out.
+    pub fn set(&mut self, id: u32, is_in: bool) {
+        let at = id as usize / 32;
+        if is_in && self.words.len() <= at {
+            self.words.resize(at + 1, 0);
+        }
+        if let Some(word) = self.words.get_mut(at) {
+            *word = *word & !(1 << (id % 32)) | u32::from(is_in) << (id % 32);
+        }
+    }
+
+    /// Whether no token is in the set.
+    pub fn is_empty(&self) -> bool {
+        self.words.iter().all(|word| *word == 0)
+    }
+
     /// Whether the token is in the set.
     pub fn allows(&self, id: u32) -> bool {
         let word = self.words.get(id as usize / 32).copied().unwrap_or(0);
@@ -25,17 +50,9 @@ impl TokenMask {
 impl FromIterator<u32> for TokenMask {
     /// The set of the given ids; takes one bit of memory for each id up to the greatest.
     fn from_iter<I: IntoIterator<Item = u32>>(ids: I) -> Self {
-        let mut words = Vec::new();
-        for id in ids {
-            let at = id as usize / 32;
-            if words.len() <= at {
-                words.resize(at + 1, 0);
-            }
-            if let Some(word) = words.get_mut(at) {
-                *word |= 1 << (id % 32);
-            }
-        }
-        Self { words }
+        let mut mask = Self::default();
+        ids.into_iter().for_each(|id| mask.set(id, true));
+        mask
     }
 }
 
@@ -50,5 +67,18 @@ mod tests {
         let ids: Vec<u32> = (0..200).filter(|&id| mask.allows(id)).collect();
         assert_eq!(ids, [0, 31, 32, 70]);
         assert!(!mask.allows(u32::MAX));
+    }
+
+    #[test]
+    fn sets_can_be_changed() {
+        for count in [0, 1, 31, 32, 33, 70] {
+            let all: TokenMask = (0..count).collect();
+            let mut mask = TokenMask::below(count as usize);
+            assert_eq!(mask, all);
+            assert_eq!(mask.is_empty(), count == 0);
+            (0..count).for_each(|id| mask.set(id, false));
+            mask.set(u32::MAX, false);
+            assert!(mask.is_empty() && !mask.allows(0));
+        }
     }
 }

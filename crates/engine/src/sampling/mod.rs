@@ -100,11 +100,24 @@ pub fn sample_allowed(
         chain::choose(adjusted, parameters, position, &mut scratch.candidates)
     };
     let id = id.ok_or(Error::NoCandidates)?;
+    Ok(with_logprobs(logits, id, parameters, scratch))
+}
+
+/// The token `id` as the choice, whatever the logits say, with the log-probabilities that the settings ask for.
+///
+/// # Errors
+/// A logit that is NaN or plus infinity, or an empty or too large vocabulary.
+pub(crate) fn given(logits: &[f32], id: u32, parameters: &Parameters, scratch: &mut Scratch) -> Result<Choice, Error> {
+    check_logits(logits)?;
+    Ok(with_logprobs(logits, id, parameters, scratch))
+}
+
+fn with_logprobs(logits: &[f32], id: u32, parameters: &Parameters, scratch: &mut Scratch) -> Choice {
     let (logprob, top) = match parameters.logprobs {
         Some(count) => logprobs::logprobs(logits, id, count, &mut scratch.candidates),
         None => (None, Vec::new()),
     };
-    Ok(Choice { id, logprob, top })
+    Choice { id, logprob, top }
 }
 
 /// Clause S1.
