@@ -42,7 +42,7 @@ pub(crate) fn template<'f>(gguf: &Gguf<'f>) -> Option<&'f str> {
 
 /// The special tokens that templates print.
 pub(crate) fn specials(vocabulary: &Vocabulary) -> Specials {
-    let text = |id: Option<u32>| id.and_then(|id| vocabulary.tokens.get(id as usize)).cloned();
+    let text = |id: Option<u32>| id.and_then(|id| vocabulary.tokens.get(id as usize)).map(String::from);
     Specials {
         bos_token: text(vocabulary.bos),
         eos_token: text(vocabulary.eos),

@@ -49,10 +49,10 @@ pub(crate) fn draft_model(
 }
 
 /// Where two lists of tokens differ first.
-fn difference(ours: &Vocabulary, its: &Vocabulary) -> Option<String> {
-    let first = ours.tokens.iter().zip(&its.tokens).position(|(a, b)| a != b);
+fn difference<'v>(ours: &'v Vocabulary, its: &'v Vocabulary) -> Option<String> {
+    let first = ours.tokens.iter().zip(its.tokens.iter()).position(|(a, b)| a != b);
     if let Some(id) = first {
-        let token = |vocabulary: &Vocabulary| vocabulary.tokens.get(id).cloned().unwrap_or_default();
+        let token = |vocabulary: &'v Vocabulary| vocabulary.tokens.get(id).unwrap_or_default();
         return Some(format!("its token {id} is {:?} and not {:?}", token(its), token(ours)));
     }
     let (ours, its) = (ours.tokens.len(), its.tokens.len());

@@ -1,8 +1,10 @@
 //! Byte-level byte pair encoding: each piece of text starts as bytes, and ranked rules merge neighbours.
 use super::merging::{self, Symbol};
+use super::pieces::Pieces;
 use super::pretokenizer::{self, PreTokenizer};
+use super::texts::Index;
 use super::vocabulary::{TokenType, Vocabulary};
-use super::{Error, bytes};
+use super::{Error, Known, bytes};
 use foldhash::{HashMap, HashMapExt};
 use unicode_normalization_alignments::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
@@ -14,8 +16,9 @@ pub(super) struct BytePairs {
     bytes: Box<[u32; 256]>,
     /// Rank and result of each rule, by the ids of its two sides.
     rules: Rules,
-    /// The tokens that are taken without merging when they are a whole piece, by their bytes.
-    whole: HashMap<Box<[u8]>, u32>,
+    /// The tokens that are taken without merging when they are a whole piece, by their bytes; `None` if there are none
+    /// such.
+    whole: Option<Index>,
 }
 
 type Rules = HashMap<(u32, u32), (u32, u32)>;
@@ -24,47 +27,49 @@ type Rules = HashMap<(u32, u32), (u32, u32)>;
 const SHORT_PIECE: usize = 24;
 
 impl BytePairs {
-    /// Builds the tables; `ids` gives the token with a text. Fails when the vocabulary cannot spell every text or when
+    /// Builds the tables. Fails when the vocabulary cannot spell every text or when
     /// a rule names a token that does not exist.
-    pub(super) fn new(vocabulary: &Vocabulary, ids: &HashMap<&str, u32>) -> Result<Self, Error> {
+    pub(super) fn new(known: Known<'_>, pieces: &Pieces) -> Result<Self, Error> {
+        let vocabulary = known.vocabulary;
         let name = &vocabulary.pre_tokenizer;
         let entry = pretokenizer::find(name).ok_or_else(|| Error::PreTokenizer { name: name.clone() })?;
         Ok(Self {
             pre_tokenizer: PreTokenizer::new(entry)?,
             compose: entry.compose,
-            bytes: byte_tokens(vocabulary, ids)?,
-            rules: rules(vocabulary, ids)?,
-            whole: if entry.whole_pieces { whole_pieces(vocabulary) } else { HashMap::new() },
+            bytes: byte_tokens(known)?,
+            rules: rules(known)?,
+            whole: entry.whole_pieces.then(|| whole_pieces(vocabulary, pieces)),
         })
     }
 
     /// Appends the ids of ordinary text.
-    pub(super) fn encode(&self, text: &str, ids: &mut Vec<u32>) {
+    pub(super) fn encode(&self, text: &str, pieces: &Pieces, ids: &mut Vec<u32>) {
         // Characters below U+0300 neither combine nor change; to skip them may only cost a needless composition.
         let mut others = text.chars().filter(|character| *character >= '\u{300}');
         if self.compose && is_nfc_quick(&mut others) != IsNormalized::Yes {
-            self.encode_pieces(&text.nfc().map(|(character, _)| character).collect::<String>(), ids);
+            self.encode_pieces(&text.nfc().map(|(character, _)| character).collect::<String>(), pieces, ids);
         } else {
-            self.encode_pieces(text, ids);
+            self.encode_pieces(text, pieces, ids);
         }
     }
 
-    fn encode_pieces(&self, text: &str, ids: &mut Vec<u32>) {
+    fn encode_pieces(&self, text: &str, pieces: &Pieces, ids: &mut Vec<u32>) {
         let mut seen: HashMap<&[u8], (usize, usize)> = HashMap::new();
         self.pre_tokenizer.pieces(text, |piece| {
             let start = ids.len();
             if let Some((start, end)) = seen.get(piece.as_bytes()) {
                 ids.extend_from_within(*start..*end);
             } else {
-                self.encode_piece(piece.as_bytes(), ids);
+                self.encode_piece(piece.as_bytes(), pieces, ids);
                 seen.insert(piece.as_bytes(), (start, ids.len()));
             }
         });
     }
 
-    fn encode_piece(&self, piece: &[u8], ids: &mut Vec<u32>) {
-        if let Some(id) = self.whole.get(piece) {
-            ids.push(*id);
+    fn encode_piece(&self, piece: &[u8], pieces: &Pieces, ids: &mut Vec<u32>) {
+        let whole = self.whole.as_ref().and_then(|whole| whole.find(piece, |id| pieces.get(id, true)));
+        if let Some(id) = whole {
+            ids.push(id);
         } else if piece.len() <= SHORT_PIECE {
             self.merge_short(piece, ids);
         } else {
@@ -117,11 +122,11 @@ impl BytePairs {
 
 const NO_RULE: (u32, u32) = (u32::MAX, u32::MAX);
 
-fn byte_tokens(vocabulary: &Vocabulary, ids: &HashMap<&str, u32>) -> Result<Box<[u32; 256]>, Error> {
+fn byte_tokens(known: Known<'_>) -> Result<Box<[u32; 256]>, Error> {
     let mut tokens = Box::new([0; 256]);
     for (byte, (token, character)) in (0..=255).zip(tokens.iter_mut().zip(bytes::characters())) {
         let mut spelling = [0; 4];
-        *token = match ids.get(&*character.encode_utf8(&mut spelling)).copied().or(vocabulary.unknown) {
+        *token = match known.id(character.encode_utf8(&mut spelling)).or(known.vocabulary.unknown) {
             Some(id) => id,
             None if may_be_missing(byte) => merging::NO_TOKEN,
             None => return Err(Error::MissingByte { byte }),
@@ -136,10 +141,11 @@ fn may_be_missing(byte: u8) -> bool {
     byte.is_ascii_control() && !byte.is_ascii_whitespace() || matches!(byte, 0xC0 | 0xC1 | 0xF1 | 0xF2 | 0xF5..)
 }
 
-fn rules(vocabulary: &Vocabulary, ids: &HashMap<&str, u32>) -> Result<Rules, Error> {
-    let mut rules = HashMap::with_capacity(vocabulary.merges.len());
+fn rules(known: Known<'_>) -> Result<Rules, Error> {
+    let merges = &known.vocabulary.merges;
+    let mut rules = HashMap::with_capacity(merges.len());
     let mut joined = String::new();
-    for (rank, merge) in (0..).zip(&vocabulary.merges) {
+    for (rank, merge) in (0..).zip(merges.iter()) {
         let fail = |problem| Error::Merge { index: rank as usize, problem };
         let Some((left, right)) = merge.split_once(' ') else {
             return Err(fail("is not two texts with a space between them"));
@@ -147,27 +153,25 @@ fn rules(vocabulary: &Vocabulary, ids: &HashMap<&str, u32>) -> Result<Rules, Err
         joined.clear();
         joined.push_str(left);
         joined.push_str(right);
-        let (Some(left), Some(right)) = (ids.get(left), ids.get(right)) else {
+        let (Some(left), Some(right)) = (known.id(left), known.id(right)) else {
             return Err(fail("joins a text that is not a token"));
         };
-        let Some(result) = ids.get(joined.as_str()) else {
+        let Some(result) = known.id(&joined) else {
             return Err(fail("makes a text that is not a token"));
         };
-        if rules.insert((*left, *right), (rank, *result)).is_some() {
+        if rules.insert((left, right), (rank, result)).is_some() {
             return Err(fail("repeats an earlier one"));
         }
     }
     Ok(rules)
 }
 
-fn whole_pieces(vocabulary: &Vocabulary) -> HashMap<Box<[u8]>, u32> {
-    let alphabet = bytes::characters();
-    let mut whole = HashMap::with_capacity(vocabulary.tokens.len());
-    for (id, (text, kind)) in (0..).zip(vocabulary.tokens.iter().zip(&vocabulary.types)) {
-        if *kind == TokenType::Normal && !text.is_empty() {
-            let mut spelled = Vec::new();
-            bytes::decode(text, &alphabet, &mut spelled);
-            whole.insert(spelled.into_boxed_slice(), id);
+fn whole_pieces(vocabulary: &Vocabulary, pieces: &Pieces) -> Index {
+    let mut whole = Index::with_capacity(vocabulary.tokens.len());
+    // Of several tokens with the same bytes the last one counts.
+    for (id, kind) in vocabulary.types.iter().enumerate().rev() {
+        if *kind == TokenType::Normal && vocabulary.tokens.get(id).is_some_and(|text| !text.is_empty()) {
+            let _ = whole.insert(id as u32, |id| pieces.get(id, true));
         }
     }
     whole

@@ -36,9 +36,8 @@ pub(super) fn strip_after(vocabulary: &Vocabulary) -> Vec<u32> {
     if vocabulary.kind != Kind::SentencePiece || !present {
         return Vec::new();
     }
-    let strips = |(text, kind): (&String, &TokenType)| {
-        is_matched(*kind) && !matches!(text.as_str(), "<unk>" | "<s>" | "<|endoftext|>")
-    };
+    let strips =
+        |(text, kind): (&str, &TokenType)| is_matched(*kind) && !matches!(text, "<unk>" | "<s>" | "<|endoftext|>");
     let flags = vocabulary.tokens.iter().zip(&vocabulary.types).map(strips);
     (0..).zip(flags).filter_map(|(id, strips)| strips.then_some(id)).collect()
 }
@@ -92,7 +91,7 @@ impl<'a> Names<'a> {
     fn new(vocabulary: &'a Vocabulary) -> Self {
         let typed = (0..).zip(vocabulary.tokens.iter().zip(&vocabulary.types));
         let named = typed.filter(|(_, (text, _))| text.starts_with(['<', '[', '_']));
-        Self { ids: named.map(|(id, (text, kind))| (text.as_str(), (id, *kind))).collect() }
+        Self { ids: named.map(|(id, (text, kind))| (text, (id, *kind))).collect() }
     }
 
     fn get(&self, text: &str) -> Option<u32> {

@@ -22,15 +22,19 @@ pub use detokenizer::{Detokenizer, Position};
 pub use error::Error;
 pub use metadata::Metadata;
 pub use special::Special;
+pub use texts::Texts;
 pub use vocabulary::{
     Kind, MAX_MERGES, MAX_SPECIAL_BYTES, MAX_TEXT_BYTES, MAX_TOKEN_BYTES, MAX_TOKENS, TokenType, Vocabulary,
 };
 
 use foldhash::{HashMap, HashMapExt};
+use texts::Index;
 
 /// A vocabulary that is ready to encode and decode. It never changes, so threads may share it.
 pub struct Tokenizer {
     vocabulary: Vocabulary,
+    /// The ids of the tokens' texts.
+    index: Index,
     model: Model,
     special: special::Matcher,
     pieces: pieces::Pieces,
@@ -46,17 +50,19 @@ impl Tokenizer {
     /// when some text could not be encoded.
     pub fn new(mut vocabulary: Vocabulary) -> Result<Self, Error> {
         validate::vocabulary(&vocabulary)?;
-        let ids = ids_by_text(&vocabulary)?;
+        let index = index(&vocabulary)?;
+        let known = Known { vocabulary: &vocabulary, index: &index };
+        let pieces = pieces::Pieces::new(&vocabulary);
         let model = match vocabulary.kind {
-            Kind::ByteLevel => Model::ByteLevel(bpe::BytePairs::new(&vocabulary, &ids)?),
+            Kind::ByteLevel => Model::ByteLevel(bpe::BytePairs::new(known, &pieces)?),
             Kind::SentencePiece => Model::SentencePiece(sentencepiece::ScoredPieces::new(&vocabulary)?),
         };
         let special = special::Matcher::new(&vocabulary)?;
-        let pieces = pieces::Pieces::new(&vocabulary);
-        // The rules are tables now; their texts would only take memory.
-        vocabulary.merges = Vec::new();
+        // Rules and scores are tables now; to keep them would only take memory.
+        vocabulary.merges = Texts::default();
+        vocabulary.scores = Vec::new();
         vocabulary.ends.sort_unstable();
-        Ok(Self { vocabulary, model, special, pieces })
+        Ok(Self { vocabulary, index, model, special, pieces })
     }
 
     /// The ids of `text`, without BOS or EOS.
@@ -66,16 +72,17 @@ impl Tokenizer {
         let mut ids = Vec::with_capacity(text.len() / 4 + 1);
         match &self.model {
             Model::ByteLevel(model) => self.special.parts(text, special, |part| match part {
-                special::Part::Text(text) => model.encode(text, &mut ids),
+                special::Part::Text(text) => model.encode(text, &self.pieces, &mut ids),
                 special::Part::Token(id) => ids.push(id),
             }),
             Model::SentencePiece(model) => {
                 let escaped = text.replace(' ', sentencepiece::SPACE);
                 // Every text between special tokens gets the space, as in the original's fast version.
                 let prefix = self.vocabulary.add_space_prefix;
-                let mut seen = HashMap::new();
+                let known = Known { vocabulary: &self.vocabulary, index: &self.index };
+                let mut words = sentencepiece::Words { known, prefix, seen: HashMap::new() };
                 self.special.parts(&escaped, special, |part| match part {
-                    special::Part::Text(text) => model.encode(text, prefix, &mut seen, &mut ids),
+                    special::Part::Text(text) => model.encode(text, &mut words, &mut ids),
                     special::Part::Token(id) => ids.push(id),
                 });
             }
@@ -127,7 +134,7 @@ impl Tokenizer {
             || [vocabulary.eos, vocabulary.eot, vocabulary.eom].contains(&Some(id))
     }
 
-    /// What the tokeniser was made from, less the merge rules.
+    /// What the tokeniser was made from, less the merge rules and the scores.
     pub fn vocabulary(&self) -> &Vocabulary {
         &self.vocabulary
     }
@@ -140,13 +147,30 @@ impl std::fmt::Debug for Tokenizer {
     }
 }
 
-/// Empty texts, which some files have in the holes of their numbering, are left out.
-fn ids_by_text(vocabulary: &Vocabulary) -> Result<HashMap<&str, u32>, Error> {
-    let mut ids = HashMap::with_capacity(vocabulary.tokens.len());
-    for (second, text) in (0..).zip(&vocabulary.tokens).filter(|(_, text)| !text.is_empty()) {
-        if let Some(first) = ids.insert(text.as_str(), second) {
-            return Err(Error::DuplicateToken { first, second });
-        }
+/// A vocabulary whose texts can be found.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    vocabulary: &'a Vocabulary,
+    index: &'a Index,
+}
+
+impl Known<'_> {
+    /// The token with a text.
+    fn id(&self, text: &str) -> Option<u32> {
+        self.index.find(text.as_bytes(), |id| text_of(self.vocabulary, id))
     }
-    Ok(ids)
+}
+
+/// Empty texts, which some files have in the holes of their numbering, are left out.
+fn index(vocabulary: &Vocabulary) -> Result<Index, Error> {
+    let mut index = Index::with_capacity(vocabulary.tokens.len());
+    for (second, _) in (0..).zip(vocabulary.tokens.iter()).filter(|(_, text)| !text.is_empty()) {
+        let inserted = index.insert(second, |id| text_of(vocabulary, id));
+        inserted.map_err(|first| Error::DuplicateToken { first, second })?;
+    }
+    Ok(index)
+}
+
+fn text_of(vocabulary: &Vocabulary, id: u32) -> &[u8] {
+    vocabulary.tokens.get(id as usize).unwrap_or_default().as_bytes()
 }

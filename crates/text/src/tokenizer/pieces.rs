@@ -7,7 +7,7 @@ use super::vocabulary::{Kind, TokenType, Vocabulary};
 pub(super) struct Pieces {
     bytes: Vec<u8>,
     /// Where each token's bytes end; they start where the previous token's end.
-    ends: Vec<usize>,
+    ends: Vec<u32>,
     /// Tokens without a text of their own (control, unknown, unused), whose bytes are their names.
     is_special: Vec<bool>,
 }
@@ -28,9 +28,11 @@ impl Pieces {
                 }
                 _ => pieces.bytes.extend_from_slice(text.as_bytes()),
             }
-            pieces.ends.push(pieces.bytes.len());
+            // Bytes are no longer than texts, all of which are shorter than 4 GiB by the limits of a vocabulary.
+            pieces.ends.push(pieces.bytes.len() as u32);
             pieces.is_special.push(matches!(kind, TokenType::Control | TokenType::Unknown | TokenType::Unused));
         }
+        pieces.bytes.shrink_to_fit();
         pieces
     }
 
@@ -42,6 +44,6 @@ impl Pieces {
             return &[];
         }
         let start = index.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
-        self.bytes.get(start..*end).unwrap_or(&[])
+        self.bytes.get(start as usize..*end as usize).unwrap_or(&[])
     }
 }

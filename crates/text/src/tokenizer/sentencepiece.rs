@@ -4,9 +4,8 @@
 //! Spaces are written U+2581 in the vocabulary and before this part sees the text. The rules follow
 //! `src/bpe_model.cc` of SentencePiece.
 use super::merging::{self, NO_TOKEN, Symbol};
-use super::texts::Texts;
 use super::vocabulary::{TokenType, Vocabulary};
-use super::{Error, bytes};
+use super::{Error, Known, bytes};
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
 /// U+2581, which stands for a space.
@@ -14,7 +13,8 @@ pub(super) const SPACE: &str = "\u{2581}";
 
 /// The scored tokens and the byte tokens.
 pub(super) struct ScoredPieces {
-    tokens: Texts<Token>,
+    /// Each token's place among all scores, best first, or [`NO_PRIORITY`] if it takes no part in merging.
+    priorities: Vec<u32>,
     longest: usize,
     bytes: Option<Box<[u32; 256]>>,
     unknown: u32,
@@ -22,13 +22,21 @@ pub(super) struct ScoredPieces {
     joints: HashSet<char>,
 }
 
-/// Where among the ids of a text the ids of its words are.
-pub(super) type Seen<'a> = HashMap<&'a str, (usize, usize)>;
+/// What encoding the parts of one text shares.
+pub(super) struct Words<'v, 'a> {
+    pub(super) known: Known<'v>,
+    /// Whether each part is encoded as if a space stood before it.
+    pub(super) prefix: bool,
+    /// Where among the ids of the text the ids of its words are.
+    pub(super) seen: HashMap<&'a str, (usize, usize)>,
+}
+
+/// The priority of a token that takes no part in merging. No vocabulary has so many scores.
+const NO_PRIORITY: u32 = u32::MAX;
 
 #[derive(Clone, Copy)]
 struct Token {
     id: u32,
-    /// Place of the score among all scores, best first.
     priority: u32,
     /// Takes part in merging, but is taken apart again in the end.
     is_unused: bool,
@@ -43,50 +51,50 @@ impl ScoredPieces {
             (None, Some(_)) => NO_TOKEN,
             (None, None) => return Err(Error::MissingByte { byte: 0 }),
         };
-        let mut pieces = Self {
-            tokens: Texts::with_capacity(vocabulary.tokens.len()),
-            longest: 0,
-            bytes,
-            unknown,
-            joints: HashSet::new(),
-        };
-        let priorities = priorities(&vocabulary.scores);
-        let kinds = vocabulary.types.iter().zip(priorities);
-        for (id, (text, (kind, priority))) in (0..).zip(vocabulary.tokens.iter().zip(kinds)) {
+        let mut pieces =
+            Self { priorities: priorities(&vocabulary.scores), longest: 0, bytes, unknown, joints: HashSet::new() };
+        let kinds = vocabulary.types.iter().zip(&mut pieces.priorities);
+        for (text, (kind, priority)) in vocabulary.tokens.iter().zip(kinds) {
             if matches!(kind, TokenType::Normal | TokenType::Unused) && !text.is_empty() {
                 pieces.longest = pieces.longest.max(text.len());
                 pieces.joints.extend(joints(text).map(|(_, before)| before));
-                let token = Token { id, priority, is_unused: *kind == TokenType::Unused };
-                pieces.tokens.insert(text, token);
+            } else {
+                *priority = NO_PRIORITY;
             }
         }
         Ok(pieces)
     }
 
-    /// Appends the ids of ordinary text whose spaces are U+2581, with another one before it if `prefix`. `seen` says
-    /// where in `ids` a word was encoded before.
-    pub(super) fn encode<'a>(&self, text: &'a str, prefix: bool, seen: &mut Seen<'a>, ids: &mut Vec<u32>) {
-        let prefix = if prefix { SPACE } else { "" };
+    /// Appends the ids of ordinary text whose spaces are U+2581.
+    pub(super) fn encode<'a>(&self, text: &'a str, all: &mut Words<'_, 'a>, ids: &mut Vec<u32>) {
+        let (known, prefix) = (all.known, if all.prefix { SPACE } else { "" });
         if self.bytes.is_none() {
             // Unknown characters side by side are one token, across words too.
-            return self.encode_word(&[prefix, text].concat(), ids);
+            return self.encode_word(&[prefix, text].concat(), known, ids);
         }
         let mut words = self.words(text);
         if !prefix.is_empty() {
-            self.encode_word(&[prefix, words.next().unwrap_or("")].concat(), ids);
+            self.encode_word(&[prefix, words.next().unwrap_or("")].concat(), known, ids);
         }
         for word in words {
             let start = ids.len();
-            if let Some((start, end)) = seen.get(word) {
+            if let Some((start, end)) = all.seen.get(word) {
                 ids.extend_from_within(*start..*end);
             } else {
-                self.encode_word(word, ids);
-                seen.insert(word, (start, ids.len()));
+                self.encode_word(word, known, ids);
+                all.seen.insert(word, (start, ids.len()));
             }
         }
     }
 
-    fn encode_word(&self, word: &str, ids: &mut Vec<u32>) {
+    fn token(&self, text: &str, known: Known<'_>) -> Option<Token> {
+        let id = known.id(text)?;
+        let priority = self.priorities.get(id as usize).copied().filter(|priority| *priority != NO_PRIORITY)?;
+        let is_unused = known.vocabulary.types.get(id as usize) == Some(&TokenType::Unused);
+        Some(Token { id, priority, is_unused })
+    }
+
+    fn encode_word(&self, word: &str, known: Known<'_>, ids: &mut Vec<u32>) {
         let symbol =
             |(start, character): (usize, char)| Symbol { start, end: start + character.len_utf8(), id: NO_TOKEN };
         let mut symbols = word.char_indices().map(symbol).collect();
@@ -94,7 +102,7 @@ impl ScoredPieces {
         let mut splits: HashMap<&str, usize> = HashMap::new();
         merging::merge(&mut symbols, |left, right| {
             let joined = word.get(left.start..right.end).filter(|joined| joined.len() <= self.longest)?;
-            let token = self.tokens.get(joined)?;
+            let token = self.token(joined, known)?;
             if token.is_unused {
                 splits.insert(joined, left.end - left.start);
             }
@@ -103,20 +111,28 @@ impl ScoredPieces {
         let mut fused = false;
         for symbol in symbols {
             let text = word.get(symbol.start..symbol.end).unwrap_or("");
-            if let Some(token) = self.tokens.get(text).filter(|token| !token.is_unused) {
+            if let Some(token) = self.token(text, known).filter(|token| !token.is_unused) {
                 ids.push(token.id);
                 fused = false;
             } else {
-                fused = self.emit(text, &splits, fused, ids);
+                fused = self.emit(text, known, &splits, fused, ids);
             }
         }
     }
 
-    /// Appends the ids of a text that is no token or an unused one and says whether the last one is the unknown token, which is never repeated.
-    fn emit(&self, text: &str, splits: &HashMap<&str, usize>, mut fused: bool, ids: &mut Vec<u32>) -> bool {
+    /// Appends the ids of a text that is no token or an unused one and says whether the last one is the unknown token,
+    /// which is never repeated.
+    fn emit(
+        &self,
+        text: &str,
+        known: Known<'_>,
+        splits: &HashMap<&str, usize>,
+        mut fused: bool,
+        ids: &mut Vec<u32>,
+    ) -> bool {
         let mut waiting = vec![text];
         while let Some(text) = waiting.pop() {
-            let token = self.tokens.get(text);
+            let token = self.token(text, known);
             let split = splits.get(text).filter(|_| token.is_some_and(|token| token.is_unused));
             if let Some((left, right)) = split.and_then(|middle| text.split_at_checked(*middle)) {
                 waiting.extend([right, left]);
@@ -143,8 +159,12 @@ impl ScoredPieces {
 
 /// Where a U+2581 follows another character, and that character.
 fn joints(text: &str) -> impl Iterator<Item = (usize, char)> {
-    let before = |(at, _): (usize, &str)| text.get(..at)?.chars().next_back().map(|before| (at, before));
-    text.match_indices(SPACE).filter_map(before).filter(|(_, before)| !SPACE.contains(*before))
+    // Most texts have none after their first character: looking at bytes finds that out sooner than a search for text.
+    let first = SPACE.as_bytes().first();
+    let marks = text.bytes().enumerate().skip(1).filter(move |(_, byte)| Some(byte) == first).map(|(at, _)| at);
+    let marks = marks.filter(|at| text.get(*at..).is_some_and(|rest| rest.starts_with(SPACE)));
+    let before = |at: usize| text.get(..at)?.chars().next_back().map(|before| (at, before));
+    marks.filter_map(before).filter(|(_, before)| !SPACE.contains(*before))
 }
 
 /// For each score its place among the distinct scores, the highest first.

@@ -1,13 +1,20 @@
 //! The checks every vocabulary passes before memory proportional to it is taken.
 use super::vocabulary::{self, Kind, TokenType, Vocabulary};
-use super::{Error, pretokenizer};
+use super::{Error, Texts, pretokenizer};
 
 /// Checks the number and the size of a list of texts.
-pub(super) fn texts(what: &'static str, texts: &[impl AsRef<str>], limit: usize) -> Result<(), Error> {
-    if texts.len() > limit {
-        return Err(too_many(what, texts.len(), limit));
+pub(super) fn texts(what: &'static str, texts: &[&str], limit: usize) -> Result<(), Error> {
+    size(what, texts.len(), texts.iter().map(|text| text.len()).sum(), limit)
+}
+
+fn block(what: &'static str, texts: &Texts, limit: usize) -> Result<(), Error> {
+    size(what, texts.len(), texts.bytes(), limit)
+}
+
+fn size(what: &'static str, count: usize, bytes: usize, limit: usize) -> Result<(), Error> {
+    if count > limit {
+        return Err(too_many(what, count, limit));
     }
-    let bytes = texts.iter().map(|text| text.as_ref().len()).sum::<usize>();
     if bytes > vocabulary::MAX_TEXT_BYTES {
         return Err(too_many("bytes of text", bytes, vocabulary::MAX_TEXT_BYTES));
     }
@@ -20,9 +27,9 @@ pub(super) fn vocabulary(vocabulary: &Vocabulary) -> Result<(), Error> {
     if tokens == 0 {
         return Err(Error::Empty);
     }
-    texts("tokens", &vocabulary.tokens, vocabulary::MAX_TOKENS)?;
-    texts("merges", &vocabulary.merges, vocabulary::MAX_MERGES)?;
-    if let Some(longest) = vocabulary.tokens.iter().map(String::len).max()
+    block("tokens", &vocabulary.tokens, vocabulary::MAX_TOKENS)?;
+    block("merges", &vocabulary.merges, vocabulary::MAX_MERGES)?;
+    if let Some(longest) = vocabulary.tokens.iter().map(str::len).max()
         && longest > vocabulary::MAX_TOKEN_BYTES
     {
         return Err(too_many("bytes in one token", longest, vocabulary::MAX_TOKEN_BYTES));

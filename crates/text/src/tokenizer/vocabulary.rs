@@ -1,7 +1,7 @@
 //! A vocabulary as plain data, read from GGUF metadata and validated.
 //!
 //! Key names and meanings: the GGUF description (`docs/gguf.md` of the ggml project), section "Tokenizer".
-use super::{Error, Metadata, ends, pretokenizer, validate};
+use super::{Error, Metadata, Texts, ends, pretokenizer, validate};
 
 /// The most tokens that a vocabulary may have; the largest published ones have 262,144.
 pub const MAX_TOKENS: usize = 1 << 22;
@@ -48,13 +48,13 @@ pub struct Vocabulary {
     /// The pre-tokeniser's GGUF name; empty for [`Kind::SentencePiece`], which has none.
     pub pre_tokenizer: String,
     /// Each token's text as the file spells it; the index is the token id.
-    pub tokens: Vec<String>,
+    pub tokens: Texts,
     /// Each token's type; as long as `tokens`.
     pub types: Vec<TokenType>,
     /// Each token's score, higher merges first; as long as `tokens` for [`Kind::SentencePiece`], else empty.
     pub scores: Vec<f32>,
     /// Merge rules `left right` in order of rank; empty for [`Kind::SentencePiece`].
-    pub merges: Vec<String>,
+    pub merges: Texts,
     /// Beginning of sequence.
     pub bos: Option<u32>,
     /// End of sequence.
@@ -97,7 +97,8 @@ impl Vocabulary {
         };
         let tokens = required(metadata.strings(TOKENS), TOKENS, "an array of texts")?;
         validate::texts("tokens", &tokens, MAX_TOKENS)?;
-        let special = |key| special_id(metadata, key, tokens.len());
+        let count = tokens.len();
+        let special = |key| special_id(metadata, key, count);
         let mut vocabulary = Self {
             kind,
             pre_tokenizer: pre_tokenizer.into(),
@@ -115,7 +116,7 @@ impl Vocabulary {
             add_space_prefix: kind == Kind::SentencePiece && metadata.boolean(ADD_SPACE_PREFIX).unwrap_or(true),
             strip_after: Vec::new(),
             ends: Vec::new(),
-            tokens: tokens.iter().map(|token| (*token).into()).collect(),
+            tokens: tokens.into_iter().collect(),
         };
         if kind == Kind::SentencePiece && metadata.boolean(REMOVE_SPACES) == Some(true) {
             return Err(Error::Unsupported { key: REMOVE_SPACES });
@@ -178,13 +179,13 @@ fn scores(metadata: &dyn Metadata, kind: Kind) -> Result<Vec<f32>, Error> {
     }
 }
 
-fn merges(metadata: &dyn Metadata, kind: Kind) -> Result<Vec<String>, Error> {
+fn merges(metadata: &dyn Metadata, kind: Kind) -> Result<Texts, Error> {
     if kind == Kind::SentencePiece {
-        return Ok(Vec::new());
+        return Ok(Texts::default());
     }
     let merges = required(metadata.strings(MERGES), MERGES, "an array of texts")?;
     validate::texts("merges", &merges, MAX_MERGES)?;
-    Ok(merges.into_iter().map(String::from).collect())
+    Ok(merges.into_iter().collect())
 }
 
 /// Files from before `add_bos_token` existed rely on the tokeniser's own habit.

@@ -1,5 +1,5 @@
 //! Vocabularies that must be refused, each with one clear sentence.
-use crate::support::{Table, Value, byte_level, metadata, scored};
+use crate::support::{Table, Value, byte_level, metadata, scored, with_text};
 use hefu_text::tokenizer::{Error, MAX_SPECIAL_BYTES, MAX_TOKEN_BYTES, TokenType, Tokenizer, Vocabulary};
 
 fn good() -> Table {
@@ -93,11 +93,9 @@ fn hostile_merges_are_refused() {
 fn tokens_must_be_unique_and_cover_every_text() {
     let vocabulary = byte_level("qwen2", &["a b"], &[("ab", TokenType::Control)]);
     assert_eq!(Tokenizer::new(vocabulary).unwrap_err(), Error::DuplicateToken { first: 256, second: 257 });
-    let mut vocabulary = byte_level("qwen2", &[], &[]);
-    vocabulary.tokens[0x41] = "missing".into();
+    let vocabulary = with_text(byte_level("qwen2", &[], &[]), 0x41, "missing");
     assert_eq!(Tokenizer::new(vocabulary).unwrap_err(), Error::MissingByte { byte: 0x41 });
-    let mut vocabulary = scored(&["a"], &[]);
-    vocabulary.tokens[4] = "<0xZZ>".into();
+    let vocabulary = with_text(scored(&["a"], &[]), 4, "<0xZZ>");
     assert_eq!(Tokenizer::new(vocabulary).unwrap_err(), Error::ByteToken { id: 4 });
     let mut vocabulary = scored(&["a"], &[]);
     vocabulary.types[4] = TokenType::Normal;
@@ -106,9 +104,8 @@ fn tokens_must_be_unique_and_cover_every_text() {
 
 #[test]
 fn a_few_bytes_may_be_missing_and_vanish() {
-    let mut vocabulary = byte_level("falcon", &[], &[]);
-    vocabulary.tokens[3] = "missing".into();
-    vocabulary.tokens[0xC0] = String::new();
+    let vocabulary = with_text(byte_level("falcon", &[], &[]), 3, "missing");
+    let vocabulary = with_text(vocabulary, 0xC0, "");
     let tokenizer = Tokenizer::new(vocabulary).unwrap();
     let ids = tokenizer.encode("a\u{3}b", hefu_text::tokenizer::Special::Parse);
     assert_eq!(tokenizer.decode(&ids), "ab");

@@ -1,5 +1,5 @@
 //! Vocabularies made by hand and metadata kept in a table.
-use hefu_text::tokenizer::{Kind, Metadata, TokenType, Tokenizer, Vocabulary};
+use hefu_text::tokenizer::{Kind, Metadata, Texts, TokenType, Tokenizer, Vocabulary};
 use std::collections::HashMap;
 
 /// A metadata value.
@@ -58,7 +58,7 @@ pub(crate) fn byte_level(pre: &str, merges: &[&str], added: &[(&str, TokenType)]
     let mut types = vec![TokenType::Normal; tokens.len()];
     tokens.extend(added.iter().map(|(text, _)| text.to_string()));
     types.extend(added.iter().map(|(_, kind)| *kind));
-    let merges = merges.iter().map(|merge| merge.to_string()).collect();
+    let (tokens, merges) = (tokens.iter().collect(), merges.iter().collect());
     Vocabulary { pre_tokenizer: pre.into(), tokens, types, merges, ..empty(Kind::ByteLevel) }
 }
 
@@ -73,7 +73,7 @@ pub(crate) fn scored(pieces: &[&str], added: &[(&str, TokenType)]) -> Vocabulary
     tokens.extend(added.iter().map(|(text, _)| text.to_string()));
     types.extend(added.iter().map(|(_, kind)| *kind));
     let scores = (0..tokens.len()).map(|id| -(id as f32)).collect();
-    let vocabulary = Vocabulary { tokens, types, scores, ..empty(Kind::SentencePiece) };
+    let vocabulary = Vocabulary { tokens: tokens.iter().collect(), types, scores, ..empty(Kind::SentencePiece) };
     Vocabulary { bos: Some(1), eos: Some(2), unknown: Some(0), add_bos: true, add_space_prefix: true, ..vocabulary }
 }
 
@@ -81,7 +81,7 @@ pub(crate) fn scored(pieces: &[&str], added: &[(&str, TokenType)]) -> Vocabulary
 pub(crate) fn metadata(vocabulary: &Vocabulary) -> Table {
     let number = |id: Option<u32>| Value::Number(id.unwrap_or(0).into());
     let table = Table::default()
-        .set("tokens", Value::Texts(vocabulary.tokens.clone()))
+        .set("tokens", Value::Texts(vocabulary.tokens.iter().map(String::from).collect()))
         .set("token_type", Value::Integers(vocabulary.types.iter().map(|kind| *kind as i64).collect()))
         .set("bos_token_id", number(vocabulary.bos))
         .set("eos_token_id", number(vocabulary.eos));
@@ -89,7 +89,7 @@ pub(crate) fn metadata(vocabulary: &Vocabulary) -> Table {
         Kind::ByteLevel => table
             .set("model", Value::Text("gpt2"))
             .set("pre", Value::Text("qwen2"))
-            .set("merges", Value::Texts(vocabulary.merges.clone())),
+            .set("merges", Value::Texts(vocabulary.merges.iter().map(String::from).collect())),
         Kind::SentencePiece => table
             .set("model", Value::Text("llama"))
             .set("unknown_token_id", Value::Number(0))
@@ -99,7 +99,14 @@ pub(crate) fn metadata(vocabulary: &Vocabulary) -> Table {
 
 /// The texts of the tokens that `ids` are.
 pub(crate) fn texts<'a>(tokenizer: &'a Tokenizer, ids: &[u32]) -> Vec<&'a str> {
-    ids.iter().map(|id| tokenizer.vocabulary().tokens[*id as usize].as_str()).collect()
+    ids.iter().map(|id| tokenizer.vocabulary().tokens.get(*id as usize).unwrap()).collect()
+}
+
+/// The same vocabulary with another text for a token.
+pub(crate) fn with_text(vocabulary: Vocabulary, id: usize, text: &str) -> Vocabulary {
+    let texts = vocabulary.tokens.iter().enumerate();
+    let tokens = texts.map(|(other, old)| if other == id { text } else { old }).collect();
+    Vocabulary { tokens, ..vocabulary }
 }
 
 /// GPT-2's spelling of each byte.
@@ -114,10 +121,10 @@ fn empty(kind: Kind) -> Vocabulary {
     Vocabulary {
         kind,
         pre_tokenizer: String::new(),
-        tokens: Vec::new(),
+        tokens: Texts::default(),
         types: Vec::new(),
         scores: Vec::new(),
-        merges: Vec::new(),
+        merges: Texts::default(),
         bos: None,
         eos: None,
         eot: None,
