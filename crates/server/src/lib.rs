@@ -1,10 +1,29 @@
 //! The HTTP server: what applications speak, in front of the engine.
 //!
-//! * [`ask`], [`answer`], [`error`]: the seam between dialects and everything else.
+//! ```text
+//! HTTP ─▶ dialect (api) ── Ask ─▶ Service ─▶ Registry ─▶ Worker ─▶ thread of the model: Scheduler
+//! HTTP ◀─ dialect (api) ◀─ Piece ── answering ◀── tokens ──────────┘
+//! ```
+//!
+//! * [`ask`], [`answer`], [`error`]: the seam between dialects and everything else;
+//! * [`service`], [`registry`], [`worker`]: which models are in memory, and how requests reach them; `prepare` and
+//!   `answering` are the text's two ends;
+//! * [`catalog`], [`record`]: what the program around the server hands in;
+//! * [`limits`], [`metrics`], [`ids`]: bounds, counters, names.
 
 pub mod answer;
+mod answering;
 pub mod ask;
+pub mod catalog;
 pub mod error;
+pub mod ids;
+pub mod limits;
+pub mod metrics;
+mod prepare;
+pub mod record;
+pub mod registry;
+pub mod service;
+pub mod worker;
 
 pub use answer::Answer;
 pub use ask::Ask;

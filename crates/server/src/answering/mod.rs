@@ -1,0 +1,241 @@
+//! The asynchronous half of an answer: from tokens of the model's thread to pieces for a client.
+//!
+//! Characters, stop strings and calls are worked out here, not on the thread that computes. A client that goes away ends
+//! the answer. A client that reads slowly gets [`PIECES_AHEAD`](crate::limits::PIECES_AHEAD) pieces ahead and then
+//! [`stall_time`](crate::limits::Limits::stall_time) to take the next one: only its own answer waits, and only that one is
+//! given up.
+
+mod voice;
+
+use crate::answer::{Delta, Piece, Summary};
+use crate::error::{ApiError, Kind};
+use crate::metrics::{Metrics, Times};
+use crate::record::{self, AnswerRecord, Recorder};
+use crate::registry::Lease;
+use crate::worker::{Happening, Running};
+use hefu_engine::generation::{self, Request};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::SendTimeoutError;
+use voice::Voice;
+
+/// An answer under way.
+pub(crate) struct Task {
+    pub(crate) id: String,
+    pub(crate) request: Request,
+    pub(crate) grammar: Option<serde_json::Value>,
+    pub(crate) stops: Vec<String>,
+    pub(crate) matcher: hefu_engine::stop::StopMatcher,
+    pub(crate) count: usize,
+    pub(crate) lease: Lease,
+    pub(crate) running: Running,
+    pub(crate) outlet: mpsc::Sender<Piece>,
+    pub(crate) stall: Duration,
+    pub(crate) limit: Duration,
+    pub(crate) arrived: Instant,
+    pub(crate) client: String,
+    pub(crate) request_id: String,
+    pub(crate) recorder: Option<Arc<dyn Recorder>>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// Why an answer ends before its end.
+enum Early {
+    /// Nobody listens any more.
+    Gone,
+    /// It failed.
+    Failed(ApiError),
+}
+
+/// When what happened first and last.
+#[derive(Default)]
+struct Clock {
+    started: Option<Instant>,
+    first: Option<Instant>,
+    last: Vec<Option<Instant>>,
+    end: Option<Instant>,
+}
+
+impl Task {
+    /// Carries the answer to its end.
+    pub(crate) async fn run(mut self) {
+        let new =
+            || Voice::new(&self.lease.worker.tokenizer, &self.matcher, self.request.parameters.logprobs.is_some());
+        let mut voices: Vec<Voice> = (0..self.count).map(|_| new()).collect();
+        let mut clock = Clock { last: vec![None; self.count], ..Clock::default() };
+        let mut summary =
+            Summary { prompt_tokens: self.request.prompt.len(), load: self.lease.waited, ..Summary::default() };
+        let outcome = self.answer(&mut voices, &mut clock, &mut summary).await;
+        summary.completion_tokens = voices.iter().map(|voice| voice.ids.len()).sum();
+        clock.sum_up(self.arrived, &mut summary);
+        let outcome = match outcome {
+            Ok(()) => self.record(&voices).await.map_err(Early::Failed),
+            Err(early) => {
+                // What was said before it broke off is kept as well. Nobody waits for it.
+                if let Err(error) = self.record(&voices).await {
+                    tracing::error!(request = self.request_id, "not recorded: {error}");
+                }
+                Err(early)
+            }
+        };
+        self.log(&summary, &clock, &outcome);
+        let last = match outcome {
+            Ok(()) => Piece::Done(summary),
+            Err(Early::Failed(error)) => Piece::Failed(error),
+            Err(Early::Gone) => return,
+        };
+        // The model is free for others from here on, however slowly the last piece is read.
+        drop((self.running, self.lease));
+        drop(self.outlet.send_timeout(last, self.stall).await);
+    }
+
+    async fn answer(&mut self, voices: &mut [Voice], clock: &mut Clock, summary: &mut Summary) -> Result<(), Early> {
+        let mut open = voices.len();
+        while open > 0 {
+            let happened = tokio::select! {
+                biased;
+                () = self.outlet.closed() => return Err(Early::Gone),
+                happened = self.running.next() => happened,
+            };
+            let Some((choice, happening, at)) = happened else {
+                let sentence = "the model stopped in the middle of the answer; the server's log says more";
+                return Err(Early::Failed(ApiError::internal(sentence)));
+            };
+            let Some(voice) = voices.get_mut(choice) else { continue };
+            let deltas = match happening {
+                Happening::Started(reused) => {
+                    clock.started.get_or_insert(at);
+                    summary.cached_tokens = summary.cached_tokens.max(reused);
+                    Vec::new()
+                }
+                Happening::Token(token) => {
+                    if let Some(after) = clock.token(choice, at) {
+                        self.metrics.token(&self.lease.worker.name, after);
+                    }
+                    voice.token(&token, &self.stops)
+                }
+                Happening::Embedding(_) => Vec::new(),
+                Happening::Finished(generation::Finish::Deadline) => return Err(Early::Failed(self.overdue())),
+                Happening::Finished(finish) => voice.finish(finish, &self.stops),
+                Happening::Failed(failure) => {
+                    return Err(Early::Failed(ApiError::internal(failure.to_string())));
+                }
+            };
+            for delta in deltas {
+                if matches!(delta, Delta::Finish(_)) {
+                    open -= 1;
+                    self.running.cancel(choice);
+                }
+                self.send(Piece::Delta { choice, delta }).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn send(&self, piece: Piece) -> Result<(), Early> {
+        match self.outlet.send_timeout(piece, self.stall).await {
+            Ok(()) => Ok(()),
+            Err(SendTimeoutError::Closed(_)) => Err(Early::Gone),
+            Err(SendTimeoutError::Timeout(_)) => {
+                tracing::warn!(request = self.request_id, "the client does not read its answer; it is given up");
+                Err(Early::Gone)
+            }
+        }
+    }
+
+    fn overdue(&self) -> ApiError {
+        let seconds = self.limit.as_secs();
+        let sentence =
+            format!("the answer took longer than the {seconds} s that the server allows (--request-seconds)");
+        ApiError::new(Kind::Overdue, sentence).code("timeout")
+    }
+
+    /// Hands every choice that has a token to the recorder.
+    async fn record(&self, voices: &[Voice]) -> Result<(), ApiError> {
+        let Some(recorder) = &self.recorder else { return Ok(()) };
+        let records: Vec<_> = voices
+            .iter()
+            .enumerate()
+            .filter(|(_, voice)| !voice.ids.is_empty())
+            .map(|(choice, voice)| self.record_of(choice, voice))
+            .collect();
+        let recorder = Arc::clone(recorder);
+        let kept =
+            tokio::task::spawn_blocking(move || records.into_iter().try_for_each(|record| recorder.record(record)));
+        let sentence = match kept.await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(sentence)) => sentence,
+            Err(error) => error.to_string(),
+        };
+        let sentence = format!("the answer cannot be recorded, and what is not recorded is not answered: {sentence}");
+        Err(ApiError::new(Kind::Unavailable, sentence).code("not_recorded"))
+    }
+
+    fn record_of(&self, choice: usize, voice: &Voice) -> AnswerRecord {
+        let mut parameters = self.request.parameters.clone();
+        parameters.seed = parameters.seed.wrapping_add(choice as u64);
+        AnswerRecord {
+            id: if choice == 0 { self.id.clone() } else { format!("{}-{choice}", self.id) },
+            model: self.lease.worker.name.clone(),
+            fingerprint: self.lease.worker.fingerprint.clone(),
+            prompt: self.request.prompt.clone(),
+            parameters,
+            end_tokens: self.request.end_tokens.clone(),
+            max_tokens: self.request.max_tokens,
+            context: self.lease.worker.context,
+            grammar: self.grammar.clone(),
+            output: voice.ids.clone(),
+            text: voice.written.clone(),
+            finish: voice.finish.unwrap_or(record::Finish::Cancelled),
+            client: self.client.clone(),
+            request: self.request_id.clone(),
+        }
+    }
+
+    fn log(&self, summary: &Summary, clock: &Clock, outcome: &Result<(), Early>) {
+        let times = Times {
+            queued: summary.queued,
+            first_token: clock.first.map(|first| first.saturating_duration_since(self.arrived)),
+            whole: self.arrived.elapsed(),
+        };
+        self.metrics.answer(&self.lease.worker.name, summary, times);
+        tracing::info!(
+            request = self.request_id,
+            answer = self.id,
+            model = self.lease.worker.name,
+            client = self.client,
+            prompt_tokens = summary.prompt_tokens,
+            cached_tokens = summary.cached_tokens,
+            completion_tokens = summary.completion_tokens,
+            first_token_ms = times.first_token.map(|time| time.as_millis() as u64),
+            whole_ms = times.whole.as_millis() as u64,
+            outcome = match outcome {
+                Ok(()) => "complete",
+                Err(Early::Gone) => "client gone",
+                Err(Early::Failed(_)) => "failed",
+            },
+            "answered"
+        );
+    }
+}
+
+impl Clock {
+    /// Notes a token; how long after the one before it of the same choice it came.
+    fn token(&mut self, choice: usize, at: Instant) -> Option<Duration> {
+        self.first.get_or_insert(at);
+        self.end = Some(at);
+        let last = self.last.get_mut(choice)?.replace(at)?;
+        Some(at.saturating_duration_since(last))
+    }
+
+    fn sum_up(&self, arrived: Instant, summary: &mut Summary) {
+        let between = |from: Option<Instant>, to: Option<Instant>| match (from, to) {
+            (Some(from), Some(to)) => to.saturating_duration_since(from),
+            _ => Duration::ZERO,
+        };
+        summary.queued = between(Some(arrived), self.started);
+        summary.prefill = between(self.started, self.first);
+        summary.decode = between(self.first, self.end);
+    }
+}

@@ -1,0 +1,117 @@
+//! What the server asks of the program around it: which models there are, and how one is brought to memory.
+//!
+//! The server never sees a file or a chip. The program hands it a [`Catalog`]; each loaded model lives on the thread that
+//! loaded it and is driven there by [`Steps`].
+
+use hefu_engine::sampling::Parameters;
+use hefu_engine::scheduler::{Event, ForwardMany, Job, Key, Pooling, Refusal, Scheduler, Statistics};
+use hefu_text::template::ChatTemplate;
+use hefu_text::tokenizer::Tokenizer;
+use std::time::Duration;
+
+/// The models that can be served.
+pub trait Catalog: Send + Sync {
+    /// Every model, the default one first.
+    fn models(&self) -> Vec<ModelCard>;
+
+    /// Brings a model to memory; called on the thread that will run it.
+    ///
+    /// # Errors
+    /// One sentence.
+    fn load(&self, name: &str) -> Result<Loaded, String>;
+}
+
+/// What is known of a model without loading it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ModelCard {
+    /// The name under which requests ask for it.
+    pub name: String,
+    /// When its file was last changed, in seconds since 1970.
+    pub created: u64,
+    /// Bytes of its files.
+    pub file_bytes: u64,
+    /// Bytes of memory that it takes once loaded: weights and cache.
+    pub memory_bytes: u64,
+    /// SHA-256 of its first file in hexadecimal digits, where it is known.
+    pub digest: Option<String>,
+    /// Its family, `qwen2` for example.
+    pub family: String,
+    /// How many parameters it has.
+    pub parameters: u64,
+    /// The format of most of its weights, `Q4_K` for example.
+    pub quantization: String,
+    /// Most positions of one conversation here.
+    pub context: usize,
+    /// The source of its chat template, if it has one.
+    pub template: Option<String>,
+}
+
+/// A model in memory.
+pub struct Loaded {
+    /// Its tokeniser.
+    pub tokenizer: Tokenizer,
+    /// Its chat template; base models have none.
+    pub template: Option<ChatTemplate>,
+    /// What its file recommends for sampling.
+    pub recommended: Parameters,
+    /// What two answers must share to be comparable bit for bit.
+    pub fingerprint: String,
+    /// Most positions of one conversation.
+    pub context: usize,
+    /// How its embeddings are made.
+    pub pooling: Pooling,
+    /// What computes.
+    pub engine: Box<dyn Engine>,
+}
+
+/// A model that waits to compute.
+pub trait Engine {
+    /// Sets a scheduler up on the model and hands it to `body`, which drives it until the model is no longer wanted.
+    ///
+    /// # Errors
+    /// One sentence, if the memory for its work cannot be had.
+    fn run(self: Box<Self>, body: &mut dyn FnMut(&mut dyn Steps)) -> Result<(), String>;
+}
+
+/// A scheduler, whatever model it runs.
+pub trait Steps {
+    /// See [`Scheduler::submit`].
+    ///
+    /// # Errors
+    /// A full queue, or a job that cannot be carried out.
+    fn submit(&mut self, job: Job, now: Duration) -> Result<Key, Refusal>;
+
+    /// See [`Scheduler::cancel`].
+    fn cancel(&mut self, key: Key);
+
+    /// See [`Scheduler::step`].
+    fn step(&mut self, now: Duration) -> Vec<Event>;
+
+    /// See [`Scheduler::is_idle`].
+    fn is_idle(&self) -> bool;
+
+    /// See [`Scheduler::statistics`].
+    fn statistics(&self) -> Statistics;
+}
+
+impl<M: ForwardMany> Steps for Scheduler<M> {
+    fn submit(&mut self, job: Job, now: Duration) -> Result<Key, Refusal> {
+        Scheduler::submit(self, job, now)
+    }
+
+    fn cancel(&mut self, key: Key) {
+        Scheduler::cancel(self, key);
+    }
+
+    fn step(&mut self, now: Duration) -> Vec<Event> {
+        Scheduler::step(self, now)
+    }
+
+    fn is_idle(&self) -> bool {
+        Scheduler::is_idle(self)
+    }
+
+    fn statistics(&self) -> Statistics {
+        Scheduler::statistics(self)
+    }
+}

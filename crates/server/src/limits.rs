@@ -1,0 +1,58 @@
+//! What the server keeps to, whatever is asked of it. Every field is a flag of `hefu serve`.
+
+use crate::ask::KeepAlive;
+use std::time::Duration;
+
+/// Pieces of an answer that wait for a client that reads slowly.
+pub const PIECES_AHEAD: usize = 64;
+/// Most texts or prompts in one request.
+pub const MAX_INPUTS: usize = 2048;
+/// Most messages in one request.
+pub const MAX_MESSAGES: usize = 8192;
+/// Most functions in one request.
+pub const MAX_TOOLS: usize = 512;
+
+/// Bounds and defaults.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Bytes of a request's body. Default 8 MiB.
+    pub body_bytes: usize,
+    /// Tokens of a prompt; `None` leaves it to the model's context.
+    pub prompt_tokens: Option<usize>,
+    /// Tokens of an answer; `None` leaves it to the model's context.
+    pub answer_tokens: Option<usize>,
+    /// Answers that one request may ask for, over all its prompts. Default 64.
+    pub choices: usize,
+    /// How long a request may take in all. Default 600 s.
+    pub request_time: Duration,
+    /// How long a request's head and body may take to arrive. Default 30 s.
+    pub read_time: Duration,
+    /// How long a client may leave its answer unread before it loses it. Default 60 s.
+    pub stall_time: Duration,
+    /// Connections at the same time; others wait. Default 4096.
+    pub connections: usize,
+    /// How long running answers may take once the server is told to stop. Default 30 s.
+    pub drain_time: Duration,
+    /// Bytes of memory for all loaded models; `None` is as much as they take.
+    pub memory_bytes: Option<u64>,
+    /// How long a model stays in memory after its last request.
+    pub keep_alive: KeepAlive,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 8 << 20,
+            prompt_tokens: None,
+            answer_tokens: None,
+            choices: 64,
+            request_time: Duration::from_secs(600),
+            read_time: Duration::from_secs(30),
+            stall_time: Duration::from_secs(60),
+            connections: 4096,
+            drain_time: Duration::from_secs(30),
+            memory_bytes: None,
+            keep_alive: KeepAlive::Forever,
+        }
+    }
+}

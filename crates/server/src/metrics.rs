@@ -1,0 +1,209 @@
+//! What is seen from outside, in the format of Prometheus.
+
+use crate::registry::Standing;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use std::time::Duration;
+
+/// Bounds of the histograms of waiting, in seconds.
+const WAITS: [f64; 16] = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0];
+/// Bounds of the histogram of the time between tokens, in seconds.
+const STEPS: [f64; 14] = [0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 5.0];
+
+/// Which model.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Model {
+    model: String,
+}
+
+/// Which path was answered how.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Request {
+    path: String,
+    status: u16,
+}
+
+type Histograms = Family<Model, Histogram, fn() -> Histogram>;
+
+/// All counters and histograms. Gauges are read off the models when somebody asks.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<Request, Counter>,
+    first_token: Histograms,
+    between_tokens: Histograms,
+    queue: Histograms,
+    end_to_end: Histograms,
+    prompt_tokens: Family<Model, Counter>,
+    cached_tokens: Family<Model, Counter>,
+    completion_tokens: Family<Model, Counter>,
+    gauges: Gauges,
+}
+
+#[derive(Debug, Default)]
+struct Gauges {
+    running: Family<Model, Gauge>,
+    waiting: Family<Model, Gauge>,
+    batch_jobs: Family<Model, Gauge>,
+    batch_tokens: Family<Model, Gauge>,
+    pages: Family<Model, Gauge>,
+    pages_used: Family<Model, Gauge>,
+    pages_cached: Family<Model, Gauge>,
+    memory: Family<Model, Gauge>,
+    preemptions: Family<Model, Gauge>,
+}
+
+/// The times of one finished answer.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Times {
+    pub(crate) queued: Duration,
+    pub(crate) first_token: Option<Duration>,
+    pub(crate) whole: Duration,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// Nothing has been counted yet.
+    pub fn new() -> Self {
+        let waits: fn() -> Histogram = || Histogram::new(WAITS);
+        let steps: fn() -> Histogram = || Histogram::new(STEPS);
+        let mut metrics = Self {
+            registry: Registry::with_prefix("hefu"),
+            requests: Family::default(),
+            first_token: Family::new_with_constructor(waits),
+            between_tokens: Family::new_with_constructor(steps),
+            queue: Family::new_with_constructor(waits),
+            end_to_end: Family::new_with_constructor(waits),
+            prompt_tokens: Family::default(),
+            cached_tokens: Family::default(),
+            completion_tokens: Family::default(),
+            gauges: Gauges::default(),
+        };
+        metrics.register();
+        metrics
+    }
+
+    fn register(&mut self) {
+        let r = &mut self.registry;
+        r.register("http_requests", "Requests answered, by path and status", self.requests.clone());
+        r.register("time_to_first_token_seconds", "From the request to its first token", self.first_token.clone());
+        r.register("time_between_tokens_seconds", "From one token to the next", self.between_tokens.clone());
+        r.register("queue_seconds", "From the request to the start of its computation", self.queue.clone());
+        r.register("request_seconds", "From the request to the end of its answer", self.end_to_end.clone());
+        r.register("prompt_tokens", "Tokens of prompts", self.prompt_tokens.clone());
+        r.register("cached_prompt_tokens", "Tokens of prompts that the cache held", self.cached_tokens.clone());
+        r.register("completion_tokens", "Tokens of answers", self.completion_tokens.clone());
+        let g = &self.gauges;
+        r.register("requests_running", "Answers that are being computed", g.running.clone());
+        r.register("requests_waiting", "Answers that wait", g.waiting.clone());
+        r.register("batch_requests", "Answers in the last step", g.batch_jobs.clone());
+        r.register("batch_tokens", "Tokens in the last step", g.batch_tokens.clone());
+        r.register("cache_pages", "Pages of the cache", g.pages.clone());
+        r.register("cache_pages_used", "Pages that running answers hold", g.pages_used.clone());
+        r.register("cache_pages_kept", "Pages that are kept for prompts to come", g.pages_cached.clone());
+        r.register("memory_bytes", "Memory of loaded models, weights and cache", g.memory.clone());
+        r.register("interruptions", "Answers interrupted for want of memory", g.preemptions.clone());
+    }
+
+    /// Counts a request.
+    pub(crate) fn request(&self, path: &str, status: u16) {
+        self.requests.get_or_create(&Request { path: path.to_owned(), status }).inc();
+    }
+
+    /// Counts a token that came so long after the one before it.
+    pub(crate) fn token(&self, model: &str, after: Duration) {
+        self.between_tokens.get_or_create(&of(model)).observe(after.as_secs_f64());
+    }
+
+    /// Counts an answer.
+    pub(crate) fn answer(&self, model: &str, summary: &crate::answer::Summary, times: Times) {
+        let model = of(model);
+        let count = |counter: &Family<Model, Counter>, tokens: usize| {
+            counter.get_or_create(&model).inc_by(tokens as u64);
+        };
+        count(&self.prompt_tokens, summary.prompt_tokens);
+        count(&self.cached_tokens, summary.cached_tokens);
+        count(&self.completion_tokens, summary.completion_tokens);
+        self.queue.get_or_create(&model).observe(times.queued.as_secs_f64());
+        self.end_to_end.get_or_create(&model).observe(times.whole.as_secs_f64());
+        if let Some(first) = times.first_token {
+            self.first_token.get_or_create(&model).observe(first.as_secs_f64());
+        }
+    }
+
+    /// Everything as text, with the models as they stand.
+    ///
+    /// # Errors
+    /// If the text cannot be written.
+    pub fn text(&self, models: &[Standing]) -> Result<String, std::fmt::Error> {
+        for standing in models {
+            self.gauges.set(standing);
+        }
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+impl Gauges {
+    fn set(&self, standing: &Standing) {
+        let s = standing.worker.as_ref().map(|worker| worker.statistics()).unwrap_or_default();
+        let model = of(&standing.card.name);
+        let memory = if standing.worker.is_some() { standing.card.memory_bytes } else { 0 };
+        for (gauge, value) in [
+            (&self.running, s.running as u64),
+            (&self.waiting, s.waiting as u64),
+            (&self.batch_jobs, s.step_jobs as u64),
+            (&self.batch_tokens, s.step_tokens as u64),
+            (&self.pages, s.pages as u64),
+            (&self.pages_used, s.pages_used as u64),
+            (&self.pages_cached, s.pages_cached as u64),
+            (&self.memory, memory),
+            (&self.preemptions, s.preemptions),
+        ] {
+            gauge.get_or_create(&model).set(i64::try_from(value).unwrap_or(i64::MAX));
+        }
+    }
+}
+
+fn of(model: &str) -> Model {
+    Model { model: model.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::answer::Summary;
+
+    #[test]
+    fn what_was_counted_is_in_the_text() {
+        let metrics = Metrics::new();
+        let summary = Summary { prompt_tokens: 7, cached_tokens: 3, completion_tokens: 5, ..Summary::default() };
+        let times = Times { first_token: Some(Duration::from_millis(30)), ..Times::default() };
+        metrics.answer("m", &summary, times);
+        metrics.token("m", Duration::from_millis(4));
+        metrics.request("/v1/models", 200);
+        let text = metrics.text(&[]).unwrap();
+        for line in [
+            "hefu_prompt_tokens_total{model=\"m\"} 7",
+            "hefu_cached_prompt_tokens_total{model=\"m\"} 3",
+            "hefu_completion_tokens_total{model=\"m\"} 5",
+            "hefu_time_to_first_token_seconds_bucket{le=\"0.05\",model=\"m\"} 1",
+            "hefu_time_to_first_token_seconds_bucket{le=\"0.02\",model=\"m\"} 0",
+            "hefu_time_between_tokens_seconds_count{model=\"m\"} 1",
+            "hefu_http_requests_total{path=\"/v1/models\",status=\"200\"} 1",
+        ] {
+            assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+    }
+}

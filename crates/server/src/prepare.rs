@@ -1,0 +1,167 @@
+//! From what is asked to what the scheduler is handed: prompt, settings, limits.
+
+use crate::ask::{Ask, Prompt, Role, ToolChoice};
+use crate::error::{ApiError, Kind};
+use crate::limits::{Limits, MAX_MESSAGES, MAX_TOOLS};
+use crate::worker::Worker;
+use hefu_engine::generation::Request;
+use hefu_engine::sampling;
+use hefu_engine::stop::StopMatcher;
+use hefu_text::template::{Conversation, Error as TemplateError};
+use hefu_text::tokenizer::Special;
+
+/// Largest seed that is made up; short enough to be typed again, and exact in every JSON reader.
+const MADE_UP_SEEDS: u64 = u32::MAX as u64;
+
+/// A request worked out.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    /// For the first choice; the others differ in their seed.
+    pub(crate) request: Request,
+    /// How many choices.
+    pub(crate) count: usize,
+    /// Finds the stop strings; each choice takes a copy.
+    pub(crate) matcher: StopMatcher,
+    pub(crate) stops: Vec<String>,
+}
+
+impl Prepared {
+    /// The request of one choice.
+    pub(crate) fn request_of(&self, choice: usize) -> Request {
+        let mut request = self.request.clone();
+        request.parameters.seed = request.parameters.seed.wrapping_add(choice as u64);
+        request
+    }
+}
+
+/// Works a request out. It takes a while for a long prompt, so it is no work for a thread that serves others.
+pub(crate) fn prepare(ask: &Ask, worker: &Worker, limits: &Limits) -> Result<Prepared, ApiError> {
+    let prompt = prompt_ids(ask, worker)?;
+    check_length(prompt.len(), worker, limits)?;
+    let mut parameters =
+        ask.sampling.over(&worker.recommended, &worker.tokenizer, ask.logprobs).map_err(|error| setting(&error))?;
+    if ask.sampling.seed.is_none() {
+        parameters.seed = made_up_seed()?;
+    }
+    let matcher = StopMatcher::new(&ask.stops).map_err(|error| setting(&error))?;
+    let request = Request {
+        prompt,
+        parameters,
+        end_tokens: worker.tokenizer.vocabulary().ends.iter().copied().collect(),
+        max_tokens: max_tokens(ask.max_tokens, limits)?,
+        prefill_chunk: usize::MAX,
+        all_logits: false,
+    };
+    Ok(Prepared { request, count: ask.count.max(1), matcher, stops: ask.stops.clone() })
+}
+
+/// The tokens of the prompt.
+pub(crate) fn prompt_ids(ask: &Ask, worker: &Worker) -> Result<Vec<u32>, ApiError> {
+    match &ask.prompt {
+        Prompt::Ids(ids) => Ok(ids.clone()),
+        Prompt::Text(text) => Ok(worker.tokenizer.encode_prompt(text, Special::Parse)),
+        Prompt::Messages(_) => {
+            let text = prompt_text(ask, worker)?;
+            Ok(worker.tokenizer.encode(&text, Special::Parse))
+        }
+    }
+}
+
+/// The text of a conversation, as the model's template writes it.
+fn prompt_text(ask: &Ask, worker: &Worker) -> Result<String, ApiError> {
+    let Prompt::Messages(messages) = &ask.prompt else { return Ok(String::new()) };
+    if messages.is_empty() {
+        return Err(ApiError::parameter("messages", "messages is empty; give at least one message"));
+    }
+    for (what, found, most) in [("messages", messages.len(), MAX_MESSAGES), ("tools", ask.tools.len(), MAX_TOOLS)] {
+        if found > most {
+            return Err(ApiError::parameter(what, format!("{what} has {found} entries, but at most {most} are taken")));
+        }
+    }
+    let Some(template) = &worker.template else {
+        return Err(ApiError::invalid(format!(
+            "{} has no chat template, so it cannot hold a conversation; use /v1/completions, or start the server with \
+             --template",
+            worker.name
+        )));
+    };
+    let mut conversation = Conversation::new(messages.iter().map(crate::ask::Message::for_template).collect());
+    if !ask.tools.is_empty() && ask.tool_choice != ToolChoice::None {
+        conversation.tools = Some(ask.tools.iter().map(crate::ask::Tool::for_template).collect());
+    }
+    conversation.variables = ask.variables.clone();
+    let last = messages.last().filter(|last| ask.continue_last && last.role == Role::Assistant);
+    conversation.add_generation_prompt = last.is_none();
+    let text = template.render(&conversation).map_err(|error| rendering(&error))?;
+    match last {
+        None => Ok(text),
+        Some(last) => continued(text, last.text.trim()),
+    }
+}
+
+/// A prompt that ends with the start of the answer: what the template writes after it is cut off.
+fn continued(mut text: String, start: &str) -> Result<String, ApiError> {
+    let Some(at) = text.rfind(start) else {
+        let sentence = "the last message cannot be continued, because the model's template changes its text";
+        return Err(ApiError::parameter("messages", sentence));
+    };
+    text.truncate(at + start.len());
+    Ok(text)
+}
+
+fn rendering(error: &TemplateError) -> ApiError {
+    match error {
+        TemplateError::Thread(_) => ApiError::internal(error.to_string()),
+        _ => ApiError::parameter("messages", error.to_string()),
+    }
+}
+
+fn check_length(found: usize, worker: &Worker, limits: &Limits) -> Result<(), ApiError> {
+    if found == 0 {
+        return Err(ApiError::invalid("the prompt is empty; give at least one character of text"));
+    }
+    let sentence = match limits.prompt_tokens {
+        Some(most) if found > most => {
+            format!("the prompt has {found} tokens, but the server takes at most {most} (--max-prompt-tokens)")
+        }
+        _ if found >= worker.context => format!(
+            "the prompt has {found} tokens, but the context of {} holds {} and the answer needs at least one of them; \
+             shorten the prompt or start the server with a larger --context",
+            worker.name, worker.context
+        ),
+        _ => return Ok(()),
+    };
+    Err(ApiError::invalid(sentence).code("context_length_exceeded"))
+}
+
+fn max_tokens(asked: Option<usize>, limits: &Limits) -> Result<Option<usize>, ApiError> {
+    match (asked, limits.answer_tokens) {
+        (Some(0), _) => Err(ApiError::parameter("max_tokens", "max_tokens is 0, but must be at least 1")),
+        (Some(asked), Some(most)) if asked > most => Err(ApiError::parameter(
+            "max_tokens",
+            format!("max_tokens is {asked}, but the server allows at most {most} (--max-answer-tokens)"),
+        )),
+        (asked, most) => Ok(asked.or(most)),
+    }
+}
+
+/// A setting of sampling that is out of range, by its name in the API.
+pub(crate) fn setting(error: &sampling::Error) -> ApiError {
+    match error {
+        sampling::Error::Parameters(violations) => {
+            let param = violations.first().map(|violation| violation.name.replace('.', "_"));
+            let sentences = violations.iter().map(|violation| {
+                let name = violation.name.replace('.', "_");
+                format!("{name} is {}, but must be {}", violation.value, violation.allowed)
+            });
+            ApiError { param, ..ApiError::invalid(sentences.collect::<Vec<_>>().join("; ")) }
+        }
+        other => ApiError::invalid(other.to_string()),
+    }
+}
+
+fn made_up_seed() -> Result<u64, ApiError> {
+    let seed = getrandom::u64();
+    let seed = seed.map_err(|error| ApiError::new(Kind::Unavailable, format!("no random seed can be had: {error}")))?;
+    Ok(seed & MADE_UP_SEEDS)
+}

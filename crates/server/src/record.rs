@@ -1,0 +1,79 @@
+//! What is kept of every answer, by whoever keeps it.
+
+use hefu_engine::sampling::Parameters;
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+
+/// Keeps a record of every answer. A request whose record cannot be kept is not answered to its end.
+pub trait Recorder: Send + Sync {
+    /// Keeps a record; returns once it is durable. Called on a thread that may wait, before the answer's last byte leaves.
+    ///
+    /// # Errors
+    /// One sentence. The answer then ends with it.
+    fn record(&self, record: AnswerRecord) -> Result<(), String>;
+
+    /// The document that was made of a record, as JSON text.
+    ///
+    /// # Errors
+    /// One sentence, if it cannot be read.
+    fn receipt(&self, id: &str) -> Result<Option<String>, String>;
+}
+
+/// Gives the fields that label an answer as generated.
+pub trait Labels: Send + Sync {
+    /// The fields beside an answer of this id.
+    ///
+    /// # Errors
+    /// One sentence. The request is then refused.
+    fn label(&self, id: &str) -> Result<Map<String, Value>, String>;
+}
+
+/// Everything from which one answer can be made again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AnswerRecord {
+    /// The id of the response; with several choices, `-1`, `-2` and so on are appended for those after the first.
+    pub id: String,
+    /// The model's name.
+    pub model: String,
+    /// Its fingerprint.
+    pub fingerprint: String,
+    /// The tokens of the prompt.
+    pub prompt: Vec<u32>,
+    /// Sampling settings, the seed among them.
+    pub parameters: Parameters,
+    /// Tokens that would have ended the answer.
+    pub end_tokens: BTreeSet<u32>,
+    /// Most tokens that were asked for.
+    pub max_tokens: Option<usize>,
+    /// Most positions that prompt and answer had together.
+    pub context: usize,
+    /// The grammar that the answer had to follow, as JSON.
+    pub grammar: Option<Value>,
+    /// The tokens of the answer, with the one that ended it.
+    pub output: Vec<u32>,
+    /// Its text, as the model wrote it.
+    pub text: String,
+    /// Why it is over.
+    pub finish: Finish,
+    /// The name of the API key; empty if none was given.
+    pub client: String,
+    /// The request's id in the log.
+    pub request: String,
+}
+
+/// Why an answer is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finish {
+    /// An end token was chosen.
+    EndToken,
+    /// It has as many tokens as were asked for.
+    MaxTokens,
+    /// Prompt and answer fill the context.
+    Context,
+    /// The grammar allows nothing further.
+    Complete,
+    /// A stop string was complete.
+    StopString,
+    /// Whoever asked went away, or the time was over.
+    Cancelled,
+}

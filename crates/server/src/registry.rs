@@ -1,0 +1,319 @@
+//! Which models are in memory: loaded when they are first asked for, unloaded by least use when memory is needed or when
+//! nobody has asked for a while. A request waits for its model and never fails because another one is in the way.
+//!
+//! ```text
+//! Absent ─▶ Loading ─▶ Ready ─▶ Closing ─▶ Absent
+//!    └───────◀── failed ┘   (closing: takes no new request, waits for its last, then gives its memory back)
+//! ```
+
+use crate::ask::KeepAlive;
+use crate::catalog::{Catalog, ModelCard};
+use crate::error::{ApiError, Kind};
+use crate::worker::Worker;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+
+/// How often models are looked through for those that nobody has asked for in a while.
+const SWEEP: Duration = Duration::from_millis(500);
+
+/// The models and their states.
+pub struct Registry {
+    catalog: Arc<dyn Catalog>,
+    budget: Option<u64>,
+    keep_alive: KeepAlive,
+    slots: Mutex<Vec<Slot>>,
+    changed: Notify,
+}
+
+struct Slot {
+    card: ModelCard,
+    state: State,
+    /// Requests that use the model now.
+    users: usize,
+    last_used: Instant,
+    /// When the model may go; `None` is never of its own.
+    expires: Option<Instant>,
+    /// How often it was tried to be loaded.
+    attempts: u64,
+    /// Which attempt failed last, and why.
+    failed: Option<(u64, ApiError)>,
+}
+
+enum State {
+    Absent,
+    Loading,
+    Ready(Arc<Worker>),
+    /// The worker is held until the last request has gone.
+    Closing(Option<Arc<Worker>>),
+}
+
+/// A model that stays in memory as long as this is held.
+pub struct Lease {
+    registry: Arc<Registry>,
+    slot: usize,
+    keep_alive: KeepAlive,
+    /// The model.
+    pub worker: Arc<Worker>,
+    /// How long this request waited for it.
+    pub waited: Duration,
+}
+
+/// What of a model others may see.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// The model.
+    pub card: ModelCard,
+    /// Its handle, if it is in memory.
+    pub worker: Option<Arc<Worker>>,
+    /// How long it stays if nobody asks for it; `None` is until the memory is needed.
+    pub expires_in: Option<Duration>,
+}
+
+impl Registry {
+    /// No model is loaded yet.
+    pub fn new(catalog: Arc<dyn Catalog>, budget: Option<u64>, keep_alive: KeepAlive) -> Arc<Self> {
+        let slot = |card| Slot {
+            card,
+            state: State::Absent,
+            users: 0,
+            last_used: Instant::now(),
+            expires: None,
+            attempts: 0,
+            failed: None,
+        };
+        let slots = catalog.models().into_iter().map(slot).collect();
+        Arc::new(Self { catalog, budget, keep_alive, slots: Mutex::new(slots), changed: Notify::new() })
+    }
+
+    /// Every model, the default one first.
+    pub fn standings(&self) -> Vec<Standing> {
+        let now = Instant::now();
+        let standing = |slot: &Slot| Standing {
+            card: slot.card.clone(),
+            worker: match &slot.state {
+                State::Ready(worker) => Some(Arc::clone(worker)),
+                _ => None,
+            },
+            expires_in: slot.expires.map(|at| at.saturating_duration_since(now)),
+        };
+        self.lock().iter().map(standing).collect()
+    }
+
+    /// What is known of a model.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`], with the names that there are.
+    pub fn card(&self, name: Option<&str>) -> Result<ModelCard, ApiError> {
+        let slots = self.lock();
+        let at = find(&slots, name)?;
+        slots.get(at).map(|slot| slot.card.clone()).ok_or_else(|| no_such_model(&slots, name.unwrap_or_default()))
+    }
+
+    /// A model, once it is in memory.
+    ///
+    /// # Errors
+    /// A name that no model has, a model larger than the budget, or what kept it from being loaded.
+    pub async fn lease(self: &Arc<Self>, name: Option<&str>, keep_alive: Option<KeepAlive>) -> Result<Lease, ApiError> {
+        let started = Instant::now();
+        let at = find(&self.lock(), name)?;
+        let mut awaited = None;
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            // Listening from here on, so that no change between the look and the wait is missed.
+            changed.as_mut().enable();
+            if let Some(worker) = self.look(at, &mut awaited)? {
+                let keep_alive = keep_alive.unwrap_or(self.keep_alive);
+                let lease =
+                    Lease { registry: Arc::clone(self), slot: at, keep_alive, worker, waited: started.elapsed() };
+                return Ok(lease);
+            }
+            changed.await;
+        }
+    }
+
+    /// Unloads models whose time is over, for ever.
+    pub async fn sweep(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(SWEEP).await;
+            let now = Instant::now();
+            let mut slots = self.lock();
+            for slot in slots.iter_mut() {
+                if slot.users == 0 && slot.expires.is_some_and(|at| at <= now) {
+                    slot.close();
+                }
+            }
+        }
+    }
+
+    /// The model, if it is there; else sets going what brings it nearer. `awaited` is the attempt to load that the
+    /// caller waits for, and whose failure it takes as its own.
+    fn look(self: &Arc<Self>, at: usize, awaited: &mut Option<u64>) -> Result<Option<Arc<Worker>>, ApiError> {
+        let mut slots = self.lock();
+        let Some(slot) = slots.get_mut(at) else { return Ok(None) };
+        match &slot.state {
+            State::Ready(worker) => {
+                let worker = Arc::clone(worker);
+                slot.users += 1;
+                slot.expires = None;
+                return Ok(Some(worker));
+            }
+            State::Loading | State::Closing(_) => {
+                awaited.get_or_insert(slot.attempts);
+                return Ok(None);
+            }
+            State::Absent => {}
+        }
+        if let (Some(attempt), Some((failed, error))) = (*awaited, &slot.failed)
+            && *failed >= attempt
+            && attempt > 0
+        {
+            return Err(error.clone());
+        }
+        let needed = slot.card.memory_bytes;
+        if let Some(budget) = self.budget.filter(|budget| needed > *budget) {
+            let name = &slot.card.name;
+            return Err(ApiError::internal(format!(
+                "{name} needs {needed} bytes of memory, but all models together may take {budget}; the server needs a \
+                 larger --memory-budget or a smaller --context"
+            )));
+        }
+        if self.make_room(&mut slots, needed)
+            && let Some(slot) = slots.get_mut(at)
+        {
+            slot.attempts += 1;
+            slot.state = State::Loading;
+            *awaited = Some(slot.attempts);
+            self.load(at, slot.card.name.clone());
+        }
+        Ok(None)
+    }
+
+    /// Whether there is memory for a model; if not, the least used one that can go is told to.
+    fn make_room(&self, slots: &mut [Slot], needed: u64) -> bool {
+        let Some(budget) = self.budget else { return true };
+        let held = |slot: &&Slot| !matches!(slot.state, State::Absent);
+        let taken: u64 = slots.iter().filter(held).map(|slot| slot.card.memory_bytes).sum();
+        let leaving: u64 = slots
+            .iter()
+            .filter(|slot| matches!(slot.state, State::Closing(_)))
+            .map(|slot| slot.card.memory_bytes)
+            .sum();
+        if taken.saturating_add(needed) <= budget {
+            return true;
+        }
+        if taken.saturating_sub(leaving).saturating_add(needed) > budget {
+            // Idle ones first; then, so that the request is not kept waiting for ever, one that is in use.
+            let ready = slots.iter_mut().filter(|slot| matches!(slot.state, State::Ready(_)));
+            if let Some(slot) = ready.min_by_key(|slot| (slot.users > 0, slot.last_used)) {
+                slot.close();
+            }
+        }
+        false
+    }
+
+    fn load(self: &Arc<Self>, at: usize, name: String) {
+        let registry = Arc::clone(self);
+        tokio::spawn(async move {
+            let started = Instant::now();
+            let after = Arc::clone(&registry);
+            let gone = Box::new(move || after.set_absent(at));
+            tracing::info!(model = name, "loading");
+            let outcome = Worker::start(Arc::clone(&registry.catalog), name.clone(), gone).await;
+            let mut slots = registry.lock();
+            if let Some(slot) = slots.get_mut(at) {
+                match outcome {
+                    Ok(worker) => {
+                        tracing::info!(model = name, seconds = started.elapsed().as_secs_f64(), "loaded");
+                        slot.last_used = Instant::now();
+                        slot.state = State::Ready(worker);
+                    }
+                    Err(error) => {
+                        tracing::error!(model = name, "not loaded: {error}");
+                        slot.failed = Some((slot.attempts, error));
+                        slot.state = State::Absent;
+                    }
+                }
+            }
+            drop(slots);
+            registry.changed.notify_waiters();
+        });
+    }
+
+    /// Called by the thread of a model when its memory is free.
+    fn set_absent(&self, at: usize) {
+        if let Some(slot) = self.lock().get_mut(at) {
+            // A thread that could not load leaves that to `load`, which has the reason.
+            if !matches!(slot.state, State::Loading) {
+                slot.state = State::Absent;
+                slot.expires = None;
+                tracing::info!(model = slot.card.name, "unloaded");
+            }
+        }
+        self.changed.notify_waiters();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Slot>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Slot {
+    /// Takes no new request; lets go of the model once there is none.
+    fn close(&mut self) {
+        if let State::Ready(worker) = &self.state {
+            let worker = Arc::clone(worker);
+            self.state = State::Closing((self.users > 0).then_some(worker));
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let now = Instant::now();
+        if let Some(slot) = self.registry.lock().get_mut(self.slot) {
+            slot.users = slot.users.saturating_sub(1);
+            slot.last_used = now;
+            slot.expires = match self.keep_alive {
+                KeepAlive::Forever => None,
+                KeepAlive::For(time) => now.checked_add(time),
+            };
+            if slot.users == 0 {
+                match &mut slot.state {
+                    State::Closing(worker) => *worker = None,
+                    State::Ready(_) if self.keep_alive == KeepAlive::For(Duration::ZERO) => slot.close(),
+                    _ => {}
+                }
+            }
+        }
+        self.registry.changed.notify_waiters();
+    }
+}
+
+/// Which model a request means: by its name, or the first. A name that ends in `:latest` means the same without it.
+fn find(slots: &[Slot], name: Option<&str>) -> Result<usize, ApiError> {
+    let Some(name) = name.filter(|name| !name.is_empty()) else { return Ok(0) };
+    let position = |name: &str| slots.iter().position(|slot| slot.card.name == name);
+    let found = position(name).or_else(|| name.strip_suffix(":latest").and_then(position));
+    found.ok_or_else(|| no_such_model(slots, name))
+}
+
+fn no_such_model(slots: &[Slot], name: &str) -> ApiError {
+    let names: Vec<&str> = slots.iter().map(|slot| slot.card.name.as_str()).collect();
+    let sentence = format!("there is no model \"{name}\" here; the models are {}", names.join(", "));
+    let error = ApiError::new(Kind::NotFound, sentence).code("model_not_found");
+    ApiError { param: Some("model".to_owned()), ..error }
+}
+
+impl std::fmt::Debug for Registry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Registry({} models)", self.lock().len())
+    }
+}
+
+impl std::fmt::Debug for Lease {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Lease({})", self.worker.name)
+    }
+}

@@ -1,0 +1,253 @@
+//! What every dialect calls: from an [`Ask`] to an [`Answer`].
+
+use crate::answer::Answer;
+use crate::answering::Task;
+use crate::ask::Ask;
+use crate::catalog::Catalog;
+use crate::error::{ApiError, Kind};
+use crate::ids;
+use crate::limits::{Limits, PIECES_AHEAD};
+use crate::metrics::Metrics;
+use crate::prepare::{Prepared, prepare, prompt_ids};
+use crate::record::{Labels, Recorder};
+use crate::registry::{Lease, Registry};
+use crate::worker::Happening;
+use hefu_engine::scheduler::{Job, Kind as JobKind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+use tokio::sync::{Semaphore, mpsc};
+
+/// Everything that requests share.
+pub struct Service {
+    /// The models.
+    pub registry: Arc<Registry>,
+    /// What the server keeps to.
+    pub limits: Limits,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Who keeps a record of every answer.
+    pub recorder: Option<Arc<dyn Recorder>>,
+    /// Who labels answers as generated.
+    pub labels: Option<Arc<dyn Labels>>,
+    /// Bounds how many prompts are worked out at the same time: each may take a thread with a large stack.
+    text_work: Semaphore,
+    is_stopping: AtomicBool,
+}
+
+/// Who asks.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Caller {
+    /// By which the scheduler tells clients apart; 0 without an API key.
+    pub client: u64,
+    /// The name of the API key; empty without one.
+    pub name: String,
+    /// The request's id in the log.
+    pub request: String,
+}
+
+impl Service {
+    /// A service on the models of a catalog, none of which is loaded yet.
+    pub fn new(
+        catalog: Arc<dyn Catalog>,
+        limits: Limits,
+        recorder: Option<Arc<dyn Recorder>>,
+        labels: Option<Arc<dyn Labels>>,
+    ) -> Arc<Self> {
+        let registry = Registry::new(catalog, limits.memory_bytes, limits.keep_alive);
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        Arc::new(Self {
+            registry,
+            limits,
+            metrics: Arc::new(Metrics::new()),
+            recorder,
+            labels,
+            text_work: Semaphore::new(2 * threads),
+            is_stopping: AtomicBool::new(false),
+        })
+    }
+
+    /// Takes a request; the answer comes in pieces.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the request, a full queue, or a model that cannot be had.
+    pub async fn answer(self: &Arc<Self>, caller: &Caller, ask: Ask) -> Result<Answer, ApiError> {
+        let arrived = Instant::now();
+        self.check(&ask)?;
+        let lease = self.lease(&ask).await?;
+        let (lease, prepared) = self.prepare(lease, ask.clone()).await?;
+        let id = new_id()?;
+        let labels = self.labels.as_ref().map(|labels| labels.label(&id)).transpose();
+        let labels = labels.map_err(|sentence| ApiError::new(Kind::Unavailable, sentence))?.unwrap_or_default();
+        let jobs = (0..prepared.count).map(|choice| self.job(&prepared, choice, caller, &ask, &lease, arrived));
+        let running = lease.worker.submit(jobs.collect()).await?;
+        let (outlet, pieces) = mpsc::channel(PIECES_AHEAD);
+        let answer = Answer {
+            id: id.clone(),
+            created: ids::unix_seconds(),
+            model: lease.worker.name.clone(),
+            fingerprint: lease.worker.fingerprint.clone(),
+            prompt_tokens: prepared.request.prompt.len(),
+            seed: prepared.request.parameters.seed,
+            labels,
+            pieces,
+        };
+        let task = Task {
+            id,
+            request: prepared.request,
+            grammar: None,
+            stops: prepared.stops,
+            matcher: prepared.matcher,
+            count: prepared.count,
+            lease,
+            running,
+            outlet,
+            stall: self.limits.stall_time,
+            limit: self.limits.request_time,
+            arrived,
+            client: caller.name.clone(),
+            request_id: caller.request.clone(),
+            recorder: self.recorder.clone(),
+            metrics: Arc::clone(&self.metrics),
+        };
+        tokio::spawn(task.run());
+        Ok(answer)
+    }
+
+    /// The tokens that a request's prompt has.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the prompt, or a model that cannot be had.
+    pub async fn prompt_ids(self: &Arc<Self>, ask: Ask) -> Result<Vec<u32>, ApiError> {
+        let lease = self.lease(&ask).await?;
+        let (_, ids) = self.text_work(lease, move |lease, _| prompt_ids(&ask, &lease.worker)).await?;
+        Ok(ids)
+    }
+
+    /// One vector for each input, and the number of tokens in all.
+    ///
+    /// # Errors
+    /// Whatever is wrong with an input, a full queue, or a model that cannot be had.
+    pub async fn embed(
+        self: &Arc<Self>,
+        caller: &Caller,
+        asks: Vec<Ask>,
+    ) -> Result<(String, Vec<Vec<f32>>, usize), ApiError> {
+        let arrived = Instant::now();
+        let first =
+            asks.first().ok_or_else(|| ApiError::parameter("input", "input is empty; give at least one text"))?;
+        self.check(first)?;
+        let lease = self.lease(first).await?;
+        let work = move |lease: &Lease, limits: &Limits| -> Result<Vec<Prepared>, ApiError> {
+            asks.iter().map(|ask| prepare(ask, &lease.worker, limits)).collect()
+        };
+        let (lease, prepared) = self.text_work(lease, work).await?;
+        let tokens = prepared.iter().map(|prepared| prepared.request.prompt.len()).sum();
+        let pooling = lease.worker.pooling;
+        let jobs = prepared.iter().map(|prepared| Job {
+            client: caller.client,
+            deadline: Some(lease.worker.time(arrived) + self.limits.request_time),
+            ..Job::new(prepared.request.clone()).with_kind(JobKind::Embedding(pooling))
+        });
+        let mut vectors = vec![Vec::new(); prepared.len()];
+        let mut running = lease.worker.submit(jobs.collect()).await?;
+        let mut open = vectors.len();
+        while open > 0 {
+            match running.next().await {
+                Some((index, Happening::Embedding(vector), _)) => {
+                    if let Some(place) = vectors.get_mut(index) {
+                        *place = vector;
+                    }
+                }
+                Some((_, Happening::Finished(_), _)) => open -= 1,
+                Some((_, Happening::Failed(failure), _)) => return Err(ApiError::internal(failure.to_string())),
+                Some(_) => {}
+                None => return Err(ApiError::internal("the model stopped; the server's log says more")),
+            }
+        }
+        if vectors.iter().any(Vec::is_empty) {
+            return Err(ApiError::new(Kind::Overdue, "the vectors took longer than the server allows"));
+        }
+        Ok((lease.worker.name.clone(), vectors, tokens))
+    }
+
+    /// A model, once it is in memory, for as long as the lease is held.
+    ///
+    /// # Errors
+    /// A name that no model has, or a model that cannot be loaded in time.
+    pub async fn lease(self: &Arc<Self>, ask: &Ask) -> Result<Lease, ApiError> {
+        let lease = self.registry.lease(ask.model.as_deref(), ask.keep_alive);
+        let waited = tokio::time::timeout(self.limits.request_time, lease).await;
+        waited
+            .map_err(|_| ApiError::new(Kind::Overdue, "the model could not be loaded in the time that a request has"))?
+    }
+
+    /// No new answers are begun from now on.
+    pub fn stop(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether no new answers are begun.
+    pub fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Relaxed)
+    }
+
+    fn check(&self, ask: &Ask) -> Result<(), ApiError> {
+        if self.is_stopping() {
+            return Err(ApiError::new(Kind::Unavailable, "the server is stopping; ask another or try again later"));
+        }
+        if ask.count > self.limits.choices {
+            let (asked, most) = (ask.count, self.limits.choices);
+            return Err(ApiError::parameter("n", format!("n is {asked}, but must be at most {most}")));
+        }
+        Ok(())
+    }
+
+    async fn prepare(self: &Arc<Self>, lease: Lease, ask: Ask) -> Result<(Lease, Prepared), ApiError> {
+        self.text_work(lease, move |lease, limits| prepare(&ask, &lease.worker, limits)).await
+    }
+
+    /// Does work on text on a thread that may take its time.
+    async fn text_work<T: Send + 'static>(
+        self: &Arc<Self>,
+        lease: Lease,
+        work: impl FnOnce(&Lease, &Limits) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<(Lease, T), ApiError> {
+        // The semaphore is never closed.
+        let _permit = self.text_work.acquire().await.map_err(|error| ApiError::internal(error.to_string()))?;
+        let service = Arc::clone(self);
+        let done = tokio::task::spawn_blocking(move || work(&lease, &service.limits).map(|value| (lease, value)));
+        done.await.map_err(|error| ApiError::internal(error.to_string()))?
+    }
+
+    fn job(
+        &self,
+        prepared: &Prepared,
+        choice: usize,
+        caller: &Caller,
+        ask: &Ask,
+        lease: &Lease,
+        arrived: Instant,
+    ) -> Job {
+        Job {
+            client: caller.client,
+            priority: ask.priority,
+            deadline: Some(lease.worker.time(arrived) + self.limits.request_time),
+            ..Job::new(prepared.request_of(choice))
+        }
+    }
+}
+
+/// A name for a request or an answer.
+///
+/// # Errors
+/// If the system gives no random numbers.
+pub(crate) fn new_id() -> Result<String, ApiError> {
+    ids::uuid().map_err(|error| ApiError::new(Kind::Unavailable, format!("no random numbers can be had: {error}")))
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Service({:?})", self.registry)
+    }
+}

@@ -1,0 +1,124 @@
+//! The thread that computes.
+
+use super::{Command, Happening, Outlet, Worker};
+use crate::catalog::{Loaded, Steps};
+use hefu_engine::scheduler::{Event, Job, Key, Refusal, Statistics, What};
+use std::collections::HashMap;
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+use tokio::sync::oneshot;
+
+/// The thread's side of a [`Worker`].
+pub(super) struct Engine {
+    pub(super) engine: Box<dyn crate::catalog::Engine>,
+    pub(super) inbox: Receiver<Command>,
+    pub(super) statistics: Arc<Mutex<Statistics>>,
+    pub(super) epoch: Instant,
+}
+
+/// Runs a model until its handle is dropped.
+pub(super) fn run(name: String, model: Loaded, ready: oneshot::Sender<Result<Arc<Worker>, String>>) {
+    let (worker, engine) = Worker::new(name.clone(), model);
+    let Engine { engine, inbox, statistics, epoch } = engine;
+    // Handed over only once the scheduler stands, so that a model without memory for its work is a model not loaded.
+    let mut start = Some((worker, ready));
+    let mut body = |steps: &mut dyn Steps| {
+        if let Some((worker, ready)) = start.take() {
+            drop(ready.send(Ok(worker)));
+        }
+        Drive { steps, routes: HashMap::new(), statistics: &statistics, epoch }.until_dropped(&inbox);
+    };
+    let outcome = engine.run(&mut body);
+    match (outcome, start) {
+        (Err(sentence), Some((_, ready))) => drop(ready.send(Err(sentence))),
+        (Err(sentence), None) => tracing::error!(model = name, "the model has stopped: {sentence}"),
+        (Ok(()), _) => {}
+    }
+}
+
+struct Drive<'a> {
+    steps: &'a mut dyn Steps,
+    /// Where what happens to each job goes, and which job of its request it is.
+    routes: HashMap<Key, (usize, Outlet)>,
+    statistics: &'a Mutex<Statistics>,
+    epoch: Instant,
+}
+
+impl Drive<'_> {
+    fn until_dropped(mut self, inbox: &Receiver<Command>) {
+        loop {
+            if self.steps.is_idle() {
+                let Ok(command) = inbox.recv() else { return };
+                self.obey(command);
+            }
+            loop {
+                match inbox.try_recv() {
+                    Ok(command) => self.obey(command),
+                    Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Disconnected) => return,
+                }
+            }
+            if !self.steps.is_idle() {
+                let events = self.steps.step(self.epoch.elapsed());
+                let now = Instant::now();
+                events.into_iter().for_each(|event| self.tell(event, now));
+            }
+            *self.statistics.lock().unwrap_or_else(PoisonError::into_inner) = self.steps.statistics();
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Cancel(keys) => keys.into_iter().for_each(|key| self.cancel(key)),
+            Command::Submit { jobs, happenings, taken } => {
+                let keys = self.submit(jobs, &happenings);
+                // Whoever asked may have gone meanwhile.
+                if let Err(Ok(keys)) = taken.send(keys) {
+                    keys.into_iter().for_each(|key| self.cancel(key));
+                }
+            }
+        }
+    }
+
+    fn submit(&mut self, jobs: Vec<Job>, happenings: &Outlet) -> Result<Vec<Key>, Refusal> {
+        let mut keys = Vec::with_capacity(jobs.len());
+        for (index, job) in jobs.into_iter().enumerate() {
+            match self.steps.submit(job, self.epoch.elapsed()) {
+                Ok(key) => {
+                    keys.push(key);
+                    self.routes.insert(key, (index, happenings.clone()));
+                }
+                Err(refusal) => {
+                    keys.into_iter().for_each(|key| self.cancel(key));
+                    return Err(refusal);
+                }
+            }
+        }
+        Ok(keys)
+    }
+
+    fn cancel(&mut self, key: Key) {
+        if self.routes.remove(&key).is_some() {
+            self.steps.cancel(key);
+        }
+    }
+
+    fn tell(&mut self, event: Event, now: Instant) {
+        let (happening, is_last) = match event.what {
+            What::Started { reused } => (Happening::Started(reused), false),
+            What::Prefill { .. } => return,
+            What::Token(choice) => (Happening::Token(choice), false),
+            What::Embedding(vector) => (Happening::Embedding(vector), false),
+            What::Finished(finish) => (Happening::Finished(finish), true),
+            What::Failed(failure) => (Happening::Failed(failure), true),
+        };
+        let Some((job, outlet)) = self.routes.get(&event.key) else { return };
+        let is_heard = outlet.send((*job, happening, now)).is_ok();
+        if is_last {
+            self.routes.remove(&event.key);
+        } else if !is_heard {
+            self.cancel(event.key);
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! A model in memory: the thread that computes, and the handle by which requests reach it.
+//!
+//! ```text
+//! requests ── Command ─▶ thread: submit, cancel, step, step, … ── Happening ─▶ one channel for each request
+//! ```
+//!
+//! The thread does nothing but steps. A channel of happenings is not bounded, because the thread must never wait for a
+//! reader; what it can hold is at most the answer itself, and the reader behind it is bounded and watched
+//! ([`answering`](crate::answering)).
+
+mod drive;
+
+use crate::catalog::{Catalog, Loaded};
+use crate::error::{ApiError, Kind};
+use hefu_engine::generation::{self, Finish};
+use hefu_engine::sampling::{Choice, Parameters};
+use hefu_engine::scheduler::{Failure, Job, Key, Pooling, Refusal, Statistics};
+use hefu_text::template::ChatTemplate;
+use hefu_text::tokenizer::Tokenizer;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot};
+
+/// Seconds after which a client may try again when the queue is full.
+const RETRY_AFTER: u64 = 2;
+
+/// The text side of a loaded model, and the way to its thread.
+pub struct Worker {
+    /// The name under which requests ask for it.
+    pub name: String,
+    /// Its tokeniser.
+    pub tokenizer: Arc<Tokenizer>,
+    /// Its chat template.
+    pub template: Option<ChatTemplate>,
+    /// What its file recommends for sampling.
+    pub recommended: Parameters,
+    /// What two answers must share to be comparable bit for bit.
+    pub fingerprint: String,
+    /// Most positions of one conversation.
+    pub context: usize,
+    /// How its embeddings are made.
+    pub pooling: Pooling,
+    commands: Sender<Command>,
+    statistics: Arc<Mutex<Statistics>>,
+    epoch: Instant,
+}
+
+/// What the thread is told.
+enum Command {
+    /// Take these jobs, all or none.
+    Submit { jobs: Vec<Job>, happenings: Outlet, taken: oneshot::Sender<Result<Vec<Key>, Refusal>> },
+    /// Give these jobs up.
+    Cancel(Vec<Key>),
+}
+
+/// Where what happens to the jobs of one request goes: (which job, what, when).
+type Outlet = mpsc::UnboundedSender<(usize, Happening, Instant)>;
+
+/// What happened to a job.
+#[derive(Debug)]
+pub enum Happening {
+    /// It left the queue; so many tokens of its prompt were in the cache.
+    Started(usize),
+    /// The next token.
+    Token(Choice),
+    /// Its vector.
+    Embedding(Vec<f32>),
+    /// It is over.
+    Finished(Finish),
+    /// It cannot go on.
+    Failed(Failure),
+}
+
+/// Jobs under way; dropping this gives them up.
+pub struct Running {
+    worker: Arc<Worker>,
+    keys: Vec<Key>,
+    happenings: mpsc::UnboundedReceiver<(usize, Happening, Instant)>,
+}
+
+impl Running {
+    /// What happens next: (which job, what, when); `None` once nothing will.
+    pub async fn next(&mut self) -> Option<(usize, Happening, Instant)> {
+        self.happenings.recv().await
+    }
+
+    /// Gives one job up.
+    pub fn cancel(&mut self, job: usize) {
+        if let Some(key) = self.keys.get(job) {
+            self.worker.tell(Command::Cancel(vec![*key]));
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Jobs that are over are passed over.
+        self.worker.tell(Command::Cancel(std::mem::take(&mut self.keys)));
+    }
+}
+
+impl Worker {
+    /// Starts a thread that loads a model and then runs it until the handle is dropped. `gone` is called when its memory
+    /// is free again, or when it could not be loaded.
+    ///
+    /// # Errors
+    /// What kept it from being loaded.
+    pub async fn start(
+        catalog: Arc<dyn Catalog>,
+        name: String,
+        gone: Box<dyn FnOnce() + Send>,
+    ) -> Result<Arc<Self>, ApiError> {
+        let (ready, loaded) = oneshot::channel();
+        let thread = std::thread::Builder::new().name(format!("model {name}"));
+        let told = name.clone();
+        thread
+            .spawn(move || {
+                match catalog.load(&name) {
+                    Ok(model) => drive::run(name, model, ready),
+                    Err(sentence) => drop(ready.send(Err(sentence))),
+                }
+                gone();
+            })
+            .map_err(|error| ApiError::internal(format!("no thread can be started: {error}")))?;
+        match loaded.await {
+            Ok(Ok(worker)) => Ok(worker),
+            Ok(Err(sentence)) => Err(ApiError::internal(sentence)),
+            Err(_) => Err(ApiError::internal(format!("{told} could not be loaded; the server's log says more"))),
+        }
+    }
+
+    /// Hands jobs over, all or none.
+    ///
+    /// # Errors
+    /// A full queue, a job that cannot be carried out, or a model that has failed.
+    pub async fn submit(self: &Arc<Self>, jobs: Vec<Job>) -> Result<Running, ApiError> {
+        let (outlet, happenings) = mpsc::unbounded_channel();
+        let (taken, keys) = oneshot::channel();
+        self.tell(Command::Submit { jobs, happenings: outlet, taken });
+        match keys.await {
+            Ok(Ok(keys)) => Ok(Running { worker: Arc::clone(self), keys, happenings }),
+            Ok(Err(refusal)) => Err(refused(&refusal)),
+            Err(_) => Err(ApiError::internal(format!("{} has stopped; the server's log says more", self.name))),
+        }
+    }
+
+    /// What its scheduler did and holds, as of its last step.
+    pub fn statistics(&self) -> Statistics {
+        *self.statistics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The time of the scheduler's clock at a moment.
+    pub fn time(&self, moment: Instant) -> Duration {
+        moment.saturating_duration_since(self.epoch)
+    }
+
+    fn tell(&self, command: Command) {
+        // A thread that is gone answers by closing its channels.
+        drop(self.commands.send(command));
+    }
+
+    fn new(name: String, model: Loaded) -> (Arc<Self>, drive::Engine) {
+        let (commands, inbox) = channel();
+        let statistics = Arc::new(Mutex::new(Statistics::default()));
+        let epoch = Instant::now();
+        let engine = drive::Engine { engine: model.engine, inbox, statistics: Arc::clone(&statistics), epoch };
+        let worker = Self {
+            name,
+            tokenizer: Arc::new(model.tokenizer),
+            template: model.template,
+            recommended: model.recommended,
+            fingerprint: model.fingerprint,
+            context: model.context,
+            pooling: model.pooling,
+            commands,
+            statistics,
+            epoch,
+        };
+        (Arc::new(worker), engine)
+    }
+}
+
+fn refused(refusal: &Refusal) -> ApiError {
+    let sentence = refusal.to_string();
+    match refusal {
+        Refusal::QueueFull { .. } => {
+            ApiError::new(Kind::Busy { retry_after: RETRY_AFTER }, sentence).code("queue_full")
+        }
+        Refusal::Invalid(generation::Error::PromptTooLong { .. }) => {
+            ApiError::invalid(sentence).code("context_length_exceeded")
+        }
+        _ => ApiError::invalid(sentence),
+    }
+}
+
+impl std::fmt::Debug for Worker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Worker({})", self.name)
+    }
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Running({} jobs of {})", self.keys.len(), self.worker.name)
+    }
+}
