@@ -22,7 +22,7 @@ pub(crate) struct Guide {
 
 /// What may come next.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Allowed {
+pub(crate) enum Allowed {
     /// Every token.
     Any,
     /// These tokens, at least one.
@@ -32,7 +32,7 @@ pub(super) enum Allowed {
 }
 
 impl Guide {
-    pub(super) fn new(constraint: Box<dyn Constraint>, request: &Request, vocabulary: usize) -> Self {
+    pub(crate) fn new(constraint: Box<dyn Constraint>, request: &Request, vocabulary: usize) -> Self {
         let parameters = &request.parameters;
         let is_open = |id| !parameters.banned.contains(id) && !parameters.ignore_eos.contains(id);
         let ends = request.end_tokens.iter().map(|id| (*id, is_open(id))).collect();
@@ -48,7 +48,7 @@ impl Guide {
     }
 
     /// The token that must come next, if one must.
-    pub(super) fn forced(&mut self) -> Option<u32> {
+    pub(crate) fn forced(&mut self) -> Option<u32> {
         if !self.is_asked {
             self.is_asked = true;
             self.forced = self.constraint.forced().into();
@@ -57,12 +57,12 @@ impl Guide {
     }
 
     /// What may come next, where nothing is forced.
-    pub(super) fn allowed(&mut self) -> Result<Allowed, ConstraintError> {
+    pub(crate) fn allowed(&mut self) -> Result<Allowed, ConstraintError> {
         self.allowed.take().unwrap_or_else(|| self.look())
     }
 
     /// Goes on over a token, which is no end token.
-    pub(super) fn accept(&mut self, id: u32) -> Result<(), ConstraintError> {
+    pub(crate) fn accept(&mut self, id: u32) -> Result<(), ConstraintError> {
         self.allowed = None;
         let was_forced = self.forced.pop_front().is_some();
         self.is_asked = was_forced;

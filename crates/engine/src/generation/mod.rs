@@ -17,7 +17,7 @@ pub(crate) mod tests;
 
 pub(crate) use answering::{Answering, Unchosen};
 pub use error::Error;
-pub(crate) use guide::{Guide, beside};
+pub(crate) use guide::{Allowed, Guide, beside};
 
 use crate::constraint::Constraint;
 use crate::forward::{Forward, Session};

@@ -1,0 +1,76 @@
+//! What a grammar said at each token of an answer, found out by going through it again.
+
+use crate::constraint::{Constraint, ConstraintError};
+use crate::generation::{Allowed, Guide, Request};
+use crate::sampling::TokenMask;
+
+/// How a token of an answer came about.
+#[derive(Debug)]
+pub(super) enum Decision {
+    /// It was chosen, among the tokens of the mask if there is one.
+    Chosen(Option<TokenMask>),
+    /// The grammar let no other token follow.
+    Forced(u32),
+    /// The grammar was over: no token could follow.
+    Over,
+}
+
+/// A way through a grammar that follows given tokens.
+#[derive(Debug)]
+pub(super) struct Replay {
+    guide: Option<Guide>,
+    /// The given tokens have left the grammar or ended the answer.
+    left: bool,
+}
+
+impl Replay {
+    pub(super) fn new(constraint: Option<Box<dyn Constraint>>, request: &Request, vocabulary: usize) -> Self {
+        let guide = constraint.map(|constraint| Guide::new(constraint, request, vocabulary));
+        Self { guide, left: false }
+    }
+
+    /// How the next token came about, and goes on over it if it is `claimed`; `None` after a token that could not have
+    /// been, or that ended the answer.
+    ///
+    /// # Errors
+    /// A grammar that gave up.
+    pub(super) fn next(&mut self, claimed: u32, request: &Request) -> Result<Option<Decision>, ConstraintError> {
+        let Some(guide) = &mut self.guide else {
+            return Ok(Some(Decision::Chosen(None)));
+        };
+        if self.left {
+            return Ok(None);
+        }
+        let decision = match guide.forced() {
+            Some(id) => Decision::Forced(id),
+            None => match guide.allowed()? {
+                Allowed::Any => Decision::Chosen(None),
+                Allowed::Only(mask) => Decision::Chosen(Some(mask)),
+                Allowed::Nothing => Decision::Over,
+            },
+        };
+        let is_possible = match &decision {
+            Decision::Chosen(None) => true,
+            Decision::Chosen(Some(mask)) => mask.allows(claimed),
+            Decision::Forced(id) => *id == claimed,
+            Decision::Over => false,
+        };
+        if is_possible && !request.end_tokens.contains(&claimed) {
+            guide.accept(claimed)?;
+        } else {
+            self.left = true;
+        }
+        Ok(Some(decision))
+    }
+
+    /// Whether the grammar lets no token follow those that it went over.
+    ///
+    /// # Errors
+    /// A grammar that gave up.
+    pub(super) fn is_complete(&mut self) -> Result<bool, ConstraintError> {
+        match &mut self.guide {
+            Some(guide) if !self.left => Ok(guide.forced().is_none() && guide.allowed()? == Allowed::Nothing),
+            _ => Ok(false),
+        }
+    }
+}
