@@ -1,0 +1,48 @@
+/** Small things that this browser remembers: language, colours, the API key, the settings used last. */
+import { effect, signal } from "@preact/signals";
+import { sound } from "../conversation/settings";
+
+function load(name: string): string | null {
+  try {
+    return localStorage.getItem(`hefu.${name}`);
+  } catch {
+    return null; // Storage may be forbidden; then nothing is remembered.
+  }
+}
+
+function save(name: string, value: string): void {
+  try {
+    if (value) localStorage.setItem(`hefu.${name}`, value);
+    else localStorage.removeItem(`hefu.${name}`);
+  } catch {
+    // As above.
+  }
+}
+
+function kept<T extends string>(name: string, allowed: readonly T[], usual: T) {
+  const found = load(name) as T | null;
+  const value = signal<T>(found && allowed.includes(found) ? found : usual);
+  effect(() => save(name, value.value === usual ? "" : value.value));
+  return value;
+}
+
+export const language = kept("language", ["auto", "en", "zh"] as const, "auto");
+export const colours = kept("colours", ["auto", "light", "dark"] as const, "auto");
+/** Which of its two things the Enter key does. */
+export const enterKey = kept("enter", ["send", "line"] as const, "send");
+
+/** The API key, if the server asked for one. */
+export const key = signal(load("key") ?? "");
+effect(() => save("key", key.value));
+
+/** The settings that a new conversation begins with. */
+export const lastSettings = signal(sound(parsed(load("settings"))));
+effect(() => save("settings", JSON.stringify(lastSettings.value)));
+
+function parsed(text: string | null): unknown {
+  try {
+    return text ? JSON.parse(text) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,83 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { Conversation, Message } from "../conversation/types";
+import { busy, edit } from "../store/answers";
+import { enterKey } from "../store/preferences";
+import { words } from "../words";
+import { CopyButton } from "./CopyButton";
+import { Icon } from "./Icon";
+import { sends } from "./keys";
+import { Versions } from "./Versions";
+
+interface Props {
+  conversation: Conversation;
+  message: Message;
+}
+
+/** What a person said. */
+export function Question({ conversation, message }: Props) {
+  const w = words.value;
+  const [editing, setEditing] = useState(false);
+  if (editing) return <Editor conversation={conversation} message={message} close={() => setEditing(false)} />;
+  return (
+    <article class="question" aria-label={w.you}>
+      <div class="said">{message.text}</div>
+      <div class="actions">
+        <Versions conversation={conversation} message={message} />
+        <CopyButton text={message.text} label={w.copy} />
+        <button
+          type="button"
+          class="icon-button"
+          title={w.edit}
+          aria-label={w.edit}
+          disabled={busy.value.has(conversation.id)}
+          onClick={() => setEditing(true)}
+        >
+          <Icon name="edit" />
+        </button>
+      </div>
+    </article>
+  );
+}
+
+function Editor({ conversation, message, close }: Props & { close: () => void }) {
+  const w = words.value;
+  const [text, setText] = useState(message.text);
+  const field = useRef<HTMLTextAreaElement>(null);
+  useEffect(() => field.current?.focus(), []);
+  const submit = () => {
+    if (!text.trim()) return;
+    close();
+    edit(conversation, message, text);
+  };
+  const keys = (event: KeyboardEvent) => {
+    if (event.key === "Escape") close();
+    if (sends(event, enterKey.value)) {
+      event.preventDefault();
+      submit();
+    }
+  };
+  return (
+    <article class="question editing" aria-label={w.edit}>
+      <textarea
+        ref={field}
+        value={text}
+        rows={Math.min(14, text.split("\n").length + 1)}
+        aria-label={w.edit}
+        aria-describedby={`edit-${message.id}`}
+        onInput={(event) => setText(event.currentTarget.value)}
+        onKeyDown={keys}
+      />
+      <div class="choices">
+        <p class="hint" id={`edit-${message.id}`}>
+          {w.editHint}
+        </p>
+        <button type="button" class="button" onClick={close}>
+          {w.cancel}
+        </button>
+        <button type="button" class="button main" disabled={!text.trim()} onClick={submit}>
+          {w.sendEdited}
+        </button>
+      </div>
+    </article>
+  );
+}

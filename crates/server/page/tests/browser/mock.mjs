@@ -1,0 +1,169 @@
+// A small server that speaks what the page needs of the API. What it answers is decided by the last message, and by the
+// seed: the same seed gives the same answer.
+//
+//     node tests/browser/mock.mjs        serves dist/ on a free port and prints the address
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { fileURLToPath } from "node:url";
+
+const DIST = new URL("../../dist/", import.meta.url);
+const TYPES = { html: "text/html; charset=utf-8", js: "text/javascript", css: "text/css", svg: "image/svg+xml" };
+const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
+
+export const MARKDOWN = `## Merging two lists
+
+Take the **smaller** head each time; see \`merge\` and *compare*:
+
+\`\`\`python
+def merge(a, b):
+    while a and b:
+        yield (a if a[0] <= b[0] else b).pop(0)
+    yield from a or b  # a long line, so that it must scroll sideways on a phone and never the page
+\`\`\`
+
+1. one
+2. two
+   - nested
+
+> Quoted &amp; kept.
+
+| size | time |
+| ---- | ---: |
+| 10   | 1 ms |
+| 1000 | 90 ms |
+
+- [x] done
+- [ ] open
+
+[a site](https://example.com/a) ~~gone~~`;
+
+export const HOSTILE = `<img src=x onerror="window.hacked=1"> <script>window.hacked=2</script>
+
+[click](javascript:window.hacked=3) ![picture](https://example.com/track.png) <b>bold?</b>
+
+<div onclick="window.hacked=4">block</div>
+
+[data](data:text/html,<script>window.hacked=5</script>) [own](/v1/models)`;
+
+const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** Starts the server. `key`: the API key that it asks for. Returns its address, what it was asked, and `close`. */
+export async function start({ key = "", port = 0, pace = 4 } = {}) {
+  const asked = [];
+  const state = { key, models: ["qwen2.5-coder-0.5b-instruct", "gemma-3-270m"], open: 0, count: 0 };
+  const server = createServer((request, response) => {
+    handle(request, response, asked, state, pace).catch(() => response.destroy());
+  });
+  await new Promise((resolve) => server.listen(port, "127.0.0.1", resolve));
+  const close = () => new Promise((resolve) => (server.closeAllConnections(), server.close(resolve)));
+  return { url: `http://127.0.0.1:${server.address().port}/`, asked, state, close };
+}
+
+async function handle(request, response, asked, state, pace) {
+  const path = new URL(request.url, "http://x").pathname;
+  if (!path.startsWith("/v1/")) return file(path, response);
+  if (state.key && request.headers.authorization !== `Bearer ${state.key}`) {
+    return fail(response, 401, "This server needs an API key.");
+  }
+  if (path === "/v1/models") {
+    const data = state.models.map((id) => ({ id, object: "model", created: 1, owned_by: "hefu" }));
+    return json(response, 200, { object: "list", data });
+  }
+  if (path.startsWith("/v1/receipts/")) {
+    const id = path.split("/").pop();
+    return id.endsWith("1") ? json(response, 200, { id, version: 1 }) : fail(response, 404, "no such receipt");
+  }
+  if (path === "/v1/chat/completions") {
+    let body = "";
+    for await (const piece of request) body += piece;
+    const ask = JSON.parse(body);
+    asked.push(ask);
+    state.open += 1;
+    response.on("close", () => (state.open -= 1));
+    return answer(ask, response, state, pace);
+  }
+  return fail(response, 404, `there is nothing at ${path}`);
+}
+
+async function answer(ask, response, state, pace) {
+  const said = ask.messages.at(-1).content;
+  state.count += 1;
+  if (said.includes("refuse")) return fail(response, 400, '"top_k" must be a whole number.');
+  if (said.includes("busy") && state.count % 2) return fail(response, 429, "The queue is full.", { "retry-after": "2" });
+  response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
+  const chunk = (delta, more = {}) => ({
+    id: `chatcmpl-0199c0de-7a11-7000-8000-00000000000${state.count % 10}`,
+    object: "chat.completion.chunk",
+    created: 1,
+    model: ask.model,
+    system_fingerprint: "hefu1-6f1d0c3a9be27754a1c04d9e52b7f380",
+    choices: delta ? [{ index: 0, delta, finish_reason: null, ...more }] : [],
+    ...(said.includes("label") ? { aigc: { Label: "1", ContentProducer: "hefu-test" } } : {}),
+  });
+  const send = (value) => response.write(`data: ${typeof value === "string" ? value : JSON.stringify(value)}\n\n`);
+  send(chunk({ role: "assistant", content: "" }));
+  const text = textFor(said, ask, state);
+  let tokens = 0;
+  if (said.includes("reason")) {
+    for (const word of pieces("First I look at the question. **Then** I answer it.")) {
+      send(chunk({ reasoning_content: word, reasoning: word }));
+      tokens += 1;
+      await wait(pace);
+    }
+  }
+  for (const word of pieces(text)) {
+    if (response.destroyed) return;
+    send(chunk({ content: word }));
+    tokens += 1;
+    if (said.includes("break") && tokens > 3) return response.destroy();
+    if (said.includes("quota") && tokens > 3) {
+      send({ error: { message: "The model's memory ran out.", code: 500 } });
+      return response.end();
+    }
+    await wait(pace);
+  }
+  send(chunk({}, { finish_reason: ask.max_tokens ? "length" : "stop" }));
+  if (ask.stream_options?.include_usage) {
+    send({ ...chunk(null), usage: { prompt_tokens: 21, completion_tokens: tokens, total_tokens: 21 + tokens } });
+  }
+  send("[DONE]");
+  response.end();
+}
+
+function textFor(said, ask, state) {
+  if (said.includes("markdown")) return MARKDOWN;
+  if (said.includes("hostile")) return HOSTILE;
+  if (said.includes("drift")) return `This is answer number ${state.count}.`;
+  if (said.includes("endless")) return "word ".repeat(4000);
+  const sampled = ask.temperature === 0 ? "greedy" : `seed ${ask.seed}`;
+  return `You said: ${said} (${sampled}; ${ask.messages.length} messages)`;
+}
+
+/** Words with the space before them, as tokens are. */
+function pieces(text) {
+  return text.match(/\s*\S+|\s+$/g) ?? [];
+}
+
+async function file(path, response) {
+  const name = path === "/" ? "index.html" : path.slice(1);
+  if (!/^[a-z]+\.[a-z]+$/.test(name)) return fail(response, 404, "no such file");
+  const body = await readFile(new URL(name, DIST)).catch(() => null);
+  if (!body) return fail(response, 404, "no such file");
+  response.writeHead(200, { "content-type": TYPES[name.split(".").pop()], "content-security-policy": POLICY });
+  response.end(body);
+}
+
+function json(response, status, body, headers = {}) {
+  response.writeHead(status, { "content-type": "application/json", ...headers });
+  response.end(JSON.stringify(body));
+}
+
+function fail(response, status, message, headers) {
+  json(response, status, { error: { message, type: "invalid_request_error", param: null, code: null } }, headers);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { url } = await start({ port: Number(process.argv[2] ?? 0), pace: 30 });
+  console.log(url);
+}
