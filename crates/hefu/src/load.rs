@@ -18,9 +18,10 @@ use hefu_numerics::ops::Ops;
 use hefu_store::ResolvedModel;
 use hefu_text::template::ChatTemplate;
 use hefu_text::tokenizer::Tokenizer;
+use serde_json::{Value, json};
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Positions of the cache unless `--context` says otherwise; fewer if the model was made for fewer.
@@ -38,14 +39,49 @@ pub(crate) struct Loaded {
     pub(crate) template: Option<ChatTemplate>,
     /// What the file recommends for sampling.
     pub(crate) recommended: Parameters,
-    /// The threads that compute.
-    pub(crate) pool: Pool,
+    /// The threads that compute; models of one process share them.
+    pub(crate) pool: Arc<Pool>,
     /// Name of the instruction set in use.
     pub(crate) isa: &'static str,
     /// Positions of the cache.
     pub(crate) context: usize,
     /// How long loading took.
-    pub(crate) took: Duration,
+    pub(crate) took: LoadTimes,
+}
+
+/// How long the parts of loading took.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LoadTimes {
+    /// Mapping the files and reading their tables.
+    pub(crate) open: Duration,
+    /// Binding the tensors to their places.
+    pub(crate) plan: Duration,
+    /// Packing the weights, with all threads.
+    pub(crate) weights: Duration,
+    /// Tokeniser and template, made while weights are packed.
+    pub(crate) text: Duration,
+    /// All of it. Text that took longer than weights is the difference to the sum of the others.
+    pub(crate) total: Duration,
+}
+
+impl LoadTimes {
+    /// For reports: seconds of each part.
+    pub(crate) fn report(&self) -> Value {
+        json!({
+            "open_seconds": self.open.as_secs_f64(),
+            "plan_seconds": self.plan.as_secs_f64(),
+            "weights_seconds": self.weights.as_secs_f64(),
+            "text_seconds": self.text.as_secs_f64(),
+            "total_seconds": self.total.as_secs_f64(),
+        })
+    }
+
+    /// For people: seconds of each part.
+    pub(crate) fn words(&self) -> String {
+        let [open, plan, weights, text] =
+            [self.open, self.plan, self.weights, self.text].map(|part| part.as_secs_f64());
+        format!("open {open:.3}, plan {plan:.3}, weights {weights:.3} with the tokeniser beside it {text:.3}")
+    }
 }
 
 /// How to load.
@@ -64,12 +100,21 @@ pub(crate) struct Wishes<'a> {
 }
 
 impl Loaded {
-    /// Finds, checks and loads a model. Everything that can be refused is refused before memory is taken.
+    /// Finds, checks and loads a model. All but its tokeniser and template, which are made while its weights are packed,
+    /// is checked before memory is taken.
     ///
     /// # Errors
     /// Whatever is wrong with the model, the wishes or the machine.
     pub(crate) fn new(wishes: &Wishes<'_>) -> Result<Self, Failure> {
-        Self::with(wishes, operations(wishes.device)?)
+        Self::on(wishes, &Arc::new(Pool::new(wishes.device.threads())))
+    }
+
+    /// As [`Loaded::new`], on threads that other models use too. One model computes at a time.
+    ///
+    /// # Errors
+    /// As [`Loaded::new`].
+    pub(crate) fn on(wishes: &Wishes<'_>, pool: &Arc<Pool>) -> Result<Self, Failure> {
+        Self::load(wishes, operations(wishes.device)?, pool, false)
     }
 
     /// As [`Loaded::new`], on operations that the caller has chosen.
@@ -77,45 +122,52 @@ impl Loaded {
     /// # Errors
     /// As [`Loaded::new`].
     pub(crate) fn with(wishes: &Wishes<'_>, ops: &'static Ops) -> Result<Self, Failure> {
-        Self::load(wishes, ops, false)
+        Self::load(wishes, ops, &Arc::new(Pool::new(wishes.device.threads())), false)
     }
 
-    /// As [`Loaded::new`], for a model that only guesses: with a smaller context where it was made for a smaller one.
+    /// As [`Loaded::on`], for a model that only guesses: with a smaller context where it was made for a smaller one.
     ///
     /// # Errors
     /// As [`Loaded::new`].
-    pub(crate) fn draft(wishes: &Wishes<'_>) -> Result<Self, Failure> {
-        Self::load(wishes, operations(wishes.device)?, true)
+    pub(crate) fn draft(wishes: &Wishes<'_>, pool: &Arc<Pool>) -> Result<Self, Failure> {
+        Self::load(wishes, operations(wishes.device)?, pool, true)
     }
 
-    fn load(wishes: &Wishes<'_>, ops: &'static Ops, at_most: bool) -> Result<Self, Failure> {
-        let opened = Opened::new(models::find(wishes.model)?)?;
+    fn load(wishes: &Wishes<'_>, ops: &'static Ops, pool: &Arc<Pool>, at_most: bool) -> Result<Self, Failure> {
+        let model = models::find(wishes.model)?;
         let started = Instant::now();
+        let opened = Opened::new(model)?;
         let gguf = opened.gguf()?;
+        let open = started.elapsed();
         let context = context(&gguf, &opened, wishes.context, at_most)?;
         let options = LoadOptions { context: Some(context) };
         let plan = Plan::new(&gguf, ops, &options).map_err(|error| opened.fault(&error))?;
-        let tokenizer = opened.tokenizer(&gguf)?;
-        let template = opened.template(&gguf, &tokenizer, wishes.template)?;
-        check_vocabulary(&opened, &plan, &tokenizer)?;
-        opened.release_metadata(&gguf);
+        let rows = plan.config().vocabulary;
         check_memory(&plan, context, wishes.state_memory)?;
+        let planned = started.elapsed();
 
-        let pool = Pool::new(wishes.device.threads());
-        let model = pack(&opened, plan, &pool)?;
+        let make_text = || {
+            let made = text(&opened, &gguf, wishes.template, rows);
+            (made, started.elapsed())
+        };
+        let (packed, (text, texted)) = beside(make_text, || {
+            let model = pack(&opened, plan, pool);
+            (model, started.elapsed())
+        });
+        let (tokenizer, template) = text?;
+        let (model, weighed) = (packed.0?, packed.1);
+        opened.release_metadata(&gguf);
         let recommended = metadata::recommended(&gguf);
         drop(gguf);
-        Ok(Self {
-            model,
-            tokenizer,
-            template,
-            recommended,
-            pool,
-            isa: ops.name,
-            context,
-            took: started.elapsed(),
-            resolved: opened.model,
-        })
+        let took = LoadTimes {
+            open,
+            plan: planned - open,
+            weights: weighed.saturating_sub(planned),
+            text: texted.saturating_sub(planned),
+            total: started.elapsed(),
+        };
+        let (pool, isa) = (Arc::clone(pool), ops.name);
+        Ok(Self { model, tokenizer, template, recommended, pool, isa, context, took, resolved: opened.model })
     }
 
     /// An empty sequence on this model. Its cache was sized when the model was loaded.
@@ -123,7 +175,7 @@ impl Loaded {
     /// # Errors
     /// If the cache cannot be had.
     pub(crate) fn session(&self) -> Result<Session<Runner<'_>>, Failure> {
-        let runner = Runner::new(&self.model, &self.pool, self.context);
+        let runner = Runner::new(&self.model, &*self.pool, self.context);
         runner.map(Session::new).map_err(|error| Failure::Other(error.to_string()))
     }
 
@@ -150,11 +202,32 @@ fn context(gguf: &Gguf<'_>, opened: &Opened, asked: Option<usize>, at_most: bool
     }
 }
 
-/// A model with fewer rows than its tokeniser has tokens could be asked for a row that is not there.
-fn check_vocabulary(opened: &Opened, plan: &Plan<'_>, tokenizer: &Tokenizer) -> Result<(), Failure> {
-    let (tokens, rows) = (tokenizer.size(), plan.config().vocabulary);
+/// Runs `aside` on a thread of its own while this one runs `main`; after it, where the system refuses a thread.
+fn beside<A: Send, M>(aside: impl Fn() -> A + Sync, main: impl FnOnce() -> M) -> (M, A) {
+    std::thread::scope(|scope| {
+        let spawned = std::thread::Builder::new().name("text".to_owned()).spawn_scoped(scope, &aside);
+        let done = main();
+        match spawned.map(std::thread::ScopedJoinHandle::join) {
+            Ok(Ok(made)) => (done, made),
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            Err(_) => (done, aside()),
+        }
+    })
+}
+
+/// Tokeniser and template. A model with fewer rows than its tokeniser has tokens could be asked for a row that is not
+/// there.
+fn text(
+    opened: &Opened,
+    gguf: &Gguf<'_>,
+    template: Option<&Path>,
+    rows: usize,
+) -> Result<(Tokenizer, Option<ChatTemplate>), Failure> {
+    let tokenizer = opened.tokenizer(gguf)?;
+    let template = opened.template(gguf, &tokenizer, template)?;
+    let tokens = tokenizer.size();
     if tokens <= rows {
-        return Ok(());
+        return Ok((tokenizer, template));
     }
     Err(Failure::Other(format!(
         "{}: the tokeniser has {tokens} tokens, but the model's tables have {rows} rows; the file is damaged",

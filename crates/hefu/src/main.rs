@@ -3,11 +3,12 @@
 //! * [`cli`]: the one table of commands and flags;
 //! * [`commands`]: one file per command;
 //! * [`models`], [`open`], [`load`]: from a model's name to its files, its description, and a model in memory;
-//! * [`prompt`], [`answer`]: from a conversation to tokens, and from tokens to streamed text;
+//! * [`prompt`], [`answering`], [`answer`]: from a conversation to tokens, and from tokens to streamed text;
 //! * [`fingerprint`]: what two answers must share to be comparable bit for bit;
 //! * [`output`], [`progress`], [`failure`], [`units`]: standard output, standard error, exit status, numbers for people.
 
 mod answer;
+mod answering;
 mod cli;
 mod commands;
 mod failure;

@@ -31,13 +31,8 @@ pub(crate) fn draft_model(
         return Ok(None);
     };
     let model = ModelArguments { model: Some(name.clone()) };
-    let draft = Loaded::draft(&Wishes {
-        model: &model,
-        device,
-        context: Some(target.context),
-        template: None,
-        state_memory: false,
-    })?;
+    let wishes = Wishes { model: &model, device, context: Some(target.context), template: None, state_memory: false };
+    let draft = Loaded::draft(&wishes, &target.pool)?;
     let (ours, its) = (target.tokenizer.vocabulary(), draft.tokenizer.vocabulary());
     if let Some(difference) = difference(ours, its) {
         return Err(Failure::Usage(format!(
@@ -74,7 +69,7 @@ impl<'m> Speculator<'m> {
         let drafter: Option<Box<dyn Drafter + 'm>> = match (how, draft) {
             (Speculate::Off, _) => None,
             (_, Some(draft)) => {
-                let runner = Runner::new(&draft.model, &target.pool, draft.context);
+                let runner = Runner::new(&draft.model, &*target.pool, draft.context);
                 let runner = runner.map_err(|error| Failure::Other(error.to_string()))?;
                 Some(Box::new(DraftModel::new(runner)))
             }

@@ -1,11 +1,13 @@
 //! The one table of commands and flags. Help, completions and the man page are made from it.
 
+mod answering;
 mod device;
 mod generation;
 mod model;
 mod sampling;
 mod speculation;
 
+pub(crate) use answering::AnsweringArguments;
 pub(crate) use device::DeviceArguments;
 pub(crate) use generation::GenerationArguments;
 pub(crate) use model::ModelArguments;

@@ -119,7 +119,7 @@ fn score(loaded: &Loaded, arguments: &Arguments, tokens: &[u32], chunks: usize) 
             *first = bos;
         }
         let prefill_chunk = arguments.device.prefill_chunk.get();
-        score_chunk(&mut session, &fed, prefill_chunk, &loaded.pool, &mut score)
+        score_chunk(&mut session, &fed, prefill_chunk, &*loaded.pool, &mut score)
             .map_err(|error| Failure::Other(error.to_string()))?;
         meter.note(format!("perplexity {:.4}", score.perplexity()));
         meter.set(index as u64 + 1, Some(chunks as u64));

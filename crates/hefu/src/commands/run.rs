@@ -1,20 +1,18 @@
 //! `hefu run`: one prompt, one answer.
 
 use crate::answer::{self, Answer, Question};
-use crate::cli::{
-    DeviceArguments, GenerationArguments, ModelArguments, SamplingArguments, Speculate, SpeculationArguments,
-};
+use crate::answering::Answering;
+use crate::cli::AnsweringArguments;
 use crate::failure::Failure;
-use crate::load::{Loaded, Wishes};
+use crate::load::Loaded;
 use crate::output::{piped_input, print, print_json};
 use crate::progress::line;
 use crate::prompt;
-use crate::speculation::{Speculator, draft_model};
+use crate::speculation::Speculator;
 use clap::Args;
 use hefu_text::template::Message;
 use serde_json::{Value, json};
 use std::io::{self, IsTerminal};
-use std::num::NonZeroUsize;
 use std::sync::atomic::AtomicBool;
 
 /// Answer one prompt
@@ -63,15 +61,7 @@ pub(crate) struct Arguments {
     logits_hash: bool,
 
     #[command(flatten)]
-    model: ModelArguments,
-    #[command(flatten)]
-    generation: GenerationArguments,
-    #[command(flatten)]
-    sampling: SamplingArguments,
-    #[command(flatten)]
-    speculation: SpeculationArguments,
-    #[command(flatten)]
-    device: DeviceArguments,
+    answering: AnsweringArguments,
 }
 
 /// Carries the command out.
@@ -79,44 +69,29 @@ pub(crate) struct Arguments {
 /// # Errors
 /// Nothing to answer, a model that cannot be had, or a prompt that does not fit.
 pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
-    arguments.sampling.check(arguments.logprobs)?;
-    arguments.speculation.how(Speculate::Auto)?;
+    arguments.answering.check(arguments.logprobs)?;
     let text = prompt_text(&arguments)?;
-    let loaded = Loaded::new(&Wishes {
-        model: &arguments.model,
-        device: &arguments.device,
-        context: arguments.generation.context.map(NonZeroUsize::get),
-        template: arguments.generation.template.as_deref(),
-        state_memory: arguments.stats || io::stderr().is_terminal(),
-    })?;
+    let state_memory = arguments.stats || io::stderr().is_terminal();
+    let answering = Answering::new(&arguments.answering, arguments.logprobs, state_memory)?;
+    let (loaded, seed) = (&answering.loaded, answering.parameters.seed);
     let prompt = match (arguments.raw, &arguments.system) {
-        (true, _) => prompt::of_text(&loaded, &text),
-        (false, None) => prompt::of_conversation(&loaded, &[Message::user(&text)])?,
-        (false, Some(system)) => prompt::of_conversation(&loaded, &[Message::system(system), Message::user(&text)])?,
+        (true, _) => prompt::of_text(loaded, &text),
+        (false, None) => prompt::of_conversation(loaded, &[Message::user(&text)])?,
+        (false, Some(system)) => prompt::of_conversation(loaded, &[Message::system(system), Message::user(&text)])?,
     };
-    let draft = draft_model(&loaded, &arguments.speculation, Speculate::Auto, &arguments.device)?;
-    let mut speculator = Speculator::new(&loaded, draft.as_ref(), &arguments.speculation, Speculate::Auto)?;
-    let parameters = answer::parameters(&loaded, &arguments.sampling, arguments.logprobs)?;
-    let seed = parameters.seed;
-    let question = Question {
-        prompt,
-        parameters,
-        stops: &arguments.generation.stop,
-        max_tokens: arguments.generation.max_tokens.map(NonZeroUsize::get),
-        prefill_chunk: arguments.device.prefill_chunk.get(),
-        hash_logits: arguments.logits_hash,
-        cancelled: &AtomicBool::new(false),
-    };
+    let mut speculator = answering.speculator()?;
+    let cancelled = AtomicBool::new(false);
+    let question = Question { hash_logits: arguments.logits_hash, ..answering.question(prompt, seed, &cancelled) };
     let json = arguments.json;
     let mut show = |piece: &str| if json { Ok(()) } else { print(piece) };
-    let answer = answer::answer(&loaded, &mut loaded.session()?, &mut speculator, question, &mut show)?;
+    let answer = answer::answer(loaded, &mut loaded.session()?, &mut speculator, question, &mut show)?;
     if json {
-        print_json(&report(&loaded, &answer, seed, &speculator, &arguments)?)?;
+        print_json(&report(loaded, &answer, seed, &speculator, &arguments)?)?;
     } else if io::stdout().is_terminal() && !answer.text.ends_with('\n') {
         print("\n")?;
     }
     if arguments.stats {
-        statistics(&loaded, &answer, seed, &speculator);
+        statistics(loaded, &answer, seed, &speculator);
     }
     Ok(())
 }
@@ -155,7 +130,8 @@ fn report(
         "seed": seed,
         "fingerprint": loaded.fingerprint()?.to_string(),
         "timings": {
-            "load_seconds": loaded.took.as_secs_f64(),
+            "load_seconds": loaded.took.total.as_secs_f64(),
+            "load": loaded.took.report(),
             "prefill_seconds": answer.prefill_seconds,
             "decode_seconds": answer.decode_seconds,
             "prefill_tokens_per_second": answer.prefill_rate(),
@@ -178,12 +154,13 @@ fn report(
 /// What `--stats` says.
 fn statistics(loaded: &Loaded, answer: &Answer, seed: u64, speculator: &Speculator<'_>) {
     line(&format!(
-        "hefu: {} loaded in {:.2} s ({}, {} threads); prompt {} tokens in {:.2} s ({:.1} tokens/s); answer {} tokens in \
+        "hefu: {} loaded in {:.2} s ({}; {}, {} threads); prompt {} tokens in {:.2} s ({:.1} tokens/s); answer {} tokens in \
          {:.2} s ({:.1} tokens/s), ended by {}{}; seed {seed}",
         loaded.resolved.name,
-        loaded.took.as_secs_f64(),
+        loaded.took.total.as_secs_f64(),
+        loaded.took.words(),
         loaded.isa,
-        hefu_numerics::ops::Team::threads(&loaded.pool),
+        hefu_numerics::ops::Team::threads(&*loaded.pool),
         answer.prompt_tokens,
         answer.prefill_seconds,
         answer.prefill_rate(),

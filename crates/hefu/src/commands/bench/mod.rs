@@ -30,7 +30,7 @@ use std::time::Instant;
 /// one sequence generates after its prompt, and guesses.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The keys of --json: prefill_tokens_per_second and decode_tokens_per_second (medians), prefill_seconds and \
+The keys of --json: load (seconds), prefill_tokens_per_second and decode_tokens_per_second (medians), prefill_seconds and \
 decode_seconds (every repetition), prompt, generate, parallel, generated_tokens_per_second (of all sequences), \
 speculation, repetitions, threads, isa, model.
 
@@ -157,11 +157,13 @@ fn report(
         };
         return print(
             &(title
+                + &format!("load     {:>6.3} s  ({})\n", loaded.took.total.as_secs_f64(), loaded.took.words())
                 + &one("prefill", prompt * parallel, prefill_rate)
                 + &one("decode", generate * parallel, decode_rate)),
         );
     }
     print_json(&json!({
+        "load": loaded.took.report(),
         "prefill_tokens_per_second": prefill_rate,
         "decode_tokens_per_second": decode_rate,
         "prefill_seconds": prefill,

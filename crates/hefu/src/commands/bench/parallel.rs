@@ -49,7 +49,7 @@ impl Load {
                 units::bytes(available)
             )));
         }
-        let paged = Paged::new(&loaded.model, &loaded.pool, self.capacity(), pages);
+        let paged = Paged::new(&loaded.model, &*loaded.pool, self.capacity(), pages);
         paged.map(Group::new).map_err(fault)
     }
 

@@ -4,25 +4,20 @@ mod conversation;
 mod directive;
 mod input;
 
-use crate::answer::{self, Answer, Question};
-use crate::cli::{
-    DeviceArguments, GenerationArguments, ModelArguments, SamplingArguments, Speculate, SpeculationArguments,
-    chosen_seed,
-};
+use crate::answer::{self, Answer};
+use crate::answering::Answering;
+use crate::cli::{AnsweringArguments, chosen_seed};
 use crate::failure::Failure;
-use crate::load::{Loaded, Wishes};
 use crate::output::print;
 use crate::progress::line;
 use crate::prompt;
-use crate::speculation::{Speculator, draft_model};
+use crate::speculation::Speculator;
 use clap::Args;
 use conversation::Saved;
 use directive::Directive;
 use hefu_engine::Runner;
 use hefu_engine::forward::Session;
-use hefu_engine::sampling::Parameters;
 use input::{Entry, Input};
-use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -49,15 +44,7 @@ pub(crate) struct Arguments {
     stats: bool,
 
     #[command(flatten)]
-    model: ModelArguments,
-    #[command(flatten)]
-    generation: GenerationArguments,
-    #[command(flatten)]
-    sampling: SamplingArguments,
-    #[command(flatten)]
-    speculation: SpeculationArguments,
-    #[command(flatten)]
-    device: DeviceArguments,
+    answering: AnsweringArguments,
 }
 
 /// Carries the command out.
@@ -65,19 +52,11 @@ pub(crate) struct Arguments {
 /// # Errors
 /// A model that cannot be had, or a terminal that cannot be used. What goes wrong in one answer is only said.
 pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
-    arguments.sampling.check(None)?;
-    arguments.speculation.how(Speculate::Auto)?;
-    let loaded = Loaded::new(&Wishes {
-        model: &arguments.model,
-        device: &arguments.device,
-        context: arguments.generation.context.map(NonZeroUsize::get),
-        template: arguments.generation.template.as_deref(),
-        state_memory: true,
-    })?;
+    arguments.answering.check(None)?;
+    let answering = Answering::new(&arguments.answering, None, true)?;
+    let loaded = &answering.loaded;
     // Whether there is a usable template is better known now than after the first question.
-    prompt::of_conversation(&loaded, &[hefu_text::template::Message::user("?")])?;
-    let draft = draft_model(&loaded, &arguments.speculation, Speculate::Auto, &arguments.device)?;
-    let parameters = answer::parameters(&loaded, &arguments.sampling, None)?;
+    prompt::of_conversation(loaded, &[hefu_text::template::Message::user("?")])?;
     let cancelled = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&cancelled);
     ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))
@@ -87,13 +66,12 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         .say(&format!("{} ({} tokens of context); /help lists what can be done", loaded.resolved.name, loaded.context));
     let mut chat = Chat {
         session: loaded.session()?,
-        speculator: Speculator::new(&loaded, draft.as_ref(), &arguments.speculation, Speculate::Auto)?,
-        loaded: &loaded,
-        saved: Saved::new(arguments.system.clone(), parameters.seed),
-        parameters,
+        speculator: answering.speculator()?,
+        saved: Saved::new(arguments.system.clone(), answering.parameters.seed),
         last: None,
         cancelled: &cancelled,
-        arguments: &arguments,
+        stats: arguments.stats,
+        answering: &answering,
     };
     loop {
         match input.next()? {
@@ -111,14 +89,13 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
 
 /// A conversation under way.
 struct Chat<'a> {
-    loaded: &'a Loaded,
+    answering: &'a Answering<'a>,
     session: Session<Runner<'a>>,
     speculator: Speculator<'a>,
     saved: Saved,
-    parameters: Parameters,
     last: Option<Answer>,
     cancelled: &'a AtomicBool,
-    arguments: &'a Arguments,
+    stats: bool,
 }
 
 impl Chat<'_> {
@@ -137,7 +114,7 @@ impl Chat<'_> {
                     line(ended(answer.finish_reason));
                 }
                 self.last = Some(answer);
-                if self.arguments.stats { self.statistics() } else { Ok(()) }
+                if self.stats { self.statistics() } else { Ok(()) }
             }
             Err(Failure::ClosedPipe) => Err(Failure::ClosedPipe),
             Err(failure) => {
@@ -150,17 +127,10 @@ impl Chat<'_> {
 
     fn answer(&mut self) -> Result<Answer, Failure> {
         self.cancelled.store(false, Ordering::Relaxed);
-        self.parameters.seed = self.saved.seed;
-        let question = Question {
-            prompt: prompt::of_conversation(self.loaded, &self.saved.messages())?,
-            parameters: self.parameters.clone(),
-            stops: &self.arguments.generation.stop,
-            max_tokens: self.arguments.generation.max_tokens.map(NonZeroUsize::get),
-            prefill_chunk: self.arguments.device.prefill_chunk.get(),
-            hash_logits: false,
-            cancelled: self.cancelled,
-        };
-        let answer = answer::answer(self.loaded, &mut self.session, &mut self.speculator, question, &mut print)?;
+        let loaded = &self.answering.loaded;
+        let prompt = prompt::of_conversation(loaded, &self.saved.messages())?;
+        let question = self.answering.question(prompt, self.saved.seed, self.cancelled);
+        let answer = answer::answer(loaded, &mut self.session, &mut self.speculator, question, &mut print)?;
         print(if answer.text.ends_with('\n') { "\n" } else { "\n\n" })?;
         Ok(answer)
     }
@@ -204,7 +174,7 @@ impl Chat<'_> {
     }
 
     fn statistics(&self) -> Result<(), Failure> {
-        let (cached, context) = (self.session.cached().len(), self.loaded.context);
+        let (cached, context) = (self.session.cached().len(), self.answering.loaded.context);
         let seed = self.saved.seed;
         match &self.last {
             None => line(&format!("no answer yet; the context holds {context} tokens; seed {seed}")),

@@ -48,7 +48,7 @@ pub(super) fn measure(
     let all = tokens(prompt + generate, vocabulary);
     let (prompt, steps) = all.split_at(prompt.min(all.len()));
     let mut meter = Meter::new("measuring", Unit::Count);
-    let mut sampler = Sampler::new(peaks, &loaded.pool)?;
+    let mut sampler = Sampler::new(peaks, &*loaded.pool)?;
     let mut session = loaded.session()?;
     let (mut prefills, mut decodes) = (Vec::new(), Vec::new());
     let started = Instant::now();
