@@ -66,7 +66,11 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-fn digest(file: &ModelFile) -> Result<String, Failure> {
+/// SHA-256 of a file in hexadecimal, as the store knows it or else taken now.
+///
+/// # Errors
+/// If it cannot be read.
+pub(crate) fn digest(file: &ModelFile) -> Result<String, Failure> {
     if let Some(known) = file.sha256 {
         return Ok(known.to_string());
     }

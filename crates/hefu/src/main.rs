@@ -20,6 +20,7 @@ mod open;
 mod output;
 mod progress;
 mod prompt;
+mod signing;
 mod speculation;
 mod units;
 

@@ -14,7 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &["numerics"]),
     ("engine", &["model", "numerics"]),
     ("server", &["engine", "grammar", "text"]),
-    ("hefu", &["cpu", "engine", "model", "numerics", "server", "store", "text"]),
+    ("hefu", &["cpu", "engine", "model", "numerics", "provenance", "server", "store", "text"]),
 ];
 
 /// The one crate with unsafe code.

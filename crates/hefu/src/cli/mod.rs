@@ -3,6 +3,7 @@
 mod answering;
 mod device;
 mod generation;
+mod label;
 mod model;
 mod sampling;
 mod speculation;
@@ -10,6 +11,7 @@ mod speculation;
 pub(crate) use answering::AnsweringArguments;
 pub(crate) use device::DeviceArguments;
 pub(crate) use generation::GenerationArguments;
+pub(crate) use label::LabelArguments;
 pub(crate) use model::ModelArguments;
 pub(crate) use sampling::{SamplingArguments, chosen_seed, in_flags};
 pub(crate) use speculation::{Speculate, SpeculationArguments};
@@ -57,6 +59,11 @@ pub(crate) enum Command {
     Perplexity(commands::perplexity::Arguments),
     Bench(commands::bench::Arguments),
     Gap(commands::gap::Arguments),
+    Sign(commands::sign::Arguments),
+    VerifyModel(commands::verify_model::Arguments),
+    Bom(commands::bom::Arguments),
+    Export(commands::export::Arguments),
+    Label(commands::label::Arguments),
     Completions(commands::completions::Arguments),
     Man(commands::man::Arguments),
 }

@@ -1,9 +1,12 @@
 //! One file per command.
 
 pub(crate) mod bench;
+pub(crate) mod bom;
 pub(crate) mod chat;
 pub(crate) mod completions;
+pub(crate) mod export;
 pub(crate) mod gap;
+pub(crate) mod label;
 pub(crate) mod man;
 pub(crate) mod models;
 pub(crate) mod perplexity;
@@ -11,7 +14,9 @@ pub(crate) mod pull;
 pub(crate) mod remove;
 pub(crate) mod run;
 pub(crate) mod show;
+pub(crate) mod sign;
 pub(crate) mod tokenize;
+pub(crate) mod verify_model;
 
 use crate::cli::Command;
 use crate::failure::Failure;
@@ -32,6 +37,11 @@ pub(crate) fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Perplexity(arguments) => perplexity::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Gap(arguments) => gap::run(&arguments),
+        Command::Sign(arguments) => sign::run(&arguments),
+        Command::VerifyModel(arguments) => verify_model::run(&arguments),
+        Command::Bom(arguments) => bom::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
+        Command::Label(arguments) => label::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),
     }
