@@ -4,6 +4,7 @@ mod answers;
 mod chat;
 mod command_line;
 mod gap;
+mod provenance;
 mod real_models;
 mod speculation;
 mod store;
