@@ -41,7 +41,7 @@ export function save(text: string, name: string, type: string): void {
 
 /** A title without what a file system may refuse. */
 export function fileName(title: string): string {
-  const cleaned = title.replace(/[\\/:*?"<>|\p{Cc}]+/gu, " ").replace(/^[. ]+|[. ]+$/g, "");
+  const cleaned = title.replace(/[\\/:*?"<>|\p{Cc}\s]+/gu, " ").replace(/^[. ]+|[. ]+$/g, "");
   return Array.from(cleaned).slice(0, 60).join("") || "hefu";
 }
 

@@ -2,6 +2,7 @@
 import { signal } from "@preact/signals";
 import * as client from "../api/client";
 import { RequestFailed } from "../api/failures";
+import { difference, reaches, type Said } from "../conversation/compare";
 import { newSeed } from "../conversation/settings";
 import * as tree from "../conversation/tree";
 import type { Conversation, Failure, Message, Origin, Settings } from "../conversation/types";
@@ -54,37 +55,24 @@ export async function check(conversation: Conversation, message: Message): Promi
   found({ state: "running" });
   const abort = new AbortController();
   const whole = message.state === "done";
-  const first = (message.reasoning ?? "") + "\0" + message.text;
-  let [reasoning, text, fingerprint] = ["", "", undefined as string | undefined];
+  const second: Said = { reasoning: "", text: "" };
+  let fingerprint: string | undefined;
   try {
     const history = sent(tree.pathTo(conversation, message.parent, true));
     const pieces = client.answer(history, { ...origin.settings, model: origin.model }, origin.seed, key.value, abort.signal);
     for await (const piece of pieces) {
-      reasoning += piece.reasoning ?? "";
-      text += piece.text ?? "";
+      second.reasoning += piece.reasoning ?? "";
+      second.text += piece.text ?? "";
       fingerprint ??= piece.fingerprint;
-      // An answer that was stopped is compared as far as it goes.
-      if (!whole && (message.text ? text.length >= message.text.length : reasoning.length >= (message.reasoning ?? "").length)) break;
+      if (!whole && reaches(second, message)) break;
     }
-    const second = whole ? reasoning + "\0" + text : cutAlike(reasoning, text, message);
-    if (second === first) found({ state: "same", fingerprint: fingerprint === origin.fingerprint });
-    else found({ state: "different", at: firstDifference(message.text, text) });
+    const at = difference(message, second, whole);
+    found(at === undefined ? { state: "same", fingerprint: fingerprint === origin.fingerprint } : { state: "different", at });
   } catch (error) {
     found({ state: "failed", failure: failureOf(error) });
   } finally {
     abort.abort();
   }
-}
-
-function cutAlike(reasoning: string, text: string, message: Message): string {
-  return reasoning.slice(0, (message.reasoning ?? "").length) + "\0" + text.slice(0, message.text.length);
-}
-
-/** The first character (counted from 1) in which two texts differ. */
-export function firstDifference(a: string, b: string): number {
-  const [first, second] = [Array.from(a), Array.from(b)];
-  const at = first.findIndex((character, index) => character !== second[index]);
-  return (at < 0 ? first.length : at) + 1;
 }
 
 function say(conversation: string, parent: string | null, text: string): void {
@@ -127,7 +115,10 @@ async function ask(conversation: string, parent: string | null): Promise<void> {
     else {
       const failure = failureOf(error);
       writer.end({ state: "failed", failure });
-      if (failure.kind === "key") askingForKey.value = true;
+      if (failure.kind === "key") {
+        trouble.value = failure;
+        askingForKey.value = true;
+      }
     }
   } finally {
     occupy(conversation, undefined);
