@@ -1,59 +1,91 @@
 //! Speed of the matrix products, per format and batch, on one thread or more.
 //!
 //! ```text
-//! cargo run --release -p hefu-cpu --example product_speed -- [THREADS [ISA]]
+//! cargo run --release -p hefu-cpu --example product_speed -- [THREADS [ISA [KIB [COLUMNS [ONLY]]]]]
 //! ```
+//!
+//! `KIB` is the size of the weights: with more than the caches hold, memory is measured, with a few hundred the kernels
+//! themselves. The shortest of many runs counts, so that what else the machine does matters little. `ONLY` names a format.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hefu_cpu::{HugeMemory, Pool, select};
 use hefu_numerics::matrix::Matrix;
-use hefu_numerics::ops::{Projection, Scratch};
-use hefu_numerics::quant::FORMATS;
+use hefu_numerics::ops::{Ops, Projection, Scratch, Team};
+use hefu_numerics::quant::{FORMATS, Format};
+
+/// Bytes of weights that are timed at once.
+const PART: usize = 3 << 20;
+
+const BATCHES: [usize; 7] = [1, 2, 4, 8, 12, 16, 64];
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let threads = arguments.first().and_then(|text| text.parse().ok()).unwrap_or(1);
+    let number = |index: usize, default| arguments.get(index).and_then(|text| text.parse().ok()).unwrap_or(default);
+    let (threads, kib, columns) = (number(0, 1), number(2, 128 * 1024), number(3, 1024));
     let ops = arguments.get(1).map_or_else(select::best, |name| select::by_name(name).expect("an instruction set"));
+    let only = arguments.get(4);
     let team = Pool::new(threads);
-    println!("{} with {threads} threads: multiply-adds per nanosecond (and GB/s of weights)", ops.name);
-    println!("{:8} {:>16} {:>16} {:>16} {:>16}", "format", "1 token", "8 tokens", "16 tokens", "512 tokens");
-    for format in FORMATS {
-        let columns = 1024;
-        // Enough rows that the weights do not stay in a cache.
-        let rows = 128 * 1024 * 1024 / (ops.packed_bytes)(format, 16, columns) * 16;
-        let mut memory = HugeMemory::new((ops.packed_bytes)(format, rows, columns)).expect("memory");
-        let file: Vec<u8> = (0..format.row_bytes(columns).unwrap_or(0) * 16).map(|i| (i * 7 % 61) as u8).collect();
-        let group = (ops.packed_bytes)(format, 16, columns);
-        for packed in memory.as_mut().chunks_exact_mut(group) {
-            (ops.pack)(format, 16, columns, &file, packed);
-        }
-        let range = 0..memory.as_ref().len();
-        let matrix = Matrix { format, rows, columns, memory: Arc::new(memory), range };
+    println!("{} with {threads} threads, {kib} KiB of weights, {columns} columns", ops.name);
+    println!("nanoseconds per 16 x 32 weights, multiply-adds per nanosecond, and GB/s of weights, by batch:");
+    println!("{:8}{}", "format", BATCHES.map(|tokens| format!(" {tokens:>20}")).concat());
+    for format in FORMATS
+        .iter()
+        .filter(|format| columns % format.block_elements == 0 && only.is_none_or(|only| format.name == only))
+    {
+        let matrix = matrix(ops, format, kib * 1024, columns);
         print!("{:8}", format.name);
-        for tokens in [1, 8, 16, 512] {
-            let mut some = matrix.clone();
-            if tokens > 16 {
-                some.rows = 2048;
-            }
-            let input: Vec<f32> = (0..tokens * columns).map(|i| (i % 37) as f32 - 18.0).collect();
-            let mut output = vec![0.0; tokens * some.rows];
-            let mut scratch = Scratch::default();
-            let mut times: Vec<f64> = (0..7)
-                .map(|_| {
-                    let start = Instant::now();
-                    let projection = Projection { matrix: &some, output: &mut output };
-                    (ops.linear)(&team, &mut scratch, &input, tokens, &mut [projection]);
-                    start.elapsed().as_secs_f64() * 1.0e9
-                })
-                .collect();
-            times.sort_by(f64::total_cmp);
-            let time = times[times.len() / 2];
-            let speed = (tokens * some.rows * columns) as f64 / time;
-            let bytes = (ops.packed_bytes)(format, some.rows, columns) as f64 / time;
-            print!(" {speed:8.1} ({bytes:5.1})");
+        for tokens in BATCHES {
+            let time = shortest(ops, &team, &matrix, tokens);
+            let weights = (matrix.rows * columns) as f64;
+            let bytes = (ops.packed_bytes)(format, matrix.rows, columns) as f64;
+            print!(" {:6.1} {:6.1} {:6.1}", time / weights * 512.0, weights * tokens as f64 / time, bytes / time);
         }
         println!();
     }
+}
+
+fn matrix(ops: &Ops, format: &'static Format, bytes: usize, columns: usize) -> Matrix {
+    let group = (ops.packed_bytes)(format, ops.row_group, columns);
+    let rows = (bytes / group).max(1) * ops.row_group;
+    let mut memory = HugeMemory::new((ops.packed_bytes)(format, rows, columns)).expect("memory");
+    let length = format.row_bytes(columns).unwrap_or(0) * ops.row_group;
+    let file: Vec<u8> = (0..length).map(|i| (i * 7 % 61) as u8).collect();
+    for packed in memory.as_mut().chunks_exact_mut(group) {
+        (ops.pack)(format, ops.row_group, columns, &file, packed);
+    }
+    let range = 0..memory.as_ref().len();
+    Matrix { format, rows, columns, memory: Arc::new(memory), range }
+}
+
+/// Nanoseconds for the whole matrix, a part at a time: each part's fastest of the runs that fit into some tenths of a
+/// second. Between two runs of a part all others are read, so that a matrix larger than the caches comes from memory.
+fn shortest(ops: &Ops, team: &dyn Team, matrix: &Matrix, tokens: usize) -> f64 {
+    let input: Vec<f32> = (0..tokens * matrix.columns).map(|i| (i % 37) as f32 - 18.0).collect();
+    let mut output = vec![0.0; tokens * matrix.rows];
+    let mut scratch = Scratch::default();
+    let parts = parts(ops, matrix);
+    let mut best = vec![Duration::MAX; parts.len()];
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_millis(400) {
+        for (part, best) in parts.iter().zip(&mut best) {
+            let start = Instant::now();
+            (ops.linear)(team, &mut scratch, &input, tokens, &mut [Projection { matrix: part, output: &mut output }]);
+            *best = start.elapsed().min(*best);
+        }
+    }
+    best.iter().map(Duration::as_secs_f64).sum::<f64>() * 1.0e9
+}
+
+/// The matrix in parts of [`PART`] bytes.
+fn parts(ops: &Ops, matrix: &Matrix) -> Vec<Matrix> {
+    let group = (ops.packed_bytes)(matrix.format, ops.row_group, matrix.columns);
+    let rows = (PART / group).max(1) * ops.row_group;
+    let at = |row| matrix.range.start + row / ops.row_group * group;
+    let part = |row: usize| {
+        let end = (row + rows).min(matrix.rows);
+        Matrix { rows: end - row, range: at(row)..at(end), ..matrix.clone() }
+    };
+    (0..matrix.rows).step_by(rows).map(part).collect()
 }

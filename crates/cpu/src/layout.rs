@@ -76,6 +76,11 @@ impl QuantLayout {
         }
     }
 
+    /// Bytes of 32 columns, scales included; rounded down where a block of the file has several of them.
+    pub const fn block_bytes(&self) -> usize {
+        self.codes_per_block + self.scales_per_file_block * BLOCK / self.file_block
+    }
+
     /// Where the scales of a group begin.
     pub const fn scales_at(&self, columns: usize) -> usize {
         (columns / BLOCK * self.codes_per_block).next_multiple_of(64)

@@ -80,6 +80,9 @@ unsafe impl<R: Rows, const TYPE: u32> Source<R> for Packed<TYPE> {
     #[inline(always)]
     unsafe fn block(job: &TileJob, first_row: usize, index: usize) -> Block<R> {
         let layout = Class::<TYPE>::LAYOUT;
+        if first_row == 0 {
+            fetch_ahead::<R, TYPE>(job.codes, index);
+        }
         // SAFETY: block `index` lies within the group; each line has 4 bytes per row.
         unsafe {
             let codes = take_codes::<R, TYPE>(job.codes.add(index * layout.codes_per_block + first_row * 4));
@@ -88,6 +91,24 @@ unsafe impl<R: Rows, const TYPE: u32> Source<R> for Packed<TYPE> {
             let (scales, minimums) = take_scales::<R, TYPE>(at, first_row, column % layout.file_block);
             Block { codes, scales, minimums }
         }
+    }
+}
+
+/// How far ahead of the block in use memory is asked for: some pages, because the processor's own look-ahead ends with
+/// each page, and codes and scales are two streams to it where they are one stretch to us. Measured; it matters little
+/// between 12 and 20 KiB.
+const AHEAD: usize = 16 * 1024;
+
+/// Asks for block `index`'s share of the bytes that come [`AHEAD`] of the group at `group`. Groups follow each other in
+/// memory, so that this reads ahead of the groups that follow; past the last one it does no harm.
+#[inline(always)]
+fn fetch_ahead<R: Rows, const TYPE: u32>(group: *const u8, index: usize) {
+    let share = const { Class::<TYPE>::LAYOUT.block_bytes() };
+    let at = group.wrapping_add(AHEAD + index * share);
+    let mut line = 0;
+    while line < share {
+        R::prefetch(at.wrapping_add(line));
+        line += LINE;
     }
 }
 

@@ -38,6 +38,9 @@ pub unsafe trait Rows: Copy {
     /// i32, one per row.
     type Sums: Copy;
 
+    /// Asks for the cache line at `at` before it is needed. Any address will do.
+    fn prefetch(at: *const u8);
+
     /// Reads 4 bytes per row.
     unsafe fn load_codes(from: *const u8) -> Self::Codes;
 

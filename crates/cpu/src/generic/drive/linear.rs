@@ -6,15 +6,12 @@ use hefu_numerics::matrix::Matrix;
 use hefu_numerics::ops::{Projection, Scratch, Team};
 use hefu_numerics::quant::{Encoding, Float, Quantised};
 
-use super::{Shared, deal};
+use super::{Shared, deal, deal_ranges};
 use crate::generic::float_product::FLOAT_TILE;
 use crate::generic::kernels::{Kernels, Products};
 use crate::generic::panel::{Extra, PanelShape, Tile};
 use crate::generic::product::{TileJob, unpacked_bytes};
 use crate::layout::{BLOCK, GROUP, QuantLayout, group_bytes};
-
-/// Pieces per thread that rows are dealt in: more even out threads of different speed, fewer cost less.
-const PIECES_PER_THREAD: usize = 8;
 
 /// Most tokens that a tile of any instruction set has.
 const MAX_TILE: usize = 16;
@@ -53,9 +50,8 @@ pub fn linear(
     }
     let work = Work { kernels, shape: &shape, input, tokens, scratch, panel_bytes, unpacked };
     let groups: usize = products.iter().map(|product| product.groups).sum();
-    let piece = groups.div_ceil(team.threads() * PIECES_PER_THREAD).max(1);
-    deal(team, groups.div_ceil(piece), &|i, thread| {
-        for group in i * piece..((i + 1) * piece).min(groups) {
+    deal_ranges(team, groups, &|range, thread| {
+        for group in range {
             work.run_in_turn(&products, group, thread);
         }
     });

@@ -4,7 +4,8 @@ pub mod attention;
 pub mod elementwise;
 pub mod linear;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use hefu_numerics::ops::Team;
 
@@ -50,4 +51,100 @@ pub(crate) fn deal(team: &dyn Team, count: usize, work: &(dyn Fn(usize, usize) +
             work(i, thread);
         }
     });
+}
+
+/// Parts of what a thread has left that it takes at a time: the pieces become smaller towards the end, where a large one
+/// would hold the others up.
+const SHARES: u32 = 8;
+
+/// Calls `work(range, thread)` with ranges that together are `0..count`. Each thread goes through a stretch of its own
+/// from front to back, so that what it reads follows in memory; one that is done goes on with what others have left at
+/// the end of theirs.
+pub(crate) fn deal_ranges(team: &dyn Team, count: usize, work: &(dyn Fn(Range<usize>, usize) + Sync)) {
+    let threads = team.threads();
+    if count <= 1 || threads == 1 || u32::try_from(count).is_err() {
+        return work(0..count, 0);
+    }
+    let stretches: Vec<Stretch> =
+        (0..threads).map(|i| Stretch::new(count * i / threads..count * (i + 1) / threads)).collect();
+    team.run(&|thread| {
+        while let Some(range) = stretches[thread].take_front() {
+            work(range, thread);
+        }
+        for other in (1..threads).map(|i| &stretches[(thread + i) % threads]) {
+            while let Some(range) = other.take_back() {
+                work(range, thread);
+            }
+        }
+    });
+}
+
+/// What is left of a thread's stretch: both ends in one number. On cache lines of its own, as its thread writes it
+/// often.
+#[repr(align(128))]
+struct Stretch(AtomicU64);
+
+impl Stretch {
+    /// `range` ends below 2^32.
+    fn new(range: Range<usize>) -> Stretch {
+        Stretch(AtomicU64::new((range.start as u64) << 32 | range.end as u64))
+    }
+
+    fn take_front(&self) -> Option<Range<usize>> {
+        self.take(|start, end| {
+            let cut = start + (end - start).div_ceil(SHARES);
+            ([start, cut], [cut, end])
+        })
+    }
+
+    fn take_back(&self) -> Option<Range<usize>> {
+        self.take(|start, end| {
+            let cut = end - (end - start).div_ceil(SHARES);
+            ([cut, end], [start, cut])
+        })
+    }
+
+    /// Cuts what is left into what is taken and what stays.
+    fn take(&self, cut: impl Fn(u32, u32) -> ([u32; 2], [u32; 2])) -> Option<Range<usize>> {
+        let mut now = self.0.load(Ordering::Relaxed);
+        loop {
+            let (start, end) = ((now >> 32) as u32, now as u32);
+            if start >= end {
+                return None;
+            }
+            let (taken, stays) = cut(start, end);
+            let next = u64::from(stays[0]) << 32 | u64::from(stays[1]);
+            match self.0.compare_exchange_weak(now, next, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return Some(taken[0] as usize..taken[1] as usize),
+                Err(found) => now = found,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Pool;
+
+    #[test]
+    fn ranges_cover_everything_once_even_if_one_thread_does_nothing() {
+        for threads in [1, 2, 3, 7] {
+            let pool = Pool::new(threads);
+            for count in [0, 1, 2, 3, 10, 100, 1001] {
+                for lazy in 0..threads {
+                    let seen: Vec<AtomicUsize> = (0..count).map(|_| AtomicUsize::new(0)).collect();
+                    deal_ranges(&pool, count, &|range, thread| {
+                        if thread == lazy {
+                            std::thread::yield_now();
+                        }
+                        range.for_each(|i| {
+                            seen[i].fetch_add(1, Ordering::Relaxed);
+                        });
+                    });
+                    assert!(seen.iter().all(|times| times.load(Ordering::Relaxed) == 1), "{threads} {count}");
+                }
+            }
+        }
+    }
 }

@@ -22,6 +22,12 @@ unsafe impl Rows for ZmmRows {
     type Sums = __m512i;
 
     #[inline(always)]
+    fn prefetch(at: *const u8) {
+        // SAFETY: a hint, which never faults; every x86-64 machine has it.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+    }
+
+    #[inline(always)]
     unsafe fn load_codes(from: *const u8) -> Self::Codes {
         // SAFETY: the caller's duty.
         unsafe { _mm512_loadu_si512(from.cast()) }

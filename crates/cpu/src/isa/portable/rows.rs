@@ -24,6 +24,9 @@ unsafe impl Rows for ArrayRows {
     type Sums = [i32; WIDTH];
 
     #[inline(always)]
+    fn prefetch(_: *const u8) {}
+
+    #[inline(always)]
     unsafe fn load_codes(from: *const u8) -> Self::Codes {
         // SAFETY: the caller's duty.
         unsafe { from.cast::<Self::Codes>().read_unaligned() }
