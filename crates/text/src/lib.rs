@@ -4,3 +4,4 @@
 //! from) into tokenisers, and chat templates (text from strangers) into prompts.
 pub mod template;
 pub mod tokenizer;
+pub mod tools;

@@ -13,8 +13,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("cpu", &["numerics"]),
     ("model", &["numerics"]),
     ("engine", &["model", "numerics"]),
+    ("grammar", &["engine", "text"]),
     ("server", &["engine", "grammar", "text"]),
-    ("hefu", &["cpu", "engine", "model", "numerics", "provenance", "server", "store", "text"]),
+    ("hefu", &["cpu", "engine", "grammar", "model", "numerics", "provenance", "server", "store", "text"]),
 ];
 
 /// The one crate with unsafe code.

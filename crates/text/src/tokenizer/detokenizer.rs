@@ -22,13 +22,15 @@ pub struct Detokenizer<T> {
     pending: Vec<u8>,
     strip_space: bool,
     render_special: bool,
+    /// Special tokens that are written as their names in any case, ascending.
+    shown: Vec<u32>,
 }
 
 impl<T: Borrow<Tokenizer>> Detokenizer<T> {
     /// A stream that starts at `position` and leaves special tokens out.
     pub fn new(tokenizer: T, position: Position) -> Self {
         let strip_space = position == Position::Start && tokenizer.borrow().vocabulary().add_space_prefix;
-        Self { tokenizer, pending: Vec::new(), strip_space, render_special: false }
+        Self { tokenizer, pending: Vec::new(), strip_space, render_special: false, shown: Vec::new() }
     }
 
     /// Writes special tokens as their names (`<|im_end|>`) or leaves them out.
@@ -38,15 +40,25 @@ impl<T: Borrow<Tokenizer>> Detokenizer<T> {
         self
     }
 
+    /// Writes these special tokens as their names even if the others are left out: the markers of tool calls above all
+    /// ([`crate::tools::ToolFormat::shown_tokens`]).
+    #[must_use]
+    pub fn show(mut self, ids: impl IntoIterator<Item = u32>) -> Self {
+        self.shown = ids.into_iter().collect();
+        self.shown.sort_unstable();
+        self
+    }
+
     /// The text that is complete once `id` has arrived. Bytes that cannot belong to any character give U+FFFD.
     pub fn push(&mut self, id: u32) -> String {
-        let bytes = self.tokenizer.borrow().token_bytes(id, self.render_special);
-        let bytes = match bytes.strip_prefix(b" ") {
+        let is_shown = self.render_special || self.shown.binary_search(&id).is_ok();
+        let whole = self.tokenizer.borrow().token_bytes(id, is_shown);
+        let bytes = match whole.strip_prefix(b" ") {
             Some(rest) if self.strip_space => rest,
-            _ => bytes,
+            _ => whole,
         };
         // Tokens without text (BOS) do not count as the first of the text.
-        self.strip_space &= self.tokenizer.borrow().token_bytes(id, self.render_special).is_empty();
+        self.strip_space &= whole.is_empty();
         self.pending.extend_from_slice(bytes);
         self.take_complete()
     }

@@ -1,0 +1,156 @@
+//! From a spec to a grammar of `llguidance`'s.
+
+use crate::{Error, Spec, calls, gbnf, limits, schema};
+use hefu_text::tokenizer::{TokenType, Tokenizer};
+use llguidance::api::GrammarWithLexer;
+pub(crate) use llguidance::api::TopLevelGrammar;
+use serde_json::json;
+
+/// Said of a grammar that the library gives up on without a sentence of its own.
+pub(crate) const TOO_COMPLEX: &str = "it is too complex to be carried out; make it simpler";
+/// Name of the grammar that another one ends in.
+const REST: &str = "rest";
+
+/// What the spec is called in sentences.
+pub(crate) fn kind(spec: &Spec) -> &'static str {
+    match spec {
+        Spec::JsonObject | Spec::JsonSchema(_) => "JSON schema",
+        Spec::Regex(_) => "regular expression",
+        Spec::Lark(_) => "Lark grammar",
+        Spec::Gbnf(_) => "GBNF grammar",
+        Spec::Choice(_) => "list of choices",
+        Spec::ToolCalls(_) => "grammar of tool calls",
+        Spec::AfterReasoning { then, .. } => kind(then),
+    }
+}
+
+/// The grammar of a spec.
+///
+/// # Errors
+/// What can be seen to be wrong with the spec before it is compiled.
+pub(crate) fn grammar(spec: &Spec, tokenizer: &Tokenizer) -> Result<TopLevelGrammar, Error> {
+    let grammars = match spec {
+        Spec::AfterReasoning { end, then } => {
+            if matches!(**then, Spec::AfterReasoning { .. }) {
+                return Err(Error::grammar(kind(then), "reasoning can be asked for once only"));
+            }
+            let mut rest = single(then, tokenizer)?;
+            rest.name = Some(REST.into());
+            vec![lark(reasoning(end, tokenizer)?), rest]
+        }
+        spec => vec![single(spec, tokenizer)?],
+    };
+    Ok(TopLevelGrammar { grammars, max_tokens: None })
+}
+
+fn single(spec: &Spec, tokenizer: &Tokenizer) -> Result<GrammarWithLexer, Error> {
+    let kind = kind(spec);
+    Ok(match spec {
+        Spec::JsonObject => GrammarWithLexer::from_json_schema(json!({"type": "object"})),
+        Spec::JsonSchema(schema) => GrammarWithLexer::from_json_schema(schema::lower(schema)?),
+        Spec::Regex(pattern) => {
+            check_regex(kind, pattern)?;
+            GrammarWithLexer::from_regex(pattern)
+        }
+        Spec::Lark(source) => {
+            check_source(kind, source)?;
+            if source.contains("x-guidance") {
+                return Err(Error::grammar(kind, "settings (x-guidance) cannot be changed by a request"));
+            }
+            lark(source.clone())
+        }
+        Spec::Gbnf(source) => {
+            check_source(kind, source)?;
+            lark(gbnf::to_lark(source)?)
+        }
+        Spec::Choice(choices) => lark(choice(kind, choices)?),
+        Spec::ToolCalls(wanted) => lark(calls::lark(wanted, tokenizer)?),
+        Spec::AfterReasoning { .. } => return Err(Error::grammar(kind, "reasoning can be asked for once only")),
+    })
+}
+
+fn lark(source: String) -> GrammarWithLexer {
+    GrammarWithLexer::from_lark(source)
+}
+
+/// Anything up to the first `end`, then the rest.
+fn reasoning(end: &str, tokenizer: &Tokenizer) -> Result<String, Error> {
+    const KIND: &str = "end of reasoning";
+    Error::check(KIND, "bytes", end.len(), limits::MAX_TOKEN_BYTES)?;
+    if end.is_empty() {
+        return Err(Error::grammar(KIND, "it is empty"));
+    }
+    let thought = if special(end, tokenizer).is_some() {
+        format!("start: THOUGHT {} break @{REST}\nTHOUGHT: /(?s:.*)/\n", marker(end, tokenizer))
+    } else {
+        format!("start: thought break @{REST}\nthought[suffix={}]: /(?s:.*)/\n", quoted(end))
+    };
+    Ok(format!("{thought}break: (\"\\n\" | \"\\n\\n\")?\n"))
+}
+
+fn choice(kind: &'static str, choices: &[String]) -> Result<String, Error> {
+    Error::check(kind, "choices", choices.len(), limits::MAX_CHOICES)?;
+    Error::check(kind, "bytes", choices.iter().map(String::len).sum(), limits::MAX_SOURCE_BYTES)?;
+    if choices.is_empty() || choices.iter().any(String::is_empty) {
+        return Err(Error::grammar(kind, "at least one choice is needed, and none may be empty"));
+    }
+    let choices: Vec<String> = choices.iter().map(|choice| quoted(choice)).collect();
+    Ok(format!("start: CHOICE\nCHOICE: {}\n", choices.join(" | ")))
+}
+
+fn check_regex(kind: &'static str, pattern: &str) -> Result<(), Error> {
+    check_source(kind, pattern)?;
+    if pattern.is_empty() {
+        return Err(Error::grammar(kind, "it is empty"));
+    }
+    let backslashes = pattern.len() - pattern.trim_end_matches('\\').len();
+    if backslashes % 2 == 1 {
+        return Err(Error::grammar(kind, "it ends with a single backslash"));
+    }
+    Ok(())
+}
+
+/// Size and nesting of what a person wrote. Brackets in texts count too; nobody needs that many.
+fn check_source(kind: &'static str, source: &str) -> Result<(), Error> {
+    Error::check(kind, "bytes", source.len(), limits::MAX_SOURCE_BYTES)?;
+    let (mut depth, mut deepest) = (0_usize, 0);
+    for byte in source.bytes() {
+        match byte {
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    Error::check(kind, "levels of brackets", deepest, limits::MAX_DEPTH)
+}
+
+/// The id of the special token with this name, which cannot be written as text.
+fn special(name: &str, tokenizer: &Tokenizer) -> Option<usize> {
+    let vocabulary = tokenizer.vocabulary();
+    let id = vocabulary.tokens.iter().position(|token| token == name)?;
+    matches!(vocabulary.types.get(id), Some(TokenType::Control | TokenType::Unknown)).then_some(id)
+}
+
+/// A marker as an atom of a Lark rule: the token of that name if it is a special one, else its text.
+pub(crate) fn marker(name: &str, tokenizer: &Tokenizer) -> String {
+    match special(name, tokenizer) {
+        Some(id) => format!("<[{id}]>"),
+        None => quoted(name),
+    }
+}
+
+/// A text as Lark writes it: as JSON does.
+pub(crate) fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
+}
+
+/// The library's error as a sentence of one line, without its dump of states.
+pub(crate) fn sentence(error: &dyn std::fmt::Display) -> String {
+    let text = error.to_string();
+    let first = text.split('\n').find(|line| !line.trim().is_empty()).unwrap_or("").trim();
+    if first.is_empty() || first.starts_with("panic:") || first.starts_with('<') {
+        return TOO_COMPLEX.to_owned();
+    }
+    first.to_owned()
+}

@@ -1,0 +1,116 @@
+//! How families write tool calls.
+
+use crate::tokenizer::{TokenType, Vocabulary};
+use serde::{Deserialize, Serialize};
+
+/// A format of tool calls, named after the family that made it known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToolFormat {
+    /// `<tool_call>{"name": …, "arguments": {…}}</tool_call>`: Hermes, Qwen 2.5 and 3, and many others.
+    Hermes,
+    /// `{"name": …, "parameters": {…}}` as the whole answer, perhaps after `<|python_tag|>`: Llama 3.
+    Llama,
+    /// `[TOOL_CALLS][{"name": …, "arguments": {…}}, …]`: Mistral's models up to 2024.
+    Mistral,
+    /// `[TOOL_CALLS]name[ARGS]{…}`: Mistral's later models.
+    MistralArguments,
+    /// A block fenced by `` ```tool_code `` with JSON or with Python calls in it: Gemma 3, whose templates know no tools.
+    Gemma,
+    /// `<｜tool▁call▁begin｜>name<｜tool▁sep｜>{…}<｜tool▁call▁end｜>`: DeepSeek V3.1.
+    DeepSeek,
+    /// The same with `function` before the separator, and name and fenced JSON after it: DeepSeek V3 and R1.
+    DeepSeekFenced,
+    /// `{"name": …, "arguments": {…}}` as the whole answer: for models that were told so in words.
+    Json,
+}
+
+/// The texts that begin and end calls. Some vocabularies have tokens of their own for them.
+pub mod markers {
+    /// Begins a call of [`super::ToolFormat::Hermes`].
+    pub const TOOL_CALL: &str = "<tool_call>";
+    /// Ends it.
+    pub const TOOL_CALL_END: &str = "</tool_call>";
+    /// May begin a call of [`super::ToolFormat::Llama`].
+    pub const PYTHON_TAG: &str = "<|python_tag|>";
+    /// Begins the calls of Mistral's formats.
+    pub const TOOL_CALLS: &str = "[TOOL_CALLS]";
+    /// Stands between name and arguments in [`super::ToolFormat::MistralArguments`].
+    pub const ARGS: &str = "[ARGS]";
+    /// Stands before an identifier of the call there, in some versions.
+    pub const CALL_ID: &str = "[CALL_ID]";
+    /// Begins a block of [`super::ToolFormat::Gemma`].
+    pub const TOOL_CODE: &str = "```tool_code";
+    /// Ends it, at the beginning of a line.
+    pub const FENCE: &str = "```";
+    /// Begins all calls of DeepSeek's formats.
+    pub const CALLS_BEGIN: &str = "<｜tool▁calls▁begin｜>";
+    /// Ends them.
+    pub const CALLS_END: &str = "<｜tool▁calls▁end｜>";
+    /// Begins one call.
+    pub const CALL_BEGIN: &str = "<｜tool▁call▁begin｜>";
+    /// Ends it.
+    pub const CALL_END: &str = "<｜tool▁call▁end｜>";
+    /// Stands after the name or the kind.
+    pub const SEPARATOR: &str = "<｜tool▁sep｜>";
+    /// Begins reasoning.
+    pub const THINK: &str = "<think>";
+    /// Ends it.
+    pub const THINK_END: &str = "</think>";
+}
+
+impl ToolFormat {
+    /// The format that a chat template (its source) shows to the model, or else the one that the vocabulary has tokens
+    /// for; [`ToolFormat::Json`] where neither says anything.
+    pub fn detect(template: &str, vocabulary: &Vocabulary) -> ToolFormat {
+        use markers::{ARGS, CALL_BEGIN, PYTHON_TAG, TOOL_CALL, TOOL_CALLS};
+        let writes = |text: &str| template.contains(text);
+        if writes(TOOL_CALL) {
+            return Self::Hermes;
+        }
+        if writes(TOOL_CALLS) {
+            return if writes(ARGS) { Self::MistralArguments } else { Self::Mistral };
+        }
+        if writes(CALL_BEGIN) {
+            return if writes("```json") { Self::DeepSeekFenced } else { Self::DeepSeek };
+        }
+        if writes(PYTHON_TAG) || (writes("<|start_header_id|>") && writes("\"parameters\"")) {
+            return Self::Llama;
+        }
+        if writes("<start_of_turn>") || writes("tool_code") {
+            return Self::Gemma;
+        }
+        let known = [(TOOL_CALL, Self::Hermes), (TOOL_CALLS, Self::Mistral), (PYTHON_TAG, Self::Llama)];
+        let has = |text: &str| vocabulary.tokens.iter().any(|token| token == text);
+        let found = known.into_iter().find(|(marker, _)| writes("tools") && has(marker));
+        found.map_or(Self::Json, |(_, format)| format)
+    }
+
+    /// Whether a template that shows this format to the model has nothing to say about tools, so that the caller must
+    /// describe them itself: see [`super::instructions`].
+    pub fn needs_instructions(template: &str) -> bool {
+        !template.contains("tools")
+    }
+
+    /// Texts that may be tokens of their own and must not be left out of the text that [`super::ToolParser`] reads.
+    pub fn markers(self) -> &'static [&'static str] {
+        use markers as m;
+        match self {
+            Self::Hermes => &[m::TOOL_CALL, m::TOOL_CALL_END, m::THINK, m::THINK_END],
+            Self::Llama => &[m::PYTHON_TAG, m::THINK, m::THINK_END],
+            Self::Mistral | Self::MistralArguments => &[m::TOOL_CALLS, m::ARGS, m::CALL_ID, m::THINK, m::THINK_END],
+            Self::DeepSeek | Self::DeepSeekFenced => {
+                &[m::CALLS_BEGIN, m::CALLS_END, m::CALL_BEGIN, m::CALL_END, m::SEPARATOR, m::THINK, m::THINK_END]
+            }
+            Self::Gemma | Self::Json => &[m::THINK, m::THINK_END],
+        }
+    }
+
+    /// Those of [`ToolFormat::markers`] that are special tokens of a vocabulary, ascending: a detokeniser leaves them out
+    /// unless it is told otherwise.
+    pub fn shown_tokens(self, vocabulary: &Vocabulary) -> Vec<u32> {
+        let typed = (0..).zip(vocabulary.tokens.iter().zip(&vocabulary.types));
+        let special = typed.filter(|(_, (_, kind))| matches!(kind, TokenType::Control | TokenType::Unknown));
+        special.filter(|(_, (text, _))| self.markers().contains(text)).map(|(id, _)| id).collect()
+    }
+}
