@@ -25,6 +25,8 @@ pub struct Answer {
     pub prompt_tokens: usize,
     /// The seed of the first choice.
     pub seed: u64,
+    /// How many choices there are.
+    pub choices: usize,
     /// Fields that go beside the answer: in its response, and in the first and the last chunk of a stream.
     pub labels: Map<String, Value>,
     /// What comes, in order. It holds a bounded number of pieces: who does not read it in time loses the answer.
@@ -137,6 +139,20 @@ pub struct Summary {
     pub load: Duration,
 }
 
+impl Summary {
+    /// Counts another answer of the same request; the times are the longest.
+    pub fn add(&mut self, other: &Self) {
+        self.prompt_tokens += other.prompt_tokens;
+        self.cached_tokens += other.cached_tokens;
+        self.completion_tokens += other.completion_tokens;
+        self.reasoning_tokens += other.reasoning_tokens;
+        self.queued = self.queued.max(other.queued);
+        self.prefill = self.prefill.max(other.prefill);
+        self.decode = self.decode.max(other.decode);
+        self.load = self.load.max(other.load);
+    }
+}
+
 /// One choice as a whole.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Choice {
@@ -173,6 +189,21 @@ impl Choice {
 }
 
 impl Answer {
+    /// The same without what comes.
+    pub fn without_pieces(&self) -> Self {
+        Self {
+            id: self.id.clone(),
+            created: self.created,
+            model: self.model.clone(),
+            fingerprint: self.fingerprint.clone(),
+            prompt_tokens: self.prompt_tokens,
+            seed: self.seed,
+            choices: self.choices,
+            labels: self.labels.clone(),
+            pieces: mpsc::channel(1).1,
+        }
+    }
+
     /// Waits for the whole answer.
     ///
     /// # Errors

@@ -52,6 +52,8 @@ pub struct Loaded {
     pub tokenizer: Tokenizer,
     /// Its chat template; base models have none.
     pub template: Option<ChatTemplate>,
+    /// The source of that template; empty if there is none.
+    pub template_source: String,
     /// What its file recommends for sampling.
     pub recommended: Parameters,
     /// What two answers must share to be comparable bit for bit.

@@ -107,6 +107,27 @@ impl ApiError {
         Self { code: Some(code), ..self }
     }
 
+    /// The body in the shape of the Anthropic API.
+    pub fn anthropic(&self) -> Value {
+        let word = match self.kind {
+            Kind::Unauthenticated => "authentication_error",
+            Kind::Forbidden => "permission_error",
+            Kind::NotFound => "not_found_error",
+            Kind::TooLarge => "request_too_large",
+            Kind::Busy { .. } => "rate_limit_error",
+            Kind::Overdue => "timeout_error",
+            Kind::Unavailable => "overloaded_error",
+            Kind::Internal => "api_error",
+            Kind::Invalid | Kind::Method | Kind::BodyTimeout => "invalid_request_error",
+        };
+        json!({"type": "error", "error": {"type": word, "message": self.message}})
+    }
+
+    /// The body in the shape of the Ollama API.
+    pub fn ollama(&self) -> Value {
+        json!({"error": self.message})
+    }
+
     /// The body in the shape of the OpenAI API.
     pub fn openai(&self) -> Value {
         json!({"error": {

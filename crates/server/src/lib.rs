@@ -9,20 +9,27 @@
 //! * [`service`], [`registry`], [`worker`]: which models are in memory, and how requests reach them; `prepare` and
 //!   `answering` are the text's two ends;
 //! * [`catalog`], [`record`]: what the program around the server hands in;
-//! * [`limits`], [`metrics`], [`ids`]: bounds, counters, names.
+//! * [`api`], [`app`], [`listen`], [`tls`], `page`: endpoints, who may ask them, and the connections they come over;
+//! * [`limits`], [`keys`], [`metrics`], [`ids`]: bounds, API keys, counters, names.
 
 pub mod answer;
 mod answering;
+pub mod api;
+pub mod app;
 pub mod ask;
 pub mod catalog;
 pub mod error;
 pub mod ids;
+pub mod keys;
 pub mod limits;
+pub mod listen;
 pub mod metrics;
+mod page;
 mod prepare;
 pub mod record;
 pub mod registry;
 pub mod service;
+pub mod tls;
 pub mod worker;
 
 pub use answer::Answer;

@@ -13,8 +13,8 @@ use crate::record::{Labels, Recorder};
 use crate::registry::{Lease, Registry};
 use crate::worker::Happening;
 use hefu_engine::scheduler::{Job, Kind as JobKind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use tokio::sync::{Semaphore, mpsc};
 
@@ -33,6 +33,9 @@ pub struct Service {
     /// Bounds how many prompts are worked out at the same time: each may take a thread with a large stack.
     text_work: Semaphore,
     is_stopping: AtomicBool,
+    /// Every answer under way holds a copy of the sender; the receiver ends when there is none.
+    under_way: Mutex<Option<mpsc::Sender<()>>>,
+    all_done: tokio::sync::Mutex<mpsc::Receiver<()>>,
 }
 
 /// Who asks.
@@ -55,6 +58,7 @@ impl Service {
         labels: Option<Arc<dyn Labels>>,
     ) -> Arc<Self> {
         let registry = Registry::new(catalog, limits.memory_bytes, limits.keep_alive);
+        let (under_way, all_done) = mpsc::channel(1);
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         Arc::new(Self {
             registry,
@@ -64,6 +68,8 @@ impl Service {
             labels,
             text_work: Semaphore::new(2 * threads),
             is_stopping: AtomicBool::new(false),
+            under_way: Mutex::new(Some(under_way)),
+            all_done: tokio::sync::Mutex::new(all_done),
         })
     }
 
@@ -89,6 +95,7 @@ impl Service {
             fingerprint: lease.worker.fingerprint.clone(),
             prompt_tokens: prepared.request.prompt.len(),
             seed: prepared.request.parameters.seed,
+            choices: prepared.count,
             labels,
             pieces,
         };
@@ -110,7 +117,11 @@ impl Service {
             recorder: self.recorder.clone(),
             metrics: Arc::clone(&self.metrics),
         };
-        tokio::spawn(task.run());
+        let under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        tokio::spawn(async move {
+            task.run().await;
+            drop(under_way);
+        });
         Ok(answer)
     }
 
@@ -185,6 +196,14 @@ impl Service {
     /// No new answers are begun from now on.
     pub fn stop(&self) {
         self.is_stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits until every answer is at its end and recorded; no new one may be begun any more.
+    pub async fn finished(&self) {
+        drop(self.under_way.lock().unwrap_or_else(PoisonError::into_inner).take());
+        // Nothing is ever sent: this waits for the last sender to go.
+        let mut all_done = self.all_done.lock().await;
+        while all_done.recv().await.is_some() {}
     }
 
     /// Whether no new answers are begun.

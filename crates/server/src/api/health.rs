@@ -1,0 +1,87 @@
+//! How the server is: `/health`, `/ready`, `/metrics`, `/props`, `/slots`, `/version`.
+
+use crate::error::{ApiError, Kind, json_response};
+use crate::registry::Standing;
+use crate::service::Service;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Whether the program lives.
+pub async fn health() -> Response {
+    json_response(StatusCode::OK, &json!({"status": "ok"}))
+}
+
+/// Whether it would answer a request now: a model is in memory, and it is not stopping.
+///
+/// # Errors
+/// [`Kind::Unavailable`] if it would not.
+pub async fn ready(State(service): State<Arc<Service>>) -> Result<Response, ApiError> {
+    if service.is_stopping() {
+        return Err(ApiError::new(Kind::Unavailable, "the server is stopping"));
+    }
+    if service.registry.standings().iter().all(|standing| standing.worker.is_none()) {
+        return Err(ApiError::new(Kind::Unavailable, "no model is in memory yet"));
+    }
+    Ok(json_response(StatusCode::OK, &json!({"status": "ready"})))
+}
+
+/// What was counted.
+///
+/// # Errors
+/// If the text cannot be written.
+pub async fn metrics(State(service): State<Arc<Service>>) -> Result<Response, ApiError> {
+    let text = service.metrics.text(&service.registry.standings());
+    let text = text.map_err(|error| ApiError::internal(error.to_string()))?;
+    Ok(([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response())
+}
+
+/// The server and its first model, with the names of llama.cpp.
+pub async fn props(State(service): State<Arc<Service>>) -> Response {
+    let standings = service.registry.standings();
+    let first = standings.first();
+    let model = |standing: &Standing| {
+        json!({
+            "id": standing.card.name,
+            "loaded": standing.worker.is_some(),
+            "fingerprint": standing.worker.as_ref().map(|worker| worker.fingerprint.clone()),
+            "memory_bytes": standing.card.memory_bytes,
+            "n_ctx": standing.card.context,
+        })
+    };
+    let body = json!({
+        "build_info": concat!("hefu ", env!("CARGO_PKG_VERSION")),
+        "model_alias": first.map(|standing| standing.card.name.clone()),
+        "chat_template": first.and_then(|standing| standing.card.template.clone()),
+        "default_generation_settings": {"n_ctx": first.map(|standing| standing.card.context)},
+        "models": standings.iter().map(model).collect::<Vec<Value>>(),
+        "is_sleeping": first.is_some_and(|standing| standing.worker.is_none()),
+    });
+    json_response(StatusCode::OK, &body)
+}
+
+/// What each model in memory is doing.
+pub async fn slots(State(service): State<Arc<Service>>) -> Response {
+    let standings = service.registry.standings();
+    let loaded = standings.iter().filter_map(|standing| Some((standing, standing.worker.as_ref()?)));
+    let slots = loaded.enumerate().map(|(id, (standing, worker))| {
+        let s = worker.statistics();
+        json!({
+            "id": id,
+            "model": standing.card.name,
+            "is_processing": s.running > 0,
+            "running": s.running,
+            "waiting": s.waiting,
+            "pages": {"all": s.pages, "used": s.pages_used, "cached": s.pages_cached},
+            "last_step": {"requests": s.step_jobs, "tokens": s.step_tokens},
+            "steps": s.steps,
+            "prompt_tokens": {"computed": s.prompt_tokens_computed, "reused": s.prompt_tokens_reused},
+            "answer_tokens": s.answer_tokens,
+            "interruptions": s.preemptions,
+        })
+    });
+    json_response(StatusCode::OK, &Value::Array(slots.collect()))
+}

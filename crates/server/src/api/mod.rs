@@ -1,0 +1,127 @@
+//! What can be asked: one table of endpoints, from which the routes and the description of the API are made.
+
+pub mod fields;
+pub mod health;
+pub mod openai;
+mod openapi;
+pub mod settings;
+pub mod sse;
+pub mod tokens;
+
+use crate::answer::Answer;
+use crate::app::FINGERPRINT;
+use crate::error::ApiError;
+use crate::service::Service;
+use axum::Router;
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::Response;
+use axum::routing::{MethodRouter, get, post};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// One endpoint.
+pub struct Endpoint {
+    /// The path, with `{name}` for a part that varies.
+    pub path: &'static str,
+    /// `get` or `post`.
+    pub method: &'static str,
+    /// What it does, in one line.
+    pub summary: &'static str,
+    /// The JSON schema of the request's body; `None` for none.
+    pub request: Option<fn() -> Value>,
+    /// The media type of the answer.
+    pub answer: &'static str,
+    /// Whether it may be asked without an API key.
+    pub is_open: bool,
+    /// What answers.
+    pub handler: fn() -> MethodRouter<Arc<Service>>,
+}
+
+const JSON: &str = "application/json";
+
+/// Every endpoint.
+pub fn endpoints() -> Vec<Endpoint> {
+    let mut all = vec![
+        of_get("/health", "Whether the program lives", || get(health::health)).open(),
+        of_get("/ready", "Whether it would answer a request now", || get(health::ready)).open(),
+        of_get("/metrics", "Counters and histograms in the format of Prometheus", || get(health::metrics))
+            .answering("application/openmetrics-text"),
+        of_get("/props", "The server and its models", || get(health::props)),
+        of_get("/slots", "What each model in memory is doing", || get(health::slots)),
+        of_get("/openapi.json", "This description", || get(openapi::document)).open(),
+        of_post("/tokenize", "The tokens of a text or a conversation", openapi::tokenize, || post(tokens::tokenize)),
+        of_post("/detokenize", "The text of tokens", openapi::detokenize, || post(tokens::detokenize)),
+    ];
+    all.extend(openai_endpoints());
+    all
+}
+
+fn openai_endpoints() -> Vec<Endpoint> {
+    vec![
+        of_get("/v1/models", "All models", || get(openai::models::list)),
+        // Names may hold slashes.
+        of_get("/v1/models/{*name}", "One model", || get(openai::models::show)),
+        of_post("/v1/chat/completions", "Answer a conversation", openapi::chat, || post(openai::chat::create)),
+        of_post("/v1/completions", "Continue texts", openapi::completions, || post(openai::completions::create)),
+        of_post("/v1/embeddings", "Vectors of texts", openapi::embeddings, || post(openai::embeddings::create)),
+    ]
+}
+
+/// The routes of every endpoint.
+pub fn router() -> Router<Arc<Service>> {
+    endpoints().into_iter().fold(Router::new(), |router, endpoint| router.route(endpoint.path, (endpoint.handler)()))
+}
+
+/// The body of an error in the shape of the dialect that is spoken at a path; `None` for OpenAI's.
+pub(crate) fn error_body(path: &str, error: &ApiError) -> Option<Value> {
+    if path.starts_with("/v1/messages") {
+        Some(error.anthropic())
+    } else if path.starts_with("/api/") {
+        Some(error.ollama())
+    } else {
+        None
+    }
+}
+
+/// The headers that every response to an [`Ask`](crate::ask::Ask) has.
+pub fn answered(answer: &Answer, mut response: Response) -> Response {
+    if let Ok(value) = HeaderValue::from_str(&answer.fingerprint) {
+        response.headers_mut().insert(FINGERPRINT, value);
+    }
+    for (name, value) in &answer.labels {
+        let header = HeaderName::try_from(format!("x-hefu-{name}"));
+        if let (Ok(header), Ok(value)) = (header, HeaderValue::from_str(&value.to_string())) {
+            response.headers_mut().insert(header, value);
+        }
+    }
+    response
+}
+
+fn of_get(path: &'static str, summary: &'static str, handler: fn() -> MethodRouter<Arc<Service>>) -> Endpoint {
+    Endpoint { path, method: "get", summary, request: None, answer: JSON, is_open: false, handler }
+}
+
+fn of_post(
+    path: &'static str,
+    summary: &'static str,
+    request: fn() -> Value,
+    handler: fn() -> MethodRouter<Arc<Service>>,
+) -> Endpoint {
+    Endpoint { path, method: "post", summary, request: Some(request), answer: JSON, is_open: false, handler }
+}
+
+impl Endpoint {
+    fn open(self) -> Self {
+        Self { is_open: true, ..self }
+    }
+
+    fn answering(self, answer: &'static str) -> Self {
+        Self { answer, ..self }
+    }
+}
+
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.method, self.path)
+    }
+}

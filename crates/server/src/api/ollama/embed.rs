@@ -1,0 +1,88 @@
+//! `/api/embed`, and `/api/embeddings`, its older form.
+
+use super::super::fields::{Fields, Texts};
+use super::options::keep_alive;
+use crate::ask::{Ask, Prompt};
+use crate::error::{ApiError, json_response};
+use crate::service::{Caller, Service};
+use axum::Extension;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// One vector of length 1 for each input.
+///
+/// # Errors
+/// Whatever is wrong with the request, or kept it from being answered.
+pub async fn embed(
+    State(service): State<Arc<Service>>,
+    Extension(caller): Extension<Caller>,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let started = Instant::now();
+    let mut fields = Fields::parse(&body)?;
+    let inputs: Texts = fields.need("input")?;
+    fields.only("dimensions", &[json!(0)])?;
+    let (model, vectors, tokens) = vectors(&service, &caller, fields, inputs.0).await?;
+    let body = json!({
+        "model": model,
+        "embeddings": vectors,
+        "total_duration": started.elapsed().as_nanos() as u64,
+        "load_duration": 0,
+        "prompt_eval_count": tokens,
+    });
+    Ok(json_response(StatusCode::OK, &body))
+}
+
+/// One vector for one prompt.
+///
+/// # Errors
+/// As [`embed`].
+pub async fn embeddings(
+    State(service): State<Arc<Service>>,
+    Extension(caller): Extension<Caller>,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let mut fields = Fields::parse(&body)?;
+    let prompt: String = fields.need("prompt")?;
+    let (_, vectors, _) = vectors(&service, &caller, fields, vec![prompt]).await?;
+    let vector = vectors.into_iter().next().unwrap_or_default();
+    Ok(json_response(StatusCode::OK, &json!({"embedding": vector})))
+}
+
+async fn vectors(
+    service: &Arc<Service>,
+    caller: &Caller,
+    mut fields: Fields,
+    texts: Vec<String>,
+) -> Result<(String, Vec<Vec<f32>>, usize), ApiError> {
+    let model = super::model(&mut fields, &service.registry)?;
+    let keep_alive = keep_alive(&mut fields)?;
+    // Nothing is ever cut short here, and options are those of answers.
+    fields.ignore(&["truncate", "options"]);
+    fields.finish()?;
+    if texts.is_empty() {
+        return Ok((model.unwrap_or_default(), Vec::<Vec<f32>>::new(), 0));
+    }
+    let ask = |text| Ask { model: model.clone(), prompt: Prompt::Text(text), keep_alive, ..Ask::default() };
+    let asks = texts.into_iter().map(ask).collect::<Vec<Ask>>();
+    service.embed(caller, asks).await
+}
+
+/// What tests and the description of the API ask of an embedding's body.
+pub(super) fn schema(name: &str) -> Value {
+    json!({
+        "type": "object",
+        "required": [name],
+        "properties": {
+            "model": {"type": ["string", "null"]},
+            name: {"type": if name == "input" { json!(["string", "array"]) } else { json!("string") },
+                "items": {"type": "string"}},
+            "keep_alive": {"type": ["string", "number", "null"]},
+        },
+    })
+}

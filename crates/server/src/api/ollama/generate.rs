@@ -1,0 +1,101 @@
+//! `/api/generate`.
+
+use super::super::fields::Fields;
+use super::answer::{no_images, respond};
+use super::options::shared;
+use super::output::{Shape, now};
+use crate::ask::{Ask, KeepAlive, Message, Prompt, Role};
+use crate::error::ApiError;
+use crate::service::{Caller, Service};
+use axum::Extension;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::Response;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Answers a prompt, by the model's template unless it is said to be raw or there is none; without a prompt, brings
+/// the model to memory.
+///
+/// # Errors
+/// Whatever is wrong with the request, or kept it from being answered.
+pub async fn generate(
+    State(service): State<Arc<Service>>,
+    Extension(caller): Extension<Caller>,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let mut fields = Fields::parse(&body)?;
+    let model = super::model(&mut fields, &service.registry)?;
+    let has_template = service.registry.card(model.as_deref())?.template.is_some();
+    let (mut ask, is_streaming, text) = read(fields, has_template)?;
+    ask.model = model;
+    if text.is_empty() {
+        return load(&service, ask, Shape::Generate).await;
+    }
+    respond(service.answer(&caller, ask).await?, Shape::Generate, is_streaming).await
+}
+
+fn read(mut fields: Fields, has_template: bool) -> Result<(Ask, bool, String), ApiError> {
+    let text: String = fields.take("prompt")?.unwrap_or_default();
+    let system: Option<String> = fields.take("system")?;
+    let is_raw = fields.take("raw")?.unwrap_or(false) || !has_template;
+    let (mut ask, is_streaming) = shared(&mut fields)?;
+    no_images(&mut fields, "")?;
+    for name in ["suffix", "template"] {
+        fields.only(name, &[json!("")])?;
+    }
+    fields.only("context", &[json!([])])?;
+    fields.finish()?;
+    ask.prompt = if is_raw {
+        Prompt::Text(text.clone())
+    } else {
+        let system = system.filter(|system| !system.is_empty()).map(|system| Message::new(Role::System, system));
+        Prompt::Messages(system.into_iter().chain([Message::new(Role::User, &text)]).collect())
+    };
+    Ok((ask, is_streaming, text))
+}
+
+/// Brings a model to memory, or lets it go if it is to stay for no time.
+pub(super) async fn load(service: &Arc<Service>, ask: Ask, shape: Shape) -> Result<Response, ApiError> {
+    let is_unloading = ask.keep_alive == Some(KeepAlive::For(Duration::ZERO));
+    let lease = service.lease(&ask).await?;
+    let mut answer = json!({
+        "model": lease.worker.name,
+        "created_at": now(),
+        "done": true,
+        "done_reason": if is_unloading { "unload" } else { "load" },
+    });
+    match shape {
+        Shape::Chat => answer["message"] = json!({"role": "assistant", "content": ""}),
+        Shape::Generate => answer["response"] = Value::String(String::new()),
+    }
+    Ok(super::one_line(&answer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(value: Value, has_template: bool) -> Result<(Ask, bool, String), ApiError> {
+        read(Fields::parse(value.to_string().as_bytes())?, has_template)
+    }
+
+    #[test]
+    fn a_prompt_goes_through_the_template_unless_it_is_raw() {
+        let body = json!({"prompt": "hi", "system": "brief"});
+        let (ask, _, _) = of(body.clone(), true).unwrap();
+        let Prompt::Messages(messages) = ask.prompt else { panic!() };
+        assert_eq!(messages.len(), 2);
+        assert_eq!(of(body, false).unwrap().0.prompt, Prompt::Text("hi".to_owned()));
+        assert_eq!(of(json!({"prompt": "hi", "raw": true}), true).unwrap().0.prompt, Prompt::Text("hi".to_owned()));
+    }
+
+    #[test]
+    fn what_is_not_supported_is_named() {
+        for (name, value) in [("suffix", json!("x")), ("template", json!("x")), ("context", json!([1])), ("images", json!(["x"]))] {
+            let error = of(json!({"prompt": "hi", name: value}), true).unwrap_err();
+            assert_eq!(error.param.as_deref(), Some(name));
+        }
+    }
+}

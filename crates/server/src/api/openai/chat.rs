@@ -1,0 +1,167 @@
+//! `/v1/chat/completions`.
+
+use super::super::answered;
+use super::super::fields::Fields;
+use super::super::sse;
+use super::chat_stream::ChatStream;
+use super::{Streaming, messages, output, response_format, shared, streaming, tool_choice, tools};
+use crate::answer::{Answer, Choice, Summary};
+use crate::ask::{Ask, Prompt};
+use crate::error::{ApiError, json_response};
+use crate::service::{Caller, Service};
+use axum::Extension;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+
+/// Answers a conversation.
+///
+/// # Errors
+/// Whatever is wrong with the request, or kept it from being answered.
+pub async fn create(
+    State(service): State<Arc<Service>>,
+    Extension(caller): Extension<Caller>,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let (ask, streaming) = read(Fields::parse(&body)?)?;
+    let mut answer = service.answer(&caller, ask).await?;
+    if streaming.is_wanted {
+        let events = ChatStream::new(&answer, streaming.include_usage);
+        let frame = answer.without_pieces();
+        return Ok(answered(&frame, sse::stream_of(vec![answer], events)));
+    }
+    let (choices, summary) = answer.collect().await?;
+    Ok(answered(&answer, json_response(StatusCode::OK, &whole(&answer, &choices, &summary))))
+}
+
+/// A request's body as what is asked.
+fn read(mut fields: Fields) -> Result<(Ask, Streaming), ApiError> {
+    let conversation: Vec<Value> = fields.need("messages")?;
+    let streaming = streaming(&mut fields)?;
+    let mut ask = shared(&mut fields)?;
+    ask.prompt = Prompt::Messages(messages(conversation)?);
+    ask.tools = tools(&mut fields)?;
+    ask.tool_choice = tool_choice(&mut fields, &ask.tools)?;
+    ask.parallel_tool_calls = fields.take("parallel_tool_calls")?.unwrap_or(true);
+    ask.format = response_format(&mut fields)?;
+    ask.logprobs = logprobs(&mut fields)?;
+    ask.variables = fields.take("chat_template_kwargs")?.unwrap_or_default();
+    // Templates that know an effort read it under this name; others pass it over.
+    if let Some(effort) = fields.take::<String>("reasoning_effort")? {
+        ask.variables.insert("reasoning_effort".to_owned(), json!(effort));
+    }
+    if let Some(think) = fields.take::<bool>("enable_thinking")? {
+        ask.variables.insert("enable_thinking".to_owned(), json!(think));
+    }
+    let go_on: Option<bool> = fields.take("continue_final_message")?;
+    ask.continue_last = go_on.unwrap_or(false);
+    let add: Option<bool> = fields.take("add_generation_prompt")?;
+    if add == Some(ask.continue_last) {
+        return Err(fields.wrong("add_generation_prompt", "the opposite of continue_final_message"));
+    }
+    fields.only("modalities", &[json!(["text"])])?;
+    fields.only("verbosity", &[json!("medium")])?;
+    fields.finish()?;
+    Ok((ask, streaming))
+}
+
+/// How many likely tokens are wanted at each place, if log-probabilities are.
+fn logprobs(fields: &mut Fields) -> Result<Option<u32>, ApiError> {
+    let wanted = fields.take::<bool>("logprobs")?.unwrap_or(false);
+    let top: Option<u32> = fields.take("top_logprobs")?;
+    match (wanted, top) {
+        (true, top) => Ok(Some(top.unwrap_or(0))),
+        (false, None | Some(0)) => Ok(None),
+        (false, Some(_)) => Err(ApiError::parameter("top_logprobs", "top_logprobs needs logprobs to be true")),
+    }
+}
+
+fn whole(answer: &Answer, choices: &[Choice], summary: &Summary) -> Value {
+    let choices: Vec<Value> = choices.iter().enumerate().map(|(index, choice)| whole_choice(index, choice)).collect();
+    let mut body = json!({
+        "id": format!("chatcmpl-{}", answer.id),
+        "object": "chat.completion",
+        "created": answer.created,
+        "model": answer.model,
+        "choices": choices,
+        "usage": output::usage(summary),
+        "system_fingerprint": answer.fingerprint,
+        "seed": answer.seed,
+        "timings": output::timings(summary),
+    });
+    if let Some(body) = body.as_object_mut() {
+        body.extend(answer.labels.clone());
+    }
+    body
+}
+
+fn whole_choice(index: usize, choice: &Choice) -> Value {
+    let has_content = !choice.text.is_empty() || choice.calls.is_empty();
+    let mut message = Map::new();
+    message.insert("role".to_owned(), json!("assistant"));
+    message.insert("content".to_owned(), if has_content { json!(choice.text) } else { Value::Null });
+    message.insert("refusal".to_owned(), Value::Null);
+    if !choice.reasoning.is_empty() {
+        // Both names are in use among clients.
+        message.insert("reasoning_content".to_owned(), json!(choice.reasoning));
+        message.insert("reasoning".to_owned(), json!(choice.reasoning));
+    }
+    if !choice.calls.is_empty() {
+        message.insert("tool_calls".to_owned(), choice.calls.iter().map(output::call).collect());
+    }
+    let logprobs = if choice.logprobs.is_empty() { Value::Null } else { output::logprobs(&choice.logprobs) };
+    json!({
+        "index": index,
+        "message": message,
+        "logprobs": logprobs,
+        "finish_reason": output::finish_reason(choice.finish.as_ref()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ask::{Format, ToolChoice};
+
+    fn of(value: Value) -> Result<(Ask, Streaming), ApiError> {
+        read(Fields::parse(value.to_string().as_bytes())?)
+    }
+
+    #[test]
+    fn a_full_request_is_read() {
+        let (ask, streaming) = of(json!({
+            "model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": true,
+            "stream_options": {"include_usage": true}, "temperature": 0, "n": 2, "stop": "x", "logprobs": true,
+            "top_logprobs": 3, "max_completion_tokens": 9, "user": "u", "metadata": {"a": "b"},
+            "parallel_tool_calls": false, "reasoning_effort": "low",
+            "tools": [{"type": "function", "function": {"name": "f"}}], "tool_choice": "required",
+            "response_format": {"type": "text"}, "service_tier": "auto", "verbosity": "medium",
+        }))
+        .unwrap();
+        assert!(streaming.is_wanted && streaming.include_usage);
+        assert_eq!((ask.count, ask.logprobs, ask.max_tokens), (2, Some(3), Some(9)));
+        assert_eq!(
+            (ask.stops, ask.tool_choice, ask.format),
+            (vec!["x".to_owned()], ToolChoice::Required, Format::Text)
+        );
+        assert_eq!(ask.variables["reasoning_effort"], "low");
+        assert!(!ask.parallel_tool_calls);
+    }
+
+    #[test]
+    fn what_would_change_the_answer_is_refused_by_name() {
+        let messages = json!([{"role": "user", "content": "hi"}]);
+        for name in ["audio", "functions", "web_search_options", "mirostat", "whatever"] {
+            let error = of(json!({"messages": messages, name: 1})).unwrap_err();
+            assert_eq!(error.param.as_deref(), Some(name));
+            assert_eq!(error.code, Some("unsupported_parameter"));
+        }
+        let error = of(json!({"messages": messages, "modalities": ["text", "audio"]})).unwrap_err();
+        assert_eq!(error.param.as_deref(), Some("modalities"));
+        let error = of(json!({"messages": messages, "top_logprobs": 2})).unwrap_err();
+        assert_eq!(error.param.as_deref(), Some("top_logprobs"));
+    }
+}

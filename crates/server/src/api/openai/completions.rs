@@ -1,0 +1,166 @@
+//! `/v1/completions`: texts or token ids, continued as they stand.
+
+use super::super::answered;
+use super::super::fields::Fields;
+use super::super::sse;
+use super::completions_stream::CompletionsStream;
+use super::{Streaming, output, response_format, shared, streaming};
+use crate::answer::{Answer, Choice, Summary};
+use crate::ask::{Ask, Prompt};
+use crate::error::{ApiError, json_response};
+use crate::limits::MAX_INPUTS;
+use crate::service::{Caller, Service};
+use axum::Extension;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Continues texts.
+///
+/// # Errors
+/// Whatever is wrong with the request, or kept it from being answered.
+pub async fn create(
+    State(service): State<Arc<Service>>,
+    Extension(caller): Extension<Caller>,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let (ask, prompts, streaming) = read(Fields::parse(&body)?)?;
+    let wanted = ask.count.max(1).saturating_mul(prompts.len());
+    if wanted > service.limits.choices {
+        let most = service.limits.choices;
+        let sentence = format!("{wanted} answers are asked for, but at most {most} may be");
+        return Err(ApiError::parameter("n", sentence));
+    }
+    let mut answers = Vec::with_capacity(prompts.len());
+    for prompt in prompts {
+        answers.push(service.answer(&caller, Ask { prompt, ..ask.clone() }).await?);
+    }
+    let Some(first) = answers.first() else { return Err(ApiError::parameter("prompt", "prompt is empty")) };
+    if streaming.is_wanted {
+        let events = CompletionsStream::new(first, streaming.include_usage);
+        let frame = first.without_pieces();
+        return Ok(answered(&frame, sse::stream_of(answers, events)));
+    }
+    let mut choices = Vec::new();
+    let mut sum = Summary::default();
+    for answer in &mut answers {
+        let (more, summary) = answer.collect().await?;
+        choices.extend(more);
+        sum.add(&summary);
+    }
+    let Some(first) = answers.first() else { return Err(ApiError::internal("no answer")) };
+    Ok(answered(first, json_response(StatusCode::OK, &whole(first, &choices, &sum))))
+}
+
+fn read(mut fields: Fields) -> Result<(Ask, Vec<Prompt>, Streaming), ApiError> {
+    let prompts = prompts(fields.need("prompt")?, "prompt")?;
+    let streaming = streaming(&mut fields)?;
+    let mut ask = shared(&mut fields)?;
+    ask.format = response_format(&mut fields)?;
+    ask.logprobs = match fields.take::<Value>("logprobs")? {
+        None | Some(Value::Bool(false)) => None,
+        Some(Value::Bool(true)) => Some(0),
+        Some(value) => {
+            let count = value.as_u64().and_then(|count| u32::try_from(count).ok());
+            Some(count.ok_or_else(|| fields.wrong("logprobs", "a whole number"))?)
+        }
+    };
+    fields.only("suffix", &[json!("")])?;
+    fields.only("echo", &[json!(false)])?;
+    fields.only("best_of", &[json!(1), json!(ask.count)])?;
+    fields.finish()?;
+    Ok((ask, prompts, streaming))
+}
+
+/// One text, several, the ids of one, or of several.
+///
+/// # Errors
+/// A value that is none of these, or too many.
+pub(super) fn prompts(value: Value, name: &str) -> Result<Vec<Prompt>, ApiError> {
+    const EXPECTED: &str = "a text, an array of texts, an array of token ids, or an array of such arrays";
+    let wrong = || ApiError::parameter(name, format!("{name} must be {EXPECTED}"));
+    let ids = |values: &[Value]| -> Option<Prompt> {
+        let id = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
+        values.iter().map(id).collect::<Option<Vec<_>>>().map(Prompt::Ids)
+    };
+    let one = |value: &Value| match value {
+        Value::String(text) => Some(Prompt::Text(text.clone())),
+        Value::Array(values) => ids(values),
+        _ => None,
+    };
+    let values = match &value {
+        Value::String(_) => return one(&value).map(|prompt| vec![prompt]).ok_or_else(wrong),
+        Value::Array(values) => values,
+        _ => return Err(wrong()),
+    };
+    if values.first().is_some_and(Value::is_number) {
+        return ids(values).map(|prompt| vec![prompt]).ok_or_else(wrong);
+    }
+    if values.is_empty() || values.len() > MAX_INPUTS {
+        let found = values.len();
+        let sentence = format!("{name} has {found} entries, but 1 to {MAX_INPUTS} are taken");
+        return Err(ApiError::parameter(name, sentence));
+    }
+    values.iter().map(one).collect::<Option<Vec<_>>>().ok_or_else(wrong)
+}
+
+fn whole(answer: &Answer, choices: &[Choice], summary: &Summary) -> Value {
+    let choices: Vec<Value> = choices.iter().enumerate().map(|(index, choice)| whole_choice(index, choice)).collect();
+    let mut body = json!({
+        "id": format!("cmpl-{}", answer.id),
+        "object": "text_completion",
+        "created": answer.created,
+        "model": answer.model,
+        "choices": choices,
+        "usage": output::usage(summary),
+        "system_fingerprint": answer.fingerprint,
+        "seed": answer.seed,
+        "timings": output::timings(summary),
+    });
+    if let Some(body) = body.as_object_mut() {
+        body.extend(answer.labels.clone());
+    }
+    body
+}
+
+fn whole_choice(index: usize, choice: &Choice) -> Value {
+    let logprobs = match choice.logprobs.as_slice() {
+        [] => Value::Null,
+        tokens => output::plain_logprobs(tokens, &mut 0),
+    };
+    json!({
+        "text": choice.text,
+        "index": index,
+        "logprobs": logprobs,
+        "finish_reason": output::finish_reason(choice.finish.as_ref()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prompts_come_in_four_forms() {
+        let of = |value| prompts(value, "prompt");
+        assert_eq!(of(json!("a")).unwrap(), [Prompt::Text("a".into())]);
+        assert_eq!(of(json!(["a", "b"])).unwrap(), [Prompt::Text("a".into()), Prompt::Text("b".into())]);
+        assert_eq!(of(json!([1, 2])).unwrap(), [Prompt::Ids(vec![1, 2])]);
+        assert_eq!(of(json!([[1], [2]])).unwrap(), [Prompt::Ids(vec![1]), Prompt::Ids(vec![2])]);
+        for bad in [json!(1), json!([]), json!([1, "a"]), json!([[1.5]]), json!([-1]), json!({"a": 1})] {
+            assert_eq!(of(bad).unwrap_err().param.as_deref(), Some("prompt"));
+        }
+    }
+
+    #[test]
+    fn what_is_not_supported_is_named() {
+        let of = |value: Value| read(Fields::parse(value.to_string().as_bytes())?);
+        assert!(of(json!({"prompt": "a", "echo": false, "best_of": 1, "suffix": null})).is_ok());
+        for (name, value) in [("echo", json!(true)), ("best_of", json!(3)), ("suffix", json!("x"))] {
+            assert_eq!(of(json!({"prompt": "a", name: value})).unwrap_err().param.as_deref(), Some(name));
+        }
+    }
+}

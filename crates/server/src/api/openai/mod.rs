@@ -1,0 +1,58 @@
+//! The OpenAI API: chat completions, completions, models, embeddings.
+
+pub mod chat;
+mod chat_stream;
+pub mod completions;
+mod completions_stream;
+pub mod embeddings;
+mod messages;
+pub mod models;
+mod output;
+mod tools;
+
+pub use messages::messages;
+pub use tools::{choice as tool_choice, format as response_format, tools};
+
+use super::fields::{Fields, Texts};
+use super::settings;
+use crate::ask::Ask;
+use crate::error::ApiError;
+
+/// What chat and plain completions share.
+///
+/// # Errors
+/// A value of another type, or a parameter that would change the answer in a way that is not supported.
+fn shared(fields: &mut Fields) -> Result<Ask, ApiError> {
+    fields.ignore(settings::HARMLESS);
+    Ok(Ask {
+        model: fields.take("model")?,
+        sampling: settings::sampling(fields)?,
+        stops: fields.take::<Texts>("stop")?.unwrap_or_default().0,
+        max_tokens: fields.take_any(&["max_completion_tokens", "max_tokens", "n_predict"])?,
+        count: fields.take("n")?.unwrap_or(1),
+        priority: fields.take("priority")?.unwrap_or(0),
+        parallel_tool_calls: true,
+        ..Ask::default()
+    })
+}
+
+/// How a stream is wanted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Streaming {
+    /// Whether one is wanted.
+    is_wanted: bool,
+    /// Whether a last chunk with the usage is.
+    include_usage: bool,
+}
+
+fn streaming(fields: &mut Fields) -> Result<Streaming, ApiError> {
+    let is_wanted = fields.take("stream")?.unwrap_or(false);
+    let Some(options) = fields.take("stream_options")? else {
+        return Ok(Streaming { is_wanted, include_usage: false });
+    };
+    let mut options = Fields::of(options, "stream_options")?;
+    let include_usage = options.take("include_usage")?.unwrap_or(false);
+    options.ignore(&["include_obfuscation", "continuous_usage_stats"]);
+    options.finish()?;
+    Ok(Streaming { is_wanted, include_usage })
+}

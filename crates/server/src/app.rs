@@ -1,0 +1,280 @@
+//! From connections to endpoints: who may ask, how large and slow a request may be, and what every answer carries.
+
+use crate::api;
+use crate::error::{ApiError, Kind, json_response};
+use crate::keys::Keys;
+use crate::page;
+use crate::service::{Caller, Service, new_id};
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, ORIGIN, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use sha2::{Digest, Sha256};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+use tower_http::cors::{AllowOrigin, Any, CorsLayer};
+
+/// The header by which requests are told apart, in and out.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The header that says what answers must share to be comparable bit for bit.
+pub const FINGERPRINT: HeaderName = HeaderName::from_static("x-hefu-fingerprint");
+/// Longest request id that is taken over from a client.
+const MAX_REQUEST_ID: usize = 128;
+
+/// Who may ask.
+#[derive(Debug)]
+pub struct Access {
+    /// The keys.
+    pub keys: Keys,
+    /// Whether a key is needed.
+    pub needs_key: bool,
+    /// Whether the server can be reached from this machine alone. Then a request must name this machine as its host, so
+    /// that no page from elsewhere can reach it under a name of its own (DNS rebinding).
+    pub is_local: bool,
+    /// Further names under which the server may be asked.
+    pub hosts: Vec<String>,
+    /// Origins whose pages may ask; `*` is every one.
+    pub origins: Vec<String>,
+}
+
+struct Guard {
+    service: Arc<Service>,
+    access: Access,
+    /// Paths that need no key.
+    open: Vec<&'static str>,
+}
+
+/// Everything that the server answers.
+///
+/// # Errors
+/// An origin that is none.
+pub fn router(service: Arc<Service>, access: Access) -> Result<Router, String> {
+    let cors = cors(&access.origins)?;
+    let open = api::endpoints().iter().filter(|endpoint| endpoint.is_open).map(|endpoint| endpoint.path).collect();
+    let guard = Arc::new(Guard { service: Arc::clone(&service), access, open });
+    let router = api::router()
+        .fallback(elsewhere)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(service)
+        .layer(axum::extract::DefaultBodyLimit::disable())
+        .layer(from_fn_with_state(guard, admit));
+    Ok(match cors {
+        Some(cors) => router.layer(cors),
+        None => router,
+    })
+}
+
+async fn elsewhere(method: Method, uri: Uri) -> Result<Response, ApiError> {
+    let page = (method == Method::GET || method == Method::HEAD).then(|| page::file(uri.path())).flatten();
+    page.ok_or_else(|| ApiError::new(Kind::NotFound, format!("there is nothing at {}", uri.path())))
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> ApiError {
+    ApiError::new(Kind::Method, format!("{} is not asked with {method}; /openapi.json says how", uri.path()))
+}
+
+/// Lets a request in, reads its body, and writes down how it ended.
+async fn admit(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = request_id(request.headers());
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let matched = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
+    let (client, mut response) = match (id.clone(), guard.caller(&request)) {
+        (Err(error), _) => (String::new(), error.into_response_of(&path)),
+        (_, Err(error)) => (String::new(), error.into_response_of(&path)),
+        (Ok(id), Ok(mut caller)) => {
+            caller.request = id;
+            let name = caller.name.clone();
+            (name, guard.answer(request, caller, next, &path).await)
+        }
+    };
+    let id = id.unwrap_or_default();
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let status = response.status().as_u16();
+    guard.service.metrics.request(&matched, status);
+    let error = response.extensions().get::<ApiError>().map(|error| error.message.clone());
+    let milliseconds = started.elapsed().as_millis() as u64;
+    tracing::info!(request = id, %method, path, status, client, milliseconds, error, "request");
+    response
+}
+
+impl Guard {
+    async fn answer(&self, request: Request, caller: Caller, next: Next, path: &str) -> Response {
+        match self.with_body(request).await {
+            Err(error) => error.into_response_of(path),
+            Ok(mut request) => {
+                request.extensions_mut().insert(caller);
+                let response = next.run(request).await;
+                match response.extensions().get::<ApiError>() {
+                    Some(error) => error.clone().into_response_of(path),
+                    None => response,
+                }
+            }
+        }
+    }
+
+    /// Who asks, if they may.
+    fn caller(&self, request: &Request) -> Result<Caller, ApiError> {
+        let headers = request.headers();
+        self.check_host(headers)?;
+        self.check_origin(headers)?;
+        if let Some(name) = key(headers).and_then(|key| self.access.keys.name(key)) {
+            let digest = Sha256::digest(&name);
+            let client = digest.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+            return Ok(Caller { client, name, request: String::new() });
+        }
+        let path = request.uri().path();
+        let is_read = request.method() == Method::GET || request.method() == Method::HEAD;
+        if !self.access.needs_key || is_read && (self.open.contains(&path) || page::has(path)) {
+            return Ok(Caller::default());
+        }
+        let sentence = match key(headers) {
+            None => "this server needs an API key, in the header Authorization: Bearer KEY",
+            Some(_) => "the API key is not known here, or was revoked",
+        };
+        Err(ApiError::new(Kind::Unauthenticated, sentence).code("invalid_api_key"))
+    }
+
+    fn check_host(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        if !self.access.is_local {
+            return Ok(());
+        }
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        let name = without_port(host);
+        let is_address = |address: IpAddr| address.is_loopback();
+        let is_local = name.is_empty()
+            || name.eq_ignore_ascii_case("localhost")
+            || name.trim_matches(['[', ']']).parse().is_ok_and(is_address);
+        if is_local || self.access.hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(name)) {
+            return Ok(());
+        }
+        let sentence = format!("this server is not asked under the name {name}; allow it with --allow-host {name}");
+        Err(ApiError::new(Kind::Forbidden, sentence))
+    }
+
+    /// A page from elsewhere must not spend this server's time, whether or not it could read the answer.
+    fn check_origin(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        let Some(origin) = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok()) else { return Ok(()) };
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        let own = origin.split_once("://").is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(host));
+        if own || self.access.origins.iter().any(|allowed| allowed == "*" || allowed == origin) {
+            return Ok(());
+        }
+        let sentence = format!("pages of {origin} may not ask this server; allow them with --cors-origin {origin}");
+        Err(ApiError::new(Kind::Forbidden, sentence))
+    }
+
+    /// The request with its body in memory, if it is small enough and came in time.
+    async fn with_body(&self, request: Request) -> Result<Request, ApiError> {
+        let most = self.service.limits.body_bytes;
+        let too_large = || {
+            let sentence = format!("the body is larger than the {most} bytes that the server takes (--max-body-bytes)");
+            ApiError::new(Kind::TooLarge, sentence)
+        };
+        let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        if length.is_some_and(|length: u64| length > most as u64) {
+            return Err(too_large());
+        }
+        let (parts, body) = request.into_parts();
+        let read = tokio::time::timeout(self.service.limits.read_time, to_bytes(body, most)).await;
+        let seconds = self.service.limits.read_time.as_secs();
+        let late = |_| {
+            let sentence = format!("the body did not come within {seconds} s (--read-seconds)");
+            ApiError::new(Kind::BodyTimeout, sentence)
+        };
+        let bytes = read.map_err(late)?.map_err(|error| {
+            let is_limit =
+                std::error::Error::source(&error).is_some_and(|source| source.is::<http_body_util::LengthLimitError>());
+            if is_limit { too_large() } else { ApiError::invalid("the body broke off") }
+        })?;
+        Ok(Request::from_parts(parts, Body::from(bytes)))
+    }
+}
+
+impl ApiError {
+    /// The response in the shape of the dialect that is spoken at a path.
+    fn into_response_of(self, path: &str) -> Response {
+        use axum::response::IntoResponse;
+        let body = api::error_body(path, &self);
+        let mut response = self.clone().into_response();
+        if let Some(body) = body {
+            let headers = std::mem::take(response.headers_mut());
+            response = json_response(self.kind.status(), &body);
+            for (name, value) in headers.iter().filter(|(name, _)| *name != CONTENT_LENGTH) {
+                response.headers_mut().insert(name.clone(), value.clone());
+            }
+            response.extensions_mut().insert(self);
+        }
+        response
+    }
+}
+
+/// The key that a request brings, in any of the headers that clients use.
+fn key(headers: &HeaderMap) -> Option<&str> {
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let bearer = text(AUTHORIZATION).and_then(|value| value.split_once(' ')).map(|(_, key)| key.trim());
+    bearer.or_else(|| text(HeaderName::from_static("x-api-key"))).or_else(|| text(HeaderName::from_static("api-key")))
+}
+
+fn request_id(headers: &HeaderMap) -> Result<String, ApiError> {
+    let given = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
+    match given.filter(|id| !id.is_empty() && id.len() <= MAX_REQUEST_ID) {
+        Some(id) => Ok(id.to_owned()),
+        None => new_id(),
+    }
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+fn cors(origins: &[String]) -> Result<Option<CorsLayer>, String> {
+    if origins.is_empty() {
+        return Ok(None);
+    }
+    let origin = if origins.iter().any(|origin| origin == "*") {
+        AllowOrigin::any()
+    } else {
+        let parse = |origin: &String| HeaderValue::from_str(origin).map_err(|_| format!("{origin} is no origin"));
+        AllowOrigin::list(origins.iter().map(parse).collect::<Result<Vec<_>, _>>()?)
+    };
+    let layer = CorsLayer::new().allow_origin(origin).allow_methods([Method::GET, Method::POST]);
+    Ok(Some(layer.allow_headers(Any).expose_headers([REQUEST_ID, FINGERPRINT])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_are_cut_off_and_addresses_are_not() {
+        for (host, name) in
+            [("localhost:8080", "localhost"), ("[::1]:80", "[::1]"), ("[::1]", "[::1]"), ("a.b", "a.b"), ("", "")]
+        {
+            assert_eq!(without_port(host), name);
+        }
+    }
+
+    #[test]
+    fn keys_come_in_several_headers() {
+        let of = |name: &'static str, value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, value.parse().unwrap());
+            key(&headers).map(str::to_owned)
+        };
+        assert_eq!(of("authorization", "Bearer k").as_deref(), Some("k"));
+        assert_eq!(of("x-api-key", "k").as_deref(), Some("k"));
+        assert_eq!(of("api-key", "k").as_deref(), Some("k"));
+        assert_eq!(of("authorization", "k"), None);
+    }
+}
