@@ -4,8 +4,10 @@
 //! * [`commands`]: one file per command;
 //! * [`models`], [`open`], [`load`]: from a model's name to its files, its description, and a model in memory;
 //! * [`prompt`], [`answering`], [`answer`]: from a conversation to tokens, and from tokens to streamed text;
+//! * [`serving`]: what the server is handed;
 //! * [`fingerprint`]: what two answers must share to be comparable bit for bit;
-//! * [`output`], [`progress`], [`failure`], [`units`]: standard output, standard error, exit status, numbers for people.
+//! * [`output`], [`progress`], [`failure`], [`units`], [`home`]: standard output, standard error, exit status, numbers for
+//!   people, files of the program's own.
 
 mod answer;
 mod answering;
@@ -13,6 +15,7 @@ mod cli;
 mod commands;
 mod failure;
 mod fingerprint;
+mod home;
 mod load;
 mod metadata;
 mod models;
@@ -20,6 +23,7 @@ mod open;
 mod output;
 mod progress;
 mod prompt;
+mod serving;
 mod signing;
 mod speculation;
 mod units;

@@ -6,14 +6,16 @@ mod generation;
 mod label;
 mod model;
 mod sampling;
+mod serving;
 mod speculation;
 
 pub(crate) use answering::AnsweringArguments;
 pub(crate) use device::DeviceArguments;
 pub(crate) use generation::GenerationArguments;
 pub(crate) use label::LabelArguments;
-pub(crate) use model::ModelArguments;
+pub(crate) use model::{MODEL_VARIABLE, ModelArguments};
 pub(crate) use sampling::{SamplingArguments, chosen_seed, in_flags};
+pub(crate) use serving::{AccessArguments, LimitArguments, LogFormat};
 pub(crate) use speculation::{Speculate, SpeculationArguments};
 
 use crate::commands;
@@ -51,6 +53,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Run(commands::run::Arguments),
     Chat(commands::chat::Arguments),
+    Serve(commands::serve::Arguments),
+    Key(commands::key::Arguments),
     Pull(commands::pull::Arguments),
     Models(commands::models::Arguments),
     Show(commands::show::Arguments),
@@ -64,6 +68,7 @@ pub(crate) enum Command {
     Bom(commands::bom::Arguments),
     Export(commands::export::Arguments),
     Label(commands::label::Arguments),
+    Top(commands::top::Arguments),
     Completions(commands::completions::Arguments),
     Man(commands::man::Arguments),
 }

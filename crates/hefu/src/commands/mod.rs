@@ -6,6 +6,7 @@ pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod export;
 pub(crate) mod gap;
+pub(crate) mod key;
 pub(crate) mod label;
 pub(crate) mod man;
 pub(crate) mod models;
@@ -13,9 +14,11 @@ pub(crate) mod perplexity;
 pub(crate) mod pull;
 pub(crate) mod remove;
 pub(crate) mod run;
+pub(crate) mod serve;
 pub(crate) mod show;
 pub(crate) mod sign;
 pub(crate) mod tokenize;
+pub(crate) mod top;
 pub(crate) mod verify_model;
 
 use crate::cli::Command;
@@ -29,6 +32,8 @@ pub(crate) fn dispatch(command: Command) -> Result<(), Failure> {
     match command {
         Command::Run(arguments) => run::run(arguments),
         Command::Chat(arguments) => chat::run(arguments),
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Key(arguments) => key::run(&arguments),
         Command::Pull(arguments) => pull::run(&arguments),
         Command::Models(arguments) => models::run(&arguments),
         Command::Show(arguments) => show::run(&arguments),
@@ -42,6 +47,7 @@ pub(crate) fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Bom(arguments) => bom::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Label(arguments) => label::run(&arguments),
+        Command::Top(arguments) => top::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),
     }

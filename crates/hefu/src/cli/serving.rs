@@ -1,0 +1,166 @@
+//! Flags of the server: what it keeps to, and who may ask.
+
+use clap::{Args, ValueEnum};
+use hefu_server::ask::KeepAlive;
+use std::net::IpAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where the server listens and who may ask.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Access")]
+pub(crate) struct AccessArguments {
+    /// Address to listen on; any but this machine's own needs API keys
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub(crate) host: IpAddr,
+
+    /// Port to listen on; 0 takes any that is free
+    #[arg(long, value_name = "N", default_value_t = 8080)]
+    pub(crate) port: u16,
+
+    /// The file of keys [default: keys.json in HEFU_HOME, else in the folder hefu of the user's data folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keys: Option<PathBuf>,
+
+    /// Ask for a key on this machine's own addresses too
+    #[arg(long)]
+    pub(crate) require_key: bool,
+
+    /// A further name under which requests may ask this server; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub(crate) allow_host: Vec<String>,
+
+    /// Let pages of this origin ask; `*` is every one; may be given several times
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) cors_origin: Vec<String>,
+
+    /// Speak TLS with this chain of certificates (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+
+    /// The key of the certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+}
+
+/// What the server keeps to.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct LimitArguments {
+    /// Answers that are computed at the same time
+    #[arg(long, value_name = "N", default_value = "64")]
+    pub(crate) max_running: NonZeroUsize,
+
+    /// Answers that wait; further requests are told to come again
+    #[arg(long, value_name = "N", default_value_t = 1024)]
+    pub(crate) max_queue: usize,
+
+    /// Answers that one request may ask for
+    #[arg(long, value_name = "N", default_value = "64")]
+    pub(crate) max_choices: NonZeroUsize,
+
+    /// Tokens of a prompt [default: what the context holds]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_prompt_tokens: Option<NonZeroUsize>,
+
+    /// Tokens of an answer [default: what the context holds]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_answer_tokens: Option<NonZeroUsize>,
+
+    /// Bytes of a request's body
+    #[arg(long, value_name = "BYTES", default_value = "8M", value_parser = parse_bytes)]
+    pub(crate) max_body_bytes: u64,
+
+    /// Connections at the same time; others wait
+    #[arg(long, value_name = "N", default_value = "4096")]
+    pub(crate) max_connections: NonZeroUsize,
+
+    /// Seconds that a request may take in all
+    #[arg(long, value_name = "N", default_value_t = 600)]
+    pub(crate) request_seconds: u64,
+
+    /// Seconds that a request's head and body may take to arrive
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    pub(crate) read_seconds: u64,
+
+    /// Seconds that a client may leave its answer unread before it loses it
+    #[arg(long, value_name = "N", default_value_t = 60)]
+    pub(crate) stall_seconds: u64,
+
+    /// Seconds that running answers may take once the server is told to stop
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    pub(crate) drain_seconds: u64,
+
+    /// Memory for all loaded models, with K, M or G [default: what is free at the start]
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    pub(crate) memory_budget: Option<u64>,
+
+    /// How long a model stays in memory after its last request: seconds, or `forever`, which is until memory is needed
+    #[arg(long, value_name = "TIME", default_value = "forever", value_parser = parse_keep_alive)]
+    pub(crate) keep_alive: KeepAlive,
+
+    /// Positions of each model's cache, which all its requests share [default: two contexts]
+    #[arg(long, value_name = "N")]
+    pub(crate) cache_tokens: Option<NonZeroUsize>,
+
+    /// Compute every prompt from its beginning, whatever the cache holds of earlier ones
+    #[arg(long)]
+    pub(crate) no_prefix_reuse: bool,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Lines for people
+    Text,
+    /// A JSON object on each line
+    Json,
+}
+
+/// A number of bytes, perhaps with a binary unit.
+fn parse_bytes(text: &str) -> Result<u64, String> {
+    let expected = || "expected a number of bytes, perhaps with K, M, G or T, such as 12G".to_owned();
+    let text = text.trim().trim_end_matches("iB").trim_end_matches('B');
+    let (digits, shift) = match text.char_indices().next_back() {
+        Some((at, 'K' | 'k')) => (text.get(..at), 10),
+        Some((at, 'M' | 'm')) => (text.get(..at), 20),
+        Some((at, 'G' | 'g')) => (text.get(..at), 30),
+        Some((at, 'T' | 't')) => (text.get(..at), 40),
+        _ => (Some(text), 0),
+    };
+    let number: u64 = digits.unwrap_or_default().trim().parse().map_err(|_| expected())?;
+    number.checked_mul(1 << shift).ok_or_else(expected)
+}
+
+fn parse_keep_alive(text: &str) -> Result<KeepAlive, String> {
+    if text == "forever" {
+        return Ok(KeepAlive::Forever);
+    }
+    let seconds = text.trim_end_matches('s').parse();
+    let seconds = seconds.map_err(|_| "expected a number of seconds, or forever".to_owned())?;
+    Ok(KeepAlive::For(Duration::from_secs(seconds)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_take_binary_units() {
+        for (text, bytes) in [("0", 0), ("12", 12), ("2K", 2048), ("3MiB", 3 << 20), ("1G", 1 << 30), ("7 GB", 7 << 30)]
+        {
+            assert_eq!(parse_bytes(text), Ok(bytes));
+        }
+        for bad in ["", "K", "-1", "1.5G", "99999999T", "x"] {
+            assert!(parse_bytes(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_time_to_stay_is_seconds_or_forever() {
+        assert_eq!(parse_keep_alive("forever"), Ok(KeepAlive::Forever));
+        assert_eq!(parse_keep_alive("300s"), Ok(KeepAlive::For(Duration::from_secs(300))));
+        assert!(parse_keep_alive("soon").is_err());
+    }
+}

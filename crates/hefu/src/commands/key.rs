@@ -1,0 +1,84 @@
+//! `hefu key`: API keys of the server.
+
+use crate::failure::Failure;
+use crate::home;
+use crate::output::{print, print_json};
+use clap::{Args, Subcommand};
+use hefu_server::keys;
+use serde_json::json;
+use std::path::PathBuf;
+
+/// The name of the file of keys.
+const FILE: &str = "keys.json";
+
+/// Add, list and revoke API keys of the server
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A key is shown once, when it is added; only its hash is kept. A running server takes notice of a change within a second.
+
+Examples:
+  hefu key add phone
+  hefu key list
+  hefu key revoke phone")]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    what: What,
+
+    /// The file of keys [default: keys.json in HEFU_HOME, else in the folder hefu of the user's data folder]
+    #[arg(long, value_name = "FILE", global = true)]
+    keys: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Make a key and print it
+    Add {
+        /// By which you will know it
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// List the names of all keys
+    List {
+        /// Print everything as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take a key's right away
+    Revoke {
+        /// The key's name
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+}
+
+/// Carries the command out.
+///
+/// # Errors
+/// A name that is taken or not known, or a file that cannot be read or written.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let path = file(arguments.keys.clone())?;
+    let failed = |error: keys::KeyError| Failure::Other(error.to_string());
+    match &arguments.what {
+        What::Add { name } => print(&format!("{}\n", keys::add(&path, name).map_err(failed)?)),
+        What::Revoke { name } => {
+            keys::revoke(&path, name).map_err(failed)?;
+            print(&format!("revoked: {name}\n"))
+        }
+        What::List { json } => {
+            let entries = keys::list(&path).map_err(failed)?;
+            if *json {
+                let entry = |entry: &keys::Entry| json!({"name": entry.name, "created": entry.created});
+                return print_json(&entries.iter().map(entry).collect());
+            }
+            entries.iter().try_for_each(|entry| print(&format!("{}\n", entry.name)))
+        }
+    }
+}
+
+/// The file of keys: the one that was given, or this user's.
+///
+/// # Errors
+/// If no folder is known for this user.
+pub(crate) fn file(given: Option<PathBuf>) -> Result<PathBuf, Failure> {
+    given.map_or_else(|| home::file(FILE), Ok)
+}

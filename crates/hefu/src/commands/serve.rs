@@ -1,0 +1,193 @@
+//! `hefu serve`: models behind HTTP.
+
+use crate::cli::{AccessArguments, DeviceArguments, LimitArguments, LogFormat, MODEL_VARIABLE};
+use crate::commands::key;
+use crate::failure::Failure;
+use crate::load::available_memory;
+use crate::output::print;
+use crate::serving::{Shelf, ShelfWishes};
+use clap::Args;
+use hefu_engine::scheduler;
+use hefu_server::app::{Access, router};
+use hefu_server::keys::Keys;
+use hefu_server::limits::Limits;
+use hefu_server::listen::serve;
+use hefu_server::service::Service;
+use hefu_server::tls;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+/// Threads that read and write; the model's own come on top.
+const NETWORK_THREADS: usize = 2;
+/// How long threads that still work on a text may take once everything else has stopped.
+const LAST_WORK: Duration = Duration::from_secs(1);
+
+/// Answer applications over HTTP, many at once
+///
+/// Speaks the API of OpenAI, so that applications made for it work unchanged, and serves a page for people at /. It listens on
+/// this machine alone unless --host says otherwise; other addresses need API keys (hefu key add NAME).
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The address is printed on standard output once the server listens; the log goes to standard error. SIGTERM or Ctrl-C lets running \
+answers finish, a second one stops at once.
+
+Examples:
+  hefu serve
+  hefu serve --model qwen2.5-coder-0.5b-instruct --model gemma-3-270m --memory-budget 4G
+  hefu serve --host 0.0.0.0 --tls-cert chain.pem --tls-key key.pem
+  curl http://127.0.0.1:8080/v1/chat/completions -d '{\"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}]}'")]
+pub(crate) struct Arguments {
+    /// Model: a name that `hefu models` lists, or the path of a GGUF file; may be given several times, the first is the default
+    #[arg(short, long, value_name = "NAME|PATH", env = MODEL_VARIABLE, help_heading = "Model")]
+    model: Vec<String>,
+
+    /// Tokens that prompt and answer may have together [default: 8192, or the model's own limit if that is lower]
+    #[arg(short, long, value_name = "N", help_heading = "Model")]
+    context: Option<NonZeroUsize>,
+
+    /// Chat template (Jinja) in place of the model's own
+    #[arg(long, value_name = "FILE", help_heading = "Model")]
+    template: Option<PathBuf>,
+
+    /// How the log on standard error is written
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    log_format: LogFormat,
+
+    /// Log what goes wrong alone
+    #[arg(long)]
+    quiet: bool,
+
+    #[command(flatten)]
+    access: AccessArguments,
+    #[command(flatten)]
+    limits: LimitArguments,
+    #[command(flatten)]
+    device: DeviceArguments,
+}
+
+/// Carries the command out.
+///
+/// # Errors
+/// A model that cannot be had, an address that cannot be listened on, or an address for everybody without any key.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    start_log(arguments.log_format, arguments.quiet);
+    let access = access(&arguments.access)?;
+    let tls = match (&arguments.access.tls_cert, &arguments.access.tls_key) {
+        (Some(certificates), Some(key)) => Some(tls::config(certificates, key).map_err(Failure::Other)?),
+        _ => None,
+    };
+    let shelf = Shelf::new(shelf_wishes(arguments))?;
+    let service = Service::new(Arc::new(shelf), limits(&arguments.limits), None, None);
+    let router = router(Arc::clone(&service), access).map_err(Failure::Usage)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(NETWORK_THREADS)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Other(format!("the network threads cannot be started: {error}")))?;
+    let outcome = runtime.block_on(async {
+        let address = SocketAddr::new(arguments.access.host, arguments.access.port);
+        let failed = |error| Failure::Other(format!("cannot listen on {address}: {error}"));
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        tokio::spawn(Arc::clone(&service.registry).sweep());
+        // The first model is loaded before anybody asks, so that a model that cannot be is told at once.
+        let first = service.registry.lease(None, None).await;
+        drop(first.map_err(|error| Failure::Other(error.to_string()))?);
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        print(&format!("hefu: listening on {scheme}://{address}\n"))?;
+        serve(listener, tls, router, service, told_to_stop()).await;
+        Ok(())
+    });
+    runtime.shutdown_timeout(LAST_WORK);
+    outcome
+}
+
+/// Who may ask. An address that others can reach needs keys, and there must be one.
+fn access(arguments: &AccessArguments) -> Result<Access, Failure> {
+    let is_local = arguments.host.is_loopback();
+    let needs_key = arguments.require_key || !is_local;
+    let path = key::file(arguments.keys.clone())?;
+    let keys = Keys::open(Some(path)).map_err(|error| Failure::Other(error.to_string()))?;
+    if needs_key && keys.is_empty() {
+        return Err(Failure::Usage(format!(
+            "{} needs API keys, and there is none; make one with hefu key add NAME",
+            if is_local { "--require-key".to_owned() } else { format!("--host {}", arguments.host) }
+        )));
+    }
+    let (hosts, origins) = (arguments.allow_host.clone(), arguments.cors_origin.clone());
+    Ok(Access { keys, needs_key, is_local, hosts, origins })
+}
+
+fn shelf_wishes(arguments: &Arguments) -> ShelfWishes {
+    let limits = &arguments.limits;
+    ShelfWishes {
+        models: arguments.model.clone(),
+        device: arguments.device.clone(),
+        context: arguments.context.map(NonZeroUsize::get),
+        cache_tokens: limits.cache_tokens.map(NonZeroUsize::get),
+        template: arguments.template.clone(),
+        limits: scheduler::Limits {
+            step_tokens: arguments.device.prefill_chunk.get(),
+            running: limits.max_running.get(),
+            queued: limits.max_queue,
+            prefix_reuse: !limits.no_prefix_reuse,
+            ..scheduler::Limits::default()
+        },
+    }
+}
+
+fn limits(arguments: &LimitArguments) -> Limits {
+    Limits {
+        body_bytes: usize::try_from(arguments.max_body_bytes).unwrap_or(usize::MAX),
+        prompt_tokens: arguments.max_prompt_tokens.map(NonZeroUsize::get),
+        answer_tokens: arguments.max_answer_tokens.map(NonZeroUsize::get),
+        choices: arguments.max_choices.get(),
+        request_time: Duration::from_secs(arguments.request_seconds),
+        read_time: Duration::from_secs(arguments.read_seconds),
+        stall_time: Duration::from_secs(arguments.stall_seconds),
+        connections: arguments.max_connections.get().min(tokio::sync::Semaphore::MAX_PERMITS),
+        drain_time: Duration::from_secs(arguments.drain_seconds),
+        memory_bytes: arguments.memory_budget.or_else(available_memory),
+        keep_alive: arguments.keep_alive,
+    }
+}
+
+/// Done at the first SIGTERM or Ctrl-C; the second ends the program.
+async fn told_to_stop() {
+    signal().await;
+    tokio::spawn(async {
+        signal().await;
+        crate::progress::line("hefu: stopped at once");
+        std::process::exit(1);
+    });
+}
+
+async fn signal() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        tokio::select! {
+            _ = interrupt => {}
+            _ = terminate.recv() => {}
+        }
+        return;
+    }
+    // Without a handler there is nothing to wait for but the end of the program.
+    if interrupt.await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+fn start_log(format: LogFormat, quiet: bool) {
+    let level = if quiet { tracing::Level::WARN } else { tracing::Level::INFO };
+    let log = tracing_subscriber::fmt().with_max_level(level).with_target(false).with_writer(std::io::stderr);
+    // Nothing else in the program starts a log.
+    match format {
+        LogFormat::Text => log.with_ansi(false).init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
+}

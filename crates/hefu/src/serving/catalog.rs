@@ -1,0 +1,201 @@
+//! The models that are served, and how one is brought to memory.
+
+use crate::cli::{DeviceArguments, ModelArguments};
+use crate::failure::Failure;
+use crate::load::{Loaded, Wishes};
+use crate::metadata;
+use crate::models;
+use crate::open::{Opened, operations};
+use crate::output::text_file;
+use hefu_cpu::Pool;
+use hefu_engine::scheduler::{Limits, Paged, Pooling, Scheduler};
+use hefu_model::{LoadOptions, Model, Plan};
+use hefu_numerics::kv::PAGE;
+use hefu_server::catalog::{Catalog, Engine, ModelCard, Steps};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+/// Positions of one conversation unless `--context` says otherwise; fewer if the model was made for fewer.
+const DEFAULT_CONTEXT: usize = 8192;
+/// Unless `--cache-tokens` says otherwise, the cache has room for so many conversations of full length.
+const CONVERSATIONS: usize = 2;
+
+/// How the models are to be served.
+#[derive(Debug, Clone)]
+pub(crate) struct ShelfWishes {
+    /// Names or paths; none is the default model.
+    pub(crate) models: Vec<String>,
+    /// Where to compute.
+    pub(crate) device: DeviceArguments,
+    /// Positions of one conversation.
+    pub(crate) context: Option<usize>,
+    /// Positions of the cache of each model.
+    pub(crate) cache_tokens: Option<usize>,
+    /// A template file in place of the models' own.
+    pub(crate) template: Option<PathBuf>,
+    /// What the scheduler keeps to.
+    pub(crate) limits: Limits,
+}
+
+/// The models that are served. They compute with the same threads.
+pub(crate) struct Shelf {
+    wishes: ShelfWishes,
+    books: Vec<Book>,
+    pool: Arc<Pool>,
+}
+
+/// One model.
+struct Book {
+    card: ModelCard,
+    /// As `--model` has it.
+    asked: ModelArguments,
+    /// Pages of its cache.
+    pages: usize,
+}
+
+/// A model ready to compute.
+struct Seat {
+    model: Model,
+    pool: Arc<Pool>,
+    context: usize,
+    pages: usize,
+    limits: Limits,
+}
+
+impl Shelf {
+    /// Finds every model, fetching what is not there yet, and works out what each will take. None is loaded.
+    ///
+    /// # Errors
+    /// A model that cannot be had or run, two of one name, or wishes that do not fit.
+    pub(crate) fn new(wishes: ShelfWishes) -> Result<Self, Failure> {
+        let named = |name: &String| ModelArguments { model: Some(name.clone()) };
+        let mut asked: Vec<ModelArguments> = wishes.models.iter().map(named).collect();
+        if asked.is_empty() {
+            asked.push(ModelArguments { model: None });
+        }
+        let mut books: Vec<Book> = Vec::new();
+        for asked in asked {
+            let book = Book::new(asked, &wishes)?;
+            if books.iter().any(|other| other.card.name == book.card.name) {
+                let name = &book.card.name;
+                return Err(Failure::Usage(format!("two models are named {name}; rename one of the files")));
+            }
+            books.push(book);
+        }
+        let pool = Arc::new(Pool::new(wishes.device.threads()));
+        Ok(Self { wishes, books, pool })
+    }
+}
+
+impl Book {
+    fn new(asked: ModelArguments, wishes: &ShelfWishes) -> Result<Self, Failure> {
+        let opened = Opened::new(models::find(&asked)?)?;
+        let gguf = opened.gguf()?;
+        let most = hefu_model::Config::read(&gguf).map_err(|error| opened.fault(&error))?.context_length;
+        let context = wishes.context.unwrap_or(DEFAULT_CONTEXT.min(most));
+        let name = served_name(&opened.model.name);
+        if context > most {
+            let sentence = format!("--context {context} is more than the {most} positions that {name} was made for");
+            return Err(Failure::Usage(sentence));
+        }
+        let positions = wishes.cache_tokens.unwrap_or(context.saturating_mul(CONVERSATIONS));
+        if positions < context {
+            let sentence =
+                format!("--cache-tokens {positions} is less than one conversation of {context} tokens takes");
+            return Err(Failure::Usage(sentence));
+        }
+        let pages = positions.div_ceil(PAGE);
+        let options = LoadOptions { context: Some(context) };
+        let plan = Plan::new(&gguf, operations(&wishes.device)?, &options).map_err(|error| opened.fault(&error))?;
+        let about = plan.description();
+        let cache = plan.config().cache_bytes(pages.saturating_mul(PAGE)).and_then(|bytes| u64::try_from(bytes).ok());
+        let too_large = || Failure::Other(format!("a cache of {positions} positions is too large to address"));
+        let template = match &wishes.template {
+            Some(path) => Some(text_file(path)?),
+            None => metadata::template(&gguf).map(str::to_owned),
+        };
+        let largest = about.formats.iter().max_by_key(|used| used.bytes);
+        let card = ModelCard {
+            name,
+            created: opened.model.files.first().map_or(0, |file| changed(&file.path)),
+            file_bytes: opened.model.size(),
+            memory_bytes: (plan.packed_bytes() as u64).saturating_add(cache.ok_or_else(too_large)?),
+            digest: opened.model.files.first().and_then(|file| file.sha256).map(|digest| digest.to_string()),
+            family: about.architecture.to_owned(),
+            parameters: about.parameters,
+            quantization: largest.map(|used| used.format.name.to_owned()).unwrap_or_default(),
+            context,
+            template,
+        };
+        Ok(Self { card, asked, pages })
+    }
+}
+
+impl Catalog for Shelf {
+    fn models(&self) -> Vec<ModelCard> {
+        self.books.iter().map(|book| book.card.clone()).collect()
+    }
+
+    fn load(&self, name: &str) -> Result<hefu_server::catalog::Loaded, String> {
+        let book = self.books.iter().find(|book| book.card.name == name).ok_or_else(|| format!("no model {name}"))?;
+        let wishes = Wishes {
+            model: &book.asked,
+            device: &self.wishes.device,
+            context: Some(book.card.context),
+            template: self.wishes.template.as_deref(),
+            state_memory: false,
+        };
+        let loaded = Loaded::on(&wishes, &self.pool).map_err(|failure| failure.to_string())?;
+        let fingerprint = loaded.fingerprint().map_err(|failure| failure.to_string())?.to_string();
+        let seat = Seat {
+            model: loaded.model,
+            pool: loaded.pool,
+            context: loaded.context,
+            pages: book.pages,
+            limits: self.wishes.limits.clone(),
+        };
+        Ok(hefu_server::catalog::Loaded {
+            tokenizer: loaded.tokenizer,
+            template: loaded.template,
+            template_source: book.card.template.clone().unwrap_or_default(),
+            recommended: loaded.recommended,
+            fingerprint,
+            context: book.card.context,
+            pooling: Pooling::Mean,
+            engine: Box::new(seat),
+        })
+    }
+}
+
+impl Engine for Seat {
+    fn run(self: Box<Self>, body: &mut dyn FnMut(&mut dyn Steps)) -> Result<(), String> {
+        let paged = Paged::new(&self.model, &*self.pool, self.context, self.pages);
+        body(&mut Scheduler::new(paged.map_err(|error| error.to_string())?, self.limits.clone()));
+        Ok(())
+    }
+}
+
+/// The name of a model in requests: that of the store, or that of the file without its end.
+fn served_name(name: &str) -> String {
+    let file = name.rsplit(['/', '\\']).next().unwrap_or(name);
+    file.strip_suffix(".gguf").unwrap_or(file).to_owned()
+}
+
+/// When a file was last changed, in seconds since 1970; 0 if the system does not say.
+fn changed(path: &std::path::Path) -> u64 {
+    let time = std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+    time.and_then(|time| time.duration_since(UNIX_EPOCH).ok()).map_or(0, |time| time.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::served_name;
+
+    #[test]
+    fn a_file_is_served_under_its_name_without_its_end() {
+        for (name, served) in [("gemma-3-270m", "gemma-3-270m"), ("tiny.gguf", "tiny"), ("./a/b.gguf", "b")] {
+            assert_eq!(served_name(name), served);
+        }
+    }
+}
