@@ -14,8 +14,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &["numerics"]),
     ("engine", &["model", "numerics"]),
     ("grammar", &["engine", "text"]),
+    ("proof", &["engine"]),
     ("server", &["engine", "grammar", "text"]),
-    ("hefu", &["cpu", "engine", "grammar", "model", "numerics", "provenance", "server", "store", "text"]),
+    ("hefu", &["cpu", "engine", "grammar", "model", "numerics", "proof", "provenance", "server", "store", "text"]),
 ];
 
 /// The one crate with unsafe code.

@@ -1,0 +1,22 @@
+//! What makes an answer provable: receipts, the key that signs them, and a log of answers that cannot be changed
+//! unnoticed.
+//!
+//! * [`Receipt`]: one answer as a small signed document, from which it can be made again;
+//! * [`Identity`], [`PublicKey`]: the key of an instance of the program;
+//! * [`audit`]: the append-only log, its signed checkpoints, and what examines it;
+//! * [`canonical`]: the one way to write a document down, so that a digest means something;
+//! * [`Digest`], SHA-256.
+//!
+//! Nothing here knows of models, text or chips. `docs/receipts.md` and `docs/audit.md` are the formats in words.
+
+pub mod audit;
+pub mod canonical;
+mod digest;
+mod identity;
+mod receipt;
+
+pub use digest::Digest;
+pub use identity::{Identity, IdentityError, PublicKey, Signature};
+pub use receipt::{
+    Answer, Finish, Grammar, MAX_RECEIPT_BYTES, MAX_TOKENS, Prompt, Receipt, ReceiptError, Software, VERSION,
+};

@@ -1,0 +1,185 @@
+//! What a receipt says of an answer: everything from which it can be made again.
+
+use super::MAX_TOKENS;
+use crate::digest::Digest;
+use hefu_engine::sampling::Parameters;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// Longest of the short texts, in bytes.
+const MAX_TEXT_BYTES: usize = 1024;
+/// Longest grammar that is kept in a receipt, in bytes.
+const MAX_GRAMMAR_BYTES: usize = 4 << 20;
+/// Random bytes before a hashed prompt, so that a short one cannot be found by trying.
+const SALT_BYTES: usize = 16;
+
+/// An answer and what it came from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// The answer's name; on a server the `id` of its response.
+    pub id: String,
+    /// When it was complete: milliseconds since 1970 (UTC), by the clock of the instance.
+    pub time: u64,
+    /// The model's name on the instance, for people. The fingerprint says what it is.
+    pub model: String,
+    /// What two answers must share to be comparable bit for bit.
+    pub fingerprint: String,
+    /// What made the answer.
+    pub software: Software,
+    /// The tokens of the prompt, or what they can be recognised by.
+    pub prompt: Prompt,
+    /// Sampling settings, the seed among them.
+    pub parameters: Parameters,
+    /// Tokens that would have ended the answer.
+    pub end_tokens: BTreeSet<u32>,
+    /// Most tokens that were asked for.
+    pub max_tokens: Option<usize>,
+    /// Most positions that prompt and answer had together.
+    pub context: usize,
+    /// The grammar that the answer had to follow.
+    pub grammar: Option<Grammar>,
+    /// The tokens of the answer, with the one that ended it.
+    pub output: Vec<u32>,
+    /// Why it is over.
+    pub finish: Finish,
+}
+
+/// The program that answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Software {
+    /// Its name and version.
+    pub name: String,
+    /// SHA-256 of its executable file.
+    pub digest: Digest,
+}
+
+/// The prompt of an answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Prompt {
+    /// Its tokens.
+    Tokens(Vec<u32>),
+    /// For privacy: only what shows that given tokens are the prompt's.
+    Hash {
+        /// Random bytes, in hexadecimal digits.
+        salt: String,
+        /// SHA-256 of the salt's bytes and of each token as 4 little-endian bytes.
+        sha256: Digest,
+        /// How many tokens there are.
+        count: usize,
+    },
+}
+
+/// A grammar.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grammar {
+    /// SHA-256 of the grammar's text.
+    pub digest: Digest,
+    /// The text itself, unless it is kept elsewhere.
+    pub text: Option<String>,
+}
+
+/// Why an answer is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finish {
+    /// An end token was chosen.
+    EndToken,
+    /// The answer has as many tokens as were asked for.
+    MaxTokens,
+    /// Prompt and answer fill the context.
+    Context,
+    /// The grammar lets nothing follow.
+    Complete,
+    /// A stop string was complete.
+    StopString,
+    /// Whoever asked went away.
+    Cancelled,
+}
+
+impl Prompt {
+    /// The prompt as a hash with a new salt.
+    ///
+    /// # Errors
+    /// A sentence, if the system gives no random numbers.
+    pub fn hidden(tokens: &[u32]) -> Result<Self, String> {
+        let mut salt = [0; SALT_BYTES];
+        getrandom::fill(&mut salt).map_err(|error| format!("the system gives no random numbers: {error}"))?;
+        let sha256 = hash(&salt, tokens);
+        Ok(Self::Hash { salt: crate::digest::to_hex(&salt), sha256, count: tokens.len() })
+    }
+
+    /// Whether these are its tokens.
+    pub fn is(&self, tokens: &[u32]) -> bool {
+        match self {
+            Self::Tokens(own) => own == tokens,
+            Self::Hash { salt, sha256, count } => {
+                let salt = crate::digest::from_hex::<SALT_BYTES>(salt);
+                *count == tokens.len() && salt.is_some_and(|salt| hash(&salt, tokens) == *sha256)
+            }
+        }
+    }
+
+    /// How many tokens it has.
+    pub fn count(&self) -> usize {
+        match self {
+            Self::Tokens(tokens) => tokens.len(),
+            Self::Hash { count, .. } => *count,
+        }
+    }
+}
+
+impl Grammar {
+    /// The grammar with this text, which is kept unless it is longer than a receipt may hold.
+    pub fn new(text: String) -> Self {
+        let digest = Digest::of(&[text.as_bytes()]);
+        Self { digest, text: (text.len() <= MAX_GRAMMAR_BYTES).then_some(text) }
+    }
+
+    /// Whether the grammar has this text.
+    pub fn is(&self, text: &str) -> bool {
+        Digest::of(&[text.as_bytes()]) == self.digest
+    }
+}
+
+impl Answer {
+    /// What no receipt may hold, as a sentence.
+    pub(super) fn check(&self) -> Result<(), String> {
+        for (name, text) in [
+            ("id", &self.id),
+            ("model", &self.model),
+            ("fingerprint", &self.fingerprint),
+            ("software.name", &self.software.name),
+        ] {
+            if text.is_empty() || text.len() > MAX_TEXT_BYTES {
+                return Err(format!("{name} has {} bytes, but must have 1 to {MAX_TEXT_BYTES}", text.len()));
+            }
+        }
+        for (name, count) in [("prompt", self.prompt.count()), ("output", self.output.len()), ("context", self.context)]
+        {
+            if count > MAX_TOKENS {
+                return Err(format!("{name} counts {count} tokens, but at most {MAX_TOKENS} are possible"));
+            }
+        }
+        if let Prompt::Hash { salt, .. } = &self.prompt
+            && crate::digest::from_hex::<SALT_BYTES>(salt).is_none()
+        {
+            return Err(format!("prompt.hash.salt is not {} lower-case hexadecimal digits", 2 * SALT_BYTES));
+        }
+        if let Some(grammar) = &self.grammar
+            && let Some(text) = &grammar.text
+            && (text.len() > MAX_GRAMMAR_BYTES || !grammar.is(text))
+        {
+            return Err("grammar.digest is not that of grammar.text, or the text is too long".to_owned());
+        }
+        self.parameters.validate().map_err(|error| error.to_string())
+    }
+}
+
+fn hash(salt: &[u8], tokens: &[u32]) -> Digest {
+    let bytes: Vec<u8> = tokens.iter().flat_map(|id| id.to_le_bytes()).collect();
+    Digest::of(&[salt, &bytes])
+}

@@ -1,0 +1,171 @@
+//! One answer as a small signed document.
+//!
+//! Prompt, settings, seed and fingerprint determine an answer to the bit, so a document that names them and the answer's
+//! tokens can be checked by anybody who holds the model. `docs/receipts.md` explains every field.
+//!
+//! # Form
+//! The canonical form ([`crate::canonical`]) of an object with the fields `version`, `answer` ([`Answer`]) and
+//!
+//! * `key`, the public key of who signed;
+//! * `digest`, the SHA-256 of the canonical form without `digest` and `signature`;
+//! * `signature`, that of `key` over the bytes `hefu receipt 1` and a line feed, followed by the digest's 32 bytes.
+//!
+//! A document is accepted in this form alone, but for blanks and line breaks between its parts: so there is no change of
+//! one bit that would go unnoticed, not even one that would not matter.
+
+mod answer;
+#[cfg(test)]
+mod tests;
+
+pub use answer::{Answer, Finish, Grammar, Prompt, Software};
+
+use crate::canonical::{canonical, without_layout};
+use crate::digest::Digest;
+use crate::identity::{Identity, PublicKey, Signature};
+use serde::{Deserialize, Serialize};
+
+/// The version of the form.
+pub const VERSION: u32 = 1;
+/// Longest receipt that is read, in bytes.
+pub const MAX_RECEIPT_BYTES: usize = 64 << 20;
+/// Most tokens of a prompt or an answer.
+pub const MAX_TOKENS: usize = 1 << 22;
+
+/// What a signature of a receipt begins with.
+const PURPOSE: &[u8] = b"hefu receipt 1\n";
+
+/// A signed receipt. Only one whose digest and signature are right is ever made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Receipt(Document);
+
+/// The document as it is written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    version: u32,
+    answer: Answer,
+    key: PublicKey,
+    digest: Digest,
+    signature: Signature,
+}
+
+/// The part of the document that is signed.
+#[derive(Serialize)]
+struct Body<'a> {
+    version: u32,
+    answer: &'a Answer,
+    key: &'a PublicKey,
+}
+
+/// Why a document is no receipt.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReceiptError {
+    /// Too long to be one.
+    #[error("it has {bytes} bytes, more than the {MAX_RECEIPT_BYTES} that a receipt may have")]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// A later version of the form, or none.
+    #[error(
+        "it is a receipt of version {found}, but this program reads version {VERSION}; a newer program may read it"
+    )]
+    Version {
+        /// The version that it names.
+        found: u64,
+    },
+    /// Not the document that a receipt is.
+    #[error("it is no receipt: {0}")]
+    Malformed(String),
+    /// A receipt, but written down in another way.
+    #[error("it is not in the one form that a receipt has, so it was changed after it was made")]
+    NotCanonical,
+    /// What it says is not what was signed.
+    #[error("its digest is not that of what it says, so it was changed after it was made")]
+    Digest,
+    /// The signature is not that of its key.
+    #[error("its signature is not that of the key that it names, so it was changed or forged")]
+    Signature,
+}
+
+impl Receipt {
+    /// Signs an answer.
+    ///
+    /// # Errors
+    /// [`ReceiptError::Malformed`] for an answer that no receipt may hold: too many tokens, for example.
+    pub fn sign(answer: Answer, identity: &Identity) -> Result<Self, ReceiptError> {
+        answer.check().map_err(ReceiptError::Malformed)?;
+        let key = identity.public();
+        let digest = digest(&answer, &key)?;
+        let signature = identity.sign(&message(&digest));
+        Ok(Self(Document { version: VERSION, answer, key, digest, signature }))
+    }
+
+    /// Reads a receipt, and checks its form, digest and signature. Whose the key is, the caller must know.
+    ///
+    /// # Errors
+    /// Whatever is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, ReceiptError> {
+        if text.len() > MAX_RECEIPT_BYTES {
+            return Err(ReceiptError::TooLong { bytes: text.len() });
+        }
+        // The version first: a later form may have other fields.
+        let version = serde_json::from_str::<OfVersion>(text).map(|of| of.version);
+        if let Some(found) = version.ok().filter(|found| *found != u64::from(VERSION)) {
+            return Err(ReceiptError::Version { found });
+        }
+        let malformed = |error: serde_json::Error| ReceiptError::Malformed(error.to_string());
+        let receipt = Self(serde_json::from_str(text).map_err(malformed)?);
+        let document = &receipt.0;
+        document.answer.check().map_err(ReceiptError::Malformed)?;
+        if without_layout(text) != receipt.to_text().trim_end() {
+            return Err(ReceiptError::NotCanonical);
+        }
+        if digest(&document.answer, &document.key)? != document.digest {
+            return Err(ReceiptError::Digest);
+        }
+        if !document.key.has_signed(&message(&document.digest), &document.signature) {
+            return Err(ReceiptError::Signature);
+        }
+        Ok(receipt)
+    }
+
+    /// The document: one line.
+    pub fn to_text(&self) -> String {
+        // What was signed or parsed has a canonical form.
+        let mut text = canonical(&self.0).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+
+    /// What it says.
+    pub fn answer(&self) -> &Answer {
+        &self.0.answer
+    }
+
+    /// Who says so.
+    pub fn key(&self) -> &PublicKey {
+        &self.0.key
+    }
+
+    /// The digest of what it says.
+    pub fn digest(&self) -> &Digest {
+        &self.0.digest
+    }
+}
+
+fn digest(answer: &Answer, key: &PublicKey) -> Result<Digest, ReceiptError> {
+    let body = canonical(&Body { version: VERSION, answer, key }).map_err(ReceiptError::Malformed)?;
+    Ok(Digest::of(&[body.as_bytes()]))
+}
+
+/// What is signed: a digest, after words that say what it is the digest of.
+fn message(digest: &Digest) -> Vec<u8> {
+    [PURPOSE, &digest.0].concat()
+}
+
+/// The one field by which a document of another version is known.
+#[derive(Deserialize)]
+struct OfVersion {
+    version: u64,
+}

@@ -1,0 +1,7 @@
+//! The audit log as its users see it: through the library, through SQLite, and through a power cut.
+
+mod crash;
+mod full;
+mod keeping;
+mod support;
+mod tampering;
