@@ -11,6 +11,10 @@ pub const MAX_DEPTH: usize = 64;
 pub const MAX_SCHEMAS: usize = 20_000;
 /// Most different places that `$ref` may point to, and the longest chain of them.
 pub const MAX_REFERENCES: usize = 1_000;
+/// Most bytes of a GBNF grammar.
+pub const MAX_GBNF_BYTES: usize = 1 << 18;
+/// Most rules of a grammar.
+pub const MAX_RULES: usize = 2_000;
 /// Most choices of [`crate::Spec::Choice`].
 pub const MAX_CHOICES: usize = 10_000;
 /// Most tools of [`crate::ToolCalls`].
