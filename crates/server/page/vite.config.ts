@@ -1,7 +1,7 @@
 import { defineConfig } from "vite";
 
-// Relative addresses, so that the page also works behind a proxy that adds a path. Names without a hash: the server
-// compiles the files in and answers with an ETag.
+// Relative addresses, so that the page also works behind a proxy that adds a path. Names with a hash, so that browsers may
+// keep what they have until there is something new.
 export default defineConfig({
   base: "./",
   build: {
@@ -10,7 +10,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: true,
     rolldownOptions: {
-      output: { entryFileNames: "page.js", chunkFileNames: "[name].js", assetFileNames: "page[extname]" },
+      output: { entryFileNames: "page-[hash].js", chunkFileNames: "[name]-[hash].js", assetFileNames: "page-[hash][extname]" },
     },
   },
 });

@@ -25,6 +25,8 @@ async function inStore<T>(mode: IDBTransactionMode, act: (store: IDBObjectStore)
   return new Promise((resolve, reject) => {
     const transaction = database.transaction(CONVERSATIONS, mode);
     const request = act(transaction.objectStore(CONVERSATIONS));
+    // Committed at once, so that a page that is being left loses nothing.
+    transaction.commit?.();
     transaction.oncomplete = () => resolve(request.result);
     transaction.onabort = () => reject(transaction.error);
     transaction.onerror = () => reject(transaction.error);

@@ -147,7 +147,7 @@ function pieces(text) {
 
 async function file(path, response) {
   const name = path === "/" ? "index.html" : path.slice(1);
-  if (!/^[a-z]+\.[a-z]+$/.test(name)) return fail(response, 404, "no such file");
+  if (!/^[\w-]+\.[a-z]+$/.test(name)) return fail(response, 404, "no such file");
   const body = await readFile(new URL(name, DIST)).catch(() => null);
   if (!body) return fail(response, 404, "no such file");
   response.writeHead(200, { "content-type": TYPES[name.split(".").pop()], "content-security-policy": POLICY });
