@@ -6,8 +6,8 @@
 //! ```
 //!
 //! * [`ask`], [`answer`], [`error`]: the seam between dialects and everything else;
-//! * [`service`], [`registry`], [`worker`]: which models are in memory, and how requests reach them; `prepare` and
-//!   `answering` are the text's two ends;
+//! * [`service`], [`registry`], [`worker`]: which models are in memory, and how requests reach them; `prepare`,
+//!   `structure` and `answering` are the text's two ends;
 //! * [`catalog`], [`record`]: what the program around the server hands in;
 //! * [`api`], [`app`], [`listen`], [`tls`], `page`: endpoints, who may ask them, and the connections they come over;
 //! * [`limits`], [`keys`], [`metrics`], [`ids`]: bounds, API keys, counters, names.
@@ -29,6 +29,7 @@ mod prepare;
 pub mod record;
 pub mod registry;
 pub mod service;
+mod structure;
 pub mod tls;
 pub mod worker;
 

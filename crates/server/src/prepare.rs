@@ -1,9 +1,11 @@
 //! From what is asked to what the scheduler is handed: prompt, settings, limits.
 
-use crate::ask::{Ask, Prompt, Role, ToolChoice};
+use crate::ask::{Ask, Message, Prompt, Role};
 use crate::error::{ApiError, Kind};
 use crate::limits::{Limits, MAX_MESSAGES, MAX_TOOLS};
+use crate::structure::{Structure, shown_to_template};
 use crate::worker::Worker;
+use hefu_engine::constraint::Constraint;
 use hefu_engine::generation::Request;
 use hefu_engine::sampling;
 use hefu_engine::stop::StopMatcher;
@@ -23,6 +25,10 @@ pub(crate) struct Prepared {
     /// Finds the stop strings; each choice takes a copy.
     pub(crate) matcher: StopMatcher,
     pub(crate) stops: Vec<String>,
+    /// How each choice is taken apart, and what it is held to.
+    pub(crate) structure: Structure,
+    /// What holds each choice to its grammar, in order.
+    pub(crate) constraints: Vec<Option<Box<dyn Constraint>>>,
 }
 
 impl Prepared {
@@ -36,8 +42,9 @@ impl Prepared {
 
 /// Works a request out. It takes a while for a long prompt, so it is no work for a thread that serves others.
 pub(crate) fn prepare(ask: &Ask, worker: &Worker, limits: &Limits) -> Result<Prepared, ApiError> {
-    let prompt = prompt_ids(ask, worker)?;
+    let (prompt, text) = prompt(ask, worker)?;
     check_length(prompt.len(), worker, limits)?;
+    let structure = Structure::new(ask, worker, text.as_deref())?;
     let mut parameters =
         ask.sampling.over(&worker.recommended, &worker.tokenizer, ask.logprobs).map_err(|error| setting(&error))?;
     if ask.sampling.seed.is_none() {
@@ -52,24 +59,30 @@ pub(crate) fn prepare(ask: &Ask, worker: &Worker, limits: &Limits) -> Result<Pre
         prefill_chunk: usize::MAX,
         all_logits: false,
     };
-    Ok(Prepared { request, count: ask.count.max(1), matcher, stops: ask.stops.clone() })
+    let count = ask.count.max(1);
+    let constraints = (0..count).map(|_| structure.constraint(worker)).collect::<Result<_, _>>()?;
+    Ok(Prepared { request, count, matcher, stops: ask.stops.clone(), structure, constraints })
 }
 
 /// The tokens of the prompt.
 pub(crate) fn prompt_ids(ask: &Ask, worker: &Worker) -> Result<Vec<u32>, ApiError> {
+    prompt(ask, worker).map(|(ids, _)| ids)
+}
+
+/// The tokens of the prompt, and for a conversation its text.
+fn prompt(ask: &Ask, worker: &Worker) -> Result<(Vec<u32>, Option<String>), ApiError> {
     match &ask.prompt {
-        Prompt::Ids(ids) => Ok(ids.clone()),
-        Prompt::Text(text) => Ok(worker.tokenizer.encode_prompt(text, Special::Parse)),
-        Prompt::Messages(_) => {
-            let text = prompt_text(ask, worker)?;
-            Ok(worker.tokenizer.encode(&text, Special::Parse))
+        Prompt::Ids(ids) => Ok((ids.clone(), None)),
+        Prompt::Text(text) => Ok((worker.tokenizer.encode_prompt(text, Special::Parse), None)),
+        Prompt::Messages(messages) => {
+            let text = prompt_text(ask, worker, messages)?;
+            Ok((worker.tokenizer.encode(&text, Special::Parse), Some(text)))
         }
     }
 }
 
 /// The text of a conversation, as the model's template writes it.
-fn prompt_text(ask: &Ask, worker: &Worker) -> Result<String, ApiError> {
-    let Prompt::Messages(messages) = &ask.prompt else { return Ok(String::new()) };
+fn prompt_text(ask: &Ask, worker: &Worker, messages: &[Message]) -> Result<String, ApiError> {
     if messages.is_empty() {
         return Err(ApiError::parameter("messages", "messages is empty; give at least one message"));
     }
@@ -85,10 +98,9 @@ fn prompt_text(ask: &Ask, worker: &Worker) -> Result<String, ApiError> {
             worker.name
         )));
     };
-    let mut conversation = Conversation::new(messages.iter().map(crate::ask::Message::for_template).collect());
-    if !ask.tools.is_empty() && ask.tool_choice != ToolChoice::None {
-        conversation.tools = Some(ask.tools.iter().map(crate::ask::Tool::for_template).collect());
-    }
+    let (shown, tools) = shown_to_template(ask, worker, messages);
+    let mut conversation = Conversation::new(shown.iter().map(Message::for_template).collect());
+    conversation.tools = tools;
     conversation.variables = ask.variables.clone();
     let last = messages.last().filter(|last| ask.continue_last && last.role == Role::Assistant);
     conversation.add_generation_prompt = last.is_none();

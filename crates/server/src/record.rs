@@ -72,7 +72,7 @@ pub enum Finish {
     Context,
     /// The grammar allows nothing further.
     Complete,
-    /// A stop string was complete.
+    /// A stop string was complete, or the one call that was asked for.
     StopString,
     /// Whoever asked went away, or the time was over.
     Cancelled,

@@ -81,11 +81,20 @@ impl Service {
         let arrived = Instant::now();
         self.check(&ask)?;
         let lease = self.lease(&ask).await?;
-        let (lease, prepared) = self.prepare(lease, ask.clone()).await?;
+        let (lease, mut prepared) = self.prepare(lease, ask.clone()).await?;
+        let grammar = prepared.structure.recorded()?;
         let id = new_id()?;
         let labels = self.labels.as_ref().map(|labels| labels.label(&id)).transpose();
         let labels = labels.map_err(|sentence| ApiError::new(Kind::Unavailable, sentence))?.unwrap_or_default();
-        let jobs = (0..prepared.count).map(|choice| self.job(&prepared, choice, caller, &ask, &lease, arrived));
+        let deadline = Some(lease.worker.time(arrived) + self.limits.request_time);
+        let constraints = std::mem::take(&mut prepared.constraints);
+        let jobs = constraints.into_iter().enumerate().map(|(choice, constraint)| Job {
+            client: caller.client,
+            priority: ask.priority,
+            constraint,
+            deadline,
+            ..Job::new(prepared.request_of(choice))
+        });
         let running = lease.worker.submit(jobs.collect()).await?;
         let (outlet, pieces) = mpsc::channel(PIECES_AHEAD);
         let answer = Answer {
@@ -102,7 +111,8 @@ impl Service {
         let task = Task {
             id,
             request: prepared.request,
-            grammar: None,
+            grammar,
+            structure: prepared.structure,
             stops: prepared.stops,
             matcher: prepared.matcher,
             count: prepared.count,
@@ -237,23 +247,6 @@ impl Service {
         let service = Arc::clone(self);
         let done = tokio::task::spawn_blocking(move || work(&lease, &service.limits).map(|value| (lease, value)));
         done.await.map_err(|error| ApiError::internal(error.to_string()))?
-    }
-
-    fn job(
-        &self,
-        prepared: &Prepared,
-        choice: usize,
-        caller: &Caller,
-        ask: &Ask,
-        lease: &Lease,
-        arrived: Instant,
-    ) -> Job {
-        Job {
-            client: caller.client,
-            priority: ask.priority,
-            deadline: Some(lease.worker.time(arrived) + self.limits.request_time),
-            ..Job::new(prepared.request_of(choice))
-        }
     }
 }
 

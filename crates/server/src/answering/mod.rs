@@ -12,6 +12,7 @@ use crate::error::{ApiError, Kind};
 use crate::metrics::{Metrics, Times};
 use crate::record::{self, AnswerRecord, Recorder};
 use crate::registry::Lease;
+use crate::structure::Structure;
 use crate::worker::{Happening, Running};
 use hefu_engine::generation::{self, Request};
 use std::sync::Arc;
@@ -25,6 +26,7 @@ pub(crate) struct Task {
     pub(crate) id: String,
     pub(crate) request: Request,
     pub(crate) grammar: Option<serde_json::Value>,
+    pub(crate) structure: Structure,
     pub(crate) stops: Vec<String>,
     pub(crate) matcher: hefu_engine::stop::StopMatcher,
     pub(crate) count: usize,
@@ -60,13 +62,12 @@ struct Clock {
 impl Task {
     /// Carries the answer to its end.
     pub(crate) async fn run(mut self) {
-        let new =
-            || Voice::new(&self.lease.worker.tokenizer, &self.matcher, self.request.parameters.logprobs.is_some());
-        let mut voices: Vec<Voice> = (0..self.count).map(|_| new()).collect();
+        let mut voices: Vec<Voice> = (0..self.count).map(|choice| self.voice(choice)).collect();
         let mut clock = Clock { last: vec![None; self.count], ..Clock::default() };
         let mut summary =
             Summary { prompt_tokens: self.request.prompt.len(), load: self.lease.waited, ..Summary::default() };
         let outcome = self.answer(&mut voices, &mut clock, &mut summary).await;
+        summary.reasoning_tokens = voices.iter().map(|voice| voice.reasoning_tokens).sum();
         summary.completion_tokens = voices.iter().map(|voice| voice.ids.len()).sum();
         clock.sum_up(self.arrived, &mut summary);
         let outcome = match outcome {
@@ -88,6 +89,12 @@ impl Task {
         // The model is free for others from here on, however slowly the last piece is read.
         drop((self.running, self.lease));
         drop(self.outlet.send_timeout(last, self.stall).await);
+    }
+
+    fn voice(&self, choice: usize) -> Voice {
+        let name = format!("{}-{choice}", self.id);
+        let with_logprobs = self.request.parameters.logprobs.is_some();
+        Voice::new(&self.lease.worker.tokenizer, &self.matcher, &self.structure, name, with_logprobs)
     }
 
     async fn answer(&mut self, voices: &mut [Voice], clock: &mut Clock, summary: &mut Summary) -> Result<(), Early> {

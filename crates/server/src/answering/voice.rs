@@ -1,12 +1,18 @@
-//! One choice on its way from tokens to what a client sees.
+//! One choice on its way from tokens to what a client sees: characters, then stop strings, then reasoning and calls.
 
 use crate::answer::{Delta, Finish, Token, TokenLogprob};
 use crate::record;
+use crate::structure::Structure;
 use hefu_engine::generation;
 use hefu_engine::sampling::Choice;
-use hefu_engine::stop::StopMatcher;
+use hefu_engine::stop::{Progress, StopMatcher};
 use hefu_text::tokenizer::{Detokenizer, Position, Tokenizer};
+use hefu_text::tools::{Piece, ToolParser};
+use sha2::{Digest, Sha256};
 use std::sync::Arc;
+
+/// Letters and digits of the id of a call. The templates of one family take ids of exactly this length.
+const CALL_ID: usize = 9;
 
 /// One choice under way.
 #[derive(Debug)]
@@ -14,9 +20,19 @@ pub(super) struct Voice {
     tokenizer: Arc<Tokenizer>,
     /// `None` once the text is complete.
     text: Option<(Detokenizer<Arc<Tokenizer>>, StopMatcher)>,
+    parser: Option<ToolParser>,
+    one_call: bool,
+    /// Unique to this choice; the ids of its calls are made of it.
+    name: String,
     with_logprobs: bool,
+    /// Whether the last text was reasoning.
+    is_reasoning: bool,
+    /// How many calls were handed out.
+    calls: usize,
     /// Every token that counts, with the one that ended the answer.
     pub(super) ids: Vec<u32>,
+    /// Tokens of reasoning among them.
+    pub(super) reasoning_tokens: usize,
     /// The text as the model wrote it, without stop string and special tokens.
     pub(super) written: String,
     /// Why it is over, for the record.
@@ -24,21 +40,34 @@ pub(super) struct Voice {
 }
 
 impl Voice {
-    pub(super) fn new(tokenizer: &Arc<Tokenizer>, matcher: &StopMatcher, with_logprobs: bool) -> Self {
+    pub(super) fn new(
+        tokenizer: &Arc<Tokenizer>,
+        matcher: &StopMatcher,
+        structure: &Structure,
+        name: String,
+        with_logprobs: bool,
+    ) -> Self {
         let detokenizer = Detokenizer::new(Arc::clone(tokenizer), Position::Continuation);
         Self {
             tokenizer: Arc::clone(tokenizer),
-            text: Some((detokenizer, matcher.clone())),
+            text: Some((detokenizer.show(structure.shown.iter().copied()), matcher.clone())),
+            parser: structure.parser.clone(),
+            one_call: structure.one_call,
+            name,
             with_logprobs,
+            is_reasoning: false,
+            calls: 0,
             ids: Vec::new(),
+            reasoning_tokens: 0,
             written: String::new(),
             finish: None,
         }
     }
 
-    /// Takes a token. Once a stop string is complete the choice is finished, and what follows is passed over.
+    /// Takes a token. Once the choice is finished, what follows is passed over.
     pub(super) fn token(&mut self, choice: &Choice, stops: &[String]) -> Vec<Delta> {
         let Some((detokenizer, matcher)) = &mut self.text else { return Vec::new() };
+        let progress = matcher.push(&detokenizer.push(choice.id));
         self.ids.push(choice.id);
         let mut deltas = Vec::new();
         if self.with_logprobs
@@ -47,14 +76,8 @@ impl Voice {
         {
             deltas.push(Delta::Logprobs(vec![of_token(&self.tokenizer, choice, logprob)]));
         }
-        let progress = matcher.push(&detokenizer.push(choice.id));
-        self.say(progress.text, &mut deltas);
-        if let Some(stop) = progress.stop {
-            self.text = None;
-            self.finish = Some(record::Finish::StopString);
-            let stop = stops.get(stop).cloned().unwrap_or_default();
-            deltas.push(Delta::Finish(Finish::StopString(stop)));
-        }
+        self.progress(progress, stops, &mut deltas);
+        self.reasoning_tokens += usize::from(self.is_reasoning);
         deltas
     }
 
@@ -63,14 +86,11 @@ impl Voice {
         let Some((detokenizer, mut matcher)) = self.text.take() else { return Vec::new() };
         let mut deltas = Vec::new();
         let progress = matcher.push(&detokenizer.finish());
-        self.say(progress.text, &mut deltas);
-        if let Some(stop) = progress.stop {
-            self.finish = Some(record::Finish::StopString);
-            let stop = stops.get(stop).cloned().unwrap_or_default();
-            deltas.push(Delta::Finish(Finish::StopString(stop)));
+        self.progress(progress, stops, &mut deltas);
+        if self.finish.is_some() {
             return deltas;
         }
-        self.say(matcher.finish(), &mut deltas);
+        self.say(&matcher.finish(), &mut deltas);
         let (seen, recorded) = match finish {
             generation::Finish::EndToken => (Finish::End, record::Finish::EndToken),
             generation::Finish::Complete => (Finish::End, record::Finish::Complete),
@@ -78,16 +98,79 @@ impl Voice {
             generation::Finish::Context => (Finish::Length, record::Finish::Context),
             generation::Finish::Deadline => (Finish::Length, record::Finish::Cancelled),
         };
-        self.finish = Some(recorded);
-        deltas.push(Delta::Finish(seen));
+        self.end(seen, recorded, &mut deltas);
         deltas
     }
 
-    fn say(&mut self, text: String, deltas: &mut Vec<Delta>) {
-        if !text.is_empty() {
-            self.written.push_str(&text);
-            deltas.push(Delta::Text(text));
+    fn progress(&mut self, progress: Progress, stops: &[String], deltas: &mut Vec<Delta>) {
+        self.say(&progress.text, deltas);
+        if let Some(stop) = progress.stop
+            && self.finish.is_none()
+        {
+            let stop = stops.get(stop).cloned().unwrap_or_default();
+            self.end(Finish::StopString(stop), record::Finish::StopString, deltas);
         }
+    }
+
+    /// Hands out text, taken apart.
+    fn say(&mut self, text: &str, deltas: &mut Vec<Delta>) {
+        if text.is_empty() || self.finish.is_some() {
+            return;
+        }
+        self.written.push_str(text);
+        match &mut self.parser {
+            None => deltas.push(Delta::Text(text.to_owned())),
+            Some(parser) => {
+                let pieces = parser.push(text);
+                self.take(pieces, deltas);
+            }
+        }
+    }
+
+    fn take(&mut self, pieces: Vec<Piece>, deltas: &mut Vec<Delta>) {
+        for piece in pieces {
+            self.is_reasoning = matches!(piece, Piece::Reasoning(_));
+            match piece {
+                Piece::Text(text) => deltas.push(Delta::Text(text)),
+                Piece::Reasoning(text) => deltas.push(Delta::Reasoning(text)),
+                Piece::CallStart { index, .. } if self.one_call && index > 0 => {
+                    // Only one was asked for: what follows it does not count.
+                    self.parser = None;
+                    return self.end(Finish::ToolCalls, record::Finish::StopString, deltas);
+                }
+                Piece::CallStart { index, name } => {
+                    self.calls += 1;
+                    deltas.push(Delta::CallStart { call: index, id: self.call_id(index), name });
+                }
+                Piece::CallArguments { index, piece } => {
+                    deltas.push(Delta::CallArguments { call: index, text: piece });
+                }
+            }
+        }
+    }
+
+    /// Ends the choice: what the parser held back comes first. An answer with a call ends with it, unless it was cut.
+    fn end(&mut self, seen: Finish, recorded: record::Finish, deltas: &mut Vec<Delta>) {
+        self.text = None;
+        if self.finish.replace(recorded).is_some() {
+            return;
+        }
+        if let Some(mut parser) = self.parser.take() {
+            let pieces = parser.finish();
+            self.take(pieces, deltas);
+        }
+        let has_called = self.calls > 0 && matches!(seen, Finish::End | Finish::StopString(_));
+        // A second call that was left out has ended the choice already.
+        if !matches!(deltas.last(), Some(Delta::Finish(_))) {
+            deltas.push(Delta::Finish(if has_called { Finish::ToolCalls } else { seen }));
+        }
+    }
+
+    fn call_id(&self, call: usize) -> String {
+        const LETTERS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+        let digest = Sha256::digest(format!("{}-{call}", self.name));
+        let letter = |byte: &u8| LETTERS.get(usize::from(*byte) % LETTERS.len()).copied().map_or('0', char::from);
+        digest.iter().take(CALL_ID).map(letter).collect()
     }
 }
 

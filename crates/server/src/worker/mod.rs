@@ -15,10 +15,12 @@ use crate::error::{ApiError, Kind};
 use hefu_engine::generation::{self, Finish};
 use hefu_engine::sampling::{Choice, Parameters};
 use hefu_engine::scheduler::{Failure, Job, Key, Pooling, Refusal, Statistics};
+use hefu_grammar::Grammars;
 use hefu_text::template::ChatTemplate;
 use hefu_text::tokenizer::Tokenizer;
+use hefu_text::tools::ToolFormat;
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
@@ -33,6 +35,12 @@ pub struct Worker {
     pub tokenizer: Arc<Tokenizer>,
     /// Its chat template.
     pub template: Option<ChatTemplate>,
+    /// The source of that template; empty if there is none.
+    pub template_source: String,
+    /// How it writes calls of functions.
+    pub format: ToolFormat,
+    /// Made when a request first asks for a grammar.
+    grammars: OnceLock<Result<Grammars, ApiError>>,
     /// What its file recommends for sampling.
     pub recommended: Parameters,
     /// What two answers must share to be comparable bit for bit.
@@ -150,6 +158,18 @@ impl Worker {
         *self.statistics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What makes grammars of its vocabulary. The first call takes some tenths of a second.
+    ///
+    /// # Errors
+    /// A vocabulary that no grammar can be used with.
+    pub fn grammars(&self) -> Result<&Grammars, ApiError> {
+        let make = || {
+            let made = Grammars::new(Arc::clone(&self.tokenizer));
+            made.map_err(|error| ApiError::parameter("response_format", error.to_string()))
+        };
+        self.grammars.get_or_init(make).as_ref().map_err(Clone::clone)
+    }
+
     /// The time of the scheduler's clock at a moment.
     pub fn time(&self, moment: Instant) -> Duration {
         moment.saturating_duration_since(self.epoch)
@@ -165,10 +185,14 @@ impl Worker {
         let statistics = Arc::new(Mutex::new(Statistics::default()));
         let epoch = Instant::now();
         let engine = drive::Engine { engine: model.engine, inbox, statistics: Arc::clone(&statistics), epoch };
+        let format = ToolFormat::detect(&model.template_source, model.tokenizer.vocabulary());
         let worker = Self {
             name,
             tokenizer: Arc::new(model.tokenizer),
             template: model.template,
+            template_source: model.template_source,
+            format,
+            grammars: OnceLock::new(),
             recommended: model.recommended,
             fingerprint: model.fingerprint,
             context: model.context,

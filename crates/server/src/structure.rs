@@ -1,0 +1,132 @@
+//! What an answer is made of: reasoning, calls of functions, a grammar, and how each is told from plain text.
+
+use crate::ask::{Ask, Format, Message, Prompt, Role, Tool, ToolChoice};
+use crate::error::ApiError;
+use crate::worker::Worker;
+use hefu_engine::constraint::Constraint;
+use hefu_grammar::{Spec, ToolCalls};
+use hefu_text::tools::{Reasoning, ToolFormat, ToolParser, instructions, markers};
+use serde_json::{Value, json};
+
+/// How an answer is taken apart, and what it is held to.
+#[derive(Debug, Clone)]
+pub(crate) struct Structure {
+    /// What it is held to.
+    pub(crate) spec: Option<Spec>,
+    /// Takes one answer apart; each choice takes a copy. `None` leaves the text whole.
+    pub(crate) parser: Option<ToolParser>,
+    /// Special tokens that the parser must see.
+    pub(crate) shown: Vec<u32>,
+    /// Whether an answer ends with its first call.
+    pub(crate) one_call: bool,
+}
+
+impl Structure {
+    /// What is asked for, to a prompt that was written as this text; a prompt of ids has none.
+    pub(crate) fn new(ask: &Ask, worker: &Worker, prompt: Option<&str>) -> Result<Self, ApiError> {
+        let Some(prompt) = prompt else {
+            let spec = spec_of(&ask.format);
+            return Ok(Self { spec, parser: None, shown: Vec::new(), one_call: false });
+        };
+        let source = &worker.template_source;
+        let offered = offered(ask);
+        let reasoning = Reasoning::detect(source, prompt);
+        let format = (!offered.is_empty()).then_some(worker.format);
+        let names = offered.iter().map(|tool| tool.name.clone());
+        let needs_parser = format.is_some() || reasoning != Reasoning::None;
+        let vocabulary = worker.tokenizer.vocabulary();
+        let one_call = !ask.parallel_tool_calls || matches!(ask.tool_choice, ToolChoice::Named(_));
+        let mut spec = match forced(ask, &offered) {
+            Some(tools) => Some(Spec::ToolCalls(ToolCalls { format: worker.format, tools, parallel: !one_call })),
+            None => spec_of(&ask.format),
+        };
+        if reasoning == Reasoning::Open {
+            let end = markers::THINK_END.to_owned();
+            spec = spec.map(|then| Spec::AfterReasoning { end, then: Box::new(then) });
+        }
+        Ok(Self {
+            spec,
+            parser: needs_parser.then(|| ToolParser::new(format).reasoning(reasoning).tools(names)),
+            // Without tools, only the marks of reasoning matter.
+            shown: if needs_parser { format.unwrap_or(ToolFormat::Json).shown_tokens(vocabulary) } else { Vec::new() },
+            one_call,
+        })
+    }
+
+    /// What holds one choice to the grammar.
+    ///
+    /// # Errors
+    /// A grammar that cannot be honoured.
+    pub(crate) fn constraint(&self, worker: &Worker) -> Result<Option<Box<dyn Constraint>>, ApiError> {
+        let Some(spec) = &self.spec else { return Ok(None) };
+        let param = if matches!(spec, Spec::ToolCalls(_)) { "tools" } else { "response_format" };
+        let constraint = worker.grammars()?.constraint(spec);
+        constraint.map(Some).map_err(|error| ApiError::parameter(param, error.to_string()).code("invalid_grammar"))
+    }
+
+    /// The grammar as JSON, for the record.
+    ///
+    /// # Errors
+    /// A grammar that is no JSON.
+    pub(crate) fn recorded(&self) -> Result<Option<Value>, ApiError> {
+        let json = self.spec.as_ref().map(serde_json::to_value).transpose();
+        json.map_err(|error| ApiError::internal(error.to_string()))
+    }
+}
+
+/// The functions that the model is shown.
+pub(crate) fn offered(ask: &Ask) -> Vec<&Tool> {
+    let is_chat = matches!(ask.prompt, Prompt::Messages(_));
+    if is_chat && ask.tool_choice != ToolChoice::None { ask.tools.iter().collect() } else { Vec::new() }
+}
+
+/// The messages and functions that the template is handed. A template that knows nothing of functions gets them in
+/// words, in the system message.
+pub(crate) fn shown_to_template(
+    ask: &Ask,
+    worker: &Worker,
+    messages: &[Message],
+) -> (Vec<Message>, Option<Vec<Value>>) {
+    let tools: Vec<Value> = offered(ask).into_iter().map(Tool::for_template).collect();
+    let mut messages = messages.to_vec();
+    if tools.is_empty() {
+        return (messages, None);
+    }
+    if !ToolFormat::needs_instructions(&worker.template_source) {
+        return (messages, Some(tools));
+    }
+    let words = instructions(worker.format, &tools);
+    match messages.first_mut().filter(|first| first.role == Role::System) {
+        Some(first) => first.text = format!("{words}\n\n{}", first.text),
+        None => messages.insert(0, Message::new(Role::System, words)),
+    }
+    (messages, None)
+}
+
+/// The functions one of which must be called, if any must.
+fn forced(ask: &Ask, offered: &[&Tool]) -> Option<Vec<hefu_grammar::Tool>> {
+    let is_wanted = |tool: &&&Tool| match &ask.tool_choice {
+        ToolChoice::Named(name) => tool.name == *name,
+        _ => true,
+    };
+    if !matches!(ask.tool_choice, ToolChoice::Required | ToolChoice::Named(_)) {
+        return None;
+    }
+    let of = |tool: &&Tool| hefu_grammar::Tool {
+        name: tool.name.clone(),
+        parameters: tool.parameters.clone().unwrap_or_else(|| json!({"type": "object", "properties": {}})),
+    };
+    Some(offered.iter().filter(is_wanted).map(of).collect())
+}
+
+fn spec_of(format: &Format) -> Option<Spec> {
+    match format.clone() {
+        Format::Text => None,
+        Format::JsonObject => Some(Spec::JsonObject),
+        Format::JsonSchema(schema) => Some(Spec::JsonSchema(schema)),
+        Format::Regex(text) => Some(Spec::Regex(text)),
+        Format::Lark(text) => Some(Spec::Lark(text)),
+        Format::Gbnf(text) => Some(Spec::Gbnf(text)),
+        Format::Choice(texts) => Some(Spec::Choice(texts)),
+    }
+}
