@@ -2,10 +2,10 @@
 
 mod common;
 
-use common::{Numbers, Style, assert_same_bits, devices};
+use common::{Numbers, Style, any_style, assert_same_bits, devices};
 use hefu_cpu::Pool;
 use hefu_numerics::attention::{Attention, Span};
-use hefu_numerics::kv::{KvShape, LayerCache, PAGE};
+use hefu_numerics::kv::{KvShape, LayerCache, PAGE, Profile};
 use hefu_numerics::ops::{Alone, Scratch};
 use hefu_numerics::reference;
 use proptest::prelude::*;
@@ -25,8 +25,9 @@ fn check(
     let total: usize = needed.iter().sum::<usize>() + 1;
     let mut cache = LayerCache::new(shape, total);
     // Whatever lay in the cache before must not matter.
-    cache.keys.fill(0x7e01);
-    cache.values.fill(0x7e01);
+    // These bytes are NaN as binary16.
+    cache.keys.fill(0x7e);
+    cache.values.fill(0x7e);
     let mut free: Vec<u32> = (0..total as u32).collect();
     let mut tables = Vec::new();
     for (&pages, &(tokens, position)) in needed.iter().zip(sequences) {
@@ -60,35 +61,51 @@ fn check(
 
 #[test]
 fn across_segments() {
-    let shape = KvShape { heads: 2, key_size: 64, value_size: 64 };
-    for position in [0, 1, 500, 511, 512, 1000, 1100] {
-        check(Style::Usual, position as u64, shape, 7, None, &[(3, position)], 2);
-        check(Style::Usual, position as u64, shape, 1, Some(512), &[(20, position)], 2);
+    for profile in Profile::ALL {
+        let shape = KvShape { heads: 2, key_size: 64, value_size: 64, profile };
+        for position in [0, 1, 500, 511, 512, 1000, 1100] {
+            check(Style::Usual, position as u64, shape, 7, None, &[(3, position)], 2);
+            check(Style::Usual, position as u64, shape, 1, Some(512), &[(20, position)], 2);
+        }
+    }
+}
+
+/// So long that a few queries are cut at segments and dealt to threads, and many are worked on in several tiles at once.
+#[test]
+fn of_long_contexts() {
+    for profile in Profile::ALL {
+        let shape = KvShape { heads: 1, key_size: 40, value_size: 24, profile };
+        for threads in [1, 2, 3] {
+            for sequences in [&[(1, 2500)][..], &[(1, 2047), (2, 30), (1, 3100)], &[(9, 2040)], &[(40, 2100), (1, 9)]] {
+                check(Style::Usual, 5, shape, 4, None, sequences, threads);
+                check(Style::Extreme, 6, shape, 4, Some(2100), sequences, threads);
+            }
+        }
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
     fn of_any_shape(
-        style in prop_oneof![Just(Style::Usual), Just(Style::Extreme), Just(Style::Tiny)],
-        seed: u64,
+        style in any_style(), seed: u64,
         heads in 1usize..4, group in 1usize..6, key_size in 1usize..70, value_size in 1usize..70,
         window in prop_oneof![Just(None), (1usize..100).prop_map(Some)],
         sequences in prop::collection::vec((1usize..12, 0usize..150), 1..4),
-        threads in 1usize..4,
+        threads in 1usize..4, profile in prop::sample::select(&Profile::ALL[..]),
     ) {
-        check(style, seed, KvShape { heads, key_size, value_size }, group, window, &sequences, threads);
+        let shape = KvShape { heads, key_size, value_size, profile };
+        check(style, seed, shape, group, window, &sequences, threads);
     }
 
     #[test]
     fn of_usual_head_sizes(
         seed: u64, group in 1usize..9, size in prop_oneof![Just(64usize), Just(128), Just(256)],
         window in prop_oneof![Just(None), (1usize..700).prop_map(Some)],
-        tokens in 1usize..20, position in 0usize..700,
+        tokens in 1usize..20, position in 0usize..700, profile in prop::sample::select(&Profile::ALL[..]),
     ) {
-        let shape = KvShape { heads: 1, key_size: size, value_size: size };
+        let shape = KvShape { heads: 1, key_size: size, value_size: size, profile };
         check(Style::Usual, seed, shape, group, window, &[(tokens, position)], 2);
     }
 }

@@ -33,6 +33,7 @@ impl<'a> Answering<'a> {
             model: &flags.model,
             device: &flags.device,
             context: flags.generation.context.map(NonZeroUsize::get),
+            cache: flags.cache.profile(),
             template: flags.generation.template.as_deref(),
             state_memory,
         })?;

@@ -6,7 +6,7 @@
 //! ```text
 //! contract <version of the numeric contract>
 //! file <SHA-256 of the model's file>                 one line per file, in order
-//! cache f16
+//! cache <f16 or q8>
 //! rope long                                          only if long-context factors are in use (LongRoPE)
 //! ```
 //!
@@ -17,6 +17,7 @@
 use crate::failure::Failure;
 use hefu_model::Config;
 use hefu_model::arch::{Mixer, RopeFactors};
+use hefu_numerics::kv::Profile;
 use hefu_store::{ModelFile, ResolvedModel};
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -42,15 +43,15 @@ impl Fingerprint {
         let digests = model.files.iter().map(digest).collect::<Result<Vec<_>, _>>()?;
         let Mixer::GroupedQuery(mixer) = config.arch.mixer;
         let long = mixer.rope_factors == RopeFactors::ShortAndLong && context > config.original_context;
-        Ok(Self::from_parts(hefu_numerics::CONTRACT_VERSION, &digests, long))
+        Ok(Self::from_parts(hefu_numerics::CONTRACT_VERSION, &digests, config.cache, long))
     }
 
-    fn from_parts(contract: u32, files: &[String], long: bool) -> Self {
+    fn from_parts(contract: u32, files: &[String], cache: Profile, long: bool) -> Self {
         let mut text = format!("contract {contract}\n");
         for digest in files {
             text += &format!("file {digest}\n");
         }
-        text += "cache f16\n";
+        text += &format!("cache {}\n", cache.name());
         if long {
             text += "rope long\n";
         }
@@ -98,13 +99,14 @@ mod tests {
     #[test]
     fn everything_that_can_change_a_bit_changes_the_fingerprint() {
         let file = |text: &str| hex(&Sha256::digest(text));
-        let base = Fingerprint::from_parts(1, &[file("a")], false);
+        let base = Fingerprint::from_parts(1, &[file("a")], Profile::F16, false);
         assert!(base.to_string().starts_with("hefu1-") && base.to_string().len() == 6 + DIGITS);
         for other in [
-            Fingerprint::from_parts(2, &[file("a")], false),
-            Fingerprint::from_parts(1, &[file("b")], false),
-            Fingerprint::from_parts(1, &[file("a"), file("b")], false),
-            Fingerprint::from_parts(1, &[file("a")], true),
+            Fingerprint::from_parts(2, &[file("a")], Profile::F16, false),
+            Fingerprint::from_parts(1, &[file("b")], Profile::F16, false),
+            Fingerprint::from_parts(1, &[file("a"), file("b")], Profile::F16, false),
+            Fingerprint::from_parts(1, &[file("a")], Profile::Q8, false),
+            Fingerprint::from_parts(1, &[file("a")], Profile::F16, true),
         ] {
             assert_ne!(base, other);
         }

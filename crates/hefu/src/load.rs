@@ -14,6 +14,7 @@ use hefu_engine::forward::Session;
 use hefu_engine::sampling::Parameters;
 use hefu_model::gguf::Gguf;
 use hefu_model::{LoadOptions, Model, Plan};
+use hefu_numerics::kv::Profile;
 use hefu_numerics::ops::Ops;
 use hefu_store::ResolvedModel;
 use hefu_text::template::ChatTemplate;
@@ -93,6 +94,8 @@ pub(crate) struct Wishes<'a> {
     pub(crate) device: &'a DeviceArguments,
     /// Positions of the cache; `None` for the default.
     pub(crate) context: Option<usize>,
+    /// What the cache is made of.
+    pub(crate) cache: Profile,
     /// A template file in place of the model's own.
     pub(crate) template: Option<&'a Path>,
     /// Say on standard error how much memory is taken, before it is.
@@ -140,7 +143,7 @@ impl Loaded {
         let gguf = opened.gguf()?;
         let open = started.elapsed();
         let context = context(&gguf, &opened, wishes.context, at_most)?;
-        let options = LoadOptions { context: Some(context) };
+        let options = LoadOptions { context: Some(context), cache: wishes.cache };
         let plan = Plan::new(&gguf, ops, &options).map_err(|error| opened.fault(&error))?;
         let rows = plan.config().vocabulary;
         check_memory(&plan, context, wishes.state_memory)?;
@@ -242,14 +245,16 @@ fn check_memory(plan: &Plan<'_>, context: usize, state: bool) -> Result<(), Fail
     let too_large = || Failure::Other(format!("a cache of {context} positions is too large to address"));
     let cache = cache.ok_or_else(too_large)?;
     if state {
-        let (weights, cache) = (units::bytes(weights), units::bytes(cache));
-        line(&format!("hefu: taking {weights} for weights and {cache} for the cache of {context} positions (f16)"));
+        let (weights, cache, profile) = (units::bytes(weights), units::bytes(cache), plan.config().cache.name());
+        line(&format!(
+            "hefu: taking {weights} for weights and {cache} for the cache of {context} positions ({profile})"
+        ));
     }
     let available = available_memory().unwrap_or(u64::MAX);
     if weights.saturating_add(cache) > available {
         return Err(Failure::Other(format!(
             "{} for weights and {} for the cache of {context} positions are needed, but only {} of memory are \
-             available; give a smaller --context or a smaller model",
+             available; give a smaller --context, --cache q8 or a smaller model",
             units::bytes(weights),
             units::bytes(cache),
             units::bytes(available)

@@ -31,7 +31,14 @@ pub(crate) fn draft_model(
         return Ok(None);
     };
     let model = ModelArguments { model: Some(name.clone()) };
-    let wishes = Wishes { model: &model, device, context: Some(target.context), template: None, state_memory: false };
+    let wishes = Wishes {
+        model: &model,
+        device,
+        context: Some(target.context),
+        cache: target.model.config().cache,
+        template: None,
+        state_memory: false,
+    };
     let draft = Loaded::draft(&wishes, &target.pool)?;
     let (ours, its) = (target.tokenizer.vocabulary(), draft.tokenizer.vocabulary());
     if let Some(difference) = difference(ours, its) {

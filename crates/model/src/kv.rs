@@ -60,7 +60,7 @@ impl Cache {
 
 /// Bytes of one page of one layer.
 pub(crate) fn page_bytes(shape: KvShape) -> usize {
-    (shape.page_keys() + shape.page_values()) * size_of::<u16>()
+    shape.page_key_bytes() + shape.page_value_bytes()
 }
 
 /// Which pages of a cache are free. A sequence's page table is a plain list of page numbers in order of position.

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use hefu_numerics::kv::Profile;
 use hefu_numerics::ops::{Ops, Team};
 
 use crate::bind::Plan;
@@ -17,6 +18,8 @@ pub struct LoadOptions {
     /// Positions that sequences may have, at most and by default the model's own context. Some families rotate by other
     /// frequencies in a long context (LongRoPE), so that this can change results.
     pub context: Option<usize>,
+    /// What cached keys and values are made of; this changes results.
+    pub cache: Profile,
 }
 
 /// A model with its weights in a device's memory.

@@ -33,7 +33,7 @@ const QUANTISED_WEIGHTS: Tolerance = Tolerance { mean: 0.035, largest: 0.18, oth
 fn logits(ops: &'static Ops, model: &str, context: Option<usize>) -> Vec<f32> {
     let bytes = read(&format!("{model}.gguf"));
     let gguf = Gguf::parse(&[&bytes]).expect("a model that was written for this test");
-    let options = LoadOptions { context };
+    let options = LoadOptions { context, ..LoadOptions::default() };
     // The packed memory must begin at a multiple of 64 bytes.
     let allocate = |bytes| Ok(Aligned::new(bytes));
     let model = Model::load(&gguf, ops, &Alone, &options, allocate, &|_, _| {}).expect("it can be run");

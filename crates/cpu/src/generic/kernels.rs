@@ -2,7 +2,7 @@
 
 use hefu_numerics::ops::{Activation, RopePairs};
 
-use super::attention::QueryTile;
+use super::attention::{QueryTile, TileMemory};
 use super::panel::{PanelShape, Tile};
 use super::product::TileJob;
 
@@ -31,8 +31,18 @@ pub struct Kernels {
     pub rope: unsafe fn(&mut [f32], usize, &[f32], &[f32], RopePairs),
     /// Numbers of queries for which there are attention kernels, ascending.
     pub queries: &'static [usize],
-    /// [`super::attention::attend`], by place in `queries`.
-    pub attend: &'static [unsafe fn(&QueryTile<'_>, *mut f32)],
+    /// Attention kernels, by place in `queries`.
+    pub attend: &'static [Attend],
+}
+
+/// Attention of one number of queries.
+pub struct Attend {
+    /// [`super::attention::begin`].
+    pub begin: unsafe fn(&QueryTile<'_>, &TileMemory),
+    /// [`super::attention::score`].
+    pub score: unsafe fn(&QueryTile<'_>, &TileMemory, std::ops::Range<usize>),
+    /// [`super::attention::add`].
+    pub add: unsafe fn(&QueryTile<'_>, &TileMemory, usize),
 }
 
 /// The product kernels of one format; the slices go by tile size.
@@ -53,9 +63,9 @@ macro_rules! isa {
         use hefu_numerics::ops::{Activation, Ops, Projection, RopePairs, Rotation, Scratch, Team};
         use hefu_numerics::quant::Float;
 
-        use $crate::generic::attention::{self, QueryTile};
+        use $crate::generic::attention::{self, QueryTile, TileMemory};
         use $crate::generic::class::{Class, code_offset};
-        use $crate::generic::kernels::{Kernels, Products};
+        use $crate::generic::kernels::{Attend, Kernels, Products};
         use $crate::generic::panel::{self, PanelShape, Tile};
         use $crate::generic::product::{self, Packed, TileJob, Unpacked};
         use $crate::generic::{drive, elementwise, float_product};
@@ -100,7 +110,11 @@ macro_rules! isa {
             add,
             rope,
             queries: &[$($queries),*],
-            attend: &[$(attend::<$queries, $sets>),*],
+            attend: &[$(Attend {
+                begin: attend_begin::<$queries>,
+                score: attend_score::<$queries, $sets>,
+                add: attend_add::<$queries, $sets>,
+            }),*],
         };
 
         $crate::generic::kernels::wrap! { [$($feature)?]
@@ -139,9 +153,25 @@ macro_rules! isa {
         }
 
         $(#[target_feature(enable = $feature)])?
-        unsafe fn attend<const Q: usize, const W: usize>(tile: &QueryTile<'_>, scratch: *mut f32) {
+        unsafe fn attend_begin<const Q: usize>(tile: &QueryTile<'_>, memory: &TileMemory) {
             // SAFETY: the caller's duties are those of the generic function.
-            unsafe { attention::attend::<$lanes, Q, W>(tile, scratch) }
+            unsafe { attention::begin::<$rows, Q>(tile, memory) }
+        }
+
+        $(#[target_feature(enable = $feature)])?
+        unsafe fn attend_score<const Q: usize, const W: usize>(
+            tile: &QueryTile<'_>,
+            memory: &TileMemory,
+            blocks: std::ops::Range<usize>,
+        ) {
+            // SAFETY: the caller's duties are those of the generic function.
+            unsafe { attention::score::<$lanes, $rows, Q, W>(tile, memory, blocks) }
+        }
+
+        $(#[target_feature(enable = $feature)])?
+        unsafe fn attend_add<const Q: usize, const W: usize>(tile: &QueryTile<'_>, memory: &TileMemory, segment: usize) {
+            // SAFETY: the caller's duties are those of the generic function.
+            unsafe { attention::add::<$lanes, Q, W>(tile, memory, segment) }
         }
 
         /// What this instruction set can do at most, for [`crate::limits`].

@@ -35,6 +35,12 @@ pub unsafe trait Lanes: Real {
     /// The machine has the instructions; `from` is valid for reading 16 numbers, of any alignment.
     unsafe fn load_bf16(from: *const u16) -> Self;
 
+    /// Reads 16 signed bytes and widens them, exactly.
+    ///
+    /// # Safety
+    /// The machine has the instructions; `from` is valid for reading 16 bytes.
+    unsafe fn load_i8(from: *const i8) -> Self;
+
     /// Writes 16 numbers.
     ///
     /// # Safety

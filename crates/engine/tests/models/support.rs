@@ -30,7 +30,7 @@ pub(crate) fn load(name: &str, ops: &'static Ops) -> Model {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../golden/models").join(format!("{name}.gguf"));
     let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let gguf = Gguf::parse(&[&bytes]).unwrap();
-    let options = LoadOptions { context: None };
+    let options = LoadOptions::default();
     let allocate = |bytes| hefu_cpu::HugeMemory::new(bytes).map_err(std::io::Error::other);
     Model::load(&gguf, ops, &Alone, &options, allocate, &|_, _| {}).unwrap()
 }

@@ -1,6 +1,9 @@
 //! The flags of every command that answers: `run` and `chat` take the same.
 
-use super::{DeviceArguments, GenerationArguments, ModelArguments, SamplingArguments, Speculate, SpeculationArguments};
+use super::{
+    CacheArguments, DeviceArguments, GenerationArguments, ModelArguments, SamplingArguments, Speculate,
+    SpeculationArguments,
+};
 use crate::failure::Failure;
 use clap::Args;
 
@@ -9,6 +12,8 @@ use clap::Args;
 pub(crate) struct AnsweringArguments {
     #[command(flatten)]
     pub(crate) model: ModelArguments,
+    #[command(flatten)]
+    pub(crate) cache: CacheArguments,
     #[command(flatten)]
     pub(crate) generation: GenerationArguments,
     #[command(flatten)]

@@ -1,6 +1,7 @@
 //! The one table of commands and flags. Help, completions and the man page are made from it.
 
 mod answering;
+mod cache;
 mod device;
 mod generation;
 mod label;
@@ -10,6 +11,7 @@ mod serving;
 mod speculation;
 
 pub(crate) use answering::AnsweringArguments;
+pub(crate) use cache::CacheArguments;
 pub(crate) use device::DeviceArguments;
 pub(crate) use generation::GenerationArguments;
 pub(crate) use label::LabelArguments;

@@ -1,6 +1,6 @@
 //! `hefu perplexity`: how well a model predicts a text.
 
-use crate::cli::{DeviceArguments, ModelArguments};
+use crate::cli::{CacheArguments, DeviceArguments, ModelArguments};
 use crate::failure::Failure;
 use crate::load::{Loaded, Wishes};
 use crate::output::{print, print_json, text_file};
@@ -50,6 +50,8 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     model: ModelArguments,
     #[command(flatten)]
+    cache: CacheArguments,
+    #[command(flatten)]
     device: DeviceArguments,
 }
 
@@ -67,6 +69,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         model: &arguments.model,
         device: &arguments.device,
         context: Some(context),
+        cache: arguments.cache.profile(),
         template: None,
         state_memory: io::stderr().is_terminal(),
     })?;

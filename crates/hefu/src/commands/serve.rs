@@ -1,6 +1,6 @@
 //! `hefu serve`: models behind HTTP.
 
-use crate::cli::{AccessArguments, DeviceArguments, LimitArguments, LogFormat, MODEL_VARIABLE};
+use crate::cli::{AccessArguments, CacheArguments, DeviceArguments, LimitArguments, LogFormat, MODEL_VARIABLE};
 use crate::commands::key;
 use crate::failure::Failure;
 use crate::load::available_memory;
@@ -48,6 +48,9 @@ pub(crate) struct Arguments {
     /// Tokens that prompt and answer may have together [default: 8192, or the model's own limit if that is lower]
     #[arg(short, long, value_name = "N", help_heading = "Model")]
     context: Option<NonZeroUsize>,
+
+    #[command(flatten)]
+    cache: CacheArguments,
 
     /// Chat template (Jinja) in place of the model's own
     #[arg(long, value_name = "FILE", help_heading = "Model")]
@@ -128,6 +131,7 @@ fn shelf_wishes(arguments: &Arguments) -> ShelfWishes {
         models: arguments.model.clone(),
         device: arguments.device.clone(),
         context: arguments.context.map(NonZeroUsize::get),
+        cache: arguments.cache.profile(),
         cache_tokens: limits.cache_tokens.map(NonZeroUsize::get),
         template: arguments.template.clone(),
         limits: scheduler::Limits {

@@ -1,6 +1,6 @@
 //! `hefu show`: what a model is, and what it needs.
 
-use crate::cli::{DeviceArguments, ModelArguments};
+use crate::cli::{CacheArguments, DeviceArguments, ModelArguments};
 use crate::failure::Failure;
 use crate::load::DEFAULT_CONTEXT;
 use crate::metadata;
@@ -24,6 +24,7 @@ const LONGEST_VALUE: usize = 100;
 Examples:
   hefu show qwen2.5-coder-0.5b-instruct
   hefu show gemma-3-270m --context 32768
+  hefu show --context 32768 --cache q8
   hefu show ./model.gguf --tensors
   hefu show --print-template > template.jinja")]
 pub(crate) struct Arguments {
@@ -50,6 +51,8 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     model: ModelArguments,
     #[command(flatten)]
+    cache: CacheArguments,
+    #[command(flatten)]
     device: DeviceArguments,
 }
 
@@ -58,6 +61,7 @@ struct Memory {
     context: usize,
     weights: u64,
     cache: u64,
+    profile: &'static str,
 }
 
 /// Carries the command out.
@@ -72,7 +76,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let missing = || Failure::Other(format!("{} carries no chat template", opened.model.name));
         return print(metadata::template(&gguf).ok_or_else(missing)?);
     }
-    let plan = Plan::new(&gguf, operations(&arguments.device)?, &LoadOptions::default());
+    let options = LoadOptions { context: None, cache: arguments.cache.profile() };
+    let plan = Plan::new(&gguf, operations(&arguments.device)?, &options);
     let plan = plan.map_err(|error| opened.fault(&error))?;
     let memory = memory(&plan, arguments.context.map(NonZeroUsize::get))?;
     if arguments.json {
@@ -89,7 +94,8 @@ fn memory(plan: &Plan<'_>, asked: Option<usize>) -> Result<Memory, Failure> {
     }
     let cache = plan.config().cache_bytes(context).and_then(|bytes| u64::try_from(bytes).ok());
     let too_large = || Failure::Other(format!("a cache of {context} positions is too large to address"));
-    Ok(Memory { context, weights: plan.packed_bytes() as u64, cache: cache.ok_or_else(too_large)? })
+    let (weights, profile) = (plan.packed_bytes() as u64, plan.config().cache.name());
+    Ok(Memory { context, weights, cache: cache.ok_or_else(too_large)?, profile })
 }
 
 fn page(model: &ResolvedModel, gguf: &Gguf<'_>, about: &Description, memory: &Memory, tensors: bool) -> String {
@@ -114,7 +120,7 @@ fn page(model: &ResolvedModel, gguf: &Gguf<'_>, about: &Description, memory: &Me
     }
     page.title(&format!("memory at {} tokens of context (--context states another)", thousands(memory.context as u64)));
     page.row("weights", &bytes(memory.weights));
-    page.row("cache", &format!("{} (f16)", bytes(memory.cache)));
+    page.row("cache", &format!("{} ({})", bytes(memory.cache), memory.profile));
     page.row("together", &bytes(memory.weights.saturating_add(memory.cache)));
     page.title("tensors by format");
     for used in &about.formats {
@@ -165,7 +171,7 @@ fn report(model: &ResolvedModel, gguf: &Gguf<'_>, about: &Description, memory: &
             "context": memory.context,
             "weights_bytes": memory.weights,
             "cache_bytes": memory.cache,
-            "cache_type": "f16",
+            "cache_type": memory.profile,
         },
         "formats": formats.collect::<Vec<_>>(),
         "template": metadata::template(gguf),

@@ -10,7 +10,7 @@ use crate::output::text_file;
 use hefu_cpu::Pool;
 use hefu_engine::scheduler::{Limits, Paged, Pooling, Scheduler};
 use hefu_model::{LoadOptions, Model, Plan};
-use hefu_numerics::kv::PAGE;
+use hefu_numerics::kv::{PAGE, Profile};
 use hefu_server::catalog::{Catalog, Engine, ModelCard, Steps};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,6 +30,8 @@ pub(crate) struct ShelfWishes {
     pub(crate) device: DeviceArguments,
     /// Positions of one conversation.
     pub(crate) context: Option<usize>,
+    /// What caches are made of.
+    pub(crate) cache: Profile,
     /// Positions of the cache of each model.
     pub(crate) cache_tokens: Option<usize>,
     /// A template file in place of the models' own.
@@ -106,7 +108,7 @@ impl Book {
             return Err(Failure::Usage(sentence));
         }
         let pages = positions.div_ceil(PAGE);
-        let options = LoadOptions { context: Some(context) };
+        let options = LoadOptions { context: Some(context), cache: wishes.cache };
         let plan = Plan::new(&gguf, operations(&wishes.device)?, &options).map_err(|error| opened.fault(&error))?;
         let about = plan.description();
         let cache = plan.config().cache_bytes(pages.saturating_mul(PAGE)).and_then(|bytes| u64::try_from(bytes).ok());
@@ -143,6 +145,7 @@ impl Catalog for Shelf {
             model: &book.asked,
             device: &self.wishes.device,
             context: Some(book.card.context),
+            cache: self.wishes.cache,
             template: self.wishes.template.as_deref(),
             state_memory: false,
         };

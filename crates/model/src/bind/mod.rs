@@ -41,7 +41,7 @@ impl<'a> Plan<'a> {
     /// # Errors
     /// Everything by which a file is not a model that can be run; see [`Error`].
     pub fn new(gguf: &Gguf<'a>, ops: &'static Ops, options: &LoadOptions) -> Result<Self, Error> {
-        let config = Config::read(gguf)?;
+        let config = Config { cache: options.cache, ..Config::read(gguf)? };
         let context = options.context.unwrap_or(config.context_length);
         if context == 0 || context > config.context_length {
             return Err(Error::Context { asked: context, allowed: config.context_length });

@@ -4,7 +4,7 @@ mod layers;
 mod memory;
 mod rope;
 
-use hefu_numerics::kv::KvShape;
+use hefu_numerics::kv::{KvShape, Profile};
 use hefu_numerics::ops::{Activation, RopePairs};
 
 use crate::arch::{Arch, EmbeddingScale, Mixer, Presence, ScoreScale};
@@ -71,6 +71,8 @@ pub struct Config {
     pub logit_cap: Option<f32>,
     /// The blocks.
     pub layers: Vec<LayerConfig>,
+    /// What cached keys and values are made of; chosen when a model is loaded, no file says it.
+    pub cache: Profile,
 }
 
 /// What differs from block to block.
@@ -145,12 +147,18 @@ impl Config {
             logit_cap: keys.number("final_logit_softcapping", 0.0, 1e6)?.filter(|cap| *cap > 0.0),
             layers: layers::read(&keys, &mixer.windows, layers, ropes.len())?,
             ropes,
+            cache: Profile::default(),
         })
     }
 
     /// The shape of every layer's cache.
     pub fn cache_shape(&self) -> KvShape {
-        KvShape { heads: self.key_value_heads, key_size: self.key_size, value_size: self.value_size }
+        KvShape {
+            heads: self.key_value_heads,
+            key_size: self.key_size,
+            value_size: self.value_size,
+            profile: self.cache,
+        }
     }
 }
 

@@ -173,7 +173,7 @@ fn what_is_no_model_is_refused_by_name() {
 fn contexts_and_memory_are_checked() {
     let file = Tiny::new("qwen2", 1, 36).bytes();
     for context in [0, 257] {
-        let result = load(&file, &Alone, LoadOptions { context: Some(context) });
+        let result = load(&file, &Alone, LoadOptions { context: Some(context), ..LoadOptions::default() });
         assert!(matches!(result, Err(Error::Context { asked, allowed: 256 }) if asked == context));
     }
     let gguf = Gguf::parse(&[&file]).expect("a good file");

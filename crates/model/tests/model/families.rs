@@ -192,7 +192,7 @@ fn a_long_context_rotates_by_the_long_factors() {
     let tiny = Tiny::new("phi3", 1, 28);
     let tokens = tokens(10, 10);
     let at = |context| {
-        let options = LoadOptions { context: Some(context) };
+        let options = LoadOptions { context: Some(context), ..LoadOptions::default() };
         bits(&logits(&load(&tiny.bytes(), &Alone, options).expect("a good model"), &tokens, [10]))
     };
     assert_eq!(at(100), at(128));
@@ -200,7 +200,8 @@ fn a_long_context_rotates_by_the_long_factors() {
     let mut swapped = tiny.clone();
     let long = swapped.tensor("rope_factors_long.weight").values.clone();
     swapped.tensor("rope_factors_short.weight").values = long;
-    let model = load(&swapped.bytes(), &Alone, LoadOptions { context: Some(128) }).expect("a good model");
+    let model = load(&swapped.bytes(), &Alone, LoadOptions { context: Some(128), ..LoadOptions::default() })
+        .expect("a good model");
     assert_eq!(at(129), bits(&logits(&model, &tokens, [10])));
 }
 

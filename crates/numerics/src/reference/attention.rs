@@ -1,9 +1,9 @@
 //! Attention (clause A).
 
+use super::{QuantizedBlock, quantize_block};
 use crate::attention::{Attention, SEGMENT, Span};
 use crate::functions::exp;
-use crate::half::f16_to_f32;
-use crate::kv::PAGE;
+use crate::kv::{BLOCK, PAGE, Profile};
 use crate::ops::{Scratch, Team};
 
 /// See [`crate::ops::Ops::attention`].
@@ -31,7 +31,13 @@ fn one_query(
     output: &mut [f32],
 ) {
     let first = attention.first_visible(position);
-    let scores: Vec<f32> = (first..=position).map(|t| score(attention, span, head, query, t)).collect();
+    let scores: Vec<f32> = match attention.cache.shape.profile {
+        Profile::F16 => (first..=position).map(|t| score_f16(attention, span, head, query, t)).collect(),
+        Profile::Q8 => {
+            let query: Vec<QuantizedBlock> = query.chunks(BLOCK).map(quantize_block).collect();
+            (first..=position).map(|t| score_q8(attention, span, head, &query, t)).collect()
+        }
+    };
     // A NaN among the scores never becomes the largest; it reaches the sums below and so the result.
     let largest =
         scores.iter().fold(f32::NEG_INFINITY, |largest, &score| if score > largest { score } else { largest });
@@ -48,11 +54,22 @@ fn one_query(
     }
 }
 
-fn score(attention: &Attention<'_>, span: &Span<'_>, head: usize, query: &[f32], t: usize) -> f32 {
+fn score_f16(attention: &Attention<'_>, span: &Span<'_>, head: usize, query: &[f32], t: usize) -> f32 {
     let (cache, page) = (attention.cache, span.pages[t / PAGE] as usize);
     let mut sum = 0.0f32;
     for (i, &q) in query.iter().enumerate() {
-        sum = q.mul_add(f16_to_f32(cache.keys[cache.shape.key_index(page, head, t % PAGE, i)]), sum);
+        sum = q.mul_add(cache.key(page, head, t % PAGE, i), sum);
+    }
+    attention.scale * sum
+}
+
+fn score_q8(attention: &Attention<'_>, span: &Span<'_>, head: usize, query: &[QuantizedBlock], t: usize) -> f32 {
+    let (cache, page) = (attention.cache, span.pages[t / PAGE] as usize);
+    let mut sum = 0.0f32;
+    for (block, query) in query.iter().enumerate() {
+        let key = cache.key_block(page, head, t % PAGE, block);
+        let products = query.q.iter().zip(&key.q).map(|(&a, &b)| i32::from(a) * i32::from(b));
+        sum = (products.sum::<i32>() as f32).mul_add(query.scale * key.scale, sum);
     }
     attention.scale * sum
 }
@@ -77,8 +94,21 @@ fn add_segment(
         let p = exp(score - largest);
         stripes[t % 16] += p;
         let page = span.pages[t / PAGE] as usize;
-        for (i, sum) in sums.iter_mut().enumerate() {
-            *sum = p.mul_add(f16_to_f32(cache.values[cache.shape.value_index(page, head, t % PAGE, i)]), *sum);
+        match cache.shape.profile {
+            Profile::F16 => {
+                for (i, sum) in sums.iter_mut().enumerate() {
+                    *sum = p.mul_add(cache.value(page, head, t % PAGE, i), *sum);
+                }
+            }
+            Profile::Q8 => {
+                for (block, sums) in sums.chunks_mut(BLOCK).enumerate() {
+                    let value = cache.value_block(page, head, t % PAGE, block);
+                    let weight = p * value.scale;
+                    for (sum, &q) in sums.iter_mut().zip(&value.q) {
+                        *sum = weight.mul_add(f32::from(q), *sum);
+                    }
+                }
+            }
         }
     }
     for (output, sum) in output.iter_mut().zip(&sums) {

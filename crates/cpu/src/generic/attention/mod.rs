@@ -1,24 +1,28 @@
 //! Attention of a few queries that share a key-value head (clause A).
 //!
 //! ```text
-//! scores:  for each 16 keys: 16 chains over the head's elements, for all queries at once
-//! largest: over each query's visible positions
-//! p:       exp(score - largest) in place; 0 where not visible
-//! per segment of 512 positions, ascending:
+//! begin:   the queries, laid out for the kernel; in q8 as integers
+//! score:   for each 16 keys: 16 chains over the head's elements, for all queries at once; the largest per query
+//! add, per segment of 512 positions, ascending:
+//!     p = exp(score - largest) in place; 0 where not visible; stripes of p
 //!     for each 16 elements of the value: 16 chains over the positions, for all queries at once
-//!     stripes of p; results are added up
 //! output * (1 / denominator)
 //! ```
 //!
-//! Lanes are keys in the first part, and elements of a value in the last; no sum is ever cut but at segments.
+//! Lanes are keys in the first part, and elements of a value in the last; no sum is ever cut but at segments. Which
+//! tiles there are, in what order their parts run and on which threads is [`super::drive::attention`]'s business.
 
+mod queries;
 mod scores;
 mod values;
 
+use std::ops::Range;
+
 use hefu_numerics::attention::SEGMENT;
-use hefu_numerics::kv::{KEY_LANES, KvShape, PAGE};
+use hefu_numerics::kv::{BLOCK, KEY_LANES, KvShape, PAGE, Profile};
 
 use super::lanes::{LANES, Lanes};
+use super::rows::Rows;
 use super::unroll::unroll;
 
 const _: () = assert!(LANES == KEY_LANES && SEGMENT.is_multiple_of(PAGE) && PAGE.is_multiple_of(LANES));
@@ -32,9 +36,9 @@ pub struct QueryTile<'a> {
     /// The cache's shape.
     pub shape: KvShape,
     /// All keys of the layer.
-    pub keys: &'a [u16],
+    pub keys: &'a [u8],
     /// All values of the layer.
-    pub values: &'a [u16],
+    pub values: &'a [u8],
     /// The sequence's pages.
     pub pages: &'a [u32],
     /// The key-value head.
@@ -49,56 +53,114 @@ pub struct QueryTile<'a> {
     pub visible: [(usize, usize); MAX_QUERIES],
 }
 
-/// Numbers of working memory that [`attend`] needs for positions `first..=last`.
-pub fn scratch_numbers(shape: &KvShape, first: usize, last: usize) -> usize {
-    let blocks = last / LANES - first / LANES + 1;
-    MAX_QUERIES * (blocks * LANES + shape.key_size + shape.value_size.next_multiple_of(LANES))
-}
+impl QueryTile<'_> {
+    /// First and last position that any of the queries sees.
+    pub fn positions(&self) -> (usize, usize) {
+        let first = self.visible.iter().map(|range| range.0).min().unwrap_or(0);
+        (first, self.visible.iter().map(|range| range.1).max().unwrap_or(0))
+    }
 
-/// Attention of the first `Q` queries of the tile, on `W` sets of lanes at once: as many chains as hide the time that one
-/// multiply-add takes, and as registers hold.
-///
-/// # Safety
-/// The machine has the instructions of `L`; queries and outputs are valid for the shape; `scratch` is valid for
-/// [`scratch_numbers`] over all queries' visible positions; `pages` holds them all.
-#[inline(always)]
-pub unsafe fn attend<L: Lanes, const Q: usize, const W: usize>(tile: &QueryTile<'_>, scratch: *mut f32) {
-    let first = tile.visible[..Q].iter().map(|range| range.0).min().unwrap_or(0);
-    let last = tile.visible[..Q].iter().map(|range| range.1).max().unwrap_or(0);
-    let blocks = first / LANES..last / LANES + 1;
-    let width = tile.shape.value_size.next_multiple_of(LANES);
-    // SAFETY: the caller's duty; the three pieces of scratch follow each other as `scratch_numbers` counts them.
-    unsafe {
-        let queries = scratch;
-        let results = queries.add(Q * tile.shape.key_size);
-        let scores = results.add(Q * width);
-        for i in 0..tile.shape.key_size {
-            unroll!(r < Q => { *queries.add(i * Q + r) = *tile.queries[r % MAX_QUERIES].add(i); });
-        }
-        let largest = scores::score_all::<L, Q, W>(tile, queries, scores, blocks.clone());
-        let totals = scores::weigh_all::<L, Q>(tile, scores, blocks.clone(), largest);
-        for i in 0..Q * width {
-            *results.add(i) = 0.0;
-        }
-        for segment in first / SEGMENT..=last / SEGMENT {
-            let from = first.max(segment * SEGMENT);
-            let to = last.min(segment * SEGMENT + SEGMENT - 1);
-            values::add_segment::<L, Q, W>(tile, scores, blocks.start, from, to, results);
-        }
-        finish::<Q>(tile, results, &totals);
+    /// The blocks of 16 positions of a segment that any of the queries sees.
+    pub fn blocks(&self, segment: usize) -> Range<usize> {
+        let (first, last) = self.positions();
+        let (from, to) = (first.max(segment * SEGMENT), last.min(segment * SEGMENT + SEGMENT - 1));
+        if from > to { 0..0 } else { from / LANES..to / LANES + 1 }
     }
 }
 
+/// Working memory of a tile; `Q` is the kernel's number of queries.
+#[derive(Debug, Clone, Copy)]
+pub struct TileMemory {
+    /// [`query_numbers`]: the queries as [`begin`] lays them out.
+    pub queries: *mut f32,
+    /// `[blocks][Q][16]`, from block `first_block` on.
+    pub scores: *mut f32,
+    /// The first block of 16 positions of `scores`.
+    pub first_block: usize,
+    /// `[Q]`: the largest score.
+    pub largest: *mut f32,
+    /// `[Q]`: denominators.
+    pub totals: *mut f32,
+    /// `[Q][`[`result_width`]`]`.
+    pub results: *mut f32,
+    /// [`FOLDED_NUMBERS`]: what one segment needs for itself.
+    pub folded: *mut f32,
+}
+
+/// Numbers that the queries of a tile take.
+pub fn query_numbers(shape: &KvShape) -> usize {
+    MAX_QUERIES * shape.key_size.max(shape.key_blocks() * queries::ROWS)
+}
+
+/// Numbers of one query's result in working memory.
+pub fn result_width(shape: &KvShape) -> usize {
+    match shape.profile {
+        Profile::F16 => shape.value_size.next_multiple_of(LANES),
+        Profile::Q8 => shape.value_blocks() * BLOCK,
+    }
+}
+
+/// Numbers of [`TileMemory::folded`].
+pub const FOLDED_NUMBERS: usize = MAX_QUERIES * SEGMENT;
+
+/// Lays the first `Q` queries of the tile out, and forgets the largest scores.
+///
+/// # Safety
+/// The machine has the instructions of `R`; queries are valid for the shape, memory for what its fields say.
 #[inline(always)]
-unsafe fn finish<const Q: usize>(tile: &QueryTile<'_>, results: *const f32, totals: &[f32; Q]) {
-    let size = tile.shape.value_size;
-    let width = size.next_multiple_of(LANES);
-    for (r, (output, total)) in tile.outputs.iter().zip(totals).enumerate().filter(|(_, (output, _))| !output.is_null())
-    {
-        let factor = 1.0 / total;
-        for i in 0..size {
-            // SAFETY: the caller's duty: an output takes `value_size` numbers.
-            unsafe { *output.add(i) = *results.add(r * width + i) * factor };
+pub unsafe fn begin<R: Rows, const Q: usize>(tile: &QueryTile<'_>, memory: &TileMemory) {
+    // SAFETY: the caller's duty.
+    unsafe {
+        match tile.shape.profile {
+            Profile::F16 => queries::transpose::<Q>(tile, memory.queries),
+            Profile::Q8 => queries::quantize::<R, Q>(tile, memory.queries.cast()),
+        }
+        unroll!(r < Q => { *memory.largest.add(r) = f32::NEG_INFINITY; });
+    }
+}
+
+/// Scores of some blocks of 16 positions, minus infinity where not visible, on `W` sets of lanes at once: as many
+/// chains as hide the time that one multiply-add takes, and as registers hold. Raises [`TileMemory::largest`].
+///
+/// # Safety
+/// As [`begin`], which ran; `pages` holds all positions of the blocks.
+#[inline(always)]
+pub unsafe fn score<L: Lanes, R: Rows, const Q: usize, const W: usize>(
+    tile: &QueryTile<'_>,
+    memory: &TileMemory,
+    blocks: Range<usize>,
+) {
+    // SAFETY: the caller's duty.
+    unsafe {
+        let largest = match tile.shape.profile {
+            Profile::F16 => scores::score_f16::<L, Q, W>(tile, memory, blocks),
+            Profile::Q8 => scores::score_q8::<L, R, Q>(tile, memory, blocks),
+        };
+        unroll!(r < Q => {
+            let most = memory.largest.add(r);
+            *most = largest[r].largest().max(*most);
+        });
+    }
+}
+
+/// Adds the visible positions of one segment to results and denominators.
+///
+/// # Safety
+/// As [`score`], which ran for all blocks of the segment, and for those of all others before `largest` was read.
+#[inline(always)]
+pub unsafe fn add<L: Lanes, const Q: usize, const W: usize>(tile: &QueryTile<'_>, memory: &TileMemory, segment: usize) {
+    let blocks = tile.blocks(segment);
+    if blocks.is_empty() {
+        return;
+    }
+    let (first, last) = tile.positions();
+    let positions = first.max(segment * SEGMENT)..=last.min(segment * SEGMENT + SEGMENT - 1);
+    // SAFETY: the caller's duty.
+    unsafe {
+        scores::weigh::<L, Q>(tile, memory, blocks.clone());
+        match tile.shape.profile {
+            Profile::F16 => values::add_f16::<L, Q, W>(tile, memory, positions),
+            Profile::Q8 => values::add_q8::<L, Q, W>(tile, memory, positions),
         }
     }
 }

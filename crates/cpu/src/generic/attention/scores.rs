@@ -2,40 +2,42 @@
 
 use std::ops::Range;
 
-use hefu_numerics::attention::SEGMENT;
 use hefu_numerics::functions::exp;
-use hefu_numerics::kv::PAGE;
+use hefu_numerics::kv::{KEY_LANES, PAGE};
 
-use super::{MAX_QUERIES, QueryTile};
+use super::queries::ROWS;
+use super::{MAX_QUERIES, QueryTile, TileMemory};
 use crate::generic::lanes::{LANES, Lanes};
+use crate::generic::rows::Rows;
 use crate::generic::unroll::unroll;
 
-/// Scores of all blocks of 16 keys, `[block][query][16]`, minus infinity where not visible; the largest per query.
+/// Bytes of 16 keys' four elements, and of 16 keys' scales, in q8.
+const GROUP_BYTES: usize = KEY_LANES * 4;
+const SCALE_BYTES: usize = KEY_LANES * 2;
+
+/// Scores of blocks of 16 keys in binary16; the largest in each lane.
 #[inline(always)]
-pub(super) unsafe fn score_all<L: Lanes, const Q: usize, const W: usize>(
+pub(super) unsafe fn score_f16<L: Lanes, const Q: usize, const W: usize>(
     tile: &QueryTile<'_>,
-    queries: *const f32,
-    scores: *mut f32,
+    memory: &TileMemory,
     blocks: Range<usize>,
-) -> [f32; Q] {
+) -> [L; Q] {
     // SAFETY: the caller's duty.
     unsafe {
         let mut largest = [L::splat(f32::NEG_INFINITY); Q];
         let mut block = blocks.start;
         while block < blocks.end {
-            let row = scores.add((block - blocks.start) * Q * LANES);
+            let scores = memory.scores.add((block - memory.first_block) * Q * LANES);
             // A page holds a whole number of sets of `W` blocks.
             if block.is_multiple_of(W) && block + W <= blocks.end {
-                score_blocks::<L, Q, W>(tile, queries, row, block, &mut largest);
+                score_blocks::<L, Q, W>(tile, memory.queries, scores, block, &mut largest);
                 block += W;
             } else {
-                score_blocks::<L, Q, 1>(tile, queries, row, block, &mut largest);
+                score_blocks::<L, Q, 1>(tile, memory.queries, scores, block, &mut largest);
                 block += 1;
             }
         }
-        let mut result = [0.0; Q];
-        unroll!(r < Q => { result[r] = largest[r].largest(); });
-        result
+        largest
     }
 }
 
@@ -50,11 +52,11 @@ unsafe fn score_blocks<L: Lanes, const Q: usize, const W: usize>(
 ) {
     const { assert!(W * LANES <= PAGE && PAGE.is_multiple_of(W * LANES)) };
     let page = tile.pages[first * LANES / PAGE] as usize;
-    let at = tile.shape.key_index(page, tile.head, first * LANES % PAGE, 0);
+    let at = tile.shape.key_at(page, tile.head, first * LANES % PAGE, 0);
     let block_keys = tile.shape.key_size * LANES;
     // SAFETY: the caller's duty.
     unsafe {
-        let keys = tile.keys.as_ptr().add(at);
+        let keys = tile.keys.as_ptr().add(at).cast::<u16>();
         let scale = L::splat(tile.scale);
         let mut sums = [[L::splat(0.0); W]; Q];
         for i in 0..tile.shape.key_size {
@@ -66,18 +68,88 @@ unsafe fn score_blocks<L: Lanes, const Q: usize, const W: usize>(
             });
         }
         unroll!(w < W => {
-            let position = (first + w) * LANES;
             unroll!(r < Q => {
-                let mut score = scale.mul(sums[r][w]);
-                let (from, to) = tile.visible[r % MAX_QUERIES];
-                if position < from || position + LANES - 1 > to {
-                    score = hide::<L>(score, position, from, to);
-                }
-                score.store(scores.add((w * Q + r) * LANES));
-                largest[r] = score.max(largest[r]);
+                keep::<L>(tile, scale.mul(sums[r][w]), r, first + w, scores.add((w * Q + r) * LANES), &mut largest[r]);
             });
         });
     }
+}
+
+/// Scores of blocks of 16 keys in q8; the largest in each lane.
+#[inline(always)]
+pub(super) unsafe fn score_q8<L: Lanes, R: Rows, const Q: usize>(
+    tile: &QueryTile<'_>,
+    memory: &TileMemory,
+    blocks: Range<usize>,
+) -> [L; Q] {
+    // SAFETY: the caller's duty.
+    unsafe {
+        let mut largest = [L::splat(f32::NEG_INFINITY); Q];
+        for block in blocks {
+            let (page, slot) = (tile.pages[block * LANES / PAGE] as usize, block * LANES % PAGE);
+            let codes = tile.keys.as_ptr().add(tile.shape.key_at(page, tile.head, slot, 0));
+            let scales = tile.keys.as_ptr().add(tile.shape.key_scale_at(page, tile.head, slot, 0));
+            let scores = memory.scores.add((block - memory.first_block) * Q * LANES);
+            for lane in (0..LANES).step_by(R::WIDTH) {
+                let (codes, scales) = (codes.add(lane * 4), scales.add(lane * 2));
+                score_keys::<R, Q>(tile, memory.queries.cast(), codes, scales, scores.add(lane));
+            }
+            unroll!(r < Q => {
+                let to = scores.add(r * LANES);
+                keep::<L>(tile, L::load(to), r, block, to, &mut largest[r]);
+            });
+        }
+        largest
+    }
+}
+
+/// Scores of `R::WIDTH` keys: exact integers in each block of 32 elements, one chain over the blocks.
+#[inline(always)]
+unsafe fn score_keys<R: Rows, const Q: usize>(
+    tile: &QueryTile<'_>,
+    queries: *const u8,
+    codes: *const u8,
+    scales: *const u8,
+    scores: *mut f32,
+) {
+    // SAFETY: the caller's duty.
+    unsafe {
+        let mut sums = [R::no_floats(); Q];
+        for block in 0..tile.shape.key_blocks() {
+            let codes = codes.add(block * 8 * GROUP_BYTES);
+            let mut groups = [R::load_codes(codes); 8];
+            unroll!(g < 8 => {
+                let codes = R::load_codes(codes.add(g * GROUP_BYTES));
+                groups[g] = if R::SIGNED_BYTES { R::flip_sign(codes) } else { codes };
+            });
+            let key_scale = R::load_f16(scales.add(block * SCALE_BYTES));
+            let query = queries.add(block * ROWS * Q * 4);
+            unroll!(r < Q => {
+                let too_much = query.add(((ROWS - 1) * Q + r) * 4);
+                let start = if R::SIGNED_BYTES { R::no_sums() } else { R::broadcast_sum(too_much) };
+                let sum = R::dot::<8, 0, 8>(&groups, query.add((Q + r) * 4), Q * 4, start);
+                let scale = R::mul(R::broadcast(query.add(r * 4)), key_scale);
+                sums[r] = R::fma(R::to_floats(sum), scale, sums[r]);
+            });
+        }
+        let scale = R::broadcast((&raw const tile.scale).cast());
+        unroll!(r < Q => { R::store(R::mul(scale, sums[r]), scores.add(r * LANES).cast()); });
+    }
+}
+
+/// Writes 16 scores of query `r`, hidden where not visible, and raises the largest.
+#[inline(always)]
+unsafe fn keep<L: Lanes>(tile: &QueryTile<'_>, mut score: L, r: usize, block: usize, to: *mut f32, largest: &mut L) {
+    let position = block * LANES;
+    let (first, last) = tile.visible[r % MAX_QUERIES];
+    // SAFETY: the caller's duty.
+    unsafe {
+        if position < first || position + LANES - 1 > last {
+            score = hide::<L>(score, position, first, last);
+        }
+        score.store(to);
+    }
+    *largest = score.max(*largest);
 }
 
 /// Minus infinity in the lanes of positions outside `from..=to`.
@@ -93,36 +165,25 @@ unsafe fn hide<L: Lanes>(score: L, position: usize, from: usize, to: usize) -> L
     unsafe { L::load(lanes.as_ptr()) }
 }
 
-/// Replaces scores by `exp(score - largest)`; returns the denominators. A hidden lane becomes +0, which changes no
-/// stripe: stripes begin at +0 and only grow.
+/// Replaces a segment's scores by `exp(score - largest)` and adds them to the denominators. A hidden lane becomes +0,
+/// which changes no stripe: stripes begin at +0 and only grow. A query that sees nothing of the segment adds +0.
 #[inline(always)]
-pub(super) unsafe fn weigh_all<L: Lanes, const Q: usize>(
-    tile: &QueryTile<'_>,
-    scores: *mut f32,
-    blocks: Range<usize>,
-    largest: [f32; Q],
-) -> [f32; Q] {
+pub(super) unsafe fn weigh<L: Lanes, const Q: usize>(tile: &QueryTile<'_>, memory: &TileMemory, blocks: Range<usize>) {
     // SAFETY: the caller's duty.
     unsafe {
-        let mut totals = [0.0f32; Q];
         for r in 0..Q {
-            let largest = L::splat(largest[r]);
+            let largest = L::splat(*memory.largest.add(r));
+            let (first, last) = tile.visible[r % MAX_QUERIES];
             let mut stripes = L::splat(0.0);
-            // Segments that the query does not see add +0 to its total.
             for block in blocks.clone() {
-                let at = scores.add(((block - blocks.start) * Q + r) * LANES);
-                let (from, to) = tile.visible[r];
+                let at = memory.scores.add(((block - memory.first_block) * Q + r) * LANES);
                 let p = exp(L::load(at).sub(largest));
                 p.store(at);
-                if block * LANES + LANES > from && block * LANES <= to {
+                if block * LANES + LANES > first && block * LANES <= last {
                     stripes = stripes.add(p);
                 }
-                if ((block + 1) * LANES).is_multiple_of(SEGMENT) || block + 1 == blocks.end {
-                    totals[r] += stripes.tree_sum();
-                    stripes = L::splat(0.0);
-                }
             }
+            *memory.totals.add(r) += stripes.tree_sum();
         }
-        totals
     }
 }

@@ -2,11 +2,46 @@
 
 use std::ops::RangeInclusive;
 
-use hefu_numerics::kv::PAGE;
+use hefu_numerics::kv::{BLOCK, PAGE};
 
-use super::{MAX_QUERIES, QueryTile};
+use super::{MAX_QUERIES, QueryTile, TileMemory, result_width};
 use crate::generic::lanes::{LANES, Lanes};
 use crate::generic::unroll::unroll;
+
+/// How a number of a value is stored.
+trait Number {
+    /// Its bytes.
+    const BYTES: usize;
+
+    /// Reads 16 of them.
+    unsafe fn load<L: Lanes>(from: *const u8) -> L;
+}
+
+/// binary16.
+struct Half;
+
+impl Number for Half {
+    const BYTES: usize = 2;
+
+    #[inline(always)]
+    unsafe fn load<L: Lanes>(from: *const u8) -> L {
+        // SAFETY: the caller's duty.
+        unsafe { L::load_f16(from.cast()) }
+    }
+}
+
+/// A signed byte, whose scale is in the weight already.
+struct Byte;
+
+impl Number for Byte {
+    const BYTES: usize = 1;
+
+    #[inline(always)]
+    unsafe fn load<L: Lanes>(from: *const u8) -> L {
+        // SAFETY: the caller's duty.
+        unsafe { L::load_i8(from.cast()) }
+    }
+}
 
 /// The weights `[block][query][16]` from block `first_block` on.
 #[derive(Clone, Copy)]
@@ -24,43 +59,87 @@ impl Weights {
     }
 }
 
-/// Adds positions `from..=to`, all of one segment, to the results (`[query][value size, filled up to 16]`).
+/// Adds positions of one segment to the results, values being binary16.
 #[inline(always)]
-pub(super) unsafe fn add_segment<L: Lanes, const Q: usize, const W: usize>(
+pub(super) unsafe fn add_f16<L: Lanes, const Q: usize, const W: usize>(
     tile: &QueryTile<'_>,
-    scores: *const f32,
-    first_block: usize,
-    from: usize,
-    to: usize,
-    results: *mut f32,
+    memory: &TileMemory,
+    positions: RangeInclusive<usize>,
 ) {
-    let weights = Weights { from: scores, first_block };
+    let weights = Weights { from: memory.scores, first_block: memory.first_block };
     let size = tile.shape.value_size;
     let mut element = 0;
     while element < size {
         // SAFETY: the caller's duty.
         unsafe {
-            let results = results.add(element);
+            let results = memory.results.add(element);
             if element + W * LANES <= size {
-                add_elements::<L, Q, W>(tile, weights, from..=to, element, results);
+                add_elements::<L, Half, Q, W>(tile, weights, &positions, element, results);
                 element += W * LANES;
             } else if element + LANES <= size {
-                add_elements::<L, Q, 1>(tile, weights, from..=to, element, results);
+                add_elements::<L, Half, Q, 1>(tile, weights, &positions, element, results);
                 element += LANES;
             } else {
-                add_last_elements::<L, Q>(tile, weights, from..=to, element, results);
+                add_last_elements::<L, Q>(tile, weights, &positions, element, results);
                 element = size;
             }
         }
     }
 }
 
+/// Adds positions of one segment to the results, values being q8: block by block of 32 elements, each with weights that
+/// the block's scales are folded into.
+#[inline(always)]
+pub(super) unsafe fn add_q8<L: Lanes, const Q: usize, const W: usize>(
+    tile: &QueryTile<'_>,
+    memory: &TileMemory,
+    positions: RangeInclusive<usize>,
+) {
+    let weights = Weights { from: memory.folded, first_block: *positions.start() / LANES };
+    for block in 0..tile.shape.value_blocks() {
+        let element = block * BLOCK;
+        // SAFETY: the caller's duty; rows are filled up to whole blocks, in the cache and in the results.
+        unsafe {
+            fold::<L, Q>(tile, memory, &positions, block);
+            let results = memory.results.add(element);
+            if W >= 2 {
+                add_elements::<L, Byte, Q, 2>(tile, weights, &positions, element, results);
+            } else {
+                add_elements::<L, Byte, Q, 1>(tile, weights, &positions, element, results);
+                add_elements::<L, Byte, Q, 1>(tile, weights, &positions, element + LANES, results.add(LANES));
+            }
+        }
+    }
+}
+
+/// `weight * scale` of a block of elements, for all positions.
+#[inline(always)]
+unsafe fn fold<L: Lanes, const Q: usize>(
+    tile: &QueryTile<'_>,
+    memory: &TileMemory,
+    positions: &RangeInclusive<usize>,
+    block: usize,
+) {
+    let first = *positions.start() / LANES;
+    for sixteen in first..=*positions.end() / LANES {
+        let (page, slot) = (tile.pages[sixteen * LANES / PAGE] as usize, sixteen * LANES % PAGE);
+        let at = tile.shape.value_scale_at(page, tile.head, slot, block);
+        // SAFETY: the caller's duty.
+        unsafe {
+            let scales = L::load_f16(tile.values.as_ptr().add(at).cast());
+            let weights = memory.scores.add((sixteen - memory.first_block) * Q * LANES);
+            let folded = memory.folded.add((sixteen - first) * Q * LANES);
+            unroll!(r < Q => { L::load(weights.add(r * LANES)).mul(scales).store(folded.add(r * LANES)); });
+        }
+    }
+}
+
 /// The chains of `16 * W` elements, from `element` on.
 #[inline(always)]
-unsafe fn add_elements<L: Lanes, const Q: usize, const W: usize>(
+unsafe fn add_elements<L: Lanes, N: Number, const Q: usize, const W: usize>(
     tile: &QueryTile<'_>,
     weights: Weights,
-    positions: RangeInclusive<usize>,
+    positions: &RangeInclusive<usize>,
     element: usize,
     results: *mut f32,
 ) {
@@ -71,16 +150,16 @@ unsafe fn add_elements<L: Lanes, const Q: usize, const W: usize>(
         while t <= to {
             let page = tile.pages[t / PAGE] as usize;
             let end = (t / PAGE * PAGE + PAGE - 1).min(to);
-            let values = tile.values.as_ptr().add(tile.shape.value_index(page, tile.head, t % PAGE, element));
+            let values = tile.values.as_ptr().add(tile.shape.value_at(page, tile.head, t % PAGE, element));
             let seen_by_all = (0..Q).all(|r| tile.visible[r].0 <= t && end <= tile.visible[r].1);
             if seen_by_all {
-                add_page::<L, Q, W>(tile, weights, t..=end, values, &mut sums);
+                add_page::<L, N, Q, W>(tile, weights, t..=end, values, &mut sums);
             } else {
-                add_page_by_query::<L, Q, W>(tile, weights, t..=end, values, &mut sums);
+                add_page_by_query::<L, N, Q, W>(tile, weights, t..=end, values, &mut sums);
             }
             t = end + 1;
         }
-        let width = tile.shape.value_size.next_multiple_of(LANES);
+        let width = result_width(&tile.shape);
         unroll!(r < Q => {
             unroll!(w < W => {
                 let result = results.add(r * width + w * LANES);
@@ -92,21 +171,22 @@ unsafe fn add_elements<L: Lanes, const Q: usize, const W: usize>(
 
 /// Positions of one page that every query sees; `values` is the first one's elements.
 #[inline(always)]
-unsafe fn add_page<L: Lanes, const Q: usize, const W: usize>(
+unsafe fn add_page<L: Lanes, N: Number, const Q: usize, const W: usize>(
     tile: &QueryTile<'_>,
     weights: Weights,
     positions: RangeInclusive<usize>,
-    values: *const u16,
+    values: *const u8,
     sums: &mut [[L; W]; Q],
 ) {
     let from = *positions.start();
+    let row = tile.shape.value_row_bytes();
     for t in positions {
         // SAFETY: the caller's duty.
         unsafe {
-            let values = values.add((t - from) * tile.shape.value_size);
+            let values = values.add((t - from) * row);
             let weight = weights.at::<Q>(t);
             let mut value = [sums[0][0]; W];
-            unroll!(w < W => { value[w] = L::load_f16(values.add(w * LANES)); });
+            unroll!(w < W => { value[w] = N::load::<L>(values.add(w * LANES * N::BYTES)); });
             unroll!(r < Q => {
                 let p = L::splat(*weight.add(r * LANES));
                 unroll!(w < W => { sums[r][w] = p.fma(value[w], sums[r][w]); });
@@ -117,24 +197,27 @@ unsafe fn add_page<L: Lanes, const Q: usize, const W: usize>(
 
 /// Positions of one page that some queries do not see: those leave them out.
 #[inline(always)]
-unsafe fn add_page_by_query<L: Lanes, const Q: usize, const W: usize>(
+unsafe fn add_page_by_query<L: Lanes, N: Number, const Q: usize, const W: usize>(
     tile: &QueryTile<'_>,
     weights: Weights,
     positions: RangeInclusive<usize>,
-    values: *const u16,
+    values: *const u8,
     sums: &mut [[L; W]; Q],
 ) {
     let from = *positions.start();
+    let row = tile.shape.value_row_bytes();
     for t in positions {
         // SAFETY: the caller's duty.
         unsafe {
-            let values = values.add((t - from) * tile.shape.value_size);
+            let values = values.add((t - from) * row);
             let weight = weights.at::<Q>(t);
             unroll!(r < Q => {
                 let (first, last) = tile.visible[r % MAX_QUERIES];
                 if first <= t && t <= last {
                     let p = L::splat(*weight.add(r * LANES));
-                    unroll!(w < W => { sums[r][w] = p.fma(L::load_f16(values.add(w * LANES)), sums[r][w]); });
+                    unroll!(w < W => {
+                        sums[r][w] = p.fma(N::load::<L>(values.add(w * LANES * N::BYTES)), sums[r][w]);
+                    });
                 }
             });
         }
@@ -146,21 +229,21 @@ unsafe fn add_page_by_query<L: Lanes, const Q: usize, const W: usize>(
 unsafe fn add_last_elements<L: Lanes, const Q: usize>(
     tile: &QueryTile<'_>,
     weights: Weights,
-    positions: RangeInclusive<usize>,
+    positions: &RangeInclusive<usize>,
     element: usize,
     results: *mut f32,
 ) {
-    let count = tile.shape.value_size - element;
+    let bytes = (tile.shape.value_size - element) * Half::BYTES;
     // SAFETY: the caller's duty.
     unsafe {
         let mut sums = [[L::splat(0.0)]; Q];
-        for t in positions {
-            let at = tile.shape.value_index(tile.pages[t / PAGE] as usize, tile.head, t % PAGE, element);
-            let mut some = [0; LANES];
-            some[..count].copy_from_slice(&tile.values[at..at + count]);
-            add_page_by_query::<L, Q, 1>(tile, weights, t..=t, some.as_ptr(), &mut sums);
+        for t in positions.clone() {
+            let at = tile.shape.value_at(tile.pages[t / PAGE] as usize, tile.head, t % PAGE, element);
+            let mut some = [0; LANES * Half::BYTES];
+            some[..bytes].copy_from_slice(&tile.values[at..at + bytes]);
+            add_page_by_query::<L, Half, Q, 1>(tile, weights, t..=t, some.as_ptr(), &mut sums);
         }
-        let width = tile.shape.value_size.next_multiple_of(LANES);
+        let width = result_width(&tile.shape);
         unroll!(r < Q => {
             let result = results.add(r * width);
             L::load(result).add(sums[r][0]).store(result);

@@ -102,6 +102,15 @@ unsafe impl Lanes for YmmPair {
     }
 
     #[inline(always)]
+    unsafe fn load_i8(from: *const i8) -> Self {
+        // SAFETY: the caller's duty.
+        unsafe {
+            let eight = |from: *const i8| _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(from.cast())));
+            YmmPair(eight(from), eight(from.add(8)))
+        }
+    }
+
+    #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         // SAFETY: the caller's duty.
         unsafe {

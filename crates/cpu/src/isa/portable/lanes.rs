@@ -67,6 +67,12 @@ unsafe impl Lanes for Array {
     }
 
     #[inline(always)]
+    unsafe fn load_i8(from: *const i8) -> Self {
+        // SAFETY: the caller's duty.
+        Array(unsafe { from.cast::<[i8; LANES]>().read_unaligned() }.map(f32::from))
+    }
+
+    #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         // SAFETY: the caller's duty.
         unsafe { to.cast::<[f32; LANES]>().write_unaligned(self.0) }

@@ -3,7 +3,7 @@
 mod parallel;
 mod speculative;
 
-use crate::cli::{DeviceArguments, ModelArguments, Speculate, SpeculationArguments};
+use crate::cli::{CacheArguments, DeviceArguments, ModelArguments, Speculate, SpeculationArguments};
 use crate::failure::Failure;
 use crate::load::{Loaded, Wishes};
 use crate::output::{print, print_json};
@@ -63,6 +63,8 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     model: ModelArguments,
     #[command(flatten)]
+    cache: CacheArguments,
+    #[command(flatten)]
     speculation: SpeculationArguments,
     #[command(flatten)]
     device: DeviceArguments,
@@ -92,6 +94,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         model: &arguments.model,
         device: &arguments.device,
         context: Some(if is_plain { prompt.max(generate) } else { load.capacity() }),
+        cache: arguments.cache.profile(),
         template: None,
         state_memory: io::stderr().is_terminal(),
     })?;

@@ -5,6 +5,7 @@
 //! adds (unpacking, quantising, copying) counts as none, so that a limit is one for every implementation.
 
 use hefu_numerics::attention::{Attention, Span};
+use hefu_numerics::kv::{PAGE, Profile};
 use hefu_numerics::matrix::Matrix;
 use hefu_numerics::ops::{Activation, Rotation};
 use hefu_numerics::quant::Encoding;
@@ -97,13 +98,20 @@ impl Work {
     /// Attention: keys and values before a span are read once; those of the span itself were just written.
     pub(super) fn attention(attention: &Attention<'_>) -> Work {
         let shape = attention.cache.shape;
-        let per_position = (shape.heads * (shape.key_size + shape.value_size) * size_of::<u16>()) as u64;
-        let per_score = (shape.key_size + shape.value_size) as u64 + SCORE;
+        let per_position = ((shape.page_key_bytes() + shape.page_value_bytes()) / PAGE) as u64;
+        // In q8, a key's elements are multiplied as integers, and each block's sum is one multiply-add of floats.
+        let (integer, float) = match shape.profile {
+            Profile::F16 => (0, shape.key_size + shape.value_size),
+            Profile::Q8 => (shape.key_size, shape.key_blocks() + shape.value_blocks() + shape.value_size),
+        };
+        let per_score = float as u64 + SCORE;
         let mut work = Work::default();
         for span in attention.spans {
             let earlier = span.position.saturating_sub(attention.first_visible(span.position));
             work.bytes += earlier as u64 * per_position;
-            work.float += scores(attention, span) * attention.heads as u64 * per_score;
+            let scores = scores(attention, span) * attention.heads as u64;
+            work.integer += scores * integer as u64;
+            work.float += scores * per_score;
         }
         work
     }
@@ -144,7 +152,7 @@ mod tests {
 
     #[test]
     fn attention_counts_what_is_seen_and_reads_what_is_old() {
-        let shape = KvShape { heads: 2, key_size: 16, value_size: 8 };
+        let shape = KvShape { heads: 2, key_size: 16, value_size: 8, profile: Profile::F16 };
         let cache = LayerCache::new(shape, 1);
         let work = |window, spans: &[Span<'_>]| {
             Work::attention(&Attention { queries: &[], heads: 4, scale: 1.0, window, cache: &cache, spans })
@@ -156,6 +164,13 @@ mod tests {
         assert_eq!(work(Some(4), &[span(9, 1)]), Work { bytes: 3 * 2 * 24 * 2, integer: 0, float: 4 * per_score });
         let both = work(None, &[span(0, 3), span(9, 1)]);
         assert_eq!((both.bytes, both.float), (9 * 2 * 24 * 2, 16 * per_score));
+        let shape = KvShape { heads: 2, key_size: 64, value_size: 32, profile: Profile::Q8 };
+        let cache = LayerCache::new(shape, 1);
+        let spans = [span(9, 1)];
+        let q8 = Attention { queries: &[], heads: 4, scale: 1.0, window: None, cache: &cache, spans: &spans };
+        // 10 scores for each of 4 heads; 34 bytes for each of 2 + 1 blocks of 2 heads.
+        let float = 10 * 4 * (2 + 1 + 32 + SCORE);
+        assert_eq!(Work::attention(&q8), Work { bytes: 9 * 2 * 3 * 34, integer: 10 * 4 * 64, float });
     }
 
     #[test]

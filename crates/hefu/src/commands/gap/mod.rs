@@ -13,7 +13,7 @@ mod report;
 mod tests;
 mod text;
 
-use crate::cli::{DeviceArguments, ModelArguments};
+use crate::cli::{CacheArguments, DeviceArguments, ModelArguments};
 use crate::failure::Failure;
 use crate::load::{Loaded, Wishes};
 use crate::open::operations;
@@ -63,6 +63,8 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     model: ModelArguments,
     #[command(flatten)]
+    cache: CacheArguments,
+    #[command(flatten)]
     device: DeviceArguments,
 }
 
@@ -82,6 +84,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         model: &arguments.model,
         device: &arguments.device,
         context: Some(positions),
+        cache: arguments.cache.profile(),
         template: None,
         state_memory: io::stderr().is_terminal(),
     };

@@ -1,0 +1,184 @@
+//! Deals attention to threads.
+//!
+//! A task is a run of queries of one sequence on one key-value head: all query heads of the group, and as many tokens
+//! as fit. It reads each page for all of them at once. Where there are tasks enough for all threads, each is one
+//! thread's ([`whole`]); a few tasks over a long context, as in single steps, are cut at segments ([`split`]). Both add
+//! up segments in ascending order, so that neither the cut nor the number of threads changes a bit.
+
+mod split;
+mod whole;
+
+use hefu_numerics::attention::{Attention, SEGMENT, Span};
+use hefu_numerics::kv::PAGE;
+use hefu_numerics::ops::{Scratch, Team};
+
+use super::Shared;
+use crate::generic::attention::{MAX_QUERIES, QueryTile, TileMemory, query_numbers, result_width};
+use crate::generic::kernels::{Attend, Kernels};
+use crate::generic::lanes::LANES;
+
+/// See [`hefu_numerics::ops::Ops::attention`].
+pub fn attention(
+    kernels: &Kernels,
+    team: &dyn Team,
+    scratch: &mut Scratch,
+    attention: &Attention<'_>,
+    output: &mut [f32],
+) {
+    check(attention, output);
+    let work = Work { kernels, attention, output: Shared::new(output.as_mut_ptr()) };
+    if split::pays(&work, team.threads()) {
+        split::run(&work, team, scratch);
+    } else {
+        whole::run(&work, team, scratch);
+    }
+}
+
+fn check(attention: &Attention<'_>, output: &[f32]) {
+    let (cache, shape) = (attention.cache, attention.cache.shape);
+    let rows: usize = attention.spans.iter().map(|span| span.tokens).sum();
+    assert!(shape.heads > 0 && attention.heads.is_multiple_of(shape.heads));
+    assert!(attention.queries.len() >= rows * attention.heads * shape.key_size);
+    assert!(output.len() >= rows * attention.heads * shape.value_size);
+    let pages = (cache.keys.len() / shape.page_key_bytes()).min(cache.values.len() / shape.page_value_bytes());
+    let mut row = 0;
+    for span in attention.spans {
+        assert!(span.row == row, "spans follow each other");
+        row += span.tokens;
+        assert!(span.pages.len() * PAGE >= span.position + span.tokens);
+        assert!(span.pages.iter().all(|&page| (page as usize) < pages));
+    }
+}
+
+/// What is asked for, and with what.
+struct Work<'a> {
+    kernels: &'a Kernels,
+    attention: &'a Attention<'a>,
+    output: Shared<f32>,
+}
+
+/// Some queries of one span on one key-value head. A span's queries on a head are numbered by token, then by head.
+#[derive(Debug, Clone, Copy)]
+struct Task<'a> {
+    span: &'a Span<'a>,
+    head: usize,
+    first_row: usize,
+    rows: usize,
+}
+
+impl<'a> Work<'a> {
+    /// Query heads that share a key-value head.
+    fn group(&self) -> usize {
+        self.attention.heads / self.attention.cache.shape.heads
+    }
+
+    /// Most queries that a kernel takes.
+    fn most_queries(&self) -> usize {
+        self.kernels.queries.last().copied().unwrap_or(1)
+    }
+
+    /// How many tasks of up to `rows` queries there are.
+    fn tasks(&self, rows: usize) -> usize {
+        self.attention.spans.iter().map(|span| self.tasks_of(span, rows)).sum()
+    }
+
+    fn tasks_of(&self, span: &Span<'_>, rows: usize) -> usize {
+        (span.tokens * self.group()).div_ceil(rows) * self.attention.cache.shape.heads
+    }
+
+    /// The task with this number, of up to `rows` queries.
+    fn task(&self, mut index: usize, rows: usize) -> Task<'a> {
+        let heads = self.attention.cache.shape.heads;
+        for span in self.attention.spans {
+            let count = self.tasks_of(span, rows);
+            if index < count {
+                let first_row = index / heads * rows;
+                let left = span.tokens * self.group() - first_row;
+                return Task { span, head: index % heads, first_row, rows: rows.min(left) };
+            }
+            index -= count;
+        }
+        unreachable!("an index below the number of tasks")
+    }
+
+    /// The kernels for so many queries, and how many they take.
+    fn kernel(&self, rows: usize) -> (&'a Attend, usize) {
+        let index = self.kernels.queries.iter().position(|&most| most >= rows).expect("tiles are cut to the kernels");
+        (&self.kernels.attend[index], self.kernels.queries[index])
+    }
+
+    /// `rows` queries of a task's span and head, from `first_row` on.
+    fn tile(&self, task: &Task<'a>, first_row: usize, rows: usize) -> QueryTile<'a> {
+        let (attention, cache, shape) = (self.attention, self.attention.cache, self.attention.cache.shape);
+        let group = self.group();
+        let mut tile = QueryTile {
+            shape,
+            keys: &cache.keys,
+            values: &cache.values,
+            pages: task.span.pages,
+            head: task.head,
+            scale: attention.scale,
+            queries: [std::ptr::null(); MAX_QUERIES],
+            outputs: [std::ptr::null_mut(); MAX_QUERIES],
+            visible: [(0, 0); MAX_QUERIES],
+        };
+        for r in 0..MAX_QUERIES {
+            let row = first_row + r.min(rows - 1);
+            let token = row / group;
+            let at = (task.span.row + token) * attention.heads + task.head * group + row % group;
+            let position = task.span.position + token;
+            tile.queries[r] = attention.queries[at * shape.key_size..].as_ptr();
+            tile.visible[r] = (attention.first_visible(position), position);
+            if r < rows {
+                // SAFETY: `check` saw that the output holds this row.
+                tile.outputs[r] = unsafe { self.output.at(at * shape.value_size) };
+            }
+        }
+        tile
+    }
+
+    /// Numbers of all scores of a tile of `queries` queries that see `first..=last`, filled up to whole blocks.
+    fn score_numbers(queries: usize, first: usize, last: usize) -> usize {
+        (last / LANES - first / LANES + 1) * LANES * queries
+    }
+
+    /// Numbers of everything else that a tile keeps.
+    fn tile_numbers(&self) -> usize {
+        let shape = &self.attention.cache.shape;
+        (query_numbers(shape) + MAX_QUERIES * (2 + result_width(shape))).next_multiple_of(LANES)
+    }
+}
+
+/// Zeroes the sums of `queries` queries.
+///
+/// # Safety
+/// The memory is valid for what its fields say.
+unsafe fn clear(memory: &TileMemory, queries: usize, width: usize) {
+    // SAFETY: the caller's duty; zero bits are the number +0.
+    unsafe {
+        memory.totals.write_bytes(0, queries);
+        memory.results.write_bytes(0, queries * width);
+    }
+}
+
+/// Writes `results * (1 / total)` to the outputs.
+///
+/// # Safety
+/// The memory is valid for what its fields say, the tile's outputs for `value_size` numbers each.
+unsafe fn finish(tile: &QueryTile<'_>, memory: &TileMemory) {
+    let width = result_width(&tile.shape);
+    for (r, output) in tile.outputs.iter().enumerate().filter(|(_, output)| !output.is_null()) {
+        // SAFETY: the caller's duty.
+        unsafe {
+            let factor = 1.0 / *memory.totals.add(r);
+            for i in 0..tile.shape.value_size {
+                *output.add(i) = *memory.results.add(r * width + i) * factor;
+            }
+        }
+    }
+}
+
+/// The segments of a range of positions.
+fn segments((first, last): (usize, usize)) -> std::ops::Range<usize> {
+    first / SEGMENT..last / SEGMENT + 1
+}

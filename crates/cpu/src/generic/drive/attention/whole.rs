@@ -1,0 +1,125 @@
+//! Each task is one thread's.
+//!
+//! A task has several tiles of as many queries as the kernels take. All of them run through one segment before the next,
+//! so that its keys, and then its values, come from the nearest caches for all but the first.
+
+use hefu_numerics::ops::{Scratch, Team};
+
+use super::{Task, Work, clear, finish, segments};
+use crate::generic::attention::{FOLDED_NUMBERS, MAX_QUERIES, QueryTile, TileMemory, query_numbers, result_width};
+use crate::generic::drive::{Shared, deal};
+use crate::generic::kernels::Attend;
+use crate::generic::lanes::LANES;
+
+/// Most tiles of a task.
+const TILES: usize = 4;
+/// Tasks for each thread that there should be at least, so that none waits long for the last.
+const TASKS_PER_THREAD: usize = 4;
+/// Most scores of a task of several tiles: 4 MiB for each thread.
+const MOST_SCORES: usize = 1 << 20;
+
+pub(super) fn run(work: &Work<'_>, team: &dyn Team, scratch: &mut Scratch) {
+    let rows = rows_per_task(work, team.threads());
+    let layout = Layout::new(work, rows);
+    let memory = Shared::new(scratch.reserve(layout.numbers * team.threads() * 4).cast::<f32>());
+    let total = work.tasks(rows);
+    deal(team, total, &|index, thread| {
+        // Later tasks of a prompt see more positions: the longest work is dealt first.
+        let task = work.task(total - 1 - index, rows);
+        // SAFETY: each thread has its own piece of scratch, each task its own outputs; `check` saw the shapes.
+        unsafe { attend(work, &task, &layout, memory.at(thread * layout.numbers)) };
+    });
+}
+
+/// As many queries per task as pay, fewer if threads would go without.
+fn rows_per_task(work: &Work<'_>, threads: usize) -> usize {
+    let (most, longest) = (work.most_queries(), longest(work));
+    let several = (2..=TILES).rev().map(|tiles| tiles * most);
+    let several = several.filter(|rows| rows * longest <= MOST_SCORES);
+    let enough = several.into_iter().find(|&rows| work.tasks(rows) >= threads * TASKS_PER_THREAD);
+    let single = || work.kernels.queries.iter().copied().rev().find(|&rows| work.tasks(rows) >= threads);
+    enough.or_else(single).unwrap_or(1)
+}
+
+/// The last position that any query sees.
+fn longest(work: &Work<'_>) -> usize {
+    work.attention.spans.iter().map(|span| span.position + span.tokens).max().unwrap_or(0)
+}
+
+/// Where a task's memory lies: what all its tiles share, then one piece for each.
+struct Layout {
+    tile: usize,
+    numbers: usize,
+}
+
+impl Layout {
+    fn new(work: &Work<'_>, rows: usize) -> Self {
+        let most = work.most_queries();
+        let scores = Work::score_numbers(most, 0, longest(work));
+        let tile = work.tile_numbers() + scores;
+        Layout { tile, numbers: FOLDED_NUMBERS + tile * rows.div_ceil(most) }
+    }
+
+    /// The memory of tile `index`, whose first visible position is `first`.
+    ///
+    /// # Safety
+    /// `from` is valid for `numbers` numbers.
+    unsafe fn memory(&self, work: &Work<'_>, from: *mut f32, index: usize, first: usize) -> TileMemory {
+        let shape = &work.attention.cache.shape;
+        // SAFETY: the pieces follow each other as `new` counts them.
+        unsafe {
+            let tile = from.add(FOLDED_NUMBERS + index * self.tile);
+            let totals = tile.add(query_numbers(shape));
+            TileMemory {
+                folded: from,
+                queries: tile,
+                totals,
+                largest: totals.add(MAX_QUERIES),
+                results: totals.add(2 * MAX_QUERIES),
+                scores: tile.add(work.tile_numbers()),
+                first_block: first / LANES,
+            }
+        }
+    }
+}
+
+/// # Safety
+/// The kernels' instructions are there, shapes were checked, and `scratch` is valid for the layout.
+unsafe fn attend<'a>(work: &Work<'a>, task: &Task<'a>, layout: &Layout, scratch: *mut f32) {
+    let most = work.most_queries();
+    let count = task.rows.div_ceil(most);
+    let width = result_width(&work.attention.cache.shape);
+    let tiles: [(QueryTile<'a>, &Attend, TileMemory); TILES] = std::array::from_fn(|index| {
+        let first_row = index.min(count - 1) * most;
+        let rows = most.min(task.rows - first_row);
+        let tile = work.tile(task, task.first_row + first_row, rows);
+        let (kernel, queries) = work.kernel(rows);
+        // SAFETY: the caller's duty.
+        let memory = unsafe { layout.memory(work, scratch, index.min(count - 1), tile.positions().0) };
+        if index < count {
+            // SAFETY: the caller's duty.
+            unsafe {
+                (kernel.begin)(&tile, &memory);
+                clear(&memory, queries, width);
+            }
+        }
+        (tile, kernel, memory)
+    });
+    let tiles = &tiles[..count];
+    let first = tiles.iter().map(|(tile, ..)| tile.positions().0).min().unwrap_or(0);
+    let last = tiles.iter().map(|(tile, ..)| tile.positions().1).max().unwrap_or(0);
+    // SAFETY: the caller's duty; all scores are there before any is weighed.
+    unsafe {
+        for segment in segments((first, last)) {
+            for (tile, kernel, memory) in tiles {
+                (kernel.score)(tile, memory, tile.blocks(segment));
+            }
+        }
+        for segment in segments((first, last)) {
+            for (tile, kernel, memory) in tiles {
+                (kernel.add)(tile, memory, segment);
+            }
+        }
+        tiles.iter().for_each(|(tile, _, memory)| finish(tile, memory));
+    }
+}

@@ -1,0 +1,192 @@
+//! How keys and values are kept.
+//!
+//! Positions are kept in pages of [`PAGE`] so that sequences of different lengths can share memory; which pages belong
+//! to a sequence, in order, is its page table. Where a number lies within a page is [`KvShape`]'s knowledge; what it
+//! is, that of clause A1.
+
+mod aligned;
+mod shape;
+
+pub use aligned::Aligned;
+pub use shape::{BLOCK, KEY_LANES, KvShape, PAGE};
+
+use crate::half::{f16_to_f32, f32_to_f16};
+use crate::reference::{QuantizedBlock, quantize_block};
+
+/// What a cached number is made of. It changes results, so that it is part of a fingerprint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Profile {
+    /// binary16.
+    #[default]
+    F16,
+    /// Integers of 8 bits with a binary16 scale for every [`BLOCK`] of them: 8.5 bits per number.
+    Q8,
+}
+
+impl Profile {
+    /// All of them.
+    pub const ALL: [Profile; 2] = [Profile::F16, Profile::Q8];
+
+    /// Its name, as fingerprints and reports have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Profile::F16 => "f16",
+            Profile::Q8 => "q8",
+        }
+    }
+}
+
+/// What code bytes of `q8` keys exceed the integers by: instructions multiply unsigned bytes with signed ones.
+pub const KEY_OFFSET: u8 = 128;
+
+/// One layer's keys and values for all pages; what the bytes mean is [`KvShape`]'s to say.
+#[derive(Debug)]
+pub struct LayerCache {
+    /// Its shape.
+    pub shape: KvShape,
+    /// [`KvShape::page_key_bytes`] for each page.
+    pub keys: Aligned,
+    /// [`KvShape::page_value_bytes`] for each page.
+    pub values: Aligned,
+}
+
+impl LayerCache {
+    /// A cache of `pages` pages, all zero (the operating system hands out such memory only when it is written).
+    pub fn new(shape: KvShape, pages: usize) -> Self {
+        let (keys, values) = (pages * shape.page_key_bytes(), pages * shape.page_value_bytes());
+        LayerCache { shape, keys: Aligned::zeroed(keys), values: Aligned::zeroed(values) }
+    }
+
+    /// Stores the key (`[heads][key_size]`) and value (`[heads][value_size]`) of one position (clause A1).
+    pub fn store(&mut self, page: usize, slot: usize, key: &[f32], value: &[f32]) {
+        let shape = self.shape;
+        let heads = key.chunks_exact(shape.key_size).zip(value.chunks_exact(shape.value_size)).take(shape.heads);
+        for (head, (key, value)) in heads.enumerate() {
+            match shape.profile {
+                Profile::F16 => self.store_f16(page, head, slot, key, value),
+                Profile::Q8 => self.store_q8(page, head, slot, key, value),
+            }
+        }
+    }
+
+    fn store_f16(&mut self, page: usize, head: usize, slot: usize, key: &[f32], value: &[f32]) {
+        for (i, &x) in key.iter().enumerate() {
+            put(&mut self.keys, self.shape.key_at(page, head, slot, i), x);
+        }
+        for (i, &x) in value.iter().enumerate() {
+            put(&mut self.values, self.shape.value_at(page, head, slot, i), x);
+        }
+    }
+
+    fn store_q8(&mut self, page: usize, head: usize, slot: usize, key: &[f32], value: &[f32]) {
+        let shape = self.shape;
+        for (block, x) in key.chunks(BLOCK).enumerate() {
+            let quantized = quantize_block(x);
+            put(&mut self.keys, shape.key_scale_at(page, head, slot, block), quantized.scale);
+            // Elements past the last are stored too, as zeros, so that kernels need not look where a key ends.
+            for (group, q) in quantized.q.chunks_exact(4).enumerate() {
+                let at = shape.key_at(page, head, slot, block * BLOCK + group * 4);
+                let codes = [0, 1, 2, 3].map(|i| q[i] as u8 ^ KEY_OFFSET);
+                self.keys[at..at + 4].copy_from_slice(&codes);
+            }
+        }
+        for (block, x) in value.chunks(BLOCK).enumerate() {
+            let quantized = quantize_block(x);
+            put(&mut self.values, shape.value_scale_at(page, head, slot, block), quantized.scale);
+            let at = shape.value_at(page, head, slot, block * BLOCK);
+            self.values[at..at + BLOCK].copy_from_slice(&quantized.q.map(|q| q as u8));
+        }
+    }
+
+    /// Element `i` of a key of an f16 cache.
+    pub fn key(&self, page: usize, head: usize, slot: usize, i: usize) -> f32 {
+        get(&self.keys, self.shape.key_at(page, head, slot, i))
+    }
+
+    /// Element `i` of a value of an f16 cache.
+    pub fn value(&self, page: usize, head: usize, slot: usize, i: usize) -> f32 {
+        get(&self.values, self.shape.value_at(page, head, slot, i))
+    }
+
+    /// A block of a key of a q8 cache.
+    pub fn key_block(&self, page: usize, head: usize, slot: usize, block: usize) -> QuantizedBlock {
+        let at = |i| self.shape.key_at(page, head, slot, block * BLOCK + i);
+        let q = std::array::from_fn(|i| (self.keys[at(i)] ^ KEY_OFFSET) as i8);
+        QuantizedBlock { q, scale: get(&self.keys, self.shape.key_scale_at(page, head, slot, block)) }
+    }
+
+    /// A block of a value of a q8 cache.
+    pub fn value_block(&self, page: usize, head: usize, slot: usize, block: usize) -> QuantizedBlock {
+        let at = |i| self.shape.value_at(page, head, slot, block * BLOCK + i);
+        let q = std::array::from_fn(|i| self.values[at(i)] as i8);
+        QuantizedBlock { q, scale: get(&self.values, self.shape.value_scale_at(page, head, slot, block)) }
+    }
+
+    /// Copies all keys and values of page `from` to page `to`.
+    ///
+    /// # Panics
+    /// If either page does not exist.
+    pub fn copy_page(&mut self, from: usize, to: usize) {
+        let (keys, values) = (self.shape.page_key_bytes(), self.shape.page_value_bytes());
+        self.keys.copy_within(from * keys..(from + 1) * keys, to * keys);
+        self.values.copy_within(from * values..(from + 1) * values, to * values);
+    }
+}
+
+/// Writes a number as binary16.
+fn put(bytes: &mut [u8], at: usize, x: f32) {
+    bytes[at..at + 2].copy_from_slice(&f32_to_f16(x).to_ne_bytes());
+}
+
+/// Reads a binary16.
+fn get(bytes: &[u8], at: usize) -> f32 {
+    f16_to_f32(u16::from_ne_bytes([bytes[at], bytes[at + 1]]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_stored_is_found_and_nothing_else_is_touched() {
+        for profile in Profile::ALL {
+            let shape = KvShape { heads: 3, key_size: 70, value_size: 33, profile };
+            let mut cache = LayerCache::new(shape, 3);
+            let number = |i: usize| (i * 37 % 101) as f32 / 8.0 - 6.0;
+            let key = |t: usize| (0..3 * 70).map(|i| number(i + 7 * t)).collect::<Vec<_>>();
+            let value = |t: usize| (0..3 * 33).map(|i| number(3 * i + t)).collect::<Vec<_>>();
+            for t in 0..2 * PAGE {
+                cache.store([2, 0][t / PAGE], t % PAGE, &key(t), &value(t));
+            }
+            cache.copy_page(2, 1);
+            for t in (0..2 * PAGE).step_by(5) {
+                for page in if t < PAGE { vec![2, 1] } else { vec![0] } {
+                    assert_found(&cache, page, t % PAGE, &key(t), &value(t));
+                }
+            }
+        }
+    }
+
+    fn assert_found(cache: &LayerCache, page: usize, slot: usize, key: &[f32], value: &[f32]) {
+        for head in 0..3 {
+            let (key, value) = (&key[head * 70..][..70], &value[head * 33..][..33]);
+            match cache.shape.profile {
+                // These numbers are exact in binary16.
+                Profile::F16 => {
+                    assert!(key.iter().enumerate().all(|(i, &x)| cache.key(page, head, slot, i) == x));
+                    assert!(value.iter().enumerate().all(|(i, &x)| cache.value(page, head, slot, i) == x));
+                }
+                Profile::Q8 => {
+                    let rounded = |x: &[f32]| {
+                        let block = quantize_block(x);
+                        QuantizedBlock { scale: f16_to_f32(f32_to_f16(block.scale)), ..block }
+                    };
+                    let found = |block| cache.key_block(page, head, slot, block);
+                    assert!(key.chunks(BLOCK).enumerate().all(|(block, x)| found(block) == rounded(x)));
+                    let found = |block| cache.value_block(page, head, slot, block);
+                    assert!(value.chunks(BLOCK).enumerate().all(|(block, x)| found(block) == rounded(x)));
+                }
+            }
+        }
+    }
+}
