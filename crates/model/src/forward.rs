@@ -105,6 +105,29 @@ impl Model {
         Ok(logits)
     }
 
+    /// The final hidden states (`[rows][width]`, after the output norm) of some of the wanted rows of the last batch.
+    ///
+    /// # Errors
+    /// As [`Model::logits`].
+    pub fn hidden<'s>(&self, team: &dyn Team, state: &'s mut State, rows: Range<usize>) -> Result<&'s [f32], Error> {
+        if rows.start > rows.end || rows.end > state.wanted {
+            let problem = format!("hidden states of rows {rows:?} were asked for, but there are {}", state.wanted);
+            return Err(Error::BadBatch { problem });
+        }
+        let width = self.config.width;
+        let context = Context { ops: self.ops, team, config: &self.config };
+        let hidden = sized(&mut state.normed, rows.len() * width);
+        if !rows.is_empty() {
+            context.norm(&state.residual[rows.start * width..rows.end * width], &self.weights.output_norm, hidden);
+        }
+        for (row, hidden) in rows.zip(hidden.chunks_exact(width)) {
+            if !all_finite(hidden) {
+                return Err(Error::NotFinite { row });
+            }
+        }
+        Ok(hidden)
+    }
+
     fn check(&self, cache: &Cache, chunks: &[Chunk<'_>]) -> Result<(), Error> {
         let bad = |problem: String| Err(Error::BadBatch { problem });
         let shape = self.config.cache_shape();

@@ -12,10 +12,13 @@ pub struct Limits {
     pub queued: usize,
     /// Whether prompts go on from what the cache holds of earlier jobs. Default true.
     pub prefix_reuse: bool,
+    /// Whether answers wait while there are prompts to compute: fewer passes for the same work, for batches in which
+    /// nobody waits for a single answer. Default false.
+    pub prompts_first: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { step_tokens: 256, running: 64, queued: 1024, prefix_reuse: true }
+        Self { step_tokens: 256, running: 64, queued: 1024, prefix_reuse: true, prompts_first: false }
     }
 }

@@ -1,110 +1,139 @@
-//! Many requests at once, as pure steps.
+//! Many requests at once, as pure steps: one forward pass per step for all of them, so that each weight is read once.
+//!
+//! ```text
+//! submit ─▶ Queue ── admit ─▶ running ── plan ─▶ Share … ── compute ─▶ Event …
+//!              ▲                 │ one for each job    one pass, then the choices
+//!              └── interrupt ────┘ when pages or places are needed
+//! ```
+//!
+//! Jobs join and leave between steps, each with its own settings, seed, constraint, end tokens and limits. Every answer
+//! is the one that its request has alone: a batch never changes a bit, a page of the cache holds the same whoever
+//! computed it, and what was dropped is computed again to the same bits. So all that is decided here (who comes next,
+//! how much of a prompt at once, which pages stay) is about time alone.
+//!
+//! * `queue`: fairness between clients, priorities; `budget`: the tokens of a pass; `plan`: who runs, and interruptions;
+//! * `memory`: pages, shared by a radix tree over token ids;
+//! * `pass`: the forward pass, with masks computed beside it; `choose`: the choices, spread over threads.
+//!
+//! There is no clock here: the time is an argument, a [`Duration`] since any moment that the caller chooses.
 
+mod budget;
+mod choose;
 mod event;
+mod forward;
 mod job;
 mod limits;
+mod member;
+mod memory;
+mod paged;
+mod pass;
+mod plan;
+mod pooling;
+mod queue;
 mod statistics;
 
-pub use crate::group::{ForwardMany, Paged, Part};
 pub use event::{Event, Failure, What};
+pub use forward::{ForwardMany, Logits, Part};
 pub use job::{Job, Key, Kind, MAX_PRIORITY, Pooling, Refusal};
 pub use limits::Limits;
+pub use paged::Paged;
 pub use statistics::Statistics;
 
-use crate::generation::{Error, Step};
-use crate::group::{Group, Key as Member};
-use std::collections::{BTreeMap, VecDeque};
+use choose::Workplaces;
+use member::Member;
+use memory::Memory;
+use queue::Queue;
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::Duration;
 
 /// Jobs that are answered together.
 #[derive(Debug)]
 pub struct Scheduler<M> {
-    group: Group<M>,
+    model: M,
     limits: Limits,
-    queue: VecDeque<(Key, Job)>,
-    running: BTreeMap<Member, Key>,
+    /// Most positions of one sequence.
+    capacity: usize,
+    memory: Memory,
+    queue: Queue,
+    /// The most protected first.
+    running: Vec<Member>,
+    /// Jobs of a pass that failed, to be tried one by one.
+    suspects: VecDeque<Key>,
+    workplaces: Workplaces,
     statistics: Statistics,
 }
 
 impl<M: ForwardMany> Scheduler<M> {
-    /// A scheduler without jobs.
+    /// A scheduler without jobs. All pages of the model are its own to use.
     pub fn new(model: M, limits: Limits) -> Self {
-        let group = Group::new(model);
-        Self { group, limits, queue: VecDeque::new(), running: BTreeMap::new(), statistics: Statistics::default() }
+        let memory = Memory::new(model.pages(), model.page(), limits.prefix_reuse);
+        // So that a job alone always has the pages that it needs.
+        let capacity = model.capacity().min(model.pages().saturating_mul(model.page()));
+        Self {
+            model,
+            limits,
+            capacity,
+            memory,
+            queue: Queue::default(),
+            running: Vec::new(),
+            suspects: VecDeque::new(),
+            workplaces: Workplaces::default(),
+            statistics: Statistics::default(),
+        }
     }
 
     /// The model.
     pub fn model(&self) -> &M {
-        self.group.model()
+        &self.model
+    }
+
+    /// Most positions of one sequence, prompt and answer together: no more than the cache has in all.
+    pub fn capacity(&self) -> usize {
+        self.capacity
     }
 
     /// Takes a job. Nothing is computed and no memory taken yet.
     ///
     /// # Errors
-    /// A full queue, or a job that cannot be carried out.
-    pub fn submit(&mut self, job: Job, _now: Duration) -> Result<Key, Refusal> {
+    /// A full queue, or a job that cannot be carried out: a prompt that is empty, names an unknown token or leaves no
+    /// room for an answer, or settings out of range.
+    pub fn submit(&mut self, job: Job, now: Duration) -> Result<Key, Refusal> {
+        let key = Key(self.statistics.submitted);
+        let member = Member::new(key, job, now, self.model.vocabulary(), self.capacity)?;
         if self.queue.len() >= self.limits.queued {
             self.statistics.refused += 1;
             return Err(Refusal::QueueFull { queued: self.queue.len() });
         }
-        let key = Key(self.statistics.submitted);
         self.statistics.submitted += 1;
-        self.queue.push_back((key, job));
+        self.queue.enter(member);
         Ok(key)
     }
 
-    /// Gives a job up; one that is over is passed over.
+    /// Gives a job up; one that is over is passed over. It has no further event.
     pub fn cancel(&mut self, key: Key) {
-        self.queue.retain(|(waiting, _)| *waiting != key);
-        let member = self.running.iter().find(|(_, running)| **running == key).map(|(member, _)| *member);
-        if let Some(member) = member {
-            self.group.leave(member);
-            self.running.remove(&member);
+        if let Some(member) = self.queue.remove(key) {
+            self.queue.leave(member.client);
+        } else if self.running.iter().any(|member| member.key == key) {
+            self.stop(key);
+        } else {
+            return;
         }
+        self.statistics.cancelled += 1;
     }
 
-    /// Goes one step further with every job that runs.
-    pub fn step(&mut self, _now: Duration) -> Vec<Event> {
+    /// Goes one step further: ends what is late, starts what there is room for, and makes one forward pass, in which
+    /// each answer gets its next token and prompts share the rest of [`Limits::step_tokens`]. Never fails as a whole;
+    /// what goes wrong with a job is in its event. `now` never goes back.
+    pub fn step(&mut self, now: Duration) -> Vec<Event> {
         let mut events = Vec::new();
-        while self.running.len() < self.limits.running {
-            let Some((key, job)) = self.queue.pop_front() else { break };
-            match self.group.join(job.request) {
-                Ok(member) => {
-                    self.running.insert(member, key);
-                    events.push(Event { key, what: What::Started { reused: 0 }, rows: 0..0 });
-                }
-                Err(error) => {
-                    let failure = Failure::Model(error.to_string());
-                    events.push(Event { key, what: What::Failed(failure), rows: 0..0 });
-                }
-            }
+        self.expire(now, &mut events);
+        self.admit(now, &mut events);
+        let plan = self.plan();
+        if !plan.is_empty() {
+            self.compute(&plan, &mut events);
         }
-        let done = match self.group.step(self.limits.step_tokens) {
-            Ok(done) => done,
-            Err(error) => {
-                for (member, key) in std::mem::take(&mut self.running) {
-                    self.group.leave(member);
-                    let failure = Failure::Model(error.to_string());
-                    events.push(Event { key, what: What::Failed(failure), rows: 0..0 });
-                }
-                return events;
-            }
-        };
-        for event in done {
-            let Some(&key) = self.running.get(&event.key) else { continue };
-            let what = match event.step {
-                Ok(Step::Prefill { done, total }) => What::Prefill { done, total },
-                Ok(Step::Token(choice)) => What::Token(choice),
-                Ok(Step::Finished(finish)) => What::Finished(finish),
-                Err(Error::Sampling(error)) => What::Failed(error.into()),
-                Err(error) => What::Failed(Failure::Model(error.to_string())),
-            };
-            if matches!(what, What::Finished(_) | What::Failed(_)) {
-                self.running.remove(&event.key);
-            }
-            events.push(Event { key, what, rows: event.rows });
-        }
+        self.queue.settle();
         events
     }
 
@@ -112,17 +141,33 @@ impl<M: ForwardMany> Scheduler<M> {
     ///
     /// # Errors
     /// What the model reports: a NaN, or rows that are not there.
-    pub fn logits(&mut self, rows: Range<usize>) -> Result<&[f32], Error<M::Error>> {
-        self.group.logits(rows)
+    pub fn logits(&mut self, rows: Range<usize>) -> Result<&[f32], M::Error> {
+        self.model.logits(rows).map(|logits| logits.values)
     }
 
     /// Whether no job waits or runs.
     pub fn is_idle(&self) -> bool {
-        self.queue.is_empty() && self.running.is_empty()
+        self.queue.len() == 0 && self.running.is_empty()
     }
 
     /// What was done and is held.
     pub fn statistics(&self) -> Statistics {
-        Statistics { running: self.running.len(), waiting: self.queue.len(), ..self.statistics }
+        Statistics {
+            running: self.running.len(),
+            waiting: self.queue.len(),
+            pages: self.memory.total(),
+            pages_used: self.memory.used(),
+            pages_cached: self.memory.kept(),
+            ..self.statistics
+        }
+    }
+
+    /// Whether the books are right.
+    #[cfg(test)]
+    pub(crate) fn check(&self) {
+        self.memory.check(self.running.iter().map(|member| &member.table));
+        self.queue.check(&self.running);
+        assert!(self.running.is_sorted_by_key(Member::order), "the order of protection");
+        assert!(self.running.len() <= self.limits.running.max(1) && self.queue.len() <= self.limits.queued + 64);
     }
 }

@@ -1,69 +1,84 @@
-//! Batches of 1, 8 and 33 sequences in pages from all over the cache.
+//! Batches of 1, 8 and 33 requests on one cache: with pages for all and for hardly one, with and without what earlier
+//! requests have left there.
 
 use crate::support::{Answer, CAPACITY, MODELS, alone, devices, load, request};
-use hefu_engine::generation::Step;
-use hefu_engine::group::{ForwardMany, Group, Key, Paged, Part};
+use hefu_engine::scheduler::{ForwardMany, Job, Key, Kind, Limits, Paged, Part, Pooling, Scheduler, Statistics, What};
 use hefu_model::Model;
 use hefu_numerics::kv::PAGE;
 use hefu_numerics::ops::Alone;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-/// A cache whose free pages lie in no order: each was a sequence's, and they came back scattered.
-fn scattered(model: &Model, pages: usize) -> Paged<'_> {
-    let mut paged = Paged::new(model, &Alone, CAPACITY, pages).unwrap();
-    let parts: Vec<Part<'_>> = (0..pages).map(|sequence| Part { sequence, tokens: &[1], rows: 0 }).collect();
-    paged.forward(&parts).unwrap();
-    assert_eq!(paged.free_pages(), 0);
-    let mut order: Vec<usize> = (0..pages).collect();
-    order.sort_by_key(|page| (page * 7919 + 13) % 101);
-    order.into_iter().for_each(|sequence| paged.truncate(sequence, 0));
-    assert_eq!(paged.free_pages(), pages);
-    paged
+/// How requests come together.
+#[derive(Debug, Clone, Copy)]
+struct Scene {
+    count: usize,
+    /// One more arrives at each step, or all at once.
+    stagger: bool,
+    pages: usize,
+    reuse: bool,
+    step_tokens: usize,
 }
 
-/// The answers to the first `count` requests; with `stagger`, one of them joins every step.
-fn together(model: &Model, count: usize, stagger: bool) -> Vec<Answer> {
-    let pages = count * CAPACITY.div_ceil(PAGE);
-    let mut group = Group::new(scattered(model, pages));
-    let mut keys: Vec<Key> = Vec::new();
-    let mut answers: BTreeMap<Key, Answer> = BTreeMap::new();
-    while keys.len() < count || !group.is_empty() {
-        let joining = if stagger { 1 } else { count };
-        for number in keys.len()..count.min(keys.len() + joining) {
-            let key = group.join(request(number, model.config().vocabulary)).unwrap();
+const SCENES: [Scene; 6] = [
+    Scene { count: 1, stagger: false, pages: 3, reuse: false, step_tokens: 200 },
+    Scene { count: 8, stagger: true, pages: 40, reuse: true, step_tokens: 64 },
+    Scene { count: 8, stagger: false, pages: 4, reuse: true, step_tokens: 50 },
+    Scene { count: 33, stagger: true, pages: 140, reuse: true, step_tokens: 256 },
+    Scene { count: 33, stagger: false, pages: 140, reuse: false, step_tokens: 1000 },
+    Scene { count: 33, stagger: true, pages: 9, reuse: true, step_tokens: 100 },
+];
+
+/// The answers to the first requests, each asked twice over.
+fn together(model: &Model, scene: Scene) -> (Vec<Answer>, Statistics) {
+    let limits = Limits { step_tokens: scene.step_tokens, prefix_reuse: scene.reuse, ..Limits::default() };
+    let paged = Paged::new(model, &Alone, CAPACITY, scene.pages).unwrap();
+    let mut scheduler = Scheduler::new(paged, limits);
+    let (mut keys, mut answers) = (Vec::new(), BTreeMap::<Key, Answer>::new());
+    while keys.len() < 2 * scene.count || !scheduler.is_idle() {
+        let joining = if scene.stagger { 1 } else { scene.count };
+        for number in keys.len()..(2 * scene.count).min(keys.len() + joining) {
+            let asked = request(number % scene.count, model.config().vocabulary);
+            let job = Job { client: number as u64 % 3, priority: number as i32 % 2, ..Job::new(asked) };
+            let key = scheduler.submit(job, Duration::ZERO).unwrap();
             keys.push(key);
             answers.insert(key, Answer::default());
         }
-        for event in group.step(200).unwrap() {
+        for event in scheduler.step(Duration::ZERO) {
             let answer = answers.get_mut(&event.key).unwrap();
-            let step = event.step.unwrap();
-            let is_first = matches!(step, Step::Token(_)) && answer.0.is_empty();
-            if !is_first {
-                answer.1.extend(group.logits(event.rows).unwrap().iter().map(|logit| logit.to_bits()));
+            // The first token's logits are the last of the prompt.
+            if !matches!(event.what, What::Token(_)) || !answer.0.is_empty() {
+                answer.1.extend(scheduler.logits(event.rows).unwrap().iter().map(|logit| logit.to_bits()));
             }
-            match step {
-                Step::Prefill { .. } => {}
-                Step::Token(choice) => answer.0.push(choice.id),
-                Step::Finished(finish) => answer.2 = Some(finish),
+            match event.what {
+                What::Token(choice) => answer.0.push(choice.id),
+                What::Finished(finish) => answer.2 = Some(finish),
+                What::Failed(failure) => panic!("{failure}"),
+                _ => {}
             }
         }
     }
-    assert_eq!(group.model().free_pages(), pages);
-    keys.iter().map(|key| answers.remove(key).unwrap()).collect()
+    let statistics = scheduler.statistics();
+    assert_eq!(statistics.pages_used, 0);
+    (keys.iter().map(|key| answers.remove(key).unwrap()).collect(), statistics)
 }
 
 #[test]
 fn an_answer_in_a_batch_is_the_one_alone() {
+    let (mut preemptions, mut reused) = (0, 0);
     for name in MODELS {
         for ops in devices() {
             let model = load(name, ops);
             let single = |number| alone(&model, CAPACITY, request(number, model.config().vocabulary), None);
             let expected: Vec<Answer> = (0..33).map(single).collect();
             assert!(expected.iter().all(|answer| !answer.1.is_empty() || answer.0.len() == 1));
-            for (count, stagger) in [(1, false), (8, false), (8, true), (33, true), (33, false)] {
-                let found = together(&model, count, stagger);
-                for (number, (found, expected)) in found.iter().zip(&expected).enumerate() {
-                    let what = format!("{name}, {}, sequence {number} of {count}", ops.name);
+            for scene in SCENES {
+                let (found, statistics) = together(&model, scene);
+                preemptions += statistics.preemptions;
+                reused += statistics.prompt_tokens_reused;
+                for (number, found) in found.iter().enumerate() {
+                    let what = format!("{name}, {}, request {number}, {scene:?}", ops.name);
+                    let expected = &expected[number % scene.count];
                     assert_eq!(found.0, expected.0, "tokens of {what}");
                     assert!(found.1 == expected.1, "logits of {what}");
                     assert_eq!(found.2, expected.2, "end of {what}");
@@ -71,22 +86,59 @@ fn an_answer_in_a_batch_is_the_one_alone() {
             }
         }
     }
+    assert!(preemptions > 10 && reused > 1000, "{preemptions} preemptions, {reused} reused tokens prove little");
+}
+
+/// The vector of a prompt, computed with others or alone.
+fn vectors(model: &Model, step_tokens: usize, pooling: Pooling, numbers: &[usize]) -> Vec<Vec<u32>> {
+    let limits = Limits { step_tokens, ..Limits::default() };
+    let mut scheduler = Scheduler::new(Paged::new(model, &Alone, CAPACITY, 30).unwrap(), limits);
+    let mut found = BTreeMap::new();
+    for &number in numbers {
+        let asked = request(number, model.config().vocabulary);
+        found.insert(
+            scheduler.submit(Job::new(asked).with_kind(Kind::Embedding(pooling)), Duration::ZERO).unwrap(),
+            vec![],
+        );
+    }
+    while !scheduler.is_idle() {
+        for event in scheduler.step(Duration::ZERO) {
+            if let What::Embedding(vector) = event.what {
+                let length: f32 = vector.iter().map(|x| x * x).sum();
+                assert!((length - 1.0).abs() < 1e-5 && vector.len() == model.config().width, "{length}");
+                found.insert(event.key, vector.iter().map(|x| x.to_bits()).collect());
+            }
+        }
+    }
+    found.into_values().collect()
 }
 
 #[test]
-fn pages_are_taken_as_needed_and_a_full_cache_says_so() {
+fn a_vector_is_the_same_in_a_batch_and_alone() {
+    let model = load("tiny-gemma3", hefu_cpu::select::best());
+    for pooling in [Pooling::Mean, Pooling::Last] {
+        let numbers: Vec<usize> = (0..12).collect();
+        let alone: Vec<Vec<u32>> =
+            numbers.iter().flat_map(|number| vectors(&model, 512, pooling, &[*number])).collect();
+        assert_eq!(vectors(&model, 512, pooling, &numbers), alone);
+        assert_eq!(vectors(&model, 7, pooling, &numbers), alone);
+        let all: std::collections::BTreeSet<_> = alone.into_iter().collect();
+        assert_eq!(all.len(), numbers.len(), "different texts, different vectors");
+    }
+}
+
+#[test]
+fn a_part_without_pages_or_room_is_refused() {
     let model = load("tiny-qwen2", hefu_cpu::select::best());
     let mut paged = Paged::new(&model, &Alone, CAPACITY, 3).unwrap();
     let tokens = [1; PAGE + 1];
-    paged.forward(&[Part { sequence: 4, tokens: &tokens, rows: 0 }]).unwrap();
-    assert_eq!((paged.pages(4).len(), paged.pages(0).len(), paged.free_pages()), (2, 0, 1));
-    let both = [Part { sequence: 0, tokens: &[1], rows: 0 }, Part { sequence: 4, tokens: &tokens[..PAGE], rows: 0 }];
-    assert!(matches!(paged.forward(&both), Err(hefu_model::Error::CacheFull { .. })));
-    assert_eq!((paged.pages(4).len(), paged.pages(0).len(), paged.free_pages()), (2, 0, 1));
-    paged.truncate(4, PAGE);
-    assert_eq!((paged.pages(4).len(), paged.free_pages()), (1, 2));
-    paged.forward(&both).unwrap();
-    assert_eq!(paged.free_pages(), 0);
-    let long = [1; CAPACITY + 1];
-    assert!(paged.forward(&[Part { sequence: 9, tokens: &long, rows: 0 }]).is_err());
+    paged.forward(&[Part { tokens: &tokens, position: 0, pages: &[2, 0], rows: 0 }]).unwrap();
+    let refused = [
+        Part { tokens: &tokens, position: 0, pages: &[2], rows: 0 },
+        Part { tokens: &tokens, position: 0, pages: &[2, 3], rows: 0 },
+        Part { tokens: &[1], position: model.context(), pages: &[0; 1 << 12], rows: 0 },
+    ];
+    assert!(refused.into_iter().all(|part| paged.forward(&[part]).is_err()));
+    assert!(paged.copy_page(0, 3).is_err());
+    assert!(Paged::new(&model, &Alone, model.context() + 1, 3).is_err());
 }

@@ -101,8 +101,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let draft = draft_model(&loaded, &arguments.speculation, Speculate::Off, &arguments.device)?;
     let mut speculator = Speculator::new(&loaded, draft.as_ref(), &arguments.speculation, Speculate::Off)?;
     let seconds = if load.sequences > 1 {
-        let mut group = load.group(&loaded)?;
-        repeat(arguments.repetitions, || load.timed(&mut group))?
+        let mut scheduler = load.scheduler(&loaded)?;
+        repeat(arguments.repetitions, || load.timed(&mut scheduler))?
     } else {
         let mut session = loaded.session()?;
         repeat(arguments.repetitions, || match how {

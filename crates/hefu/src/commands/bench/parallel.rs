@@ -4,12 +4,12 @@ use super::{fault, tokens};
 use crate::failure::Failure;
 use crate::load::{Loaded, available_memory};
 use crate::units;
-use hefu_engine::generation::{Request, Step};
-use hefu_engine::group::{Group, Paged};
+use hefu_engine::generation::Request;
 use hefu_engine::sampling::Parameters;
+use hefu_engine::scheduler::{ForwardMany, Job, Limits, Paged, Scheduler, What};
 use hefu_numerics::kv::PAGE;
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Most sequences at once.
 pub(super) const MAX_PARALLEL: u64 = 1024;
@@ -32,12 +32,13 @@ impl Load {
         self.prompt + self.generate + 1
     }
 
-    /// An empty group with pages for all sequences.
+    /// A scheduler with pages for all sequences.
     ///
     /// # Errors
     /// If there is not that much memory.
-    pub(super) fn group<'m>(&self, loaded: &'m Loaded) -> Result<Group<Paged<'m>>, Failure> {
-        let pages = self.sequences.saturating_mul(self.capacity().div_ceil(PAGE));
+    pub(super) fn scheduler<'m>(&self, loaded: &'m Loaded) -> Result<Scheduler<Paged<'m>>, Failure> {
+        // One page more for each: what a sequence needs next is set aside.
+        let pages = self.sequences.saturating_mul(self.capacity().div_ceil(PAGE) + 1);
         let bytes = loaded.model.config().cache_bytes(pages.saturating_mul(PAGE)).unwrap_or(usize::MAX) as u64;
         let available = available_memory().unwrap_or(u64::MAX);
         if bytes > available {
@@ -49,17 +50,24 @@ impl Load {
                 units::bytes(available)
             )));
         }
-        let paged = Paged::new(&loaded.model, &*loaded.pool, self.capacity(), pages);
-        paged.map(Group::new).map_err(fault)
+        let paged = Paged::new(&loaded.model, &*loaded.pool, self.capacity(), pages).map_err(fault)?;
+        let limits = Limits {
+            step_tokens: self.prefill_chunk,
+            running: self.sequences,
+            queued: self.sequences,
+            // Every repetition computes all of its prompts.
+            prefix_reuse: false,
+            prompts_first: true,
+        };
+        Ok(Scheduler::new(paged, limits))
     }
 
     /// Seconds for all prompts with the first token of each answer, and for all tokens after.
     ///
     /// # Errors
     /// What the model reports.
-    pub(super) fn timed(&self, group: &mut Group<Paged<'_>>) -> Result<(f64, f64), Failure> {
-        let failed = |error: &dyn std::error::Error| Failure::Other(error.to_string());
-        let vocabulary = hefu_engine::group::ForwardMany::vocabulary(group.model());
+    pub(super) fn timed(&self, scheduler: &mut Scheduler<Paged<'_>>) -> Result<(f64, f64), Failure> {
+        let vocabulary = scheduler.model().vocabulary();
         let all = tokens(self.sequences * self.prompt, vocabulary);
         for prompt in all.chunks(self.prompt) {
             let request = Request {
@@ -71,22 +79,22 @@ impl Load {
                 prefill_chunk: self.prefill_chunk,
                 all_logits: false,
             };
-            group.join(request).map_err(|error| failed(&error))?;
+            let taken = scheduler.submit(Job::new(request), Duration::ZERO);
+            taken.map_err(|refusal| Failure::Other(refusal.to_string()))?;
         }
         let started = Instant::now();
-        let mut answering = 0;
-        while answering < self.sequences {
-            let events = group.prefill(self.prefill_chunk).map_err(|error| failed(&error))?;
-            for event in events {
-                if let Step::Token(_) = event.step.map_err(|error| failed(&error))? {
-                    answering += 1;
-                }
+        let (mut answering, mut prefill) = (BTreeSet::new(), 0.0);
+        while !scheduler.is_idle() {
+            for event in scheduler.step(Duration::ZERO) {
+                match event.what {
+                    What::Token(_) => answering.insert(event.key),
+                    What::Failed(failure) => return Err(Failure::Other(failure.to_string())),
+                    _ => false,
+                };
             }
-        }
-        let prefill = started.elapsed().as_secs_f64();
-        while !group.is_empty() {
-            let events = group.step(self.prefill_chunk).map_err(|error| failed(&error))?;
-            events.into_iter().try_for_each(|event| event.step.map(|_| ()).map_err(|error| failed(&error)))?;
+            if prefill == 0.0 && answering.len() == self.sequences {
+                prefill = started.elapsed().as_secs_f64();
+            }
         }
         Ok((prefill, started.elapsed().as_secs_f64() - prefill))
     }

@@ -1,0 +1,76 @@
+//! What a scheduler asks of a model with the caches of many sequences.
+
+use hefu_numerics::ops::Team;
+use std::ops::Range;
+
+/// A model with a cache in pages. Which page holds which positions of which sequence is the caller's to decide: every
+/// part names its pages. The logits of a position depend on the tokens before it in its sequence alone.
+pub trait ForwardMany {
+    /// What can go wrong.
+    type Error: std::error::Error;
+
+    /// Number of logits per position.
+    fn vocabulary(&self) -> usize;
+
+    /// Most positions of one sequence.
+    fn capacity(&self) -> usize;
+
+    /// Positions of a page, at least 1.
+    fn page(&self) -> usize;
+
+    /// Pages of the cache, numbered from 0.
+    fn pages(&self) -> usize;
+
+    /// Makes page `to` hold what page `from` holds.
+    ///
+    /// # Errors
+    /// What the model reports: a page that does not exist.
+    fn copy_page(&mut self, from: u32, to: u32) -> Result<(), Self::Error>;
+
+    /// Appends each part to its sequence, and keeps the last rows of each, in the order of the parts, for
+    /// [`ForwardMany::logits`] and [`ForwardMany::hidden`]. No position is written twice.
+    ///
+    /// # Errors
+    /// What the model reports; the rows of the call before are gone then.
+    fn forward(&mut self, parts: &[Part<'_>]) -> Result<(), Self::Error>;
+
+    /// The logits of some of the rows that the last call to [`ForwardMany::forward`] kept.
+    ///
+    /// # Errors
+    /// What the model reports: a NaN, or rows that were not kept.
+    fn logits(&mut self, rows: Range<usize>) -> Result<Logits<'_>, Self::Error>;
+
+    /// The final hidden states (`[rows][width]`, after the output norm) of some of those rows.
+    ///
+    /// # Errors
+    /// As [`ForwardMany::logits`].
+    fn hidden(&mut self, rows: Range<usize>) -> Result<&[f32], Self::Error>;
+}
+
+/// Tokens to be appended to a sequence.
+#[derive(Debug, Clone, Copy)]
+pub struct Part<'a> {
+    /// The tokens, at least one.
+    pub tokens: &'a [u32],
+    /// Position of the first.
+    pub position: usize,
+    /// The sequence's pages in order, enough for all positions up to the last token's.
+    pub pages: &'a [u32],
+    /// How many of the last tokens' rows are wanted, at most as many as there are.
+    pub rows: usize,
+}
+
+/// Logits, and threads that help to choose by them.
+#[derive(Clone, Copy)]
+pub struct Logits<'a> {
+    /// `[rows][vocabulary]`.
+    pub values: &'a [f32],
+    /// The model's threads, which have nothing to do for the moment.
+    pub team: &'a dyn Team,
+}
+
+impl std::fmt::Debug for Logits<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Logits({} values)", self.values.len())
+    }
+}

@@ -1,0 +1,245 @@
+//! The pages of a cache, shared between sequences and kept for prompts to come.
+//!
+//! ```text
+//! open ─▶ Table: pages of the tree that hold the beginning of the text, and a copy of the one after them
+//! grow ─▶ more pages: free ones, then those of the tree that were not used for longest
+//! settle ─▶ pages that are full go into the tree, where others find them at once
+//! close ─▶ the last page goes there too; nothing of the sequence is held any more
+//! ```
+//!
+//! What is in a page is a function of the tokens up to its last position and of nothing else (the numeric contract), so
+//! a page of the tree is as good as one computed anew, for every kind of layer: those with a sliding window keep all
+//! positions as well.
+
+mod pages;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+use pages::Pages;
+use tree::{Node, ROOT, Tree};
+
+/// A page is copied for so many positions at least; fewer are computed as fast.
+const WORTH_COPYING: usize = 4;
+
+/// The pages of one cache.
+#[derive(Debug)]
+pub(super) struct Memory {
+    pages: Pages,
+    tree: Tree,
+    /// Positions of a page.
+    size: usize,
+    /// Whether anything is kept.
+    reuse: bool,
+    /// Counts uses.
+    clock: u64,
+}
+
+/// The pages of one sequence, in order. The first are in the tree, as many as `nodes`.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    pages: Vec<u32>,
+    nodes: Vec<Node>,
+}
+
+impl Table {
+    pub(super) fn pages(&self) -> &[u32] {
+        &self.pages
+    }
+
+    fn last_node(&self) -> Node {
+        self.nodes.last().copied().unwrap_or(ROOT)
+    }
+}
+
+impl Memory {
+    /// `pages` pages of `size` positions each; with `reuse`, they are kept for prompts to come.
+    pub(super) fn new(pages: usize, size: usize, reuse: bool) -> Self {
+        Self { pages: Pages::new(pages), tree: Tree::new(), size: size.max(1), reuse, clock: 0 }
+    }
+
+    /// Pages in all.
+    pub(super) fn total(&self) -> usize {
+        self.pages.total()
+    }
+
+    /// Pages that sequences hold.
+    pub(super) fn used(&self) -> usize {
+        self.pages.used()
+    }
+
+    /// Pages that are kept and that no sequence holds.
+    pub(super) fn kept(&self) -> usize {
+        self.pages.idle()
+    }
+
+    /// Pages that can be had.
+    pub(super) fn available(&self) -> usize {
+        self.pages.free() + self.pages.idle()
+    }
+
+    /// Pages for so many positions.
+    pub(super) fn needed(&self, positions: usize) -> usize {
+        positions.div_ceil(self.size)
+    }
+
+    /// How many of the first pages of `tokens` sequences hold at this moment: they cost nothing.
+    pub(super) fn shared(&self, tokens: &[u32], most: usize) -> usize {
+        let path = self.path(tokens, most);
+        path.iter().filter(|node| self.tree.page(**node).is_some_and(|page| self.pages.is_held(page))).count()
+    }
+
+    /// A table for a sequence that begins with `tokens`, and how many positions it holds already, at most `most`.
+    /// `copy` copies one page to another.
+    pub(super) fn open<E>(
+        &mut self,
+        tokens: &[u32],
+        most: usize,
+        copy: impl FnOnce(u32, u32) -> Result<(), E>,
+    ) -> (Table, usize) {
+        let mut table = Table::default();
+        self.clock += 1;
+        for node in self.path(tokens, most) {
+            self.share(&mut table, node);
+        }
+        let known = table.nodes.len() * self.size;
+        let rest = tokens.get(known..most.min(tokens.len())).unwrap_or_default();
+        let copied = self.copy_closest(&mut table, rest, copy);
+        (table, known + copied)
+    }
+
+    /// Gives the table pages for so many positions, if there are so many; nothing changes otherwise.
+    pub(super) fn grow(&mut self, table: &mut Table, positions: usize) -> bool {
+        let missing = self.needed(positions).saturating_sub(table.pages.len());
+        if missing > self.available() {
+            return false;
+        }
+        table.pages.reserve(missing);
+        for _ in 0..missing {
+            let Some(page) = self.take() else { return false };
+            table.pages.push(page);
+        }
+        true
+    }
+
+    /// Puts the pages that the first `cached` of the sequence's `tokens` fill into the tree. Where it holds such a page
+    /// already, that one is shared and the sequence's own let go.
+    pub(super) fn settle(&mut self, table: &mut Table, tokens: &[u32], cached: usize) {
+        while self.reuse && (table.nodes.len() + 1) * self.size <= cached {
+            let at = table.nodes.len();
+            let (Some(text), Some(place)) = (tokens.get(at * self.size..(at + 1) * self.size), table.pages.get_mut(at))
+            else {
+                return;
+            };
+            let parent = table.nodes.last().copied().unwrap_or(ROOT);
+            self.clock += 1;
+            if let Some((node, page)) =
+                self.tree.child(parent, text).and_then(|node| Some((node, self.tree.page(node)?)))
+            {
+                self.pages.hold(page);
+                self.tree.touch(node, self.clock, true);
+                self.pages.let_go(std::mem::replace(place, page));
+                table.nodes.push(node);
+            } else {
+                let page = *place;
+                table.nodes.push(self.insert(parent, text, page));
+            }
+        }
+    }
+
+    /// Lets go of a sequence of which the first `cached` tokens are computed; what it leaves is kept as long as there is
+    /// room.
+    pub(super) fn close(&mut self, mut table: Table, tokens: &[u32], cached: usize) {
+        self.settle(&mut table, tokens, cached);
+        let full = table.nodes.len();
+        let rest = tokens.get(full * self.size..cached.min(tokens.len())).unwrap_or_default();
+        let parent = table.last_node();
+        let is_new = self.tree.closest(parent, rest).is_none_or(|(_, common)| common < rest.len());
+        let end = table.pages.get(full).copied().filter(|_| self.reuse && is_new && rest.len() >= WORTH_COPYING);
+        if let Some(page) = end {
+            self.clock += 1;
+            let node = self.insert(parent, rest, page);
+            table.nodes.push(node);
+        }
+        self.clock += 1;
+        for (place, page) in table.pages.into_iter().enumerate() {
+            self.pages.let_go(page);
+            if let Some(&node) = table.nodes.get(place) {
+                self.tree.touch(node, self.clock, self.pages.is_held(page));
+            }
+        }
+    }
+
+    /// The nodes whose pages hold the beginning of the tokens, at most `most` of them.
+    fn path(&self, tokens: &[u32], most: usize) -> Vec<Node> {
+        let mut path = Vec::new();
+        if !self.reuse {
+            return path;
+        }
+        let known = tokens.get(..most).unwrap_or(tokens);
+        for text in known.chunks_exact(self.size) {
+            let Some(node) = self.tree.child(path.last().copied().unwrap_or(ROOT), text) else { break };
+            path.push(node);
+        }
+        path
+    }
+
+    fn share(&mut self, table: &mut Table, node: Node) {
+        if let Some(page) = self.tree.page(node) {
+            self.pages.hold(page);
+            self.tree.touch(node, self.clock, true);
+            table.pages.push(page);
+            table.nodes.push(node);
+        }
+    }
+
+    /// Appends a copy of the page that begins as `rest` does, and returns for how many positions that holds.
+    fn copy_closest<E>(
+        &mut self,
+        table: &mut Table,
+        rest: &[u32],
+        copy: impl FnOnce(u32, u32) -> Result<(), E>,
+    ) -> usize {
+        let closest = self.tree.closest(table.last_node(), rest).filter(|_| self.reuse);
+        let Some((node, common)) = closest.filter(|(_, common)| *common >= WORTH_COPYING) else { return 0 };
+        let Some(from) = self.tree.page(node) else { return 0 };
+        // Held, so that it is not the one that makes room for its copy.
+        self.pages.hold(from);
+        self.tree.touch(node, self.clock, true);
+        let to = self.take();
+        self.pages.let_go(from);
+        self.tree.touch(node, self.clock, self.pages.is_held(from));
+        let Some(to) = to else { return 0 };
+        table.pages.push(to);
+        if copy(from, to).is_ok() { common } else { 0 }
+    }
+
+    /// A page that nobody holds.
+    fn take(&mut self) -> Option<u32> {
+        if self.pages.free() == 0 {
+            let page = self.tree.evict()?;
+            self.pages.keep(page, false);
+        }
+        self.pages.take()
+    }
+
+    fn insert(&mut self, parent: Node, text: &[u32], page: u32) -> Node {
+        let (node, superfluous) = self.tree.insert(parent, text, page, self.clock);
+        self.pages.keep(page, true);
+        superfluous.into_iter().for_each(|page| self.pages.keep(page, false));
+        node
+    }
+
+    /// Whether the books are right when these are the tables in use.
+    #[cfg(test)]
+    pub(super) fn check<'t>(&self, tables: impl Iterator<Item = &'t Table>) {
+        let mut holders = vec![0; self.total()];
+        for table in tables {
+            table.pages.iter().for_each(|page| holders[*page as usize] += 1);
+            let shared = table.nodes.iter().map(|node| self.tree.page(*node));
+            assert!(shared.eq(table.pages.iter().take(table.nodes.len()).map(|page| Some(*page))), "table and tree");
+        }
+        let kept = self.tree.check(|page| holders[page as usize] > 0);
+        self.pages.check(&holders, &kept);
+    }
+}

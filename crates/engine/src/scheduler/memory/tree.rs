@@ -1,0 +1,130 @@
+//! What the cache holds of earlier prompts and answers: a radix tree over token ids, one page per node.
+//!
+//! Method: L. Zheng et al., "SGLang: Efficient execution of structured language model programs" (NeurIPS 2024), with
+//! whole pages as edges. A node with as many tokens as a page has positions may have children; one with fewer is the
+//! end of a text and is only ever copied from.
+
+use std::collections::BTreeSet;
+
+/// A node's number.
+pub(super) type Node = usize;
+
+/// The node of the empty text; it has no page.
+pub(super) const ROOT: Node = 0;
+
+/// The tree. It knows nothing of who holds a page: it is told which nodes may go.
+#[derive(Debug)]
+pub(super) struct Tree {
+    /// By number; `None` where one was removed.
+    nodes: Vec<Option<Entry>>,
+    vacant: Vec<Node>,
+    /// Nodes without children that nobody holds, the longest unused first.
+    idle: BTreeSet<(u64, Node)>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    tokens: Box<[u32]>,
+    page: u32,
+    parent: Node,
+    children: Vec<Node>,
+    /// When it was last used.
+    used: u64,
+    is_held: bool,
+}
+
+impl Tree {
+    pub(super) fn new() -> Self {
+        let root = Entry { tokens: [].into(), page: 0, parent: ROOT, children: Vec::new(), used: 0, is_held: true };
+        Self { nodes: vec![Some(root)], vacant: Vec::new(), idle: BTreeSet::new() }
+    }
+
+    /// The page of a node.
+    pub(super) fn page(&self, node: Node) -> Option<u32> {
+        Some(self.entry(node)?.page)
+    }
+
+    /// The child that holds exactly these tokens.
+    pub(super) fn child(&self, parent: Node, tokens: &[u32]) -> Option<Node> {
+        self.children(parent).find(|(_, entry)| *entry.tokens == *tokens).map(|(node, _)| node)
+    }
+
+    /// The child that begins as `tokens` do for longest, and for how long that is.
+    pub(super) fn closest(&self, parent: Node, tokens: &[u32]) -> Option<(Node, usize)> {
+        let common = |entry: &Entry| entry.tokens.iter().zip(tokens).take_while(|(a, b)| a == b).count();
+        // Of equal ones the last is taken.
+        self.children(parent).map(|(node, entry)| (node, common(entry))).max_by_key(|(_, common)| *common)
+    }
+
+    /// Adds a child. The shorter beginnings of its text that nothing holds have become superfluous: their pages are
+    /// returned.
+    pub(super) fn insert(&mut self, parent: Node, tokens: &[u32], page: u32, now: u64) -> (Node, Vec<u32>) {
+        let is_shorter =
+            |entry: &Entry| entry.children.is_empty() && !entry.is_held && tokens.starts_with(&entry.tokens);
+        let shorter: Vec<Node> =
+            self.children(parent).filter(|(_, entry)| is_shorter(entry)).map(|(node, _)| node).collect();
+        let pages = shorter.into_iter().filter_map(|node| self.remove(node)).collect();
+        let entry = Entry { tokens: tokens.into(), page, parent, children: Vec::new(), used: now, is_held: true };
+        let node = self.vacant.pop().unwrap_or(self.nodes.len());
+        match self.nodes.get_mut(node) {
+            Some(place) => *place = Some(entry),
+            None => self.nodes.push(Some(entry)),
+        }
+        self.change(parent, |entry| entry.children.push(node));
+        (node, pages)
+    }
+
+    /// A node is used now, and is held from now on or no longer.
+    pub(super) fn touch(&mut self, node: Node, now: u64, is_held: bool) {
+        self.change(node, |entry| (entry.used, entry.is_held) = (now, is_held));
+    }
+
+    /// Removes the node that was not used for longest, of those that nobody holds, and returns its page.
+    pub(super) fn evict(&mut self) -> Option<u32> {
+        let (_, node) = *self.idle.first()?;
+        self.remove(node)
+    }
+
+    fn entry(&self, node: Node) -> Option<&Entry> {
+        self.nodes.get(node)?.as_ref()
+    }
+
+    fn children(&self, parent: Node) -> impl Iterator<Item = (Node, &Entry)> {
+        let numbers = self.entry(parent).map_or(&[][..], |entry| &entry.children);
+        numbers.iter().filter_map(|node| Some((*node, self.entry(*node)?)))
+    }
+
+    fn remove(&mut self, node: Node) -> Option<u32> {
+        let entry = self.nodes.get_mut(node)?.take()?;
+        self.idle.remove(&(entry.used, node));
+        self.vacant.push(node);
+        self.change(entry.parent, |parent| parent.children.retain(|child| *child != node));
+        Some(entry.page)
+    }
+
+    /// Changes a node, and whether it may go with it.
+    fn change(&mut self, node: Node, change: impl FnOnce(&mut Entry)) {
+        let Some(Some(entry)) = self.nodes.get_mut(node) else { return };
+        self.idle.remove(&(entry.used, node));
+        change(entry);
+        if entry.children.is_empty() && !entry.is_held {
+            self.idle.insert((entry.used, node));
+        }
+    }
+
+    /// The pages of all nodes, after a look at whether parents and children agree.
+    #[cfg(test)]
+    pub(super) fn check(&self, is_held: impl Fn(u32) -> bool) -> Vec<u32> {
+        let mut pages = Vec::new();
+        for (node, entry) in self.nodes.iter().enumerate().filter_map(|(node, entry)| Some((node, entry.as_ref()?))) {
+            let is_idle = entry.children.is_empty() && !entry.is_held;
+            assert_eq!(self.idle.contains(&(entry.used, node)), is_idle, "idle");
+            if node != ROOT {
+                assert_eq!(entry.is_held, is_held(entry.page), "held");
+                assert!(self.entry(entry.parent).unwrap().children.contains(&node), "a child without parent");
+                pages.push(entry.page);
+            }
+        }
+        pages
+    }
+}

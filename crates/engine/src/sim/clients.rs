@@ -1,0 +1,163 @@
+//! Who gets how much: fairness, priorities, deadlines and a prompt that is too long to wait for.
+
+use super::fake::Fake;
+use crate::generation::tests::request;
+use crate::generation::{Finish, Request};
+use crate::sampling::Parameters;
+use crate::scheduler::{Event, Job, Key, Limits, Refusal, Scheduler, What};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn job(client: u64, priority: i32, prompt: usize, tokens: usize) -> Job {
+    // Texts of different clients have nothing in common.
+    let prompt: Vec<u32> = (0..prompt).map(|at| ((at * at + at / 7) as u32 + client as u32) % 6).collect();
+    let parameters = Parameters { seed: client, ..Parameters::default() };
+    let asked = Request { max_tokens: Some(tokens), parameters, prefill_chunk: 1000, ..request(&prompt) };
+    Job { client, priority, ..Job::new(asked) }
+}
+
+fn scheduler(running: usize, step_tokens: usize) -> Scheduler<Fake> {
+    let limits = Limits { running, step_tokens, ..Limits::default() };
+    Scheduler::new(Fake::new(4096, 4, 4096), limits)
+}
+
+fn is_last(event: &Event) -> bool {
+    matches!(event.what, What::Finished(_) | What::Failed(_))
+}
+
+#[test]
+fn clients_share_evenly_however_many_jobs_they_have() {
+    let mut scheduler = scheduler(4, 64);
+    let mut owners: BTreeMap<Key, u64> = BTreeMap::new();
+    let add = |scheduler: &mut Scheduler<Fake>, client, owners: &mut BTreeMap<Key, u64>| {
+        owners.insert(scheduler.submit(job(client, 0, 10, 150), Duration::ZERO).unwrap(), client);
+    };
+    (0..200).for_each(|_| add(&mut scheduler, 1, &mut owners));
+    // The first client is alone for a while, and then neither ahead nor behind.
+    (0..300).for_each(|step| drop(scheduler.step(SECOND * step)));
+    (0..6).for_each(|_| add(&mut scheduler, 2, &mut owners));
+    let mut tokens: BTreeMap<u64, u64> = BTreeMap::new();
+    for step in 300..1000 {
+        for event in scheduler.step(SECOND * step) {
+            if let What::Token(_) = event.what {
+                *tokens.entry(owners[&event.key]).or_default() += 1;
+            }
+        }
+        // The second always has six jobs under way or waiting.
+        while owners.values().filter(|client| **client == 2).count() < 6 + step as usize / 20 {
+            add(&mut scheduler, 2, &mut owners);
+        }
+    }
+    let (first, second) = (tokens[&1] as f64, tokens[&2] as f64);
+    assert!(second / first > 0.6 && second / first < 1.7, "{tokens:?}");
+}
+
+#[test]
+fn a_newcomer_does_not_wait_for_long_answers_of_others() {
+    let mut scheduler = scheduler(2, 64);
+    (0..8).for_each(|_| drop(scheduler.submit(job(1, 0, 10, 3500), Duration::ZERO)));
+    (0..1500).for_each(|step| drop(scheduler.step(SECOND * step / 100)));
+    let key = scheduler.submit(job(2, 0, 10, 20), SECOND * 15).unwrap();
+    let steps = (0..2000).find(|step| {
+        let events = scheduler.step(SECOND * 15 + SECOND * *step / 100);
+        events.iter().any(|event| event.key == key && is_last(event))
+    });
+    assert!(steps.is_some_and(|steps| steps < 900), "{steps:?}");
+}
+
+#[test]
+fn priority_goes_first_but_waiting_counts() {
+    let mut scheduler = scheduler(1, 64);
+    let mut order: Vec<Key> = Vec::new();
+    let low = scheduler.submit(job(1, -2, 4, 3), Duration::ZERO).unwrap();
+    let middle = scheduler.submit(job(1, 0, 4, 3), Duration::ZERO).unwrap();
+    let high = scheduler.submit(job(1, 5, 4, 3), Duration::ZERO).unwrap();
+    for _ in 0..20 {
+        order.extend(scheduler.step(Duration::ZERO).iter().filter(|event| is_last(event)).map(|event| event.key));
+    }
+    assert_eq!(order, [high, middle, low]);
+    // A stream of better ones does not starve the worst.
+    let low = scheduler.submit(job(1, -100, 4, 3), Duration::ZERO).unwrap();
+    let finished = (0..6000_u32).find(|step| {
+        scheduler.submit(job(1, 100, 4, 3), SECOND * *step).ok();
+        scheduler.step(SECOND * *step).iter().any(|event| event.key == low && is_last(event))
+    });
+    assert!(finished.is_some_and(|step| step > 1000), "{finished:?}");
+}
+
+#[test]
+fn a_long_prompt_stalls_nobody() {
+    let mut scheduler = scheduler(8, 32);
+    let answering = scheduler.submit(job(1, 0, 4, 500), Duration::ZERO).unwrap();
+    scheduler.step(Duration::ZERO);
+    scheduler.submit(job(2, 0, 3000, 2), Duration::ZERO).unwrap();
+    let short = scheduler.submit(job(3, 0, 20, 2), Duration::ZERO).unwrap();
+    let mut first = None;
+    for step in 0..100 {
+        let events = scheduler.step(Duration::ZERO);
+        let has_token = |key| events.iter().any(|event| event.key == key && matches!(event.what, What::Token(_)));
+        assert!(has_token(answering), "an answer waited for a prompt");
+        assert!(scheduler.statistics().step_tokens <= 32, "more than the budget");
+        if has_token(short) {
+            first = first.or(Some(step));
+        }
+    }
+    assert!(first.is_some_and(|step| step <= 2), "{first:?}");
+}
+
+#[test]
+fn deadlines_end_what_waits_and_what_runs() {
+    let mut scheduler = scheduler(1, 64);
+    let with = |deadline: u64| Job { deadline: Some(SECOND * deadline as u32), ..job(1, 0, 4, 1000) };
+    let (running, waiting) = (scheduler.submit(with(7), SECOND).unwrap(), scheduler.submit(with(3), SECOND).unwrap());
+    let mut ends = BTreeMap::new();
+    for second in 1..10 {
+        for event in scheduler.step(SECOND * second) {
+            if is_last(&event) {
+                assert_eq!(event.what, What::Finished(Finish::Deadline));
+                ends.insert(event.key, second);
+            }
+        }
+    }
+    assert_eq!(ends, BTreeMap::from([(running, 7), (waiting, 3)]));
+    assert_eq!((scheduler.is_idle(), scheduler.statistics().pages_used), (true, 0));
+}
+
+#[test]
+fn a_full_queue_refuses_and_says_so() {
+    let limits = Limits { queued: 2, ..Limits::default() };
+    let mut scheduler = Scheduler::new(Fake::new(64, 4, 64), limits);
+    let first = scheduler.submit(job(1, 0, 4, 2), Duration::ZERO).unwrap();
+    scheduler.submit(job(1, 0, 4, 2), Duration::ZERO).unwrap();
+    let refused = scheduler.submit(job(1, 0, 4, 2), Duration::ZERO).unwrap_err();
+    assert_eq!(refused, Refusal::QueueFull { queued: 2 });
+    assert_eq!(refused.to_string(), "2 requests are waiting already, as many as may; try again later");
+    scheduler.cancel(first);
+    scheduler.cancel(first);
+    assert!(scheduler.submit(job(1, 0, 4, 2), Duration::ZERO).is_ok());
+    let statistics = scheduler.statistics();
+    assert_eq!((statistics.refused, statistics.cancelled, statistics.waiting), (1, 1, 2));
+    let empty = scheduler.submit(job(1, 0, 0, 2), Duration::ZERO).unwrap_err();
+    assert!(empty.to_string().starts_with("the prompt is empty"), "{empty}");
+}
+
+#[test]
+fn the_same_prompt_again_costs_its_last_token() {
+    let mut scheduler = scheduler(8, 512);
+    let mut reused = Vec::new();
+    for _ in 0..2 {
+        scheduler.submit(job(1, 0, 103, 2), Duration::ZERO).unwrap();
+        while !scheduler.is_idle() {
+            let started = scheduler.step(Duration::ZERO).into_iter().filter_map(|event| match event.what {
+                What::Started { reused } => Some(reused),
+                _ => None,
+            });
+            reused.extend(started);
+        }
+    }
+    // 25 full pages, and 2 further positions that are not worth a copy.
+    assert_eq!(reused, [0, 100]);
+    assert_eq!(scheduler.statistics().prompt_tokens_computed, 106);
+}

@@ -1,0 +1,123 @@
+//! A schedule: jobs with all that can happen to them, and the limits that they meet.
+
+use super::random::Random;
+use super::rules::Rules;
+use crate::constraint::Constraint;
+use crate::generation::Request;
+use crate::generation::tests::VOCABULARY;
+use crate::sampling::Parameters;
+use crate::scheduler::{Job, Kind, Limits, Pooling};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// Most positions of one sequence.
+pub(super) const CAPACITY: usize = 48;
+
+#[derive(Debug)]
+pub(super) struct Schedule {
+    pub(super) limits: Limits,
+    pub(super) page: usize,
+    pub(super) pages: usize,
+    pub(super) plans: Vec<Plan>,
+    /// How the clock goes on from step to step.
+    pub(super) random: Random,
+}
+
+/// One job and what happens to it.
+#[derive(Debug, Clone)]
+pub(super) struct Plan {
+    pub(super) request: Request,
+    pub(super) kind: Kind,
+    pub(super) rules: Option<Rules>,
+    client: u64,
+    priority: i32,
+    /// How long after its arrival its time is up.
+    patience: Option<Duration>,
+    /// The step at which it arrives.
+    pub(super) arrival: usize,
+    /// How many steps later it is cancelled.
+    pub(super) cancelled: Option<usize>,
+}
+
+impl Schedule {
+    pub(super) fn new(seed: u64) -> Schedule {
+        let mut random = Random::new(seed);
+        let limits = Limits {
+            step_tokens: random.within(1..40),
+            running: random.within(1..9),
+            queued: random.within(2..20),
+            prefix_reuse: !random.one_in(4),
+            prompts_first: random.one_in(5),
+            ..Limits::default()
+        };
+        let page = random.within(1..7);
+        // From enough for everybody to enough for one.
+        let least = CAPACITY.div_ceil(page);
+        let pages = if random.one_in(3) { least } else { random.within(least..least * 6) };
+        let beginnings: Vec<Vec<u32>> = (0..3).map(|_| text(&mut random, 1..30)).collect();
+        let jobs = random.within(1..22);
+        let rush = random.within(1..40);
+        let plans = (0..jobs).map(|_| Plan::new(&mut random, &beginnings, rush)).collect();
+        Schedule { limits, page, pages, plans, random }
+    }
+}
+
+impl Plan {
+    fn new(random: &mut Random, beginnings: &[Vec<u32>], rush: usize) -> Plan {
+        let prompt = match random.within(0..4) {
+            0 => text(random, 1..40),
+            _ => [&beginnings[random.within(0..beginnings.len())][..], &text(random, 1..12)].concat(),
+        };
+        let parameters = Parameters {
+            temperature: if random.one_in(3) { 0.0 } else { 1.0 },
+            seed: random.within(0..50) as u64,
+            repetition_penalty: if random.one_in(4) { 1.3 } else { 1.0 },
+            logprobs: random.one_in(5).then_some(2),
+            ..Parameters::default()
+        };
+        let end_tokens: BTreeSet<u32> = if random.one_in(3) { BTreeSet::from([7, 8]) } else { BTreeSet::new() };
+        let request = Request {
+            prompt,
+            parameters,
+            end_tokens,
+            max_tokens: (!random.one_in(8)).then(|| random.within(1..14)),
+            prefill_chunk: random.within(0..30),
+            all_logits: random.one_in(6),
+        };
+        let kind = match random.within(0..10) {
+            0 => Kind::Embedding(Pooling::Mean),
+            1 => Kind::Embedding(Pooling::Last),
+            _ => Kind::Answer,
+        };
+        let is_ruled = kind == Kind::Answer && random.one_in(3);
+        Plan {
+            request,
+            kind,
+            rules: is_ruled.then(|| Rules::new(random.within(0..1 << 20) as u32, random.within(1..12) as u32)),
+            client: random.within(0..4) as u64,
+            priority: if random.one_in(2) { 0 } else { random.within(0..7) as i32 - 3 },
+            patience: random.one_in(6).then(|| Duration::from_secs(random.within(0..60) as u64)),
+            arrival: random.within(0..rush),
+            cancelled: random.one_in(8).then(|| random.within(0..20)),
+        }
+    }
+
+    pub(super) fn job(&self, now: Duration) -> Job {
+        Job {
+            constraint: self.constraint(),
+            client: self.client,
+            priority: self.priority,
+            deadline: self.patience.map(|patience| now + patience),
+            ..Job::new(self.request.clone()).with_kind(self.kind)
+        }
+    }
+
+    pub(super) fn constraint(&self) -> Option<Box<dyn Constraint>> {
+        self.rules.clone().map(|rules| Box::new(rules) as Box<dyn Constraint>)
+    }
+}
+
+fn text(random: &mut Random, length: std::ops::Range<usize>) -> Vec<u32> {
+    let length = random.within(length);
+    (0..length).map(|_| random.within(0..VOCABULARY) as u32).collect()
+}
