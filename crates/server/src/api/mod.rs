@@ -1,9 +1,12 @@
 //! What can be asked: one table of endpoints, from which the routes and the description of the API are made.
 
+pub mod anthropic;
 pub mod fields;
 pub mod health;
+pub mod ollama;
 pub mod openai;
 mod openapi;
+pub mod responses;
 pub mod settings;
 pub mod sse;
 pub mod tokens;
@@ -53,7 +56,33 @@ pub fn endpoints() -> Vec<Endpoint> {
         of_post("/detokenize", "The text of tokens", openapi::detokenize, || post(tokens::detokenize)),
     ];
     all.extend(openai_endpoints());
+    all.extend(anthropic_endpoints());
+    all.extend(ollama_endpoints());
     all
+}
+
+fn anthropic_endpoints() -> Vec<Endpoint> {
+    use anthropic::{count_tokens, countable_schema, create, schema};
+    vec![
+        of_post("/v1/messages", "Answer a conversation (Messages API)", schema, || post(create)),
+        of_post("/v1/messages/count_tokens", "Count a prompt's tokens", countable_schema, || post(count_tokens)),
+    ]
+}
+
+fn ollama_endpoints() -> Vec<Endpoint> {
+    use ollama::schema;
+    let lines = sse::LINES;
+    vec![
+        of_post("/api/chat", "Answer a conversation (Ollama)", schema::chat, || post(ollama::chat)).answering(lines),
+        of_post("/api/generate", "Answer a prompt (Ollama)", schema::generate, || post(ollama::generate))
+            .answering(lines),
+        of_post("/api/embed", "Vectors of texts (Ollama)", schema::embed, || post(ollama::embed)),
+        of_post("/api/embeddings", "The vector of a text (Ollama)", schema::embeddings, || post(ollama::embeddings)),
+        of_get("/api/tags", "All models (Ollama)", || get(ollama::tags)),
+        of_get("/api/ps", "The models in memory (Ollama)", || get(ollama::ps)),
+        of_post("/api/show", "One model (Ollama)", schema::show, || post(ollama::show)),
+        of_get("/api/version", "The program's version (Ollama)", || get(ollama::version)),
+    ]
 }
 
 fn openai_endpoints() -> Vec<Endpoint> {
@@ -63,6 +92,9 @@ fn openai_endpoints() -> Vec<Endpoint> {
         of_get("/v1/models/{*name}", "One model", || get(openai::models::show)),
         of_post("/v1/chat/completions", "Answer a conversation", openapi::chat, || post(openai::chat::create)),
         of_post("/v1/completions", "Continue texts", openapi::completions, || post(openai::completions::create)),
+        of_post("/v1/responses", "Answer a conversation (Responses API)", responses::schema, || {
+            post(responses::create)
+        }),
         of_post("/v1/embeddings", "Vectors of texts", openapi::embeddings, || post(openai::embeddings::create)),
     ]
 }

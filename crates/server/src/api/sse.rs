@@ -23,11 +23,24 @@ pub trait Events: Send + 'static {
     fn piece(&mut self, piece: Piece, out: &mut String);
 }
 
-/// A response that streams.
+/// The media type of answers line by line.
+pub const LINES: &str = "application/x-ndjson";
+
+/// A response that streams as server-sent events.
 pub fn stream_of(answers: Vec<Answer>, events: impl Events) -> Response {
+    // A comment, which clients pass over.
+    stream_as(answers, events, "text/event-stream", ": waiting\n\n")
+}
+
+/// A response that streams as lines of JSON, in which there is no way to say nothing.
+pub fn lines_of(answers: Vec<Answer>, events: impl Events) -> Response {
+    stream_as(answers, events, LINES, "")
+}
+
+fn stream_as(answers: Vec<Answer>, events: impl Events, media_type: &'static str, alive: &'static str) -> Response {
     let merged = Merged { answers, open: None };
     let state = (merged, events, true);
-    let body = stream::unfold(state, |(mut merged, mut events, is_first)| async move {
+    let body = stream::unfold(state, move |(mut merged, mut events, is_first)| async move {
         let mut out = String::new();
         if is_first {
             events.begin(&mut out);
@@ -36,13 +49,13 @@ pub fn stream_of(answers: Vec<Answer>, events: impl Events) -> Response {
             match tokio::time::timeout(SILENCE, merged.next()).await {
                 Ok(Some(piece)) => events.piece(piece, &mut out),
                 Ok(None) => return None,
-                Err(_) => out.push_str(": waiting\n\n"),
+                Err(_) => out.push_str(alive),
             }
         }
         Some((Ok::<_, Infallible>(Bytes::from(out)), (merged, events, false)))
     });
     let headers = [
-        (CONTENT_TYPE, "text/event-stream"),
+        (CONTENT_TYPE, media_type),
         (CACHE_CONTROL, "no-cache"),
         // Reverse proxies must hand each event on at once.
         (HeaderName::from_static("x-accel-buffering"), "no"),

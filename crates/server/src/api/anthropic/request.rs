@@ -7,7 +7,8 @@ use crate::error::ApiError;
 use serde_json::{Map, Value, json};
 
 /// Parameters that change nothing about an answer here.
-const HARMLESS: &[&str] = &["metadata", "service_tier", "context_management", "inference_geo", "betas", "cache_control"];
+const HARMLESS: &[&str] =
+    &["metadata", "service_tier", "context_management", "inference_geo", "betas", "cache_control"];
 
 /// How a block of the system prompt begins that a client writes anew into each request. It says nothing to a model, and
 /// would keep the prompt's beginning from being used again.
@@ -306,8 +307,13 @@ mod tests {
         assert_eq!(ask.variables["enable_thinking"], true);
         let Prompt::Messages(messages) = ask.prompt else { panic!() };
         let roles: Vec<(Role, &str)> = messages.iter().map(|message| (message.role, message.text.as_str())).collect();
-        let expected =
-            [(Role::System, "be brief"), (Role::User, "ab"), (Role::Assistant, "c"), (Role::Tool, "42"), (Role::User, "and?")];
+        let expected = [
+            (Role::System, "be brief"),
+            (Role::User, "ab"),
+            (Role::Assistant, "c"),
+            (Role::Tool, "42"),
+            (Role::User, "and?"),
+        ];
         assert_eq!(roles, expected);
         assert_eq!(messages[2].reasoning.as_deref(), Some("hm"));
         assert_eq!(messages[2].calls[0].arguments, "{\"x\":1}");

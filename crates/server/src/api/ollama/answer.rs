@@ -84,7 +84,8 @@ pub(super) fn no_images(fields: &mut Fields, place: &str) -> Result<(), ApiError
     match fields.take::<Vec<Value>>("images")? {
         Some(images) if !images.is_empty() => {
             let place = format!("{place}.images");
-            let sentence = format!("{} holds images, but this server's models read text only", place.trim_start_matches('.'));
+            let sentence =
+                format!("{} holds images, but this server's models read text only", place.trim_start_matches('.'));
             Err(ApiError::parameter(place.trim_start_matches('.'), sentence).code("unsupported_content"))
         }
         _ => Ok(()),

@@ -93,7 +93,9 @@ mod tests {
 
     #[test]
     fn what_is_not_supported_is_named() {
-        for (name, value) in [("suffix", json!("x")), ("template", json!("x")), ("context", json!([1])), ("images", json!(["x"]))] {
+        for (name, value) in
+            [("suffix", json!("x")), ("template", json!("x")), ("context", json!([1])), ("images", json!(["x"]))]
+        {
             let error = of(json!({"prompt": "hi", name: value}), true).unwrap_err();
             assert_eq!(error.param.as_deref(), Some(name));
         }

@@ -9,8 +9,19 @@ use std::time::Duration;
 
 /// Options about the machine, which change no bit of an answer here.
 const OF_THE_MACHINE: &[&str] = &[
-    "num_ctx", "num_batch", "num_gpu", "main_gpu", "num_thread", "num_keep", "numa", "low_vram", "f16_kv", "use_mmap",
-    "use_mlock", "vocab_only", "draft_num_predict",
+    "num_ctx",
+    "num_batch",
+    "num_gpu",
+    "main_gpu",
+    "num_thread",
+    "num_keep",
+    "numa",
+    "low_vram",
+    "f16_kv",
+    "use_mmap",
+    "use_mlock",
+    "vocab_only",
+    "draft_num_predict",
 ];
 
 /// What chat and generate share; `stream` is true unless it is said to be false.
@@ -149,7 +160,8 @@ mod tests {
 
     #[test]
     fn what_would_change_the_answer_is_refused() {
-        for (options, param) in [(json!({"mirostat": 2}), "options.mirostat"), (json!({"tfs_z": 0.5}), "options.tfs_z")] {
+        for (options, param) in [(json!({"mirostat": 2}), "options.mirostat"), (json!({"tfs_z": 0.5}), "options.tfs_z")]
+        {
             assert_eq!(of(json!({"options": options})).unwrap_err().param.as_deref(), Some(param));
         }
         assert_eq!(of(json!({"format": "xml"})).unwrap_err().param.as_deref(), Some("format"));

@@ -157,9 +157,7 @@ fn calls(choice: &Choice) -> Vec<Value> {
 }
 
 fn logprob(entry: &TokenLogprob) -> Value {
-    let one = |token: &crate::answer::Token, logprob: f32| {
-        json!({"token": token.text(), "logprob": logprob, "bytes": token.bytes})
-    };
+    let one = |token: &crate::answer::Token, logprob: f32| json!({"token": token.text(), "logprob": logprob, "bytes": token.bytes});
     let mut value = one(&entry.token, entry.logprob);
     value["top_logprobs"] = entry.top.iter().map(|(token, logprob)| one(token, *logprob)).collect();
     value

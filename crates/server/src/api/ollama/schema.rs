@@ -5,7 +5,10 @@ use serde_json::{Value, json};
 
 fn shared(own: &Value) -> Value {
     let mut options = settings::schema();
-    options.insert("num_predict".to_owned(), json!({"type": ["integer", "null"], "description": "Most tokens of the answer"}));
+    options.insert(
+        "num_predict".to_owned(),
+        json!({"type": ["integer", "null"], "description": "Most tokens of the answer"}),
+    );
     options.insert("stop".to_owned(), json!({"type": ["string", "array", "null"], "items": {"type": "string"}}));
     let mut schema = json!({"type": "object", "properties": {
         "model": {"type": ["string", "null"], "description": "A name of /api/tags; the first of them by default"},

@@ -1,0 +1,220 @@
+//! Items: what a conversation and a response are made of.
+
+use super::super::fields::Fields;
+use crate::answer::{Choice, Token, TokenLogprob};
+use crate::ask::{Message, Role, ToolCall};
+use crate::error::ApiError;
+use serde_json::{Value, json};
+
+/// `input`: a text, or items.
+///
+/// # Errors
+/// An item of a kind that is not known, or a part that is no text.
+pub(super) fn input(value: Value, messages: &mut Vec<Message>) -> Result<(), ApiError> {
+    let items = match value {
+        Value::String(text) => {
+            messages.push(Message::new(Role::User, text));
+            return Ok(());
+        }
+        Value::Array(items) if !items.is_empty() => items,
+        _ => return Err(ApiError::parameter("input", "input must be a text or an array of at least one item")),
+    };
+    // Reasoning belongs to what the model says after it.
+    let mut reasoning = None;
+    for (at, item) in items.into_iter().enumerate() {
+        item_of(item, &format!("input[{at}]"), messages, &mut reasoning)?;
+    }
+    Ok(())
+}
+
+fn item_of(
+    value: Value,
+    place: &str,
+    messages: &mut Vec<Message>,
+    reasoning: &mut Option<String>,
+) -> Result<(), ApiError> {
+    let mut fields = Fields::of(value, place)?;
+    let kind: Option<String> = fields.take("type")?;
+    match kind.as_deref().unwrap_or("message") {
+        "message" => {
+            let mut message = message(&mut fields, place)?;
+            if message.role == Role::Assistant {
+                message.reasoning = reasoning.take();
+            }
+            messages.push(message);
+        }
+        "function_call" | "custom_tool_call" => {
+            let arguments: Option<String> = fields.take("arguments")?;
+            let input: Option<String> = fields.take("input")?;
+            let call = ToolCall {
+                id: fields.take("call_id")?.unwrap_or_default(),
+                name: fields.need("name")?,
+                arguments: arguments.or(input).unwrap_or_else(|| "{}".to_owned()),
+            };
+            // Calls are part of the message in which the model made them.
+            match messages.last_mut().filter(|last| last.role == Role::Assistant) {
+                Some(last) => last.calls.push(call),
+                None => {
+                    let mut message = Message::new(Role::Assistant, "");
+                    message.reasoning = reasoning.take();
+                    message.calls.push(call);
+                    messages.push(message);
+                }
+            }
+        }
+        "function_call_output" | "custom_tool_call_output" => {
+            let output: Value = fields.take("output")?.unwrap_or_default();
+            let mut message = Message::new(Role::Tool, text(output, &format!("{place}.output"))?);
+            message.call_id = fields.take("call_id")?;
+            messages.push(message);
+        }
+        "reasoning" => {
+            let parts: Option<Value> = fields.take("content")?;
+            let summary: Option<Value> = fields.take("summary")?;
+            let parts = parts.filter(|parts| parts != &json!([])).or(summary).unwrap_or_else(|| json!([]));
+            *reasoning = Some(text(parts, place)?).filter(|text| !text.is_empty());
+        }
+        other => {
+            let sentence = format!("{place}.type is \"{other}\", which this server does not know; leave the item out");
+            return Err(ApiError::parameter(place, sentence).code("unsupported_item"));
+        }
+    }
+    Ok(())
+}
+
+fn message(fields: &mut Fields, place: &str) -> Result<Message, ApiError> {
+    let role: String = fields.need("role")?;
+    let role = match role.as_str() {
+        "system" | "developer" => Role::System,
+        "user" => Role::User,
+        "assistant" => Role::Assistant,
+        _ => return Err(fields.wrong("role", "system, developer, user or assistant")),
+    };
+    Ok(Message::new(role, text(fields.need("content")?, &format!("{place}.content"))?))
+}
+
+/// A text, or the texts of parts joined.
+fn text(value: Value, place: &str) -> Result<String, ApiError> {
+    let parts = match value {
+        Value::String(text) => return Ok(text),
+        Value::Null => return Ok(String::new()),
+        Value::Array(parts) => parts,
+        other => return Ok(other.to_string()),
+    };
+    let mut text = String::new();
+    for (at, part) in parts.into_iter().enumerate() {
+        let place = format!("{place}[{at}]");
+        let mut part = Fields::of(part, &place)?;
+        let kind: String = part.need("type")?;
+        match kind.as_str() {
+            "input_text" | "output_text" | "text" | "summary_text" | "reasoning_text" => {
+                text.push_str(&part.need::<String>("text")?);
+            }
+            "refusal" => text.push_str(&part.need::<String>("refusal")?),
+            other => {
+                let sentence = format!("{place}.type is \"{other}\", but this server's models read text only");
+                return Err(ApiError::parameter(place, sentence).code("unsupported_content"));
+            }
+        }
+    }
+    Ok(text)
+}
+
+/// The items of a whole answer.
+pub(super) fn output(answer: &str, choice: &Choice) -> Vec<Value> {
+    let mut items = Vec::new();
+    if !choice.reasoning.is_empty() {
+        items.push(reasoning_item(answer, &choice.reasoning));
+    }
+    if !choice.text.is_empty() || choice.calls.is_empty() {
+        items.push(message_item(answer, &choice.text, &choice.logprobs));
+    }
+    items.extend(choice.calls.iter().enumerate().map(|(at, call)| call_item(answer, at, call, "completed")));
+    items
+}
+
+/// The item of what was thought.
+pub(super) fn reasoning_item(answer: &str, text: &str) -> Value {
+    let content = if text.is_empty() { json!([]) } else { json!([{"type": "reasoning_text", "text": text}]) };
+    json!({"type": "reasoning", "id": format!("rs_{answer}"), "summary": [], "content": content})
+}
+
+/// The item of what was said.
+pub(super) fn message_item(answer: &str, text: &str, tokens: &[TokenLogprob]) -> Value {
+    json!({
+        "type": "message",
+        "id": format!("msg_{answer}"),
+        "status": "completed",
+        "role": "assistant",
+        "content": [text_part(text, tokens)],
+    })
+}
+
+/// A text as a part of a message.
+pub(super) fn text_part(text: &str, tokens: &[TokenLogprob]) -> Value {
+    json!({"type": "output_text", "text": text, "annotations": [], "logprobs": logprobs(tokens)})
+}
+
+/// The item of a call.
+pub(super) fn call_item(answer: &str, at: usize, call: &ToolCall, status: &str) -> Value {
+    json!({
+        "type": "function_call",
+        "id": format!("fc_{answer}_{at}"),
+        "call_id": call.id,
+        "name": call.name,
+        "arguments": call.arguments,
+        "status": status,
+    })
+}
+
+/// Log-probabilities of tokens.
+pub(super) fn logprobs(tokens: &[TokenLogprob]) -> Value {
+    let one = |token: &Token, logprob: f32| json!({"token": token.text(), "logprob": logprob, "bytes": token.bytes});
+    let entry = |entry: &TokenLogprob| {
+        let mut value = one(&entry.token, entry.logprob);
+        value["top_logprobs"] = entry.top.iter().map(|(token, logprob)| one(token, *logprob)).collect();
+        value
+    };
+    tokens.iter().map(entry).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(value: Value) -> Result<Vec<Message>, ApiError> {
+        let mut messages = Vec::new();
+        input(value, &mut messages).map(|()| messages)
+    }
+
+    #[test]
+    fn calls_and_reasoning_join_the_message_they_belong_to() {
+        let messages = of(json!([
+            {"role": "user", "content": [{"type": "input_text", "text": "hi"}]},
+            {"type": "reasoning", "id": "rs_1", "summary": [], "content": [{"type": "reasoning_text", "text": "hm"}]},
+            {"type": "message", "role": "assistant", "phase": "commentary", "content": "Let me look."},
+            {"type": "function_call", "call_id": "1", "name": "f", "arguments": "{}"},
+            {"type": "function_call", "call_id": "2", "name": "g", "arguments": "{}"},
+            {"type": "function_call_output", "call_id": "1", "output": "42"},
+            {"type": "function_call_output", "call_id": "2", "output": [{"type": "input_text", "text": "43"}]},
+            {"type": "function_call", "call_id": "3", "name": "h", "arguments": "{}"},
+        ]))
+        .unwrap();
+        let roles: Vec<Role> = messages.iter().map(|message| message.role).collect();
+        assert_eq!(roles, [Role::User, Role::Assistant, Role::Tool, Role::Tool, Role::Assistant]);
+        assert_eq!((messages[1].reasoning.as_deref(), messages[1].calls.len()), (Some("hm"), 2));
+        assert_eq!((messages[3].text.as_str(), messages[4].calls.len()), ("43", 1));
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (value, param) in [
+            (json!([]), "input"),
+            (json!([{"type": "item_reference", "id": "x"}]), "input[0]"),
+            (json!([{"role": "user", "content": [{"type": "input_image"}]}]), "input[0].content[0]"),
+            (json!([{"role": "x", "content": ""}]), "input[0].role"),
+        ] {
+            assert_eq!(of(value).unwrap_err().param.as_deref(), Some(param));
+        }
+    }
+}
