@@ -1,0 +1,177 @@
+#!/usr/bin/env python3
+"""All comparisons of hefu with llama.cpp in one run: speed, start-up, memory, and shares of the machine's limits.
+
+    bench/compare.py --hefu target/release/hefu --peer-dir PATH/bin MODEL.gguf [MODEL.gguf ...]
+
+`--peer-dir` is the folder of a llama.cpp build with llama-bench, llama-batched-bench and either llama-completion or
+llama-server; `--peer-avx2-dir` that of a build without AVX-512 (llama-bench is enough). Both programs take turns, A B A
+B ..., each run a process of its own, with the same number of threads. A figure is the ratio of the medians of all
+rounds, the smallest and largest ratio of single rounds beside it. Machines are noisy: only ratios taken in one run
+count. The peer's flags are the best found: flash attention on, and the fastest micro batch for prompts, which is
+measured first. Needs Python's standard library and a system with wait4 (Linux).
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+from pathlib import Path
+
+import comparison_measures as measures
+import comparison_plot as plot
+from comparison_processes import Failed, check_program
+
+
+def main():
+    options = arguments()
+    try:
+        if options.read:
+            result = json.loads(Path(options.read).read_text())
+        else:
+            result = compare(options)
+    except (Failed, OSError, json.JSONDecodeError) as error:
+        sys.exit(f"compare.py: {error}")
+    print(table(result))
+    if options.json:
+        Path(options.json).write_text(json.dumps(result, indent=1) + "\n")
+    if options.svg:
+        Path(options.svg).write_text(plot.svg(result))
+
+
+def arguments():
+    names = [measure.name for measure in measures.ALL]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="*", metavar="MODEL.gguf")
+    parser.add_argument("--hefu", default="target/release/hefu", help="the program [target/release/hefu]")
+    parser.add_argument("--peer-dir", metavar="DIR", help="folder of the peer's programs")
+    parser.add_argument("--peer-avx2-dir", metavar="DIR", help="folder of a llama-bench built without AVX-512")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads of both [all cores]")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each is measured [5]")
+    parser.add_argument("--quick", action="store_true", help="one round, and nothing that takes minutes")
+    parser.add_argument("--only", nargs="+", metavar="NAME", choices=names, help="of " + ", ".join(names))
+    parser.add_argument("--json", metavar="FILE", help="write all rounds with their commands")
+    parser.add_argument("--svg", metavar="FILE", help="draw the figures")
+    parser.add_argument("--read", metavar="FILE", help="measure nothing; show what --json has written")
+    options = parser.parse_args()
+    if not options.read and not (options.models and options.peer_dir):
+        parser.error("name the models and --peer-dir, or --read a file of earlier results")
+    if options.rounds < 1 or options.threads < 1:
+        parser.error("--rounds and --threads must be at least 1")
+    return options
+
+
+def compare(options):
+    """Runs every measure on every model and puts the figures together."""
+    hefu = check_program(Path(options.hefu), "build it with `cargo build --release`, or name it with --hefu")
+    for model in options.models:
+        if not Path(model).is_file():
+            raise Failed(f"there is no model file {model}")
+    chosen = [measure for measure in measures.ALL if not options.only or measure.name in options.only]
+    rounds = 1 if options.quick else options.rounds
+    chosen = [measure for measure in chosen if not (options.quick and measure.is_slow and not options.only)]
+    results = []
+    for model in options.models:
+        setting = measures.Setting(hefu, options.peer_dir, options.peer_avx2_dir, Path(model), options.threads)
+        usable = [measure for measure in chosen if measure.peer != "avx2" or options.peer_avx2_dir]
+        for measure in usable:
+            measures.check_peer(setting, measure)
+        for index, measure in enumerate(usable):
+            say(f"{Path(model).stem}: {measure.name} ({index + 1} of {len(usable)})")
+            results.append(measured(setting, measure, rounds))
+    return {
+        "machine": {"processor": processor(), "cores": os.cpu_count(), "system": platform.platform()},
+        "threads": options.threads,
+        "rounds": rounds,
+        "hefu": measures.version(hefu),
+        "peer": "llama.cpp",
+        "results": results,
+    }
+
+
+def measured(setting, measure, rounds):
+    """All rounds of one measure on one model, and its figure."""
+    measure.prepare(setting)
+    pairs = []
+    for number in range(rounds):
+        say(f"    round {number + 1} of {rounds}", end="\r")
+        pairs.append({"ours": measure.ours(setting), "theirs": measure.theirs(setting) if measure.theirs else None})
+    ours = statistics.median(pair["ours"]["value"] for pair in pairs)
+    theirs = statistics.median(pair["theirs"]["value"] for pair in pairs) if measure.theirs else None
+    single = sorted(measure.figure(setting, pair["ours"]["value"], value_of(pair["theirs"])) for pair in pairs)
+    result = {
+        "name": measure.name,
+        "model": setting.model.stem,
+        "title": measure.title,
+        "unit": measure.unit,
+        "kind": measure.kind,
+        "ours": ours,
+        "theirs": theirs,
+        "figure": measure.figure(setting, ours, theirs),
+        "smallest": single[0],
+        "largest": single[-1],
+        "at_most": measure.at_most,
+        "must": measure.must,
+        "aim": measure.aim,
+        "note": measure.note(setting),
+        "rounds": pairs,
+    }
+    say(f"    {row(result)}")
+    return result
+
+
+def value_of(sample):
+    return sample["value"] if sample else None
+
+
+def reached(result):
+    """`aim`, `must` or `no`: how far a figure got; empty for a figure without a limit."""
+    if result["must"] is None:
+        return ""
+    better = (lambda limit: result["figure"] <= limit) if result["at_most"] else (lambda limit: result["figure"] >= limit)
+    return "aim" if better(result["aim"]) else "must" if better(result["must"]) else "no"
+
+
+def table(result):
+    """The figures as Markdown."""
+    machine = result["machine"]
+    peak = "medians of " if result["rounds"] > 1 else ""
+    lines = [
+        f"{machine['processor']}, {machine['cores']} cores; {result['threads']} threads; {peak}{result['rounds']} "
+        f"round{'s' if result['rounds'] > 1 else ''}; {result['hefu']} beside {result['peer']}",
+        "",
+        "| model | measure | hefu | peer | figure | smallest to largest | must | aim | reached |",
+        "| --- | --- | ---: | ---: | ---: | --- | ---: | ---: | --- |",
+    ]
+    lines += [row(one) for one in result["results"]]
+    notes = {f"* {one['title']}: {one['note']}" for one in result["results"] if one["note"]}
+    return "\n".join(lines + ([""] + sorted(notes) if notes else []))
+
+
+def row(one):
+    theirs = "" if one["theirs"] is None else plot.number(one["theirs"], one["unit"])
+    limit = lambda value: "" if value is None else ("≤ " if one["at_most"] else "") + plot.figure(value, one["kind"])
+    shown = [plot.figure(one[key], one["kind"]) for key in ("figure", "smallest", "largest")]
+    return (
+        f"| {one['model']} | {one['title']} | {plot.number(one['ours'], one['unit'])} | {theirs} | {shown[0]} | "
+        f"{shown[1]} to {shown[2]} | {limit(one['must'])} | {limit(one['aim'])} | {reached(one)} |"
+    )
+
+
+def processor():
+    """The processor's name, where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def say(text, end="\n"):
+    print(text, end=end, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
