@@ -1,10 +1,10 @@
 //! Batches of 1, 8 and 33 requests on one cache: with pages for all and for hardly one, with and without what earlier
 //! requests have left there.
 
-use crate::support::{Answer, CAPACITY, MODELS, alone, devices, load, request};
+use crate::support::{Answer, CAPACITY, MODELS, alone, devices, load, load_with_cache, request};
 use hefu_engine::scheduler::{ForwardMany, Job, Key, Kind, Limits, Paged, Part, Pooling, Scheduler, Statistics, What};
 use hefu_model::Model;
-use hefu_numerics::kv::PAGE;
+use hefu_numerics::kv::{PAGE, Profile};
 use hefu_numerics::ops::Alone;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -67,8 +67,8 @@ fn together(model: &Model, scene: Scene) -> (Vec<Answer>, Statistics) {
 fn an_answer_in_a_batch_is_the_one_alone() {
     let (mut preemptions, mut reused) = (0, 0);
     for name in MODELS {
-        for ops in devices() {
-            let model = load(name, ops);
+        for (ops, cache) in devices().into_iter().flat_map(|ops| Profile::ALL.map(|cache| (ops, cache))) {
+            let model = load_with_cache(name, ops, cache);
             let single = |number| alone(&model, CAPACITY, request(number, model.config().vocabulary), None);
             let expected: Vec<Answer> = (0..33).map(single).collect();
             assert!(expected.iter().all(|answer| !answer.1.is_empty() || answer.0.len() == 1));
@@ -77,7 +77,7 @@ fn an_answer_in_a_batch_is_the_one_alone() {
                 preemptions += statistics.preemptions;
                 reused += statistics.prompt_tokens_reused;
                 for (number, found) in found.iter().enumerate() {
-                    let what = format!("{name}, {}, request {number}, {scene:?}", ops.name);
+                    let what = format!("{name}, {}, {}, request {number}, {scene:?}", ops.name, cache.name());
                     let expected = &expected[number % scene.count];
                     assert_eq!(found.0, expected.0, "tokens of {what}");
                     assert!(found.1 == expected.1, "logits of {what}");

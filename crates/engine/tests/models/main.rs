@@ -2,4 +2,5 @@
 
 mod batches;
 mod guesses;
+mod layouts;
 mod support;

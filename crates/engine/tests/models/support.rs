@@ -7,6 +7,7 @@ use hefu_engine::sampling::{Dry, Parameters};
 use hefu_engine::speculation::{Drafter, Gauge};
 use hefu_model::gguf::Gguf;
 use hefu_model::{LoadOptions, Model};
+use hefu_numerics::kv::Profile;
 use hefu_numerics::ops::{Alone, Ops};
 use hefu_numerics::reference;
 use std::collections::BTreeSet;
@@ -26,11 +27,16 @@ pub(crate) fn devices() -> [&'static Ops; 2] {
     [hefu_cpu::select::best(), &reference::OPS]
 }
 
+/// A model with a cache of the default profile.
 pub(crate) fn load(name: &str, ops: &'static Ops) -> Model {
+    load_with_cache(name, ops, Profile::default())
+}
+
+pub(crate) fn load_with_cache(name: &str, ops: &'static Ops, cache: Profile) -> Model {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../golden/models").join(format!("{name}.gguf"));
     let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let gguf = Gguf::parse(&[&bytes]).unwrap();
-    let options = LoadOptions::default();
+    let options = LoadOptions { context: None, cache };
     let allocate = |bytes| hefu_cpu::HugeMemory::new(bytes).map_err(std::io::Error::other);
     Model::load(&gguf, ops, &Alone, &options, allocate, &|_, _| {}).unwrap()
 }

@@ -36,21 +36,34 @@ fn an_answer_has_every_key_and_the_figures_agree() {
 #[test]
 fn no_setting_of_the_computation_changes_a_bit() {
     let home = Home::new();
-    let expected = ask(&home, &["--isa", "reference", "--threads", "1"]);
-    let same = |more: &[&str]| {
-        let answer = ask(&home, more);
-        for key in ["text", "token_ids", "finish_reason", "seed", "fingerprint", "logits_hash"] {
-            assert_eq!(answer[key], expected[key], "{key} with {more:?}");
+    for cache in ["f16", "q8"] {
+        let ask = |more: &[&str]| ask(&home, &[&["--cache", cache], more].concat());
+        let expected = ask(&["--isa", "reference", "--threads", "1"]);
+        let same = |more: &[&str]| {
+            let answer = ask(more);
+            for key in ["text", "token_ids", "finish_reason", "seed", "fingerprint", "logits_hash"] {
+                assert_eq!(answer[key], expected[key], "{key} with {more:?} and --cache {cache}");
+            }
+        };
+        same(&["--threads", "1"]);
+        same(&["--threads", "2", "--prefill-chunk", "1"]);
+        same(&["--threads", "3", "--prefill-chunk", "7"]);
+        same(&["--isa", "reference", "--prefill-chunk", "5", "--context", "200"]);
+        for isa in hefu_cpu::select::ISAS.iter().filter(|isa| (isa.is_available)()) {
+            same(&["--isa", isa.name, "--threads", "2"]);
         }
-    };
-    same(&["--threads", "1"]);
-    same(&["--threads", "2", "--prefill-chunk", "1"]);
-    same(&["--threads", "3", "--prefill-chunk", "7"]);
-    same(&["--isa", "reference", "--prefill-chunk", "5", "--context", "200"]);
-    for isa in hefu_cpu::select::ISAS.iter().filter(|isa| (isa.is_available)()) {
-        same(&["--isa", isa.name, "--threads", "2"]);
+        assert_ne!(ask(&["--seed", "2"])["token_ids"], expected["token_ids"]);
     }
-    assert_ne!(ask(&home, &["--seed", "2"])["token_ids"], expected["token_ids"]);
+}
+
+#[test]
+fn the_profile_of_the_cache_is_in_the_fingerprint() {
+    let home = Home::new();
+    let (plain, f16, q8) = (ask(&home, &[]), ask(&home, &["--cache", "f16"]), ask(&home, &["--cache", "q8"]));
+    assert_eq!((&plain["fingerprint"], &plain["logits_hash"]), (&f16["fingerprint"], &f16["logits_hash"]));
+    assert_ne!(plain["fingerprint"], q8["fingerprint"]);
+    assert_ne!(plain["logits_hash"], q8["logits_hash"]);
+    assert_eq!(home.hefu(&["run", "--cache", "q4", "A question"]).status, 2);
 }
 
 #[test]
