@@ -1,7 +1,9 @@
 //! From the file's layout to ours ([`crate::layout`]), and single rows back to f32.
 
 use hefu_numerics::matrix::Matrix;
-use hefu_numerics::quant::{Encoding, Float, Format, Parts, Quantised, ScaleEncoding, Values, scale_value};
+use hefu_numerics::quant::{
+    Encoding, Float, Format, MAX_BLOCK_ELEMENTS, Parts, Quantised, ScaleEncoding, Values, scale_value,
+};
 
 use crate::layout::{BLOCK, GROUP, LINE, QuantLayout, group_bytes};
 
@@ -11,73 +13,105 @@ pub fn pack(format: &'static Format, rows: usize, columns: usize, file: &[u8], p
     let groups = packed.chunks_exact_mut(group_bytes(format, columns));
     for (packed, file) in groups.zip(file[..rows * row_bytes].chunks(GROUP * row_bytes)) {
         match &format.encoding {
-            Encoding::Float(_) => pack_floats(format.block_bytes, row_bytes, file, packed),
+            Encoding::Float(Float::F32) => pack_floats::<4>(row_bytes, file, packed),
+            Encoding::Float(Float::F16 | Float::BF16) => pack_floats::<2>(row_bytes, file, packed),
             Encoding::Quantised(quantised) => pack_group(format, quantised, columns, file, packed),
         }
     }
 }
 
-fn pack_floats(width: usize, row_bytes: usize, file: &[u8], packed: &mut [u8]) {
-    if file.len() < GROUP * row_bytes {
-        packed.fill(0);
+/// Column by column, each with `WIDTH` bytes of every row.
+fn pack_floats<const WIDTH: usize>(row_bytes: usize, file: &[u8], packed: &mut [u8]) {
+    let mut rows = [&[][..]; GROUP];
+    for (row, file) in rows.iter_mut().zip(file.chunks_exact(row_bytes)) {
+        *row = file.as_chunks::<WIDTH>().0;
     }
-    for (row, file) in file.chunks_exact(row_bytes).enumerate() {
-        for (column, number) in file.chunks_exact(width).enumerate() {
-            packed[(column * GROUP + row) * width..][..width].copy_from_slice(number);
+    for (column, numbers) in packed.chunks_exact_mut(GROUP * WIDTH).enumerate() {
+        for (number, row) in numbers.as_chunks_mut::<WIDTH>().0.iter_mut().zip(&rows) {
+            // Rows that are not there are zero.
+            *number = row.get(column).copied().unwrap_or([0; WIDTH]);
         }
     }
 }
+
+/// Codes of 32 columns of all rows of a group: for each row its 8 column groups, of which each is one word.
+type RowWords = [[u32; BLOCK / 4]; GROUP];
+/// The same the other way round: for each column group the words of all rows.
+type ColumnWords = [[u32; GROUP]; BLOCK / 4];
 
 fn pack_group(format: &Format, quantised: &Quantised, columns: usize, file: &[u8], packed: &mut [u8]) {
     let layout = QuantLayout::new(quantised, format.block_elements);
     let row_bytes = columns / format.block_elements * format.block_bytes;
-    packed.fill(0);
     let (codes, scales) = packed.split_at_mut(layout.scales_at(columns));
-    let codes_per_file_block = format.block_elements / BLOCK * layout.codes_per_block;
+    // What is not written below: the gaps up to the next line, and the scales of rows that are not there.
+    codes[columns / BLOCK * layout.codes_per_block..].fill(0);
+    let is_full = file.len() >= GROUP * row_bytes;
+    let gap = if is_full { columns / format.block_elements * layout.scales_per_file_block } else { 0 };
+    scales[gap..].fill(0);
     let mut parts = Parts::default();
-    for index in 0..columns / format.block_elements {
-        let codes = &mut codes[index * codes_per_file_block..][..codes_per_file_block];
-        let scales = &mut scales[index * layout.scales_per_file_block..][..layout.scales_per_file_block];
+    let mut blocks = [RowWords::default(); MAX_BLOCK_ELEMENTS / BLOCK];
+    let blocks = &mut blocks[..format.block_elements / BLOCK];
+    let codes = codes.chunks_exact_mut(blocks.len() * layout.codes_per_block);
+    let scales = scales.chunks_exact_mut(layout.scales_per_file_block);
+    for (index, (codes, scales)) in codes.zip(scales).enumerate().take(columns / format.block_elements) {
         for (row, file) in file.chunks_exact(row_bytes).enumerate() {
             (quantised.take_apart)(&file[index * format.block_bytes..][..format.block_bytes], &mut parts);
-            for (block, codes) in codes.chunks_exact_mut(layout.codes_per_block).enumerate() {
-                let of_block: &[u8; BLOCK] = parts.codes[block * BLOCK..][..BLOCK].try_into().expect("32 codes");
-                pack_codes(quantised.code_bits, of_block, row, codes);
+            for (block, codes) in blocks.iter_mut().zip(parts.codes.as_chunks::<BLOCK>().0) {
+                block[row] = words(codes);
             }
             pack_scales(quantised, &layout, &parts, row, scales);
         }
+        for (block, planes) in blocks.iter().zip(codes.chunks_exact_mut(layout.codes_per_block)) {
+            pack_codes(quantised.code_bits, block, planes);
+        }
     }
 }
 
-/// Writes the codes of one row to the planes of a block.
-fn pack_codes(code_bits: u32, codes: &[u8; BLOCK], row: usize, planes: &mut [u8]) {
-    // A column group is one word: all four codes move at once.
-    let mut words = [0u32; 8];
-    for (word, group) in words.iter_mut().zip(codes.chunks_exact(4)) {
-        *word = u32::from_le_bytes([group[0], group[1], group[2], group[3]]);
+/// A column group is one word: all four codes move at once.
+fn words(codes: &[u8; BLOCK]) -> [u32; BLOCK / 4] {
+    let mut words = [0; BLOCK / 4];
+    for (word, codes) in words.iter_mut().zip(codes.as_chunks::<4>().0) {
+        *word = u32::from_le_bytes(*codes);
     }
-    let (mut shift_by, mut planes) = (0, planes);
+    words
+}
+
+/// Writes the codes of a block to its planes.
+fn pack_codes(code_bits: u32, block: &RowWords, planes: &mut [u8]) {
+    let mut words = ColumnWords::default();
+    for (row, of_row) in block.iter().enumerate() {
+        for (words, word) in words.iter_mut().zip(of_row) {
+            words[row] = *word;
+        }
+    }
+    let (mut shift, mut planes) = (0, planes);
     for &(bits, lines) in planes_of(code_bits) {
         let (plane, rest) = planes.split_at_mut(lines * LINE);
         planes = rest;
-        let shifted = words.map(|word| word >> shift_by);
         match bits {
-            8 => pack_plane::<8, 8>(&shifted, row, plane),
-            4 => pack_plane::<4, 4>(&shifted, row, plane),
-            2 => pack_plane::<2, 2>(&shifted, row, plane),
-            _ => pack_plane::<1, 1>(&shifted, row, plane),
+            8 => pack_plane::<8, 8>(&words, shift, plane),
+            4 => pack_plane::<4, 4>(&words, shift, plane),
+            2 => pack_plane::<2, 2>(&words, shift, plane),
+            _ => pack_plane::<1, 1>(&words, shift, plane),
         }
-        shift_by += bits;
+        shift += bits;
     }
 }
 
-/// Writes the low `BITS` bits of one row's codes to its places in a plane of `LINES` lines.
-fn pack_plane<const BITS: u32, const LINES: usize>(words: &[u32; 8], row: usize, plane: &mut [u8]) {
+/// Writes `BITS` bits of all codes, from bit `shift` up, to a plane of `LINES` lines: line by line, because whole lines
+/// of all rows keep vector registers full.
+fn pack_plane<const BITS: u32, const LINES: usize>(words: &ColumnWords, shift: u32, plane: &mut [u8]) {
     let mask = ((1u32 << BITS) - 1) * 0x0101_0101;
-    for line in 0..LINES {
-        let taken = (0..8 / LINES).map(|k| (words[line + k * LINES] & mask) << (k as u32 * BITS));
-        let word = taken.fold(0, |word, part| word | part);
-        plane[line * LINE + row * 4..][..4].copy_from_slice(&word.to_le_bytes());
+    for (line, bytes) in plane.as_chunks_mut::<LINE>().0.iter_mut().enumerate() {
+        let mut line_words = [0; GROUP];
+        for k in 0..8 / LINES {
+            for (word, codes) in line_words.iter_mut().zip(&words[line + k * LINES]) {
+                *word |= (codes >> shift & mask) << (k as u32 * BITS);
+            }
+        }
+        for (bytes, word) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(line_words) {
+            *bytes = word.to_le_bytes();
+        }
     }
 }
 

@@ -22,9 +22,7 @@ pub struct State {
     pub(crate) keys: Vec<f32>,
     /// `[rows][key-value heads][value size]`.
     pub(crate) values: Vec<f32>,
-    /// Heads before their norm.
-    pub(crate) raw_heads: Vec<f32>,
-    /// `[rows][heads][value size]`.
+    /// `[rows][heads][value size]`; before that, heads before their norm.
     pub(crate) attended: Vec<f32>,
     /// One for each rotation of the model.
     pub(crate) tables: Vec<Table>,
@@ -62,7 +60,6 @@ impl State {
             &self.queries,
             &self.keys,
             &self.values,
-            &self.raw_heads,
             &self.attended,
             &self.gate,
             &self.up,

@@ -33,7 +33,8 @@ pub(crate) fn project(
     ] {
         let length = rows * count * config.key_size;
         if let Some(gain) = gain {
-            let raw = sized(&mut state.raw_heads, length);
+            // What is attended to comes later, so that its buffer is free now.
+            let raw = sized(&mut state.attended, length);
             raw.copy_from_slice(&heads[..length]);
             context.norm(raw, gain, &mut heads[..length]);
         }

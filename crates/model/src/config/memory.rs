@@ -15,8 +15,8 @@ impl Config {
     /// Bytes of the buffers that [`State`](crate::State) keeps for batches of up to `rows` rows that want the logits
     /// of `logits` rows at a time; the device's own scratch memory comes on top.
     pub fn state_bytes(&self, rows: usize, logits: usize) -> usize {
-        let queries_and_keys = (2 * self.heads + self.key_value_heads) * self.key_size;
-        let values = (self.heads + self.key_value_heads) * self.value_size;
+        let queries_and_keys = (self.heads + self.key_value_heads) * self.key_size;
+        let values = self.key_value_heads * self.value_size + self.heads * self.key_size.max(self.value_size);
         let tables: usize = self.ropes.iter().map(|rope| rope.rotated).sum();
         let per_row = 3 * self.width + queries_and_keys + values + tables + 2 * self.feed_forward + self.expert_row();
         let floats = rows.saturating_mul(per_row).saturating_add(logits.saturating_mul(self.vocabulary));
