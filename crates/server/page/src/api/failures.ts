@@ -29,7 +29,7 @@ export function ofEvent(error: unknown): Failure {
 }
 
 function kindOf(status: number): FailureKind {
-  if (status === 401 || status === 403) return "key";
+  if (status === 401) return "key";
   if (status === 404) return "missing";
   if (status === 413) return "too-large";
   if (status === 429) return "busy";

@@ -31,7 +31,7 @@ describe("failures", () => {
 
   it("know what kind they are, and when to ask again", async () => {
     const kinds = await Promise.all([401, 403, 404, 413, 422, 429, 503, 500].map((status) => of(status, "")));
-    expect(kinds.map(({ kind }) => kind)).toEqual(["key", "key", "missing", "too-large", "request", "busy", "loading", "server"]);
+    expect(kinds.map(({ kind }) => kind)).toEqual(["key", "request", "missing", "too-large", "request", "busy", "loading", "server"]);
     expect((await of(429, "", { "retry-after": "1.2" })).retryAfter).toBe(2);
     expect((await of(429, "", { "retry-after": "tomorrow" })).retryAfter).toBeUndefined();
   });
