@@ -28,14 +28,27 @@ pub(crate) struct Fake {
     pub(crate) passes: usize,
 }
 
+/// As many threads as this, made anew for each job.
+struct Threads(usize);
+
+impl Team for Threads {
+    fn threads(&self) -> usize {
+        self.0
+    }
+
+    fn run(&self, job: &(dyn Fn(usize) + Sync)) {
+        std::thread::scope(|scope| (0..self.0).for_each(|thread| drop(scope.spawn(move || job(thread)))));
+    }
+}
+
 impl Fake {
     pub(crate) fn new(pages: usize, size: usize, capacity: usize) -> Fake {
         let pages = vec![vec![EMPTY; size]; pages];
         Fake { size, capacity, pages, kept: Vec::new(), values: Vec::new(), team: Arc::new(Alone), passes: 0 }
     }
 
-    pub(crate) fn with_team(self, team: Arc<dyn Team + Send>) -> Fake {
-        Fake { team, ..self }
+    pub(crate) fn with_threads(self, threads: usize) -> Fake {
+        Fake { team: Arc::new(Threads(threads)), ..self }
     }
 }
 
@@ -95,8 +108,8 @@ impl ForwardMany for Fake {
         }
         self.passes += 1;
         for (part, text) in parts.iter().zip(texts) {
-            for at in part.position..text.len() {
-                self.pages[part.pages[at / self.size] as usize][at % self.size] = text[at];
+            for (at, &token) in text.iter().enumerate().skip(part.position) {
+                self.pages[part.pages[at / self.size] as usize][at % self.size] = token;
             }
             self.kept.extend((text.len() - part.rows..text.len()).map(|at| text[..=at].to_vec()));
         }

@@ -16,7 +16,7 @@ mod clients;
 mod cost;
 pub(crate) mod fake;
 mod random;
-mod rules;
+pub(crate) mod rules;
 mod schedule;
 mod world;
 

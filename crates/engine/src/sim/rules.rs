@@ -53,13 +53,13 @@ impl Constraint for Rules {
     }
 
     fn forced(&mut self) -> Vec<u32> {
-        let count = if self.draw(20) % 4 == 0 { 1 + self.draw(21) % 3 } else { 0 };
+        let count = if self.draw(20).is_multiple_of(4) { 1 + self.draw(21) % 3 } else { 0 };
         let count = count.min(self.length.saturating_sub(self.accepted));
         self.expected = (0..count).map(|at| self.draw(30 + at) % VOCABULARY as u32).collect();
         self.expected.iter().copied().collect()
     }
 
     fn may_end(&mut self) -> bool {
-        self.accepted >= self.length || self.draw(40) % 4 == 0
+        self.accepted >= self.length || self.draw(40).is_multiple_of(4)
     }
 }

@@ -40,7 +40,11 @@ enum Alone {
 
 pub(super) fn run(seed: u64, seen: &Seen) {
     let mut schedule = Schedule::new(seed);
-    let model = Fake::new(schedule.pages, schedule.page, CAPACITY);
+    let mut model = Fake::new(schedule.pages, schedule.page, CAPACITY);
+    // Threads cost more than all the rest.
+    if schedule.random.one_in(100) {
+        model = model.with_threads(3);
+    }
     let mut scheduler = Scheduler::new(model, schedule.limits.clone());
     let mut waiting: Vec<usize> = (0..schedule.plans.len()).collect();
     waiting.sort_by_key(|plan| schedule.plans[*plan].arrival);

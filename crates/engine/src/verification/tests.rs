@@ -34,7 +34,7 @@ struct Turns {
 }
 
 impl Turns {
-    fn new(forces_after: usize, length: usize) -> Option<Box<dyn Constraint>> {
+    fn boxed(forces_after: usize, length: usize) -> Option<Box<dyn Constraint>> {
         Some(Box::new(Turns { taken: Vec::new(), forces_after, length }))
     }
 }
@@ -72,7 +72,7 @@ fn request(kind: usize, seed: u64, prompt: usize) -> Request {
         prompt: (0..prompt as u32).map(|at| at * 7 % VOCABULARY as u32).collect(),
         parameters,
         end_tokens: BTreeSet::from([10]),
-        max_tokens: (seed % 2 == 0).then_some(12),
+        max_tokens: (seed.is_multiple_of(2)).then_some(12),
         prefill_chunk: 4,
         all_logits: false,
     }
@@ -145,7 +145,7 @@ proptest! {
         chunk in 1_usize..9,
         change in any::<prop::sample::Index>(),
     ) {
-        let grammar = || Turns::new(forces_after, length);
+        let grammar = || Turns::boxed(forces_after, length);
         let asked = Request { max_tokens: None, end_tokens: BTreeSet::new(), ..request(1, seed, 5) };
         let mut claim = answer(&asked, grammar());
         prop_assert_eq!(claim.finish, Some(Finish::Complete));

@@ -37,8 +37,8 @@ impl World {
         if !self.memory.grow(table, end) {
             return false;
         }
-        for at in *cached..end {
-            self.pages[table.pages()[at / SIZE] as usize][at % SIZE] = tokens[at];
+        for (at, &token) in tokens.iter().enumerate().take(end).skip(*cached) {
+            self.pages[table.pages()[at / SIZE] as usize][at % SIZE] = token;
         }
         *cached = end;
         self.memory.settle(table, tokens, *cached);
