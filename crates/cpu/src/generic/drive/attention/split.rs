@@ -59,11 +59,12 @@ pub(super) fn run(work: &Work<'_>, team: &dyn Team, scratch: &mut Scratch) {
     let items = parts.last().map_or(0, |part| part.first_item + part.segments.len());
     let memory = Shared::new(scratch.reserve(layout.numbers * 4).cast::<f32>());
     let width = result_width(&work.attention.cache.shape);
-    // SAFETY, of all three steps: each thread has its own piece of scratch, each item its own scores and sums, each task
+    // Of all three steps: each thread has its own piece of scratch, each item its own scores and sums, each task
     // its own outputs; `check` saw the shapes, and a step begins when the one before has ended.
     deal(team, items, &|item, thread| {
         let (part, segment) = find(&parts, item);
         let (tile, (kernel, _)) = (tile(work, &part.task), work.kernel(part.task.rows));
+        // SAFETY: an item's own scores and sums, and the thread's own piece of scratch.
         unsafe {
             let memory = layout.memory(memory.at(0), part, item, thread);
             (kernel.begin)(&tile, &memory);
@@ -73,6 +74,7 @@ pub(super) fn run(work: &Work<'_>, team: &dyn Team, scratch: &mut Scratch) {
     deal(team, items, &|item, thread| {
         let (part, segment) = find(&parts, item);
         let (tile, (kernel, queries)) = (tile(work, &part.task), work.kernel(part.task.rows));
+        // SAFETY: the same; of other items only the largest scores are read, which nobody writes in this step.
         unsafe {
             let mut largest = [f32::NEG_INFINITY; MAX_QUERIES];
             for other in part.first_item..part.first_item + part.segments.len() {
@@ -89,6 +91,7 @@ pub(super) fn run(work: &Work<'_>, team: &dyn Team, scratch: &mut Scratch) {
     deal(team, parts.len(), &|index, thread| {
         let part = &parts[index];
         let (_, queries) = work.kernel(part.task.rows);
+        // SAFETY: a task's own items, which no other thread touches in this step, and its own outputs.
         unsafe {
             let sum = layout.memory(memory.at(0), part, part.first_item, thread);
             for item in part.first_item + 1..part.first_item + part.segments.len() {
