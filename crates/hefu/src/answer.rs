@@ -51,6 +51,8 @@ pub(crate) struct Answer {
     /// `stop` (an end token or a stop string), `length` (as many tokens as asked for, or the context is full) or
     /// `cancelled`.
     pub(crate) finish_reason: &'static str,
+    /// The same as the engine says it; `None` where a stop string or a person ended the answer.
+    pub(crate) finish: Option<Finish>,
     /// Tokens of the prompt.
     pub(crate) prompt_tokens: usize,
     /// Tokens of the prompt that were in the cache already.
@@ -140,6 +142,7 @@ pub(crate) fn answer(
                 }
             }
             Step::Finished(finish) => {
+                answer.finish = Some(finish);
                 answer.finish_reason = if finish == Finish::EndToken { "stop" } else { "length" };
                 break;
             }
@@ -173,6 +176,7 @@ impl Answer {
             text: String::new(),
             choices: Vec::new(),
             finish_reason: "length",
+            finish: None,
             prompt_tokens,
             reused_tokens: 0,
             prefill_seconds: 0.0,

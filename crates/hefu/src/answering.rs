@@ -50,13 +50,18 @@ impl<'a> Answering<'a> {
         Speculator::new(&self.loaded, self.draft.as_ref(), &self.flags.speculation, Speculate::Auto)
     }
 
+    /// Most tokens of an answer.
+    pub(crate) fn max_tokens(&self) -> Option<usize> {
+        self.flags.generation.max_tokens.map(NonZeroUsize::get)
+    }
+
     /// What to answer to a prompt, and how.
     pub(crate) fn question<'q>(&'q self, prompt: Vec<u32>, seed: u64, cancelled: &'q AtomicBool) -> Question<'q> {
         Question {
             prompt,
             parameters: Parameters { seed, ..self.parameters.clone() },
             stops: &self.flags.generation.stop,
-            max_tokens: self.flags.generation.max_tokens.map(NonZeroUsize::get),
+            max_tokens: self.max_tokens(),
             prefill_chunk: self.flags.device.prefill_chunk.get(),
             hash_logits: false,
             cancelled,

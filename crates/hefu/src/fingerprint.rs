@@ -12,8 +12,10 @@
 //!
 //! The digest of the whole file stands for every tensor's bytes and every number of its metadata. Instruction set,
 //! number of threads, size of the prefill's chunks and, but for the last line, the size of the context are left out
-//! because they change no bit. Sampling settings and the seed are not part of it: they are given with the request.
+//! because they change no bit. Sampling settings and the seed are not part of it: they are given with the request. So are
+//! the tokens of the prompt, so that a template given in place of the model's own is not part of it either.
 
+use crate::digests;
 use crate::failure::Failure;
 use hefu_model::Config;
 use hefu_model::arch::{Mixer, RopeFactors};
@@ -21,11 +23,7 @@ use hefu_numerics::kv::Profile;
 use hefu_store::{ModelFile, ResolvedModel};
 use sha2::{Digest, Sha256};
 use std::fmt;
-use std::fs::File;
-use std::io::Read;
 
-/// Bytes that are read and hashed at once.
-const READ_BYTES: usize = 1 << 20;
 /// Hexadecimal digits of the fingerprint.
 const DIGITS: usize = 32;
 
@@ -33,31 +31,50 @@ const DIGITS: usize = 32;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fingerprint(String);
 
-impl Fingerprint {
-    /// The fingerprint of a model with a context of so many positions. Files outside the store are hashed, which takes
-    /// about a second per gigabyte.
+/// Everything that goes into a fingerprint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ingredients {
+    /// Version of the numeric contract.
+    pub(crate) contract: u32,
+    /// SHA-256 of each file, in order.
+    pub(crate) files: Vec<String>,
+    /// What cached keys and values are made of.
+    pub(crate) cache: Profile,
+    /// Whether long-context factors are in use.
+    pub(crate) long: bool,
+}
+
+impl Ingredients {
+    /// What goes into the fingerprint of a model with a context of so many positions. Files outside the store are hashed
+    /// unless that was done before.
     ///
     /// # Errors
     /// If such a file cannot be read.
     pub(crate) fn of(model: &ResolvedModel, config: &Config, context: usize) -> Result<Self, Failure> {
-        let digests = model.files.iter().map(digest).collect::<Result<Vec<_>, _>>()?;
+        let files = model.files.iter().map(digest).collect::<Result<Vec<_>, _>>()?;
         let Mixer::GroupedQuery(mixer) = config.arch.mixer;
         let long = mixer.rope_factors == RopeFactors::ShortAndLong && context > config.original_context;
-        Ok(Self::from_parts(hefu_numerics::CONTRACT_VERSION, &digests, config.cache, long))
+        Ok(Self { contract: hefu_numerics::CONTRACT_VERSION, files, cache: config.cache, long })
     }
 
-    fn from_parts(contract: u32, files: &[String], cache: Profile, long: bool) -> Self {
-        let mut text = format!("contract {contract}\n");
-        for digest in files {
+    /// The lines that are hashed.
+    pub(crate) fn text(&self) -> String {
+        let mut text = format!("contract {}\n", self.contract);
+        for digest in &self.files {
             text += &format!("file {digest}\n");
         }
-        text += &format!("cache {}\n", cache.name());
-        if long {
+        text += &format!("cache {}\n", self.cache.name());
+        if self.long {
             text += "rope long\n";
         }
-        let mut digits = hex(&Sha256::digest(&text));
+        text
+    }
+
+    /// Their fingerprint.
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        let mut digits = hex(&Sha256::digest(self.text()));
         digits.truncate(DIGITS);
-        Self(format!("hefu{contract}-{digits}"))
+        Fingerprint(format!("hefu{}-{digits}", self.contract))
     }
 }
 
@@ -67,24 +84,12 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-/// SHA-256 of a file in hexadecimal, as the store knows it or else taken now.
+/// SHA-256 of a file in hexadecimal, as the store knows it, as noted before, or else taken now.
 ///
 /// # Errors
 /// If it cannot be read.
 pub(crate) fn digest(file: &ModelFile) -> Result<String, Failure> {
-    if let Some(known) = file.sha256 {
-        return Ok(known.to_string());
-    }
-    let failed = |error| Failure::file("read", &file.path, error);
-    let mut reader = File::open(&file.path).map_err(failed)?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; READ_BYTES];
-    loop {
-        match reader.read(&mut buffer).map_err(failed)? {
-            0 => return Ok(hex(&hasher.finalize())),
-            count => hasher.update(buffer.get(..count).unwrap_or_default()),
-        }
-    }
+    file.sha256.map_or_else(|| digests::of_file(&file.path), |known| Ok(known.to_string()))
 }
 
 /// Lower-case hexadecimal digits.
@@ -99,26 +104,19 @@ mod tests {
     #[test]
     fn everything_that_can_change_a_bit_changes_the_fingerprint() {
         let file = |text: &str| hex(&Sha256::digest(text));
-        let base = Fingerprint::from_parts(1, &[file("a")], Profile::F16, false);
+        let of = |contract, files: &[String], cache, long| {
+            Ingredients { contract, files: files.to_vec(), cache, long }.fingerprint()
+        };
+        let base = of(1, &[file("a")], Profile::F16, false);
         assert!(base.to_string().starts_with("hefu1-") && base.to_string().len() == 6 + DIGITS);
         for other in [
-            Fingerprint::from_parts(2, &[file("a")], Profile::F16, false),
-            Fingerprint::from_parts(1, &[file("b")], Profile::F16, false),
-            Fingerprint::from_parts(1, &[file("a"), file("b")], Profile::F16, false),
-            Fingerprint::from_parts(1, &[file("a")], Profile::Q8, false),
-            Fingerprint::from_parts(1, &[file("a")], Profile::F16, true),
+            of(2, &[file("a")], Profile::F16, false),
+            of(1, &[file("b")], Profile::F16, false),
+            of(1, &[file("a"), file("b")], Profile::F16, false),
+            of(1, &[file("a")], Profile::Q8, false),
+            of(1, &[file("a")], Profile::F16, true),
         ] {
             assert_ne!(base, other);
         }
-    }
-
-    #[test]
-    fn a_file_outside_the_store_has_the_digest_of_its_bytes() {
-        let path = std::env::temp_dir().join(format!("hefu-fingerprint-{}", std::process::id()));
-        std::fs::write(&path, "abc").unwrap();
-        let file = ModelFile { path: path.clone(), size: 3, sha256: None, source: None };
-        // FIPS 180-2, appendix B.1.
-        assert_eq!(digest(&file).unwrap(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-        std::fs::remove_file(path).unwrap();
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::cli::{DeviceArguments, ModelArguments};
 use crate::failure::Failure;
-use crate::fingerprint::Fingerprint;
+use crate::fingerprint::{Fingerprint, Ingredients};
 use crate::metadata;
 use crate::models;
 use crate::open::{Opened, operations};
@@ -187,7 +187,7 @@ impl Loaded {
     /// # Errors
     /// If a file outside the store cannot be read to take its digest.
     pub(crate) fn fingerprint(&self) -> Result<Fingerprint, Failure> {
-        Fingerprint::of(&self.resolved, self.model.config(), self.context)
+        Ok(Ingredients::of(&self.resolved, self.model.config(), self.context)?.fingerprint())
     }
 }
 

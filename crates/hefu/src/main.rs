@@ -5,7 +5,8 @@
 //! * [`models`], [`open`], [`load`]: from a model's name to its files, its description, and a model in memory;
 //! * [`prompt`], [`answering`], [`answer`]: from a conversation to tokens, and from tokens to streamed text;
 //! * [`serving`]: what the server is handed;
-//! * [`fingerprint`]: what two answers must share to be comparable bit for bit;
+//! * [`fingerprint`], [`digests`]: what two answers must share to be comparable bit for bit, and digests of files;
+//! * [`receipts`], [`verifier`]: what this instance signs of an answer, and answers made again from that;
 //! * [`output`], [`progress`], [`failure`], [`units`], [`home`]: standard output, standard error, exit status, numbers for
 //!   people, files of the program's own.
 
@@ -13,6 +14,7 @@ mod answer;
 mod answering;
 mod cli;
 mod commands;
+mod digests;
 mod failure;
 mod fingerprint;
 mod home;
@@ -23,10 +25,12 @@ mod open;
 mod output;
 mod progress;
 mod prompt;
+mod receipts;
 mod serving;
 mod signing;
 mod speculation;
 mod units;
+mod verifier;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -12,10 +12,12 @@
 pub mod audit;
 pub mod canonical;
 mod digest;
+mod id;
 mod identity;
 mod receipt;
 
 pub use digest::Digest;
+pub use id::new_id;
 pub use identity::{Identity, IdentityError, PublicKey, Signature};
 pub use receipt::{
     Answer, Finish, Grammar, MAX_RECEIPT_BYTES, MAX_TOKENS, Prompt, Receipt, ReceiptError, Software, VERSION,

@@ -1,11 +1,14 @@
 //! One file per command.
 
+pub(crate) mod audit;
 pub(crate) mod bench;
 pub(crate) mod bom;
 pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod export;
+pub(crate) mod fingerprint;
 pub(crate) mod gap;
+pub(crate) mod identity;
 pub(crate) mod key;
 pub(crate) mod label;
 pub(crate) mod man;
@@ -19,6 +22,7 @@ pub(crate) mod show;
 pub(crate) mod sign;
 pub(crate) mod tokenize;
 pub(crate) mod top;
+pub(crate) mod verify;
 pub(crate) mod verify_model;
 
 use crate::cli::Command;
@@ -42,6 +46,10 @@ pub(crate) fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Perplexity(arguments) => perplexity::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Gap(arguments) => gap::run(&arguments),
+        Command::Fingerprint(arguments) => fingerprint::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
+        Command::Audit(arguments) => audit::run(&arguments),
+        Command::Identity(arguments) => identity::run(&arguments),
         Command::Sign(arguments) => sign::run(&arguments),
         Command::VerifyModel(arguments) => verify_model::run(&arguments),
         Command::Bom(arguments) => bom::run(&arguments),

@@ -8,11 +8,13 @@ use crate::load::Loaded;
 use crate::output::{piped_input, print, print_json};
 use crate::progress::line;
 use crate::prompt;
+use crate::receipts::{self, Asked};
 use crate::speculation::Speculator;
 use clap::Args;
 use hefu_text::template::Message;
 use serde_json::{Value, json};
 use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 /// Answer one prompt
@@ -30,7 +32,8 @@ Examples:
   hefu run \"Review this change\" < patch.diff
   hefu run --system \"Answer in French\" --temperature 0 \"What is a tokeniser?\"
   hefu run --raw --max-tokens 32 \"fn fibonacci(n: u64) -> u64 {\"
-  hefu run --json --seed 1 --logprobs 3 \"Name a prime\" | jq .token_ids")]
+  hefu run --json --seed 1 --logprobs 3 \"Name a prime\" | jq .token_ids
+  hefu run --receipt answer.json \"Name a prime\"; hefu verify answer.json")]
 pub(crate) struct Arguments {
     /// The prompt
     #[arg(value_name = "PROMPT")]
@@ -60,6 +63,14 @@ pub(crate) struct Arguments {
     #[arg(long, requires = "json", hide = true)]
     logits_hash: bool,
 
+    /// Write a signed receipt of the answer to FILE; `hefu verify` makes the answer again by it
+    #[arg(long, value_name = "FILE")]
+    receipt: Option<PathBuf>,
+
+    /// With --receipt: state the prompt's salted hash and not its tokens
+    #[arg(long, requires = "receipt")]
+    hide_prompt: bool,
+
     #[command(flatten)]
     answering: AnsweringArguments,
 }
@@ -79,6 +90,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         (false, None) => prompt::of_conversation(loaded, &[Message::user(&text)])?,
         (false, Some(system)) => prompt::of_conversation(loaded, &[Message::system(system), Message::user(&text)])?,
     };
+    // Whoever asks for a receipt learns before the answer that none can be made.
+    let asked = arguments.receipt.is_some().then(|| receipts::identity().map(|_| prompt.clone())).transpose()?;
     let mut speculator = answering.speculator()?;
     let cancelled = AtomicBool::new(false);
     let question = Question { hash_logits: arguments.logits_hash, ..answering.question(prompt, seed, &cancelled) };
@@ -90,10 +103,26 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     } else if io::stdout().is_terminal() && !answer.text.ends_with('\n') {
         print("\n")?;
     }
+    if let (Some(prompt), Some(path)) = (asked, &arguments.receipt) {
+        write_receipt(&answering, prompt, &answer, arguments.hide_prompt, path)?;
+    }
     if arguments.stats {
         statistics(loaded, &answer, seed, &speculator);
     }
     Ok(())
+}
+
+fn write_receipt(
+    answering: &Answering<'_>,
+    prompt: Vec<u32>,
+    answer: &Answer,
+    hides_prompt: bool,
+    path: &Path,
+) -> Result<(), Failure> {
+    let parameters = answering.parameters.clone();
+    let asked = Asked { prompt, parameters, max_tokens: answering.max_tokens(), hides_prompt };
+    let receipt = receipts::sign(&answering.loaded, asked, answer)?;
+    std::fs::write(path, receipt.to_text()).map_err(|error| Failure::file("write", path, error))
 }
 
 /// The prompt argument, what is piped in, or both.

@@ -1,0 +1,184 @@
+//! `hefu verify`: whether answers are those that their receipts say.
+
+mod report;
+
+use crate::cli::{DeviceArguments, ModelArguments};
+use crate::failure::Failure;
+use crate::output::{print, print_json, text_file};
+use crate::progress::{Meter, Unit};
+use crate::receipts;
+use crate::verifier::{Manner, Verifier};
+use clap::Args;
+use hefu_proof::{Answer, PublicKey, Receipt};
+pub(crate) use report::{Checked, Result as Examined, json, totals};
+use std::path::{Path, PathBuf};
+
+/// Longest file of receipts that is read is that of any text; most receipts that are held at once.
+const MAX_RECEIPTS: usize = 1 << 20;
+
+/// Check answers by their receipts: make every choice again, and check the signature
+///
+/// All choices of an answer are made again in one prefill of prompt and answer, which takes a fraction of the time of answering.
+/// Any machine that holds the model can do it.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Says for each receipt that it matches, or at which token it differs, with both candidates and their logits. The exit status is 1 \
+if one does not match.
+
+Examples:
+  hefu run --receipt answer.json \"Name a prime\"; hefu verify answer.json
+  hefu verify --key 3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c receipts.jsonl
+  hefu verify --model ./model.gguf --isa portable --threads 1 --steps answer.json")]
+pub(crate) struct Arguments {
+    /// Files of receipts, one or many in each
+    #[arg(value_name = "RECEIPT", required = true)]
+    receipts: Vec<PathBuf>,
+
+    /// The public key that must have signed, or a file with it; without it, any key may have
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+
+    /// One token after another, as the answer was made; the verdict is the same
+    #[arg(long)]
+    steps: bool,
+
+    /// A file with the token ids of the prompt, for receipts that state its hash alone
+    #[arg(long, value_name = "FILE")]
+    prompt_ids: Option<PathBuf>,
+
+    /// Print everything as JSON
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    model: ModelArguments,
+    #[command(flatten)]
+    device: DeviceArguments,
+}
+
+/// Carries the command out.
+///
+/// # Errors
+/// A file that cannot be read, a model that cannot be had, or an answer that is not what its receipt says.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let key = arguments.key.as_deref().map(public_key).transpose()?;
+    let prompt = arguments.prompt_ids.as_deref().map(token_ids).transpose()?;
+    let mut checked = Vec::new();
+    for path in &arguments.receipts {
+        for (number, text) in documents(&text_file(path)?).into_iter().enumerate() {
+            let name =
+                if number == 0 { path.display().to_string() } else { format!("{} {}", path.display(), number + 1) };
+            checked.push(Checked::new(name, &text, key.as_ref()));
+            if checked.len() > MAX_RECEIPTS {
+                return Err(Failure::Usage(format!("more than {MAX_RECEIPTS} receipts; verify them in parts")));
+            }
+        }
+    }
+    let manner = Manner { model: &arguments.model, device: &arguments.device, steps: arguments.steps };
+    examine(&manner, &mut checked, prompt.as_deref())?;
+    let totals = totals(&checked);
+    if arguments.json {
+        print_json(&json(&checked))?;
+    } else {
+        checked.iter().try_for_each(|checked| print(&format!("{}\n", checked.sentence(key.is_some(), own_key()))))?;
+    }
+    totals.outcome()
+}
+
+/// Makes the answers of all receipts again that are in order, model by model.
+///
+/// # Errors
+/// A model that cannot be had.
+pub(crate) fn examine(manner: &Manner<'_>, all: &mut [Checked], prompt: Option<&[u32]>) -> Result<(), Failure> {
+    let mut meter = Meter::new("verifying", Unit::Count);
+    let total = all.iter().map(Checked::tokens).sum::<u64>();
+    let mut before = 0;
+    while let Some(fingerprint) = all.iter().find_map(Checked::waiting).map(|answer| answer.fingerprint.clone()) {
+        let of_it = |checked: &&Checked| checked.waiting().is_some_and(|answer| answer.fingerprint == fingerprint);
+        let answers: Vec<&Answer> = all.iter().filter(of_it).filter_map(|checked| checked.waiting()).collect();
+        let mut verifier = Verifier::new(manner, &answers)?;
+        for checked in all.iter_mut() {
+            let Some(answer) = checked.waiting().filter(|answer| answer.fingerprint == fingerprint) else { continue };
+            let outcome = verifier.verify(answer, prompt, &mut |done, _| meter.set(before + done, Some(total)));
+            before += checked.tokens();
+            let words = match &outcome {
+                Ok(outcome) => report::words(&outcome.verdict, &verifier),
+                Err(sentence) => sentence.clone(),
+            };
+            checked.result = Examined::Done { outcome, words };
+        }
+    }
+    Ok(())
+}
+
+/// The public key that an argument is, or that is in the file that it names.
+///
+/// # Errors
+/// [`Failure::Usage`] if it is neither.
+pub(crate) fn public_key(text: &str) -> Result<PublicKey, Failure> {
+    if let Ok(key) = PublicKey::parse(text) {
+        return Ok(key);
+    }
+    let path = Path::new(text);
+    let read = if path.is_file() { text_file(path)? } else { text.to_owned() };
+    PublicKey::parse(&read).map_err(|sentence| Failure::Usage(format!("--key {text}: {sentence}")))
+}
+
+fn own_key() -> Option<PublicKey> {
+    receipts::existing_identity().map(|identity| identity.public())
+}
+
+/// The JSON documents in a text, one after another; a text that is none is one document, and says so when it is read.
+fn documents(text: &str) -> Vec<String> {
+    let mut stream = serde_json::Deserializer::from_str(text).into_iter::<serde::de::IgnoredAny>();
+    let (mut found, mut from) = (Vec::new(), 0);
+    while let Some(next) = stream.next() {
+        let to = if next.is_ok() { stream.byte_offset() } else { text.len() };
+        found.push(text.get(from..to).unwrap_or_default().trim().to_owned());
+        from = to;
+        if next.is_err() {
+            break;
+        }
+    }
+    if found.is_empty() {
+        found.push(text.to_owned());
+    }
+    found
+}
+
+/// Token ids in a file: numbers with anything but digits between them, as `hefu tokenize --ids` prints them or as JSON.
+fn token_ids(path: &Path) -> Result<Vec<u32>, Failure> {
+    let text = text_file(path)?;
+    let numbers = text.split(|c: char| !c.is_ascii_digit()).filter(|part| !part.is_empty());
+    let read: Result<Vec<u32>, _> = numbers.map(str::parse).collect();
+    read.map_err(|error| Failure::Other(format!("{}: a token id cannot be read: {error}", path.display())))
+}
+
+impl Checked {
+    /// Reads a receipt, and checks what can be checked without the model.
+    fn new(name: String, text: &str, key: Option<&PublicKey>) -> Self {
+        match Receipt::parse(text) {
+            Err(error) => Self { name, receipt: None, result: Examined::Refused(error.to_string()) },
+            Ok(receipt) => {
+                let result = match key.filter(|key| *key != receipt.key()) {
+                    Some(_) => Examined::Refused(format!("it is signed by another key, {}", receipt.key())),
+                    None => Examined::Waiting,
+                };
+                Self { name, receipt: Some(receipt), result }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_lie_one_after_another_or_spread_over_lines() {
+        assert_eq!(documents("{\"a\":1}\n{\"b\":2}\n"), ["{\"a\":1}", "{\"b\":2}"]);
+        assert_eq!(documents("{\n  \"a\": 1\n}\n"), ["{\n  \"a\": 1\n}"]);
+        assert_eq!(documents("{\"a\":1} x {\"b\":2}"), ["{\"a\":1}", "x {\"b\":2}"]);
+        assert_eq!(documents(""), [""]);
+    }
+}

@@ -1,0 +1,101 @@
+//! What this instance signs of an answer: its own key and program, and the answer as a receipt states it.
+
+use crate::answer::Answer;
+use crate::digests;
+use crate::failure::Failure;
+use crate::home;
+use crate::load::Loaded;
+use hefu_engine::generation;
+use hefu_engine::sampling::Parameters;
+use hefu_proof::{Finish, Identity, Prompt, Receipt, Software, new_id};
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The file of the instance's key.
+const KEY_FILE: &str = "identity.pem";
+
+/// The key of this instance; made at its first use.
+///
+/// # Errors
+/// If it cannot be read or written, or others can read it.
+pub(crate) fn identity() -> Result<Identity, Failure> {
+    let path = home::file(KEY_FILE)?;
+    Identity::open_or_create(&path).map_err(|error| Failure::Other(error.to_string()))
+}
+
+/// The key of this instance, if it has one.
+pub(crate) fn existing_identity() -> Option<Identity> {
+    home::file(KEY_FILE).ok().and_then(|path| Identity::open(&path).ok())
+}
+
+/// This program, as receipts name it.
+///
+/// # Errors
+/// If its own file cannot be read.
+pub(crate) fn software() -> Result<Software, Failure> {
+    let unknown = |error| Failure::Other(format!("the program cannot find its own file: {error}"));
+    // Under this name Linux gives the file that is running, also after another was put in its place.
+    let running = Path::new("/proc/self/exe");
+    let path = if running.exists() { running.to_owned() } else { std::env::current_exe().map_err(unknown)? };
+    let digest = digests::of_file(&path)?.parse().map_err(Failure::Other)?;
+    Ok(Software { name: concat!("hefu ", env!("CARGO_PKG_VERSION")).to_owned(), digest })
+}
+
+/// How an answer came to be asked for.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    /// The prompt's tokens.
+    pub(crate) prompt: Vec<u32>,
+    /// How tokens were chosen.
+    pub(crate) parameters: Parameters,
+    /// Most tokens of the answer.
+    pub(crate) max_tokens: Option<usize>,
+    /// Keep the prompt to ourselves, and state its hash.
+    pub(crate) hides_prompt: bool,
+}
+
+/// Signs an answer.
+///
+/// # Errors
+/// No key, no program, or an answer that no receipt may hold.
+pub(crate) fn sign(loaded: &Loaded, asked: Asked, answer: &Answer) -> Result<Receipt, Failure> {
+    let prompt = if asked.hides_prompt {
+        Prompt::hidden(&asked.prompt).map_err(Failure::Other)?
+    } else {
+        Prompt::Tokens(asked.prompt)
+    };
+    let stated = hefu_proof::Answer {
+        id: new_id().map_err(Failure::Other)?,
+        time: now(),
+        model: loaded.resolved.name.clone(),
+        fingerprint: loaded.fingerprint()?.to_string(),
+        software: software()?,
+        prompt,
+        // Log-probabilities are a matter of the report; they choose no token.
+        parameters: Parameters { logprobs: None, ..asked.parameters },
+        end_tokens: loaded.tokenizer.vocabulary().ends.iter().copied().collect(),
+        max_tokens: asked.max_tokens,
+        context: loaded.context,
+        grammar: None,
+        output: answer.choices.iter().map(|choice| choice.id).collect(),
+        finish: finish(answer),
+    };
+    Receipt::sign(stated, &identity()?).map_err(|error| Failure::Other(format!("no receipt can be made: {error}")))
+}
+
+/// Milliseconds since 1970 (UTC).
+pub(crate) fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+fn finish(answer: &Answer) -> Finish {
+    match answer.finish {
+        Some(generation::Finish::EndToken) => Finish::EndToken,
+        Some(generation::Finish::MaxTokens) => Finish::MaxTokens,
+        Some(generation::Finish::Context) => Finish::Context,
+        Some(generation::Finish::Complete) => Finish::Complete,
+        None if answer.finish_reason == "stop" => Finish::StopString,
+        Some(generation::Finish::Deadline) | None => Finish::Cancelled,
+    }
+}

@@ -1,0 +1,203 @@
+//! Answers made again from what their receipts say.
+
+use crate::cli::{DeviceArguments, ModelArguments};
+use crate::failure::Failure;
+use crate::fingerprint::Ingredients;
+use crate::load::{Loaded, Wishes};
+use crate::models;
+use crate::open::Opened;
+use hefu_engine::Runner;
+use hefu_engine::constraint::Constraint;
+use hefu_engine::forward::Session;
+use hefu_engine::generation::{self, Request};
+use hefu_engine::verification::{Claim, Difference, How, Step, Verdict, Verification};
+use hefu_grammar::{Grammars, Spec};
+use hefu_model::{Config, Model};
+use hefu_numerics::kv::Profile;
+use hefu_proof::{Answer, Finish, Prompt};
+use hefu_text::tokenizer::Tokenizer;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A model that answers are made again with.
+pub(crate) struct Verifier {
+    model: Model,
+    tokenizer: Arc<Tokenizer>,
+    pool: Arc<hefu_cpu::Pool>,
+    fingerprint: String,
+    /// Made when the first grammar comes.
+    grammars: Option<Grammars>,
+    how: How,
+    prefill_chunk: usize,
+}
+
+/// How to go about it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Manner<'a> {
+    /// The model, in place of the one that the receipts name.
+    pub(crate) model: &'a ModelArguments,
+    /// Where to compute.
+    pub(crate) device: &'a DeviceArguments,
+    /// One token after another, as the answer was made.
+    pub(crate) steps: bool,
+}
+
+/// What came of one answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Outcome {
+    /// What it is.
+    pub(crate) verdict: Verdict,
+    /// What it took, the model's loading not included.
+    pub(crate) took: Duration,
+}
+
+impl Verifier {
+    /// Loads the model of these answers, with the cache and the context that their fingerprint asks for.
+    ///
+    /// # Errors
+    /// A model that cannot be had, or whose fingerprint is another.
+    pub(crate) fn new(manner: &Manner<'_>, answers: &[&Answer]) -> Result<Self, Failure> {
+        let first = answers.first().ok_or_else(|| Failure::Usage("there is nothing to verify".to_owned()))?;
+        let name = manner.model.model.clone().unwrap_or_else(|| first.model.clone());
+        let asked = ModelArguments { model: Some(name) };
+        let context = answers.iter().map(|answer| answer.context).max().unwrap_or_default();
+        let (cache, context) = suitable(&asked, &first.fingerprint, context)?;
+        let wishes = Wishes {
+            model: &asked,
+            device: manner.device,
+            context: Some(context),
+            cache,
+            template: None,
+            state_memory: false,
+        };
+        let loaded = Loaded::new(&wishes)?;
+        let fingerprint = loaded.fingerprint()?.to_string();
+        Ok(Self {
+            model: loaded.model,
+            tokenizer: Arc::new(loaded.tokenizer),
+            pool: loaded.pool,
+            fingerprint,
+            grammars: None,
+            how: if manner.steps { How::Steps } else { How::Prefill },
+            prefill_chunk: manner.device.prefill_chunk.get(),
+        })
+    }
+
+    /// Makes one answer again. `prompt` is that of an answer that states its hash alone, `progress` is told how many
+    /// positions are done, of how many.
+    ///
+    /// # Errors
+    /// An answer that cannot be examined, as a sentence; that it is another one is no error.
+    pub(crate) fn verify(
+        &mut self,
+        answer: &Answer,
+        prompt: Option<&[u32]>,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Outcome, String> {
+        if answer.fingerprint != self.fingerprint {
+            let own = &self.fingerprint;
+            return Err(format!(
+                "it was made under the fingerprint {}, but that of this model is {own}",
+                answer.fingerprint
+            ));
+        }
+        let claim = claim(answer, prompt, self.prefill_chunk)?;
+        let constraint = self.constraint(answer)?;
+        let started = Instant::now();
+        // Positions for prompt and answer, however large the context was.
+        let capacity = (claim.request.prompt.len() + claim.output.len()).clamp(1, self.model.context());
+        let runner = Runner::new(&self.model, &*self.pool, capacity).map_err(|error| error.to_string())?;
+        let mut session = Session::new(runner);
+        let verification = Verification::start(&mut session, claim, constraint, self.how);
+        let mut verification = verification.map_err(|error| error.to_string())?;
+        loop {
+            match verification.step(&*self.pool).map_err(|error| error.to_string())? {
+                Step::Progress { done, total } => progress(done as u64, total as u64),
+                Step::Finished(verdict) => return Ok(Outcome { verdict, took: started.elapsed() }),
+            }
+        }
+    }
+
+    /// The first token that differs, in words.
+    pub(crate) fn words(&self, difference: &Difference) -> String {
+        let token = |candidate: &hefu_engine::verification::Candidate| {
+            let text = String::from_utf8_lossy(self.tokenizer.token_bytes(candidate.id, true)).into_owned();
+            match candidate.logit {
+                Some(logit) => format!("{} {text:?} (logit {logit})", candidate.id),
+                None => format!("{} {text:?}", candidate.id),
+            }
+        };
+        let claimed = token(&difference.claimed);
+        let (index, position) = (difference.index, difference.position);
+        let chosen = match &difference.chosen {
+            None => "its grammar lets no token follow".to_owned(),
+            Some(chosen) if difference.forced => format!("its grammar lets only {} follow", token(chosen)),
+            Some(chosen) => format!("the model chooses {}", token(chosen)),
+        };
+        format!("differs at token {index} (position {position}): the receipt says {claimed}, but {chosen}")
+    }
+
+    /// The grammar of an answer, at its beginning.
+    fn constraint(&mut self, answer: &Answer) -> Result<Option<Box<dyn Constraint>>, String> {
+        let Some(grammar) = &answer.grammar else { return Ok(None) };
+        let text =
+            grammar.text.as_deref().ok_or("its grammar is known by its digest alone, so it cannot be followed")?;
+        let spec: Spec = serde_json::from_str(text).map_err(|error| format!("its grammar cannot be read: {error}"))?;
+        let grammars = match &self.grammars {
+            Some(grammars) => grammars,
+            None => {
+                let made = Grammars::new(Arc::clone(&self.tokenizer)).map_err(|error| error.to_string())?;
+                self.grammars.insert(made)
+            }
+        };
+        grammars.constraint(&spec).map(Some).map_err(|error| error.to_string())
+    }
+}
+
+/// The cache and the context with which a model has this fingerprint.
+fn suitable(model: &ModelArguments, fingerprint: &str, context: usize) -> Result<(Profile, usize), Failure> {
+    let opened = Opened::new(models::find(model)?)?;
+    let config = Config::read(&opened.gguf()?).map_err(|error| opened.fault(&error))?;
+    let context = context.clamp(1, config.context_length);
+    let mut found = String::new();
+    for cache in [Profile::F16, Profile::Q8] {
+        let config = Config { cache, ..config.clone() };
+        let own = Ingredients::of(&opened.model, &config, context)?.fingerprint().to_string();
+        if own == fingerprint {
+            return Ok((cache, context));
+        }
+        if found.is_empty() {
+            found = own;
+        }
+    }
+    Err(Failure::Other(format!(
+        "{} is not the model of the answer: its fingerprint is {found}, the answer's is {fingerprint}; name the right one \
+         with --model",
+        opened.model.name
+    )))
+}
+
+fn claim(answer: &Answer, prompt: Option<&[u32]>, prefill_chunk: usize) -> Result<Claim, String> {
+    let prompt = match (&answer.prompt, prompt) {
+        (Prompt::Tokens(tokens), _) => tokens.clone(),
+        (hidden, Some(tokens)) if hidden.is(tokens) => tokens.to_vec(),
+        (_, Some(_)) => return Err("the prompt that was given is not the one whose hash it states".to_owned()),
+        (_, None) => return Err("it states its prompt's hash alone; give the tokens with --prompt-ids".to_owned()),
+    };
+    let finish = match answer.finish {
+        Finish::EndToken => Some(generation::Finish::EndToken),
+        Finish::MaxTokens => Some(generation::Finish::MaxTokens),
+        Finish::Context => Some(generation::Finish::Context),
+        Finish::Complete => Some(generation::Finish::Complete),
+        Finish::StopString | Finish::Cancelled => None,
+    };
+    let request = Request {
+        prompt,
+        parameters: answer.parameters.clone(),
+        end_tokens: answer.end_tokens.clone(),
+        max_tokens: answer.max_tokens,
+        prefill_chunk,
+        all_logits: false,
+    };
+    Ok(Claim { request, output: answer.output.clone(), finish, context: answer.context })
+}
