@@ -50,13 +50,17 @@ def arguments():
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads of both [all cores]")
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured [5]")
     parser.add_argument("--quick", action="store_true", help="one round, and nothing that takes minutes")
-    parser.add_argument("--only", nargs="+", metavar="NAME", choices=names, help="of " + ", ".join(names))
+    parser.add_argument("--only", metavar="NAME,NAME", help="of " + ", ".join(names))
     parser.add_argument("--json", metavar="FILE", help="write all rounds with their commands")
     parser.add_argument("--svg", metavar="FILE", help="draw the figures")
     parser.add_argument("--read", metavar="FILE", help="measure nothing; show what --json has written")
     options = parser.parse_args()
     if not options.read and not (options.models and options.peer_dir):
         parser.error("name the models and --peer-dir, or --read a file of earlier results")
+    options.only = options.only.split(",") if options.only else []
+    for name in options.only:
+        if name not in names:
+            parser.error(f"--only does not know {name}; there are {', '.join(names)}")
     if options.rounds < 1 or options.threads < 1:
         parser.error("--rounds and --threads must be at least 1")
     return options
@@ -69,6 +73,8 @@ def compare(options):
         if not Path(model).is_file():
             raise Failed(f"there is no model file {model}")
     chosen = [measure for measure in measures.ALL if not options.only or measure.name in options.only]
+    if options.only and not options.peer_avx2_dir and any(measure.peer == "avx2" for measure in chosen):
+        raise Failed("avx2-* need a llama-bench built without AVX-512; name its folder with --peer-avx2-dir")
     rounds = 1 if options.quick else options.rounds
     chosen = [measure for measure in chosen if not (options.quick and measure.is_slow and not options.only)]
     results = []
@@ -129,16 +135,18 @@ def reached(result):
     """`aim`, `must` or `no`: how far a figure got; empty for a figure without a limit."""
     if result["must"] is None:
         return ""
-    better = (lambda limit: result["figure"] <= limit) if result["at_most"] else (lambda limit: result["figure"] >= limit)
-    return "aim" if better(result["aim"]) else "must" if better(result["must"]) else "no"
+    sign = -1 if result["at_most"] else 1
+    better = lambda limit: sign * result["figure"] >= sign * limit
+    if result["aim"] is not None and better(result["aim"]):
+        return "aim"
+    return "must" if better(result["must"]) else "no"
 
 
 def table(result):
     """The figures as Markdown."""
     machine = result["machine"]
-    peak = "medians of " if result["rounds"] > 1 else ""
     lines = [
-        f"{machine['processor']}, {machine['cores']} cores; {result['threads']} threads; {peak}{result['rounds']} "
+        f"{machine['processor']}, {machine['cores']} cores; {result['threads']} threads; medians of {result['rounds']} "
         f"round{'s' if result['rounds'] > 1 else ''}; {result['hefu']} beside {result['peer']}",
         "",
         "| model | measure | hefu | peer | figure | smallest to largest | must | aim | reached |",

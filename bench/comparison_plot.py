@@ -106,8 +106,11 @@ def draw_label(one, y, scale):
 def draw_limits(one, top, bottom, scale):
     if one["must"] is None:
         return []
-    must, aim = LEFT + one["must"] * scale, LEFT + one["aim"] * scale
+    must = LEFT + one["must"] * scale
     drawn = [line(must, top, must, bottom, "#111", 2.5)]
+    if one["aim"] is None:
+        return drawn
+    aim = LEFT + one["aim"] * scale
     if aim <= WIDTH - RIGHT:
         return drawn + [dashed(aim, top, bottom)]
     middle = (top + bottom) / 2 + 4
