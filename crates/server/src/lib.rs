@@ -10,6 +10,7 @@
 //!   `structure` and `answering` are the text's two ends;
 //! * [`catalog`], [`record`]: what the program around the server hands in;
 //! * [`api`], [`app`], [`listen`], [`tls`], `page`: endpoints, who may ask them, and the connections they come over;
+//! * [`inside`]: the same endpoints without a connection;
 //! * [`limits`], [`keys`], [`metrics`], [`ids`]: bounds, API keys, counters, names.
 
 pub mod answer;
@@ -20,6 +21,7 @@ pub mod ask;
 pub mod catalog;
 pub mod error;
 pub mod ids;
+pub mod inside;
 pub mod keys;
 pub mod limits;
 pub mod listen;

@@ -327,6 +327,3 @@ fn check_free_keys(lowered: &Map<String, Value>, place: &Place) -> Result<(), Er
     }
     Ok(())
 }
-
-#[cfg(test)]
-mod tests;

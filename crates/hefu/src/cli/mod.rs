@@ -75,6 +75,7 @@ pub(crate) enum Command {
     Export(commands::export::Arguments),
     Label(commands::label::Arguments),
     Top(commands::top::Arguments),
+    Batch(commands::batch::Arguments),
     Completions(commands::completions::Arguments),
     Man(commands::man::Arguments),
 }

@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub(crate) mod audit;
+pub(crate) mod batch;
 pub(crate) mod bench;
 pub(crate) mod bom;
 pub(crate) mod chat;
@@ -56,6 +57,7 @@ pub(crate) fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Export(arguments) => export::run(&arguments),
         Command::Label(arguments) => label::run(&arguments),
         Command::Top(arguments) => top::run(&arguments),
+        Command::Batch(arguments) => batch::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),
     }

@@ -1,6 +1,7 @@
 //! The program from outside: what a person types, what comes out, and the exit status.
 
 mod answers;
+mod batch;
 mod chat;
 mod command_line;
 mod gap;

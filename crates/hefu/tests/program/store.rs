@@ -23,7 +23,10 @@ fn a_model_is_pulled_listed_shown_used_and_removed() {
     assert_eq!(shown["memory"]["cache_bytes"], 128 * 2 * 2 * 32 * 2);
     let q8 = home.hefu(&["show", "mine", "--json", "--context", "100", "--cache", "q8"]).json();
     // The 16 numbers of each of 2 heads are filled up to 32, with 2 bytes of scale.
-    assert_eq!((&q8["memory"]["cache_type"], &q8["memory"]["cache_bytes"]), (&"q8".into(), &(128 * 2 * 2 * 2 * 34).into()));
+    assert_eq!(
+        (&q8["memory"]["cache_type"], &q8["memory"]["cache_bytes"]),
+        (&"q8".into(), &(128 * 2 * 2 * 2 * 34).into())
+    );
     assert_eq!(shown["licence"], "CC0-1.0");
     assert_eq!(shown["formats"][0]["format"], "F32");
     assert_eq!(shown["metadata"]["llama.block_count"], 2);

@@ -79,7 +79,7 @@ impl Writer {
         if group.is_empty() {
             return;
         }
-        let (entries, thens): (Vec<Box<Entry>>, Vec<Then>) = group.into_iter().unzip();
+        let (entries, thens): (Vec<Entry>, Vec<Then>) = group.into_iter().map(|(entry, then)| (*entry, then)).unzip();
         match self.commit(entries) {
             Ok(outcomes) => thens.into_iter().zip(outcomes).for_each(|(then, outcome)| then(outcome)),
             Err(error) => {
@@ -89,7 +89,7 @@ impl Writer {
         }
     }
 
-    fn commit(&mut self, entries: Vec<Box<Entry>>) -> Result<Vec<Result<Appended, Error>>, Error> {
+    fn commit(&mut self, entries: Vec<Entry>) -> Result<Vec<Result<Appended, Error>>, Error> {
         let path = self.path.clone();
         let failed = |error: rusqlite::Error| Error::sqlite(&path, &error);
         let count = entries.len() as u64;
@@ -175,7 +175,7 @@ impl Writer {
 }
 
 /// Adds a record after the last one. Its own fault, an id that is there already, concerns no other.
-fn insert(connection: &Connection, end: &mut End, mut entry: Box<Entry>) -> rusqlite::Result<Result<Appended, Error>> {
+fn insert(connection: &Connection, end: &mut End, mut entry: Entry) -> rusqlite::Result<Result<Appended, Error>> {
     entry.seq = end.seq + 1;
     entry.prev_hash = end.hash;
     entry.hash = entry.computed_hash();

@@ -109,7 +109,9 @@ fn whole_stretches_are_removed_and_leave_a_signed_note() {
     let path = folder.path().join("audit.db");
     let options = Options { checkpoint_every: 10, ..Options::default() };
     let log = open(&path, options);
-    (1..=35).for_each(|number| drop(log.append(record(number)).unwrap()));
+    for number in 1..=35 {
+        log.append(record(number)).unwrap();
+    }
     let time = 1_790_000_000_000;
     // Records 1 to 9 are old enough, but no checkpoint stands after any of them.
     assert_eq!(log.prune(time + 10).unwrap(), 0);
@@ -125,7 +127,9 @@ fn whole_stretches_are_removed_and_leave_a_signed_note() {
     assert_eq!(log.prune(u64::MAX / 2).unwrap(), 6);
     assert_eq!(log.append(record(37)).unwrap().seq, 37);
     // Records as old as these go by themselves at the next checkpoint.
-    (38..=46).for_each(|number| drop(log.append(record(number)).unwrap()));
+    for number in 38..=46 {
+        log.append(record(number)).unwrap();
+    }
     log.close().unwrap();
     let found = examine(&path);
     assert_eq!((found.problems, found.records, found.pruned), (vec![], 0, 46));

@@ -1,0 +1,209 @@
+//! `hefu batch`: a file of requests, answered together.
+//!
+//! ```text
+//! Input ── request ─▶ task ─▶ Inside (the server's endpoints) ─▶ scheduler, full batches
+//! Journal ◀─ lines, durable ── whatever is finished by then ◀──┘
+//! ```
+//!
+//! A line is in the journal once and for all or not at all, so a batch that was killed goes on where it was.
+
+mod input;
+mod journal;
+
+use crate::cli::{CacheArguments, DeviceArguments, MODEL_VARIABLE};
+use crate::failure::Failure;
+use crate::load::available_memory;
+use crate::progress::{Meter, Unit};
+use crate::serving::{Shelf, ShelfWishes};
+use clap::Args;
+use hefu_engine::scheduler;
+use hefu_server::ids::uuid;
+use hefu_server::inside::Inside;
+use hefu_server::limits::Limits;
+use hefu_server::service::Service;
+use input::{Asked, Input, Request};
+use journal::{Journal, line};
+use serde_json::Value;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// Threads for what is not the model's.
+const THREADS: usize = 2;
+/// How long a request may take: nobody waits for a single one.
+const REQUEST_TIME: Duration = Duration::from_secs(365 * 24 * 3600);
+/// Answers that may wait in the scheduler: more than requests of many answers each can ask for.
+const QUEUED: usize = 1 << 24;
+
+/// Answer a file of requests, many at once
+///
+/// Reads and writes the batch format of the OpenAI API: one request on each line, with `custom_id`, `method`, `url`
+/// (/v1/chat/completions, /v1/completions or /v1/embeddings) and `body`. Answers are appended in the order in which they are finished.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A batch that was interrupted goes on when the same command is given again: a custom_id that OUT.jsonl answers already is passed over. \
+A request that is refused or fails has its error in OUT.jsonl and does not stop the others.
+
+Examples:
+  hefu batch questions.jsonl answers.jsonl
+  hefu batch questions.jsonl answers.jsonl --model gemma-3-270m --parallel 64")]
+pub(crate) struct Arguments {
+    /// The requests
+    #[arg(value_name = "IN.jsonl")]
+    input: PathBuf,
+
+    /// The answers
+    #[arg(value_name = "OUT.jsonl")]
+    output: PathBuf,
+
+    /// Model: a name that `hefu models` lists, or the path of a GGUF file; may be given several times, the first is the default
+    #[arg(short, long, value_name = "NAME|PATH", env = MODEL_VARIABLE, help_heading = "Model")]
+    model: Vec<String>,
+
+    /// Tokens that prompt and answer may have together [default: 8192, or the model's own limit if that is lower]
+    #[arg(short, long, value_name = "N", help_heading = "Model")]
+    context: Option<NonZeroUsize>,
+
+    /// Chat template (Jinja) in place of the model's own
+    #[arg(long, value_name = "FILE", help_heading = "Model")]
+    template: Option<PathBuf>,
+
+    /// Requests that are answered at the same time
+    #[arg(long, value_name = "N", default_value = "32")]
+    parallel: NonZeroUsize,
+
+    /// Positions of each model's cache, which all its requests share [default: two contexts]
+    #[arg(long, value_name = "N")]
+    cache_tokens: Option<NonZeroUsize>,
+
+    #[command(flatten)]
+    cache: CacheArguments,
+    #[command(flatten)]
+    device: DeviceArguments,
+}
+
+/// Carries the command out.
+///
+/// # Errors
+/// Files that cannot be read or written or are of another kind, or a model that cannot be had.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let input = Input::open(&arguments.input)?;
+    let (journal, answered) = Journal::open(&arguments.output, &input)?;
+    let left: Vec<usize> = answered.iter().enumerate().filter(|(_, done)| !**done).map(|(place, _)| place).collect();
+    let mut batch = Batch { done: input.len() - left.len(), input, journal, failed: 0 };
+    if !left.is_empty() {
+        let limits = Limits {
+            body_bytes: usize::MAX,
+            request_time: REQUEST_TIME,
+            memory_bytes: available_memory(),
+            ..Limits::default()
+        };
+        let service = Service::new(Arc::new(Shelf::new(wishes(arguments))?), limits, None, None);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::Other(format!("the threads for requests cannot be started: {error}")))?;
+        let outcome = runtime.block_on(batch.answer(&service, &left, arguments.parallel.get()));
+        runtime.shutdown_background();
+        outcome?;
+    }
+    crate::progress::line(&batch.summary(arguments));
+    Ok(())
+}
+
+fn wishes(arguments: &Arguments) -> ShelfWishes {
+    ShelfWishes {
+        models: arguments.model.clone(),
+        device: arguments.device.clone(),
+        context: arguments.context.map(NonZeroUsize::get),
+        cache: arguments.cache.profile(),
+        cache_tokens: arguments.cache_tokens.map(NonZeroUsize::get),
+        template: arguments.template.clone(),
+        limits: scheduler::Limits {
+            step_tokens: arguments.device.prefill_chunk.get(),
+            running: arguments.parallel.get(),
+            queued: QUEUED,
+            prompts_first: true,
+            ..scheduler::Limits::default()
+        },
+    }
+}
+
+/// A batch under way.
+struct Batch {
+    input: Input,
+    journal: Journal,
+    /// Requests that are in the journal.
+    done: usize,
+    /// Those of this run whose answer is an error.
+    failed: usize,
+}
+
+/// A finished request: its line, and whether it is an error.
+type Finished = Result<(String, bool), Failure>;
+
+impl Batch {
+    /// Answers what is left, `parallel` requests at a time.
+    async fn answer(&mut self, service: &Arc<Service>, left: &[usize], parallel: usize) -> Result<(), Failure> {
+        let mut meter = Meter::new("answering", Unit::Count);
+        let total = Some(self.input.len() as u64);
+        // The first model is loaded before anything is asked, so that a model that cannot be is told at once.
+        let first = service.registry.lease(None, None).await;
+        drop(first.map_err(|error| Failure::Other(error.to_string()))?);
+        let inside = Inside::new(Arc::clone(service));
+        let mut tasks: JoinSet<Finished> = JoinSet::new();
+        let mut left = left.iter();
+        loop {
+            meter.set(self.done as u64, total);
+            while tasks.len() < parallel {
+                let Some(place) = left.next() else { break };
+                if let Some(request) = self.input.request(*place)? {
+                    let inside = inside.clone();
+                    tasks.spawn(async move { answered(&inside, request).await });
+                }
+            }
+            let Some(finished) = tasks.join_next().await else { return Ok(()) };
+            let mut lines = String::new();
+            self.take(finished, &mut lines)?;
+            // What is finished by now is made durable together.
+            while let Some(finished) = tasks.try_join_next() {
+                self.take(finished, &mut lines)?;
+            }
+            self.journal.append(&lines)?;
+            if self.failed > 0 {
+                meter.note(format!("{} with errors", self.failed));
+            }
+        }
+    }
+
+    fn take(&mut self, finished: Result<Finished, tokio::task::JoinError>, lines: &mut String) -> Result<(), Failure> {
+        let (line, is_error) = finished.map_err(|error| Failure::Other(error.to_string()))??;
+        lines.push_str(&line);
+        self.done += 1;
+        self.failed += usize::from(is_error);
+        Ok(())
+    }
+
+    fn summary(&self, arguments: &Arguments) -> String {
+        let (done, total, path) = (self.done, self.input.len(), arguments.output.display());
+        let failed = if self.failed > 0 { format!(", {} of this run with errors", self.failed) } else { String::new() };
+        format!("{done} of {total} requests answered in {path}{failed}")
+    }
+}
+
+/// Asks one request, and writes its line.
+async fn answered(inside: &Inside, request: Request) -> Finished {
+    let id = uuid().map_err(|error| Failure::Other(format!("no random numbers can be had: {error}")))?;
+    let Asked { path, body } = match request.asked {
+        Ok(asked) => asked,
+        Err(wrong) => return Ok((line(&id, &request.custom_id, Err(&wrong)), true)),
+    };
+    let reply = inside.post(path, body).await.map_err(|error| Failure::Other(error.to_string()))?;
+    let body: Value = serde_json::from_slice(&reply.body)
+        .map_err(|error| Failure::Other(format!("an answer is no JSON ({error}); this is a fault of the program")))?;
+    let is_error = !(200..300).contains(&reply.status);
+    Ok((line(&id, &request.custom_id, Ok((reply.status, &reply.request, body))), is_error))
+}
