@@ -15,12 +15,12 @@ pub(super) fn whole(answer: &Answer, choice: &Choice, summary: &Summary) -> Valu
         content.push(json!({"type": "thinking", "thinking": choice.reasoning, "signature": ""}));
     }
     if !choice.text.is_empty() || choice.calls.is_empty() {
-        content.push(json!({"type": "text", "text": choice.text}));
+        content.push(json!({"type": "text", "text": choice.text, "citations": null}));
     }
     content.extend(choice.calls.iter().map(|call| {
         // A call that was cut short is no JSON: its beginning is kept as a text.
         let input = serde_json::from_str(&call.arguments).unwrap_or_else(|_| json!({"incomplete": call.arguments}));
-        json!({"type": "tool_use", "id": call.id, "name": call.name, "input": input})
+        json!({"type": "tool_use", "id": call.id, "name": call.name, "input": input, "caller": {"type": "direct"}})
     }));
     let (reason, sequence) = stop(choice.finish.as_ref());
     let mut message = json!({
@@ -31,6 +31,8 @@ pub(super) fn whole(answer: &Answer, choice: &Choice, summary: &Summary) -> Valu
         "content": content,
         "stop_reason": reason,
         "stop_sequence": sequence,
+        "stop_details": null,
+        "container": null,
         "usage": usage(summary),
         "system_fingerprint": answer.fingerprint,
         "seed": answer.seed,
@@ -55,9 +57,13 @@ pub(super) fn stop(finish: Option<&Finish>) -> (&'static str, Option<&str>) {
 pub(super) fn usage(summary: &Summary) -> Value {
     json!({
         "input_tokens": summary.prompt_tokens.saturating_sub(summary.cached_tokens),
+        "cache_creation": null,
         "cache_creation_input_tokens": 0,
         "cache_read_input_tokens": summary.cached_tokens,
         "output_tokens": summary.completion_tokens,
+        "output_tokens_details": {"thinking_tokens": summary.reasoning_tokens},
+        "server_tool_use": null,
+        "inference_geo": null,
         "service_tier": "standard",
     })
 }

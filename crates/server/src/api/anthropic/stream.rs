@@ -33,6 +33,8 @@ impl MessageStream {
             "content": [],
             "stop_reason": null,
             "stop_sequence": null,
+            "stop_details": null,
+            "container": null,
             "usage": output::usage(&Summary { prompt_tokens: answer.prompt_tokens, ..Summary::default() }),
             "system_fingerprint": answer.fingerprint,
             "seed": answer.seed,
@@ -72,7 +74,7 @@ impl MessageStream {
     fn delta(&mut self, delta: Delta, out: &mut String) {
         match delta {
             Delta::Text(text) => {
-                self.need(Kind::Text, json!({"type": "text", "text": ""}), out);
+                self.need(Kind::Text, json!({"type": "text", "text": "", "citations": null}), out);
                 self.grow(json!({"type": "text_delta", "text": text}), out);
             }
             Delta::Reasoning(text) => {
@@ -80,7 +82,8 @@ impl MessageStream {
                 self.grow(json!({"type": "thinking_delta", "thinking": text}), out);
             }
             Delta::CallStart { call, id, name } => {
-                let block = json!({"type": "tool_use", "id": id, "name": name, "input": {}});
+                let block =
+                    json!({"type": "tool_use", "id": id, "name": name, "input": {}, "caller": {"type": "direct"}});
                 self.need(Kind::Call(call), block, out);
             }
             Delta::CallArguments { text, .. } => {
@@ -94,7 +97,7 @@ impl MessageStream {
     fn end(&mut self, summary: &Summary, out: &mut String) {
         if self.blocks == 0 {
             // Every message has a block.
-            self.need(Kind::Text, json!({"type": "text", "text": ""}), out);
+            self.need(Kind::Text, json!({"type": "text", "text": "", "citations": null}), out);
         }
         self.close(out);
         let (reason, sequence) = output::stop(self.finish.as_ref());

@@ -104,6 +104,7 @@ fn whole_choice(index: usize, choice: &Choice) -> Value {
     message.insert("role".to_owned(), json!("assistant"));
     message.insert("content".to_owned(), if has_content { json!(choice.text) } else { Value::Null });
     message.insert("refusal".to_owned(), Value::Null);
+    message.insert("annotations".to_owned(), json!([]));
     if !choice.reasoning.is_empty() {
         // Both names are in use among clients.
         message.insert("reasoning_content".to_owned(), json!(choice.reasoning));
