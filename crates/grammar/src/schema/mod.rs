@@ -9,7 +9,7 @@
 //!
 //! * properties come in the order in which the schema lists them, then others;
 //! * a number is written without an exponent where the schema bounds it, and whole numbers without a fraction;
-//! * `format` binds, for the formats of [`formats`];
+//! * `format` binds, for the formats of `formats`;
 //! * a constant or an enumerated value is written as the schema writes it.
 
 mod formats;

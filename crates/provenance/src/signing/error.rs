@@ -24,7 +24,7 @@ pub enum Error {
     TooMany {
         /// The folder.
         path: PathBuf,
-        /// [`super::manifest::MAX_FILES`].
+        /// The most that are looked at.
         limit: usize,
     },
     /// Not a key that is understood.

@@ -6,7 +6,7 @@
 //!
 //! The thread does nothing but steps. A channel of happenings is not bounded, because the thread must never wait for a
 //! reader; what it can hold is at most the answer itself, and the reader behind it is bounded and watched
-//! ([`answering`](crate::answering)).
+//! (`answering`).
 
 mod drive;
 

@@ -2,7 +2,7 @@
 //!
 //! A task is a run of queries of one sequence on one key-value head: all query heads of the group, and as many tokens
 //! as fit. It reads each page for all of them at once. Where there are tasks enough for all threads, each is one
-//! thread's ([`whole`]); a few tasks over a long context, as in single steps, are cut at segments ([`split`]). Both add
+//! thread's (`whole`); a few tasks over a long context, as in single steps, are cut at segments (`split`). Both add
 //! up segments in ascending order, so that neither the cut nor the number of threads changes a bit.
 
 mod split;
