@@ -21,6 +21,7 @@ mod home;
 mod load;
 mod metadata;
 mod models;
+mod network;
 mod open;
 mod output;
 mod progress;
@@ -29,6 +30,7 @@ mod receipts;
 mod serving;
 mod signing;
 mod speculation;
+mod telemetry;
 mod units;
 mod verifier;
 

@@ -22,7 +22,9 @@ use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The header that says what answers must share to be comparable bit for bit.
 pub const FINGERPRINT: HeaderName = HeaderName::from_static("x-hefu-fingerprint");
-/// Longest request id that is taken over from a client.
+/// By which whoever asks follows a request through several programs (W3C Trace Context).
+const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
+/// Longest request id, and longest `traceparent`, that is taken over from a client.
 const MAX_REQUEST_ID: usize = 128;
 
 /// Who may ask.
@@ -88,6 +90,7 @@ async fn admit(State(guard): State<Arc<Guard>>, request: Request, next: Next) ->
         (_, Err(error)) => (String::new(), error.into_response_of(&path)),
         (Ok(id), Ok(mut caller)) => {
             caller.request = id;
+            caller.trace_parent = trace_parent(request.headers());
             let name = caller.name.clone();
             (name, guard.answer(request, caller, next, &path).await)
         }
@@ -128,7 +131,7 @@ impl Guard {
         if let Some(name) = key(headers).and_then(|key| self.access.keys.name(key)) {
             let digest = Sha256::digest(&name);
             let client = digest.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-            return Ok(Caller { client, name, request: String::new() });
+            return Ok(Caller { client, name, ..Caller::default() });
         }
         let path = request.uri().path();
         let is_read = request.method() == Method::GET || request.method() == Method::HEAD;
@@ -221,6 +224,12 @@ fn key(headers: &HeaderMap) -> Option<&str> {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let bearer = text(AUTHORIZATION).and_then(|value| value.split_once(' ')).map(|(_, key)| key.trim());
     bearer.or_else(|| text(HeaderName::from_static("x-api-key"))).or_else(|| text(HeaderName::from_static("api-key")))
+}
+
+/// The header `traceparent`, if it could be one. What is wrong in it is for the receiver of traces to find.
+fn trace_parent(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(TRACE_PARENT)?.to_str().ok()?;
+    (value.len() <= MAX_REQUEST_ID).then(|| value.to_owned())
 }
 
 fn request_id(headers: &HeaderMap) -> Result<String, ApiError> {

@@ -8,7 +8,7 @@
 //! * [`ask`], [`answer`], [`error`]: the seam between dialects and everything else;
 //! * [`service`], [`registry`], [`worker`]: which models are in memory, and how requests reach them; `prepare`,
 //!   `structure` and `answering` are the text's two ends;
-//! * [`catalog`], [`record`]: what the program around the server hands in;
+//! * [`catalog`], [`record`], [`watch`]: what the program around the server hands in;
 //! * [`api`], [`app`], [`listen`], [`tls`], `page`: endpoints, who may ask them, and the connections they come over;
 //! * [`inside`]: the same endpoints without a connection;
 //! * [`limits`], [`keys`], [`metrics`], [`ids`]: bounds, API keys, counters, names.
@@ -33,6 +33,7 @@ pub mod registry;
 pub mod service;
 mod structure;
 pub mod tls;
+pub mod watch;
 pub mod worker;
 
 pub use answer::Answer;

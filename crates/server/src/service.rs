@@ -11,6 +11,7 @@ use crate::metrics::Metrics;
 use crate::prepare::{Prepared, prepare, prompt_ids};
 use crate::record::{Labels, Recorder};
 use crate::registry::{Lease, Registry};
+use crate::watch::Watcher;
 use crate::worker::Happening;
 use hefu_engine::scheduler::{Job, Kind as JobKind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,6 +31,8 @@ pub struct Service {
     pub recorder: Option<Arc<dyn Recorder>>,
     /// Who labels answers as generated.
     pub labels: Option<Arc<dyn Labels>>,
+    /// Who is told of every answer.
+    pub watcher: Option<Arc<dyn Watcher>>,
     /// Bounds how many prompts are worked out at the same time: each may take a thread with a large stack.
     text_work: Semaphore,
     is_stopping: AtomicBool,
@@ -47,6 +50,8 @@ pub struct Caller {
     pub name: String,
     /// The request's id in the log.
     pub request: String,
+    /// The header `traceparent`, by which whoever asks follows the request through several programs.
+    pub trace_parent: Option<String>,
 }
 
 impl Service {
@@ -56,6 +61,7 @@ impl Service {
         limits: Limits,
         recorder: Option<Arc<dyn Recorder>>,
         labels: Option<Arc<dyn Labels>>,
+        watcher: Option<Arc<dyn Watcher>>,
     ) -> Arc<Self> {
         let registry = Registry::new(catalog, limits.memory_bytes, limits.keep_alive);
         let (under_way, all_done) = mpsc::channel(1);
@@ -66,6 +72,7 @@ impl Service {
             metrics: Arc::new(Metrics::new()),
             recorder,
             labels,
+            watcher,
             text_work: Semaphore::new(2 * threads),
             is_stopping: AtomicBool::new(false),
             under_way: Mutex::new(Some(under_way)),
@@ -124,6 +131,8 @@ impl Service {
             arrived,
             client: caller.name.clone(),
             request_id: caller.request.clone(),
+            trace_parent: caller.trace_parent.clone(),
+            watcher: self.watcher.clone(),
             recorder: self.recorder.clone(),
             metrics: Arc::clone(&self.metrics),
         };

@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::load::available_memory;
 use crate::output::print;
 use crate::serving::{Shelf, ShelfWishes};
+use crate::telemetry;
 use clap::Args;
 use hefu_engine::scheduler;
 use hefu_server::app::{Access, router};
@@ -14,6 +15,7 @@ use hefu_server::limits::Limits;
 use hefu_server::listen::serve;
 use hefu_server::service::Service;
 use hefu_server::tls;
+use hefu_server::watch::Watcher;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -64,6 +66,11 @@ pub(crate) struct Arguments {
     #[arg(long)]
     quiet: bool,
 
+    /// Send a trace of every answer to the OpenTelemetry collector at this address (OTLP over HTTP); neither prompts nor
+    /// answers are in it. Needs a program built with --features opentelemetry
+    #[arg(long, value_name = "URL")]
+    otlp_endpoint: Option<String>,
+
     #[command(flatten)]
     access: AccessArguments,
     #[command(flatten)]
@@ -83,8 +90,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         (Some(certificates), Some(key)) => Some(tls::config(certificates, key).map_err(Failure::Other)?),
         _ => None,
     };
+    let traces = arguments.otlp_endpoint.as_deref().map(telemetry::Sender::new).transpose()?.map(Arc::new);
     let shelf = Shelf::new(shelf_wishes(arguments))?;
-    let service = Service::new(Arc::new(shelf), limits(&arguments.limits), None, None);
+    let watcher = traces.clone().map(|traces| traces as Arc<dyn Watcher>);
+    let service = Service::new(Arc::new(shelf), limits(&arguments.limits), None, None, watcher);
     let router = router(Arc::clone(&service), access).map_err(Failure::Usage)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(NETWORK_THREADS)
@@ -106,6 +115,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Ok(())
     });
     runtime.shutdown_timeout(LAST_WORK);
+    if let Some(traces) = &traces {
+        traces.finish();
+    }
     outcome
 }
 

@@ -13,10 +13,11 @@ use crate::metrics::{Metrics, Times};
 use crate::record::{self, AnswerRecord, Recorder};
 use crate::registry::Lease;
 use crate::structure::Structure;
+use crate::watch::{Account, Ending, Watcher};
 use crate::worker::{Happening, Running};
 use hefu_engine::generation::{self, Request};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::SendTimeoutError;
 use voice::Voice;
@@ -38,6 +39,8 @@ pub(crate) struct Task {
     pub(crate) arrived: Instant,
     pub(crate) client: String,
     pub(crate) request_id: String,
+    pub(crate) trace_parent: Option<String>,
+    pub(crate) watcher: Option<Arc<dyn Watcher>>,
     pub(crate) recorder: Option<Arc<dyn Recorder>>,
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -224,6 +227,30 @@ impl Task {
             },
             "answered"
         );
+        self.tell(summary, times.whole, outcome);
+    }
+
+    /// Gives whoever watches an account of the answer.
+    fn tell(&self, summary: &Summary, whole: Duration, outcome: &Result<(), Early>) {
+        let Some(watcher) = &self.watcher else { return };
+        let now = SystemTime::now();
+        watcher.answered(Account {
+            answer: self.id.clone(),
+            request: self.request_id.clone(),
+            trace_parent: self.trace_parent.clone(),
+            model: self.lease.worker.name.clone(),
+            fingerprint: self.lease.worker.fingerprint.clone(),
+            client: self.client.clone(),
+            choices: self.count,
+            arrived: now.checked_sub(whole).unwrap_or(now),
+            whole,
+            summary: *summary,
+            ending: match outcome {
+                Ok(()) => Ending::Complete,
+                Err(Early::Gone) => Ending::ClientGone,
+                Err(Early::Failed(error)) => Ending::Failed(error.message.clone()),
+            },
+        });
     }
 }
 

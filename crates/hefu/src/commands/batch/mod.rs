@@ -100,7 +100,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             memory_bytes: available_memory(),
             ..Limits::default()
         };
-        let service = Service::new(Arc::new(Shelf::new(wishes(arguments))?), limits, None, None);
+        let service = Service::new(Arc::new(Shelf::new(wishes(arguments))?), limits, None, None, None);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(THREADS)
             .enable_all()

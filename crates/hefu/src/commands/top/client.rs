@@ -3,10 +3,9 @@
 use super::snapshot::Snapshot;
 use super::view::printable;
 use crate::failure::Failure;
-use std::sync::Arc;
+use crate::network::agent;
 use std::time::Duration;
 use ureq::Agent;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 /// How long one question may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -32,20 +31,7 @@ impl Client {
                 "the address {url:?} must begin with http:// or https://, as in http://127.0.0.1:8080"
             )));
         }
-        let roots = rustls_native_certs::load_native_certs().certs;
-        let roots = roots.iter().map(|certificate| Certificate::from_der(certificate).to_owned());
-        let tls = TlsConfig::builder()
-            .root_certs(RootCerts::from(roots))
-            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .build();
-        let config = Agent::config_builder()
-            .tls_config(tls)
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .proxy(None)
-            .timeout_global(Some(TIMEOUT))
-            .build();
-        Ok(Self { agent: config.new_agent(), url: url.to_owned(), key })
+        Ok(Self { agent: agent(TIMEOUT), url: url.to_owned(), key })
     }
 
     /// The server's address.

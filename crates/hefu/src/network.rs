@@ -1,0 +1,25 @@
+//! How the program asks other programs over HTTP, but for models, which the store fetches.
+
+use std::sync::Arc;
+use std::time::Duration;
+use ureq::Agent;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+
+/// An agent that trusts the certificates of this machine, follows no redirect, goes through no proxy and takes every
+/// status as an answer. `timeout` bounds a whole question.
+pub(crate) fn agent(timeout: Duration) -> Agent {
+    let roots = rustls_native_certs::load_native_certs().certs;
+    let roots = roots.iter().map(|certificate| Certificate::from_der(certificate).to_owned());
+    let tls = TlsConfig::builder()
+        .root_certs(RootCerts::from(roots))
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .build();
+    let config = Agent::config_builder()
+        .tls_config(tls)
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .proxy(None)
+        .timeout_global(Some(timeout))
+        .build();
+    config.new_agent()
+}
