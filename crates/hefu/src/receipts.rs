@@ -41,6 +41,25 @@ pub(crate) fn software() -> Result<Software, Failure> {
     Ok(Software { name: concat!("hefu ", env!("CARGO_PKG_VERSION")).to_owned(), digest })
 }
 
+/// Who signs the answers of a program that gives many.
+#[derive(Debug)]
+pub(crate) struct Signer {
+    /// The key.
+    pub(crate) identity: Identity,
+    /// The program.
+    pub(crate) software: Software,
+}
+
+impl Signer {
+    /// This instance.
+    ///
+    /// # Errors
+    /// As [`identity`] and [`software`].
+    pub(crate) fn new() -> Result<Self, Failure> {
+        Ok(Self { identity: identity()?, software: software()? })
+    }
+}
+
 /// How an answer came to be asked for.
 #[derive(Debug)]
 pub(crate) struct Asked {
@@ -71,8 +90,7 @@ pub(crate) fn sign(loaded: &Loaded, asked: Asked, answer: &Answer) -> Result<Rec
         fingerprint: loaded.fingerprint()?.to_string(),
         software: software()?,
         prompt,
-        // Log-probabilities are a matter of the report; they choose no token.
-        parameters: Parameters { logprobs: None, ..asked.parameters },
+        parameters: chosen_by(&asked.parameters),
         end_tokens: loaded.tokenizer.vocabulary().ends.iter().copied().collect(),
         max_tokens: asked.max_tokens,
         context: loaded.context,
@@ -81,6 +99,11 @@ pub(crate) fn sign(loaded: &Loaded, asked: Asked, answer: &Answer) -> Result<Rec
         finish: finish(answer),
     };
     Receipt::sign(stated, &identity()?).map_err(|error| Failure::Other(format!("no receipt can be made: {error}")))
+}
+
+/// The settings by which tokens were chosen. Log-probabilities are a matter of the report; they choose no token.
+pub(crate) fn chosen_by(parameters: &Parameters) -> Parameters {
+    Parameters { logprobs: None, ..parameters.clone() }
 }
 
 /// Milliseconds since 1970 (UTC).

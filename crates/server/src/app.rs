@@ -22,6 +22,10 @@ use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The header that says what answers must share to be comparable bit for bit.
 pub const FINGERPRINT: HeaderName = HeaderName::from_static("x-hefu-fingerprint");
+/// The header that names an answer, and with it its receipt, in every dialect.
+pub const ANSWER_ID: HeaderName = HeaderName::from_static("x-hefu-answer-id");
+/// The header by which a request asks that its receipt states the prompt's hash alone.
+pub const HIDE_PROMPT: HeaderName = HeaderName::from_static("x-hefu-hide-prompt");
 /// By which whoever asks follows a request through several programs (W3C Trace Context).
 const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 /// Longest request id, and longest `traceparent`, that is taken over from a client.
@@ -128,15 +132,16 @@ impl Guard {
         let headers = request.headers();
         self.check_host(headers)?;
         self.check_origin(headers)?;
+        let hides_prompt = hides_prompt(headers)?;
         if let Some(name) = key(headers).and_then(|key| self.access.keys.name(key)) {
             let digest = Sha256::digest(&name);
             let client = digest.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-            return Ok(Caller { client, name, ..Caller::default() });
+            return Ok(Caller { client, name, hides_prompt, ..Caller::default() });
         }
         let path = request.uri().path();
         let is_read = request.method() == Method::GET || request.method() == Method::HEAD;
         if !self.access.needs_key || is_read && (self.open.contains(&path) || page::has(path)) {
-            return Ok(Caller::default());
+            return Ok(Caller { hides_prompt, ..Caller::default() });
         }
         let sentence = match key(headers) {
             None => "this server needs an API key, in the header Authorization: Bearer KEY",
@@ -232,6 +237,15 @@ fn trace_parent(headers: &HeaderMap) -> Option<String> {
     (value.len() <= MAX_REQUEST_ID).then(|| value.to_owned())
 }
 
+/// Whether the receipt is to state the prompt's hash alone. What is neither yes nor no is refused: it might be meant as yes.
+fn hides_prompt(headers: &HeaderMap) -> Result<bool, ApiError> {
+    match headers.get(HIDE_PROMPT).map(HeaderValue::as_bytes) {
+        None | Some(b"false" | b"0") => Ok(false),
+        Some(b"true" | b"1") => Ok(true),
+        Some(_) => Err(ApiError::invalid("the header x-hefu-hide-prompt must be true or false")),
+    }
+}
+
 fn request_id(headers: &HeaderMap) -> Result<String, ApiError> {
     let given = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
     match given.filter(|id| !id.is_empty() && id.len() <= MAX_REQUEST_ID) {
@@ -258,7 +272,7 @@ fn cors(origins: &[String]) -> Result<Option<CorsLayer>, String> {
         AllowOrigin::list(origins.iter().map(parse).collect::<Result<Vec<_>, _>>()?)
     };
     let layer = CorsLayer::new().allow_origin(origin).allow_methods([Method::GET, Method::POST]);
-    Ok(Some(layer.allow_headers(Any).expose_headers([REQUEST_ID, FINGERPRINT])))
+    Ok(Some(layer.allow_headers(Any).expose_headers([REQUEST_ID, FINGERPRINT, ANSWER_ID])))
 }
 
 #[cfg(test)]
@@ -272,6 +286,20 @@ mod tests {
         {
             assert_eq!(without_port(host), name);
         }
+    }
+
+    #[test]
+    fn a_prompt_is_hidden_by_a_clear_word_alone() {
+        let of = |value: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            value.map(|value| headers.insert(HIDE_PROMPT, value.parse().unwrap()));
+            hides_prompt(&headers).ok()
+        };
+        assert_eq!(
+            [of(None), of(Some("true")), of(Some("1")), of(Some("0"))],
+            [Some(false), Some(true), Some(true), Some(false)]
+        );
+        assert_eq!([of(Some("")), of(Some("yes")), of(Some("True"))], [None, None, None]);
     }
 
     #[test]

@@ -6,6 +6,9 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use std::fmt;
 
+/// The word for programs of an answer that was refused because its record could not be kept.
+pub const NOT_RECORDED: &str = "not_recorded";
+
 /// A refusal or failure: one sentence that says what is wrong and what to do. Each dialect has its own shape for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiError {
@@ -99,6 +102,12 @@ impl ApiError {
     /// A fault that is not the client's.
     pub fn internal(message: impl Into<String>) -> Self {
         Self::new(Kind::Internal, message)
+    }
+
+    /// An answer whose record cannot be kept, and why not.
+    pub fn not_recorded(sentence: &str) -> Self {
+        let sentence = format!("the answer cannot be recorded, and what is not recorded is not answered: {sentence}");
+        Self::new(Kind::Unavailable, sentence).code(NOT_RECORDED)
     }
 
     /// The same with a word for programs.

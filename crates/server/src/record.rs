@@ -6,17 +6,25 @@ use std::collections::BTreeSet;
 
 /// Keeps a record of every answer. A request whose record cannot be kept is not answered to its end.
 pub trait Recorder: Send + Sync {
-    /// Keeps a record; returns once it is durable. Called on a thread that may wait, before the answer's last byte leaves.
+    /// Keeps the records of one request; returns once all are durable. Called on a thread that may wait, before the answer's
+    /// last byte leaves.
     ///
     /// # Errors
     /// One sentence. The answer then ends with it.
-    fn record(&self, record: AnswerRecord) -> Result<(), String>;
+    fn record(&self, records: Vec<AnswerRecord>) -> Result<(), String>;
 
-    /// The document that was made of a record, as JSON text.
+    /// Whether a record could be kept now. Called on a thread that may wait, before a request is computed.
+    ///
+    /// # Errors
+    /// One sentence that says why not. The request is then refused with it.
+    fn ready(&self) -> Result<(), String>;
+
+    /// The document that was made of the record of this id, as JSON text, if this client asked for the answer; called on a
+    /// thread that may wait.
     ///
     /// # Errors
     /// One sentence, if it cannot be read.
-    fn receipt(&self, id: &str) -> Result<Option<String>, String>;
+    fn receipt(&self, id: &str, client: &str) -> Result<Option<String>, String>;
 }
 
 /// Gives the fields that label an answer as generated.
@@ -31,7 +39,8 @@ pub trait Labels: Send + Sync {
 /// Everything from which one answer can be made again.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AnswerRecord {
-    /// The id of the response; with several choices, `-1`, `-2` and so on are appended for those after the first.
+    /// The id of the response, without a dialect's prefix. With several choices, `-1`, `-2` and so on are appended for those
+    /// after the first, counted over all prompts of the request.
     pub id: String,
     /// The model's name.
     pub model: String,
@@ -59,6 +68,8 @@ pub struct AnswerRecord {
     pub client: String,
     /// The request's id in the log.
     pub request: String,
+    /// Whoever asked wants the record to state the prompt's hash alone.
+    pub hides_prompt: bool,
 }
 
 /// Why an answer is over.

@@ -52,6 +52,17 @@ pub struct Caller {
     pub request: String,
     /// The header `traceparent`, by which whoever asks follows the request through several programs.
     pub trace_parent: Option<String>,
+    /// Whether records are to state the prompt's hash alone.
+    pub hides_prompt: bool,
+}
+
+/// Where the choices of an answer stand in the response that they go into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The id of the response.
+    pub id: String,
+    /// Which of its choices the first one is.
+    pub first: usize,
 }
 
 impl Service {
@@ -85,12 +96,21 @@ impl Service {
     /// # Errors
     /// Whatever is wrong with the request, a full queue, or a model that cannot be had.
     pub async fn answer(self: &Arc<Self>, caller: &Caller, ask: Ask) -> Result<Answer, ApiError> {
+        self.answer_in(caller, ask, Place { id: new_id()?, first: 0 }).await
+    }
+
+    /// Takes one of several prompts that are answered in one response.
+    ///
+    /// # Errors
+    /// As [`Service::answer`].
+    pub async fn answer_in(self: &Arc<Self>, caller: &Caller, ask: Ask, place: Place) -> Result<Answer, ApiError> {
         let arrived = Instant::now();
         self.check(&ask)?;
+        self.can_record().await.map_err(|sentence| ApiError::not_recorded(&sentence))?;
+        let Place { id, first } = place;
         let lease = self.lease(&ask).await?;
         let (lease, mut prepared) = self.prepare(lease, ask.clone()).await?;
         let grammar = prepared.structure.recorded()?;
-        let id = new_id()?;
         let labels = self.labels.as_ref().map(|labels| labels.label(&id)).transpose();
         let labels = labels.map_err(|sentence| ApiError::new(Kind::Unavailable, sentence))?.unwrap_or_default();
         let deadline = Some(lease.worker.time(arrived) + self.limits.request_time);
@@ -117,6 +137,7 @@ impl Service {
         };
         let task = Task {
             id,
+            first,
             request: prepared.request,
             grammar,
             structure: prepared.structure,
@@ -133,6 +154,7 @@ impl Service {
             request_id: caller.request.clone(),
             trace_parent: caller.trace_parent.clone(),
             watcher: self.watcher.clone(),
+            hides_prompt: caller.hides_prompt,
             recorder: self.recorder.clone(),
             metrics: Arc::clone(&self.metrics),
         };
@@ -210,6 +232,16 @@ impl Service {
         let waited = tokio::time::timeout(self.limits.request_time, lease).await;
         waited
             .map_err(|_| ApiError::new(Kind::Overdue, "the model could not be loaded in the time that a request has"))?
+    }
+
+    /// Whether the record of an answer could be kept now.
+    ///
+    /// # Errors
+    /// One sentence that says why not.
+    pub async fn can_record(&self) -> Result<(), String> {
+        let Some(recorder) = self.recorder.clone() else { return Ok(()) };
+        let ready = tokio::task::spawn_blocking(move || recorder.ready()).await;
+        ready.unwrap_or_else(|error| Err(error.to_string()))
     }
 
     /// No new answers are begun from now on.

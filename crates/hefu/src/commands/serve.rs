@@ -1,11 +1,12 @@
 //! `hefu serve`: models behind HTTP.
 
-use crate::cli::{AccessArguments, CacheArguments, DeviceArguments, LimitArguments, LogFormat, MODEL_VARIABLE};
+use crate::cli::{AccessArguments, CacheArguments, DeviceArguments, LabelArguments, LimitArguments, LogFormat};
+use crate::cli::{MODEL_VARIABLE, RecordArguments, SignatureArguments};
 use crate::commands::key;
 use crate::failure::Failure;
 use crate::load::available_memory;
 use crate::output::print;
-use crate::serving::{Shelf, ShelfWishes};
+use crate::serving::{Labelled, Ledger, Shelf, ShelfWishes};
 use crate::telemetry;
 use clap::Args;
 use hefu_engine::scheduler;
@@ -13,6 +14,7 @@ use hefu_server::app::{Access, router};
 use hefu_server::keys::Keys;
 use hefu_server::limits::Limits;
 use hefu_server::listen::serve;
+use hefu_server::record::{Labels, Recorder};
 use hefu_server::service::Service;
 use hefu_server::tls;
 use hefu_server::watch::Watcher;
@@ -41,6 +43,7 @@ Examples:
   hefu serve
   hefu serve --model qwen2.5-coder-0.5b-instruct --model gemma-3-270m --memory-budget 4G
   hefu serve --host 0.0.0.0 --tls-cert chain.pem --tls-key key.pem
+  hefu serve --audit audit.db --audit-store text --audit-keep 180d
   curl http://127.0.0.1:8080/v1/chat/completions -d '{\"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}]}'")]
 pub(crate) struct Arguments {
     /// Model: a name that `hefu models` lists, or the path of a GGUF file; may be given several times, the first is the default
@@ -57,6 +60,9 @@ pub(crate) struct Arguments {
     /// Chat template (Jinja) in place of the model's own
     #[arg(long, value_name = "FILE", help_heading = "Model")]
     template: Option<PathBuf>,
+
+    #[command(flatten)]
+    signature: SignatureArguments,
 
     /// How the log on standard error is written
     #[arg(long, value_name = "FORMAT", default_value = "text")]
@@ -76,6 +82,15 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     limits: LimitArguments,
     #[command(flatten)]
+    record: RecordArguments,
+
+    /// Receipts of the newest answers that are kept in memory for GET /v1/receipts/ID; with 0 and without --audit none are made
+    #[arg(long, value_name = "N", default_value_t = 1024, help_heading = "Record")]
+    receipts: usize,
+
+    #[command(flatten)]
+    label: LabelArguments,
+    #[command(flatten)]
     device: DeviceArguments,
 }
 
@@ -91,9 +106,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         _ => None,
     };
     let traces = arguments.otlp_endpoint.as_deref().map(telemetry::Sender::new).transpose()?.map(Arc::new);
-    let shelf = Shelf::new(shelf_wishes(arguments))?;
     let watcher = traces.clone().map(|traces| traces as Arc<dyn Watcher>);
-    let service = Service::new(Arc::new(shelf), limits(&arguments.limits), None, None, watcher);
+    let shelf = Shelf::new(shelf_wishes(arguments)?)?;
+    let labels = labels(&arguments.label)?;
+    let ledger = ledger(&arguments.record, arguments.receipts)?;
+    let recorder = ledger.clone().map(|ledger| ledger as Arc<dyn Recorder>);
+    let service = Service::new(Arc::new(shelf), limits(&arguments.limits), recorder, labels, watcher);
     let router = router(Arc::clone(&service), access).map_err(Failure::Usage)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(NETWORK_THREADS)
@@ -118,7 +136,28 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(traces) = &traces {
         traces.finish();
     }
-    outcome
+    outcome.and(ledger.map_or(Ok(()), |ledger| ledger.close()))
+}
+
+/// The receipts of answers. Without a log, a server that has no key answers all the same, and says that it makes none.
+fn ledger(arguments: &RecordArguments, recent: usize) -> Result<Option<Arc<Ledger>>, Failure> {
+    if arguments.audit.is_none() && recent == 0 {
+        return Ok(None);
+    }
+    match Ledger::open(arguments.keeping(recent)) {
+        Ok(ledger) => Ok(Some(Arc::new(ledger))),
+        Err(failure) if arguments.audit.is_none() && !arguments.hide_prompts => {
+            tracing::warn!("no receipts are made: {failure}");
+            Ok(None)
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+/// What labels answers as generated, if they are to be.
+pub(super) fn labels(arguments: &LabelArguments) -> Result<Option<Arc<dyn Labels>>, Failure> {
+    let producer = arguments.producer()?.map(str::to_owned);
+    Ok(producer.map(|producer| Arc::new(Labelled { producer }) as Arc<dyn Labels>))
 }
 
 /// Who may ask. An address that others can reach needs keys, and there must be one.
@@ -137,15 +176,16 @@ fn access(arguments: &AccessArguments) -> Result<Access, Failure> {
     Ok(Access { keys, needs_key, is_local, hosts, origins })
 }
 
-fn shelf_wishes(arguments: &Arguments) -> ShelfWishes {
+fn shelf_wishes(arguments: &Arguments) -> Result<ShelfWishes, Failure> {
     let limits = &arguments.limits;
-    ShelfWishes {
+    Ok(ShelfWishes {
         models: arguments.model.clone(),
         device: arguments.device.clone(),
         context: arguments.context.map(NonZeroUsize::get),
         cache: arguments.cache.profile(),
         cache_tokens: limits.cache_tokens.map(NonZeroUsize::get),
         template: arguments.template.clone(),
+        required: arguments.signature.required()?,
         limits: scheduler::Limits {
             step_tokens: arguments.device.prefill_chunk.get(),
             running: limits.max_running.get(),
@@ -153,7 +193,7 @@ fn shelf_wishes(arguments: &Arguments) -> ShelfWishes {
             prefix_reuse: !limits.no_prefix_reuse,
             ..scheduler::Limits::default()
         },
-    }
+    })
 }
 
 fn limits(arguments: &LimitArguments) -> Limits {

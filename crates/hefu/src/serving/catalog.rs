@@ -7,11 +7,14 @@ use crate::metadata;
 use crate::models;
 use crate::open::{Opened, operations};
 use crate::output::text_file;
+use crate::signing::Signed;
 use hefu_cpu::Pool;
 use hefu_engine::scheduler::{Limits, Paged, Pooling, Scheduler};
 use hefu_model::{LoadOptions, Model, Plan};
 use hefu_numerics::kv::{PAGE, Profile};
+use hefu_provenance::signing::PublicKey;
 use hefu_server::catalog::{Catalog, Engine, ModelCard, Steps};
+use hefu_store::ResolvedModel;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
@@ -36,8 +39,36 @@ pub(crate) struct ShelfWishes {
     pub(crate) cache_tokens: Option<usize>,
     /// A template file in place of the models' own.
     pub(crate) template: Option<PathBuf>,
+    /// Whose signature each model must have.
+    pub(crate) required: Option<Required>,
     /// What the scheduler keeps to.
     pub(crate) limits: Limits,
+}
+
+/// A signature that every model must have.
+#[derive(Debug, Clone)]
+pub(crate) struct Required {
+    /// By this key.
+    pub(crate) key: PublicKey,
+}
+
+impl Required {
+    /// Checks every byte of a model against the signature beside it.
+    ///
+    /// # Errors
+    /// A signature that is missing or does not fit.
+    fn check(&self, model: &ResolvedModel) -> Result<(), Failure> {
+        let refused = |why: String| Failure::Other(format!("{} is not loaded: {why}", model.name));
+        let signed = Signed::model(model).map_err(|failure| refused(failure.to_string()))?;
+        if !signed.signature.exists() {
+            return Err(refused(format!(
+                "--require-signature asks for a signature, and there is none at {}; make it with hefu sign",
+                signed.signature.display()
+            )));
+        }
+        let checked = signed.verify(&signed.signature, &self.key);
+        checked.map(drop).map_err(|failure| refused(failure.to_string()))
+    }
 }
 
 /// The models that are served. They compute with the same threads.
@@ -141,6 +172,10 @@ impl Catalog for Shelf {
 
     fn load(&self, name: &str) -> Result<hefu_server::catalog::Loaded, String> {
         let book = self.books.iter().find(|book| book.card.name == name).ok_or_else(|| format!("no model {name}"))?;
+        if let Some(required) = &self.wishes.required {
+            let checked = models::find(&book.asked).and_then(|model| required.check(&model));
+            checked.map_err(|failure| failure.to_string())?;
+        }
         let wishes = Wishes {
             model: &book.asked,
             device: &self.wishes.device,

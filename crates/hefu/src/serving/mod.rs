@@ -1,5 +1,10 @@
-//! What `hefu serve` hands to the server: models on this machine's chip, and the log.
+//! What `hefu serve` and `hefu batch` hand to the server: models on this machine's chip, receipts and the log of answers,
+//! labels.
 
 mod catalog;
+mod labels;
+mod ledger;
 
-pub(crate) use catalog::{Shelf, ShelfWishes};
+pub(crate) use catalog::{Required, Shelf, ShelfWishes};
+pub(crate) use labels::Labelled;
+pub(crate) use ledger::{Keeping, Ledger};

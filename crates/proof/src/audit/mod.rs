@@ -57,7 +57,8 @@ pub struct Options {
     pub store: Store,
     /// Records from one checkpoint to the next, at least 1.
     pub checkpoint_every: u64,
-    /// How long records are kept. Older ones go when a checkpoint is left after the last of them; `None` keeps all.
+    /// How long records are kept. Older ones go when a checkpoint is left after the last of them, or when the log is opened;
+    /// `None` keeps all.
     pub keep: Option<Duration>,
 }
 
@@ -124,6 +125,38 @@ impl AuditLog {
             let _ = send.send(outcome);
         });
         receive.recv().unwrap_or_else(|_| Err(self.closed()))
+    }
+
+    /// Records several answers; returns once all are on the disk, by one write as a rule.
+    ///
+    /// # Errors
+    /// As [`AuditLog::append`], if one of them is not on the disk; the others may be.
+    pub fn append_all(&self, records: Vec<Record>) -> Result<Vec<Appended>, Error> {
+        let waiting = records.into_iter().map(|record| {
+            let (send, receive) = mpsc::sync_channel(1);
+            self.append_then(record, move |outcome| {
+                // Whoever asked is waiting below.
+                let _ = send.send(outcome);
+            });
+            receive
+        });
+        // All are asked for before the first is waited for.
+        let waiting: Vec<_> = waiting.collect();
+        waiting.into_iter().map(|receive| receive.recv().unwrap_or_else(|_| Err(self.closed()))).collect()
+    }
+
+    /// Whether records could be kept now: signs the head anew, with room for more beside the log.
+    ///
+    /// # Errors
+    /// What keeps the log from growing.
+    pub fn probe(&self) -> Result<(), Error> {
+        let (send, receive) = mpsc::sync_channel(1);
+        match &self.orders {
+            Some(orders) if orders.send(Order::Probe { then: send }).is_ok() => {
+                receive.recv().unwrap_or_else(|_| Err(self.closed()))
+            }
+            _ => Err(self.closed()),
+        }
     }
 
     /// As [`AuditLog::append`], but returns at once and has `then` called on the thread that writes, which waits for it.

@@ -6,11 +6,18 @@ use super::schema::{End, Number, open_to_write, write_head};
 use super::{Appended, Options, now};
 use crate::identity::Identity;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender};
 
 /// Most records in one commit.
 const GROUP: usize = 256;
+/// A checkpoint is left with the first commit after this time, in milliseconds, however few records there were since the
+/// last: without it, a quiet log would keep records much longer than it is asked to.
+const CHECKPOINT_AFTER: u64 = 3_600_000;
+/// Bytes that must fit beside the log before it is written to again after a failure.
+const ROOM: usize = 1 << 20;
 
 /// What is told what became of a record.
 type Then = Box<dyn FnOnce(Result<Appended, Error>) + Send>;
@@ -19,6 +26,7 @@ type Then = Box<dyn FnOnce(Result<Appended, Error>) + Send>;
 pub(super) enum Order {
     Append { entry: Box<Entry>, then: Then },
     Prune { before: u64, then: SyncSender<Result<u64, Error>> },
+    Probe { then: SyncSender<Result<(), Error>> },
 }
 
 impl Order {
@@ -28,6 +36,7 @@ impl Order {
             Self::Append { then, .. } => then(Err(error)),
             // Who no longer waits need not know.
             Self::Prune { then, .. } => drop(then.send(Err(error))),
+            Self::Probe { then } => drop(then.send(Err(error))),
         }
     }
 }
@@ -40,15 +49,18 @@ pub(super) struct Writer {
     open: Option<(Connection, End)>,
     /// Records since the last checkpoint.
     unmarked: u64,
+    /// When that was left, or the log opened.
+    marked_at: u64,
 }
 
 impl Writer {
     pub(super) fn open(path: &Path, identity: Identity, options: Options) -> Result<Self, Error> {
         let (connection, end) = open_to_write(path, &identity, now())?;
-        let mut writer = Self { path: path.to_owned(), identity, options, open: None, unmarked: 0 };
+        let mut writer = Self { path: path.to_owned(), identity, options, open: None, unmarked: 0, marked_at: now() };
         let marked = last_checkpoint(&connection).map_err(|error| Error::sqlite(path, &error))?;
         writer.unmarked = end.seq.saturating_sub(marked);
         writer.open = Some((connection, end));
+        writer.prune_old(now());
         Ok(writer)
     }
 
@@ -63,6 +75,10 @@ impl Writer {
                     Order::Prune { before, then } => {
                         self.append(std::mem::take(&mut group));
                         drop(then.send(self.prune(before)));
+                    }
+                    Order::Probe { then } => {
+                        self.append(std::mem::take(&mut group));
+                        drop(then.send(self.probe()));
                     }
                 }
                 if group.len() < GROUP {
@@ -93,8 +109,10 @@ impl Writer {
         let path = self.path.clone();
         let failed = |error: rusqlite::Error| Error::sqlite(&path, &error);
         let count = entries.len() as u64;
-        let marks = self.unmarked + count >= self.options.checkpoint_every.max(1);
-        let (keep, identity) = (self.options.keep, self.identity.clone());
+        let time = now();
+        let marks = self.unmarked + count >= self.options.checkpoint_every.max(1)
+            || time.saturating_sub(self.marked_at) >= CHECKPOINT_AFTER;
+        let identity = self.identity.clone();
         let (connection, end) = self.opened()?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
         let mut new = end.clone();
@@ -102,7 +120,6 @@ impl Writer {
         for entry in entries {
             outcomes.push(insert(&transaction, &mut new, entry).map_err(failed)?);
         }
-        let time = now();
         let head = Mark::sign(Kind::Head, &new.log, new.seq, new.hash, time, &identity);
         write_head(&transaction, &head).map_err(failed)?;
         if marks {
@@ -111,12 +128,39 @@ impl Writer {
         transaction.commit().map_err(failed)?;
         *end = new;
         self.unmarked = if marks { 0 } else { self.unmarked + count };
-        if let Some(keep) = keep.filter(|_| marks) {
+        if marks {
+            self.marked_at = time;
+            self.prune_old(time);
+        }
+        Ok(outcomes)
+    }
+
+    /// Removes what need not be kept any longer.
+    fn prune_old(&mut self, time: u64) {
+        if let Some(keep) = self.options.keep {
             let before = time.saturating_sub(u64::try_from(keep.as_millis()).unwrap_or(u64::MAX));
             // What cannot be removed now is removed at the next checkpoint; the records are kept either way.
             let _ = self.prune(before);
         }
-        Ok(outcomes)
+    }
+
+    /// Signs the head anew, if there is room for more.
+    fn probe(&mut self) -> Result<(), Error> {
+        make_room(&self.path)?;
+        let path = self.path.clone();
+        let failed = |error: rusqlite::Error| Error::sqlite(&path, &error);
+        let identity = self.identity.clone();
+        let sign = |(connection, end): &mut (Connection, End)| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+            write_head(&transaction, &Mark::sign(Kind::Head, &end.log, end.seq, end.hash, now(), &identity))
+                .map_err(failed)?;
+            transaction.commit().map_err(failed)
+        };
+        let outcome = self.opened().and_then(sign);
+        if outcome.is_err() {
+            self.open = None;
+        }
+        outcome
     }
 
     /// Removes what is old enough.
@@ -172,6 +216,18 @@ impl Writer {
         };
         Ok(self.open.insert(open))
     }
+}
+
+/// Writes a file beside the log and removes it: whether the disk takes more.
+fn make_room(path: &Path) -> Result<(), Error> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".room");
+    let written = File::create(&beside).and_then(|mut file| {
+        file.write_all(&vec![0; ROOM])?;
+        file.sync_all()
+    });
+    let removed = std::fs::remove_file(&beside);
+    written.and(removed).map_err(|error| Error::Full { path: path.to_owned(), reason: error.to_string() })
 }
 
 /// Adds a record after the last one. Its own fault, an id that is there already, concerns no other.

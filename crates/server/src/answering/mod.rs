@@ -24,7 +24,10 @@ use voice::Voice;
 
 /// An answer under way.
 pub(crate) struct Task {
+    /// That of the response.
     pub(crate) id: String,
+    /// Which choice of the response the first one here is.
+    pub(crate) first: usize,
     pub(crate) request: Request,
     pub(crate) grammar: Option<serde_json::Value>,
     pub(crate) structure: Structure,
@@ -41,6 +44,7 @@ pub(crate) struct Task {
     pub(crate) request_id: String,
     pub(crate) trace_parent: Option<String>,
     pub(crate) watcher: Option<Arc<dyn Watcher>>,
+    pub(crate) hides_prompt: bool,
     pub(crate) recorder: Option<Arc<dyn Recorder>>,
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -74,7 +78,7 @@ impl Task {
         summary.completion_tokens = voices.iter().map(|voice| voice.ids.len()).sum();
         clock.sum_up(self.arrived, &mut summary);
         let outcome = match outcome {
-            Ok(()) => self.record(&voices).await.map_err(Early::Failed),
+            Ok(end) => self.record_and_end(&voices, end).await,
             Err(early) => {
                 // What was said before it broke off is kept as well. Nobody waits for it.
                 if let Err(error) = self.record(&voices).await {
@@ -100,9 +104,11 @@ impl Task {
         Voice::new(&self.lease.worker.tokenizer, &self.matcher, &self.structure, name, with_logprobs)
     }
 
-    async fn answer(&mut self, voices: &mut [Voice], clock: &mut Clock, summary: &mut Summary) -> Result<(), Early> {
+    /// Hands out everything but the end of the last choice, which it returns: nobody can take the answer for complete
+    /// before it is recorded.
+    async fn answer(&mut self, voices: &mut [Voice], clock: &mut Clock, summary: &mut Summary) -> Result<Piece, Early> {
         let mut open = voices.len();
-        while open > 0 {
+        loop {
             let happened = tokio::select! {
                 biased;
                 () = self.outlet.closed() => return Err(Early::Gone),
@@ -133,14 +139,23 @@ impl Task {
                 }
             };
             for delta in deltas {
-                if matches!(delta, Delta::Finish(_)) {
+                let is_end = matches!(delta, Delta::Finish(_));
+                let piece = Piece::Delta { choice, delta };
+                if is_end {
                     open -= 1;
                     self.running.cancel(choice);
                 }
-                self.send(Piece::Delta { choice, delta }).await?;
+                if is_end && open == 0 {
+                    return Ok(piece);
+                }
+                self.send(piece).await?;
             }
         }
-        Ok(())
+    }
+
+    async fn record_and_end(&self, voices: &[Voice], end: Piece) -> Result<(), Early> {
+        self.record(voices).await.map_err(Early::Failed)?;
+        self.send(end).await
     }
 
     async fn send(&self, piece: Piece) -> Result<(), Early> {
@@ -161,32 +176,35 @@ impl Task {
         ApiError::new(Kind::Overdue, sentence).code("timeout")
     }
 
-    /// Hands every choice that has a token to the recorder.
+    /// Hands every choice that has a token or an end to the recorder.
     async fn record(&self, voices: &[Voice]) -> Result<(), ApiError> {
         let Some(recorder) = &self.recorder else { return Ok(()) };
         let records: Vec<_> = voices
             .iter()
             .enumerate()
-            .filter(|(_, voice)| !voice.ids.is_empty())
+            .filter(|(_, voice)| !voice.ids.is_empty() || voice.finish.is_some())
             .map(|(choice, voice)| self.record_of(choice, voice))
             .collect();
         let recorder = Arc::clone(recorder);
-        let kept =
-            tokio::task::spawn_blocking(move || records.into_iter().try_for_each(|record| recorder.record(record)));
-        let sentence = match kept.await {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let sentence = match tokio::task::spawn_blocking(move || recorder.record(records)).await {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(sentence)) => sentence,
             Err(error) => error.to_string(),
         };
-        let sentence = format!("the answer cannot be recorded, and what is not recorded is not answered: {sentence}");
-        Err(ApiError::new(Kind::Unavailable, sentence).code("not_recorded"))
+        Err(ApiError::not_recorded(&sentence))
     }
 
     fn record_of(&self, choice: usize, voice: &Voice) -> AnswerRecord {
         let mut parameters = self.request.parameters.clone();
         parameters.seed = parameters.seed.wrapping_add(choice as u64);
         AnswerRecord {
-            id: if choice == 0 { self.id.clone() } else { format!("{}-{choice}", self.id) },
+            id: match self.first + choice {
+                0 => self.id.clone(),
+                number => format!("{}-{number}", self.id),
+            },
             model: self.lease.worker.name.clone(),
             fingerprint: self.lease.worker.fingerprint.clone(),
             prompt: self.request.prompt.clone(),
@@ -200,6 +218,7 @@ impl Task {
             finish: voice.finish.unwrap_or(record::Finish::Cancelled),
             client: self.client.clone(),
             request: self.request_id.clone(),
+            hides_prompt: self.hides_prompt,
         }
     }
 

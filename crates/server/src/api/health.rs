@@ -15,7 +15,7 @@ pub async fn health() -> Response {
     json_response(StatusCode::OK, &json!({"status": "ok"}))
 }
 
-/// Whether it would answer a request now: a model is in memory, and it is not stopping.
+/// Whether it would answer a request now: a model is in memory, it is not stopping, and answers can be recorded.
 ///
 /// # Errors
 /// [`Kind::Unavailable`] if it would not.
@@ -26,6 +26,7 @@ pub async fn ready(State(service): State<Arc<Service>>) -> Result<Response, ApiE
     if service.registry.standings().iter().all(|standing| standing.worker.is_none()) {
         return Err(ApiError::new(Kind::Unavailable, "no model is in memory yet"));
     }
+    service.can_record().await.map_err(|sentence| ApiError::not_recorded(&sentence))?;
     Ok(json_response(StatusCode::OK, &json!({"status": "ready"})))
 }
 

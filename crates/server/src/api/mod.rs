@@ -6,13 +6,14 @@ pub mod health;
 pub mod ollama;
 pub mod openai;
 mod openapi;
+pub mod receipts;
 pub mod responses;
 pub mod settings;
 pub mod sse;
 pub mod tokens;
 
 use crate::answer::Answer;
-use crate::app::FINGERPRINT;
+use crate::app::{ANSWER_ID, FINGERPRINT};
 use crate::error::ApiError;
 use crate::service::Service;
 use axum::Router;
@@ -52,6 +53,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         of_get("/props", "The server and its models", || get(health::props)),
         of_get("/slots", "What each model in memory is doing", || get(health::slots)),
         of_get("/openapi.json", "This description", || get(openapi::document)).open(),
+        of_get("/v1/receipts/{id}", "The signed receipt of an answer, by the answer's id", || get(receipts::show)),
         of_post("/tokenize", "The tokens of a text or a conversation", openapi::tokenize, || post(tokens::tokenize)),
         of_post("/detokenize", "The text of tokens", openapi::detokenize, || post(tokens::detokenize)),
     ];
@@ -119,6 +121,9 @@ pub(crate) fn error_body(path: &str, error: &ApiError) -> Option<Value> {
 pub fn answered(answer: &Answer, mut response: Response) -> Response {
     if let Ok(value) = HeaderValue::from_str(&answer.fingerprint) {
         response.headers_mut().insert(FINGERPRINT, value);
+    }
+    if let Ok(value) = HeaderValue::from_str(&answer.id) {
+        response.headers_mut().insert(ANSWER_ID, value);
     }
     for (name, value) in &answer.labels {
         let header = HeaderName::try_from(format!("x-hefu-{name}"));

@@ -10,16 +10,21 @@
 mod input;
 mod journal;
 
-use crate::cli::{CacheArguments, DeviceArguments, MODEL_VARIABLE};
+use crate::cli::{
+    CacheArguments, DeviceArguments, LabelArguments, MODEL_VARIABLE, RecordArguments, SignatureArguments,
+};
+use crate::commands::serve::labels;
 use crate::failure::Failure;
 use crate::load::available_memory;
 use crate::progress::{Meter, Unit};
-use crate::serving::{Shelf, ShelfWishes};
+use crate::serving::{Ledger, Shelf, ShelfWishes};
 use clap::Args;
 use hefu_engine::scheduler;
+use hefu_server::error::NOT_RECORDED;
 use hefu_server::ids::uuid;
 use hefu_server::inside::Inside;
 use hefu_server::limits::Limits;
+use hefu_server::record::Recorder;
 use hefu_server::service::Service;
 use input::{Asked, Input, Request};
 use journal::{Journal, line};
@@ -70,6 +75,9 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE", help_heading = "Model")]
     template: Option<PathBuf>,
 
+    #[command(flatten)]
+    signature: SignatureArguments,
+
     /// Requests that are answered at the same time
     #[arg(long, value_name = "N", default_value = "32")]
     parallel: NonZeroUsize,
@@ -80,6 +88,10 @@ pub(crate) struct Arguments {
 
     #[command(flatten)]
     cache: CacheArguments,
+    #[command(flatten)]
+    record: RecordArguments,
+    #[command(flatten)]
+    label: LabelArguments,
     #[command(flatten)]
     device: DeviceArguments,
 }
@@ -100,7 +112,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             memory_bytes: available_memory(),
             ..Limits::default()
         };
-        let service = Service::new(Arc::new(Shelf::new(wishes(arguments))?), limits, None, None, None);
+        let labels = labels(&arguments.label)?;
+        let shelf = Arc::new(Shelf::new(wishes(arguments)?)?);
+        // Nobody could ask for a receipt that is not in a log.
+        let ledger = arguments.record.audit.as_ref().map(|_| Ledger::open(arguments.record.keeping(0))).transpose()?;
+        let ledger = ledger.map(Arc::new);
+        let recorder = ledger.clone().map(|ledger| ledger as Arc<dyn Recorder>);
+        let service = Service::new(shelf, limits, recorder, labels, None);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(THREADS)
             .enable_all()
@@ -108,20 +126,21 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             .map_err(|error| Failure::Other(format!("the threads for requests cannot be started: {error}")))?;
         let outcome = runtime.block_on(batch.answer(&service, &left, arguments.parallel.get()));
         runtime.shutdown_background();
-        outcome?;
+        outcome.and(ledger.map_or(Ok(()), |ledger| ledger.close()))?;
     }
     crate::progress::line(&batch.summary(arguments));
     Ok(())
 }
 
-fn wishes(arguments: &Arguments) -> ShelfWishes {
-    ShelfWishes {
+fn wishes(arguments: &Arguments) -> Result<ShelfWishes, Failure> {
+    Ok(ShelfWishes {
         models: arguments.model.clone(),
         device: arguments.device.clone(),
         context: arguments.context.map(NonZeroUsize::get),
         cache: arguments.cache.profile(),
         cache_tokens: arguments.cache_tokens.map(NonZeroUsize::get),
         template: arguments.template.clone(),
+        required: arguments.signature.required()?,
         limits: scheduler::Limits {
             step_tokens: arguments.device.prefill_chunk.get(),
             running: arguments.parallel.get(),
@@ -129,7 +148,7 @@ fn wishes(arguments: &Arguments) -> ShelfWishes {
             prompts_first: true,
             ..scheduler::Limits::default()
         },
-    }
+    })
 }
 
 /// A batch under way.
@@ -205,5 +224,10 @@ async fn answered(inside: &Inside, request: Request) -> Finished {
     let body: Value = serde_json::from_slice(&reply.body)
         .map_err(|error| Failure::Other(format!("an answer is no JSON ({error}); this is a fault of the program")))?;
     let is_error = !(200..300).contains(&reply.status);
+    // What holds for all requests is no answer to one: the batch ends, and goes on from here the next time.
+    if body.pointer("/error/code").and_then(Value::as_str) == Some(NOT_RECORDED) {
+        let message = body.pointer("/error/message").and_then(Value::as_str).unwrap_or(NOT_RECORDED);
+        return Err(Failure::Other(message.to_owned()));
+    }
     Ok((line(&id, &request.custom_id, Ok((reply.status, &reply.request, body))), is_error))
 }

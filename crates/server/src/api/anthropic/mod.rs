@@ -4,6 +4,7 @@ mod output;
 mod request;
 mod stream;
 
+use super::answered;
 use super::fields::Fields;
 use super::sse;
 use crate::error::{ApiError, json_response};
@@ -30,11 +31,12 @@ pub async fn create(
     let mut answer = service.answer(&caller, ask).await?;
     if is_streaming {
         let events = MessageStream::new(&answer);
-        return Ok(sse::stream_of(vec![answer], events));
+        let frame = answer.without_pieces();
+        return Ok(answered(&frame, sse::stream_of(vec![answer], events)));
     }
     let (choices, summary) = answer.collect().await?;
     let choice = choices.into_iter().next().unwrap_or_default();
-    Ok(json_response(StatusCode::OK, &output::whole(&answer, &choice, &summary)))
+    Ok(answered(&answer, json_response(StatusCode::OK, &output::whole(&answer, &choice, &summary))))
 }
 
 /// Counts the tokens that a conversation would have as a prompt.

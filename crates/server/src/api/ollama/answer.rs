@@ -1,5 +1,6 @@
 //! `/api/chat`.
 
+use super::super::answered;
 use super::super::fields::Fields;
 use super::super::openai::tools;
 use super::super::sse;
@@ -40,11 +41,12 @@ pub async fn chat(
 pub(super) async fn respond(mut answer: Answer, shape: Shape, is_streaming: bool) -> Result<Response, ApiError> {
     let lines = Lines::new(&answer, shape);
     if is_streaming {
-        return Ok(sse::lines_of(vec![answer], lines));
+        let frame = answer.without_pieces();
+        return Ok(answered(&frame, sse::lines_of(vec![answer], lines)));
     }
     let (choices, summary) = answer.collect().await?;
     let choice = choices.into_iter().next().unwrap_or_default();
-    Ok(json_response(StatusCode::OK, &lines.whole(&choice, &summary)))
+    Ok(answered(&answer, json_response(StatusCode::OK, &lines.whole(&choice, &summary))))
 }
 
 fn read(mut fields: Fields) -> Result<(Ask, bool), ApiError> {

@@ -9,7 +9,7 @@ use crate::answer::{Answer, Choice, Summary};
 use crate::ask::{Ask, Prompt};
 use crate::error::{ApiError, json_response};
 use crate::limits::MAX_INPUTS;
-use crate::service::{Caller, Service};
+use crate::service::{Caller, Place, Service, new_id};
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -34,9 +34,11 @@ pub async fn create(
         let sentence = format!("{wanted} answers are asked for, but at most {most} may be");
         return Err(ApiError::parameter("n", sentence));
     }
+    let (id, choices) = (new_id()?, ask.count.max(1));
     let mut answers = Vec::with_capacity(prompts.len());
-    for prompt in prompts {
-        answers.push(service.answer(&caller, Ask { prompt, ..ask.clone() }).await?);
+    for (number, prompt) in prompts.into_iter().enumerate() {
+        let place = Place { id: id.clone(), first: number * choices };
+        answers.push(service.answer_in(&caller, Ask { prompt, ..ask.clone() }, place).await?);
     }
     let Some(first) = answers.first() else { return Err(ApiError::parameter("prompt", "prompt is empty")) };
     if streaming.is_wanted {

@@ -5,6 +5,7 @@ mod request;
 mod resource;
 mod stream;
 
+use super::answered;
 use super::fields::Fields;
 use super::{settings, sse};
 use crate::error::{ApiError, json_response};
@@ -33,13 +34,14 @@ pub async fn create(
     let mut answer = service.answer(&caller, wanted.ask).await?;
     let resource = Resource::new(&answer, wanted.echo);
     if wanted.is_streaming {
-        return Ok(sse::stream_of(vec![answer], ResponseStream::new(resource)));
+        let frame = answer.without_pieces();
+        return Ok(answered(&frame, sse::stream_of(vec![answer], ResponseStream::new(resource))));
     }
     let (choices, summary) = answer.collect().await?;
     let choice = choices.into_iter().next().unwrap_or_default();
     let output = items::output(resource.answer_id(), &choice);
     let body = resource.ended(output, choice.finish.as_ref(), &summary, ids::unix_seconds());
-    Ok(json_response(StatusCode::OK, &body))
+    Ok(answered(&answer, json_response(StatusCode::OK, &body)))
 }
 
 /// The body of `/v1/responses`.

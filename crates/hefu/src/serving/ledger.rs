@@ -1,0 +1,260 @@
+//! Receipts of the server's answers: signed as each is complete, in the audit log before its last byte leaves, and of the
+//! newest answers at hand in memory.
+
+use crate::failure::Failure;
+use crate::receipts::{self, Signer};
+use hefu_proof::audit::{self, AuditLog, Options, Reader};
+use hefu_proof::{Finish, Grammar, Prompt, Receipt};
+use hefu_server::record::{self, AnswerRecord, Recorder};
+use std::collections::{HashMap, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+/// Most bytes of receipts that are held in memory.
+const RECENT_BYTES: usize = 64 << 20;
+/// A log that could not be written to is tried again at most so often.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What is kept, and how.
+#[derive(Debug, Clone)]
+pub(crate) struct Keeping {
+    /// The log; `None` keeps receipts in memory alone.
+    pub(crate) log: Option<(PathBuf, Options)>,
+    /// State the hash of every prompt and not its tokens.
+    pub(crate) hides_prompts: bool,
+    /// Receipts that are held in memory.
+    pub(crate) recent: usize,
+}
+
+/// The receipts of all answers.
+pub(crate) struct Ledger {
+    signer: Signer,
+    hides_prompts: bool,
+    log: Option<Log>,
+    recent: Mutex<Recent>,
+}
+
+/// The audit log, written and read.
+struct Log {
+    path: PathBuf,
+    /// `None` once it is closed.
+    writer: RwLock<Option<AuditLog>>,
+    /// Opened when the first receipt is looked for.
+    reader: Mutex<Option<Reader>>,
+    /// Why nothing can be recorded, and when that was found out last.
+    stopped: Mutex<Option<(String, Instant)>>,
+}
+
+/// The receipts of the newest answers.
+#[derive(Debug, Default)]
+struct Recent {
+    limit: usize,
+    bytes: usize,
+    order: VecDeque<String>,
+    /// Client and text by the answer's id.
+    texts: HashMap<String, (String, Arc<str>)>,
+}
+
+impl Ledger {
+    /// Opens the log, if there is to be one.
+    ///
+    /// # Errors
+    /// No key to sign with, or a log that cannot be opened.
+    pub(crate) fn open(keeping: Keeping) -> Result<Self, Failure> {
+        let signer = Signer::new()?;
+        let log = match keeping.log {
+            None => None,
+            Some((path, options)) => Some(Log::open(path, options, &signer)?),
+        };
+        let recent = Mutex::new(Recent { limit: keeping.recent, ..Recent::default() });
+        Ok(Self { signer, hides_prompts: keeping.hides_prompts, log, recent })
+    }
+
+    /// Leaves a last checkpoint and closes the log. Nothing can be recorded any more.
+    ///
+    /// # Errors
+    /// If the checkpoint cannot be written.
+    pub(crate) fn close(&self) -> Result<(), Failure> {
+        let Some(log) = &self.log else { return Ok(()) };
+        let writer = log.writer.write().unwrap_or_else(PoisonError::into_inner).take();
+        // The reader first: a log that nobody reads is left in one file.
+        lock(&log.reader).take();
+        writer.map_or(Ok(()), |writer| writer.close().map_err(Failure::from))
+    }
+
+    fn sign(&self, record: &AnswerRecord) -> Result<Receipt, String> {
+        let prompt = if self.hides_prompts || record.hides_prompt {
+            Prompt::hidden(&record.prompt)?
+        } else {
+            Prompt::Tokens(record.prompt.clone())
+        };
+        let stated = hefu_proof::Answer {
+            id: record.id.clone(),
+            time: receipts::now(),
+            model: record.model.clone(),
+            fingerprint: record.fingerprint.clone(),
+            software: self.signer.software.clone(),
+            prompt,
+            parameters: receipts::chosen_by(&record.parameters),
+            end_tokens: record.end_tokens.clone(),
+            max_tokens: record.max_tokens,
+            context: record.context,
+            grammar: record.grammar.as_ref().map(|grammar| Grammar::new(grammar.to_string())),
+            output: record.output.clone(),
+            finish: finish(record.finish),
+        };
+        Receipt::sign(stated, &self.signer.identity).map_err(|error| format!("no receipt can be made: {error}"))
+    }
+}
+
+impl Recorder for Ledger {
+    fn record(&self, records: Vec<AnswerRecord>) -> Result<(), String> {
+        let receipts = records.iter().map(|record| self.sign(record)).collect::<Result<Vec<_>, _>>()?;
+        let texts: Vec<(String, String, String)> = records
+            .iter()
+            .zip(&receipts)
+            .map(|(record, receipt)| (record.id.clone(), record.client.clone(), receipt.to_text()))
+            .collect();
+        if let Some(log) = &self.log {
+            let of = |(record, receipt): (AnswerRecord, Receipt)| audit::Record {
+                receipt,
+                text: record.text,
+                client: record.client,
+                request: record.request,
+            };
+            log.append(records.into_iter().zip(receipts).map(of).collect())?;
+        }
+        let mut recent = lock(&self.recent);
+        texts.into_iter().for_each(|(id, client, text)| recent.push(id, client, text.into()));
+        Ok(())
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        self.log.as_ref().map_or(Ok(()), Log::ready)
+    }
+
+    fn receipt(&self, id: &str, client: &str) -> Result<Option<String>, String> {
+        if let Some((owner, text)) = lock(&self.recent).texts.get(id) {
+            return Ok((owner == client).then(|| text.to_string()));
+        }
+        let Some(log) = &self.log else { return Ok(None) };
+        let entry = log.find(id).map_err(|error| error.to_string())?;
+        Ok(entry.filter(|entry| entry.id == id && entry.client == client).and_then(|entry| entry.receipt))
+    }
+}
+
+impl Log {
+    fn open(path: PathBuf, options: Options, signer: &Signer) -> Result<Self, Failure> {
+        let writer = AuditLog::open(&path, signer.identity.clone(), options)?;
+        Ok(Self { path, writer: RwLock::new(Some(writer)), reader: Mutex::new(None), stopped: Mutex::new(None) })
+    }
+
+    fn append(&self, records: Vec<audit::Record>) -> Result<(), String> {
+        let writer = self.writer.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(writer) = writer.as_ref() else { return Err("the server is stopping".to_owned()) };
+        let Err(error) = writer.append_all(records) else { return Ok(()) };
+        let sentence = error.to_string();
+        // What is wrong with one record keeps no other from being recorded.
+        if !matches!(error, audit::Error::Record(_) | audit::Error::Duplicate { .. }) {
+            self.stop(&sentence);
+        }
+        Err(sentence)
+    }
+
+    /// Nothing is answered from now on, until the log can be written to again.
+    fn stop(&self, sentence: &str) {
+        let before = lock(&self.stopped).replace((sentence.to_owned(), Instant::now()));
+        if before.is_none() {
+            tracing::error!("nothing is answered any more: {sentence}");
+        }
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        {
+            let mut stopped = lock(&self.stopped);
+            match stopped.as_mut() {
+                None => return Ok(()),
+                Some((sentence, tried)) if tried.elapsed() < RETRY => return Err(sentence.clone()),
+                // Others are told what is known already while this one tries.
+                Some((_, tried)) => *tried = Instant::now(),
+            }
+        }
+        let writer = self.writer.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(writer) = writer.as_ref() else { return Err("the server is stopping".to_owned()) };
+        match writer.probe() {
+            Ok(()) => {
+                lock(&self.stopped).take();
+                tracing::info!("the audit log {} can be written to again: requests are answered", self.path.display());
+                Ok(())
+            }
+            Err(error) => {
+                let sentence = error.to_string();
+                self.stop(&sentence);
+                Err(sentence)
+            }
+        }
+    }
+
+    fn find(&self, id: &str) -> Result<Option<audit::Entry>, audit::Error> {
+        find(&mut lock(&self.reader), &self.path, id)
+    }
+}
+
+fn find(reader: &mut Option<Reader>, path: &Path, id: &str) -> Result<Option<audit::Entry>, audit::Error> {
+    let open = match reader.take() {
+        Some(open) => open,
+        None => Reader::open(path)?,
+    };
+    reader.insert(open).find(id)
+}
+
+impl Recent {
+    fn push(&mut self, id: String, client: String, text: Arc<str>) {
+        if self.limit == 0 || self.texts.contains_key(&id) {
+            return;
+        }
+        self.bytes += text.len();
+        self.order.push_back(id.clone());
+        self.texts.insert(id, (client, text));
+        while self.order.len() > self.limit || self.bytes > RECENT_BYTES {
+            let Some(oldest) = self.order.pop_front() else { break };
+            self.bytes -= self.texts.remove(&oldest).map_or(0, |(_, text)| text.len());
+        }
+    }
+}
+
+fn finish(finish: record::Finish) -> Finish {
+    match finish {
+        record::Finish::EndToken => Finish::EndToken,
+        record::Finish::MaxTokens => Finish::MaxTokens,
+        record::Finish::Context => Finish::Context,
+        record::Finish::Complete => Finish::Complete,
+        record::Finish::StopString => Finish::StopString,
+        record::Finish::Cancelled => Finish::Cancelled,
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_receipts_are_at_hand_and_no_more() {
+        let mut recent = Recent { limit: 2, ..Recent::default() };
+        for id in ["a", "b", "c"] {
+            recent.push(id.to_owned(), String::new(), id.repeat(10).into());
+        }
+        assert_eq!((recent.order.len(), recent.bytes), (2, 20));
+        assert!(!recent.texts.contains_key("a") && recent.texts.contains_key("c"));
+        recent.push("d".to_owned(), String::new(), "d".repeat(RECENT_BYTES - 5).into());
+        assert_eq!(recent.order, ["d"]);
+        let mut none = Recent::default();
+        none.push("a".to_owned(), String::new(), "a".into());
+        assert!(none.texts.is_empty());
+    }
+}
