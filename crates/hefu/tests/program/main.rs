@@ -7,6 +7,7 @@ mod command_line;
 mod gap;
 mod provenance;
 mod real_models;
+mod recorded;
 mod speculation;
 mod store;
 mod support;

@@ -1,0 +1,10 @@
+//! Servers that record: receipts of every dialect, the log of answers, labels, signed models.
+
+mod audit;
+mod crash;
+mod full;
+mod labels;
+mod real;
+mod receipts;
+mod server;
+mod signatures;
