@@ -19,7 +19,7 @@ pub struct ToolCalls {
     pub format: ToolFormat,
     /// The tools that may be called, at least one.
     pub tools: Vec<Tool>,
-    /// Whether several calls may follow each other, where the format can write several.
+    /// Whether several calls, at most [`limits::MAX_CALLS`], may follow each other, where the format can write several.
     pub parallel: bool,
 }
 
@@ -60,7 +60,7 @@ pub(crate) fn lark(wanted: &ToolCalls, tokenizer: &Tokenizer) -> Result<String, 
     let frame = frame(wanted.format, tokenizer);
     let mut start = format!("start: {} call", frame.open);
     if let Some(separator) = frame.separator.as_ref().filter(|_| wanted.parallel) {
-        start.push_str(&format!(" ({separator} call)*"));
+        start.push_str(&format!(" ({separator} call){{0,{}}}", limits::MAX_CALLS - 1));
     }
     let calls: Vec<String> = (0..wanted.tools.len()).map(|index| format!("call{index}")).collect();
     let mut source = format!("{start} {}\ncall: {}\n", frame.close, calls.join(" | "));

@@ -19,6 +19,8 @@ pub const MAX_RULES: usize = 2_000;
 pub const MAX_CHOICES: usize = 10_000;
 /// Most tools of [`crate::ToolCalls`].
 pub const MAX_TOOLS: usize = 512;
+/// Most calls in one answer of [`crate::ToolCalls`]. A model that must call does not know when it has called enough.
+pub const MAX_CALLS: usize = 8;
 /// Most repetitions that a counted repetition may ask for (`{n}`, `minItems`, `maxLength` …).
 pub const MAX_REPETITIONS: u64 = 100_000;
 /// Longest token that can be chosen under a grammar, in bytes; longer ones are left out of every mask.

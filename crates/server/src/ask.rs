@@ -21,8 +21,9 @@ pub struct Ask {
     pub tools: Vec<Tool>,
     /// Whether it may or must.
     pub tool_choice: ToolChoice,
-    /// Whether one answer may hold several calls.
-    pub parallel_tool_calls: bool,
+    /// Whether one answer may hold several calls; `None` is yes where the model decides whether to call, and no where it
+    /// must.
+    pub parallel_tool_calls: Option<bool>,
     /// What the answer's text must look like.
     pub format: Format,
     /// Settings of sampling that the request names; the others are the model's.

@@ -20,6 +20,7 @@ pub mod app;
 pub mod ask;
 pub mod catalog;
 pub mod error;
+mod idle;
 pub mod ids;
 pub mod inside;
 pub mod keys;

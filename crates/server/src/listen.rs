@@ -1,23 +1,34 @@
 //! Connections: accepted up to a number, each on a task of its own, ended in order when the server is told to stop.
+//!
+//! A client that takes nothing of its answer for as long as the limits allow loses its connection, and the answer with it.
+//! When there are as many connections as may be, one that waits for a request makes room for a new one ([`Idle`]).
 
+use crate::idle::{Idle, Seat};
 use crate::limits::Limits;
 use crate::service::Service;
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
+use hyper::service::{Service as _, service_fn};
+use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 
 /// Pause after an accept that failed, for want of file handles for example.
 const AFTER_FAILURE: Duration = Duration::from_millis(50);
+/// How long a connection that is to make room may take for a request that is just coming.
+const GRACE: Duration = Duration::from_secs(1);
 /// Most headers of a request.
 const MAX_HEADERS: usize = 100;
 /// Most bytes of a request's head.
@@ -32,7 +43,7 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) {
     let limits = service.limits.clone();
-    let places = Arc::new(Semaphore::new(limits.connections));
+    let door = Door { places: Arc::new(Semaphore::new(limits.connections)), idle: Arc::new(Idle::default()) };
     let (stopping, told) = watch::channel(false);
     let mut connections = JoinSet::new();
     tokio::pin!(stop);
@@ -41,14 +52,21 @@ pub async fn serve(
             () = &mut stop => break,
             // Finished ones are forgotten here.
             Some(_) = connections.join_next() => continue,
-            accepted = accept(&listener, &places) => accepted,
+            accepted = door.accept(&listener) => accepted,
         };
         let Some((stream, place)) = accepted else { continue };
-        let (tls, router, told) = (tls.clone(), router.clone(), told.clone());
-        let read_time = limits.read_time;
+        let (tls, told) = (tls.clone(), told.clone());
+        let connection = Connection {
+            router: TowerToHyperService::new(router.clone()),
+            seat: Seat::new(&door.idle),
+            told,
+            read_time: limits.read_time,
+        };
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(limits.stall_time));
         connections.spawn(async move {
             let _place = place;
-            one(stream, tls, router, told, read_time).await;
+            connection.one(Box::pin(stream), tls).await;
         });
     }
     drop(listener);
@@ -58,63 +76,95 @@ pub async fn serve(
     drain(connections, &service, &limits).await;
 }
 
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
-    // The semaphore is never closed.
-    let place = Arc::clone(places).acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok((stream, _)) => {
-            // A token must not wait for the next one.
-            drop(stream.set_nodelay(true));
-            Some((stream, place))
+/// Lets connections in.
+struct Door {
+    places: Arc<Semaphore>,
+    idle: Arc<Idle>,
+}
+
+impl Door {
+    async fn accept(&self, listener: &TcpListener) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                // A token must not wait for the next one.
+                drop(stream.set_nodelay(true));
+                Some((stream, self.place().await?))
+            }
+            Err(error) => {
+                tracing::warn!("a connection was not accepted: {error}");
+                self.idle.close_longest();
+                tokio::time::sleep(AFTER_FAILURE).await;
+                None
+            }
         }
-        Err(error) => {
-            tracing::warn!("a connection was not accepted: {error}");
-            tokio::time::sleep(AFTER_FAILURE).await;
-            None
+    }
+
+    /// A place for a new connection, once there is one.
+    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        loop {
+            let came = self.idle.came.notified();
+            if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+                return Some(place);
+            }
+            self.idle.close_longest();
+            tokio::select! {
+                // The semaphore is never closed.
+                place = Arc::clone(&self.places).acquire_owned() => return place.ok(),
+                () = came => {}
+            }
         }
     }
 }
 
-async fn one(
-    stream: TcpStream,
-    tls: Option<Arc<ServerConfig>>,
-    router: Router,
+/// One connection.
+struct Connection {
+    router: TowerToHyperService<Router>,
+    seat: Arc<Seat>,
     told: watch::Receiver<bool>,
     read_time: Duration,
-) {
-    let Some(config) = tls else { return http(stream, router, told, read_time).await };
-    match tokio::time::timeout(read_time, TlsAcceptor::from(config).accept(stream)).await {
-        Ok(Ok(stream)) => http(stream, router, told, read_time).await,
-        Ok(Err(error)) => tracing::debug!("no TLS connection: {error}"),
-        Err(_) => tracing::debug!("no TLS connection in time"),
-    }
 }
 
-async fn http<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
-    stream: S,
-    router: Router,
-    mut told: watch::Receiver<bool>,
-    read_time: Duration,
-) {
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(read_time)
-        .max_headers(MAX_HEADERS)
-        .max_buf_size(MAX_HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    tokio::pin!(connection);
-    let outcome = tokio::select! {
-        outcome = connection.as_mut() => outcome,
-        () = async { drop(told.wait_for(|stopping| *stopping).await) } => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+impl Connection {
+    async fn one<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S, tls: Option<Arc<ServerConfig>>) {
+        let Some(config) = tls else { return self.http(stream).await };
+        match tokio::time::timeout(self.read_time, TlsAcceptor::from(config).accept(stream)).await {
+            Ok(Ok(stream)) => self.http(stream).await,
+            Ok(Err(error)) => tracing::debug!("no TLS connection: {error}"),
+            Err(_) => tracing::debug!("no TLS connection in time"),
         }
-    };
-    if let Err(error) = outcome {
-        tracing::debug!("a connection ended: {error}");
+    }
+
+    async fn http<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(mut self, stream: S) {
+        let (router, seat) = (self.router, Arc::clone(&self.seat));
+        let service = service_fn(move |request: Request<Incoming>| {
+            let (busy, answer) = (seat.begin(), router.call(request));
+            async move { answer.await.map(|response| busy.over(response)) as Result<_, Infallible> }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.read_time)
+            .max_headers(MAX_HEADERS)
+            .max_buf_size(MAX_HEAD_BYTES)
+            .serve_connection(TokioIo::new(stream), service);
+        tokio::pin!(connection);
+        let outcome = tokio::select! {
+            outcome = connection.as_mut() => outcome,
+            () = async { drop(self.told.wait_for(|stopping| *stopping).await) } => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+            () = self.seat.leave.notified() => {
+                connection.as_mut().graceful_shutdown();
+                match tokio::time::timeout(GRACE, connection.as_mut()).await {
+                    Ok(outcome) => outcome,
+                    Err(_) if self.seat.is_busy() => connection.await,
+                    Err(_) => return,
+                }
+            }
+        };
+        if let Err(error) = outcome {
+            tracing::debug!("a connection ended: {error}");
+        }
     }
 }
 

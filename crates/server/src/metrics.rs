@@ -38,6 +38,7 @@ pub struct Metrics {
     first_token: Histograms,
     between_tokens: Histograms,
     queue: Histograms,
+    prefill: Histograms,
     end_to_end: Histograms,
     prompt_tokens: Family<Model, Counter>,
     cached_tokens: Family<Model, Counter>,
@@ -61,7 +62,10 @@ struct Gauges {
 /// The times of one finished answer.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Times {
-    pub(crate) queued: Duration,
+    /// `None` if none of its prompt was computed.
+    pub(crate) queued: Option<Duration>,
+    /// From there to the first token.
+    pub(crate) prefill: Option<Duration>,
     pub(crate) first_token: Option<Duration>,
     pub(crate) whole: Duration,
 }
@@ -83,6 +87,7 @@ impl Metrics {
             first_token: Family::new_with_constructor(waits),
             between_tokens: Family::new_with_constructor(steps),
             queue: Family::new_with_constructor(waits),
+            prefill: Family::new_with_constructor(waits),
             end_to_end: Family::new_with_constructor(waits),
             prompt_tokens: Family::default(),
             cached_tokens: Family::default(),
@@ -98,7 +103,8 @@ impl Metrics {
         r.register("http_requests", "Requests answered, by path and status", self.requests.clone());
         r.register("time_to_first_token_seconds", "From the request to its first token", self.first_token.clone());
         r.register("time_between_tokens_seconds", "From one token to the next", self.between_tokens.clone());
-        r.register("queue_seconds", "From the request to the start of its computation", self.queue.clone());
+        r.register("queue_seconds", "From the request to the first step that computes some of its prompt", self.queue.clone());
+        r.register("prefill_seconds", "From there to the first token", self.prefill.clone());
         r.register("request_seconds", "From the request to the end of its answer", self.end_to_end.clone());
         r.register("prompt_tokens", "Tokens of prompts", self.prompt_tokens.clone());
         r.register("cached_prompt_tokens", "Tokens of prompts that the cache held", self.cached_tokens.clone());
@@ -134,10 +140,15 @@ impl Metrics {
         count(&self.prompt_tokens, summary.prompt_tokens);
         count(&self.cached_tokens, summary.cached_tokens);
         count(&self.completion_tokens, summary.completion_tokens);
-        self.queue.get_or_create(&model).observe(times.queued.as_secs_f64());
-        self.end_to_end.get_or_create(&model).observe(times.whole.as_secs_f64());
-        if let Some(first) = times.first_token {
-            self.first_token.get_or_create(&model).observe(first.as_secs_f64());
+        for (histogram, time) in [
+            (&self.queue, times.queued),
+            (&self.prefill, times.prefill),
+            (&self.first_token, times.first_token),
+            (&self.end_to_end, Some(times.whole)),
+        ] {
+            if let Some(time) = time {
+                histogram.get_or_create(&model).observe(time.as_secs_f64());
+            }
         }
     }
 
@@ -189,8 +200,15 @@ mod tests {
     fn what_was_counted_is_in_the_text() {
         let metrics = Metrics::new();
         let summary = Summary { prompt_tokens: 7, cached_tokens: 3, completion_tokens: 5, ..Summary::default() };
-        let times = Times { first_token: Some(Duration::from_millis(30)), ..Times::default() };
+        let times = Times {
+            queued: Some(Duration::from_millis(7)),
+            prefill: Some(Duration::from_millis(23)),
+            first_token: Some(Duration::from_millis(30)),
+            ..Times::default()
+        };
         metrics.answer("m", &summary, times);
+        // One that was given up before anything was computed tells nothing of waiting.
+        metrics.answer("n", &Summary::default(), Times::default());
         metrics.token("m", Duration::from_millis(4));
         metrics.request("/v1/models", 200);
         let text = metrics.text(&[]).unwrap();
@@ -200,10 +218,14 @@ mod tests {
             "hefu_completion_tokens_total{model=\"m\"} 5",
             "hefu_time_to_first_token_seconds_bucket{le=\"0.05\",model=\"m\"} 1",
             "hefu_time_to_first_token_seconds_bucket{le=\"0.02\",model=\"m\"} 0",
+            "hefu_queue_seconds_bucket{le=\"0.01\",model=\"m\"} 1",
+            "hefu_prefill_seconds_bucket{le=\"0.02\",model=\"m\"} 0",
+            "hefu_prefill_seconds_bucket{le=\"0.05\",model=\"m\"} 1",
             "hefu_time_between_tokens_seconds_count{model=\"m\"} 1",
             "hefu_http_requests_total{path=\"/v1/models\",status=\"200\"} 1",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }
+        assert!(!text.contains("hefu_queue_seconds_count{model=\"n\"}"), "{text}");
     }
 }

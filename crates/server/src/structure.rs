@@ -35,7 +35,7 @@ impl Structure {
         let names = offered.iter().map(|tool| tool.name.clone());
         let needs_parser = format.is_some() || reasoning != Reasoning::None;
         let vocabulary = worker.tokenizer.vocabulary();
-        let one_call = !ask.parallel_tool_calls || matches!(ask.tool_choice, ToolChoice::Named(_));
+        let one_call = one_call(ask);
         let mut spec = match forced(ask, &offered) {
             Some(tools) => Some(Spec::ToolCalls(ToolCalls { format: worker.format, tools, parallel: !one_call })),
             None => spec_of(&ask.format),
@@ -71,6 +71,15 @@ impl Structure {
     pub(crate) fn recorded(&self) -> Result<Option<Value>, ApiError> {
         let json = self.spec.as_ref().map(serde_json::to_value).transpose();
         json.map_err(|error| ApiError::internal(error.to_string()))
+    }
+}
+
+/// Whether an answer ends with its first call. A model that must call does not know when to end, so it makes one call
+/// unless the request wants several; then the grammar bounds them.
+fn one_call(ask: &Ask) -> bool {
+    match (&ask.tool_choice, ask.parallel_tool_calls) {
+        (ToolChoice::Named(_), _) | (ToolChoice::Required, None) => true,
+        (_, parallel) => parallel == Some(false),
     }
 }
 

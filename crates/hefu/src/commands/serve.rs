@@ -6,7 +6,7 @@ use crate::commands::key;
 use crate::failure::Failure;
 use crate::load::available_memory;
 use crate::output::print;
-use crate::serving::{Labelled, Ledger, Shelf, ShelfWishes};
+use crate::serving::{Labelled, Ledger, Shelf, ShelfWishes, connections};
 use crate::telemetry;
 use clap::Args;
 use hefu_engine::scheduler;
@@ -205,7 +205,7 @@ fn limits(arguments: &LimitArguments) -> Limits {
         request_time: Duration::from_secs(arguments.request_seconds),
         read_time: Duration::from_secs(arguments.read_seconds),
         stall_time: Duration::from_secs(arguments.stall_seconds),
-        connections: arguments.max_connections.get().min(tokio::sync::Semaphore::MAX_PERMITS),
+        connections: connections(arguments.max_connections.get().min(tokio::sync::Semaphore::MAX_PERMITS)),
         drain_time: Duration::from_secs(arguments.drain_seconds),
         memory_bytes: arguments.memory_budget.or_else(available_memory),
         keep_alive: arguments.keep_alive,

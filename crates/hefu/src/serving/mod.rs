@@ -2,9 +2,11 @@
 //! labels.
 
 mod catalog;
+mod files;
 mod labels;
 mod ledger;
 
 pub(crate) use catalog::{Required, Shelf, ShelfWishes};
+pub(crate) use files::connections;
 pub(crate) use labels::Labelled;
 pub(crate) use ledger::{Keeping, Ledger};

@@ -60,7 +60,8 @@ enum Early {
 /// When what happened first and last.
 #[derive(Default)]
 struct Clock {
-    started: Option<Instant>,
+    /// When the first step began that computed some of the prompt.
+    begun: Option<Instant>,
     first: Option<Instant>,
     last: Vec<Option<Instant>>,
     end: Option<Instant>,
@@ -120,8 +121,11 @@ impl Task {
             };
             let Some(voice) = voices.get_mut(choice) else { continue };
             let deltas = match happening {
+                Happening::Begun => {
+                    clock.begun.get_or_insert(at);
+                    Vec::new()
+                }
                 Happening::Started(reused) => {
-                    clock.started.get_or_insert(at);
                     summary.cached_tokens = summary.cached_tokens.max(reused);
                     Vec::new()
                 }
@@ -224,7 +228,8 @@ impl Task {
 
     fn log(&self, summary: &Summary, clock: &Clock, outcome: &Result<(), Early>) {
         let times = Times {
-            queued: summary.queued,
+            queued: clock.begun.map(|begun| begun.saturating_duration_since(self.arrived)),
+            prefill: clock.first.map(|_| summary.prefill),
             first_token: clock.first.map(|first| first.saturating_duration_since(self.arrived)),
             whole: self.arrived.elapsed(),
         };
@@ -287,8 +292,8 @@ impl Clock {
             (Some(from), Some(to)) => to.saturating_duration_since(from),
             _ => Duration::ZERO,
         };
-        summary.queued = between(Some(arrived), self.started);
-        summary.prefill = between(self.started, self.first);
+        summary.queued = between(Some(arrived), self.begun);
+        summary.prefill = between(self.begun, self.first);
         summary.decode = between(self.first, self.end);
     }
 }

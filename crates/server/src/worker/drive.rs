@@ -39,10 +39,18 @@ pub(super) fn run(name: String, model: Loaded, ready: oneshot::Sender<Result<Arc
 
 struct Drive<'a> {
     steps: &'a mut dyn Steps,
-    /// Where what happens to each job goes, and which job of its request it is.
-    routes: HashMap<Key, (usize, Outlet)>,
+    routes: HashMap<Key, Route>,
     statistics: &'a Mutex<Statistics>,
     epoch: Instant,
+}
+
+/// Where what happens to a job goes.
+struct Route {
+    /// Which job of its request it is.
+    job: usize,
+    outlet: Outlet,
+    /// Whether some of its prompt has been computed.
+    is_begun: bool,
 }
 
 impl Drive<'_> {
@@ -60,9 +68,10 @@ impl Drive<'_> {
                 }
             }
             if !self.steps.is_idle() {
-                let events = self.steps.step(self.epoch.elapsed());
-                let now = Instant::now();
-                events.into_iter().for_each(|event| self.tell(event, now));
+                let from = Instant::now();
+                let events = self.steps.step(from.saturating_duration_since(self.epoch));
+                let to = Instant::now();
+                events.into_iter().for_each(|event| self.tell(event, from, to));
             }
             *self.statistics.lock().unwrap_or_else(PoisonError::into_inner) = self.steps.statistics();
         }
@@ -87,7 +96,8 @@ impl Drive<'_> {
             match self.steps.submit(job, self.epoch.elapsed()) {
                 Ok(key) => {
                     keys.push(key);
-                    self.routes.insert(key, (index, happenings.clone()));
+                    let route = Route { job: index, outlet: happenings.clone(), is_begun: false };
+                    self.routes.insert(key, route);
                 }
                 Err(refusal) => {
                     keys.into_iter().for_each(|key| self.cancel(key));
@@ -104,17 +114,20 @@ impl Drive<'_> {
         }
     }
 
-    fn tell(&mut self, event: Event, now: Instant) {
-        let (happening, is_last) = match event.what {
-            What::Started { reused } => (Happening::Started(reused), false),
-            What::Prefill { .. } => return,
-            What::Token(choice) => (Happening::Token(choice), false),
-            What::Embedding(vector) => (Happening::Embedding(vector), false),
-            What::Finished(finish) => (Happening::Finished(finish), true),
-            What::Failed(failure) => (Happening::Failed(failure), true),
+    /// Hands on what came of a step that lasted from one moment to another.
+    fn tell(&mut self, event: Event, from: Instant, to: Instant) {
+        let Some(route) = self.routes.get_mut(&event.key) else { return };
+        let (happening, at, is_last) = match event.what {
+            What::Started { reused } => (Happening::Started(reused), from, false),
+            What::Prefill { .. } if std::mem::replace(&mut route.is_begun, true) => return,
+            // The step took part of the prompt from its beginning, though it is known only now.
+            What::Prefill { .. } => (Happening::Begun, from, false),
+            What::Token(choice) => (Happening::Token(choice), to, false),
+            What::Embedding(vector) => (Happening::Embedding(vector), to, false),
+            What::Finished(finish) => (Happening::Finished(finish), to, true),
+            What::Failed(failure) => (Happening::Failed(failure), to, true),
         };
-        let Some((job, outlet)) = self.routes.get(&event.key) else { return };
-        let is_heard = outlet.send((*job, happening, now)).is_ok();
+        let is_heard = route.outlet.send((route.job, happening, at)).is_ok();
         if is_last {
             self.routes.remove(&event.key);
         } else if !is_heard {

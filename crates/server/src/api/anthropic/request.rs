@@ -220,11 +220,11 @@ fn tools(fields: &mut Fields) -> Result<Vec<Tool>, ApiError> {
 }
 
 /// Whether a function may or must be called, and whether several may.
-fn tool_choice(fields: &mut Fields, tools: &[Tool]) -> Result<(ToolChoice, bool), ApiError> {
-    let Some(value) = fields.take::<Value>("tool_choice")? else { return Ok((ToolChoice::Auto, true)) };
+fn tool_choice(fields: &mut Fields, tools: &[Tool]) -> Result<(ToolChoice, Option<bool>), ApiError> {
+    let Some(value) = fields.take::<Value>("tool_choice")? else { return Ok((ToolChoice::Auto, None)) };
     let mut choice = Fields::of(value, "tool_choice")?;
     let kind: String = choice.need("type")?;
-    let is_parallel = !choice.take("disable_parallel_tool_use")?.unwrap_or(false);
+    let is_parallel = choice.take("disable_parallel_tool_use")?.map(|disabled: bool| !disabled);
     let choice = match kind.as_str() {
         "auto" => ToolChoice::Auto,
         "none" => ToolChoice::None,
@@ -301,7 +301,7 @@ mod tests {
             ],
         }))
         .unwrap();
-        assert!(is_streaming && !ask.parallel_tool_calls && !ask.continue_last);
+        assert!(is_streaming && ask.parallel_tool_calls == Some(false) && !ask.continue_last);
         assert_eq!((ask.max_tokens, ask.stops, ask.tools.len()), (Some(9), vec!["x".to_owned()], 1));
         assert_eq!(ask.tool_choice, ToolChoice::Named("f".to_owned()));
         assert_eq!(ask.variables["enable_thinking"], true);

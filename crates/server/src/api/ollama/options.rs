@@ -30,7 +30,7 @@ const OF_THE_MACHINE: &[&str] = &[
 /// A value of another type, or an option that would change the answer and is not supported.
 pub(super) fn shared(fields: &mut Fields) -> Result<(Ask, bool), ApiError> {
     let is_streaming = fields.take("stream")?.unwrap_or(true);
-    let mut ask = Ask { keep_alive: keep_alive(fields)?, parallel_tool_calls: true, ..Ask::default() };
+    let mut ask = Ask { keep_alive: keep_alive(fields)?, ..Ask::default() };
     if let Some(options) = fields.take("options")? {
         self::options(Fields::of(options, "options")?, &mut ask)?;
     }

@@ -45,7 +45,7 @@ fn read(mut fields: Fields) -> Result<(Ask, Streaming), ApiError> {
     ask.prompt = Prompt::Messages(messages(conversation)?);
     ask.tools = tools(&mut fields)?;
     ask.tool_choice = tool_choice(&mut fields, &ask.tools)?;
-    ask.parallel_tool_calls = fields.take("parallel_tool_calls")?.unwrap_or(true);
+    ask.parallel_tool_calls = fields.take("parallel_tool_calls")?;
     ask.format = response_format(&mut fields)?;
     ask.logprobs = logprobs(&mut fields)?;
     ask.variables = fields.take("chat_template_kwargs")?.unwrap_or_default();
@@ -149,7 +149,7 @@ mod tests {
             (vec!["x".to_owned()], ToolChoice::Required, Format::Text)
         );
         assert_eq!(ask.variables["reasoning_effort"], "low");
-        assert!(!ask.parallel_tool_calls);
+        assert_eq!(ask.parallel_tool_calls, Some(false));
     }
 
     #[test]

@@ -31,7 +31,6 @@ fn shared(fields: &mut Fields) -> Result<Ask, ApiError> {
         max_tokens: fields.take_any(&["max_completion_tokens", "max_tokens", "n_predict"])?,
         count: fields.take("n")?.unwrap_or(1),
         priority: fields.take("priority")?.unwrap_or(0),
-        parallel_tool_calls: true,
         ..Ask::default()
     })
 }

@@ -35,7 +35,7 @@ pub(super) fn read(mut fields: Fields) -> Result<Wanted, ApiError> {
     items::input(fields.need("input")?, &mut messages)?;
     let (tools, shown) = tools(&mut fields)?;
     let tool_choice = tool_choice(&mut fields, &tools, &mut echo)?;
-    let parallel_tool_calls = fields.take("parallel_tool_calls")?.unwrap_or(true);
+    let parallel_tool_calls: Option<bool> = fields.take("parallel_tool_calls")?;
     let max_tokens: Option<usize> = fields.take("max_output_tokens")?;
     let top_logprobs: Option<u32> = fields.take("top_logprobs")?;
     let wants_logprobs = includes_logprobs(&mut fields)? || top_logprobs.is_some_and(|top| top > 0);
@@ -44,7 +44,7 @@ pub(super) fn read(mut fields: Fields) -> Result<Wanted, ApiError> {
     for (name, value) in [
         ("instructions", json!(instructions)),
         ("tools", json!(shown)),
-        ("parallel_tool_calls", json!(parallel_tool_calls)),
+        ("parallel_tool_calls", json!(parallel_tool_calls.unwrap_or(true))),
         ("max_output_tokens", json!(max_tokens)),
         ("top_logprobs", json!(top_logprobs.unwrap_or(0))),
     ] {
