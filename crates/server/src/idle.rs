@@ -55,8 +55,7 @@ impl Idle {
 impl Seat {
     /// A new connection, which waits for its first request.
     pub(crate) fn new(idle: &Arc<Idle>) -> Arc<Self> {
-        let seat =
-            Arc::new(Self { idle: Arc::clone(idle), place: Mutex::new(None), leave: Arc::new(Notify::new()) });
+        let seat = Arc::new(Self { idle: Arc::clone(idle), place: Mutex::new(None), leave: Arc::new(Notify::new()) });
         seat.wait();
         seat
     }

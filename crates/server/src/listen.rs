@@ -10,10 +10,10 @@ use axum::Router;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
-use hyper::service::{Service as _, service_fn};
 use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
@@ -45,36 +45,54 @@ pub async fn serve(
     let limits = service.limits.clone();
     let door = Door { places: Arc::new(Semaphore::new(limits.connections)), idle: Arc::new(Idle::default()) };
     let (stopping, told) = watch::channel(false);
-    let mut connections = JoinSet::new();
-    tokio::pin!(stop);
-    loop {
-        let accepted = tokio::select! {
-            () = &mut stop => break,
-            // Finished ones are forgotten here.
-            Some(_) = connections.join_next() => continue,
-            accepted = door.accept(&listener) => accepted,
-        };
-        let Some((stream, place)) = accepted else { continue };
-        let (tls, told) = (tls.clone(), told.clone());
-        let connection = Connection {
-            router: TowerToHyperService::new(router.clone()),
-            seat: Seat::new(&door.idle),
-            told,
-            read_time: limits.read_time,
-        };
+    let open = |(stream, place): Accepted, told| {
+        let router = TowerToHyperService::new(router.clone());
+        let seat = Seat::new(&door.idle);
+        let connection = Connection { router, seat, told, read_time: limits.read_time };
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(limits.stall_time));
-        connections.spawn(async move {
+        let tls = tls.clone();
+        async move {
             let _place = place;
             connection.one(Box::pin(stream), tls).await;
-        });
+        }
+    };
+    let mut connections = JoinSet::new();
+    tokio::pin!(stop);
+    // Kept from one turn to the next: what it has accepted waits in it for a place.
+    let mut accepting = Box::pin(door.accept(&listener));
+    loop {
+        tokio::select! {
+            () = &mut stop => break,
+            // Finished ones are forgotten here.
+            Some(_) = connections.join_next() => {}
+            accepted = &mut accepting => {
+                accepting.set(door.accept(&listener));
+                accepted.into_iter().for_each(|accepted| drop(connections.spawn(open(accepted, Some(told.clone())))));
+            }
+        }
     }
-    drop(listener);
     service.stop();
     stopping.send_replace(true);
     tracing::info!(connections = connections.len(), "stopping");
-    drain(connections, &service, &limits).await;
+    // Who comes now is told so, and not kept waiting for the next server.
+    let mut late = JoinSet::new();
+    let turn_away = async {
+        loop {
+            let accepted = accepting.as_mut().await;
+            accepting.set(door.accept(&listener));
+            accepted.into_iter().for_each(|accepted| drop(late.spawn(open(accepted, None))));
+            while late.try_join_next().is_some() {}
+        }
+    };
+    tokio::select! {
+        () = drain(connections, &service, &limits) => {}
+        () = turn_away => {}
+    }
 }
+
+/// A connection, and its place among those that may be.
+type Accepted = (TcpStream, OwnedSemaphorePermit);
 
 /// Lets connections in.
 struct Door {
@@ -83,7 +101,7 @@ struct Door {
 }
 
 impl Door {
-    async fn accept(&self, listener: &TcpListener) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+    async fn accept(&self, listener: &TcpListener) -> Option<Accepted> {
         match listener.accept().await {
             Ok((stream, _)) => {
                 // A token must not wait for the next one.
@@ -120,7 +138,8 @@ impl Door {
 struct Connection {
     router: TowerToHyperService<Router>,
     seat: Arc<Seat>,
-    told: watch::Receiver<bool>,
+    /// Tells when the server stops; `None` if it does already, and one request is answered.
+    told: Option<watch::Receiver<bool>>,
     read_time: Duration,
 }
 
@@ -142,6 +161,7 @@ impl Connection {
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
+            .keep_alive(self.told.is_some())
             .header_read_timeout(self.read_time)
             .max_headers(MAX_HEADERS)
             .max_buf_size(MAX_HEAD_BYTES)
@@ -149,7 +169,7 @@ impl Connection {
         tokio::pin!(connection);
         let outcome = tokio::select! {
             outcome = connection.as_mut() => outcome,
-            () = async { drop(self.told.wait_for(|stopping| *stopping).await) } => {
+            () = told_to_stop(self.told.as_mut()) => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
             }
@@ -165,6 +185,13 @@ impl Connection {
         if let Err(error) = outcome {
             tracing::debug!("a connection ended: {error}");
         }
+    }
+}
+
+async fn told_to_stop(told: Option<&mut watch::Receiver<bool>>) {
+    match told {
+        Some(told) => drop(told.wait_for(|stopping| *stopping).await),
+        None => std::future::pending().await,
     }
 }
 

@@ -103,7 +103,11 @@ impl Metrics {
         r.register("http_requests", "Requests answered, by path and status", self.requests.clone());
         r.register("time_to_first_token_seconds", "From the request to its first token", self.first_token.clone());
         r.register("time_between_tokens_seconds", "From one token to the next", self.between_tokens.clone());
-        r.register("queue_seconds", "From the request to the first step that computes some of its prompt", self.queue.clone());
+        r.register(
+            "queue_seconds",
+            "From the request to the first step that computes some of its prompt",
+            self.queue.clone(),
+        );
         r.register("prefill_seconds", "From there to the first token", self.prefill.clone());
         r.register("request_seconds", "From the request to the end of its answer", self.end_to_end.clone());
         r.register("prompt_tokens", "Tokens of prompts", self.prompt_tokens.clone());

@@ -19,6 +19,11 @@ const TEMPLATE: &str = "{% for m in messages %}<|begin|>{{ m.role }}: {{ m.conte
 
 /// The bytes of the model's file.
 pub(crate) fn model(with_template: bool) -> Vec<u8> {
+    model_for(CONTEXT, with_template)
+}
+
+/// The same for so many positions. The weights do not depend on them.
+pub(crate) fn model_for(context: u32, with_template: bool) -> Vec<u8> {
     let mut writer = Writer::new();
     let count = |writer: &mut Writer, key: &str, value: u32| {
         writer.value(&format!("llama.{key}"), Value::U32(value));
@@ -26,7 +31,7 @@ pub(crate) fn model(with_template: bool) -> Vec<u8> {
     writer.value("general.architecture", Value::String(b"llama"));
     writer.value("general.name", Value::String(b"Tiny"));
     writer.value("general.license", Value::String(b"CC0-1.0"));
-    count(&mut writer, "context_length", CONTEXT);
+    count(&mut writer, "context_length", context);
     count(&mut writer, "embedding_length", WIDTH as u32);
     count(&mut writer, "block_count", LAYERS);
     count(&mut writer, "feed_forward_length", INNER as u32);

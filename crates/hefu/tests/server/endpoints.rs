@@ -1,0 +1,102 @@
+//! Every endpoint that the server describes answers, whole and as a stream.
+
+use crate::client::events;
+use crate::process::{Home, Server};
+use serde_json::{Value, json};
+
+/// A body for each path that is posted to, and one that is asked by its own name.
+fn bodies() -> Vec<(&'static str, Value)> {
+    let messages = json!([{"role": "user", "content": "one"}]);
+    vec![
+        ("/tokenize", json!({"content": "one"})),
+        ("/detokenize", json!({"tokens": [111, 110]})),
+        ("/v1/chat/completions", json!({"messages": messages, "max_tokens": 8})),
+        ("/v1/completions", json!({"prompt": "one", "max_tokens": 8})),
+        ("/v1/responses", json!({"input": "one", "max_output_tokens": 16})),
+        ("/v1/embeddings", json!({"input": "one"})),
+        ("/v1/messages", json!({"model": "tiny", "messages": messages, "max_tokens": 8})),
+        ("/v1/messages/count_tokens", json!({"model": "tiny", "messages": messages})),
+        ("/api/chat", json!({"model": "tiny", "messages": messages, "options": {"num_predict": 8}})),
+        ("/api/generate", json!({"model": "tiny", "prompt": "one", "options": {"num_predict": 8}})),
+        ("/api/embed", json!({"model": "tiny", "input": "one"})),
+        ("/api/embeddings", json!({"model": "tiny", "prompt": "one"})),
+        ("/api/show", json!({"model": "tiny"})),
+    ]
+}
+
+#[test]
+fn every_endpoint_answers_whole_and_streamed() {
+    let (home, bodies) = (Home::new(), bodies());
+    let server = home.serve(&[]);
+    let document = server.get("/openapi.json").success();
+    let (mut gets, mut posts, mut streams) = (0, 0, 0);
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let path = path.replace("{name}", "tiny");
+        if methods.get("get").is_some() {
+            let reply = server.get(&path);
+            assert_eq!(reply.status, 200, "{path}: {}", reply.text());
+            gets += 1;
+        }
+        let Some(post) = methods.get("post") else { continue };
+        let body = bodies.iter().find(|(known, _)| *known == path);
+        let mut body = body.unwrap_or_else(|| panic!("this test has no body for {path}")).1.clone();
+        let schema = &post["requestBody"]["content"]["application/json"]["schema"];
+        let can_stream = schema.pointer("/properties/stream").is_some();
+        if can_stream {
+            body["stream"] = json!(false);
+        }
+        server.post(&path, &body).success();
+        posts += 1;
+        if can_stream {
+            body["stream"] = json!(true);
+            streamed(&server, &path, &body);
+            streams += 1;
+        }
+    }
+    assert!(gets >= 10 && posts == bodies.len() && streams >= 6, "{gets} {posts} {streams}");
+    server.until_idle();
+}
+
+fn streamed(server: &Server, path: &str, body: &Value) {
+    let reply = server.post(path, body);
+    assert_eq!(reply.status, 200, "{path}: {}", reply.text());
+    let kind = reply.header("content-type").unwrap();
+    let objects: Vec<Value> = if path.starts_with("/api/") {
+        assert_eq!(kind, "application/x-ndjson");
+        reply.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    } else {
+        assert_eq!(kind, "text/event-stream");
+        events(reply.text())
+    };
+    assert!(objects.len() > 1, "{path}: {}", reply.text());
+    assert!(objects.iter().all(|object| object.get("error").is_none_or(Value::is_null)), "{path}: {}", reply.text());
+}
+
+#[test]
+fn times_say_what_was_waited_for_and_what_was_computed() {
+    let (home, prompt) = (Home::new(), "a".repeat(2000));
+    let server = home.serve(&["--max-running", "1"]);
+    let first = server.complete(&json!({"prompt": prompt})).success();
+    let timings = &first["timings"];
+    assert_eq!((timings["prompt_n"].as_u64(), timings["cache_n"].as_u64()), (Some(2001), Some(0)));
+    // 2,001 tokens take several steps: their time is the prompt's, not the queue's.
+    let of = |name: &str| timings[name].as_f64().unwrap();
+    assert!(of("prompt_ms") > 0.0 && of("predicted_ms") > 0.0, "{timings}");
+    assert!(of("queue_ms") < of("prompt_ms") + of("predicted_ms"), "{timings}");
+    // A short prompt is computed in one step, which is not waiting either.
+    let short = server.complete(&json!({"prompt": "b", "max_tokens": 1})).success();
+    assert!(short["timings"]["prompt_ms"].as_f64().unwrap() > 0.0, "{short}");
+    // One that waits for the only place has waited at least until the other one's end.
+    let mut long = server.stream(&json!({"prompt": "c", "max_tokens": 3000}));
+    long.until_text();
+    let waited = server.complete(&json!({"prompt": "d", "max_tokens": 1})).success();
+    let waited = waited["timings"]["queue_ms"].as_f64().unwrap() / 1000.0;
+    long.rest().unwrap();
+    for name in ["time_to_first_token", "queue", "prefill", "request"] {
+        assert_eq!(server.metric(&format!("hefu_{name}_seconds_count{{model=\"tiny\"}}")), 4.0, "{name}");
+    }
+    let sum = |name: &str| server.metric(&format!("hefu_{name}_seconds_sum{{model=\"tiny\"}}"));
+    let (queue, prefill, first_token) = (sum("queue"), sum("prefill"), sum("time_to_first_token"));
+    assert!(queue >= waited && waited > 0.0 && prefill > 0.0, "{queue} {waited} {prefill}");
+    assert!((queue + prefill - first_token).abs() < 1e-6, "{queue} + {prefill} = {first_token}");
+}

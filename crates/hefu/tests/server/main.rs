@@ -1,0 +1,29 @@
+//! The server from outside: a real process, asked over real connections, and what goes wrong with either.
+//!
+//! No test measures time: what is awaited is awaited for [`client::PATIENCE`], which is far beyond what it takes.
+
+#[cfg(unix)]
+mod batch;
+#[cfg(unix)]
+mod bits;
+mod client;
+#[cfg(unix)]
+mod connections;
+#[cfg(unix)]
+mod endpoints;
+#[cfg(unix)]
+mod limits;
+#[cfg(unix)]
+mod malformed;
+#[cfg(unix)]
+mod models;
+#[cfg(unix)]
+mod process;
+#[cfg(unix)]
+mod readers;
+#[cfg(unix)]
+mod stopping;
+#[path = "../program/tiny.rs"]
+mod tiny;
+#[cfg(unix)]
+mod tools;
