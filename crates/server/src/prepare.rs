@@ -136,10 +136,11 @@ fn check_length(found: usize, worker: &Worker, limits: &Limits) -> Result<(), Ap
         Some(most) if found > most => {
             format!("the prompt has {found} tokens, but the server takes at most {most} (--max-prompt-tokens)")
         }
+        // Clients find these words of the original APIs and shorten the conversation by themselves.
         _ if found >= worker.context => format!(
-            "the prompt has {found} tokens, but the context of {} holds {} and the answer needs at least one of them; \
-             shorten the prompt or start the server with a larger --context",
-            worker.name, worker.context
+            "the prompt is too long: it has {found} tokens, but this model's maximum context length is {} tokens, and the \
+             answer needs at least one of them; shorten the prompt or start the server with a larger --context",
+            worker.context
         ),
         _ => return Ok(()),
     };

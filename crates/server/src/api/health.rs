@@ -58,6 +58,9 @@ pub async fn props(State(service): State<Arc<Service>>) -> Response {
         "model_alias": first.map(|standing| standing.card.name.clone()),
         "chat_template": first.and_then(|standing| standing.card.template.clone()),
         "default_generation_settings": {"n_ctx": first.map(|standing| standing.card.context)},
+        // One for each model, as at /slots; each computes many answers at once.
+        "total_slots": standings.len(),
+        "modalities": {"vision": false, "audio": false},
         "models": standings.iter().map(model).collect::<Vec<Value>>(),
         "is_sleeping": first.is_some_and(|standing| standing.worker.is_none()),
     });

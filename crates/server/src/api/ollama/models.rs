@@ -16,6 +16,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// How long a model stays that stays for ever, for clients that must be told a moment: about a century.
 const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
+/// The version of Ollama's API that is spoken here. Applications compare it with the oldest that they work with, so the
+/// program's own version would mislead them.
+const API_VERSION: &str = "0.12.0";
+
 /// Every model.
 pub async fn tags(State(service): State<Arc<Service>>) -> Response {
     let entry = |standing: &Standing| {
@@ -65,6 +69,7 @@ pub async fn show(State(service): State<Arc<Service>>, body: Bytes) -> Result<Re
         "details": details(&card),
         "model_info": {
             "general.architecture": family,
+            "general.basename": card.name,
             "general.parameter_count": card.parameters,
             format!("{family}.context_length"): card.context,
         },
@@ -74,9 +79,9 @@ pub async fn show(State(service): State<Arc<Service>>, body: Bytes) -> Result<Re
     Ok(json_response(StatusCode::OK, &body))
 }
 
-/// The program's version.
+/// The version of the API, and the program's own.
 pub async fn version() -> Response {
-    json_response(StatusCode::OK, &json!({"version": env!("CARGO_PKG_VERSION")}))
+    json_response(StatusCode::OK, &json!({"version": API_VERSION, "hefu": env!("CARGO_PKG_VERSION")}))
 }
 
 fn entry(card: &ModelCard) -> Value {
