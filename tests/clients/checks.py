@@ -16,8 +16,8 @@ MODEL = os.environ.get("HEFU_MODEL", "")
 TINY = os.environ.get("HEFU_TINY", MODEL)
 
 # Every client asks this, with these settings, and must be told the same.
-QUESTION = "Tell me about the sea."
-SYSTEM = "You answer in two sentences of plain English."
+QUESTION = "What does the sea look like at night?"
+SYSTEM = "You answer in one short sentence."
 MESSAGES = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": QUESTION}]
 TEMPERATURE, SEED, MAX_TOKENS = 0.8, 7, 40
 

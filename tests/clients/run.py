@@ -125,7 +125,7 @@ class Server:
         self.keys = ["--keys", home / "keys.json"]
         key = subprocess.run([options.hefu, "key", "add", "tests", *self.keys], check=True, capture_output=True, text=True)
         self.key = key.stdout.split()[-1]
-        self.command = [options.hefu, "serve", "--port", "0", "--require-key", *self.keys, "--context", "8192",
+        self.command = [options.hefu, "serve", "--port", "0", "--require-key", *self.keys,
                         "--model", options.model, "--model", TINY]
 
     def __enter__(self):

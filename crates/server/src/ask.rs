@@ -104,6 +104,32 @@ pub struct ToolCall {
     pub arguments: String,
 }
 
+/// What a template takes calls for; each was written for one shape.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Shape {
+    /// How arguments look.
+    pub arguments: Arguments,
+    /// A message of calls alone has no content instead of an empty one.
+    pub empty_is_null: bool,
+}
+
+/// How the arguments of earlier calls look to a template.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Arguments {
+    /// Objects; what is no JSON object stays a text, so that one broken call does not spoil the conversation for good.
+    #[default]
+    Objects,
+    /// Objects alone, for templates that go through their fields: what is none is put into one.
+    ObjectsAlone,
+    /// Texts, for templates that join them to others.
+    Texts,
+}
+
+impl Arguments {
+    /// Every shape, the most usual first.
+    pub const ALL: [Self; 3] = [Self::Objects, Self::ObjectsAlone, Self::Texts];
+}
+
 /// A function that the model may call.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tool {
@@ -263,9 +289,8 @@ impl Message {
         Self { role, text: text.into(), reasoning: None, calls: Vec::new(), call_id: None, name: None }
     }
 
-    /// The message in the shape that templates are written for: that of the OpenAI API, with content as one text and a
-    /// call's arguments as an object.
-    pub fn for_template(&self) -> template::Message {
+    /// The message in the shape that templates are written for: that of the OpenAI API, with content as one text.
+    pub fn for_template(&self, shape: Shape) -> template::Message {
         let role = match self.role {
             Role::System => "system",
             Role::User => "user",
@@ -273,11 +298,15 @@ impl Message {
             Role::Tool => "tool",
         };
         let mut message = template::Message::new(role, &self.text);
+        if shape.empty_is_null && self.text.is_empty() && !self.calls.is_empty() {
+            message = message.with("content", Value::Null);
+        }
         if let Some(reasoning) = &self.reasoning {
             message = message.with("reasoning_content", reasoning.as_str());
         }
         if !self.calls.is_empty() {
-            message = message.with("tool_calls", self.calls.iter().map(ToolCall::for_template).collect::<Vec<_>>());
+            let calls = self.calls.iter().map(|call| call.for_template(shape.arguments));
+            message = message.with("tool_calls", calls.collect::<Vec<_>>());
         }
         if let Some(id) = &self.call_id {
             message = message.with("tool_call_id", id.as_str());
@@ -290,11 +319,12 @@ impl Message {
 }
 
 impl ToolCall {
-    fn for_template(&self) -> Value {
-        // What is no JSON object stays a text, so that one broken call does not spoil the conversation for good.
-        let arguments = match serde_json::from_str(&self.arguments) {
-            Ok(object @ Value::Object(_)) => object,
-            _ => Value::String(self.arguments.clone()),
+    fn for_template(&self, shape: Arguments) -> Value {
+        let text = || Value::String(self.arguments.clone());
+        let arguments = match (serde_json::from_str(&self.arguments), shape) {
+            (Ok(object @ Value::Object(_)), Arguments::Objects | Arguments::ObjectsAlone) => object,
+            (_, Arguments::ObjectsAlone) => json!({"arguments": text()}),
+            _ => text(),
         };
         json!({"id": self.id, "type": "function", "function": {"name": self.name, "arguments": arguments}})
     }
@@ -323,7 +353,7 @@ mod tests {
         let call = |arguments: &str| ToolCall { id: "1".into(), name: "f".into(), arguments: arguments.into() };
         let mut message = Message::new(Role::Assistant, "");
         message.calls = vec![call("{\"a\": 1}"), call("{\"a\": ")];
-        let fields = message.for_template().fields;
+        let fields = message.for_template(Shape::default()).fields;
         assert_eq!(fields["content"], "");
         assert_eq!(fields["tool_calls"][0]["function"]["arguments"], json!({"a": 1}));
         assert_eq!(fields["tool_calls"][1]["function"]["arguments"], json!("{\"a\": "));
@@ -331,7 +361,7 @@ mod tests {
 
     #[test]
     fn a_message_has_only_the_fields_that_were_given() {
-        let fields = Message::new(Role::Tool, "42").for_template().fields;
+        let fields = Message::new(Role::Tool, "42").for_template(Shape::default()).fields;
         assert_eq!(Value::Object(fields), json!({"role": "tool", "content": "42"}));
     }
 }

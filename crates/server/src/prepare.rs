@@ -1,6 +1,6 @@
 //! From what is asked to what the scheduler is handed: prompt, settings, limits.
 
-use crate::ask::{Ask, Message, Prompt, Role};
+use crate::ask::{Arguments, Ask, Message, Prompt, Role, Shape};
 use crate::error::{ApiError, Kind};
 use crate::limits::{Limits, MAX_MESSAGES, MAX_TOOLS};
 use crate::structure::{Structure, shown_to_template};
@@ -9,11 +9,14 @@ use hefu_engine::constraint::Constraint;
 use hefu_engine::generation::Request;
 use hefu_engine::sampling;
 use hefu_engine::stop::StopMatcher;
-use hefu_text::template::{Conversation, Error as TemplateError};
+use hefu_text::template::{ChatTemplate, Conversation, Error as TemplateError};
 use hefu_text::tokenizer::Special;
 
 /// Largest seed that is made up; short enough to be typed again, and exact in every JSON reader.
 const MADE_UP_SEEDS: u64 = u32::MAX as u64;
+
+/// How templates ask whether a message is of calls alone, if that is what they ask.
+const CONTENT_IS_NONE: &[&str] = &["['content'] is none", "[\"content\"] is none", ".content is none"];
 
 /// A request worked out.
 #[derive(Debug)]
@@ -99,16 +102,35 @@ fn prompt_text(ask: &Ask, worker: &Worker, messages: &[Message]) -> Result<Strin
         )));
     };
     let (shown, tools) = shown_to_template(ask, worker, messages);
-    let mut conversation = Conversation::new(shown.iter().map(Message::for_template).collect());
-    conversation.tools = tools;
-    conversation.variables = ask.variables.clone();
+    let mut conversation = Conversation { tools, variables: ask.variables.clone(), ..Conversation::default() };
     let last = messages.last().filter(|last| ask.continue_last && last.role == Role::Assistant);
     conversation.add_generation_prompt = last.is_none();
-    let text = template.render(&conversation).map_err(|error| rendering(&error))?;
+    let text = rendered(template, &worker.template_source, conversation, &shown)?;
     match last {
         None => Ok(text),
         Some(last) => continued(text, last.text.trim()),
     }
+}
+
+/// The text of a conversation in the first shape of its calls that the template takes.
+fn rendered(
+    template: &ChatTemplate,
+    source: &str,
+    mut conversation: Conversation,
+    messages: &[Message],
+) -> Result<String, ApiError> {
+    let empty_is_null = CONTENT_IS_NONE.iter().any(|test| source.contains(test));
+    let has_calls = messages.iter().any(|message| !message.calls.is_empty());
+    let mut first = None;
+    for arguments in Arguments::ALL.into_iter().take(if has_calls { Arguments::ALL.len() } else { 1 }) {
+        let shape = Shape { arguments, empty_is_null };
+        conversation.messages = messages.iter().map(|message| message.for_template(shape)).collect();
+        match template.render(&conversation) {
+            Ok(text) => return Ok(text),
+            Err(error) => first = first.or(Some(rendering(&error))),
+        }
+    }
+    Err(first.unwrap_or_else(|| ApiError::internal("the template was not tried")))
 }
 
 /// A prompt that ends with the start of the answer: what the template writes after it is cut off.
@@ -177,4 +199,44 @@ fn made_up_seed() -> Result<u64, ApiError> {
     let seed = getrandom::u64();
     let seed = seed.map_err(|error| ApiError::new(Kind::Unavailable, format!("no random seed can be had: {error}")))?;
     Ok(seed & MADE_UP_SEEDS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ask::ToolCall;
+    use hefu_text::template::Specials;
+
+    /// What a template makes of two calls, the second of which is broken.
+    fn calls(source: &str) -> Result<String, ApiError> {
+        let call = |arguments: &str| ToolCall { id: "1".into(), name: "f".into(), arguments: arguments.into() };
+        let mut message = Message::new(Role::Assistant, "");
+        message.calls = vec![call("{\"a\": 1}"), call("{\"a\": ")];
+        let template = ChatTemplate::new(source, Specials::default()).unwrap();
+        rendered(&template, source, Conversation::default(), &[message])
+    }
+
+    fn each_call(body: &str) -> String {
+        format!("{{% for c in messages[0].tool_calls %}}{{% set a = c.function.arguments %}}{body}{{% endfor %}}")
+    }
+
+    #[test]
+    fn a_broken_call_spoils_no_template() {
+        assert_eq!(calls(&each_call("{{ a | tojson }};")).unwrap(), r#"{"a": 1};"{\"a\": ";"#);
+        assert_eq!(
+            calls(&each_call("{% for k, v in a.items() %}{{ k }}={{ v }};{% endfor %}")).unwrap(),
+            "a=1;arguments={\"a\": ;"
+        );
+        assert_eq!(calls(&each_call("{{ '<' + a + '>' }}")).unwrap(), r#"<{"a": 1}><{"a": >"#);
+        let error = calls("{{ raise_exception('no calls') }}").unwrap_err();
+        assert_eq!(error.param.as_deref(), Some("messages"));
+        assert!(error.message.contains("no calls"), "{error}");
+    }
+
+    #[test]
+    fn a_message_of_calls_alone_has_no_content_where_the_template_asks_for_that() {
+        let asks = "{{ 'calls' if messages[0]['content'] is none else 'text' }}";
+        assert_eq!(calls(asks).unwrap(), "calls");
+        assert_eq!(calls("{{ messages[0].content ~ 'text' }}").unwrap(), "text");
+    }
 }

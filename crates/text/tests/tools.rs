@@ -71,13 +71,15 @@ const NOW: (&str, &str) = ("time", "{}");
 
 #[test]
 fn hermes() {
-    let one = "<tool_call>\n{\"name\": \"weather\", \"arguments\": {\"city\": \"Paris\", \"days\": [1, 2]}}\n</tool_call>";
+    let one =
+        "<tool_call>\n{\"name\": \"weather\", \"arguments\": {\"city\": \"Paris\", \"days\": [1, 2]}}\n</tool_call>";
     calls(ToolFormat::Hermes, one, "", &[PARIS]);
     calls(ToolFormat::Hermes, &format!("I will look.\n\n{one}\n"), "I will look.", &[PARIS]);
     let two = format!("{one}\n<tool_call>{{\"name\": \"time\", \"arguments\": {{}}}}</tool_call>");
     calls(ToolFormat::Hermes, &two, "", &[PARIS, NOW]);
     // Arguments that are a text that holds JSON, and an answer that ends before the closing mark.
-    let as_text = r#"<tool_call>{"name": "weather", "arguments": "{\"city\": \"Paris\", \"days\": [1, 2]}"}</tool_call>"#;
+    let as_text =
+        r#"<tool_call>{"name": "weather", "arguments": "{\"city\": \"Paris\", \"days\": [1, 2]}"}</tool_call>"#;
     calls(ToolFormat::Hermes, as_text, "", &[PARIS]);
     calls(ToolFormat::Hermes, one.trim_end_matches("\n</tool_call>"), "", &[PARIS]);
     // Letters of every script, marks inside of texts, escaped quotes.
@@ -137,7 +139,9 @@ fn mistral() {
     calls(ToolFormat::MistralArguments, &format!("{later}[TOOL_CALLS]time[ARGS]{{}}"), "", &[PARIS, NOW]);
     let with_id = "[TOOL_CALLS]time[CALL_ID]abcdefghi[ARGS]{}";
     calls(ToolFormat::MistralArguments, with_id, "", &[NOW]);
-    for broken in ["[TOOL_CALLS]", "[TOOL_CALLS][{\"name\": \"time\"}]", "[TOOL_CALLS]time[ARGS]{\"a\": ", "[TOOL_CALLS][1]"] {
+    for broken in
+        ["[TOOL_CALLS]", "[TOOL_CALLS][{\"name\": \"time\"}]", "[TOOL_CALLS]time[ARGS]{\"a\": ", "[TOOL_CALLS][1]"]
+    {
         is_text(ToolFormat::Mistral, broken);
         is_text(ToolFormat::MistralArguments, broken);
     }
@@ -156,7 +160,12 @@ fn gemma() {
         &[("weather", r#"{"city":"Paris","days":[1,2]}"#), ("get.time-zone_2", r#"{"at":"noon"}"#)],
     );
     calls(ToolFormat::Gemma, r#"{"name": "time", "parameters": {}}"#, "", &[NOW]);
-    for answer in ["```python\nweather(city='Paris')\n```", "```tool_code\nimport os\n```", "```tool_code", "```json\n{\"a\": 1}\n```"] {
+    for answer in [
+        "```python\nweather(city='Paris')\n```",
+        "```tool_code\nimport os\n```",
+        "```tool_code",
+        "```json\n{\"a\": 1}\n```",
+    ] {
         is_text(ToolFormat::Gemma, answer);
     }
 }
@@ -169,7 +178,8 @@ fn deep_seek() {
     let fenced = "Let me see.<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>time\n```json\n{}\n```\
                   <｜tool▁call▁end｜><｜tool▁calls▁end｜>";
     calls(ToolFormat::DeepSeekFenced, fenced, "Let me see.", &[NOW]);
-    for broken in ["<｜tool▁call▁begin｜>time<｜tool▁sep｜>{", "<｜tool▁call▁begin｜>time{}<｜tool▁call▁end｜>"] {
+    for broken in ["<｜tool▁call▁begin｜>time<｜tool▁sep｜>{", "<｜tool▁call▁begin｜>time{}<｜tool▁call▁end｜>"]
+    {
         is_text(ToolFormat::DeepSeek, broken);
         is_text(ToolFormat::DeepSeekFenced, broken);
     }
@@ -216,7 +226,9 @@ fn no_format_ever_loses_or_makes_up_a_character() {
     let nested = format!("<tool_call>{}", "[".repeat(1000));
     let marks = "<tool_call>".repeat(200);
     for format in formats {
-        for answer in ["", "Hello.\n\nSo { what", "<tool", "```", "[TOOL", "\u{FFFD}<｜tool", "} ] \" ' \\", &nested, &marks] {
+        for answer in
+            ["", "Hello.\n\nSo { what", "<tool", "```", "[TOOL", "\u{FFFD}<｜tool", "} ] \" ' \\", &nested, &marks]
+        {
             is_text(format, answer);
         }
     }

@@ -1,6 +1,6 @@
 //! `/openapi.json`: the description of the API, made from the table of endpoints and the table of settings.
 
-use super::{Endpoint, endpoints, settings};
+use super::{Endpoint, JSON, endpoints, settings};
 use crate::error::json_response;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -28,15 +28,22 @@ fn describe(endpoints: &[Endpoint]) -> Value {
         "paths": paths,
         "components": {
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
-            "schemas": {"Error": error_schema()},
+            "schemas": {
+                "Error": error_schema(),
+                "MessagesError": messages_error_schema(),
+                "OllamaError": {
+                    "type": "object", "required": ["error"], "properties": {"error": {"type": "string"}},
+                },
+            },
         },
     })
 }
 
 fn operation(endpoint: &Endpoint) -> Value {
+    let schema = format!("#/components/schemas/{}", error_name(endpoint.path));
     let error = json!({
         "description": "A refusal or a failure, in one sentence",
-        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+        "content": {"application/json": {"schema": {"$ref": schema}}},
     });
     let mut content = Map::new();
     content.insert(endpoint.answer.to_owned(), json!({}));
@@ -45,7 +52,9 @@ fn operation(endpoint: &Endpoint) -> Value {
     if let Some(request) = endpoint.request {
         let schema = request();
         if schema.pointer("/properties/stream").is_some() {
-            responses["200"]["content"]["text/event-stream"] = json!({});
+            // Whole or as a stream, as the request asks.
+            let other = if endpoint.answer == JSON { "text/event-stream" } else { JSON };
+            responses["200"]["content"][other] = json!({});
         }
         operation["requestBody"] = json!({"required": true, "content": {"application/json": {"schema": schema}}});
     }
@@ -58,6 +67,32 @@ fn operation(endpoint: &Endpoint) -> Value {
         operation["security"] = json!([{"key": []}, {}]);
     }
     operation
+}
+
+/// The shape of errors in the dialect that is spoken at a path; as [`error_body`](super::error_body) writes them.
+fn error_name(path: &str) -> &'static str {
+    if path.starts_with("/v1/messages") {
+        "MessagesError"
+    } else if path.starts_with("/api/") {
+        "OllamaError"
+    } else {
+        "Error"
+    }
+}
+
+fn messages_error_schema() -> Value {
+    json!({
+        "type": "object",
+        "required": ["type", "error"],
+        "properties": {
+            "type": {"const": "error"},
+            "error": {
+                "type": "object",
+                "required": ["type", "message"],
+                "properties": {"type": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
+    })
 }
 
 fn error_schema() -> Value {
@@ -213,5 +248,8 @@ mod tests {
         assert!(chat.pointer("/requestBody/content/application~1json/schema/properties/min_p").is_some());
         assert!(chat.pointer("/responses/200/content/text~1event-stream").is_some());
         assert_eq!(document["paths"]["/v1/models/{name}"]["get"]["parameters"][0]["name"], "name");
+        let ollama = &document["paths"]["/api/chat"]["post"]["responses"];
+        assert!(ollama.pointer("/200/content/application~1json").is_some());
+        assert_eq!(ollama["default"]["content"][JSON]["schema"]["$ref"], "#/components/schemas/OllamaError");
     }
 }

@@ -6,6 +6,20 @@ use crate::ask::{Message, Role, ToolCall};
 use crate::error::ApiError;
 use serde_json::{Value, json};
 
+/// Items about tools that a provider would have run. They hold nothing that a model here could read, and clients send back
+/// what they were once given, by whichever server it was.
+const OF_PROVIDERS: &[&str] = &[
+    "web_search_call",
+    "file_search_call",
+    "image_generation_call",
+    "code_interpreter_call",
+    "computer_call",
+    "mcp_list_tools",
+    "mcp_call",
+    "tool_search_call",
+    "tool_search_output",
+];
+
 /// `input`: a text, or items.
 ///
 /// # Errors
@@ -51,21 +65,18 @@ fn item_of(
                 name: fields.need("name")?,
                 arguments: arguments.or(input).unwrap_or_else(|| "{}".to_owned()),
             };
-            // Calls are part of the message in which the model made them.
-            match messages.last_mut().filter(|last| last.role == Role::Assistant) {
-                Some(last) => last.calls.push(call),
-                None => {
-                    let mut message = Message::new(Role::Assistant, "");
-                    message.reasoning = reasoning.take();
-                    message.calls.push(call);
-                    messages.push(message);
-                }
-            }
+            add_call(call, messages, reasoning);
         }
-        "function_call_output" | "custom_tool_call_output" => {
+        "local_shell_call" => {
+            let action: Option<Value> = fields.take("action")?;
+            let arguments = action.map_or_else(|| "{}".to_owned(), |action| action.to_string());
+            let id = fields.take_any(&["call_id", "id"])?.unwrap_or_default();
+            add_call(ToolCall { id, name: "local_shell".to_owned(), arguments }, messages, reasoning);
+        }
+        "function_call_output" | "custom_tool_call_output" | "local_shell_call_output" => {
             let output: Value = fields.take("output")?.unwrap_or_default();
             let mut message = Message::new(Role::Tool, text(output, &format!("{place}.output"))?);
-            message.call_id = fields.take("call_id")?;
+            message.call_id = fields.take_any(&["call_id", "id"])?;
             messages.push(message);
         }
         "reasoning" => {
@@ -74,12 +85,26 @@ fn item_of(
             let parts = parts.filter(|parts| parts != &json!([])).or(summary).unwrap_or_else(|| json!([]));
             *reasoning = Some(text(parts, place)?).filter(|text| !text.is_empty());
         }
+        other if OF_PROVIDERS.contains(&other) => {}
         other => {
             let sentence = format!("{place}.type is \"{other}\", which this server does not know; leave the item out");
             return Err(ApiError::parameter(place, sentence).code("unsupported_item"));
         }
     }
     Ok(())
+}
+
+/// Adds a call to the message in which the model made it.
+fn add_call(call: ToolCall, messages: &mut Vec<Message>, reasoning: &mut Option<String>) {
+    match messages.last_mut().filter(|last| last.role == Role::Assistant) {
+        Some(last) => last.calls.push(call),
+        None => {
+            let mut message = Message::new(Role::Assistant, "");
+            message.reasoning = reasoning.take();
+            message.calls.push(call);
+            messages.push(message);
+        }
+    }
 }
 
 fn message(fields: &mut Fields, place: &str) -> Result<Message, ApiError> {
@@ -197,13 +222,18 @@ mod tests {
             {"type": "function_call", "call_id": "2", "name": "g", "arguments": "{}"},
             {"type": "function_call_output", "call_id": "1", "output": "42"},
             {"type": "function_call_output", "call_id": "2", "output": [{"type": "input_text", "text": "43"}]},
+            {"type": "web_search_call", "status": "completed", "action": {"type": "search", "query": "x"}},
             {"type": "function_call", "call_id": "3", "name": "h", "arguments": "{}"},
+            {"type": "local_shell_call", "call_id": "4", "action": {"type": "exec", "command": ["ls"]}},
+            {"type": "local_shell_call_output", "id": "4", "output": "a.txt"},
         ]))
         .unwrap();
         let roles: Vec<Role> = messages.iter().map(|message| message.role).collect();
-        assert_eq!(roles, [Role::User, Role::Assistant, Role::Tool, Role::Tool, Role::Assistant]);
+        assert_eq!(roles, [Role::User, Role::Assistant, Role::Tool, Role::Tool, Role::Assistant, Role::Tool]);
         assert_eq!((messages[1].reasoning.as_deref(), messages[1].calls.len()), (Some("hm"), 2));
-        assert_eq!((messages[3].text.as_str(), messages[4].calls.len()), ("43", 1));
+        assert_eq!((messages[3].text.as_str(), messages[4].calls.len()), ("43", 2));
+        assert_eq!(messages[4].calls[1].arguments, r#"{"type":"exec","command":["ls"]}"#);
+        assert_eq!(messages[5].call_id.as_deref(), Some("4"));
     }
 
     #[test]
