@@ -10,15 +10,19 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hefu_cpu::{HugeMemory, Pool, select};
+use hefu_cpu::{HugeAllocator, HugeMemory, Pool, select};
 use hefu_numerics::matrix::Matrix;
 use hefu_numerics::ops::{Ops, Projection, Scratch, Team};
 use hefu_numerics::quant::{FORMATS, Format};
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: HugeAllocator = HugeAllocator;
+
 /// Bytes of weights that are timed at once.
 const PART: usize = 3 << 20;
 
-const BATCHES: [usize; 7] = [1, 2, 4, 8, 12, 16, 64];
+const BATCHES: [usize; 8] = [1, 4, 8, 12, 16, 32, 64, 512];
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -20,5 +20,5 @@ pub mod pack;
 pub mod pool;
 pub mod select;
 
-pub use memory::{HugeMemory, Mapping};
+pub use memory::{HugeAllocator, HugeMemory, Mapping};
 pub use pool::Pool;

@@ -20,6 +20,8 @@ pub struct Isa {
 /// All instruction sets of this target, best first; the last is the specification itself.
 pub const ISAS: &[Isa] = &[
     #[cfg(target_arch = "x86_64")]
+    Isa { name: "amx", is_available: isa::amx::is_available, ops: &isa::amx::OPS, peaks: Some(&isa::amx::PEAKS) },
+    #[cfg(target_arch = "x86_64")]
     Isa {
         name: "avx512",
         is_available: isa::avx512::is_available,

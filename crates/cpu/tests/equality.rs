@@ -47,13 +47,24 @@ fn products_of_every_format_and_batch() {
     }
 }
 
+/// Batches of several large tiles, the last of them not full, and rows so long that they are taken in stretches.
+#[test]
+fn products_of_large_batches_and_long_rows() {
+    let team = Pool::new(2);
+    for format in 0..FORMATS.len() {
+        for (rows, blocks, tokens) in [(35, 1, 65), (16, 2, 130), (50, 40, 17), (20, 70, 35)] {
+            check_product(format, Style::Usual, 7, rows, blocks, tokens, &team);
+        }
+    }
+}
+
 #[test]
 fn several_matrices_share_their_input() {
     let team = Pool::new(2);
     let mut numbers = Numbers::new(5);
-    let (columns, tokens) = (512, 14);
-    let input = numbers.activations(tokens * columns, Style::Usual);
-    for ops in devices() {
+    let columns = 512;
+    for (tokens, ops) in [1, 14, 40].into_iter().flat_map(|tokens| devices().map(move |ops| (tokens, ops))) {
+        let input = numbers.activations(tokens * columns, Style::Usual);
         let pairs: Vec<_> = FORMATS
             .iter()
             .enumerate()

@@ -37,6 +37,10 @@ mod verifier;
 use clap::Parser;
 use std::process::ExitCode;
 
+/// Buffers of large batches are written far and wide: see there.
+#[global_allocator]
+static ALLOCATOR: hefu_cpu::HugeAllocator = hefu_cpu::HugeAllocator;
+
 fn main() -> ExitCode {
     match commands::dispatch(cli::Cli::parse().command) {
         Ok(()) => ExitCode::SUCCESS,

@@ -19,6 +19,8 @@ pub struct Kernels {
     pub fill_tile: unsafe fn(&PanelShape, &Tile, &[f32], *mut u8),
     /// The kernels for a quantised format, by its GGUF type number.
     pub products: fn(u32) -> &'static Products,
+    /// Products of large batches, where there are instructions for whole tiles.
+    pub wide: Option<&'static Wide>,
     /// [`super::float_product::tile`] for 1 to [`super::float_product::FLOAT_TILE`] tokens.
     pub float_tile: unsafe fn(kind: hefu_numerics::quant::Float, *const u8, usize, *const f32, usize, *mut f32),
     /// [`super::elementwise::rms_norm`].
@@ -53,6 +55,34 @@ pub struct Products {
     pub unpacked: &'static [unsafe fn(&TileJob)],
     /// Takes a group apart.
     pub unpack: unsafe fn(&TileJob, *mut u8, *mut u8, *mut u8),
+}
+
+/// Products by instructions that multiply whole tiles of tokens and rows. Their panel is token by token (see
+/// [`PanelShape`]), and codes that were taken apart for them are the weights themselves, so that no sum needs a
+/// correction.
+pub struct Wide {
+    /// Tokens of a tile.
+    pub tile: usize,
+    /// Fewest tokens of a batch for which this is faster.
+    pub from: usize,
+    /// Makes the calling thread ready for `tile`; ended by `end` on the same thread.
+    pub begin: unsafe fn(),
+    /// Gives the calling thread's tiles back.
+    pub end: unsafe fn(),
+    /// The kernels for a quantised format, by its GGUF type number.
+    pub products: fn(u32) -> &'static WideProducts,
+}
+
+/// Parts of a tile for which there are wide kernels: the last tile of a batch seldom is full.
+pub const QUARTERS: usize = 4;
+
+/// The wide kernels of one format.
+pub struct WideProducts {
+    /// Takes blocks of a group apart: as [`Products::unpack`], but with weights as codes.
+    pub unpack: unsafe fn(&TileJob, *mut u8, *mut u8, *mut u8),
+    /// Adds the product of some blocks of a tile to the results, or makes them, if these are the first blocks; for the
+    /// first quarter of the tile's tokens, the first two quarters, three, and all.
+    pub tile: [unsafe fn(&TileJob, bool); QUARTERS],
 }
 
 /// Defines `OPS` for an instruction set: `isa!(name, [target features], Lanes type, Rows type,
@@ -99,11 +129,13 @@ macro_rules! isa {
             },
         };
 
-        static KERNELS: Kernels = Kernels {
+        /// The kernels behind [`OPS`].
+        pub(in $crate::isa) const KERNELS: Kernels = Kernels {
             tiles: &[$($tile),*],
             code_offset: code_offset::<$rows>,
             fill_tile,
             products,
+            wide: None,
             float_tile,
             rms_norm,
             gate,
@@ -175,12 +207,12 @@ macro_rules! isa {
         }
 
         /// What this instruction set can do at most, for [`crate::limits`].
-        pub(crate) static PEAKS: $crate::limits::Peaks = $crate::limits::Peaks {
-            integer: &[$(peaks::Peak { multiply_adds: peaks::integer_work::<$rows>($tile), run: integer_peak::<$tile> }),*],
+        pub(crate) const PEAKS: $crate::limits::Peaks = $crate::limits::Peaks {
+            integer: &[$(peaks::Peak { multiply_adds: peaks::integer_work::<$rows>($tile), columns: peaks::BLOCKS * 32, run: integer_peak::<$tile> }),*],
             float: &[
-                peaks::Peak { multiply_adds: peaks::float_work(4), run: float_peak::<4> },
-                peaks::Peak { multiply_adds: peaks::float_work(6), run: float_peak::<6> },
-                peaks::Peak { multiply_adds: peaks::float_work(12), run: float_peak::<12> },
+                peaks::Peak { multiply_adds: peaks::float_work(4), columns: 0, run: float_peak::<4> },
+                peaks::Peak { multiply_adds: peaks::float_work(6), columns: 0, run: float_peak::<6> },
+                peaks::Peak { multiply_adds: peaks::float_work(12), columns: 0, run: float_peak::<12> },
             ],
             read: &[read_peak::<1>, read_peak::<2>, read_peak::<4>],
         };

@@ -9,7 +9,8 @@
 //! then        the extra rows that the formats in use ask for
 //! ```
 //!
-//! so that a kernel walks through one stretch of memory, with constant distances between tokens.
+//! so that a kernel walks through one stretch of memory, with constant distances between tokens. For kernels that
+//! multiply whole tiles, the activations lie token by token instead, `[T][32]`, in the place of rows 1 to 8.
 
 use super::rows::Rows;
 
@@ -45,6 +46,8 @@ impl Extra {
 pub struct PanelShape {
     /// Blocks of 32 columns.
     pub blocks: usize,
+    /// Whether activations lie token by token.
+    by_token: bool,
     extras: Vec<Extra>,
     tiles: Vec<Tile>,
 }
@@ -65,11 +68,17 @@ pub struct Tile {
 }
 
 impl PanelShape {
-    /// Clears the shape for `blocks` blocks, keeping its memory.
-    pub fn reset(&mut self, blocks: usize) {
+    /// Clears the shape for `blocks` blocks, keeping its memory. `by_token`: for kernels that multiply whole tiles.
+    pub fn reset(&mut self, blocks: usize, by_token: bool) {
         self.blocks = blocks;
+        self.by_token = by_token;
         self.extras.clear();
         self.tiles.clear();
+    }
+
+    /// Whether activations lie token by token.
+    pub fn is_by_token(&self) -> bool {
+        self.by_token
     }
 
     /// The index of the first row of `extra`, which is added if it is not there yet.
@@ -136,9 +145,14 @@ pub unsafe fn fill_tile<R: Rows>(shape: &PanelShape, tile: &Tile, input: &[f32],
             } else {
                 q = [0; 32];
             }
-            let at = tile.at + block * block_bytes + slot * 4;
+            let at = tile.at + block * block_bytes;
             // SAFETY: rows and slots of this tile lie within the panel.
-            unsafe { fill_slot(shape, panel.add(at), stride, scale, &q, sums) };
+            unsafe {
+                if shape.by_token {
+                    panel.add(at + stride + slot * q.len()).cast::<[i8; 32]>().write(q);
+                }
+                fill_slot(shape, panel.add(at + slot * 4), stride, scale, &q, sums);
+            }
         }
     }
 }
@@ -151,8 +165,10 @@ unsafe fn fill_slot(shape: &PanelShape, at: *mut u8, stride: usize, scale: f32, 
         unsafe { at.add(row * stride).cast::<[u8; 4]>().write(bytes) };
     };
     put(0, scale.to_ne_bytes());
-    for (group, q) in q.chunks_exact(4).enumerate() {
-        put(1 + group, [q[0] as u8, q[1] as u8, q[2] as u8, q[3] as u8]);
+    if !shape.by_token {
+        for (group, q) in q.chunks_exact(4).enumerate() {
+            put(1 + group, [q[0] as u8, q[1] as u8, q[2] as u8, q[3] as u8]);
+        }
     }
     let mut row = COMMON_ROWS;
     for &extra in &shape.extras {
@@ -177,7 +193,7 @@ mod tests {
     fn tiles_cover_every_token_once() {
         for tokens in 0..70 {
             let mut shape = PanelShape::default();
-            shape.reset(3);
+            shape.reset(3, false);
             let bytes = shape.cut(tokens, &[1, 2, 4, 8, 12]);
             let mut next = 0;
             for tile in shape.tiles() {
@@ -192,7 +208,7 @@ mod tests {
     #[test]
     fn an_extra_row_is_there_once() {
         let mut shape = PanelShape::default();
-        shape.reset(1);
+        shape.reset(1, true);
         let halves = shape.require(Extra::Correction { offset: 32, halves: true });
         let minimum = shape.require(Extra::MinimumFactor { halves: false });
         assert_eq!((halves, minimum, shape.rows()), (9, 11, 12));

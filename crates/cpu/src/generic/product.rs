@@ -44,9 +44,12 @@ pub struct TileJob {
 
 /// 32 columns of `R::WIDTH` rows in registers.
 pub struct Block<R: Rows> {
-    codes: [R::Codes; 8],
-    scales: [R::Floats; 2],
-    minimums: [R::Floats; 2],
+    /// Four columns each.
+    pub codes: [R::Codes; 8],
+    /// Per 32 columns, or per 16.
+    pub scales: [R::Floats; 2],
+    /// Alike; zero without minimums.
+    pub minimums: [R::Floats; 2],
 }
 
 /// Where blocks come from.

@@ -1,6 +1,8 @@
 //! One folder per instruction set. All sets of a target are compiled; [`crate::select`] chooses at run time.
 
 #[cfg(target_arch = "x86_64")]
+pub mod amx;
+#[cfg(target_arch = "x86_64")]
 pub mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub mod avx512;

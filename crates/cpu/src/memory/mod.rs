@@ -1,8 +1,10 @@
-//! Memory: mapped files to read weights from, huge pages to keep them in.
+//! Memory: mapped files to read weights from, huge pages to keep them in, and large buffers.
 
+mod allocator;
 mod huge;
 mod mapping;
 
+pub use allocator::HugeAllocator;
 pub use huge::HugeMemory;
 pub use mapping::Mapping;
 

@@ -1,5 +1,7 @@
 //! Deals matrix products to threads: groups of 16 rows at a time.
 
+mod wide;
+
 use std::mem::MaybeUninit;
 
 use hefu_numerics::matrix::Matrix;
@@ -35,12 +37,18 @@ pub fn linear(
         return;
     }
     let mut shape = PanelShape::default();
-    shape.reset(columns / BLOCK);
+    let any_quantised = outputs.iter().any(|output| matches!(output.matrix.format.encoding, Encoding::Quantised(_)));
+    let wide = kernels.wide.filter(|wide| any_quantised && tokens >= wide.from);
+    shape.reset(columns / BLOCK, wide.is_some());
     let products: Vec<Product<'_>> =
         outputs.iter_mut().map(|projection| Product::new(kernels, &mut shape, projection)).collect();
-    let any_quantised = products.iter().any(|product| matches!(product.kind, Kind::Quantised { .. }));
-    let panel_bytes = if any_quantised { shape.cut(tokens, kernels.tiles) } else { 0 };
-    let unpacked = unpacked_bytes(shape.blocks, true).iter().sum::<usize>();
+    let panel_bytes = if any_quantised {
+        shape.cut(tokens, wide.map_or(kernels.tiles, |wide| std::slice::from_ref(&wide.tile)))
+    } else {
+        0
+    };
+    let unpacked_blocks = wide.map_or(shape.blocks, |_| wide::MOST_BLOCKS.min(shape.blocks));
+    let unpacked = unpacked_bytes(unpacked_blocks, true).iter().sum::<usize>();
     let scratch = Shared(scratch.reserve(panel_bytes + unpacked * team.threads()));
     if any_quantised {
         deal(team, shape.tiles().len(), &|i, _| {
@@ -50,11 +58,12 @@ pub fn linear(
     }
     let work = Work { kernels, shape: &shape, input, tokens, scratch, panel_bytes, unpacked };
     let groups: usize = products.iter().map(|product| product.groups).sum();
-    deal_ranges(team, groups, &|range, thread| {
-        for group in range {
-            work.run_in_turn(&products, group, thread);
-        }
-    });
+    match wide {
+        Some(wide) => work.run_wide(wide, &products, groups, team),
+        None => deal_ranges(team, groups, &|range, thread| {
+            range.for_each(|group| work.run_in_turn(&products, group, thread));
+        }),
+    }
 }
 
 /// One matrix of a call.
@@ -84,7 +93,7 @@ impl<'a> Product<'a> {
             Encoding::Float(kind) => Kind::Float(*kind),
             Encoding::Quantised(quantised) => {
                 let halves = quantised.sub_block == 16;
-                let offset = (kernels.code_offset)(quantised);
+                let offset = if shape.is_by_token() { 0 } else { (kernels.code_offset)(quantised) };
                 let require =
                     |wanted: bool, extra, shape: &mut PanelShape| if wanted { shape.require(extra) } else { 0 };
                 Kind::Quantised {

@@ -5,7 +5,7 @@ mod rows;
 
 use crate::generic::kernels::isa;
 use lanes::Zmm;
-use rows::ZmmRows;
+pub(in crate::isa) use rows::ZmmRows;
 
 isa!("avx512", ["avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c"], Zmm, ZmmRows, [1 2 4 8 12], [1 x 4 2 x 4 4 x 4 8 x 2]);
 

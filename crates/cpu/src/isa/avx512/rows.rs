@@ -7,7 +7,7 @@ use crate::generic::unroll::unroll;
 
 /// Sixteen rows.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct ZmmRows;
+pub(in crate::isa) struct ZmmRows;
 
 // SAFETY: pointers are read and written as each function of the trait says.
 unsafe impl Rows for ZmmRows {

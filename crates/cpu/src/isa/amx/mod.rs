@@ -1,0 +1,48 @@
+//! AMX: products of whole tiles of bytes, beside AVX-512 for all else (Sapphire Rapids onwards).
+//!
+//! A block of 32 columns has scales of its own, so its sums leave the tile register before they are scaled:
+//!
+//! ```text
+//! C[16 tokens][16 rows] = A[16 tokens][32 columns] * B[32 columns][16 rows]     one instruction, exact
+//! acc[t] = fma(f32(C[t]), s * d[t], acc[t])                                     16 registers of 16 rows
+//! ```
+//!
+//! while the tile of the next block is under way. Batches that do not fill a tile are left to AVX-512.
+
+mod peak;
+mod permission;
+mod product;
+mod tiles;
+
+use hefu_numerics::ops::{Ops, Projection, Scratch, Team};
+
+use super::avx512;
+use crate::generic::drive;
+use crate::generic::kernels::{Kernels, Wide};
+use crate::limits::Peaks;
+
+/// The operations with this instruction set. Only [`crate::select`] hands them out, after looking whether the machine
+/// has the instructions.
+pub(crate) const OPS: Ops = Ops {
+    name: "amx",
+    linear: |team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, outputs: &mut [Projection<'_>]| {
+        drive::linear::linear(&KERNELS, team, scratch, input, tokens, outputs)
+    },
+    ..avx512::OPS
+};
+
+static KERNELS: Kernels = Kernels { wide: Some(&WIDE), ..avx512::KERNELS };
+
+static WIDE: Wide =
+    Wide { tile: tiles::SIDE, from: FROM, begin: tiles::begin, end: tiles::end, products: product::products };
+
+/// Measured: with fewer tokens the dot products of AVX-512 are as fast.
+const FROM: usize = 13;
+
+/// What this instruction set can do at most, for [`crate::limits`].
+pub(crate) static PEAKS: Peaks = Peaks { integer: peak::INTEGER, ..avx512::PEAKS };
+
+/// Whether this machine has the instructions, and the system lets the process use them.
+pub(crate) fn is_available() -> bool {
+    avx512::is_available() && permission::is_given()
+}

@@ -1,0 +1,183 @@
+//! Products with quantised weights (clause Q2), a tile of 16 tokens and 16 rows at a time.
+
+use std::arch::x86_64::{_mm512_set1_epi8, _mm512_sub_epi8};
+use std::mem::MaybeUninit;
+
+use super::super::avx512::ZmmRows;
+use super::tiles::{SIDE, SUMS_BYTES, sums};
+use crate::generic::class::{Class, code_offset};
+use crate::generic::kernels::{QUARTERS, WideProducts};
+use crate::generic::product::{Block, Packed, Source, TileJob};
+use crate::generic::rows::Rows;
+use crate::generic::unroll::unroll;
+use crate::layout::{GROUP, LINE};
+
+/// A register of f32, one per row.
+type Floats = <ZmmRows as Rows>::Floats;
+
+/// Takes blocks of a packed group apart, as [`crate::generic::product::unpack`] does, but with weights for codes.
+///
+/// # Safety
+/// The machine has AVX-512; the pointers are valid for the job's blocks.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
+unsafe fn unpack<const TYPE: u32>(from: &TileJob, codes: *mut u8, scales: *mut u8, minimums: *mut u8) {
+    let subs = Class::<TYPE>::SUBS;
+    let offset = _mm512_set1_epi8(code_offset::<ZmmRows>(Class::<TYPE>::QUANTISED) as i8);
+    for index in 0..from.blocks {
+        // SAFETY: the caller's duty.
+        unsafe {
+            let block: Block<ZmmRows> = <Packed<TYPE> as Source<ZmmRows>>::block(from, 0, index);
+            unroll!(g < 8 => {
+                ZmmRows::store_codes(_mm512_sub_epi8(block.codes[g], offset), codes.add((index * 8 + g) * LINE));
+            });
+            for sub in 0..subs {
+                let at = (index * subs + sub) * GROUP * 4;
+                ZmmRows::store(block.scales[sub], scales.add(at));
+                if Class::<TYPE>::MINIMUM {
+                    ZmmRows::store(block.minimums[sub], minimums.add(at));
+                }
+            }
+        }
+    }
+}
+
+/// Sums of one block, of each half if halves have scales of their own.
+#[repr(C, align(64))]
+struct Sums(MaybeUninit<[u8; 2 * SUMS_BYTES]>);
+
+/// The product of a tile's first `T` tokens with some blocks of a group: makes the results, or adds to them unless these
+/// are the first blocks.
+///
+/// # Safety
+/// The machine has AVX-512 and AMX, and the thread's tiles are ready; the job's pointers are valid for its shape.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
+unsafe fn tile<const HALVES: bool, const MINIMUM: bool, const T: usize>(job: &TileJob, is_first: bool) {
+    let mut buffers = [const { Sums(MaybeUninit::uninit()) }; 2];
+    let buffers: [*mut u8; 2] = [(&raw mut buffers[0]).cast(), (&raw mut buffers[1]).cast()];
+    // SAFETY: the caller's duty.
+    unsafe {
+        let mut acc: [Floats; T] = [ZmmRows::no_floats(); T];
+        if !is_first {
+            unroll!(t < T => {
+                acc[t] = ZmmRows::load(job.output.add(t * job.output_stride).cast());
+            });
+        }
+        unroll!(t < SIDE => {
+            fetch_for_writing(job.output.wrapping_add((SIDE + t) * job.output_stride));
+        });
+        begin_block::<0, HALVES>(job, 0, buffers[0]);
+        let mut index = 0;
+        while index + 2 < job.blocks {
+            begin_block::<1, HALVES>(job, index + 1, buffers[1]);
+            add_block::<HALVES, MINIMUM, T>(job, index, buffers[0], &mut acc);
+            begin_block::<0, HALVES>(job, index + 2, buffers[0]);
+            add_block::<HALVES, MINIMUM, T>(job, index + 1, buffers[1], &mut acc);
+            index += 2;
+        }
+        if index + 1 < job.blocks {
+            begin_block::<1, HALVES>(job, index + 1, buffers[1]);
+        }
+        add_block::<HALVES, MINIMUM, T>(job, index, buffers[0], &mut acc);
+        if index + 1 < job.blocks {
+            add_block::<HALVES, MINIMUM, T>(job, index + 1, buffers[1], &mut acc);
+        }
+        unroll!(t < T => {
+            ZmmRows::store(acc[t], job.output.add(t * job.output_stride).cast());
+        });
+    }
+}
+
+/// Asks for the place of the next tile's results. Tiles of sums are stored all the time, and stores become visible in
+/// order: one that waits for its place would hold all of them up. A hint, which never faults.
+#[inline(always)]
+fn fetch_for_writing(at: *const f32) {
+    // SAFETY: every processor with AMX has the instruction, which takes any address.
+    unsafe { std::arch::asm!("prefetchw [{}]", in(reg) at, options(nostack, preserves_flags, readonly)) };
+}
+
+/// Lets the tile unit compute the integer sums of block `index`.
+///
+/// # Safety
+/// As [`tile`].
+#[inline(always)]
+unsafe fn begin_block<const SUMS: usize, const HALVES: bool>(job: &TileJob, index: usize, to: *mut u8) {
+    // SAFETY: the caller's duty. Activations follow the scales of 16 tokens.
+    unsafe {
+        let activations = job.tile.add(index * job.block_bytes + SIDE * 4);
+        let weights = job.codes.add(index * 8 * LINE);
+        if HALVES {
+            sums::<0, true>(activations, weights, to);
+            sums::<1, true>(activations.add(16), weights.add(4 * LINE), to.add(SUMS_BYTES));
+        } else {
+            sums::<SUMS, false>(activations, weights, to);
+        }
+    }
+}
+
+/// Adds the scaled sums of block `index` to the accumulators.
+///
+/// # Safety
+/// As [`tile`].
+#[inline(always)]
+unsafe fn add_block<const HALVES: bool, const MINIMUM: bool, const T: usize>(
+    job: &TileJob,
+    index: usize,
+    sums: *const u8,
+    acc: &mut [Floats; T],
+) {
+    let subs = 1 + usize::from(HALVES);
+    let at = index * subs * GROUP * 4;
+    // SAFETY: the caller's duty.
+    unsafe {
+        let tile = job.tile.add(index * job.block_bytes);
+        for sub in 0..subs {
+            let scale = ZmmRows::load(job.scales.add(at + sub * GROUP * 4));
+            let minimum =
+                if MINIMUM { ZmmRows::load(job.minimums.add(at + sub * GROUP * 4)) } else { ZmmRows::no_floats() };
+            let factors = tile.add(job.minimum_factors_at + sub * SIDE * 4);
+            let sums = sums.add(sub * SUMS_BYTES);
+            unroll!(t < T => {
+                let isum = ZmmRows::to_floats(ZmmRows::load_codes(sums.add(t * LINE)));
+                acc[t] = ZmmRows::fma(isum, ZmmRows::mul(scale, ZmmRows::broadcast(tile.add(t * 4))), acc[t]);
+                if MINIMUM {
+                    acc[t] = ZmmRows::fma(minimum, ZmmRows::broadcast(factors.add(t * 4)), acc[t]);
+                }
+            });
+        }
+    }
+}
+
+/// The kernels for a quantised format, by its GGUF type number.
+pub(super) fn products(number: u32) -> &'static WideProducts {
+    macro_rules! of_type {
+        ($t:literal) => {
+            const {
+                &WideProducts {
+                    unpack: unpack::<$t>,
+                    tile: [
+                        tile::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, { SIDE / QUARTERS }>,
+                        tile::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, { SIDE / QUARTERS * 2 }>,
+                        tile::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, { SIDE / QUARTERS * 3 }>,
+                        tile::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, SIDE>,
+                    ],
+                }
+            }
+        };
+    }
+    match number {
+        2 => of_type!(2),
+        3 => of_type!(3),
+        6 => of_type!(6),
+        7 => of_type!(7),
+        8 => of_type!(8),
+        10 => of_type!(10),
+        11 => of_type!(11),
+        12 => of_type!(12),
+        13 => of_type!(13),
+        14 => of_type!(14),
+        20 => of_type!(20),
+        23 => of_type!(23),
+        39 => of_type!(39),
+        other => unreachable!("the format with GGUF type number {other} has no kernels"),
+    }
+}
