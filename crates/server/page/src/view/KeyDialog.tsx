@@ -24,6 +24,7 @@ export function KeyDialog() {
           <input
             id="key"
             type="password"
+            autofocus
             autocomplete="current-password"
             value={text}
             aria-describedby="key-hint"

@@ -76,7 +76,7 @@ function Head({ listed, openList, openSettings }: HeadProps) {
       <label class="model">
         <span class="unseen">{w.model}</span>
         <select
-          value={model.value}
+          value={model.value || choices[0]}
           disabled={models.value.length === 0}
           onChange={(event) => store.set({ model: event.currentTarget.value })}
         >

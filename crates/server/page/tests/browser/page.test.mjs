@@ -235,6 +235,9 @@ scene("says in plain words what failed, and tries again", {}, async ({ page, ser
 
 scene("asks for the API key that the server wants", { server: { key: "secret" } }, async ({ page, server }) => {
   const dialog = page.getByRole("dialog", { name: "This server asks for an API key" });
+  await dialog.waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement.id), "key");
+  assert.equal(await page.locator(".model select").evaluate((select) => select.selectedOptions[0]?.textContent), "No model");
   await dialog.getByLabel("API key").fill("wrong");
   await dialog.getByRole("button", { name: "Save" }).click();
   await dialog.getByText("The server refused the key.").waitFor();
