@@ -83,7 +83,7 @@ def arguments():
     parser.add_argument("--only", default="", help=f"some of {', '.join([*CLIENTS, *SUITES])}, with commas")
     parser.add_argument("--requests", action="store_true", help="also try thousands of made-up requests (schemathesis)")
     parser.add_argument("--markdown", action="store_true", help="print the tables as Markdown")
-    parser.add_argument("--jobs", type=int, default=4, help="scripts at the same time")
+    parser.add_argument("--jobs", type=int, default=9, help="scripts at the same time")
     return parser.parse_args()
 
 
