@@ -36,8 +36,7 @@ def main():
                "--workers", "2"]
     done = subprocess.run(command, capture_output=True, text=True)
     sys.stderr.write(done.stdout + done.stderr)
-    wanted = ("test cases", "generated", "Operations", "Tested")
-    shown = "; ".join(line.strip() for line in done.stdout.splitlines() if any(word in line for word in wanted))[-300:]
+    shown = next((line.strip() for line in done.stdout.splitlines() if " generated, " in line), "")
     failures = done.stdout[done.stdout.find("= FAILURES"):] if "= FAILURES" in done.stdout else done.stdout
     line = {"check": f"{SECONDS} s of made-up requests", "passed": done.returncode == 0, "why": "" if done.returncode == 0 else failures[-6000:]}
     print(json.dumps({**line, "shown": shown} if done.returncode == 0 else line))

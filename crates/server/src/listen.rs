@@ -1,7 +1,7 @@
 //! Connections: accepted up to a number, each on a task of its own, ended in order when the server is told to stop.
 //!
 //! A client that takes nothing of its answer for as long as the limits allow loses its connection, and the answer with it.
-//! When there are as many connections as may be, one that waits for a request makes room for a new one ([`Idle`]).
+//! When there are as many connections as may be, one that waits for a request makes room for a new one (`Idle`).
 
 use crate::idle::{Idle, Seat};
 use crate::limits::Limits;

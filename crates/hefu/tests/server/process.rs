@@ -94,6 +94,11 @@ impl Home {
 }
 
 impl Server {
+    /// Whether the server says that it is stopping. A connection that it closes in the moment of the signal says nothing.
+    pub(crate) fn is_stopping(&self) -> bool {
+        exchange(self.port, &request("GET", "/ready", "", b"")).is_ok_and(|reply| reply.status == 503)
+    }
+
     pub(crate) fn get(&self, path: &str) -> Reply {
         exchange(self.port, &request("GET", path, "", b"")).unwrap()
     }

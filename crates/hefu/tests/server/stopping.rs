@@ -17,7 +17,7 @@ fn running_answers_finish_new_ones_are_turned_away_and_the_status_is_0() {
     streams[0].until_text();
     server.signal(Signal::TERM);
     // Three run, three wait: all of them were taken.
-    eventually("the server is not ready any more", || server.get("/ready").status == 503);
+    eventually("the server is not ready any more", || server.is_stopping());
     assert_eq!(server.get("/health").status, 200);
     let refused = server.complete(&json!({}));
     assert!(refused.refusal(503).contains("stopping"));
@@ -46,7 +46,7 @@ fn a_second_signal_ends_it_at_once() {
     let mut stream = server.stream(&json!({"max_tokens": 30000, "n": 8}));
     stream.until_text();
     server.signal(Signal::TERM);
-    eventually("the first signal has come", || server.get("/ready").status == 503);
+    eventually("the first signal has come", || server.is_stopping());
     server.signal(Signal::INT);
     assert_eq!(server.ended(), Some(1));
 }

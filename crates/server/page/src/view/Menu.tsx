@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Icon } from "./Icon";
 
 export interface MenuItem {
@@ -13,7 +13,8 @@ export function Menu({ label, items }: { label: string; items: MenuItem[] }) {
   const button = useRef<HTMLButtonElement>(null);
   const list = useRef<HTMLDivElement>(null);
 
-  useEffect(() => {
+  // Before the next key can come: it must find the focus in the list.
+  useLayoutEffect(() => {
     if (!place) return;
     list.current?.querySelector("button")?.focus();
     const away = (event: Event) => {

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Conversation, Message } from "../conversation/types";
 import { busy, edit } from "../store/answers";
 import { enterKey } from "../store/preferences";
@@ -43,7 +43,7 @@ function Editor({ conversation, message, close }: Props & { close: () => void })
   const w = words.value;
   const [text, setText] = useState(message.text);
   const field = useRef<HTMLTextAreaElement>(null);
-  useEffect(() => field.current?.focus(), []);
+  useLayoutEffect(() => field.current?.focus(), []);
   const submit = () => {
     if (!text.trim()) return;
     close();

@@ -116,7 +116,11 @@ async function answer(ask, response, state, pace) {
     if (response.destroyed) return;
     send(chunk({ content: word }));
     tokens += 1;
-    if (said.includes("break") && tokens > 3) return response.destroy();
+    if (said.includes("break") && tokens > 3) {
+      // A browser drops what it has not read yet when a connection breaks; here it shall have read it.
+      await wait(200);
+      return response.destroy();
+    }
     if (said.includes("quota") && tokens > 3) {
       send({ error: { message: "The model's memory ran out.", code: 500 } });
       return response.end();

@@ -31,7 +31,7 @@ function scene(name, { server: serverOptions, ...options }, body) {
 
 const answers = (page) => page.locator(".answer");
 
-scene("streams an answer and tells where it came from", {}, async ({ page, server }) => {
+scene("streams an answer and tells where it came from", { server: { pace: 40 } }, async ({ page, server }) => {
   await say(page, "hello");
   await page.getByText(/You said: hello/).waitFor();
   const [asked] = server.asked;

@@ -115,6 +115,9 @@ scene("stops, edits, keeps several conversations and exports them", {}, async ({
   assert.match(await answer(page).innerText(), /4/);
   await page.getByRole("button", { name: "Check" }).last().click();
   await page.getByText(/They match/).waitFor();
+  await page.locator(".tally").last().click();
+  const [receipt] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Save receipt" }).click()]);
+  assert.match(readFileSync(await receipt.path(), "utf8"), /fingerprint/);
   await page.getByRole("button", { name: "New conversation" }).first().click();
   await settle(page, "", [["Longest answer", "8"]]);
   await say(page, "Say hello.");
