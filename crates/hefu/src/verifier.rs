@@ -15,6 +15,7 @@ use hefu_grammar::{Grammars, Spec};
 use hefu_model::{Config, Model};
 use hefu_numerics::kv::Profile;
 use hefu_proof::{Answer, Finish, Prompt};
+use hefu_store::ResolvedModel;
 use hefu_text::tokenizer::Tokenizer;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -61,7 +62,13 @@ impl Verifier {
         let name = manner.model.model.clone().unwrap_or_else(|| first.model.clone());
         let asked = ModelArguments { model: Some(name) };
         let context = answers.iter().map(|answer| answer.context).max().unwrap_or_default();
-        let (cache, context) = suitable(&asked, &first.fingerprint, context)?;
+        let own = manner.model.model.is_none();
+        let found = models::find(&asked).map_err(|failure| match failure {
+            // A file has another name wherever else it is.
+            failure if own => Failure::Other(format!("{failure}; name the model that answered with --model")),
+            failure => failure,
+        });
+        let (cache, context) = suitable(found?, &first.fingerprint, context)?;
         let wishes = Wishes {
             model: &asked,
             device: manner.device,
@@ -155,8 +162,8 @@ impl Verifier {
 }
 
 /// The cache and the context with which a model has this fingerprint.
-fn suitable(model: &ModelArguments, fingerprint: &str, context: usize) -> Result<(Profile, usize), Failure> {
-    let opened = Opened::new(models::find(model)?)?;
+fn suitable(model: ResolvedModel, fingerprint: &str, context: usize) -> Result<(Profile, usize), Failure> {
+    let opened = Opened::new(model)?;
     let config = Config::read(&opened.gguf()?).map_err(|error| opened.fault(&error))?;
     let context = context.clamp(1, config.context_length);
     let mut found = String::new();

@@ -12,6 +12,10 @@ const IN_BOTH: &[&str] = &[
     "docs/numerics.md",
     "docs/sampling.md",
     "docs/families.md",
+    "docs/server.md",
+    "docs/receipts.md",
+    "docs/audit.md",
+    "docs/provenance.md",
     "docs/gap.md",
 ];
 

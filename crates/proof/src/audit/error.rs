@@ -62,6 +62,14 @@ pub enum Error {
         /// What does not fit.
         reason: String,
     },
+    /// The file is not whole.
+    #[error("the audit log {} is damaged: {reason}; take it from a copy, or move it away and let a new one begin", path.display())]
+    Damaged {
+        /// The log.
+        path: PathBuf,
+        /// In SQLite's words.
+        reason: String,
+    },
     /// Two answers cannot have one id.
     #[error("the audit log has a record with the id {id} already")]
     Duplicate {
@@ -90,7 +98,7 @@ impl Error {
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure) => Self::Full { path, reason },
             Some(ErrorCode::NotADatabase) => Self::Foreign { path, reason },
-            Some(ErrorCode::DatabaseCorrupt) => Self::Changed { path, reason },
+            Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { path, reason },
             _ => Self::Database { path, reason },
         }
     }

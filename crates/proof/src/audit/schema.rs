@@ -144,6 +144,9 @@ fn check_kind(connection: &Connection, path: &Path) -> Result<(), Error> {
     let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0)).map_err(failed);
     let (kind, version) = (pragma("application_id")?, pragma("user_version")?);
     let foreign = |reason: String| Error::Foreign { path: path.to_owned(), reason };
+    if kind == 0 && std::fs::metadata(path).is_ok_and(|file| file.len() == 0) {
+        return Err(foreign("it is empty".to_owned()));
+    }
     if kind != APPLICATION_ID {
         return Err(foreign("it is another program's database".to_owned()));
     }

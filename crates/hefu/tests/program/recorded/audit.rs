@@ -108,6 +108,27 @@ fn a_log_that_cannot_be_kept_is_told_at_once() {
 }
 
 #[test]
+fn a_damaged_log_and_a_foreign_model_are_named() {
+    let home = Home::new();
+    let server = Server::start(&home, &["--audit", "audit.db"]);
+    for seed in 0..20 {
+        server.post("/v1/completions", &body(seed));
+    }
+    server.stop();
+    let whole = std::fs::read(home.path("audit.db")).unwrap();
+    std::fs::write(home.path("cut.db"), &whole[..whole.len() / 2]).unwrap();
+    std::fs::write(home.path("empty.db"), "").unwrap();
+    for command in ["list", "verify", "export", "replay"] {
+        let said = home.hefu(&["audit", command, "cut.db"]);
+        assert!(said.status == 1 && said.stderr.contains("cut.db is damaged"), "{command}: {}", said.stderr);
+        assert!(home.hefu(&["audit", command, "empty.db"]).failure(1).contains("it is empty"), "{command}");
+    }
+    assert!(home.tiny(&["serve", "--port", "0", "--audit", "cut.db"]).failure(1).contains("cut.db is damaged"));
+    let unknown = home.hefu(&["audit", "replay", "audit.db"]).failure(1);
+    assert!(unknown.contains("`tiny`") && unknown.contains("--model"), "{unknown}");
+}
+
+#[test]
 fn a_batch_is_logged_and_its_answers_replayed() {
     let home = Home::new();
     let line =

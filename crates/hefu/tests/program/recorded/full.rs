@@ -2,7 +2,7 @@
 
 use super::server::{Client, Reply, Server};
 use crate::support::Home;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::process::Command;
 
 fn ask(client: &Client, stream: bool) -> Reply {
@@ -10,21 +10,21 @@ fn ask(client: &Client, stream: bool) -> Reply {
     client.post("/v1/chat/completions", &body, &[]).unwrap()
 }
 
-/// A server that cannot write files of more than some hundred kilobytes: beyond that writing fails as on a full disk,
+/// The program, which cannot write files of more than some hundred kilobytes: beyond that writing fails as on a full disk,
 /// once the signal that says so is ignored.
-fn limited(home: &Home) -> Server {
+fn limited(home: &Home, arguments: &[&str]) -> Command {
     let mut command = Command::new("sh");
     let script = "trap '' XFSZ; ulimit -S -f 512; exec \"$0\" \"$@\"";
-    command.arg("-c").arg(script).arg(env!("CARGO_BIN_EXE_hefu"));
-    command.args(["serve", "--port", "0", "--threads", "1", "--audit", "audit.db", "--model"]).arg(home.model());
-    Server::run(home, command)
+    command.arg("-c").arg(script).arg(env!("CARGO_BIN_EXE_hefu")).args(arguments);
+    command.args(["--threads", "1", "--audit", "audit.db", "--model"]).arg(home.model());
+    command
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_stops_answering_and_says_so() {
     let home = Home::new();
-    let server = limited(&home);
+    let server = Server::run(&home, limited(&home, &["serve", "--port", "0"]));
     let client = server.client();
     assert_eq!(server.get("/ready").status, 200);
     let mut answered = 0;
@@ -63,5 +63,34 @@ fn a_full_disk_stops_answering_and_says_so() {
     server.stop();
     let verified = home.hefu(&["audit", "verify", "audit.db"]).success();
     assert!(verified.starts_with(&format!("{} records,", answered + 1)), "{verified}");
+    assert!(verified.contains("nothing was changed, and nothing is missing"), "{verified}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_batch_ends_on_a_full_disk_and_goes_on_later() {
+    const REQUESTS: u64 = 400;
+    let home = Home::new();
+    let line = |id: u64| {
+        json!({"custom_id": id.to_string(), "method": "POST", "url": "/v1/completions",
+        "body": {"prompt": "a", "max_tokens": 2, "seed": id}})
+    };
+    let lines: String = (0..REQUESTS).map(|id| format!("{}\n", line(id))).collect();
+    std::fs::write(home.path("in.jsonl"), lines).unwrap();
+    let mut command = limited(&home, &["batch", "in.jsonl", "out.jsonl"]);
+    command.env("HEFU_HOME", home.path("home")).env_remove("HEFU_MODEL").current_dir(home.path(""));
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("cannot be recorded") && said.contains("make room"), "{said}");
+    let answers = || std::fs::read_to_string(home.path("out.jsonl")).unwrap();
+    let answered = answers().lines().count() as u64;
+    assert!(answered > 0 && answered < REQUESTS, "{answered}");
+
+    home.tiny(&["batch", "in.jsonl", "out.jsonl", "--audit", "audit.db"]).success();
+    let is_good = |line: &str| serde_json::from_str::<Value>(line).unwrap()["response"]["status_code"] == 200;
+    let all = answers();
+    assert_eq!((all.lines().count() as u64, all.lines().all(is_good)), (REQUESTS, true));
+    let verified = home.hefu(&["audit", "verify", "audit.db"]).success();
     assert!(verified.contains("nothing was changed, and nothing is missing"), "{verified}");
 }
