@@ -27,6 +27,7 @@ const REPLAYED_AT_ONCE: usize = 1024;
 Examples:
   hefu audit list audit.db --last 20
   hefu audit show audit.db 0198c0de-0000-7000-8000-000000000001
+  hefu audit show audit.db 0198c0de-0000-7000-8000-000000000001 --receipt > answer.json
   hefu audit verify audit.db --key instance.pem
   hefu audit export audit.db > audit.jsonl
   hefu audit replay audit.db --since 2026-11-01
