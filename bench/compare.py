@@ -147,7 +147,7 @@ def table(result):
     machine = result["machine"]
     lines = [
         f"{machine['processor']}, {machine['cores']} cores; {result['threads']} threads; medians of {result['rounds']} "
-        f"round{'s' if result['rounds'] > 1 else ''}; {result['hefu']} beside {result['peer']}",
+        f"round{'s' if result['rounds'] > 1 else ''}; {result['hefu']}{instruction_set(result)} beside {result['peer']}",
         "",
         "| model | measure | hefu | peer | figure | smallest to largest | must | aim | reached |",
         "| --- | --- | ---: | ---: | ---: | --- | ---: | ---: | --- |",
@@ -155,6 +155,17 @@ def table(result):
     lines += [row(one) for one in result["results"]]
     notes = {f"* {one['title']}: {one['note']}" for one in result["results"] if one["note"]}
     return "\n".join(lines + ([""] + sorted(notes) if notes else []))
+
+
+def instruction_set(result):
+    """The instruction set that hefu took by itself, where a report of its tells it."""
+    names = [
+        pair["ours"].get("report", {}).get("isa")
+        for one in result["results"]
+        if not one["name"].startswith("avx2-")
+        for pair in one["rounds"]
+    ]
+    return next((f" on {name}" for name in names if name), "")
 
 
 def row(one):

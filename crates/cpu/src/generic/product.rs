@@ -40,6 +40,8 @@ pub struct TileJob {
     pub output: *mut f32,
     /// Numbers from one token's results to the next one's.
     pub output_stride: usize,
+    /// What memory to ask for while the tile is worked on, and how many bytes for each block; only for wide kernels.
+    pub ahead: (*const u8, usize),
 }
 
 /// 32 columns of `R::WIDTH` rows in registers.
@@ -99,8 +101,8 @@ unsafe impl<R: Rows, const TYPE: u32> Source<R> for Packed<TYPE> {
 
 /// How far ahead of the block in use memory is asked for: some pages, because the processor's own look-ahead ends with
 /// each page, and codes and scales are two streams to it where they are one stretch to us. Measured; it matters little
-/// between 12 and 20 KiB.
-const AHEAD: usize = 16 * 1024;
+/// between 12 and 32 KiB.
+pub const AHEAD: usize = 16 * 1024;
 
 /// Asks for block `index`'s share of the bytes that come [`AHEAD`] of the group at `group`. Groups follow each other in
 /// memory, so that this reads ahead of the groups that follow; past the last one it does no harm.

@@ -38,7 +38,8 @@ pub unsafe trait Rows: Copy {
     /// i32, one per row.
     type Sums: Copy;
 
-    /// Asks for the cache line at `at` before it is needed. Any address will do.
+    /// Asks for the cache line at `at` before it is needed, into the second cache: the first one's few places for lines
+    /// that are under way stay free for those that are needed now. Any address will do.
     fn prefetch(at: *const u8);
 
     /// Reads 4 bytes per row.

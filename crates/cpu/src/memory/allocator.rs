@@ -2,7 +2,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 
-/// The system's allocator, but for pieces of 2 MiB and more, which are mapped by themselves, aligned to huge
+/// The system's allocator, but for pieces of 8 MiB and more, which are mapped by themselves, aligned to huge
 /// pages and advised to be in them.
 ///
 /// A product of many tokens writes each token's results far from the last one's. With pages of 4 KiB every such write
@@ -11,13 +11,18 @@ use std::alloc::{GlobalAlloc, Layout, System};
 #[derive(Debug, Clone, Copy, Default)]
 pub struct HugeAllocator;
 
-/// From here on a piece has pages of its own: a huge page on x86-64 and most Arm systems.
+/// From here on a piece has pages of its own. Lists of the whole vocabulary, which are made for one token and dropped, are
+/// smaller: new pages would have to be cleared for each.
 #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "other systems choose their pages themselves"))]
-const LARGE: usize = 2 << 20;
+const LARGE: usize = 8 << 20;
+
+/// A huge page on x86-64 and most Arm systems.
+#[cfg(target_os = "linux")]
+const HUGE_PAGE: usize = 2 << 20;
 
 #[cfg(target_os = "linux")]
 fn is_large(layout: Layout) -> bool {
-    layout.size() >= LARGE && layout.align() <= LARGE
+    layout.size() >= LARGE && layout.align() <= HUGE_PAGE
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -61,13 +66,13 @@ unsafe impl GlobalAlloc for HugeAllocator {
     }
 }
 
-/// Zeroed memory, aligned to [`LARGE`]; null if the system has none.
+/// Zeroed memory, aligned to [`HUGE_PAGE`]; null if the system has none.
 #[cfg(target_os = "linux")]
 fn map(bytes: usize) -> *mut u8 {
     use std::ptr::{null_mut, without_provenance_mut};
 
     // As much more as it takes to find an aligned start; what is left over at both ends is given back.
-    let Some(reserved) = bytes.checked_next_multiple_of(PAGE).and_then(|bytes| bytes.checked_add(LARGE)) else {
+    let Some(reserved) = bytes.checked_next_multiple_of(PAGE).and_then(|bytes| bytes.checked_add(HUGE_PAGE)) else {
         return null_mut();
     };
     let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
@@ -77,16 +82,16 @@ fn map(bytes: usize) -> *mut u8 {
         return null_mut();
     }
     let start = start.cast::<u8>();
-    let before = start.align_offset(LARGE);
+    let before = start.align_offset(HUGE_PAGE);
     let length = bytes.next_multiple_of(PAGE);
     // SAFETY: the three parts make up the map; `before` is a multiple of the page, as both its ends are, and below
-    // LARGE. Advice may fail: without huge pages everything is the same but slower.
+    // HUGE_PAGE. Advice may fail: without huge pages everything is the same but slower.
     unsafe {
         if before > 0 {
             libc::munmap(start.cast(), before);
         }
         let piece = start.add(before);
-        libc::munmap(piece.add(length).cast(), LARGE - before);
+        libc::munmap(piece.add(length).cast(), HUGE_PAGE - before);
         libc::madvise(piece.cast(), length, libc::MADV_HUGEPAGE);
         piece
     }

@@ -178,20 +178,28 @@ unsafe fn add_page<L: Lanes, N: Number, const Q: usize, const W: usize>(
     values: *const u8,
     sums: &mut [[L; W]; Q],
 ) {
-    let from = *positions.start();
     let row = tile.shape.value_row_bytes();
-    for t in positions {
-        // SAFETY: the caller's duty.
+    let (mut t, end) = (*positions.start(), *positions.end() + 1);
+    let mut values = values;
+    // Plain counters: with an inclusive range the compiler copies all sums to other registers at each step.
+    while t < end {
+        let next = (t / LANES + 1) * LANES;
+        let count = next.min(end) - t;
+        // SAFETY: the caller's duty; weights of positions in the same sixteen follow each other.
         unsafe {
-            let values = values.add((t - from) * row);
-            let weight = weights.at::<Q>(t);
-            let mut value = [sums[0][0]; W];
-            unroll!(w < W => { value[w] = N::load::<L>(values.add(w * LANES * N::BYTES)); });
-            unroll!(r < Q => {
-                let p = L::splat(*weight.add(r * LANES));
-                unroll!(w < W => { sums[r][w] = p.fma(value[w], sums[r][w]); });
-            });
+            let mut weight = weights.at::<Q>(t);
+            for _ in 0..count {
+                let mut value = [sums[0][0]; W];
+                unroll!(w < W => { value[w] = N::load::<L>(values.add(w * LANES * N::BYTES)); });
+                unroll!(r < Q => {
+                    let p = L::splat(*weight.add(r * LANES));
+                    unroll!(w < W => { sums[r][w] = p.fma(value[w], sums[r][w]); });
+                });
+                values = values.add(row);
+                weight = weight.add(1);
+            }
         }
+        t = next;
     }
 }
 
@@ -204,9 +212,9 @@ unsafe fn add_page_by_query<L: Lanes, N: Number, const Q: usize, const W: usize>
     values: *const u8,
     sums: &mut [[L; W]; Q],
 ) {
-    let from = *positions.start();
+    let (from, end) = (*positions.start(), *positions.end() + 1);
     let row = tile.shape.value_row_bytes();
-    for t in positions {
+    for t in from..end {
         // SAFETY: the caller's duty.
         unsafe {
             let values = values.add((t - from) * row);

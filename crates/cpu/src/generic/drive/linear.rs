@@ -156,6 +156,7 @@ impl Work<'_> {
                     minimums: std::ptr::null(),
                     output: std::ptr::null_mut(),
                     output_stride: 0,
+                    ahead: (std::ptr::null(), 0),
                 };
                 match self.shape.tiles() {
                     [tile] => self.tile(product, group, &job, tile, products.packed),

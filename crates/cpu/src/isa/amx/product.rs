@@ -101,6 +101,10 @@ fn fetch_for_writing(at: *const f32) {
 /// As [`tile`].
 #[inline(always)]
 unsafe fn begin_block<const SUMS: usize, const HALVES: bool>(job: &TileJob, index: usize, to: *mut u8) {
+    let (ahead, share) = job.ahead;
+    for line in (0..share).step_by(LINE) {
+        ZmmRows::prefetch(ahead.wrapping_add(index * share + line));
+    }
     // SAFETY: the caller's duty. Activations follow the scales of 16 tokens.
     unsafe {
         let activations = job.tile.add(index * job.block_bytes + SIDE * 4);

@@ -34,7 +34,7 @@ unsafe impl Rows for YmmRows {
     #[inline(always)]
     fn prefetch(at: *const u8) {
         // SAFETY: a hint, which never faults; every x86-64 machine has it.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
     }
 
     #[inline(always)]

@@ -15,7 +15,7 @@ use hefu_numerics::ops::Team;
 use super::{Kind, MAX_TILE, Product, Work, deal_ranges};
 use crate::generic::kernels::{QUARTERS, Wide, WideProducts};
 use crate::generic::panel::Tile;
-use crate::generic::product::{TileJob, unpacked_bytes};
+use crate::generic::product::{AHEAD, TileJob, unpacked_bytes};
 use crate::layout::{BLOCK, GROUP, QuantLayout};
 
 /// Most blocks that are taken apart at a time, whole blocks of every file format: with the tile's activations they fit
@@ -67,8 +67,10 @@ impl Work<'_> {
             let blocks = MOST_BLOCKS.min(self.shape.blocks - first);
             for group in groups.clone() {
                 let job = self.take_apart(kernels, product, group, first, blocks, thread);
-                for tile in tiles {
-                    self.wide_tile(kernels, product, group, &job, tile, first);
+                for (index, tile) in tiles.iter().enumerate() {
+                    // The first tile's work is the time for the weights of the next group to come.
+                    let ahead = if index == 0 { job.ahead } else { (job.ahead.0, 0) };
+                    self.wide_tile(kernels, product, group, &TileJob { ahead, ..job }, tile, first);
                 }
             }
         }
@@ -93,13 +95,17 @@ impl Work<'_> {
         unsafe {
             let codes = self.scratch.at(self.panel_bytes + thread * self.unpacked);
             let (scales, minimums) = (codes.add(codes_bytes), codes.add(codes_bytes + scales_bytes));
-            (kernels.unpack)(&packed_job(product, layout, group, first, blocks), codes, scales, minimums);
+            let packed = packed_job(product, layout, group, first, blocks);
+            (kernels.unpack)(&packed, codes, scales, minimums);
+            // Goes on where taking apart has stopped to ask.
+            let ahead = packed.codes.wrapping_add(AHEAD + blocks * layout.block_bytes());
             TileJob {
                 minimum_factors_at: *minimum_factors_row,
                 codes,
                 scales,
                 minimums,
-                ..packed_job(product, layout, group, first, blocks)
+                ahead: (ahead, layout.block_bytes()),
+                ..packed
             }
         }
     }
@@ -180,5 +186,6 @@ fn packed_job(product: &Product<'_>, layout: &QuantLayout, group: usize, first: 
         minimums: std::ptr::null(),
         output: std::ptr::null_mut(),
         output_stride: 0,
+        ahead: (std::ptr::null(), 0),
     }
 }
