@@ -1,0 +1,62 @@
+//! The conformance list: the naive loops are what it says, and what is nearly right is found out.
+
+#[path = "common/reordered.rs"]
+mod reordered;
+
+use hefu_numerics::conformance::{cases, deviations, expected};
+use hefu_numerics::ops::{Alone, Ops};
+use hefu_numerics::quant::FORMATS;
+use hefu_numerics::reference;
+use reordered::REORDERED;
+use std::collections::BTreeSet;
+
+#[test]
+fn the_naive_loops_give_the_digests_of_the_table() {
+    let cases = cases();
+    let names: BTreeSet<&str> = cases.iter().map(|case| &case.name[..]).collect();
+    assert_eq!(names.len(), cases.len(), "two cases of one name");
+    for case in &cases {
+        assert_eq!(expected(&case.name), Some(&case.digest(&reference::OPS, &Alone)[..]), "{}", case.name);
+    }
+    assert!(deviations(&reference::OPS, &Alone).is_empty());
+    let lines = include_str!("../../../golden/conformance/version-1.txt").lines().count();
+    assert_eq!(lines, cases.len(), "the table has a line for each case and no other");
+}
+
+#[test]
+fn another_order_of_additions_is_found_in_every_format() {
+    let found = deviations(&REORDERED, &Alone);
+    for format in FORMATS {
+        let about = format!("product {} tokens 13", format.name);
+        let deviation = found.iter().find(|deviation| deviation.case.starts_with(&about));
+        let deviation = deviation.unwrap_or_else(|| panic!("nothing was found in {about}"));
+        let (_, right, wrong) = deviation.first.unwrap();
+        assert!(right.to_bits() != wrong.to_bits() && deviation.numbers > 0);
+        assert!(deviation.to_string().contains("reordered: product"), "{deviation}");
+    }
+    assert!(found.iter().all(|deviation| deviation.case.starts_with("product")), "only products are wrong");
+}
+
+#[test]
+fn a_wrong_operation_of_any_kind_is_found() {
+    let broken: [(&str, Ops); 6] = [
+        ("norm", Ops { rms_norm: |team, x, gain, _, y| (reference::OPS.rms_norm)(team, x, gain, 1.0e-5, y), ..NAIVE }),
+        ("sum", Ops { add: |_, sum, addend| sum.iter_mut().zip(addend).for_each(|(a, b)| *a += flushed(*b)), ..NAIVE }),
+        ("rows", Ops { row: |matrix, row, y| (reference::OPS.row)(matrix, row.saturating_sub(1), y), ..NAIVE }),
+        ("gate", Ops { gate: |_, _, gate, up| gate.iter_mut().zip(up).for_each(|(g, u)| *g *= u), ..NAIVE }),
+        ("rotation", Ops { rope: |_, _, _| {}, ..NAIVE }),
+        ("attention", Ops { attention: |_, _, _, y| y.fill(0.0), ..NAIVE }),
+    ];
+    for (operation, ops) in broken {
+        let found = deviations(&ops, &Alone);
+        assert!(!found.is_empty(), "{operation}");
+        assert!(found.iter().all(|deviation| deviation.case.starts_with(operation)), "{operation}");
+    }
+}
+
+const NAIVE: Ops = reference::OPS;
+
+/// As a chip does that takes subnormal numbers for zero.
+fn flushed(number: f32) -> f32 {
+    if number.is_subnormal() { 0.0 } else { number }
+}
