@@ -13,6 +13,7 @@ pub mod perplexity;
 mod runner;
 pub mod sampling;
 pub mod scheduler;
+pub mod selftest;
 #[cfg(test)]
 mod sim;
 pub mod speculation;

@@ -3,4 +3,7 @@
 mod batches;
 mod guesses;
 mod layouts;
+mod matrix;
+#[path = "../../../numerics/tests/common/reordered.rs"]
+mod reordered;
 mod support;

@@ -1,0 +1,78 @@
+//! The pages of a model as larger ones, in another order.
+
+use super::Layout;
+use crate::scheduler::{ForwardMany, Logits, Paged, Part};
+use hefu_model::Error;
+use std::ops::Range;
+
+/// A model whose pages are laid out as asked for: what the scheduler takes for page `p` of `factor` times the size are
+/// `factor` pages of the model, anywhere in its cache.
+#[derive(Debug)]
+pub(super) struct Laid<'m> {
+    model: Paged<'m>,
+    layout: Layout,
+    factor: usize,
+}
+
+impl<'m> Laid<'m> {
+    pub(super) fn new(model: Paged<'m>, layout: Layout) -> Self {
+        let factor = (layout.page() / model.page()).max(1);
+        Self { model, layout, factor }
+    }
+
+    /// The model's pages that make up a page.
+    fn places(&self, page: u32) -> impl Iterator<Item = u32> {
+        let (factor, total, layout) = (self.factor as u32, self.model.pages() as u32, self.layout);
+        (0..factor).map(move |index| {
+            let place = page.saturating_mul(factor).saturating_add(index);
+            // Even ones first, from the end: no two stay neighbours.
+            let is_known = layout == Layout::Scattered && place < total;
+            let evens = total.div_ceil(2);
+            match is_known {
+                false => place,
+                true if place % 2 == 0 => total - 1 - place / 2,
+                true => total - 1 - evens - place / 2,
+            }
+        })
+    }
+}
+
+impl ForwardMany for Laid<'_> {
+    type Error = Error;
+
+    fn vocabulary(&self) -> usize {
+        self.model.vocabulary()
+    }
+
+    fn capacity(&self) -> usize {
+        self.model.capacity()
+    }
+
+    fn page(&self) -> usize {
+        self.model.page() * self.factor
+    }
+
+    fn pages(&self) -> usize {
+        self.model.pages() / self.factor
+    }
+
+    fn copy_page(&mut self, from: u32, to: u32) -> Result<(), Error> {
+        let pairs: Vec<(u32, u32)> = self.places(from).zip(self.places(to)).collect();
+        pairs.into_iter().try_for_each(|(from, to)| self.model.copy_page(from, to))
+    }
+
+    fn forward(&mut self, parts: &[Part<'_>]) -> Result<(), Error> {
+        let tables: Vec<Vec<u32>> =
+            parts.iter().map(|part| part.pages.iter().flat_map(|page| self.places(*page)).collect()).collect();
+        let laid: Vec<Part<'_>> = parts.iter().zip(&tables).map(|(part, pages)| Part { pages, ..*part }).collect();
+        self.model.forward(&laid)
+    }
+
+    fn logits(&mut self, rows: Range<usize>) -> Result<Logits<'_>, Error> {
+        self.model.logits(rows)
+    }
+
+    fn hidden(&mut self, rows: Range<usize>) -> Result<&[f32], Error> {
+        self.model.hidden(rows)
+    }
+}

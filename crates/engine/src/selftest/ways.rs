@@ -1,0 +1,256 @@
+//! The ways in which answers come about.
+
+use hefu_numerics::kv::PAGE;
+use std::fmt;
+
+/// How answers come about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// One after another.
+    Alone(Alone),
+    /// Many at once, by the scheduler.
+    Together(Together),
+}
+
+impl Way {
+    /// As a newcomer would do it: one after another, each prompt at once, nothing guessed and nothing reused.
+    pub const PLAIN: Way = Way::Alone(Alone { chunk: WHOLE, guesses: Guesses::Off, reuse: false });
+}
+
+/// One answer after another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Alone {
+    /// Tokens of the prompt per forward pass; [`WHOLE`] for all of them.
+    pub chunk: usize,
+    /// What guesses.
+    pub guesses: Guesses,
+    /// Whether an answer goes on from what the one before has left in the cache.
+    pub reuse: bool,
+}
+
+/// Many answers at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Together {
+    /// Most answers at the same time.
+    pub batch: usize,
+    /// The order in which requests arrive.
+    pub arrival: Arrival,
+    /// Whether prompts go on from what the cache holds of others.
+    pub reuse: bool,
+    /// Tokens of a forward pass, which cuts prompts into chunks; [`WHOLE`] for as many as there are.
+    pub chunk: usize,
+    /// How the cache lies in memory.
+    pub layout: Layout,
+}
+
+/// A chunk that is never full.
+pub const WHOLE: usize = 4096;
+
+/// What guesses at tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guesses {
+    /// Nothing.
+    Off,
+    /// The text itself.
+    Lookup,
+    /// A draft model: here the model itself, on a cache of its own.
+    Draft,
+}
+
+/// The order in which requests arrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// All before the first step.
+    AtOnce,
+    /// One more before each step.
+    OneByOne,
+    /// The last first, two steps apart.
+    Reversed,
+}
+
+/// How the cache lies in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// The smallest pages, as many as are needed.
+    Plain,
+    /// Pages of twice the size, which lie scattered.
+    Scattered,
+    /// So few pages that answers are interrupted and their prompts computed again.
+    Scarce,
+}
+
+impl Layout {
+    /// Positions of a page.
+    pub fn page(self) -> usize {
+        match self {
+            Layout::Plain | Layout::Scarce => PAGE,
+            Layout::Scattered => 2 * PAGE,
+        }
+    }
+}
+
+/// How much is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// A few ways that differ in everything.
+    Quick,
+    /// Every combination of the values of [`dimensions`].
+    Full,
+}
+
+/// The values that ways are combined from.
+#[derive(Debug, Clone, Copy)]
+struct Values {
+    alone_chunks: &'static [usize],
+    guesses: &'static [Guesses],
+    batches: &'static [usize],
+    arrivals: &'static [Arrival],
+    chunks: &'static [usize],
+    layouts: &'static [Layout],
+}
+
+const QUICK: Values = Values {
+    alone_chunks: &[7, WHOLE],
+    guesses: &[Guesses::Off, Guesses::Lookup],
+    batches: &[8],
+    arrivals: &[Arrival::AtOnce, Arrival::Reversed],
+    chunks: &[16, WHOLE],
+    layouts: &[Layout::Plain, Layout::Scattered],
+};
+
+const FULL: Values = Values {
+    alone_chunks: &[1, 7, 64, WHOLE],
+    guesses: &[Guesses::Off, Guesses::Lookup, Guesses::Draft],
+    batches: &[1, 3, 8],
+    arrivals: &[Arrival::AtOnce, Arrival::OneByOne, Arrival::Reversed],
+    chunks: &[5, 64, WHOLE],
+    layouts: &[Layout::Plain, Layout::Scattered, Layout::Scarce],
+};
+
+impl Values {
+    fn of(extent: Extent) -> Self {
+        match extent {
+            Extent::Quick => QUICK,
+            Extent::Full => FULL,
+        }
+    }
+}
+
+/// Every way of this extent.
+pub fn ways(extent: Extent) -> Vec<Way> {
+    let values = Values::of(extent);
+    let mut ways = Vec::new();
+    for reuse in [false, true] {
+        for &chunk in values.alone_chunks {
+            let alone = |&guesses| Way::Alone(Alone { chunk, guesses, reuse });
+            ways.extend(values.guesses.iter().map(alone));
+        }
+        for &batch in values.batches {
+            for &arrival in values.arrivals {
+                for &chunk in values.chunks {
+                    let together = |&layout| Way::Together(Together { batch, arrival, reuse, chunk, layout });
+                    ways.extend(values.layouts.iter().map(together));
+                }
+            }
+        }
+    }
+    ways
+}
+
+/// The dimensions of the ways of this extent, each with its values in words.
+pub fn dimensions(extent: Extent) -> Vec<(&'static str, Vec<String>)> {
+    let values = Values::of(extent);
+    let batches = [&[1], values.batches].concat();
+    let mut batches: Vec<String> = batches.iter().map(ToString::to_string).collect();
+    batches.dedup();
+    let mut chunks = [values.alone_chunks, values.chunks].concat();
+    chunks.sort_unstable();
+    chunks.dedup();
+    let mut layouts = vec![Layout::Plain];
+    layouts.extend(values.layouts.iter().filter(|layout| **layout != Layout::Plain));
+    vec![
+        ("batch", batches),
+        ("arrival", values.arrivals.iter().map(ToString::to_string).collect()),
+        ("prefix reuse", vec!["off".to_owned(), "on".to_owned()]),
+        ("prefill chunk", chunks.into_iter().map(chunk_name).collect()),
+        ("pages", layouts.iter().map(ToString::to_string).collect()),
+        ("speculation", values.guesses.iter().map(ToString::to_string).collect()),
+    ]
+}
+
+fn chunk_name(chunk: usize) -> String {
+    if chunk == WHOLE { "whole".to_owned() } else { chunk.to_string() }
+}
+
+fn switch(on: bool) -> &'static str {
+    if on { "on" } else { "off" }
+}
+
+impl fmt::Display for Guesses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Guesses::Off => "off",
+            Guesses::Lookup => "look-up",
+            Guesses::Draft => "draft model",
+        })
+    }
+}
+
+impl fmt::Display for Arrival {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Arrival::AtOnce => "at once",
+            Arrival::OneByOne => "one by one",
+            Arrival::Reversed => "reversed",
+        })
+    }
+}
+
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let page = self.page();
+        match self {
+            Layout::Plain => write!(f, "{page} positions"),
+            Layout::Scattered => write!(f, "{page} positions scattered"),
+            Layout::Scarce => write!(f, "{page} positions scarce"),
+        }
+    }
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Way::Alone(Alone { chunk, guesses, reuse }) => write!(
+                f,
+                "alone, prefill chunk {}, speculation {guesses}, prefix reuse {}",
+                chunk_name(*chunk),
+                switch(*reuse)
+            ),
+            Way::Together(Together { batch, arrival, reuse, chunk, layout }) => write!(
+                f,
+                "batch {batch}, arrival {arrival}, prefill chunk {}, pages {layout}, prefix reuse {}",
+                chunk_name(*chunk),
+                switch(*reuse)
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_full_extent_holds_every_quick_value_and_no_way_twice() {
+        let full = ways(Extent::Full);
+        let mut names: Vec<String> = full.iter().map(ToString::to_string).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), full.len());
+        for ((name, quick), (_, full)) in dimensions(Extent::Quick).iter().zip(dimensions(Extent::Full)) {
+            assert!(quick.len() > 1, "{name} has one value");
+            assert!(*name == "prefill chunk" || quick.iter().all(|value| full.contains(value)), "{name}");
+        }
+        assert_eq!(full.len(), 2 * (4 * 3 + 3 * 3 * 3 * 3));
+    }
+}

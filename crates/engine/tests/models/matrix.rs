@@ -1,0 +1,118 @@
+//! The identity matrix: nothing differs where all is right, and what is nearly right is found.
+
+use crate::reordered::REORDERED;
+use crate::support::{CAPACITY, MODELS, load_with_cache};
+use hefu_cpu::Pool;
+use hefu_engine::generation::{Finish, Request};
+use hefu_engine::selftest::{
+    Alone, Arrival, Extent, Guesses, Layout, Place, Questions, Tally, Together, Trace, Way, answers, questions, ways,
+};
+use hefu_model::Model;
+use hefu_numerics::kv::Profile;
+use hefu_numerics::ops::{Alone as OneThread, Ops, Team};
+use hefu_numerics::reference;
+
+const ASKED: Questions = Questions { count: 6, longest: 100, answer: 10, whole: 2 };
+
+/// Runs ways on a device against the naive loops.
+fn compare(tally: &mut Tally, name: &str, cache: Profile, ops: &'static Ops, team: &dyn Team, ways: &[Way]) {
+    let model = load_with_cache(name, &reference::OPS, cache);
+    let (asked, vocabulary) = (questions(ASKED, model.config().vocabulary), model.config().vocabulary);
+    let expected = run(&model, &OneThread, Way::PLAIN, &asked).unwrap();
+    let model = load_with_cache(name, ops, cache);
+    for way in ways {
+        let found = run(&model, team, *way, &asked);
+        tally.add(&format!("{name}, {}, {way}", ops.name), &asked, &expected, &found, vocabulary);
+    }
+}
+
+fn run(model: &Model, team: &dyn Team, way: Way, asked: &[Request]) -> Result<Vec<Trace>, String> {
+    answers(model, team, way, asked, CAPACITY)
+}
+
+#[test]
+fn no_bit_differs_in_any_way() {
+    let mut tally = Tally::default();
+    let (full, quick) = (ways(Extent::Full), ways(Extent::Quick));
+    let team = Pool::new(2);
+    for (name, cache) in MODELS.into_iter().flat_map(|name| Profile::ALL.map(|cache| (name, cache))) {
+        let tried = if name == "tiny-qwen2" && cache == Profile::F16 { &full } else { &quick };
+        compare(&mut tally, name, cache, hefu_cpu::select::best(), &OneThread, tried);
+        compare(&mut tally, name, cache, &reference::OPS, &OneThread, &quick[..3]);
+    }
+    compare(&mut tally, "tiny-llama-q4_k", Profile::F16, hefu_cpu::select::best(), &team, &quick);
+    assert!(tally.is_clean(), "{}", tally.differences[0]);
+    assert_eq!(tally.differing_bits, 0);
+    assert_eq!(tally.combinations as usize, full.len() + 8 * quick.len() + 8 * 3);
+    assert!(tally.logits > 1_000_000 && tally.tokens > 10_000, "{tally:?} proves little");
+}
+
+#[test]
+fn products_that_add_in_another_order_are_found_in_every_model() {
+    for name in MODELS {
+        let mut tally = Tally::default();
+        let tried = ways(Extent::Quick);
+        compare(&mut tally, name, Profile::F16, &REORDERED, &OneThread, &tried);
+        assert!(tally.differing_bits > 0, "{name}: {:?}", tally.differences);
+        assert_eq!(tally.differing_combinations, tried.len() as u64, "{name}");
+        let first = &tally.differences[0];
+        let (place, expected, found) = first.at.unwrap();
+        assert!(matches!(place, Place::Logit { .. }) && expected != found);
+        let sentence = first.to_string();
+        let bits = format!("({found:#010x}) and must be");
+        assert!(sentence.contains("reordered, alone") && sentence.contains(&bits), "{sentence}");
+    }
+}
+
+/// A device whose results depend on how many tokens come at once: right alone, wrong in a batch.
+static SHAKY: Ops = Ops {
+    name: "shaky",
+    linear: |team, scratch, input, tokens, outputs| {
+        let ops = if tokens < 20 { &reference::OPS } else { &REORDERED };
+        (ops.linear)(team, scratch, input, tokens, outputs);
+    },
+    ..reference::OPS
+};
+
+#[test]
+fn a_device_that_is_right_in_small_batches_alone_is_found_by_large_ones() {
+    let small = Way::Alone(Alone { chunk: 7, guesses: Guesses::Off, reuse: false });
+    let large = Way::Together(Together {
+        batch: 8,
+        arrival: Arrival::AtOnce,
+        reuse: true,
+        chunk: 64,
+        layout: Layout::Scattered,
+    });
+    let mut tally = Tally::default();
+    compare(&mut tally, "tiny-qwen2", Profile::F16, &SHAKY, &OneThread, &[small, large]);
+    assert_eq!((tally.combinations, tally.differing_combinations), (2, 1), "{:?}", tally.differences);
+    assert!(tally.differences.iter().all(|difference| difference.combination.contains("batch 8")));
+}
+
+#[test]
+fn everything_that_differs_is_counted_and_named() {
+    let asked = questions(Questions { count: 1, longest: 16, answer: 4, whole: 1 }, 10);
+    let right = Trace { tokens: vec![1, 2, 3], logits: vec![7; 20], finish: Some(Finish::MaxTokens) };
+    let tally = |found: Result<Vec<Trace>, String>| {
+        let mut tally = Tally::default();
+        tally.add("here", &asked, std::slice::from_ref(&right), &found, 10);
+        tally
+    };
+    let same = tally(Ok(vec![right.clone(), right.clone()]));
+    assert!(same.is_clean());
+    assert_eq!((same.combinations, same.answers, same.tokens, same.logits), (1, 2, 6, 40));
+    let mut logit = right.clone();
+    logit.logits[13] = 4;
+    let found = tally(Ok(vec![right.clone(), logit]));
+    assert_eq!((found.differing_bits, found.differing_combinations), (2, 1));
+    assert_eq!(found.differences[0].at, Some((Place::Logit { position: 1, token: 3 }, 7, 4)));
+    let token = tally(Ok(vec![Trace { tokens: vec![1, 3, 3], ..right.clone() }]));
+    assert_eq!(token.differences[0].at, Some((Place::Token { index: 1 }, 2, 3)));
+    let short = tally(Ok(vec![Trace { tokens: vec![1, 2], ..right.clone() }]));
+    assert_eq!((short.differing_bits, short.is_clean()), (32, false));
+    let ended = tally(Ok(vec![Trace { finish: Some(Finish::Context), ..right.clone() }]));
+    assert_eq!((ended.differing_bits, ended.is_clean()), (0, false));
+    assert!(tally(Ok(vec![])).differences[0].to_string().contains("0 answers"));
+    assert!(tally(Err("not a number".to_owned())).differences[0].to_string().contains("here: not a number"));
+}
