@@ -174,6 +174,33 @@ fn damage_is_found() {
     assert!(matches!(store.resolve("m"), Err(StoreError::MissingFile { .. })));
 }
 
+/// Bits flipped in a stored model.
+const FLIPS: usize = 1000;
+
+#[test]
+fn every_flipped_bit_of_a_stored_model_is_noticed() {
+    let (store, _folder) = path_store(&model_bytes(5000));
+    let Resolution::Ready(model) = store.resolve("m").unwrap() else { panic!("not pulled") };
+    let path = model.paths()[0].to_owned();
+    let file = fs::read(&path).unwrap();
+    let is_noticed = |bytes: &[u8]| {
+        fs::write(&path, bytes).unwrap();
+        matches!(store.verify("m", &mut ()), Err(StoreError::Damaged { .. }))
+    };
+    let mut noticed = 0;
+    for number in 0..FLIPS {
+        let mut bytes = file.clone();
+        // 7919 is a prime, so that no bit comes twice.
+        let bit = number * 7919 % (file.len() * 8);
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        noticed += usize::from(is_noticed(&bytes));
+    }
+    println!("stored models: {noticed} of {FLIPS} flipped bits noticed");
+    assert_eq!(noticed, FLIPS);
+    fs::write(&path, &file).unwrap();
+    store.verify("m", &mut ()).unwrap();
+}
+
 #[test]
 fn split_files_are_one_model() {
     let (store, folder) = path_store(&model_bytes(100));
