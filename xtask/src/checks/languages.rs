@@ -17,6 +17,7 @@ const IN_BOTH: &[&str] = &[
     "docs/audit.md",
     "docs/provenance.md",
     "docs/gap.md",
+    "docs/selftest.md",
 ];
 
 pub(crate) fn run(root: &Path) -> Vec<String> {

@@ -68,6 +68,7 @@ pub(crate) enum Command {
     Bench(commands::bench::Arguments),
     Gap(commands::gap::Arguments),
     Fingerprint(commands::fingerprint::Arguments),
+    Selftest(commands::selftest::Arguments),
     Verify(commands::verify::Arguments),
     Audit(commands::audit::Arguments),
     Identity(commands::identity::Arguments),

@@ -18,6 +18,7 @@ pub(crate) mod perplexity;
 pub(crate) mod pull;
 pub(crate) mod remove;
 pub(crate) mod run;
+pub(crate) mod selftest;
 pub(crate) mod serve;
 pub(crate) mod show;
 pub(crate) mod sign;
@@ -48,6 +49,7 @@ pub(crate) fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Gap(arguments) => gap::run(&arguments),
         Command::Fingerprint(arguments) => fingerprint::run(&arguments),
+        Command::Selftest(arguments) => selftest::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Identity(arguments) => identity::run(&arguments),

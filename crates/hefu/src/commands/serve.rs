@@ -2,13 +2,15 @@
 
 use crate::cli::{AccessArguments, CacheArguments, DeviceArguments, LabelArguments, LimitArguments, LogFormat};
 use crate::cli::{MODEL_VARIABLE, RecordArguments, SignatureArguments};
-use crate::commands::key;
+use crate::commands::{key, selftest};
 use crate::failure::Failure;
 use crate::load::available_memory;
+use crate::open::operations;
 use crate::output::print;
 use crate::serving::{Labelled, Ledger, Shelf, ShelfWishes, connections};
 use crate::telemetry;
 use clap::Args;
+use hefu_cpu::Pool;
 use hefu_engine::scheduler;
 use hefu_server::app::{Access, router};
 use hefu_server::keys::Keys;
@@ -105,6 +107,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         (Some(certificates), Some(key)) => Some(tls::config(certificates, key).map_err(Failure::Other)?),
         _ => None,
     };
+    selftest::must_conform(operations(&arguments.device)?, &Pool::new(arguments.device.threads()))?;
     let traces = arguments.otlp_endpoint.as_deref().map(telemetry::Sender::new).transpose()?.map(Arc::new);
     let watcher = traces.clone().map(|traces| traces as Arc<dyn Watcher>);
     let shelf = Shelf::new(shelf_wishes(arguments)?)?;

@@ -8,6 +8,7 @@ mod gap;
 mod provenance;
 mod real_models;
 mod recorded;
+mod selftest;
 mod speculation;
 mod store;
 mod support;

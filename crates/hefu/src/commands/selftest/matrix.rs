@@ -1,0 +1,184 @@
+//! Running the combinations.
+
+use super::child::Child;
+use super::models::Source;
+use super::{is_large, is_specification, specification};
+use crate::failure::Failure;
+use crate::progress::Meter;
+use hefu_cpu::Pool;
+use hefu_engine::generation::Request;
+use hefu_engine::selftest::{Extent, Tally, Trace, Way, answers, questions, ways};
+use hefu_model::Model;
+use hefu_numerics::kv::Profile;
+use hefu_numerics::ops::Ops;
+
+/// Threads that are tried with `--full`, and without.
+pub(crate) const THREADS_FULL: [usize; 3] = [1, 2, 3];
+const THREADS_QUICK: [usize; 2] = [1, 2];
+/// Where not every way is tried, one in so many is, by turns.
+const THINNED: usize = 4;
+
+/// What is combined with what.
+pub(crate) struct Matrix<'a> {
+    /// Operations of each instruction set.
+    pub(crate) devices: &'a [&'static Ops],
+    /// The models.
+    pub(crate) sources: &'a [Source],
+    /// How much is tried.
+    pub(crate) extent: Extent,
+}
+
+/// All combinations that share a model in memory.
+#[derive(Clone, Copy)]
+pub(crate) struct Group {
+    /// Number of the model.
+    pub(crate) source: usize,
+    /// Kind of the cache.
+    pub(crate) cache: Profile,
+    /// Operations.
+    pub(crate) ops: &'static Ops,
+    /// Threads.
+    pub(crate) threads: usize,
+    /// Whether every way of the extent is tried.
+    pub(crate) in_full: bool,
+}
+
+impl Group {
+    /// The ways that are tried with it: with `--full` and the first tiny model every one, else some of the quick ones, others
+    /// than with the groups around it.
+    pub(crate) fn ways(&self, extent: Extent) -> Vec<Way> {
+        if self.in_full {
+            return ways(extent);
+        }
+        let quick = ways(Extent::Quick).into_iter();
+        quick.skip((self.threads + usize::from(self.cache == Profile::Q8)) % THINNED).step_by(THINNED).collect()
+    }
+
+    fn words(&self, source: &Source, restart: bool, way: Way) -> String {
+        let Group { cache, ops, threads, .. } = self;
+        let (name, process) = (source.name(), if restart { "new process" } else { "same process" });
+        format!("{name}, {}, {threads} threads, cache {}, {process}, {way}", ops.name, cache.name())
+    }
+}
+
+/// Threads that are tried in this extent.
+pub(crate) fn threads(extent: Extent) -> &'static [usize] {
+    match extent {
+        Extent::Quick => &THREADS_QUICK,
+        Extent::Full => &THREADS_FULL,
+    }
+}
+
+/// Kinds of caches that are tried with a model.
+pub(crate) fn caches(source: &Source, extent: Extent) -> &'static [Profile] {
+    if is_large(source) && extent == Extent::Quick { &Profile::ALL[..1] } else { &Profile::ALL }
+}
+
+impl Matrix<'_> {
+    /// Every group. The naive loops share no work, so that one thread is all there is to try; with a model of real size
+    /// they would take hours.
+    pub(crate) fn groups(&self) -> Vec<Group> {
+        let mut groups = Vec::new();
+        for (number, source) in self.sources.iter().enumerate() {
+            for &cache in caches(source, self.extent) {
+                for &ops in self.devices {
+                    let is_slow = is_specification(ops);
+                    let threads = match (is_slow, is_large(source)) {
+                        (true, true) => continue,
+                        (true, false) => &THREADS_FULL[..1],
+                        (false, _) => threads(self.extent),
+                    };
+                    let in_full = self.extent == Extent::Full && number == 0 && !is_slow && !is_large(source);
+                    let group = |&threads: &usize| Group { source: number, cache, ops, threads, in_full };
+                    groups.extend(threads.iter().map(group));
+                }
+            }
+        }
+        groups
+    }
+
+    /// Runs every combination and compares it.
+    ///
+    /// # Errors
+    /// A model that cannot be loaded, or a process that cannot be started.
+    pub(crate) fn run(&self, meter: &mut Meter) -> Result<Tally, Failure> {
+        let groups = self.groups();
+        let total: usize = groups.iter().map(|group| 2 * group.ways(self.extent).len()).sum();
+        meter.relabel("identity matrix");
+        let mut tally = Tally::default();
+        let mut before: Option<(usize, Profile, Asked)> = None;
+        for group in groups {
+            let Some(source) = self.sources.get(group.source) else { continue };
+            let known = before.take().filter(|(number, cache, _)| (*number, *cache) == (group.source, group.cache));
+            let asked = match known {
+                Some((_, _, asked)) => asked,
+                None => Asked::new(source, self.base(source), group.cache)?,
+            };
+            meter.note(format!("{}, {}", source.name(), group.ops.name));
+            let mut show = |tally: &Tally| meter.set(tally.combinations, Some(total as u64));
+            compare(source, &group, &asked, self.extent, &mut tally, &mut show)?;
+            before = Some((group.source, group.cache, asked));
+        }
+        Ok(tally)
+    }
+
+    /// What answers are compared with: the naive loops, or for a model of real size the simplest instruction set.
+    fn base(&self, source: &Source) -> &'static Ops {
+        let simplest = hefu_cpu::select::ISAS.iter().rev().filter_map(hefu_cpu::select::Isa::ops).nth(1);
+        if is_large(source) { simplest.unwrap_or(specification()) } else { specification() }
+    }
+}
+
+/// Questions and what their answers are.
+struct Asked {
+    questions: Vec<Request>,
+    expected: Vec<Trace>,
+    vocabulary: usize,
+    capacity: usize,
+}
+
+impl Asked {
+    fn new(source: &Source, ops: &'static Ops, cache: Profile) -> Result<Self, Failure> {
+        let team = Pool::new(if is_large(source) { 2 } else { 1 });
+        let model = source.load(ops, &team, cache)?;
+        let (vocabulary, capacity) = (model.config().vocabulary, capacity(source, &model));
+        let questions = questions(source.questions(), vocabulary);
+        let expected = answers(&model, &team, Way::PLAIN, &questions, capacity);
+        let expected = expected.map_err(|sentence| Failure::Other(format!("{}: {sentence}", source.name())))?;
+        Ok(Self { questions, expected, vocabulary, capacity })
+    }
+}
+
+/// Positions of a sequence.
+pub(crate) fn capacity(source: &Source, model: &Model) -> usize {
+    source.capacity().min(model.context())
+}
+
+/// Runs a group in this process, on one model in memory, and in a new one, which loads the model again.
+fn compare(
+    source: &Source,
+    group: &Group,
+    asked: &Asked,
+    extent: Extent,
+    tally: &mut Tally,
+    show: &mut dyn FnMut(&Tally),
+) -> Result<(), Failure> {
+    let Asked { questions, expected, vocabulary, capacity } = asked;
+    let mut add = |restart: bool, way: Way, found: &Result<Vec<Trace>, String>| {
+        tally.add(&group.words(source, restart, way), questions, expected, found, *vocabulary);
+        show(tally);
+    };
+    let ways = group.ways(extent);
+    {
+        let team = Pool::new(group.threads);
+        let model = source.load(group.ops, &team, group.cache)?;
+        for way in &ways {
+            add(false, *way, &answers(&model, &team, *way, questions, *capacity));
+        }
+    }
+    let mut child = Child::start(source, group, extent)?;
+    for way in &ways {
+        add(true, *way, &child.next());
+    }
+    child.end()
+}

@@ -1,0 +1,121 @@
+//! The models that are tried.
+
+use crate::cli::ModelArguments;
+use crate::failure::Failure;
+use crate::open::Opened;
+use hefu_cpu::HugeMemory;
+use hefu_engine::selftest::{Extent, Questions};
+use hefu_model::gguf::Gguf;
+use hefu_model::{LoadOptions, Model};
+use hefu_numerics::kv::Profile;
+use hefu_numerics::ops::{Ops, Team};
+
+/// Positions of a sequence with a tiny model: two pages and a half.
+const TINY_CAPACITY: usize = 160;
+/// With a real one: one page and a half.
+const REAL_CAPACITY: usize = 96;
+
+/// A model that is tried.
+pub(crate) enum Source {
+    /// A tiny one with random weights that is part of the program: its name and its file.
+    Tiny(&'static str, &'static [u8]),
+    /// A file.
+    File(Box<Opened>),
+}
+
+macro_rules! tiny {
+    ($($name:literal),*) => {
+        /// Tiny models of every family: the first is tried in every way, the others in some.
+        const TINY: &[(&str, &[u8])] =
+            &[$(($name, include_bytes!(concat!("../../../../../golden/models/", $name, ".gguf")))),*];
+    };
+}
+
+tiny!(
+    "tiny-qwen2",
+    "tiny-gemma3",
+    "tiny-llama-q4_0",
+    "tiny-llama-q4_k",
+    "tiny-llama-experts",
+    "tiny-qwen3",
+    "tiny-qwen3moe",
+    "tiny-phi3"
+);
+
+/// How many of them, from the first on, are tried without `--full`.
+const QUICK: usize = 3;
+
+/// The model that was named, or the tiny ones.
+///
+/// # Errors
+/// A model that cannot be had.
+pub(crate) fn sources(named: Option<&str>, extent: Extent) -> Result<Vec<Source>, Failure> {
+    let most = if extent == Extent::Full { TINY.len() } else { QUICK };
+    match named {
+        None => Ok(TINY.iter().take(most).map(|(name, bytes)| Source::Tiny(name, bytes)).collect()),
+        Some(name) => {
+            let asked = ModelArguments { model: Some(name.to_owned()) };
+            Ok(vec![Source::File(Box::new(Opened::new(crate::models::find(&asked)?)?))])
+        }
+    }
+}
+
+impl Source {
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Source::Tiny(name, _) => name,
+            Source::File(opened) => &opened.model.name,
+        }
+    }
+
+    /// What is asked of it.
+    pub(crate) fn questions(&self) -> Questions {
+        match self {
+            Source::Tiny(..) => Questions { count: 8, longest: 100, answer: 10, whole: 2 },
+            Source::File(_) => Questions { count: 4, longest: 80, answer: 6, whole: 1 },
+        }
+    }
+
+    /// Most positions of a sequence.
+    pub(crate) fn capacity(&self) -> usize {
+        match self {
+            Source::Tiny(..) => TINY_CAPACITY,
+            Source::File(_) => REAL_CAPACITY,
+        }
+    }
+
+    /// Brings it to memory.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the file, or too little memory.
+    pub(crate) fn load(&self, ops: &'static Ops, team: &dyn Team, cache: Profile) -> Result<Model, Failure> {
+        let fault = |error: &dyn std::error::Error| Failure::Other(format!("{}: {error}", self.name()));
+        let gguf = match self {
+            Source::Tiny(_, bytes) => Gguf::parse(&[bytes]).map_err(|error| fault(&error))?,
+            Source::File(opened) => opened.gguf()?,
+        };
+        let allocate = |bytes| HugeMemory::new(bytes).map_err(std::io::Error::other);
+        let options = LoadOptions { context: None, cache };
+        Model::load(&gguf, ops, team, &options, allocate, &|_, _| {}).map_err(|error| fault(&error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hefu_model::arch::FAMILIES;
+    use hefu_numerics::ops::Alone;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_family_is_tried() {
+        let of = |source: Source| {
+            let model = source.load(super::super::specification(), &Alone, Profile::F16).unwrap();
+            model.config().arch.name
+        };
+        let tried: BTreeSet<&str> = sources(None, Extent::Full).unwrap().into_iter().map(of).collect();
+        let known: BTreeSet<&str> = FAMILIES.iter().map(|family| family.name).collect();
+        assert!(known.is_subset(&tried), "{known:?} are known and {tried:?} tried");
+    }
+}

@@ -1,0 +1,25 @@
+//! `hefu selftest` from outside.
+
+use crate::support::Home;
+use serde_json::json;
+
+#[test]
+fn a_machine_that_keeps_the_contract_says_so() {
+    let home = Home::new();
+    let report = home.hefu(&["selftest", "--json", "--isa", "reference"]).json();
+    assert_eq!((&report["ok"], &report["conformance"]["deviations"]), (&json!(true), &json!([])));
+    let matrix = &report["matrix"];
+    assert_eq!((&matrix["differing_bits"], &matrix["differing_combinations"]), (&json!(0), &json!(0)));
+    assert!(matrix["combinations"].as_u64() > Some(20) && matrix["logits"].as_u64() > Some(1_000_000), "{matrix}");
+    assert_eq!(matrix["dimensions"]["restart"], json!(["same process", "new process"]));
+}
+
+#[test]
+fn a_real_model_is_tried_by_its_name_and_what_cannot_be_is_refused() {
+    let home = Home::new();
+    let printed = home.tiny(&["selftest", "--isa", "portable"]).success();
+    assert!(printed.contains("differing: 0 bits, in 0 combinations"), "{printed}");
+    assert!(home.tiny(&["selftest", "--isa", "reference"]).failure(2).contains("hours"));
+    assert!(home.hefu(&["selftest", "--model", "none.gguf"]).failure(1).contains("none.gguf"));
+    assert!(home.hefu(&["selftest", "--child", "x"]).failure(2).contains("names no combination"));
+}
