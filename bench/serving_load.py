@@ -61,10 +61,17 @@ class Server:
         self.log.seek(0)
         return "\n".join(self.log.read().decode(errors="replace").strip().splitlines()[-5:])
 
+    def get(self, path):
+        """The JSON that a path answers."""
+        return self.asked(path, urllib.request.Request(f"http://127.0.0.1:{self.port}{path}"))
+
     def post(self, path, body):
         """The JSON that a path answers to a body."""
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", json.dumps(body).encode())
         request.add_header("Content-Type", "application/json")
+        return self.asked(path, request)
+
+    def asked(self, path, request):
         try:
             with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
                 return json.loads(answer.read())

@@ -27,6 +27,11 @@ pub enum What {
         /// Tokens of its prompt that were in the cache already.
         reused: usize,
     },
+    /// Others that run at the same time have computed what comes next in its prompt; it goes on after that.
+    Shared {
+        /// Tokens that it need not compute, none of which were counted before.
+        reused: usize,
+    },
     /// Part of its prompt was computed.
     Prefill {
         /// Tokens of the prompt in the cache now.

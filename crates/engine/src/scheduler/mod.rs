@@ -12,6 +12,7 @@
 //! how much of a prompt at once, which pages stay) is about time alone.
 //!
 //! * `queue`: fairness between clients, priorities; `budget`: the tokens of a pass; `plan`: who runs, and interruptions;
+//! * `sharing`: of prompts that begin alike, one computes the beginning and the others go on after it;
 //! * `memory`: pages, shared by a radix tree over token ids;
 //! * `pass`: the forward pass, with masks computed beside it; `choose`: the choices, spread over threads.
 //!
@@ -30,6 +31,7 @@ mod pass;
 mod plan;
 mod pooling;
 mod queue;
+mod sharing;
 mod statistics;
 
 pub use event::{Event, Failure, What};
@@ -129,6 +131,7 @@ impl<M: ForwardMany> Scheduler<M> {
         let mut events = Vec::new();
         self.expire(now, &mut events);
         self.admit(now, &mut events);
+        self.share(&mut events);
         let plan = self.plan();
         if !plan.is_empty() {
             self.compute(&plan, &mut events);

@@ -64,14 +64,31 @@ impl<M: ForwardMany> Scheduler<M> {
             is_prefilling: member.is_prefilling(),
             chunk: member.answering.prefill_chunk(),
         };
-        let needs: Vec<Need> = self.running.iter().map(need).collect();
-        let mut wanted = divide(&needs, self.limits.step_tokens);
-        if self.isolate(&mut wanted) {
-            return self.take_pages(wanted);
+        let mut needs: Vec<Need> = self.running.iter().map(need).collect();
+        if !self.suspects.is_empty() {
+            let mut wanted = divide(&needs, self.limits.step_tokens);
+            if self.isolate(&mut wanted) {
+                return self.take_pages(wanted);
+            }
         }
+        let followers = self.followers();
+        let all = needs.clone();
+        let waiting = needs.iter_mut().zip(&followers).filter(|(_, waits)| **waits);
+        waiting.for_each(|(need, _)| need.pending = 0);
+        let plan = self.plan_for(&needs);
+        // Where those that are followed have no pages, the others must go on for some to come back.
+        if plan.is_empty() && followers.contains(&true) {
+            let all = all.get(..self.running.len()).unwrap_or(&all);
+            return self.plan_for(all);
+        }
+        plan
+    }
+
+    fn plan_for(&mut self, needs: &[Need]) -> Vec<Share> {
+        let wanted = divide(needs, self.limits.step_tokens);
         if self.limits.prompts_first && needs.iter().any(|need| need.is_prefilling) {
             let alone = |(tokens, need): (&usize, &Need)| if need.is_prefilling { *tokens } else { 0 };
-            let prompts = self.take_pages(wanted.iter().zip(&needs).map(alone).collect());
+            let prompts = self.take_pages(wanted.iter().zip(needs).map(alone).collect());
             // Where there are no pages for prompts, answers must go on for some to come back.
             if !prompts.is_empty() {
                 return prompts;

@@ -161,3 +161,21 @@ fn the_same_prompt_again_costs_its_last_token() {
     assert_eq!(reused, [0, 100]);
     assert_eq!(scheduler.statistics().prompt_tokens_computed, 106);
 }
+
+#[test]
+fn prompts_that_begin_alike_at_the_same_time_are_computed_once() {
+    let mut scheduler = scheduler(8, 512);
+    (0..5).for_each(|_| assert!(scheduler.submit(job(1, 0, 103, 2), Duration::ZERO).is_ok()));
+    let mut shared = 0;
+    while !scheduler.is_idle() {
+        for event in scheduler.step(Duration::ZERO) {
+            if let What::Shared { reused } = event.what {
+                shared += reused;
+            }
+        }
+        scheduler.check();
+    }
+    let statistics = scheduler.statistics();
+    // One computes all, the others the 3 positions after the last full page.
+    assert_eq!((shared, statistics.prompt_tokens_reused, statistics.prompt_tokens_computed), (400, 400, 103 + 4 * 3));
+}

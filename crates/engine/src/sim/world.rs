@@ -128,6 +128,7 @@ fn note(got: &mut Got, event: Event, plan: &Plan, scheduler: &mut Scheduler<Fake
             assert!(!got.is_started && reused < prompt.len());
             (got.is_started, got.done) = (true, reused);
         }
+        What::Shared { reused } => assert!(got.is_started && reused > 0 && reused < prompt.len()),
         What::Prefill { done, total } => {
             assert!(done > got.done && done <= total && total == prompt.len());
             if plan.request.all_logits && plan.kind == Kind::Answer {

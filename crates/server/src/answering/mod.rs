@@ -125,8 +125,9 @@ impl Task {
                     clock.begun.get_or_insert(at);
                     Vec::new()
                 }
-                Happening::Started(reused) => {
-                    summary.cached_tokens = summary.cached_tokens.max(reused);
+                Happening::Started(reused) | Happening::Shared(reused) => {
+                    // The other choices have it from the first.
+                    summary.cached_tokens += if choice == 0 { reused } else { 0 };
                     Vec::new()
                 }
                 Happening::Token(token) => {

@@ -119,6 +119,7 @@ impl Drive<'_> {
         let Some(route) = self.routes.get_mut(&event.key) else { return };
         let (happening, at, is_last) = match event.what {
             What::Started { reused } => (Happening::Started(reused), from, false),
+            What::Shared { reused } => (Happening::Shared(reused), from, false),
             What::Prefill { .. } if std::mem::replace(&mut route.is_begun, true) => return,
             // The step took part of the prompt from its beginning, though it is known only now.
             What::Prefill { .. } => (Happening::Begun, from, false),

@@ -70,6 +70,8 @@ type Outlet = mpsc::UnboundedSender<(usize, Happening, Instant)>;
 pub enum Happening {
     /// It left the queue; so many tokens of its prompt were in the cache.
     Started(usize),
+    /// So many more of them need not be computed, because others have computed them meanwhile.
+    Shared(usize),
     /// The first step that computes some of its prompt begins; always before its first token or vector.
     Begun,
     /// The next token.

@@ -17,7 +17,8 @@ mod tests;
 mod tree;
 
 use pages::Pages;
-use tree::{Node, ROOT, Tree};
+pub(super) use tree::Node;
+use tree::{ROOT, Tree};
 
 /// A page is copied for so many positions at least; fewer are computed as fast.
 const WORTH_COPYING: usize = 4;
@@ -106,6 +107,37 @@ impl Memory {
         let rest = tokens.get(known..most.min(tokens.len())).unwrap_or_default();
         let copied = self.copy_closest(&mut table, rest, copy);
         (table, known + copied)
+    }
+
+    /// Goes on along the tree as far as others have computed the same text meanwhile, at most `most` positions; how many
+    /// positions the shared pages hold then. What the sequence itself has computed of them is let go.
+    pub(super) fn follow(&mut self, table: &mut Table, tokens: &[u32], most: usize) -> usize {
+        while let Some((node, page)) = self.next_page(table, tokens, most) {
+            self.clock += 1;
+            self.pages.hold(page);
+            self.tree.touch(node, self.clock, true);
+            let own = table.pages.get_mut(table.nodes.len()).map(|place| std::mem::replace(place, page));
+            match own {
+                Some(own) => self.pages.let_go(own),
+                None => table.pages.push(page),
+            }
+            table.nodes.push(node);
+        }
+        table.nodes.len() * self.size
+    }
+
+    fn next_page(&self, table: &Table, tokens: &[u32], most: usize) -> Option<(Node, u32)> {
+        let (parent, text) = self.next_text(table, tokens, most)?;
+        let node = self.tree.child(parent, text)?;
+        Some((node, self.tree.page(node)?))
+    }
+
+    /// What the next full page of a sequence will hold, and after which node, if it could come out of the tree: two
+    /// sequences with the same answer are about to compute the same page.
+    pub(super) fn next_text<'t>(&self, table: &Table, tokens: &'t [u32], most: usize) -> Option<(Node, &'t [u32])> {
+        let (from, to) = (table.nodes.len() * self.size, (table.nodes.len() + 1) * self.size);
+        let text = tokens.get(from..to).filter(|_| self.reuse && to <= most)?;
+        Some((table.last_node(), text))
     }
 
     /// Gives the table pages for so many positions, if there are so many; nothing changes otherwise.

@@ -45,6 +45,14 @@ impl World {
         true
     }
 
+    /// Goes on after what others have computed.
+    fn follow(&mut self, index: usize, most: usize) {
+        let (table, tokens, cached) = &mut self.open[index];
+        let held = self.memory.follow(table, tokens, most);
+        assert!(held <= most.max(*cached));
+        *cached = held.max(*cached);
+    }
+
     fn close(&mut self, index: usize) {
         let (table, tokens, cached) = self.open.remove(index);
         self.memory.close(table, &tokens, cached);
@@ -64,7 +72,7 @@ proptest! {
     fn tables_hold_what_they_are_said_to_hold(
         pages in 1_usize..14,
         reuse in any::<bool>(),
-        moves in prop::collection::vec((0_u8..4, 0_usize..9, prop::collection::vec(0_u32..2, 1..30)), 1..60),
+        moves in prop::collection::vec((0_u8..5, 0_usize..9, prop::collection::vec(0_u32..2, 1..30)), 1..60),
     ) {
         let mut world = World::new(pages, reuse);
         for (kind, number, tokens) in moves {
@@ -76,6 +84,7 @@ proptest! {
                 }
                 _ if world.open.is_empty() => {}
                 1 => world.close(index),
+                2 => world.follow(index, world.open[index].1.len().saturating_sub(number % 3)),
                 _ => {
                     let before = world.memory.available();
                     prop_assert!(world.extend(index, number + 1) || before < 3);

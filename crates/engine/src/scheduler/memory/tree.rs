@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 /// A node's number.
-pub(super) type Node = usize;
+pub(in crate::scheduler) type Node = usize;
 
 /// The node of the empty text; it has no page.
 pub(super) const ROOT: Node = 0;
