@@ -8,6 +8,7 @@ use crate::load::Loaded;
 use crate::speculation::Speculator;
 use crate::units::rate;
 use hefu_engine::Runner;
+use hefu_engine::constraint::Constraint;
 use hefu_engine::forward::Session;
 use hefu_engine::generation::{Error, Finish, Generation, Request, Step};
 use hefu_engine::sampling::{Breakers, Choice, Parameters};
@@ -23,7 +24,7 @@ use std::time::Instant;
 const HASHED_AT_ONCE: usize = 16;
 
 /// What to answer and how.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Question<'a> {
     /// The prompt's tokens.
     pub(crate) prompt: Vec<u32>,
@@ -31,6 +32,8 @@ pub(crate) struct Question<'a> {
     pub(crate) parameters: Parameters,
     /// Strings that end the answer and are not part of it.
     pub(crate) stops: &'a [String],
+    /// What the answer must look like.
+    pub(crate) constraint: Option<Box<dyn Constraint>>,
     /// Most tokens of the answer.
     pub(crate) max_tokens: Option<usize>,
     /// Tokens of the prompt per forward pass.
@@ -48,7 +51,7 @@ pub(crate) struct Answer {
     pub(crate) text: String,
     /// Every token that was chosen, the end token included.
     pub(crate) choices: Vec<Choice>,
-    /// `stop` (an end token or a stop string), `length` (as many tokens as asked for, or the context is full) or
+    /// `stop` (an end token, a stop string, or nothing may follow), `length` (as many tokens as asked for, or the context is full) or
     /// `cancelled`.
     pub(crate) finish_reason: &'static str,
     /// The same as the engine says it; `None` where a stop string or a person ended the answer.
@@ -110,7 +113,7 @@ pub(crate) fn answer(
         all_logits: question.hash_logits,
     };
     let started = Instant::now();
-    let mut generation = Generation::start(session, request).map_err(failure)?;
+    let mut generation = Generation::start_constrained(session, request, question.constraint).map_err(failure)?;
     answer.reused_tokens = generation.reused();
     speculator.gauge.reset_counts();
     if let Some(drafter) = &mut speculator.drafter {
@@ -143,7 +146,8 @@ pub(crate) fn answer(
             }
             Step::Finished(finish) => {
                 answer.finish = Some(finish);
-                answer.finish_reason = if finish == Finish::EndToken { "stop" } else { "length" };
+                let is_whole = matches!(finish, Finish::EndToken | Finish::Complete);
+                answer.finish_reason = if is_whole { "stop" } else { "length" };
                 break;
             }
         }

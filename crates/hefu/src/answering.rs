@@ -61,6 +61,7 @@ impl<'a> Answering<'a> {
             prompt,
             parameters: Parameters { seed, ..self.parameters.clone() },
             stops: &self.flags.generation.stop,
+            constraint: None,
             max_tokens: self.max_tokens(),
             prefill_chunk: self.flags.device.prefill_chunk.get(),
             hash_logits: false,

@@ -34,8 +34,8 @@ pub(crate) struct Loaded {
     pub(crate) resolved: ResolvedModel,
     /// The model itself.
     pub(crate) model: Model,
-    /// Its tokeniser.
-    pub(crate) tokenizer: Tokenizer,
+    /// Its tokeniser, which grammars share.
+    pub(crate) tokenizer: Arc<Tokenizer>,
     /// Its chat template, or the one given in its place.
     pub(crate) template: Option<ChatTemplate>,
     /// What the file recommends for sampling.
@@ -169,7 +169,7 @@ impl Loaded {
             text: texted.saturating_sub(planned),
             total: started.elapsed(),
         };
-        let (pool, isa) = (Arc::clone(pool), ops.name);
+        let (pool, isa, tokenizer) = (Arc::clone(pool), ops.name, Arc::new(tokenizer));
         Ok(Self { model, tokenizer, template, recommended, pool, isa, context, took, resolved: opened.model })
     }
 

@@ -7,7 +7,7 @@ use crate::home;
 use crate::load::Loaded;
 use hefu_engine::generation;
 use hefu_engine::sampling::Parameters;
-use hefu_proof::{Finish, Identity, Prompt, Receipt, Software, new_id};
+use hefu_proof::{Finish, Grammar, Identity, Prompt, Receipt, Software, new_id};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -69,6 +69,8 @@ pub(crate) struct Asked {
     pub(crate) parameters: Parameters,
     /// Most tokens of the answer.
     pub(crate) max_tokens: Option<usize>,
+    /// What the answer had to look like.
+    pub(crate) grammar: Option<Grammar>,
     /// Keep the prompt to ourselves, and state its hash.
     pub(crate) hides_prompt: bool,
 }
@@ -94,7 +96,7 @@ pub(crate) fn sign(loaded: &Loaded, asked: Asked, answer: &Answer) -> Result<Rec
         end_tokens: loaded.tokenizer.vocabulary().ends.iter().copied().collect(),
         max_tokens: asked.max_tokens,
         context: loaded.context,
-        grammar: None,
+        grammar: asked.grammar,
         output: answer.choices.iter().map(|choice| choice.id).collect(),
         finish: finish(answer),
     };

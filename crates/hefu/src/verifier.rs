@@ -81,7 +81,7 @@ impl Verifier {
         let fingerprint = loaded.fingerprint()?.to_string();
         Ok(Self {
             model: loaded.model,
-            tokenizer: Arc::new(loaded.tokenizer),
+            tokenizer: loaded.tokenizer,
             pool: loaded.pool,
             fingerprint,
             grammars: None,

@@ -7,6 +7,7 @@ use hefu_engine::sampling::Parameters;
 use hefu_engine::scheduler::{Event, ForwardMany, Job, Key, Pooling, Refusal, Scheduler, Statistics};
 use hefu_text::template::ChatTemplate;
 use hefu_text::tokenizer::Tokenizer;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The models that can be served.
@@ -49,7 +50,7 @@ pub struct ModelCard {
 /// A model in memory.
 pub struct Loaded {
     /// Its tokeniser.
-    pub tokenizer: Tokenizer,
+    pub tokenizer: Arc<Tokenizer>,
     /// Its chat template; base models have none.
     pub template: Option<ChatTemplate>,
     /// The source of that template; empty if there is none.

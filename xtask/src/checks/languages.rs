@@ -18,6 +18,7 @@ const IN_BOTH: &[&str] = &[
     "docs/provenance.md",
     "docs/gap.md",
     "docs/selftest.md",
+    "docs/structured-output.md",
 ];
 
 pub(crate) fn run(root: &Path) -> Vec<String> {

@@ -10,6 +10,7 @@ mod recording;
 mod sampling;
 mod serving;
 mod speculation;
+mod structure;
 
 pub(crate) use answering::AnsweringArguments;
 pub(crate) use cache::CacheArguments;
@@ -21,6 +22,7 @@ pub(crate) use recording::{RecordArguments, SignatureArguments};
 pub(crate) use sampling::{SamplingArguments, chosen_seed, in_flags};
 pub(crate) use serving::{AccessArguments, LimitArguments, LogFormat};
 pub(crate) use speculation::{Speculate, SpeculationArguments};
+pub(crate) use structure::StructureArguments;
 
 use crate::commands;
 use clap::{Parser, Subcommand};

@@ -2,7 +2,7 @@
 
 use crate::answer::{self, Answer, Question};
 use crate::answering::Answering;
-use crate::cli::AnsweringArguments;
+use crate::cli::{AnsweringArguments, StructureArguments};
 use crate::failure::Failure;
 use crate::load::Loaded;
 use crate::output::{piped_input, print, print_json};
@@ -11,11 +11,19 @@ use crate::prompt;
 use crate::receipts::{self, Asked};
 use crate::speculation::Speculator;
 use clap::Args;
+use hefu_engine::constraint::Constraint;
+use hefu_grammar::{Grammars, Spec};
+use hefu_proof::Grammar;
 use hefu_text::template::Message;
+use hefu_text::tools::{Reasoning, markers};
 use serde_json::{Value, json};
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+
+/// Last tokens of a prompt that say whether it opens the model's reasoning.
+const REASONING_TOKENS: usize = 16;
 
 /// Answer one prompt
 ///
@@ -32,6 +40,8 @@ Examples:
   hefu run \"Review this change\" < patch.diff
   hefu run --system \"Answer in French\" --temperature 0 \"What is a tokeniser?\"
   hefu run --raw --max-tokens 32 \"fn fibonacci(n: u64) -> u64 {\"
+  hefu run --schema '{\"type\": \"array\", \"items\": {\"type\": \"integer\"}}' \"Name three primes\"
+  hefu run --regex '[A-Z][a-z]+' \"The capital of France is\"
   hefu run --json --seed 1 --logprobs 3 \"Name a prime\" | jq .token_ids
   hefu run --receipt answer.json \"Name a prime\"; hefu verify answer.json")]
 pub(crate) struct Arguments {
@@ -72,6 +82,8 @@ pub(crate) struct Arguments {
     hide_prompt: bool,
 
     #[command(flatten)]
+    structure: StructureArguments,
+    #[command(flatten)]
     answering: AnsweringArguments,
 }
 
@@ -81,6 +93,7 @@ pub(crate) struct Arguments {
 /// Nothing to answer, a model that cannot be had, or a prompt that does not fit.
 pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     arguments.answering.check(arguments.logprobs)?;
+    let spec = arguments.structure.spec()?;
     let text = prompt_text(&arguments)?;
     let state_memory = arguments.stats || io::stderr().is_terminal();
     let answering = Answering::new(&arguments.answering, arguments.logprobs, state_memory)?;
@@ -90,11 +103,14 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         (false, None) => prompt::of_conversation(loaded, &[Message::user(&text)])?,
         (false, Some(system)) => prompt::of_conversation(loaded, &[Message::system(system), Message::user(&text)])?,
     };
+    let spec = spec.map(|spec| after_reasoning(spec, loaded, &prompt));
+    let constraint = spec.as_ref().map(|spec| constraint(spec, loaded, &arguments.structure)).transpose()?;
     // Whoever asks for a receipt learns before the answer that none can be made.
     let asked = arguments.receipt.is_some().then(|| receipts::identity().map(|_| prompt.clone())).transpose()?;
     let mut speculator = answering.speculator()?;
     let cancelled = AtomicBool::new(false);
-    let question = Question { hash_logits: arguments.logits_hash, ..answering.question(prompt, seed, &cancelled) };
+    let question = answering.question(prompt, seed, &cancelled);
+    let question = Question { hash_logits: arguments.logits_hash, constraint, ..question };
     let json = arguments.json;
     let mut show = |piece: &str| if json { Ok(()) } else { print(piece) };
     let answer = answer::answer(loaded, &mut loaded.session()?, &mut speculator, question, &mut show)?;
@@ -103,8 +119,13 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     } else if io::stdout().is_terminal() && !answer.text.ends_with('\n') {
         print("\n")?;
     }
+    if spec.is_some() && answer.finish_reason == "length" {
+        line("hefu: the answer was cut off before it was complete; give it more with --max-tokens or --context");
+    }
     if let (Some(prompt), Some(path)) = (asked, &arguments.receipt) {
-        write_receipt(&answering, prompt, &answer, arguments.hide_prompt, path)?;
+        let grammar = spec.as_ref().map(recorded).transpose()?;
+        let asked = asked_for(&answering, prompt, grammar, arguments.hide_prompt);
+        write_receipt(&answering, asked, &answer, path)?;
     }
     if arguments.stats {
         statistics(loaded, &answer, seed, &speculator);
@@ -112,17 +133,37 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-fn write_receipt(
-    answering: &Answering<'_>,
-    prompt: Vec<u32>,
-    answer: &Answer,
-    hides_prompt: bool,
-    path: &Path,
-) -> Result<(), Failure> {
+fn asked_for(answering: &Answering<'_>, prompt: Vec<u32>, grammar: Option<Grammar>, hides_prompt: bool) -> Asked {
     let parameters = answering.parameters.clone();
-    let asked = Asked { prompt, parameters, max_tokens: answering.max_tokens(), hides_prompt };
+    Asked { prompt, parameters, max_tokens: answering.max_tokens(), grammar, hides_prompt }
+}
+
+fn write_receipt(answering: &Answering<'_>, asked: Asked, answer: &Answer, path: &Path) -> Result<(), Failure> {
     let receipt = receipts::sign(&answering.loaded, asked, answer)?;
     std::fs::write(path, receipt.to_text()).map_err(|error| Failure::file("write", path, error))
+}
+
+/// What is asked for, after the end of the reasoning where the prompt leaves the answer in the middle of one.
+fn after_reasoning(spec: Spec, loaded: &Loaded, prompt: &[u32]) -> Spec {
+    let tail = prompt.get(prompt.len().saturating_sub(REASONING_TOKENS)..).unwrap_or_default();
+    let tail: Vec<u8> = tail.iter().flat_map(|id| loaded.tokenizer.token_bytes(*id, true)).copied().collect();
+    match Reasoning::detect("", &String::from_utf8_lossy(&tail)) {
+        Reasoning::Open => Spec::AfterReasoning { end: markers::THINK_END.to_owned(), then: Box::new(spec) },
+        _ => spec,
+    }
+}
+
+/// What holds the answer to it.
+fn constraint(spec: &Spec, loaded: &Loaded, flags: &StructureArguments) -> Result<Box<dyn Constraint>, Failure> {
+    let grammars = Grammars::new(Arc::clone(&loaded.tokenizer)).map_err(|error| Failure::Other(error.to_string()))?;
+    grammars.constraint(spec).map_err(|error| Failure::Usage(format!("{}: {error}", flags.flag())))
+}
+
+/// The grammar for the receipt, as the server writes it too: keys in the order in which they were given, which is the
+/// order of an object's properties.
+fn recorded(spec: &Spec) -> Result<Grammar, Failure> {
+    let text = serde_json::to_value(spec).map(|value| Grammar::new(value.to_string()));
+    text.map_err(|error| Failure::Other(format!("the grammar cannot be written into a receipt: {error}")))
 }
 
 /// The prompt argument, what is piped in, or both.

@@ -11,5 +11,6 @@ mod recorded;
 mod selftest;
 mod speculation;
 mod store;
+mod structured;
 mod support;
 mod tiny;

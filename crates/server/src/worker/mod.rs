@@ -192,7 +192,7 @@ impl Worker {
         let format = ToolFormat::detect(&model.template_source, model.tokenizer.vocabulary());
         let worker = Self {
             name,
-            tokenizer: Arc::new(model.tokenizer),
+            tokenizer: model.tokenizer,
             template: model.template,
             template_source: model.template_source,
             format,
