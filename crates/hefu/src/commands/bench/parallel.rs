@@ -12,7 +12,25 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// Most sequences at once.
-pub(super) const MAX_PARALLEL: u64 = 1024;
+pub(in crate::commands) const MAX_PARALLEL: u64 = 1024;
+
+/// Checks that there is memory for a cache of so many pages.
+///
+/// # Errors
+/// If there is not.
+pub(in crate::commands) fn fits(loaded: &Loaded, sequences: usize, pages: usize) -> Result<(), Failure> {
+    let bytes = loaded.model.config().cache_bytes(pages.saturating_mul(PAGE)).unwrap_or(usize::MAX) as u64;
+    let available = available_memory().unwrap_or(u64::MAX);
+    if bytes <= available {
+        return Ok(());
+    }
+    Err(Failure::Other(format!(
+        "{} are needed for the cache of {sequences} sequences, but only {} of memory are available; give a smaller \
+         --parallel, --prompt or --generate",
+        units::bytes(bytes),
+        units::bytes(available)
+    )))
+}
 
 /// What is measured.
 #[derive(Debug, Clone, Copy)]
@@ -39,17 +57,7 @@ impl Load {
     pub(super) fn scheduler<'m>(&self, loaded: &'m Loaded) -> Result<Scheduler<Paged<'m>>, Failure> {
         // One page more for each: what a sequence needs next is set aside.
         let pages = self.sequences.saturating_mul(self.capacity().div_ceil(PAGE) + 1);
-        let bytes = loaded.model.config().cache_bytes(pages.saturating_mul(PAGE)).unwrap_or(usize::MAX) as u64;
-        let available = available_memory().unwrap_or(u64::MAX);
-        if bytes > available {
-            return Err(Failure::Other(format!(
-                "{} are needed for the cache of {} sequences, but only {} of memory are available; give a smaller \
-                 --parallel, --prompt or --generate",
-                units::bytes(bytes),
-                self.sequences,
-                units::bytes(available)
-            )));
-        }
+        fits(loaded, self.sequences, pages)?;
         let paged = Paged::new(&loaded.model, &*loaded.pool, self.capacity(), pages).map_err(fault)?;
         let limits = Limits {
             step_tokens: self.prefill_chunk,

@@ -2,13 +2,14 @@
 
 use super::ceilings::{Rates, Sampler};
 use super::probe::{self, Totals};
-use crate::commands::bench::tokens;
+use crate::commands::bench::{fits, tokens};
 use crate::failure::Failure;
 use crate::load::Loaded;
 use crate::progress::{Meter, Unit};
 use hefu_cpu::limits::Peaks;
-use hefu_engine::Runner;
-use hefu_engine::forward::Session;
+use hefu_engine::scheduler::{ForwardMany, Paged, Part};
+use hefu_model::Error;
+use hefu_numerics::kv::PAGE;
 use std::time::{Duration, Instant};
 
 /// Rounds are repeated until this much time has passed.
@@ -33,30 +34,37 @@ pub(super) struct Measured {
     pub(super) decode: Option<Run>,
 }
 
+/// What the model is to do.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Load {
+    /// Tokens of the prompt.
+    pub(super) prompt: usize,
+    /// Tokens of the prompt that are computed at once.
+    pub(super) chunk: usize,
+    /// Steps after it, each of one token of every sequence.
+    pub(super) steps: usize,
+    /// Sequences that are decoded at once, at least 1.
+    pub(super) sequences: usize,
+}
+
 /// Measures machine and model.
 ///
 /// # Errors
-/// If there is no memory to read, or the model fails.
-pub(super) fn measure(
-    loaded: &Loaded,
-    peaks: &'static Peaks,
-    prompt: usize,
-    generate: usize,
-    chunk: usize,
-) -> Result<Measured, Failure> {
+/// If there is no memory to read or for the caches, or the model fails.
+pub(super) fn measure(loaded: &Loaded, peaks: &'static Peaks, load: Load) -> Result<Measured, Failure> {
     let vocabulary = loaded.model.config().vocabulary;
-    let all = tokens(prompt + generate, vocabulary);
-    let (prompt, steps) = all.split_at(prompt.min(all.len()));
+    let all = tokens(load.prompt + load.steps, vocabulary);
+    let (prompt, steps) = all.split_at(load.prompt.min(all.len()));
     let mut meter = Meter::new("measuring", Unit::Count);
     let mut sampler = Sampler::new(peaks, &*loaded.pool)?;
-    let mut session = loaded.session()?;
+    let mut sequences = Sequences::new(loaded, &load)?;
     let (mut prefills, mut decodes) = (Vec::new(), Vec::new());
     let started = Instant::now();
     for round in 0..=MOST_ROUNDS {
         meter.set(round as u64, Some(MOST_ROUNDS as u64 + 1));
-        session.truncate(0);
-        let prefill = run(vocabulary, || prefill(&mut session, prompt, chunk))?;
-        let decode = run(vocabulary, || decode(&mut session, steps))?;
+        let prefill = run(vocabulary, || sequences.prefill(prompt, load.chunk))?;
+        sequences.share().map_err(fault)?;
+        let decode = run(vocabulary, || sequences.decode(prompt.len(), steps))?;
         // The first round warms caches and buffers.
         if round > 0 {
             prefills.push(prefill);
@@ -74,32 +82,68 @@ pub(super) fn measure(
     })
 }
 
-fn run(vocabulary: usize, work: impl FnOnce() -> Result<(), hefu_model::Error>) -> Result<Run, Failure> {
+fn run(vocabulary: usize, work: impl FnOnce() -> Result<(), Error>) -> Result<Run, Failure> {
     probe::start(vocabulary);
     let started = Instant::now();
-    work().map_err(|error| Failure::Other(error.to_string()))?;
+    work().map_err(fault)?;
     Ok(Run { time: started.elapsed(), totals: probe::totals() })
 }
 
-/// The prompt in chunks, with the logits of its last token.
-fn prefill(session: &mut Session<Runner<'_>>, prompt: &[u32], chunk: usize) -> Result<(), hefu_model::Error> {
-    let chunks = prompt.len().div_ceil(chunk);
-    for (index, part) in prompt.chunks(chunk).enumerate() {
-        session.extend(part, usize::from(index + 1 == chunks))?;
-    }
-    if chunks > 0 {
-        session.logits(0..1)?;
-    }
-    Ok(())
+/// The model with the pages of all sequences.
+struct Sequences<'m> {
+    paged: Paged<'m>,
+    /// The pages of each.
+    tables: Vec<Vec<u32>>,
 }
 
-/// Single tokens after the prompt, each with its logits.
-fn decode(session: &mut Session<Runner<'_>>, steps: &[u32]) -> Result<(), hefu_model::Error> {
-    for &token in steps {
-        session.extend(&[token], 1)?;
-        session.logits(0..1)?;
+impl<'m> Sequences<'m> {
+    fn new(loaded: &'m Loaded, load: &Load) -> Result<Self, Failure> {
+        let capacity = load.prompt + load.steps;
+        let each = capacity.div_ceil(PAGE);
+        let pages = each.saturating_mul(load.sequences);
+        fits(loaded, load.sequences, pages)?;
+        let paged = Paged::new(&loaded.model, &*loaded.pool, capacity, pages).map_err(fault)?;
+        let all: Vec<u32> = (0..).take(pages).collect();
+        Ok(Self { paged, tables: all.chunks(each).map(<[u32]>::to_vec).collect() })
     }
-    Ok(())
+
+    /// The prompt of the first sequence in chunks, with the logits of its last token.
+    fn prefill(&mut self, prompt: &[u32], chunk: usize) -> Result<(), Error> {
+        let mut position = 0;
+        for tokens in prompt.chunks(chunk) {
+            let rows = usize::from(position + tokens.len() == prompt.len());
+            self.paged.forward(&[Part { tokens, position, pages: &self.tables[0], rows }])?;
+            position += tokens.len();
+        }
+        if position > 0 {
+            self.paged.logits(0..1)?;
+        }
+        Ok(())
+    }
+
+    /// Gives every other sequence the prompt of the first.
+    fn share(&mut self) -> Result<(), Error> {
+        let Some((first, others)) = self.tables.split_first() else { return Ok(()) };
+        for table in others {
+            first.iter().zip(table).try_for_each(|(&from, &to)| self.paged.copy_page(from, to))?;
+        }
+        Ok(())
+    }
+
+    /// Single tokens of all sequences from `position` on, each with its logits.
+    fn decode(&mut self, position: usize, steps: &[u32]) -> Result<(), Error> {
+        for (index, token) in steps.iter().enumerate() {
+            let part = |pages| Part { tokens: std::slice::from_ref(token), position: position + index, pages, rows: 1 };
+            let parts: Vec<Part<'_>> = self.tables.iter().map(|table| part(&table[..])).collect();
+            self.paged.forward(&parts)?;
+            self.paged.logits(0..parts.len())?;
+        }
+        Ok(())
+    }
+}
+
+fn fault(error: Error) -> Failure {
+    Failure::Other(error.to_string())
 }
 
 /// The run of middle length.

@@ -13,6 +13,7 @@ mod report;
 mod tests;
 mod text;
 
+use super::bench::MAX_PARALLEL;
 use crate::cli::{CacheArguments, DeviceArguments, ModelArguments};
 use crate::failure::Failure;
 use crate::load::{Loaded, Wishes};
@@ -23,6 +24,7 @@ use clap::Args;
 use hefu_cpu::limits::Peaks;
 use hefu_cpu::select;
 use hefu_numerics::ops::Team;
+use measure::Load;
 use report::{Report, Subject};
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
@@ -34,7 +36,7 @@ use std::path::PathBuf;
 /// closing it would be worth. Takes about ten seconds.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The keys of --json: model, isa, threads, largest_gaps, machine, limits, larger_than_caches, tolerance, faults, phases. \
+The keys of --json: model, isa, threads, parallel, largest_gaps, machine, limits, larger_than_caches, tolerance, faults, phases. \
 Rates are per second, times in seconds of the whole phase, achieved is a share of 1.
 
 An operation above its limit by more than the tolerance is a fault of the count: it is named, and the exit status is 1.
@@ -42,6 +44,7 @@ An operation above its limit by more than the tolerance is a fault of the count:
 Examples:
   hefu gap
   hefu gap --svg gap.svg
+  hefu gap --parallel 16
   hefu gap --model gemma-3-270m --threads 1 --isa avx2 --json")]
 pub(crate) struct Arguments {
     /// Tokens of the prompt; 0 leaves the prefill out
@@ -51,6 +54,10 @@ pub(crate) struct Arguments {
     /// Tokens to generate; 0 leaves the decode out
     #[arg(short, long, value_name = "N", default_value = "32")]
     generate: usize,
+
+    /// Sequences to generate them for, all at once
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=MAX_PARALLEL))]
+    parallel: u64,
 
     /// Draw the result to a file
     #[arg(long, value_name = "FILE")]
@@ -90,13 +97,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     let loaded = Loaded::with(&wishes, probe::around(ops))?;
     let chunk = arguments.device.prefill_chunk.get();
-    let measured = measure::measure(&loaded, peaks, prompt, generate, chunk)?;
+    let sequences = arguments.parallel as usize;
+    let measured = measure::measure(&loaded, peaks, Load { prompt, chunk, steps: generate, sequences })?;
     let subject = Subject {
         model: loaded.resolved.name.clone(),
         isa: loaded.isa,
         threads: loaded.pool.threads(),
         prompt,
-        generate,
+        steps: generate,
+        sequences,
         weights: loaded.model.description().packed_bytes as u64,
     };
     let report = Report::new(subject, &measured, Ceilings::of(&measured.rates));

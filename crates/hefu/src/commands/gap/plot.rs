@@ -1,6 +1,7 @@
 //! The report as a picture (SVG 1.1): for each phase a bar per operation, its limit marked in it.
 
 use super::report::{Bound, Line, Phase, Report};
+use super::text;
 use crate::units;
 use std::fmt::Write;
 
@@ -71,7 +72,7 @@ fn head(svg: &mut String, report: &Report) {
         "font-size=\"20\" font-weight=\"bold\"",
         "Where the time goes, and how little it could be",
     );
-    let subject = format!("{} on {} with {} threads", report.model, report.isa, report.threads);
+    let subject = text::subject(report);
     write(svg, 24.0, 58.0, "start", "fill=\"#555555\"", &subject);
     let colours = [
         (colour(Bound::Memory), "limit: memory"),
@@ -89,7 +90,7 @@ fn head(svg: &mut String, report: &Report) {
 }
 
 fn panel(svg: &mut String, phase: &Phase, top: f64) {
-    let per = if phase.phase == "decode" { phase.tokens.max(1) as f64 } else { 1.0 };
+    let per = phase.steps as f64;
     let title = format!(
         "{}: {} tokens, {:.1} tokens/s, {:.1} % of the limit; {} read per token",
         phase.phase,
@@ -116,7 +117,7 @@ fn panel(svg: &mut String, phase: &Phase, top: f64) {
         let end = LEFT + time.max(limit) * scale + 8.0;
         write(svg, end, y + THICK - 5.0, "start", LABEL, &label(line, time));
     }
-    let unit = if phase.phase == "decode" { "milliseconds per token" } else { "milliseconds in all" };
+    let unit = if phase.phase == "decode" { "milliseconds per step" } else { "milliseconds in all" };
     write(svg, LEFT + LONGEST / 2.0, bottom + 36.0, "middle", "fill=\"#555555\"", unit);
 }
 

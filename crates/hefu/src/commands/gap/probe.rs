@@ -5,7 +5,8 @@
 //! notes lie with the thread that calls, the one that runs the forward pass.
 
 use super::count::Work;
-use hefu_numerics::attention::Attention;
+use hefu_numerics::attention::{Attention, Span};
+use hefu_numerics::kv::LayerCache;
 use hefu_numerics::matrix::Matrix;
 use hefu_numerics::ops::{Activation, Ops, Projection, Rotation, Scratch, Team};
 use std::cell::RefCell;
@@ -19,6 +20,7 @@ pub(super) enum Operation {
     Norm,
     QueryKeyValue,
     Rope,
+    Store,
     Attention,
     AttentionOutput,
     Add,
@@ -31,11 +33,12 @@ pub(super) enum Operation {
 
 impl Operation {
     /// All of them, in the order of a forward pass.
-    pub(super) const ALL: [Operation; 12] = [
+    pub(super) const ALL: [Operation; 13] = [
         Operation::Embedding,
         Operation::Norm,
         Operation::QueryKeyValue,
         Operation::Rope,
+        Operation::Store,
         Operation::Attention,
         Operation::AttentionOutput,
         Operation::Add,
@@ -53,6 +56,7 @@ impl Operation {
             Operation::Norm => "norm",
             Operation::QueryKeyValue => "query+key+value",
             Operation::Rope => "rope",
+            Operation::Store => "store",
             Operation::Attention => "attention",
             Operation::AttentionOutput => "attention output",
             Operation::Add => "add",
@@ -107,7 +111,7 @@ static WITHIN: OnceLock<&'static Ops> = OnceLock::new();
 pub(super) fn around(ops: &'static Ops) -> &'static Ops {
     static AROUND: OnceLock<Ops> = OnceLock::new();
     let within = *WITHIN.get_or_init(|| ops);
-    AROUND.get_or_init(|| Ops { row, linear, rms_norm, rope, attention, gate, add, ..*within })
+    AROUND.get_or_init(|| Ops { row, linear, rms_norm, rope, store, attention, gate, add, ..*within })
 }
 
 /// Forgets all notes of this thread. `vocabulary`: rows of the model's output matrix.
@@ -157,6 +161,11 @@ fn rope(team: &dyn Team, rotation: &Rotation<'_>, heads: &mut [f32]) {
     note(Operation::Rope, work, |ops| (ops.rope)(team, rotation, heads));
 }
 
+fn store(team: &dyn Team, cache: &mut LayerCache, spans: &[Span<'_>], keys: &[f32], values: &[f32]) {
+    // It computes nothing and reads nothing: what it takes is all gap.
+    note(Operation::Store, Work::default(), |ops| (ops.store)(team, cache, spans, keys, values));
+}
+
 fn attention(team: &dyn Team, scratch: &mut Scratch, attention: &Attention<'_>, output: &mut [f32]) {
     let work = Work::attention(attention);
     note(Operation::Attention, work, |ops| (ops.attention)(team, scratch, attention, output));
@@ -191,7 +200,7 @@ mod tests {
         let mut product = |count: usize| {
             let mut outputs = vec![[0.0; 32]; count];
             let mut projections: Vec<Projection<'_>> =
-                outputs.iter_mut().map(|output| Projection { matrix: &vocabulary, output }).collect();
+                outputs.iter_mut().map(|output| Projection { matrix: &vocabulary, output, not_finite: None }).collect();
             (ops.linear)(&Alone, &mut scratch, &input, 2, &mut projections);
         };
         start(16);

@@ -59,6 +59,8 @@ pub(super) struct Line {
 pub(super) struct Phase {
     pub(super) phase: &'static str,
     pub(super) tokens: usize,
+    /// Steps of a decode, each of one token of every sequence; 1 of a prefill.
+    pub(super) steps: usize,
     pub(super) tokens_per_second: f64,
     pub(super) bytes_per_token: f64,
     /// Bytes per second, as a share of what the machine reads.
@@ -85,6 +87,8 @@ pub(super) struct Report {
     pub(super) model: String,
     pub(super) isa: &'static str,
     pub(super) threads: usize,
+    /// Sequences decoded at once.
+    pub(super) parallel: usize,
     /// Largest worth first.
     pub(super) largest_gaps: Vec<Gap>,
     pub(super) machine: Vec<Rates>,
@@ -104,7 +108,8 @@ pub(super) struct Subject {
     pub(super) isa: &'static str,
     pub(super) threads: usize,
     pub(super) prompt: usize,
-    pub(super) generate: usize,
+    pub(super) steps: usize,
+    pub(super) sequences: usize,
     /// Bytes of all weights.
     pub(super) weights: u64,
 }
@@ -113,9 +118,10 @@ impl Report {
     /// Holds what was measured against the limits.
     pub(super) fn new(subject: Subject, measured: &Measured, limits: Ceilings) -> Report {
         let larger_than_caches = subject.weights >= limits.last_cache_bytes.saturating_mul(BEYOND_CACHE);
-        let phase = |name, tokens, run: &Run| Phase::new(name, tokens, run, &limits, larger_than_caches);
-        let prefill = measured.prefill.as_ref().map(|run| phase("prefill", subject.prompt, run));
-        let decode = measured.decode.as_ref().map(|run| phase("decode", subject.generate, run));
+        let phase = |name, tokens, steps, run: &Run| Phase::new(name, tokens, steps, run, &limits, larger_than_caches);
+        let prefill = measured.prefill.as_ref().map(|run| phase("prefill", subject.prompt, 1, run));
+        let tokens = subject.steps * subject.sequences;
+        let decode = measured.decode.as_ref().map(|run| phase("decode", tokens, subject.steps.max(1), run));
         let phases: Vec<Phase> = prefill.into_iter().chain(decode).collect();
         let mut largest_gaps: Vec<Gap> = phases.iter().filter_map(Phase::largest_gap).collect();
         largest_gaps.sort_by(|a, b| b.worth.total_cmp(&a.worth));
@@ -123,6 +129,7 @@ impl Report {
             model: subject.model,
             isa: subject.isa,
             threads: subject.threads,
+            parallel: subject.sequences,
             largest_gaps,
             machine: measured.rates.clone(),
             limits,
@@ -135,7 +142,7 @@ impl Report {
 }
 
 impl Phase {
-    fn new(phase: &'static str, tokens: usize, run: &Run, limits: &Ceilings, memory: bool) -> Phase {
+    fn new(phase: &'static str, tokens: usize, steps: usize, run: &Run, limits: &Ceilings, memory: bool) -> Phase {
         let total = run.time.as_secs_f64();
         let mut all = Line::new("all", total);
         let mut operations = Vec::new();
@@ -160,6 +167,7 @@ impl Phase {
         Phase {
             phase,
             tokens,
+            steps,
             tokens_per_second: ratio(tokens as f64, total),
             bytes_per_token: ratio(all.bytes as f64, tokens as f64),
             share_of_read_limit: share(all.bytes, limits.read_bytes),

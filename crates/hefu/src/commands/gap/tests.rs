@@ -16,7 +16,15 @@ fn limits() -> Ceilings {
 }
 
 fn subject(weights: u64) -> Subject {
-    Subject { model: "a <&\"'\u{1}> model".to_owned(), isa: "avx512", threads: 2, prompt: 8, generate: 2, weights }
+    Subject {
+        model: "a <&\"'\u{1}> model".to_owned(),
+        isa: "avx512",
+        threads: 2,
+        prompt: 8,
+        steps: 2,
+        sequences: 1,
+        weights,
+    }
 }
 
 /// 100 ms: 40 in gate+up, of which 30 are needed to read; 20 in attention, of which 5 are needed to compute;

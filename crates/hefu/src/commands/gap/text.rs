@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 /// The whole report, largest gap first.
 pub(super) fn text(report: &Report) -> String {
-    let mut text = format!("{} on {} with {} threads\n\n", report.model, report.isa, report.threads);
+    let mut text = format!("{}\n\n", subject(report));
     for (index, gap) in report.largest_gaps.iter().enumerate() {
         let label = if index == 0 { "largest gap:" } else { "" };
         let phase = report.phases.iter().find(|phase| phase.phase == gap.phase);
@@ -25,6 +25,12 @@ pub(super) fn text(report: &Report) -> String {
         table(&mut text, phase);
     }
     text
+}
+
+/// What the report is about, in a line.
+pub(super) fn subject(report: &Report) -> String {
+    let many = if report.parallel > 1 { format!(", {} sequences at once", report.parallel) } else { String::new() };
+    format!("{} on {} with {} threads{many}", report.model, report.isa, report.threads)
 }
 
 fn machine(text: &mut String, report: &Report) {
@@ -48,8 +54,8 @@ fn machine(text: &mut String, report: &Report) {
 }
 
 fn table(text: &mut String, phase: &Phase) {
-    let per = if phase.phase == "decode" { phase.tokens.max(1) as f64 } else { 1.0 };
-    let each = if phase.phase == "decode" { "per token" } else { "in all" };
+    let per = phase.steps as f64;
+    let each = if phase.phase == "decode" { "per step" } else { "in all" };
     let _ = writeln!(
         text,
         "{}: {} tokens, {:.1} tokens/s, {:.1} % of the limit; {:.1} % of the read limit, {:.1} % of the int8 limit; {} per token",
