@@ -76,7 +76,8 @@ fn shortest(ops: &Ops, team: &dyn Team, matrix: &Matrix, tokens: usize) -> f64 {
     while began.elapsed() < Duration::from_millis(400) {
         for (part, best) in parts.iter().zip(&mut best) {
             let start = Instant::now();
-            (ops.linear)(team, &mut scratch, &input, tokens, &mut [Projection { matrix: part, output: &mut output }]);
+            let projection = Projection { matrix: part, output: &mut output, not_finite: None };
+            (ops.linear)(team, &mut scratch, &input, tokens, &mut [projection]);
             *best = start.elapsed().min(*best);
         }
     }

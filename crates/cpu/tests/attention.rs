@@ -109,3 +109,65 @@ proptest! {
         check(Style::Usual, seed, shape, group, window, &[(tokens, position)], 2);
     }
 }
+
+/// Keys and values that are stored at once lie as those that are stored one by one, and nothing else is touched.
+fn check_store(style: Style, seed: u64, shape: KvShape, sequences: &[(usize, usize)], threads: usize) {
+    let mut numbers = Numbers::new(seed);
+    let needed: Vec<usize> = sequences.iter().map(|(tokens, position)| (tokens + position).div_ceil(PAGE)).collect();
+    let total: usize = needed.iter().sum::<usize>() + 1;
+    let mut free: Vec<u32> = (0..total as u32).collect();
+    let mut table =
+        |pages| (0..pages).map(|_| free.swap_remove((numbers.bits() % free.len() as u64) as usize)).collect();
+    let tables: Vec<Vec<u32>> = needed.iter().map(|&pages| table(pages)).collect();
+    let mut row = 0;
+    let mut spans = Vec::new();
+    for (pages, &(tokens, position)) in tables.iter().zip(sequences) {
+        spans.push(Span { row, tokens, position, pages });
+        row += tokens;
+    }
+    let keys = numbers.activations(row * shape.heads * shape.key_size, style);
+    let values = numbers.activations(row * shape.heads * shape.value_size, style);
+    let team = Pool::new(threads);
+    let stored = |ops: &hefu_numerics::ops::Ops| {
+        let mut cache = LayerCache::new(shape, total);
+        cache.keys.fill(0x5a);
+        cache.values.fill(0xa5);
+        (ops.store)(&team, &mut cache, &spans, &keys, &values);
+        cache
+    };
+    let expected = stored(&reference::OPS);
+    for ops in devices() {
+        let found = stored(ops);
+        let name = format!("{} {shape:?} {sequences:?}", ops.name);
+        assert!(expected.keys[..] == found.keys[..] && expected.values[..] == found.values[..], "{name}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn keys_and_values_of_any_shape_are_stored_alike(
+        style in any_style(), seed: u64, heads in 1usize..4, key_size in 1usize..150, value_size in 1usize..150,
+        sequences in proptest::collection::vec((1usize..150, 0usize..150), 1..6), threads in 1usize..4, q8: bool,
+    ) {
+        let profile = if q8 { Profile::Q8 } else { Profile::F16 };
+        check_store(style, seed, KvShape { heads, key_size, value_size, profile }, &sequences, threads);
+    }
+}
+
+#[test]
+fn of_two_spans_that_write_to_one_place_the_last_one_stays() {
+    let shape = KvShape { heads: 4, key_size: 128, value_size: 128, profile: Profile::F16 };
+    let mut numbers = Numbers::new(3);
+    let pages = [0];
+    let spans = [0, 1].map(|row| Span { row: row * 40, tokens: 40, position: 5, pages: &pages });
+    let (keys, values) =
+        (numbers.activations(80 * 4 * 128, Style::Usual), numbers.activations(80 * 4 * 128, Style::Usual));
+    for ops in devices() {
+        let (mut both, mut last) = (LayerCache::new(shape, 1), LayerCache::new(shape, 1));
+        (ops.store)(&Pool::new(2), &mut both, &spans, &keys, &values);
+        (reference::OPS.store)(&Alone, &mut last, &spans[1..], &keys, &values);
+        assert!(both.keys[..] == last.keys[..] && both.values[..] == last.values[..], "{}", ops.name);
+    }
+}

@@ -8,6 +8,7 @@ use hefu_numerics::ops::{Activation, Alone, Ops, Projection, RopePairs, Rotation
 use hefu_numerics::quant::FORMATS;
 use hefu_numerics::reference;
 use proptest::prelude::*;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 fn product(
     ops: &Ops,
@@ -17,8 +18,11 @@ fn product(
     tokens: usize,
 ) -> Vec<Vec<f32>> {
     let mut outputs: Vec<Vec<f32>> = matrices.iter().map(|matrix| vec![f32::NAN; tokens * matrix.rows]).collect();
-    let mut projections: Vec<Projection<'_>> =
-        matrices.iter().zip(&mut outputs).map(|(matrix, output)| Projection { matrix, output }).collect();
+    let mut projections: Vec<Projection<'_>> = matrices
+        .iter()
+        .zip(&mut outputs)
+        .map(|(matrix, output)| Projection { matrix, output, not_finite: None })
+        .collect();
     (ops.linear)(team, &mut Scratch::default(), input, tokens, &mut projections);
     outputs
 }
@@ -97,6 +101,38 @@ fn rows_come_back_out_of_the_packing() {
                 (reference::OPS.row)(&naive, row, &mut expected);
                 (ops.row)(&packed, row, &mut found);
                 assert_same_bits(&format!("{} {} row {row}", ops.name, format.name), &expected, &found);
+            }
+        }
+    }
+}
+
+/// Whether a product says so if one of its outputs is not finite, wherever that lies, and only then.
+#[test]
+fn an_output_that_is_not_finite_is_noticed_wherever_it_is() {
+    let team = Pool::new(2);
+    let columns = 1280;
+    for (format, (tokens, rows)) in
+        FORMATS.iter().flat_map(|format| [(1, 16), (3, 37), (16, 40), (33, 20)].map(|shape| (format, shape)))
+    {
+        let mut numbers = Numbers::new(9);
+        let file = numbers.weights(format, rows, columns, Style::Usual);
+        let input = numbers.activations(tokens * columns, Style::Usual);
+        for ops in devices().chain([&reference::OPS]) {
+            let (naive, packed) = matrix_pair(ops, format, rows, columns, &file);
+            let matrix = if ops.name == reference::OPS.name { &naive } else { &packed };
+            let is_noticed = |input: &[f32]| {
+                let (mut output, not_finite) = (vec![0.0; tokens * rows], AtomicBool::new(false));
+                let projection = Projection { matrix, output: &mut output, not_finite: Some(&not_finite) };
+                (ops.linear)(&team, &mut Scratch::default(), input, tokens, &mut [projection]);
+                assert_eq!(not_finite.load(Ordering::Relaxed), output.iter().any(|x| !x.is_finite()));
+                not_finite.into_inner()
+            };
+            let name = format!("{} {} {tokens} tokens", ops.name, format.name);
+            assert!(!is_noticed(&input), "{name}");
+            for bad in [f32::NAN, f32::INFINITY] {
+                let mut input = input.clone();
+                input[(tokens - 1) * columns + 700] = bad;
+                assert!(is_noticed(&input), "{name} {bad}");
             }
         }
     }

@@ -4,7 +4,7 @@
 //! batch, so that logits do not depend on how tokens were cut into chunks and batches.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use hefu_numerics::attention::Span;
 use hefu_numerics::functions::tanh;
@@ -93,15 +93,19 @@ impl Model {
         let normed = sized(&mut state.normed, rows.len() * width);
         context.norm(&state.residual[rows.start * width..rows.end * width], &self.weights.output_norm, normed);
         let logits = sized(&mut state.logits, rows.len() * vocabulary);
-        let mut projections = [Projection { matrix: &self.weights.output, output: &mut *logits }];
+        let not_finite = AtomicBool::new(false);
+        let mut projections =
+            [Projection { matrix: &self.weights.output, output: &mut *logits, not_finite: Some(&not_finite) }];
         (self.ops.linear)(team, &mut state.scratch, normed, rows.len(), &mut projections);
         if let Some(cap) = self.config.logit_cap {
             logits.iter_mut().for_each(|x| *x = cap * tanh(*x / cap));
         }
-        match first_not_finite(team, logits) {
-            Some(index) => Err(Error::NotFinite { row: rows.start + index / vocabulary }),
-            None => Ok(logits),
+        if not_finite.into_inner()
+            && let Some(index) = logits.iter().position(|x| !x.is_finite())
+        {
+            return Err(Error::NotFinite { row: rows.start + index / vocabulary });
         }
+        Ok(logits)
     }
 
     /// The final hidden states (`[rows][width]`, after the output norm) of some of the wanted rows of the last batch.
@@ -239,21 +243,6 @@ fn spans<'a>(chunks: &[Chunk<'a>]) -> Vec<Span<'a>> {
         span
     };
     chunks.iter().map(span).collect()
-}
-
-/// The place of a NaN or an infinity in the first of the pieces that have one.
-fn first_not_finite(team: &dyn Team, x: &[f32]) -> Option<usize> {
-    const PIECE: usize = 1 << 14;
-    let first = AtomicUsize::new(usize::MAX);
-    team.run(&|thread| {
-        for (index, piece) in x.chunks(PIECE).enumerate().skip(thread).step_by(team.threads()) {
-            if !all_finite(piece) {
-                let within = piece.iter().position(|x| !x.is_finite()).unwrap_or(0);
-                first.fetch_min(index * PIECE + within, Ordering::Relaxed);
-            }
-        }
-    });
-    Some(first.into_inner()).filter(|&place| place < x.len())
 }
 
 fn all_finite(x: &[f32]) -> bool {

@@ -3,7 +3,10 @@
 //! All activations are row-major f32, one row per token. Every function may share its work among the threads of a
 //! [`Team`], as long as each output element is computed by the loop that [`crate::reference`] spells out.
 
-use crate::attention::Attention;
+use std::sync::atomic::AtomicBool;
+
+use crate::attention::{Attention, Span};
+use crate::kv::LayerCache;
 use crate::matrix::Matrix;
 use crate::quant::Format;
 
@@ -56,6 +59,9 @@ pub struct Projection<'a> {
     pub matrix: &'a Matrix,
     /// `[tokens][matrix.rows]`.
     pub output: &'a mut [f32],
+    /// Where it is wanted: set if an output is a NaN or an infinity, and else left as it is. Whoever makes an output
+    /// can look at it at next to no cost, while looking at all of them later would read them once more.
+    pub not_finite: Option<&'a AtomicBool>,
 }
 
 /// The gate's function in a gated feed-forward block.
@@ -121,6 +127,11 @@ pub struct Ops {
 
     /// Rotates heads in place. `heads`: `[tokens][count][head_size]`.
     pub rope: fn(team: &dyn Team, rotation: &Rotation<'_>, heads: &mut [f32]),
+
+    /// Puts the keys (`[rows][heads][key_size]`) and values (`[rows][heads][value_size]`) of all spans' rows at their
+    /// places in the cache (clause A1).
+    #[expect(clippy::type_complexity, reason = "five plain parameters say more than a struct made for one function")]
+    pub store: fn(team: &dyn Team, cache: &mut LayerCache, spans: &[Span<'_>], keys: &[f32], values: &[f32]),
 
     /// Attention of every query over its sequence's visible positions.
     pub attention: fn(team: &dyn Team, scratch: &mut Scratch, attention: &Attention<'_>, output: &mut [f32]),

@@ -1,10 +1,13 @@
 //! The kernels of one instruction set, as a table of function pointers, and the macro that makes them.
 
+use std::ops::Range;
+
 use hefu_numerics::ops::{Activation, RopePairs};
 
 use super::attention::{QueryTile, TileMemory};
 use super::panel::{PanelShape, Tile};
 use super::product::TileJob;
+use super::store::Place;
 
 /// Everything that dealing work to threads needs to know of an instruction set.
 ///
@@ -16,7 +19,7 @@ pub struct Kernels {
     /// What codes exceed weights by, see [`super::class::code_offset`].
     pub code_offset: fn(&hefu_numerics::quant::Quantised) -> u8,
     /// [`super::panel::fill_tile`].
-    pub fill_tile: unsafe fn(&PanelShape, &Tile, &[f32], *mut u8),
+    pub fill_tile: unsafe fn(&PanelShape, &Tile, Range<usize>, &[f32], *mut u8),
     /// The kernels for a quantised format, by its GGUF type number.
     pub products: fn(u32) -> &'static Products,
     /// Products of large batches, where there are instructions for whole tiles.
@@ -31,6 +34,8 @@ pub struct Kernels {
     pub add: unsafe fn(&mut [f32], &[f32]),
     /// [`super::elementwise::rope`].
     pub rope: unsafe fn(&mut [f32], usize, &[f32], &[f32], RopePairs),
+    /// [`super::store::store`].
+    pub store: unsafe fn(&Place, &[f32], &[f32]),
     /// Numbers of queries for which there are attention kernels, ascending.
     pub queries: &'static [usize],
     /// Attention kernels, by place in `queries`.
@@ -89,7 +94,8 @@ pub struct WideProducts {
 /// [tile sizes of products], [queries x sets of lanes of attention])`.
 macro_rules! isa {
     ($name:literal, [$($feature:literal)?], $lanes:ty, $rows:ty, [$($tile:literal)*], [$($queries:literal x $sets:literal)*]) => {
-        use hefu_numerics::attention::Attention;
+        use hefu_numerics::attention::{Attention, Span};
+        use hefu_numerics::kv::LayerCache;
         use hefu_numerics::ops::{Activation, Ops, Projection, RopePairs, Rotation, Scratch, Team};
         use hefu_numerics::quant::Float;
 
@@ -98,7 +104,8 @@ macro_rules! isa {
         use $crate::generic::kernels::{Attend, Kernels, Products};
         use $crate::generic::panel::{self, PanelShape, Tile};
         use $crate::generic::product::{self, Packed, TileJob, Unpacked};
-        use $crate::generic::{drive, elementwise, float_product};
+        use $crate::generic::store::Place;
+        use $crate::generic::{drive, elementwise, float_product, store as position};
         use $crate::limits::peaks;
 
         /// The operations with this instruction set. Only [`crate::select`] hands them out, after looking whether the
@@ -117,6 +124,9 @@ macro_rules! isa {
             },
             rope: |team: &dyn Team, rotation: &Rotation<'_>, heads: &mut [f32]| {
                 drive::elementwise::rope(&KERNELS, team, rotation, heads)
+            },
+            store: |team: &dyn Team, cache: &mut LayerCache, spans: &[Span<'_>], keys: &[f32], values: &[f32]| {
+                drive::store::store(&KERNELS, team, cache, spans, keys, values)
             },
             attention: |team: &dyn Team, scratch: &mut Scratch, attention: &Attention<'_>, output: &mut [f32]| {
                 drive::attention::attention(&KERNELS, team, scratch, attention, output)
@@ -141,6 +151,7 @@ macro_rules! isa {
             gate,
             add,
             rope,
+            store,
             queries: &[$($queries),*],
             attend: &[$(Attend {
                 begin: attend_begin::<$queries>,
@@ -150,8 +161,8 @@ macro_rules! isa {
         };
 
         $crate::generic::kernels::wrap! { [$($feature)?]
-            fn fill_tile(shape: &PanelShape, tile: &Tile, input: &[f32], panel: *mut u8) {
-                panel::fill_tile::<$rows>(shape, tile, input, panel)
+            fn fill_tile(shape: &PanelShape, tile: &Tile, blocks: std::ops::Range<usize>, input: &[f32], panel: *mut u8) {
+                panel::fill_tile::<$rows>(shape, tile, blocks, input, panel)
             }
             fn rms_norm(input: &[f32], gain: &[f32], epsilon: f32, output: &mut [f32]) {
                 elementwise::rms_norm::<$lanes>(input, gain, epsilon, output)
@@ -164,6 +175,9 @@ macro_rules! isa {
             }
             fn rope(heads: &mut [f32], head_size: usize, cosines: &[f32], sines: &[f32], pairs: RopePairs) {
                 elementwise::rope::<$lanes>(heads, head_size, cosines, sines, pairs)
+            }
+            fn store(place: &Place, key: &[f32], value: &[f32]) {
+                position::store::<$lanes, $rows>(place, key, value)
             }
             fn float_tile(kind: Float, weights: *const u8, columns: usize, input: *const f32, tokens: usize, output: *mut f32) {
                 match (kind, tokens) {

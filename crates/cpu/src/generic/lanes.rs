@@ -47,6 +47,12 @@ pub unsafe trait Lanes: Real {
     /// `to` is valid for writing 16 numbers, of any alignment.
     unsafe fn store(self, to: *mut f32);
 
+    /// Writes 16 numbers as binary16, rounded to nearest even.
+    ///
+    /// # Safety
+    /// `to` is valid for writing 16 numbers, of any alignment.
+    unsafe fn store_f16(self, to: *mut u16);
+
     /// The lanes as an array.
     #[inline(always)]
     fn to_array(self) -> [f32; LANES] {

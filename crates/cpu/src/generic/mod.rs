@@ -20,4 +20,5 @@ pub mod lanes;
 pub mod panel;
 pub mod product;
 pub mod rows;
+pub mod store;
 pub(crate) mod unroll;

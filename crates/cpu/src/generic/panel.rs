@@ -12,6 +12,8 @@
 //! so that a kernel walks through one stretch of memory, with constant distances between tokens. For kernels that
 //! multiply whole tiles, the activations lie token by token instead, `[T][32]`, in the place of rows 1 to 8.
 
+use std::ops::Range;
+
 use super::rows::Rows;
 
 /// Rows that every block has: the scale and eight column groups.
@@ -124,19 +126,19 @@ impl PanelShape {
     }
 }
 
-/// Fills one tile. `input`: `[tokens of the batch][columns]`.
+/// Fills some blocks of one tile. `input`: `[tokens of the batch][columns]`.
 ///
 /// # Safety
 /// The machine has the instructions of `R`; `panel` is valid for writing the whole panel of this shape, and nobody else
-/// touches this tile meanwhile.
+/// touches these blocks of the tile meanwhile.
 #[inline(always)]
-pub unsafe fn fill_tile<R: Rows>(shape: &PanelShape, tile: &Tile, input: &[f32], panel: *mut u8) {
+pub unsafe fn fill_tile<R: Rows>(shape: &PanelShape, tile: &Tile, blocks: Range<usize>, input: &[f32], panel: *mut u8) {
     let columns = shape.blocks * 32;
     let stride = tile.size * 4;
     let block_bytes = shape.rows() * stride;
     let mut q = [0i8; 32];
     for slot in 0..tile.size {
-        for block in 0..shape.blocks {
+        for block in blocks.clone() {
             let (mut scale, mut sums) = (0.0, [0; 2]);
             if slot < tile.tokens {
                 let x = &input[(tile.token + slot) * columns + block * 32..][..32];

@@ -42,6 +42,12 @@ pub unsafe trait Rows: Copy {
     /// that are under way stay free for those that are needed now. Any address will do.
     fn prefetch(at: *const u8);
 
+    /// Asks for the cache line at `at`, into the first cache. Any address will do.
+    fn prefetch_near(at: *const u8);
+
+    /// Asks for the cache line at `at` before it is written. Any address will do.
+    fn prefetch_for_writing(at: *const u8);
+
     /// Reads 4 bytes per row.
     unsafe fn load_codes(from: *const u8) -> Self::Codes;
 

@@ -1,7 +1,7 @@
 //! Grouped-query attention with rotary positions: `normed` to `attended`.
 
 use hefu_numerics::attention::{Attention, Span};
-use hefu_numerics::kv::{LayerCache, PAGE};
+use hefu_numerics::kv::LayerCache;
 use hefu_numerics::ops::Rotation;
 
 use super::{Context, sized};
@@ -41,7 +41,8 @@ pub(crate) fn project(
         rotate(context, table, rows, &mut heads[..length]);
     }
     let (key_row, value_row) = (config.key_value_heads * config.key_size, config.key_value_heads * config.value_size);
-    store(cache, spans, &state.keys[..rows * key_row], &state.values[..rows * value_row]);
+    let (keys, values) = (&state.keys[..rows * key_row], &state.values[..rows * value_row]);
+    (context.ops.store)(context.team, cache, spans, keys, values);
 }
 
 /// Attends to all visible positions of the cache: `queries` to `attended`.
@@ -75,15 +76,4 @@ fn rotate(context: &Context<'_>, table: &Table, rows: usize, heads: &mut [f32]) 
         sines: &table.sines,
     };
     (context.ops.rope)(context.team, &rotation, heads);
-}
-
-fn store(cache: &mut LayerCache, spans: &[Span<'_>], keys: &[f32], values: &[f32]) {
-    let shape = cache.shape;
-    let mut rows =
-        keys.chunks_exact(shape.heads * shape.key_size).zip(values.chunks_exact(shape.heads * shape.value_size));
-    for span in spans {
-        for (position, (key, value)) in (span.position..).zip(rows.by_ref().take(span.tokens)) {
-            cache.store(span.pages[position / PAGE] as usize, position % PAGE, key, value);
-        }
-    }
 }

@@ -58,7 +58,7 @@ pub(crate) fn mixture(context: &Context<'_>, weights: &Experts, rows: usize, sta
     let State { scratch, normed, mixed, gate, up, routing, .. } = state;
     let normed = &normed[..rows * width];
     let logits = sized(&mut routing.logits, rows * weights.experts.len());
-    let mut projections = [Projection { matrix: &weights.router, output: &mut *logits }];
+    let mut projections = [Projection { matrix: &weights.router, output: &mut *logits, not_finite: None }];
     (context.ops.linear)(context.team, scratch, normed, rows, &mut projections);
     routing.choices.clear();
     routing.choices.reserve_exact(rows * weights.used);

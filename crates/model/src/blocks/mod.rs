@@ -31,7 +31,8 @@ impl Context<'_> {
         let mut paired = linears.into_iter().zip(outputs);
         let mut projections = [const { None }; N];
         for projection in &mut projections {
-            *projection = paired.next().map(|(linear, output)| Projection { matrix: &linear.matrix, output });
+            *projection =
+                paired.next().map(|(linear, output)| Projection { matrix: &linear.matrix, output, not_finite: None });
         }
         let mut projections = projections.map(|projection| projection.expect("there are as many outputs as matrices"));
         (self.ops.linear)(self.team, scratch, input, tokens, &mut projections);

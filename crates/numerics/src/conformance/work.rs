@@ -109,7 +109,7 @@ fn product(ops: &Ops, team: &dyn Team, format: &'static Format, tokens: usize, s
     let matrix = packed(ops, &mut numbers, format, ROWS, columns(format), style);
     let input = numbers.activations(tokens * matrix.columns, style);
     let mut output = vec![f32::NAN; tokens * ROWS];
-    let projection = Projection { matrix: &matrix, output: &mut output };
+    let projection = Projection { matrix: &matrix, output: &mut output, not_finite: None };
     (ops.linear)(team, &mut Scratch::default(), &input, tokens, &mut [projection]);
     output
 }
@@ -124,8 +124,11 @@ fn products(ops: &Ops, team: &dyn Team) -> Vec<f32> {
         .map(|(index, format)| packed(ops, &mut numbers, format, 5 + 3 * index, columns, Style::Usual))
         .collect();
     let mut outputs: Vec<Vec<f32>> = matrices.iter().map(|matrix| vec![f32::NAN; tokens * matrix.rows]).collect();
-    let mut projections: Vec<Projection<'_>> =
-        matrices.iter().zip(&mut outputs).map(|(matrix, output)| Projection { matrix, output }).collect();
+    let mut projections: Vec<Projection<'_>> = matrices
+        .iter()
+        .zip(&mut outputs)
+        .map(|(matrix, output)| Projection { matrix, output, not_finite: None })
+        .collect();
     (ops.linear)(team, &mut Scratch::default(), &input, tokens, &mut projections);
     outputs.concat()
 }

@@ -1,5 +1,7 @@
 //! Matrix products (clauses Q2 and R1).
 
+use std::sync::atomic::Ordering;
+
 use super::{QuantizedBlock, chain, file_row, quantize_block};
 use crate::matrix::Matrix;
 use crate::ops::{Projection, Scratch, Team};
@@ -7,10 +9,15 @@ use crate::quant::{Encoding, Parts, Quantised};
 
 /// See [`crate::ops::Ops::linear`].
 pub(super) fn linear(_: &dyn Team, _: &mut Scratch, input: &[f32], tokens: usize, outputs: &mut [Projection<'_>]) {
-    for Projection { matrix, output } in outputs {
+    for Projection { matrix, output, not_finite } in outputs {
         match &matrix.encoding() {
             Encoding::Float(_) => float(matrix, input, tokens, output),
             Encoding::Quantised(quantised) => integer(matrix, quantised, input, tokens, output),
+        }
+        if let Some(found) = not_finite
+            && output[..tokens * matrix.rows].iter().any(|x| !x.is_finite())
+        {
+            found.store(true, Ordering::Relaxed);
         }
     }
 }

@@ -9,6 +9,7 @@ mod linear;
 mod norm;
 mod quantize;
 mod rope;
+mod store;
 mod sums;
 
 pub use quantize::{QuantizedBlock, TINY, quantize_block};
@@ -28,6 +29,7 @@ pub const OPS: Ops = Ops {
     linear: linear::linear,
     rms_norm: norm::rms_norm,
     rope: rope::rope,
+    store: store::store,
     attention: attention::attention,
     gate: elementwise::gate,
     add: elementwise::add,

@@ -7,7 +7,7 @@ use hefu_numerics::reference;
 pub(crate) static REORDERED: Ops = Ops { name: "reordered", linear, ..reference::OPS };
 
 fn linear(team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, outputs: &mut [Projection<'_>]) {
-    for Projection { matrix, output } in outputs {
+    for Projection { matrix, output, not_finite } in outputs {
         let columns = matrix.columns;
         // Between blocks of activations, where there are some.
         let middle = if matrix.format.quantised().is_some() { columns / 2 / 32 * 32 } else { columns / 2 };
@@ -16,7 +16,7 @@ fn linear(team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, 
             let kept = |(at, x): (usize, &f32)| if half.contains(&(at % columns)) { *x } else { 0.0 };
             let input: Vec<f32> = input.iter().enumerate().map(kept).collect();
             let mut sums = vec![0.0; output.len()];
-            let projection = Projection { matrix, output: &mut sums };
+            let projection = Projection { matrix, output: &mut sums, not_finite: *not_finite };
             (reference::OPS.linear)(team, scratch, &input, tokens, &mut [projection]);
             sums
         });

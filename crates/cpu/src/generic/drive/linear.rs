@@ -3,6 +3,7 @@
 mod wide;
 
 use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use hefu_numerics::matrix::Matrix;
 use hefu_numerics::ops::{Projection, Scratch, Team};
@@ -29,7 +30,7 @@ pub fn linear(
 ) {
     let Some(columns) = outputs.first().map(|output| output.matrix.columns) else { return };
     assert!(input.len() >= tokens * columns);
-    for Projection { matrix, output } in outputs.iter() {
+    for Projection { matrix, output, .. } in outputs.iter() {
         assert!(matrix.columns == columns && output.len() >= tokens * matrix.rows);
         assert!(matrix.bytes().len() >= matrix.rows.div_ceil(GROUP) * group_bytes(matrix.format, columns));
     }
@@ -51,10 +52,7 @@ pub fn linear(
     let unpacked = unpacked_bytes(unpacked_blocks, true).iter().sum::<usize>();
     let scratch = Shared(scratch.reserve(panel_bytes + unpacked * team.threads()));
     if any_quantised {
-        deal(team, shape.tiles().len(), &|i, _| {
-            // SAFETY: the kernels' instructions are there; the panel lies in `scratch`; each tile is filled by one job.
-            unsafe { (kernels.fill_tile)(&shape, &shape.tiles()[i], input, scratch.at(0)) };
-        });
+        fill(kernels, team, &shape, input, scratch);
     }
     let work = Work { kernels, shape: &shape, input, tokens, scratch, panel_bytes, unpacked };
     let groups: usize = products.iter().map(|product| product.groups).sum();
@@ -66,6 +64,23 @@ pub fn linear(
     }
 }
 
+/// Blocks of tokens that are worth another thread.
+const WORTH_SHARING: usize = 128;
+
+/// Fills the panel at `scratch`.
+fn fill(kernels: &Kernels, team: &dyn Team, shape: &PanelShape, input: &[f32], scratch: Shared<u8>) {
+    let tiles = shape.tiles();
+    // Pieces of each tile: where there are few tiles, as in decoding, their blocks are dealt.
+    let size = tiles.iter().map(|tile| tile.size).sum::<usize>() * shape.blocks;
+    let pieces = (size / WORTH_SHARING).min(2 * team.threads()).div_ceil(tiles.len()).clamp(1, shape.blocks.max(1));
+    deal(team, tiles.len() * pieces, &|i, _| {
+        let (tile, piece) = (&tiles[i / pieces], i % pieces);
+        let blocks = shape.blocks * piece / pieces..shape.blocks * (piece + 1) / pieces;
+        // SAFETY: the kernels' instructions are there; the panel lies in `scratch`; each block is filled by one job.
+        unsafe { (kernels.fill_tile)(shape, tile, blocks, input, scratch.at(0)) };
+    });
+}
+
 /// One matrix of a call.
 struct Product<'a> {
     matrix: &'a Matrix,
@@ -73,6 +88,7 @@ struct Product<'a> {
     groups: usize,
     group_bytes: usize,
     kind: Kind,
+    not_finite: Option<&'a AtomicBool>,
 }
 
 enum Kind {
@@ -111,6 +127,26 @@ impl<'a> Product<'a> {
             groups: matrix.rows.div_ceil(GROUP),
             group_bytes: group_bytes(matrix.format, matrix.columns),
             kind,
+            not_finite: projection.not_finite,
+        }
+    }
+
+    /// Looks for a NaN or an infinity among the results of group `group`, if that is wanted.
+    ///
+    /// # Safety
+    /// `results` is valid for reading `tokens` times 16 numbers, `stride` numbers from each other.
+    unsafe fn look(&self, group: usize, tokens: usize, results: *const f32, stride: usize) {
+        let Some(found) = self.not_finite else { return };
+        let count = GROUP.min(self.matrix.rows - group * GROUP);
+        let mut sums = [0.0_f32; GROUP];
+        for t in 0..tokens {
+            // SAFETY: the caller's duty.
+            let results = unsafe { std::slice::from_raw_parts(results.add(t * stride), count) };
+            // Zero times anything that is not finite is a NaN, which then stays.
+            sums.iter_mut().zip(results).for_each(|(sum, x)| *sum += x * 0.0);
+        }
+        if sums.iter().any(|sum| sum.is_nan()) {
+            found.store(true, Ordering::Relaxed);
         }
     }
 }
@@ -213,7 +249,10 @@ impl Work<'_> {
         };
         // SAFETY: the kernels' instructions are there; panel, group and results have the shapes that the job names;
         // nobody else writes these rows.
-        unsafe { kernels[tile.size_index](&job) };
+        unsafe {
+            kernels[tile.size_index](&job);
+            product.look(group, tile.tokens, job.output, job.output_stride);
+        }
         if !is_whole {
             self.store(product, group, tile.token, tile.tokens, job.output);
         }
@@ -239,7 +278,10 @@ impl Work<'_> {
             let tokens = FLOAT_TILE.min(self.tokens - token);
             let input = self.input[token * columns..].as_ptr();
             // SAFETY: the kernels' instructions are there; weights, input and results have these shapes.
-            unsafe { (self.kernels.float_tile)(kind, weights.as_ptr(), columns, input, tokens, results.as_mut_ptr()) };
+            unsafe {
+                (self.kernels.float_tile)(kind, weights.as_ptr(), columns, input, tokens, results.as_mut_ptr());
+                product.look(group, tokens, results.as_ptr(), GROUP);
+            }
             self.store(product, group, token, tokens, results.as_ptr());
         }
     }

@@ -37,7 +37,7 @@ static WIDE: Wide =
     Wide { tile: tiles::SIDE, from: FROM, begin: tiles::begin, end: tiles::end, products: product::products };
 
 /// Measured: with fewer tokens the dot products of AVX-512 are as fast.
-const FROM: usize = 13;
+const FROM: usize = 17;
 
 /// What this instruction set can do at most, for [`crate::limits`].
 pub(crate) static PEAKS: Peaks = Peaks { integer: peak::INTEGER, ..avx512::PEAKS };

@@ -62,8 +62,10 @@ unsafe fn tile<const HALVES: bool, const MINIMUM: bool, const T: usize>(job: &Ti
                 acc[t] = ZmmRows::load(job.output.add(t * job.output_stride).cast());
             });
         }
+        // The places of the next tile's results. Tiles of sums are stored all the time, and stores become visible in
+        // order: one that waits for its place would hold all of them up.
         unroll!(t < SIDE => {
-            fetch_for_writing(job.output.wrapping_add((SIDE + t) * job.output_stride));
+            ZmmRows::prefetch_for_writing(job.output.wrapping_add((SIDE + t) * job.output_stride).cast());
         });
         begin_block::<0, HALVES>(job, 0, buffers[0]);
         let mut index = 0;
@@ -85,14 +87,6 @@ unsafe fn tile<const HALVES: bool, const MINIMUM: bool, const T: usize>(job: &Ti
             ZmmRows::store(acc[t], job.output.add(t * job.output_stride).cast());
         });
     }
-}
-
-/// Asks for the place of the next tile's results. Tiles of sums are stored all the time, and stores become visible in
-/// order: one that waits for its place would hold all of them up. A hint, which never faults.
-#[inline(always)]
-fn fetch_for_writing(at: *const f32) {
-    // SAFETY: every processor with AMX has the instruction, which takes any address.
-    unsafe { std::arch::asm!("prefetchw [{}]", in(reg) at, options(nostack, preserves_flags, readonly)) };
 }
 
 /// Lets the tile unit compute the integer sums of block `index`.

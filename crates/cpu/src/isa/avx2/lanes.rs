@@ -118,6 +118,15 @@ unsafe impl Lanes for YmmPair {
             _mm256_storeu_ps(to.add(8), self.1);
         }
     }
+
+    #[inline(always)]
+    unsafe fn store_f16(self, to: *mut u16) {
+        // SAFETY: the caller's duty.
+        unsafe {
+            _mm_storeu_si128(to.cast(), _mm256_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(self.0));
+            _mm_storeu_si128(to.add(8).cast(), _mm256_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(self.1));
+        }
+    }
 }
 
 /// Eight bfloat16, widened.

@@ -38,6 +38,18 @@ unsafe impl Rows for YmmRows {
     }
 
     #[inline(always)]
+    fn prefetch_near(at: *const u8) {
+        // SAFETY: a hint, which never faults; every x86-64 machine has it.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+    }
+
+    #[inline(always)]
+    fn prefetch_for_writing(at: *const u8) {
+        // SAFETY: a hint, which never faults; 64-bit processors that do not know it pass it over.
+        unsafe { std::arch::asm!("prefetchw [{}]", in(reg) at, options(nostack, preserves_flags, readonly)) }
+    }
+
+    #[inline(always)]
     unsafe fn load_codes(from: *const u8) -> Self::Codes {
         // SAFETY: the caller's duty.
         unsafe { _mm256_loadu_si256(from.cast()) }

@@ -132,6 +132,15 @@ unsafe impl Lanes for Zmm {
     }
 
     #[inline(always)]
+    unsafe fn store_f16(self, to: *mut u16) {
+        // SAFETY: the caller's duty.
+        unsafe {
+            let halves = _mm512_cvtps_ph::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(self.0);
+            _mm256_storeu_si256(to.cast(), halves);
+        }
+    }
+
+    #[inline(always)]
     fn largest(self) -> f32 {
         // SAFETY: `self` exists, so the instructions do.
         unsafe { _mm512_reduce_max_ps(self.0) }

@@ -14,7 +14,7 @@ unsafe impl Rows for ZmmRows {
     const WIDTH: usize = 16;
     // The dot product multiplies unsigned bytes (the codes) with signed ones (the activations).
     const SIGNED_BYTES: bool = false;
-    // Twelve sums and eight registers of codes leave room for temporaries among 32 registers.
+    // Sixteen sums and eight registers of codes leave room for temporaries among 32 registers.
     const TILES: &'static [usize] = &[1, 2, 4, 8, 12];
 
     type Codes = __m512i;
@@ -25,6 +25,18 @@ unsafe impl Rows for ZmmRows {
     fn prefetch(at: *const u8) {
         // SAFETY: a hint, which never faults; every x86-64 machine has it.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
+    }
+
+    #[inline(always)]
+    fn prefetch_near(at: *const u8) {
+        // SAFETY: a hint, which never faults; every x86-64 machine has it.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+    }
+
+    #[inline(always)]
+    fn prefetch_for_writing(at: *const u8) {
+        // SAFETY: a hint, which never faults; 64-bit processors that do not know it pass it over.
+        unsafe { std::arch::asm!("prefetchw [{}]", in(reg) at, options(nostack, preserves_flags, readonly)) }
     }
 
     #[inline(always)]

@@ -3,7 +3,7 @@
 use std::array::from_fn;
 
 use hefu_numerics::functions::Real;
-use hefu_numerics::half::{bf16_to_f32, f16_to_f32};
+use hefu_numerics::half::{bf16_to_f32, f16_to_f32, f32_to_f16};
 
 use crate::generic::lanes::{LANES, Lanes};
 
@@ -76,5 +76,11 @@ unsafe impl Lanes for Array {
     unsafe fn store(self, to: *mut f32) {
         // SAFETY: the caller's duty.
         unsafe { to.cast::<[f32; LANES]>().write_unaligned(self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_f16(self, to: *mut u16) {
+        // SAFETY: the caller's duty.
+        unsafe { to.cast::<[u16; LANES]>().write_unaligned(self.0.map(f32_to_f16)) }
     }
 }

@@ -27,6 +27,12 @@ unsafe impl Rows for ArrayRows {
     fn prefetch(_: *const u8) {}
 
     #[inline(always)]
+    fn prefetch_near(_: *const u8) {}
+
+    #[inline(always)]
+    fn prefetch_for_writing(_: *const u8) {}
+
+    #[inline(always)]
     unsafe fn load_codes(from: *const u8) -> Self::Codes {
         // SAFETY: the caller's duty.
         unsafe { from.cast::<Self::Codes>().read_unaligned() }

@@ -135,10 +135,17 @@ impl Work<'_> {
         let quarter = tile.size / QUARTERS;
         let kernel = kernels.tile[(tile.tokens - 1) / quarter];
         // A tile or a group that is filled up would write beyond the output.
+        let is_last = first + job.blocks == self.shape.blocks;
         if tile.tokens.is_multiple_of(quarter) && row + GROUP <= rows {
             // SAFETY: the kernels' instructions are there; panel, group and results have the shapes that the job names;
             // nobody else writes these rows.
-            return unsafe { kernel(&TileJob { output: in_place, output_stride: rows, ..job }, first == 0) };
+            unsafe {
+                kernel(&TileJob { output: in_place, output_stride: rows, ..job }, first == 0);
+                if is_last {
+                    product.look(group, tile.tokens, in_place, rows);
+                }
+            }
+            return;
         }
         let mut spare = MaybeUninit::<[f32; MAX_TILE * GROUP]>::zeroed();
         let results: *mut f32 = spare.as_mut_ptr().cast();
@@ -146,7 +153,12 @@ impl Work<'_> {
             self.fetch(product, group, tile, results);
         }
         // SAFETY: as above.
-        unsafe { kernel(&TileJob { output: results, output_stride: GROUP, ..job }, first == 0) };
+        unsafe {
+            kernel(&TileJob { output: results, output_stride: GROUP, ..job }, first == 0);
+            if is_last {
+                product.look(group, tile.tokens, results, GROUP);
+            }
+        }
         self.store(product, group, tile.token, tile.tokens, results);
     }
 
