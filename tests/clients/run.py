@@ -2,11 +2,12 @@
 """Runs real clients, and the suites that others wrote, against `hefu serve`, and prints what worked with which.
 
     cargo build --release
+    cargo build --release --package hefu-grammar --example instances
     tests/clients/run.py --model qwen2.5-coder-0.5b-instruct
     tests/clients/run.py --model FILE.gguf --only openai,ollama --requests
     tests/clients/run.py --model FILE.gguf --markdown
 
-Needs Python 3.10 or later with pip; npm for the client of npm, which is left out where there is none. The clients go to
+Needs Python 3.10 or later with pip; npm for the client and the suite of npm, which are left out where there is none. The clients go to
 virtual environments in the user's cache folder, at the versions of requirements.txt and package.json. The exit status is 0
 if everything passed.
 """
@@ -42,8 +43,11 @@ FEATURES = [
     "error: model", "error: parameter", "error: too long", "error: key", "embeddings", "completions", "responses", "logprobs",
     "n", "seed", "stop", "count tokens",
 ]
+# The suite of npm, and the package that it comes in.
+SCHEMAS = "JSON-Schema-Test-Suite"
+SCHEMAS_PACKAGE = "json-schema-test-suite"
 # What runs beside the clients: requests as they go over the wire, and the suites of others.
-SUITES = {"wire": "wire.py", "llm-comply": "comply.py", "schemathesis": "made_up.py"}
+SUITES = {"wire": "wire.py", "llm-comply": "comply.py", "schemathesis": "made_up.py", SCHEMAS: "schemas.py"}
 # Longest time for one script, in seconds.
 PATIENCE = 300
 
@@ -58,13 +62,17 @@ def main():
         sys.exit(f"there is no {', '.join(sorted(unknown))}; there are {', '.join([*CLIENTS, *SUITES])}")
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "hefu-clients"
     python, versions = python_clients(cache)
-    node = node_clients(cache, versions) if "openai (npm)" in wanted else None
+    from_npm = {"openai (npm)", SCHEMAS}
+    node = node_clients(cache, versions) if wanted & from_npm else None
     if node is None:
-        wanted.discard("openai (npm)")
+        wanted -= from_npm
     names = [name for name in [*CLIENTS, *SUITES] if name in wanted]
     results = {}
     if others := [name for name in names if name != "schemathesis"]:
         with tempfile.TemporaryDirectory() as home, Server(options, pathlib.Path(home), [options.model, TINY]) as server:
+            if node:
+                server.environment["HEFU_SCHEMAS"] = str(node / "node_modules" / SCHEMAS_PACKAGE / "tests")
+            server.environment["HEFU_INSTANCES"] = str(options.hefu.resolve().parent / "examples/instances")
             results.update(run_all(others, server, python, node))
     if "schemathesis" in names:
         # Requests that leave the model out, too, must go to the tiny one, and their answers be short.
@@ -104,19 +112,20 @@ def python_clients(cache):
 
 
 def node_clients(cache, versions):
-    """A folder that has the client of npm, or None where there is no npm."""
+    """A folder that has what comes from npm, or None where there is no npm."""
     if not (shutil.which("npm") and shutil.which("node")):
-        print("npm or node is missing: the client of npm is left out", flush=True)
+        print("npm or node is missing: what comes from npm is left out", flush=True)
         return None
     place = cache / f"node-{digest(HERE / 'package-lock.json', '')}"
     place.mkdir(parents=True, exist_ok=True)
     for name in ("package.json", "package-lock.json", CLIENTS["openai (npm)"]):
         shutil.copy(HERE / name, place / name)
     if not (place / "complete").exists():
-        print("installing the client of npm …", flush=True)
+        print("installing what comes from npm …", flush=True)
         subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=place, check=True)
         (place / "complete").touch()
-    versions["openai (npm)"] = json.loads((place / "package.json").read_text())["dependencies"]["openai"]
+    packages = json.loads((place / "package.json").read_text())["dependencies"]
+    versions.update({"openai (npm)": packages["openai"], SCHEMAS: packages[SCHEMAS_PACKAGE]})
     return place
 
 

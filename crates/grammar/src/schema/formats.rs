@@ -5,16 +5,22 @@ use crate::Error;
 use serde_json::{Map, Value, json};
 
 /// Formats whose patterns are `llguidance`'s.
-const KNOWN: &[&str] = &["duration", "email", "ipv4", "ipv6", "uri", "uuid"];
+const KNOWN: &[&str] = &["duration", "ipv4", "ipv6", "uri", "uuid"];
 
 /// Formats that it would take too widely, as patterns of our own: dates without 29 February in years that have none,
-/// times without leap seconds, host names of no more than 253 bytes.
+/// times without leap seconds, host names of no more than 253 bytes, addresses of no more than 254.
 const OWN: &[(&str, &[&str])] = &[
     ("date", &["^", DATE, "$"]),
     ("time", &["^", TIME, "$"]),
     ("date-time", &["^", DATE, "[Tt]", TIME, "$"]),
     ("hostname", &["^", LABEL, "(\\.", LABEL, "){0,3}$"]),
+    ("email", &["^(", LOCAL, ")@", LABEL, "(\\.", LABEL, "){0,2}$"]),
 ];
+
+/// Puts the class of RFC 5322 `atext` before each of its arguments.
+macro_rules! local {
+    ($($count:literal),*) => { concat!($("[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]", $count),*) };
+}
 
 /// RFC 3339 `full-date`, in the years of the Gregorian calendar that four digits can write.
 const DATE: &str = "([0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))\
@@ -23,7 +29,10 @@ const DATE: &str = "([0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]
 const TIME: &str = "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]+)?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])";
 /// A label of RFC 1123 that does not look like an internationalised one.
 const LABEL: &str =
-    "([A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9-]?[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9-][A-Za-z0-9][A-Za-z0-9-]{0,59}[A-Za-z0-9])";
+    "([A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9-]?[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9-][A-Za-z0-9][A-Za-z0-9-]{0,58}[A-Za-z0-9])";
+/// RFC 5321 `Local-part` of at most 64 characters, without quotes: one, two or three runs of the characters that
+/// [`local`] names.
+const LOCAL: &str = local!("{1,64}|", "{1,31}\\.", "{1,32}|", "{1,20}\\.", "{1,20}\\.", "{1,20}");
 
 /// Formats of numbers in OpenAPI, as the bounds that they are.
 const NUMBERS: &[(&str, i64, i64)] = &[("int32", i32::MIN as i64, i32::MAX as i64), ("int64", i64::MIN, i64::MAX)];
