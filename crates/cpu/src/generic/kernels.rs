@@ -34,6 +34,8 @@ pub struct Kernels {
     pub add: unsafe fn(&mut [f32], &[f32]),
     /// [`super::elementwise::rope`].
     pub rope: unsafe fn(&mut [f32], usize, &[f32], &[f32], RopePairs),
+    /// Asks for so many bytes before they are needed, into the second cache; any address will do.
+    pub fetch: unsafe fn(*const u8, usize),
     /// [`super::store::store`].
     pub store: unsafe fn(&Place, &[f32], &[f32]),
     /// Numbers of queries for which there are attention kernels, ascending.
@@ -151,6 +153,7 @@ macro_rules! isa {
             gate,
             add,
             rope,
+            fetch,
             store,
             queries: &[$($queries),*],
             attend: &[$(Attend {
@@ -175,6 +178,9 @@ macro_rules! isa {
             }
             fn rope(heads: &mut [f32], head_size: usize, cosines: &[f32], sines: &[f32], pairs: RopePairs) {
                 elementwise::rope::<$lanes>(heads, head_size, cosines, sines, pairs)
+            }
+            fn fetch(from: *const u8, bytes: usize) {
+                $crate::generic::rows::fetch::<$rows>(from, bytes)
             }
             fn store(place: &Place, key: &[f32], value: &[f32]) {
                 position::store::<$lanes, $rows>(place, key, value)

@@ -2,6 +2,8 @@
 
 use hefu_numerics::reference::TINY;
 
+use crate::layout::LINE;
+
 /// Clause Q1: from the bits of the largest magnitude of 32 activations to their scale, and the factor that makes them
 /// integers (0: all of them become 0).
 #[inline(always)]
@@ -11,6 +13,17 @@ pub fn quantizer(largest: u32) -> (f32, f32) {
     }
     let largest = f32::from_bits(largest);
     if largest < TINY { (0.0, 0.0) } else { (largest / 127.0, 127.0 / largest) }
+}
+
+/// Asks for `bytes` bytes from `from` on, into the second cache. Any address will do.
+///
+/// # Safety
+/// The machine has the instructions of `R`.
+#[inline(always)]
+pub unsafe fn fetch<R: Rows>(from: *const u8, bytes: usize) {
+    for line in (0..bytes).step_by(LINE) {
+        R::prefetch(from.wrapping_add(line));
+    }
 }
 
 /// One register: per row four codes (bytes), one integer sum, or one f32.

@@ -5,7 +5,7 @@
 
 use hefu_numerics::ops::{Scratch, Team};
 
-use super::{Task, Work, clear, finish, segments};
+use super::{Task, Work, clear, finish, pages, segments, within_page};
 use crate::generic::attention::{FOLDED_NUMBERS, MAX_QUERIES, QueryTile, TileMemory, query_numbers, result_width};
 use crate::generic::drive::{Shared, deal};
 use crate::generic::kernels::Attend;
@@ -112,7 +112,16 @@ unsafe fn attend<'a>(work: &Work<'a>, task: &Task<'a>, layout: &Layout, scratch:
     unsafe {
         for segment in segments((first, last)) {
             for (tile, kernel, memory) in tiles {
-                (kernel.score)(tile, memory, tile.blocks(segment));
+                let blocks = tile.blocks(segment);
+                if !work.is_from_memory(task) {
+                    (kernel.score)(tile, memory, blocks);
+                    continue;
+                }
+                for page in pages(&blocks) {
+                    work.fetch_keys(task, page + 1);
+                    work.fetch_values(task, page);
+                    (kernel.score)(tile, memory, within_page(&blocks, page));
+                }
             }
         }
         for segment in segments((first, last)) {
