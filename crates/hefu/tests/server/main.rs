@@ -22,6 +22,8 @@ mod process;
 #[cfg(unix)]
 mod readers;
 #[cfg(unix)]
+mod reasoning;
+#[cfg(unix)]
 mod stopping;
 #[path = "../program/tiny.rs"]
 mod tiny;
