@@ -10,6 +10,7 @@
 //! Everything here is `#[inline(always)]` and becomes machine code only inside the wrappers that [`kernels`] makes for
 //! an instruction set; [`drive`] deals the work to threads and knows no instruction set.
 
+pub mod ahead;
 pub mod attention;
 pub mod class;
 pub mod drive;

@@ -12,6 +12,7 @@
 //! The block comes either straight from the packed planes ([`Packed`], for one tile) or from codes that were taken
 //! apart before ([`Unpacked`], shared by many tiles); both give the same registers.
 
+use super::ahead::{fetch_ahead, fetch_next};
 use super::class::Class;
 use super::rows::Rows;
 use super::unroll::unroll;
@@ -98,47 +99,6 @@ unsafe impl<R: Rows, const TYPE: u32> Source<R> for Packed<TYPE> {
             Block { codes, scales, minimums }
         }
     }
-}
-
-/// How far ahead of the block in use memory is asked for: some pages, because the processor's own look-ahead ends with
-/// each page, and codes and scales are two streams to it where they are one stretch to us. Measured; it matters little
-/// between 12 and 32 KiB.
-pub const AHEAD: usize = 16 * 1024;
-
-/// Asks for block `index`'s share of the bytes that come [`AHEAD`] of the group at `group`. Groups follow each other in
-/// memory, so that this reads ahead of the groups that follow; past the last one it does no harm.
-#[inline(always)]
-fn fetch_ahead<R: Rows, const TYPE: u32>(group: *const u8, index: usize) {
-    let share = const { Class::<TYPE>::LAYOUT.block_bytes() };
-    let at = group.wrapping_add(AHEAD + index * share);
-    let mut line = 0;
-    while line < share {
-        R::prefetch(at.wrapping_add(line));
-        line += LINE;
-    }
-}
-
-/// How many blocks ahead of the one in use codes and scales are moved on from the second cache to the first: an
-/// instruction that waits for a register of codes keeps its place among those that wait, and of these there are too few
-/// for more than the products of a block or two. Measured; 2 and 3 are alike.
-const NEXT: usize = 2;
-
-/// Asks for the block [`NEXT`] after block `index`, which may belong to the group that follows in memory.
-#[inline(always)]
-fn fetch_next<R: Rows, const TYPE: u32>(job: &TileJob, index: usize) {
-    let layout = const { Class::<TYPE>::LAYOUT };
-    let (group, next) = match (index + NEXT).checked_sub(job.blocks) {
-        None => (0, index + NEXT),
-        Some(next) => (layout.group_bytes(job.blocks * 32), next),
-    };
-    let codes = job.codes.wrapping_add(group + next * layout.codes_per_block);
-    let mut line = 0;
-    while line < layout.codes_per_block {
-        R::prefetch_near(codes.wrapping_add(line));
-        line += LINE;
-    }
-    let scales = next * 32 / layout.file_block * layout.scales_per_file_block;
-    R::prefetch_near(job.scales.wrapping_add(group + scales));
 }
 
 /// Codes of 8 column groups out of their planes.

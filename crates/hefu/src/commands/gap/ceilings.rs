@@ -28,20 +28,23 @@ pub(super) struct Rates {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(super) struct Ceilings {
     pub(super) read_bytes: f64,
+    /// Of reading as much as the model has, over and over: more than the memory's rate where some of it stays in a
+    /// cache. What the processor says of its last cache does not tell, as other machines may share it.
+    pub(super) model_read_bytes: f64,
     pub(super) int8_multiply_adds: f64,
     pub(super) f32_multiply_adds: f64,
-    pub(super) last_cache_bytes: u64,
 }
 
 impl Ceilings {
     /// The largest rates of any number of threads: more threads are free to leave some of them idle.
-    pub(super) fn of(rates: &[Rates]) -> Ceilings {
+    pub(super) fn of(rates: &[Rates], model_read_bytes: f64) -> Ceilings {
         let largest = |of: fn(&Rates) -> f64| rates.iter().map(of).fold(0.0, f64::max);
+        let read_bytes = largest(|rates| rates.read_bytes_huge_pages.max(rates.read_bytes_small_pages));
         Ceilings {
-            read_bytes: largest(|rates| rates.read_bytes_huge_pages.max(rates.read_bytes_small_pages)),
+            read_bytes,
+            model_read_bytes: model_read_bytes.max(read_bytes),
             int8_multiply_adds: largest(|rates| rates.int8_multiply_adds),
             f32_multiply_adds: largest(|rates| rates.f32_multiply_adds),
-            last_cache_bytes: last_cache(),
         }
     }
 }
@@ -52,23 +55,28 @@ pub(super) struct Sampler<'a> {
     team: &'a dyn Team,
     /// In huge pages, as weights are; kept from sample to sample.
     memory: Memory,
+    /// As much as the model has, if that is less.
+    like_model: Option<Memory>,
+    model_read_bytes: f64,
     rates: Vec<Rates>,
 }
 
 impl<'a> Sampler<'a> {
-    /// Takes the memory and the first sample, of every number of threads.
+    /// Takes the memory and the first sample, of every number of threads, for a model of `weights` bytes.
     ///
     /// # Errors
     /// If there is no memory to read.
-    pub(super) fn new(peaks: &'static Peaks, team: &'a dyn Team) -> Result<Self, Failure> {
+    pub(super) fn new(peaks: &'static Peaks, team: &'a dyn Team, weights: u64) -> Result<Self, Failure> {
         let bytes = (last_cache().saturating_mul(TIMES_CACHE)).clamp(LEAST_BYTES, MOST_BYTES) as usize;
-        let memory = |pages| Memory::new(bytes, pages, team).map_err(|error| Failure::Other(error.to_string()));
-        let small = memory(Pages::Small)?;
+        let memory = |bytes, pages| Memory::new(bytes, pages, team).map_err(|error| Failure::Other(error.to_string()));
+        let small = memory(bytes, Pages::Small)?;
         let counts = counts(team.threads());
         let read: Vec<f64> = counts.iter().map(|&count| small.read_rate(peaks, &Part::new(team, count))).collect();
         drop(small);
-        let memory = memory(Pages::Huge)?;
-        let mut sampler = Sampler { peaks, team, memory, rates: Vec::new() };
+        let like_model = usize::try_from(weights).ok().filter(|&weights| weights < bytes);
+        let like_model = like_model.map(|weights| memory(weights, Pages::Huge)).transpose()?;
+        let memory = memory(bytes, Pages::Huge)?;
+        let mut sampler = Sampler { peaks, team, memory, like_model, model_read_bytes: 0.0, rates: Vec::new() };
         sampler.rates = counts.iter().zip(read).map(|(&count, read)| sampler.rates_of(count, read)).collect();
         Ok(sampler)
     }
@@ -81,11 +89,14 @@ impl<'a> Sampler<'a> {
             rates.int8_multiply_adds = rates.int8_multiply_adds.max(sample.int8_multiply_adds);
             rates.f32_multiply_adds = rates.f32_multiply_adds.max(sample.f32_multiply_adds);
         }
+        let read = self.like_model.as_ref().map_or(0.0, |memory| memory.read_rate(self.peaks, self.team));
+        self.model_read_bytes = self.model_read_bytes.max(read);
     }
 
-    /// The largest rates so far, by number of threads.
-    pub(super) fn into_rates(self) -> Vec<Rates> {
-        self.rates
+    /// The largest rates so far, by number of threads, and what follows from them.
+    pub(super) fn finish(self) -> (Vec<Rates>, Ceilings) {
+        let ceilings = Ceilings::of(&self.rates, self.model_read_bytes);
+        (self.rates, ceilings)
     }
 
     fn rates_of(&self, threads: usize, read_bytes_small_pages: f64) -> Rates {
@@ -133,8 +144,10 @@ mod tests {
             int8_multiply_adds: int8,
             f32_multiply_adds: f32,
         };
-        let ceilings = Ceilings::of(&[rates(1, [5.0, 7.0], 3.0, 2.0), rates(2, [6.0, 6.0], 4.0, 1.0)]);
+        let rates = [rates(1, [5.0, 7.0], 3.0, 2.0), rates(2, [6.0, 6.0], 4.0, 1.0)];
+        let ceilings = Ceilings::of(&rates, 9.0);
         assert_eq!((ceilings.read_bytes, ceilings.int8_multiply_adds, ceilings.f32_multiply_adds), (7.0, 4.0, 2.0));
-        assert!(ceilings.last_cache_bytes > 0);
+        assert_eq!(ceilings.model_read_bytes, 9.0);
+        assert_eq!(Ceilings::of(&rates, 0.0).model_read_bytes, 7.0, "a large model comes from memory");
     }
 }

@@ -1,6 +1,6 @@
 //! Runs the model, with the machine's limits sampled before, between and after.
 
-use super::ceilings::{Rates, Sampler};
+use super::ceilings::{Ceilings, Rates, Sampler};
 use super::probe::{self, Totals};
 use crate::commands::bench::{fits, tokens};
 use crate::failure::Failure;
@@ -30,6 +30,7 @@ pub(super) struct Run {
 #[derive(Debug)]
 pub(super) struct Measured {
     pub(super) rates: Vec<Rates>,
+    pub(super) limits: Ceilings,
     pub(super) prefill: Option<Run>,
     pub(super) decode: Option<Run>,
 }
@@ -56,7 +57,7 @@ pub(super) fn measure(loaded: &Loaded, peaks: &'static Peaks, load: Load) -> Res
     let all = tokens(load.prompt + load.steps, vocabulary);
     let (prompt, steps) = all.split_at(load.prompt.min(all.len()));
     let mut meter = Meter::new("measuring", Unit::Count);
-    let mut sampler = Sampler::new(peaks, &*loaded.pool)?;
+    let mut sampler = Sampler::new(peaks, &*loaded.pool, loaded.model.description().packed_bytes as u64)?;
     let mut sequences = Sequences::new(loaded, &load)?;
     let (mut prefills, mut decodes) = (Vec::new(), Vec::new());
     let started = Instant::now();
@@ -75,8 +76,10 @@ pub(super) fn measure(loaded: &Loaded, peaks: &'static Peaks, load: Load) -> Res
             }
         }
     }
+    let (rates, limits) = sampler.finish();
     Ok(Measured {
-        rates: sampler.into_rates(),
+        rates,
+        limits,
         prefill: middle(prefills).filter(|_| !prompt.is_empty()),
         decode: middle(decodes).filter(|_| !steps.is_empty()),
     })

@@ -19,7 +19,6 @@ use crate::failure::Failure;
 use crate::load::{Loaded, Wishes};
 use crate::open::operations;
 use crate::output::{print, print_json};
-use ceilings::Ceilings;
 use clap::Args;
 use hefu_cpu::limits::Peaks;
 use hefu_cpu::select;
@@ -36,7 +35,7 @@ use std::path::PathBuf;
 /// closing it would be worth. Takes about ten seconds.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The keys of --json: model, isa, threads, parallel, largest_gaps, machine, limits, larger_than_caches, tolerance, faults, phases. \
+The keys of --json: model, isa, threads, parallel, largest_gaps, machine, limits, tolerance, faults, phases. \
 Rates are per second, times in seconds of the whole phase, achieved is a share of 1.
 
 An operation above its limit by more than the tolerance is a fault of the count: it is named, and the exit status is 1.
@@ -106,9 +105,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         prompt,
         steps: generate,
         sequences,
-        weights: loaded.model.description().packed_bytes as u64,
     };
-    let report = Report::new(subject, &measured, Ceilings::of(&measured.rates));
+    let report = Report::new(subject, &measured);
     if let Some(path) = &arguments.svg {
         std::fs::write(path, plot::svg(&report)).map_err(|error| Failure::file("write to", path, error))?;
     }

@@ -10,10 +10,6 @@ use serde::Serialize;
 /// millisecond to the next.
 pub(super) const TOLERANCE: f64 = 0.05;
 
-/// A model whose weights and cache take less than so many times the last cache may be found there, so that memory does
-/// not limit it.
-const BEYOND_CACHE: u64 = 2;
-
 /// What limits an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -93,8 +89,6 @@ pub(super) struct Report {
     pub(super) largest_gaps: Vec<Gap>,
     pub(super) machine: Vec<Rates>,
     pub(super) limits: Ceilings,
-    /// Whether memory can limit this model, see [`BEYOND_CACHE`].
-    pub(super) larger_than_caches: bool,
     pub(super) tolerance: f64,
     /// A sentence for each limit that was passed by more than the tolerance.
     pub(super) faults: Vec<String>,
@@ -110,15 +104,13 @@ pub(super) struct Subject {
     pub(super) prompt: usize,
     pub(super) steps: usize,
     pub(super) sequences: usize,
-    /// Bytes of all weights.
-    pub(super) weights: u64,
 }
 
 impl Report {
     /// Holds what was measured against the limits.
-    pub(super) fn new(subject: Subject, measured: &Measured, limits: Ceilings) -> Report {
-        let larger_than_caches = subject.weights >= limits.last_cache_bytes.saturating_mul(BEYOND_CACHE);
-        let phase = |name, tokens, steps, run: &Run| Phase::new(name, tokens, steps, run, &limits, larger_than_caches);
+    pub(super) fn new(subject: Subject, measured: &Measured) -> Report {
+        let limits = measured.limits;
+        let phase = |name, tokens, steps, run: &Run| Phase::new(name, tokens, steps, run, &limits);
         let prefill = measured.prefill.as_ref().map(|run| phase("prefill", subject.prompt, 1, run));
         let tokens = subject.steps * subject.sequences;
         let decode = measured.decode.as_ref().map(|run| phase("decode", tokens, subject.steps.max(1), run));
@@ -133,7 +125,6 @@ impl Report {
             largest_gaps,
             machine: measured.rates.clone(),
             limits,
-            larger_than_caches,
             tolerance: TOLERANCE,
             faults: phases.iter().flat_map(Phase::faults).collect(),
             phases,
@@ -142,7 +133,7 @@ impl Report {
 }
 
 impl Phase {
-    fn new(phase: &'static str, tokens: usize, steps: usize, run: &Run, limits: &Ceilings, memory: bool) -> Phase {
+    fn new(phase: &'static str, tokens: usize, steps: usize, run: &Run, limits: &Ceilings) -> Phase {
         let total = run.time.as_secs_f64();
         let mut all = Line::new("all", total);
         let mut operations = Vec::new();
@@ -150,7 +141,7 @@ impl Phase {
         for (operation, done) in Operation::ALL.iter().zip(&run.totals).filter(|(_, done)| done.calls > 0) {
             let seconds = done.time.as_secs_f64();
             inside += seconds;
-            let line = Line::new(operation.name(), seconds).with(done.calls, done.work, limits, memory);
+            let line = Line::new(operation.name(), seconds).with(done.calls, done.work, limits);
             all.limit_seconds += line.limit_seconds;
             all.calls += line.calls;
             all.bytes += line.bytes;
@@ -216,12 +207,11 @@ impl Line {
     }
 
     /// What was done, and the longest of the times that it takes at least.
-    fn with(mut self, calls: u64, work: Work, limits: &Ceilings, memory: bool) -> Line {
+    fn with(mut self, calls: u64, work: Work, limits: &Ceilings) -> Line {
         (self.calls, self.bytes) = (calls, work.bytes);
         (self.int8_multiply_adds, self.f32_operations) = (work.integer, work.float);
-        let from_memory = if memory { work.bytes } else { 0 };
         for (bound, amount, rate) in [
-            (Bound::Memory, from_memory, limits.read_bytes),
+            (Bound::Memory, work.bytes, limits.model_read_bytes),
             (Bound::Int8, work.integer, limits.int8_multiply_adds),
             (Bound::F32, work.float, limits.f32_multiply_adds),
         ] {

@@ -12,19 +12,11 @@ use std::time::Duration;
 /// A machine that reads 10 GB/s and computes 100 G int8 and 20 G f32 multiply-adds per second.
 fn limits() -> Ceilings {
     let (read_bytes, int8_multiply_adds, f32_multiply_adds) = (10e9, 100e9, 20e9);
-    Ceilings { read_bytes, int8_multiply_adds, f32_multiply_adds, last_cache_bytes: 32 << 20 }
+    Ceilings { read_bytes, model_read_bytes: read_bytes, int8_multiply_adds, f32_multiply_adds }
 }
 
-fn subject(weights: u64) -> Subject {
-    Subject {
-        model: "a <&\"'\u{1}> model".to_owned(),
-        isa: "avx512",
-        threads: 2,
-        prompt: 8,
-        steps: 2,
-        sequences: 1,
-        weights,
-    }
+fn subject() -> Subject {
+    Subject { model: "a <&\"'\u{1}> model".to_owned(), isa: "avx512", threads: 2, prompt: 8, steps: 2, sequences: 1 }
 }
 
 /// 100 ms: 40 in gate+up, of which 30 are needed to read; 20 in attention, of which 5 are needed to compute;
@@ -47,7 +39,7 @@ fn measured() -> Measured {
         int8_multiply_adds: 100e9,
         f32_multiply_adds: 20e9,
     };
-    Measured { rates: vec![rates], prefill: Some(run), decode: Some(run) }
+    Measured { rates: vec![rates], limits: limits(), prefill: Some(run), decode: Some(run) }
 }
 
 fn near(a: f64, b: f64) -> bool {
@@ -56,7 +48,7 @@ fn near(a: f64, b: f64) -> bool {
 
 #[test]
 fn every_operation_is_held_against_its_own_limit() {
-    let report = Report::new(subject(1 << 30), &measured(), limits());
+    let report = Report::new(subject(), &measured());
     let phase = &report.phases[1];
     let lines: Vec<_> = phase.operations.iter().map(|line| (line.operation, line.bound)).collect();
     // Largest gap first: 15, 10, 10 and 5 ms.
@@ -76,7 +68,7 @@ fn every_operation_is_held_against_its_own_limit() {
 
 #[test]
 fn the_largest_gap_is_named_with_its_worth() {
-    let report = Report::new(subject(1 << 30), &measured(), limits());
+    let report = Report::new(subject(), &measured());
     assert_eq!((report.largest_gaps[0].operation, report.largest_gaps.len()), ("attention", 2));
     assert!(near(report.largest_gaps[0].worth, 100.0 / 85.0));
     let text = text::text(&report);
@@ -91,34 +83,40 @@ fn the_largest_gap_is_named_with_its_worth() {
 }
 
 #[test]
-fn memory_does_not_limit_what_the_caches_hold() {
-    let report = Report::new(subject(1 << 20), &measured(), limits());
-    let lines = &report.phases[0].operations;
-    assert!(lines.iter().all(|line| line.bound != Bound::Memory) && !report.larger_than_caches);
-    assert!(text::text(&report).contains("memory is not counted as a limit"));
+fn what_stays_in_a_cache_is_held_against_the_rate_of_reading_it_there() {
+    let limits = Ceilings { model_read_bytes: 20e9, ..limits() };
+    let report = Report::new(subject(), &Measured { limits, ..measured() });
+    let gate_up = report.phases[1].operations.iter().find(|line| line.operation == "gate+up").unwrap();
+    assert!(near(gate_up.limit_seconds, 0.015) && gate_up.bound == Bound::Memory);
+    // The share stays one of the memory.
+    assert!(near(report.phases[1].share_of_read_limit, 0.401));
+    assert!(text::text(&report).contains("read over and over: 20.0 GB/s"));
 }
 
 #[test]
 fn more_than_the_limit_is_a_failure() {
-    let fair = Report::new(subject(1 << 30), &measured(), limits());
+    let with_read_rate = |model_read_bytes| {
+        Report::new(subject(), &Measured { limits: Ceilings { model_read_bytes, ..limits() }, ..measured() })
+    };
+    let fair = Report::new(subject(), &measured());
     assert!(verdict(&fair).is_ok());
     // A machine that is said to read but 7 GB/s: gate+up would have needed 42.9 ms, more than the tolerance over 40.
-    let slow = Report::new(subject(1 << 30), &measured(), Ceilings { read_bytes: 7e9, ..limits() });
+    let slow = with_read_rate(7e9);
     let failure = verdict(&slow).unwrap_err();
     assert!(matches!(failure, Failure::Other(_)));
     let said = failure.to_string();
     assert!(said.contains("gate+up of decode reaches 107.1 % of its limit (memory)"), "{said}");
     assert_eq!(slow.faults.len(), 2, "one for each phase: {said}");
     // Within the tolerance: 41.1 ms.
-    let noisy = Report::new(subject(1 << 30), &measured(), Ceilings { read_bytes: 7.3e9, ..limits() });
+    let noisy = with_read_rate(7.3e9);
     assert!(verdict(&noisy).is_ok());
 }
 
 #[test]
 fn the_picture_is_xml_and_names_every_operation() {
     for report in [
-        Report::new(subject(1 << 30), &measured(), limits()),
-        Report::new(subject(0), &Measured { prefill: None, decode: None, ..measured() }, limits()),
+        Report::new(subject(), &measured()),
+        Report::new(subject(), &Measured { prefill: None, decode: None, ..measured() }),
     ] {
         let svg = plot::svg(&report);
         let document = roxmltree::Document::parse(&svg).unwrap();

@@ -47,10 +47,11 @@ fn machine(text: &mut String, report: &Report) {
             rates.f32_multiply_adds / 1e9
         );
     }
-    if !report.larger_than_caches {
-        let cache = units::bytes(report.limits.last_cache_bytes);
-        let _ = writeln!(text, "The model may stay in the last cache ({cache}): memory is not counted as a limit.");
-    }
+    let _ = writeln!(
+        text,
+        "As many bytes as the model has, read over and over: {:.1} GB/s",
+        report.limits.model_read_bytes / 1e9
+    );
 }
 
 fn table(text: &mut String, phase: &Phase) {

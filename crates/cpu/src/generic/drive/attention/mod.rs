@@ -9,7 +9,7 @@ mod split;
 mod whole;
 
 use hefu_numerics::attention::{Attention, SEGMENT, Span};
-use hefu_numerics::kv::{PAGE, Profile};
+use hefu_numerics::kv::PAGE;
 use hefu_numerics::ops::{Scratch, Team};
 
 use super::Shared;
@@ -143,34 +143,35 @@ impl<'a> Work<'a> {
         task.span.tokens * self.group() <= self.most_queries()
     }
 
-    /// Asks for the keys of page `index` of a task's sequence, if it has one.
-    fn fetch_keys(&self, task: &Task<'_>, index: usize) {
-        let cache = self.attention.cache;
-        if let Some(&page) = task.span.pages.get(index) {
-            let at = cache.keys.as_ptr().wrapping_add(cache.shape.keys_at(page as usize, task.head));
-            self.fetch(task, index, at, cache.shape.page_key_bytes() / cache.shape.heads);
+    /// Asks for the keys of block `block` of a task's sequence, if it has one.
+    fn fetch_keys(&self, task: &Task<'_>, block: usize) {
+        let (cache, shape) = (self.attention.cache, &self.attention.cache.shape);
+        let (position, slot) = (block * LANES, block * LANES % PAGE);
+        if let Some(&page) = task.span.pages.get(position / PAGE)
+            && position < task.span.position + task.span.tokens
+        {
+            let at = shape.key_at(page as usize, task.head, slot, 0);
+            let bytes = self.block_bytes(shape.page_key_bytes());
+            // SAFETY: these kernels are handed out only where their instructions are.
+            unsafe { (self.kernels.fetch)(cache.keys.as_ptr().wrapping_add(at), bytes) }
         }
     }
 
     /// Alike for values.
-    fn fetch_values(&self, task: &Task<'_>, index: usize) {
-        let cache = self.attention.cache;
-        if let Some(&page) = task.span.pages.get(index) {
-            let at = cache.values.as_ptr().wrapping_add(cache.shape.values_at(page as usize, task.head));
-            self.fetch(task, index, at, cache.shape.page_value_bytes() / cache.shape.heads);
+    fn fetch_values(&self, task: &Task<'_>, block: usize) {
+        let (cache, shape) = (self.attention.cache, &self.attention.cache.shape);
+        let (position, slot) = (block * LANES, block * LANES % PAGE);
+        if let Some(&page) = task.span.pages.get(position / PAGE) {
+            let at = shape.value_at(page as usize, task.head, slot, 0);
+            let bytes = self.block_bytes(shape.page_value_bytes());
+            // SAFETY: as above.
+            unsafe { (self.kernels.fetch)(cache.values.as_ptr().wrapping_add(at), bytes) }
         }
     }
 
-    /// Of the `bytes` bytes that a head has in page `index`, those that are filled.
-    fn fetch(&self, task: &Task<'_>, index: usize, at: *const u8, bytes: usize) {
-        let filled = (task.span.position + task.span.tokens).saturating_sub(index * PAGE).next_multiple_of(LANES);
-        let filled = match self.attention.cache.shape.profile {
-            Profile::F16 => bytes * filled.min(PAGE) / PAGE,
-            // Scales lie behind all codes.
-            Profile::Q8 => bytes,
-        };
-        // SAFETY: these kernels are handed out only where their instructions are.
-        unsafe { (self.kernels.fetch)(at, filled) }
+    /// Of the bytes of a page those of one head's block. In q8, scales lie behind all codes and are not among them.
+    fn block_bytes(&self, page_bytes: usize) -> usize {
+        page_bytes / self.attention.cache.shape.heads / PAGE_BLOCKS
     }
 
     /// Numbers of all scores of a tile of `queries` queries that see `first..=last`, filled up to whole blocks.
@@ -217,15 +218,8 @@ unsafe fn finish(tile: &QueryTile<'_>, memory: &TileMemory) {
 /// Blocks of 16 positions in a page.
 const PAGE_BLOCKS: usize = PAGE / LANES;
 
-/// The part of a range of blocks that lies in page `index`.
-fn within_page(blocks: &std::ops::Range<usize>, index: usize) -> std::ops::Range<usize> {
-    blocks.start.max(index * PAGE_BLOCKS)..blocks.end.min((index + 1) * PAGE_BLOCKS)
-}
-
-/// The pages that a range of blocks lies in.
-fn pages(blocks: &std::ops::Range<usize>) -> std::ops::Range<usize> {
-    blocks.start / PAGE_BLOCKS..blocks.end.div_ceil(PAGE_BLOCKS)
-}
+/// How many blocks ahead of the one in use keys are asked for.
+const AHEAD: usize = 2;
 
 /// The segments of a range of positions.
 fn segments((first, last): (usize, usize)) -> std::ops::Range<usize> {

@@ -10,7 +10,7 @@
 
 use hefu_numerics::ops::{Scratch, Team};
 
-use super::{Task, Work, clear, finish, pages, segments, within_page};
+use super::{AHEAD, Task, Work, clear, finish, segments};
 use crate::generic::attention::{FOLDED_NUMBERS, MAX_QUERIES, QueryTile, TileMemory, query_numbers, result_width};
 use crate::generic::drive::{Shared, deal};
 use crate::generic::lanes::LANES;
@@ -69,9 +69,9 @@ pub(super) fn run(work: &Work<'_>, team: &dyn Team, scratch: &mut Scratch) {
             let memory = layout.memory(memory.at(0), part, item, thread);
             (kernel.begin)(&tile, &memory);
             let blocks = tile.blocks(segment);
-            for page in pages(&blocks) {
-                work.fetch_keys(&part.task, page + 1);
-                (kernel.score)(&tile, &memory, within_page(&blocks, page));
+            for block in blocks {
+                work.fetch_keys(&part.task, block + AHEAD);
+                (kernel.score)(&tile, &memory, block..block + 1);
             }
         }
     });
@@ -90,7 +90,7 @@ pub(super) fn run(work: &Work<'_>, team: &dyn Team, scratch: &mut Scratch) {
             let memory = TileMemory { largest: largest.as_mut_ptr(), ..memory };
             clear(&memory, queries, width);
             // Positions are gone through once for some elements, then for some more: all come first.
-            pages(&tile.blocks(segment)).for_each(|page| work.fetch_values(&part.task, page));
+            tile.blocks(segment).for_each(|block| work.fetch_values(&part.task, block));
             (kernel.add)(&tile, &memory, segment);
         }
     });

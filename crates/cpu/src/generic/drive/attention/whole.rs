@@ -5,7 +5,7 @@
 
 use hefu_numerics::ops::{Scratch, Team};
 
-use super::{Task, Work, clear, finish, pages, segments, within_page};
+use super::{AHEAD, Task, Work, clear, finish, segments};
 use crate::generic::attention::{FOLDED_NUMBERS, MAX_QUERIES, QueryTile, TileMemory, query_numbers, result_width};
 use crate::generic::drive::{Shared, deal};
 use crate::generic::kernels::Attend;
@@ -117,10 +117,10 @@ unsafe fn attend<'a>(work: &Work<'a>, task: &Task<'a>, layout: &Layout, scratch:
                     (kernel.score)(tile, memory, blocks);
                     continue;
                 }
-                for page in pages(&blocks) {
-                    work.fetch_keys(task, page + 1);
-                    work.fetch_values(task, page);
-                    (kernel.score)(tile, memory, within_page(&blocks, page));
+                for block in blocks {
+                    work.fetch_keys(task, block + AHEAD);
+                    work.fetch_values(task, block);
+                    (kernel.score)(tile, memory, block..block + 1);
                 }
             }
         }

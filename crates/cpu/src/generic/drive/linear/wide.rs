@@ -13,9 +13,10 @@ use std::ops::Range;
 use hefu_numerics::ops::Team;
 
 use super::{Kind, MAX_TILE, Product, Work, deal_ranges};
+use crate::generic::ahead::AHEAD;
 use crate::generic::kernels::{QUARTERS, Wide, WideProducts};
 use crate::generic::panel::Tile;
-use crate::generic::product::{AHEAD, TileJob, unpacked_bytes};
+use crate::generic::product::{TileJob, unpacked_bytes};
 use crate::layout::{BLOCK, GROUP, QuantLayout};
 
 /// Most blocks that are taken apart at a time, whole blocks of every file format: with the tile's activations they fit
