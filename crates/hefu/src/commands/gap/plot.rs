@@ -31,7 +31,7 @@ const LABEL: &str = "fill=\"#333333\" stroke=\"#ffffff\" stroke-width=\"4\" pain
 
 /// Time above a limit.
 const GAP_COLOUR: &str = "#d5d8dd";
-/// Time outside all operations.
+/// Time of what has no limit: storing, and all that lies outside of operations.
 const REST_COLOUR: &str = "#c2185b";
 
 /// The whole picture.
@@ -54,7 +54,7 @@ pub(super) fn svg(report: &Report) -> String {
     let foot = format!(
         "Limits measured in the same run: {:.1} GB/s read, {:.1} G int8 and {:.1} G f32 multiply-adds per second. \
          x: so many times as fast the whole phase would be.",
-        limits.read_bytes / 1e9,
+        limits.model_read_bytes / 1e9,
         limits.int8_multiply_adds / 1e9,
         limits.f32_multiply_adds / 1e9
     );
@@ -79,7 +79,7 @@ fn head(svg: &mut String, report: &Report) {
         (colour(Bound::Int8), "limit: int8"),
         (colour(Bound::F32), "limit: f32"),
         (GAP_COLOUR, "time above the limit"),
-        (REST_COLOUR, "time outside all operations"),
+        (REST_COLOUR, "time that has no limit"),
     ];
     let mut x = 24.0;
     for (colour, meaning) in colours {
