@@ -16,20 +16,12 @@ fn operation<'v>(phase: &'v Value, name: &str) -> &'v Value {
 fn the_report_has_its_keys_and_the_counts_of_the_tiny_model() {
     let home = Home::new();
     let report = home.tiny(&["gap", "--prompt", "8", "--generate", "2", "--threads", "2", "--json"]).json();
-    let expected = [
-        "model",
-        "isa",
-        "threads",
-        "largest_gaps",
-        "machine",
-        "limits",
-        "larger_than_caches",
-        "tolerance",
-        "faults",
-        "phases",
-    ];
+    let expected =
+        ["model", "isa", "threads", "parallel", "largest_gaps", "machine", "limits", "tolerance", "faults", "phases"];
     assert_eq!(keys(&report), expected);
-    assert_eq!((report["threads"].as_u64(), report["larger_than_caches"].as_bool()), (Some(2), Some(false)));
+    assert_eq!((report["threads"].as_u64(), report["parallel"].as_u64()), (Some(2), Some(1)));
+    let limits = &report["limits"];
+    assert!(limits["model_read_bytes"].as_f64().unwrap() >= limits["read_bytes"].as_f64().unwrap());
     let machine = report["machine"].as_array().unwrap();
     assert_eq!(machine.iter().map(|rates| rates["threads"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 2]);
     for rates in machine.iter().flat_map(|rates| rates.as_object().unwrap().values()) {
@@ -56,6 +48,20 @@ fn the_report_has_its_keys_and_the_counts_of_the_tiny_model() {
     // Keys and values of 8 and of 9 earlier positions, 2 heads of 16 elements each, in 16 bits, in 2 layers.
     assert_eq!(operation(decode, "attention")["bytes"], 2 * (8 + 9) * 2 * 2 * 16 * 2);
     assert_eq!(operation(prefill, "attention")["bytes"], 0);
+}
+
+#[test]
+fn many_sequences_read_each_weight_once_a_step() {
+    let home = Home::new();
+    let arguments = ["gap", "--prompt", "8", "--generate", "2", "--parallel", "3", "--threads", "1", "--json"];
+    let report = home.tiny(&arguments).json();
+    let decode = &report["phases"][1];
+    assert_eq!((&decode["tokens"], &decode["steps"]), (&6.into(), &2.into()));
+    let output = operation(decode, "output");
+    assert_eq!((&output["calls"], &output["bytes"]), (&2.into(), &(2 * 272 * 64 * 4).into()));
+    assert_eq!(operation(decode, "attention")["bytes"], 3 * 2 * (8 + 9) * 2 * 2 * 16 * 2);
+    let refused = home.tiny(&["gap", "--parallel", "0"]);
+    assert!(refused.stderr.contains("--parallel"), "{}", refused.stderr);
 }
 
 #[test]
