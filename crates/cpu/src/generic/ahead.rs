@@ -28,7 +28,7 @@ pub fn fetch_ahead<R: Rows, const TYPE: u32>(group: *const u8, index: usize) {
 /// for more than the products of a block or two. Measured; 2 and 3 are alike.
 const NEXT: usize = 2;
 
-/// Asks for the block [`NEXT`] after block `index`, which may belong to the group that follows in memory.
+/// Asks for the block that comes `NEXT` after block `index`, which may belong to the group that follows in memory.
 #[inline(always)]
 pub fn fetch_next<R: Rows, const TYPE: u32>(job: &TileJob, index: usize) {
     let layout = const { Class::<TYPE>::LAYOUT };
