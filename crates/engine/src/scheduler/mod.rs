@@ -39,6 +39,7 @@ pub use forward::{ForwardMany, Logits, Part};
 pub use job::{Job, Key, Kind, MAX_PRIORITY, Pooling, Refusal};
 pub use limits::Limits;
 pub use paged::Paged;
+pub use pass::ROWS_AT_ONCE;
 pub use statistics::Statistics;
 
 use choose::Workplaces;

@@ -9,8 +9,8 @@ use crate::generation::{Finish, Guide, Unchosen, beside};
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// Logits of so many positions are computed at once.
-const ROWS_AT_ONCE: usize = 64;
+/// Logits of so many positions are computed at once: a vocabulary may have a mebibyte of them for each.
+pub const ROWS_AT_ONCE: usize = 64;
 
 /// How large a job's part of a pass was.
 #[derive(Debug, Clone, Copy)]

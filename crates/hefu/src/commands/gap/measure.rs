@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::load::Loaded;
 use crate::progress::{Meter, Unit};
 use hefu_cpu::limits::Peaks;
-use hefu_engine::scheduler::{ForwardMany, Paged, Part};
+use hefu_engine::scheduler::{ForwardMany, Paged, Part, ROWS_AT_ONCE};
 use hefu_model::Error;
 use hefu_numerics::kv::PAGE;
 use std::time::{Duration, Instant};
@@ -139,7 +139,9 @@ impl<'m> Sequences<'m> {
             let part = |pages| Part { tokens: std::slice::from_ref(token), position: position + index, pages, rows: 1 };
             let parts: Vec<Part<'_>> = self.tables.iter().map(|table| part(&table[..])).collect();
             self.paged.forward(&parts)?;
-            self.paged.logits(0..parts.len())?;
+            for row in (0..parts.len()).step_by(ROWS_AT_ONCE) {
+                self.paged.logits(row..parts.len().min(row + ROWS_AT_ONCE))?;
+            }
         }
         Ok(())
     }
