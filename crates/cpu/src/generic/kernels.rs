@@ -18,7 +18,7 @@ pub struct Kernels {
     pub tiles: &'static [usize],
     /// What codes exceed weights by, see [`super::class::code_offset`].
     pub code_offset: fn(&hefu_numerics::quant::Quantised) -> u8,
-    /// [`super::panel::fill_tile`].
+    /// [`super::rows::Rows::fill_tile`].
     pub fill_tile: unsafe fn(&PanelShape, &Tile, Range<usize>, &[f32], *mut u8),
     /// The kernels for a quantised format, by its GGUF type number.
     pub products: fn(u32) -> &'static Products,
@@ -64,38 +64,66 @@ pub struct Products {
     pub unpack: unsafe fn(&TileJob, *mut u8, *mut u8, *mut u8),
 }
 
-/// Products by instructions that multiply whole tiles of tokens and rows. Their panel is token by token (see
-/// [`PanelShape`]), and codes that were taken apart for them are the weights themselves, so that no sum needs a
-/// correction.
+/// Products of large batches: kernels that read each activation for several groups of rows, or multiply whole tiles, from
+/// groups that were taken apart before.
 pub struct Wide {
-    /// Tokens of a tile.
+    /// Tokens of a tile in the panel.
     pub tile: usize,
+    /// Groups of rows that a kernel works on, at most [`MAX_WIDE_GROUPS`]: a unit.
+    pub groups: usize,
+    /// Most blocks that are taken apart at a time, whole blocks of every file format: a unit's numbers and a tile's
+    /// activations of as many blocks fit in a first cache.
+    pub blocks: usize,
+    /// What comes first where there are more blocks than that.
+    pub order: Order,
+    /// Most bytes of the panel that are gone through for each unit: what stays in a second cache.
+    pub panel_bytes: usize,
+    /// Whether activations lie token by token (see [`PanelShape`]), and codes that were taken apart are the weights
+    /// themselves, so that no sum needs a correction.
+    pub by_token: bool,
     /// Fewest tokens of a batch for which this is faster.
     pub from: usize,
     /// Makes the calling thread ready for `tile`; ended by `end` on the same thread.
     pub begin: unsafe fn(),
-    /// Gives the calling thread's tiles back.
+    /// Gives back what `begin` took.
     pub end: unsafe fn(),
     /// The kernels for a quantised format, by its GGUF type number.
     pub products: fn(u32) -> &'static WideProducts,
 }
 
-/// Parts of a tile for which there are wide kernels: the last tile of a batch seldom is full.
-pub const QUARTERS: usize = 4;
+impl Wide {
+    /// Units of a matrix with so many groups.
+    pub fn units(&self, groups: usize) -> usize {
+        groups.div_ceil(self.groups)
+    }
+}
+
+/// Most groups of rows of a [`Wide`] kernel.
+pub const MAX_WIDE_GROUPS: usize = 2;
+
+/// What a [`Wide`] product goes through first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// All blocks of a unit before the next unit: results stay in a cache, the panel is read again for each unit.
+    Rows,
+    /// A stretch of blocks of all units before the next stretch.
+    Blocks,
+}
 
 /// The wide kernels of one format.
 pub struct WideProducts {
-    /// Takes blocks of a group apart: as [`Products::unpack`], but with weights as codes.
+    /// Takes blocks of a group apart, as [`Products::unpack`]; see [`Wide::by_token`].
     pub unpack: unsafe fn(&TileJob, *mut u8, *mut u8, *mut u8),
-    /// Adds the product of some blocks of a tile to the results, or makes them, if these are the first blocks; for the
-    /// first quarter of the tile's tokens, the first two quarters, three, and all.
-    pub tile: [unsafe fn(&TileJob, bool); QUARTERS],
+    /// Adds the product of some blocks of a tile to the results, or makes them, if these are the first blocks. There are
+    /// kernels for equal parts of a tile, as the last tile of a batch seldom is full: of four, for the first quarter of
+    /// its tokens, the first two, three, and all.
+    pub tile: &'static [unsafe fn(&TileJob, bool)],
 }
 
 /// Defines `OPS` for an instruction set: `isa!(name, [target features], Lanes type, Rows type,
-/// [tile sizes of products], [queries x sets of lanes of attention])`.
+/// [tile sizes of products], products of large batches, [queries x sets of lanes of attention])`.
 macro_rules! isa {
-    ($name:literal, [$($feature:literal)?], $lanes:ty, $rows:ty, [$($tile:literal)*], [$($queries:literal x $sets:literal)*]) => {
+    ($name:literal, [$($feature:literal)?], $lanes:ty, $rows:ty, [$($tile:literal)*], $wide:expr, [$($queries:literal x $sets:literal)*]) => {
         use hefu_numerics::attention::{Attention, Span};
         use hefu_numerics::kv::LayerCache;
         use hefu_numerics::ops::{Activation, Ops, Projection, RopePairs, Rotation, Scratch, Team};
@@ -104,8 +132,9 @@ macro_rules! isa {
         use $crate::generic::attention::{self, QueryTile, TileMemory};
         use $crate::generic::class::{Class, code_offset};
         use $crate::generic::kernels::{Attend, Kernels, Products};
-        use $crate::generic::panel::{self, PanelShape, Tile};
+        use $crate::generic::panel::{PanelShape, Tile};
         use $crate::generic::product::{self, Packed, TileJob, Unpacked};
+        use $crate::generic::rows::Rows;
         use $crate::generic::store::Place;
         use $crate::generic::{drive, elementwise, float_product, store as position};
         use $crate::limits::peaks;
@@ -147,7 +176,7 @@ macro_rules! isa {
             code_offset: code_offset::<$rows>,
             fill_tile,
             products,
-            wide: None,
+            wide: $wide,
             float_tile,
             rms_norm,
             gate,
@@ -165,7 +194,7 @@ macro_rules! isa {
 
         $crate::generic::kernels::wrap! { [$($feature)?]
             fn fill_tile(shape: &PanelShape, tile: &Tile, blocks: std::ops::Range<usize>, input: &[f32], panel: *mut u8) {
-                panel::fill_tile::<$rows>(shape, tile, blocks, input, panel)
+                <$rows as Rows>::fill_tile(shape, tile, blocks, input, panel)
             }
             fn rms_norm(input: &[f32], gain: &[f32], epsilon: f32, output: &mut [f32]) {
                 elementwise::rms_norm::<$lanes>(input, gain, epsilon, output)

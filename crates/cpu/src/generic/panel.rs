@@ -96,6 +96,11 @@ impl PanelShape {
         row
     }
 
+    /// The rows that formats have asked for, in their order.
+    pub fn extras(&self) -> &[Extra] {
+        &self.extras
+    }
+
     /// Rows per block.
     pub fn rows(&self) -> usize {
         COMMON_ROWS + self.extras.iter().map(|extra| extra.rows()).sum::<usize>()

@@ -37,7 +37,9 @@ pub struct TileJob {
     pub scales: *const u8,
     /// Where the group's minimums begin; only of unpacked groups.
     pub minimums: *const u8,
-    /// Results, 16 for each token of the tile.
+    /// Bytes from a group's unpacked numbers to the next group's; for kernels of several groups.
+    pub next_group: usize,
+    /// Results, 16 for each token of the tile and each group.
     pub output: *mut f32,
     /// Numbers from one token's results to the next one's.
     pub output_stride: usize,
@@ -85,19 +87,29 @@ unsafe impl<R: Rows, const TYPE: u32> Source<R> for Packed<TYPE> {
 
     #[inline(always)]
     unsafe fn block(job: &TileJob, first_row: usize, index: usize) -> Block<R> {
-        let layout = Class::<TYPE>::LAYOUT;
         if first_row == 0 {
             fetch_ahead::<R, TYPE>(job.codes, index);
             fetch_next::<R, TYPE>(job, index);
         }
-        // SAFETY: block `index` lies within the group; each line has 4 bytes per row.
-        unsafe {
-            let codes = take_codes::<R, TYPE>(job.codes.add(index * layout.codes_per_block + first_row * 4));
-            let column = index * 32;
-            let at = job.scales.add(column / layout.file_block * layout.scales_per_file_block);
-            let (scales, minimums) = take_scales::<R, TYPE>(at, first_row, column % layout.file_block);
-            Block { codes, scales, minimums }
-        }
+        // SAFETY: the caller's duty.
+        unsafe { take_block::<R, TYPE>(job, first_row, index) }
+    }
+}
+
+/// The rows from `first_row` on of block `index`, straight from the packed planes.
+///
+/// # Safety
+/// As [`Source::block`].
+#[inline(always)]
+pub unsafe fn take_block<R: Rows, const TYPE: u32>(job: &TileJob, first_row: usize, index: usize) -> Block<R> {
+    let layout = Class::<TYPE>::LAYOUT;
+    // SAFETY: block `index` lies within the group; each line has 4 bytes per row.
+    unsafe {
+        let codes = take_codes::<R, TYPE>(job.codes.add(index * layout.codes_per_block + first_row * 4));
+        let column = index * 32;
+        let at = job.scales.add(column / layout.file_block * layout.scales_per_file_block);
+        let (scales, minimums) = take_scales::<R, TYPE>(at, first_row, column % layout.file_block);
+        Block { codes, scales, minimums }
     }
 }
 

@@ -1,7 +1,10 @@
 //! As many rows of a weight matrix as one register holds.
 
+use std::ops::Range;
+
 use hefu_numerics::reference::TINY;
 
+use super::panel::{PanelShape, Tile};
 use crate::layout::LINE;
 
 /// Clause Q1: from the bits of the largest magnitude of 32 activations to their scale, and the factor that makes them
@@ -128,6 +131,16 @@ pub unsafe trait Rows: Copy {
 
     /// `a * b + c`, rounded once.
     unsafe fn fma(a: Self::Floats, b: Self::Floats, c: Self::Floats) -> Self::Floats;
+
+    /// Fills some blocks of one tile of a panel; an instruction set that quantises many tokens at once has its own way.
+    ///
+    /// # Safety
+    /// As [`super::panel::fill_tile`].
+    #[inline(always)]
+    unsafe fn fill_tile(shape: &PanelShape, tile: &Tile, blocks: Range<usize>, input: &[f32], panel: *mut u8) {
+        // SAFETY: the caller's duty.
+        unsafe { super::panel::fill_tile::<Self>(shape, tile, blocks, input, panel) }
+    }
 
     /// Clause Q1: quantises 32 activations at `x` to `q`; returns the scale and the sums of `q` over both halves.
     unsafe fn quantize(x: *const f32, q: &mut [i8; 32]) -> (f32, [i32; 2]);

@@ -40,7 +40,7 @@ pub fn linear(
     let mut shape = PanelShape::default();
     let any_quantised = outputs.iter().any(|output| matches!(output.matrix.format.encoding, Encoding::Quantised(_)));
     let wide = kernels.wide.filter(|wide| any_quantised && tokens >= wide.from);
-    shape.reset(columns / BLOCK, wide.is_some());
+    shape.reset(columns / BLOCK, wide.is_some_and(|wide| wide.by_token));
     let products: Vec<Product<'_>> =
         outputs.iter_mut().map(|projection| Product::new(kernels, &mut shape, projection)).collect();
     let panel_bytes = if any_quantised {
@@ -48,8 +48,9 @@ pub fn linear(
     } else {
         0
     };
-    let unpacked_blocks = wide.map_or(shape.blocks, |_| wide::MOST_BLOCKS.min(shape.blocks));
-    let unpacked = unpacked_bytes(unpacked_blocks, true).iter().sum::<usize>();
+    let (unpacked_blocks, unpacked_groups) =
+        wide.map_or((shape.blocks, 1), |wide| (wide.blocks.min(shape.blocks), wide.groups));
+    let unpacked = unpacked_groups * unpacked_bytes(unpacked_blocks, true).iter().sum::<usize>();
     let scratch = Shared(scratch.reserve(panel_bytes + unpacked * team.threads()));
     if any_quantised {
         fill(kernels, team, &shape, input, scratch);
@@ -57,7 +58,7 @@ pub fn linear(
     let work = Work { kernels, shape: &shape, input, tokens, scratch, panel_bytes, unpacked };
     let groups: usize = products.iter().map(|product| product.groups).sum();
     match wide {
-        Some(wide) => work.run_wide(wide, &products, groups, team),
+        Some(wide) => work.run_wide(wide, &products, team),
         None => deal_ranges(team, groups, &|range, thread| {
             range.for_each(|group| work.run_in_turn(&products, group, thread));
         }),
@@ -190,6 +191,7 @@ impl Work<'_> {
                     // SAFETY: `weights` is a whole group.
                     scales: unsafe { codes.add(layout.scales_at(product.matrix.columns)) },
                     minimums: std::ptr::null(),
+                    next_group: product.group_bytes,
                     output: std::ptr::null_mut(),
                     output_stride: 0,
                     ahead: (std::ptr::null(), 0),

@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 use super::super::avx512::ZmmRows;
 use super::tiles::{SIDE, SUMS_BYTES, sums};
 use crate::generic::class::{Class, code_offset};
-use crate::generic::kernels::{QUARTERS, WideProducts};
+use crate::generic::kernels::WideProducts;
 use crate::generic::product::{Block, Packed, Source, TileJob};
 use crate::generic::rows::Rows;
 use crate::generic::unroll::unroll;
@@ -152,10 +152,10 @@ pub(super) fn products(number: u32) -> &'static WideProducts {
             const {
                 &WideProducts {
                     unpack: unpack::<$t>,
-                    tile: [
-                        tile::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, { SIDE / QUARTERS }>,
-                        tile::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, { SIDE / QUARTERS * 2 }>,
-                        tile::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, { SIDE / QUARTERS * 3 }>,
+                    tile: &[
+                        tile::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, { SIDE / 4 }>,
+                        tile::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, { SIDE / 4 * 2 }>,
+                        tile::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, { SIDE / 4 * 3 }>,
                         tile::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, SIDE>,
                     ],
                 }

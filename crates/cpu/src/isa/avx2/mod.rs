@@ -7,7 +7,7 @@ use crate::generic::kernels::isa;
 use lanes::YmmPair;
 use rows::YmmRows;
 
-isa!("avx2", ["avx2,fma,f16c"], YmmPair, YmmRows, [1 2 4], [1 x 4 2 x 2 4 x 1]);
+isa!("avx2", ["avx2,fma,f16c"], YmmPair, YmmRows, [1 2 4], None, [1 x 4 2 x 2 4 x 1]);
 
 /// Whether this machine has the instructions.
 pub(crate) fn is_available() -> bool {

@@ -1,13 +1,28 @@
 //! Sixteen rows in 512-bit registers.
 
 use std::arch::x86_64::*;
+use std::ops::Range;
 
+use super::panel;
+use crate::generic::panel::{self as generic, PanelShape, Tile};
 use crate::generic::rows::{Rows, quantizer};
 use crate::generic::unroll::unroll;
 
 /// Sixteen rows.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::isa) struct ZmmRows;
+
+impl ZmmRows {
+    /// As [`Rows::dot`], of one column group whose activations are in every row of `q`.
+    ///
+    /// # Safety
+    /// The machine has the instructions.
+    #[inline(always)]
+    pub(in crate::isa) unsafe fn dot_group(codes: __m512i, q: __m512i, sums: __m512i) -> __m512i {
+        // SAFETY: the caller's duty.
+        unsafe { _mm512_dpbusd_epi32(sums, codes, q) }
+    }
+}
 
 // SAFETY: pointers are read and written as each function of the trait says.
 unsafe impl Rows for ZmmRows {
@@ -176,6 +191,18 @@ unsafe impl Rows for ZmmRows {
     unsafe fn fma(a: Self::Floats, b: Self::Floats, c: Self::Floats) -> Self::Floats {
         // SAFETY: the caller's duty.
         unsafe { _mm512_fmadd_ps(a, b, c) }
+    }
+
+    #[inline(always)]
+    unsafe fn fill_tile(shape: &PanelShape, tile: &Tile, blocks: Range<usize>, input: &[f32], panel: *mut u8) {
+        // SAFETY: the caller's duty.
+        unsafe {
+            if panel::takes(shape, tile) {
+                panel::fill_tile(shape, tile, blocks, input, panel);
+            } else {
+                generic::fill_tile::<Self>(shape, tile, blocks, input, panel);
+            }
+        }
     }
 
     #[inline(always)]

@@ -7,4 +7,4 @@ use crate::generic::kernels::isa;
 use lanes::Array;
 use rows::ArrayRows;
 
-isa!("portable", [], Array, ArrayRows, [1 4], [1 x 1 4 x 1]);
+isa!("portable", [], Array, ArrayRows, [1 4], None, [1 x 1 4 x 1]);

@@ -1,11 +1,13 @@
-//! Products of large batches by kernels that multiply whole tiles.
+//! Products of large batches by kernels that take many rows or tokens at once.
 //!
 //! ```text
-//! for each part of the tokens:                     activations that stay in a thread's second cache
-//!     for each stretch of MOST_BLOCKS blocks:
-//!         for each group of the thread's range:    weights taken apart into the first cache
+//! for each part of the tokens:                  activations that stay in a thread's second cache
+//!     for each unit of the thread's range:      a few groups of rows
+//!         for each stretch of blocks:           weights taken apart into the first cache
 //!             for each tile:  results += product   results carry the sums from stretch to stretch, in order
 //! ```
+//!
+//! or all units of a stretch before the next stretch ([`Order`]).
 
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -14,32 +16,24 @@ use hefu_numerics::ops::Team;
 
 use super::{Kind, MAX_TILE, Product, Work, deal_ranges};
 use crate::generic::ahead::AHEAD;
-use crate::generic::kernels::{QUARTERS, Wide, WideProducts};
+use crate::generic::kernels::{MAX_WIDE_GROUPS, Order, Wide, WideProducts};
 use crate::generic::panel::Tile;
 use crate::generic::product::{TileJob, unpacked_bytes};
-use crate::layout::{BLOCK, GROUP, QuantLayout};
-
-/// Most blocks that are taken apart at a time, whole blocks of every file format: with the tile's activations they fit
-/// in a first cache of 48 KiB.
-pub(super) const MOST_BLOCKS: usize = 32;
-
-/// Most bytes of the panel that are gone through for each group: half of a second cache, where it is small.
-const MOST_PANEL_BYTES: usize = 1 << 20;
-
-const _: () = assert!(MAX_TILE == GROUP);
+use crate::layout::{BLOCK, GROUP};
 
 impl Work<'_> {
-    /// Works on all products' groups, of which there are `groups`. Threads are dealt groups of the first part of the
-    /// tokens, then of the second and so on, so that each goes through few parts.
-    pub(super) fn run_wide(&self, wide: &Wide, products: &[Product<'_>], groups: usize, team: &dyn Team) {
+    /// Works on all products' rows. Threads are dealt units of the first part of the tokens, then of the second and so
+    /// on, so that each goes through few parts.
+    pub(super) fn run_wide(&self, wide: &Wide, products: &[Product<'_>], team: &dyn Team) {
         let tiles = self.shape.tiles();
-        let parts = self.panel_bytes.div_ceil(MOST_PANEL_BYTES).clamp(1, tiles.len());
-        deal_ranges(team, parts * groups, &|range, thread| {
+        let parts = self.panel_bytes.div_ceil(wide.panel_bytes).clamp(1, tiles.len());
+        let units: usize = products.iter().map(|product| wide.units(product.groups)).sum();
+        deal_ranges(team, parts * units, &|range, thread| {
             // SAFETY: the kernels' instructions are there; ended below, on this thread.
             unsafe { (wide.begin)() };
-            for part in range.start / groups..range.end.div_ceil(groups) {
+            for part in range.start / units..range.end.div_ceil(units) {
                 let own = tiles.len() * part / parts..tiles.len() * (part + 1) / parts;
-                let range = overlap(&range, part * groups, groups);
+                let range = overlap(&range, part * units, units);
                 self.wide_part(wide, products, range, &tiles[own], thread);
             }
             // SAFETY: begun above.
@@ -47,131 +41,187 @@ impl Work<'_> {
         });
     }
 
-    /// Works on groups `range` of all products' groups in a row, for some tiles.
+    /// Works on units `range` of all products' units in a row, for some tiles.
     fn wide_part(&self, wide: &Wide, products: &[Product<'_>], range: Range<usize>, tiles: &[Tile], thread: usize) {
         let mut before = 0;
         for product in products {
-            let groups = overlap(&range, before, product.groups);
+            let units = wide.units(product.groups);
+            let own = overlap(&range, before, units);
             match &product.kind {
                 // All tokens at once, with the first of them.
                 Kind::Float(_) if tiles[0].token > 0 => {}
-                Kind::Float(_) => groups.for_each(|group| self.run(product, group, thread)),
-                Kind::Quantised { .. } => self.wide_groups(wide, product, groups, tiles, thread),
-            }
-            before += product.groups;
-        }
-    }
-
-    fn wide_groups(&self, wide: &Wide, product: &Product<'_>, groups: Range<usize>, tiles: &[Tile], thread: usize) {
-        let kernels = (wide.products)(product.matrix.format.gguf_type);
-        for first in (0..self.shape.blocks).step_by(MOST_BLOCKS) {
-            let blocks = MOST_BLOCKS.min(self.shape.blocks - first);
-            for group in groups.clone() {
-                let job = self.take_apart(kernels, product, group, first, blocks, thread);
-                for (index, tile) in tiles.iter().enumerate() {
-                    // The first tile's work is the time for the weights of the next group to come.
-                    let ahead = if index == 0 { job.ahead } else { (job.ahead.0, 0) };
-                    self.wide_tile(kernels, product, group, &TileJob { ahead, ..job }, tile, first);
+                Kind::Float(_) => {
+                    let groups = own.start * wide.groups..(own.end * wide.groups).min(product.groups);
+                    groups.for_each(|group| self.run(product, group, thread));
+                }
+                Kind::Quantised { .. } => {
+                    let kernels = (wide.products)(product.matrix.format.gguf_type);
+                    Pass { work: self, wide, kernels, product, tiles, thread }.run(own);
                 }
             }
+            before += units;
+        }
+    }
+}
+
+/// One thread's work on one matrix, for some tiles.
+struct Pass<'a> {
+    work: &'a Work<'a>,
+    wide: &'a Wide,
+    kernels: &'static WideProducts,
+    product: &'a Product<'a>,
+    tiles: &'a [Tile],
+    thread: usize,
+}
+
+impl Pass<'_> {
+    fn run(&self, units: Range<usize>) {
+        let stretches = || (0..self.work.shape.blocks).step_by(self.wide.blocks);
+        match self.wide.order {
+            Order::Rows => units.for_each(|unit| stretches().for_each(|first| self.stretch(unit, first))),
+            Order::Blocks => stretches().for_each(|first| units.clone().for_each(|unit| self.stretch(unit, first))),
         }
     }
 
-    /// Takes `blocks` blocks of a group apart, from block `first` on.
-    fn take_apart(
-        &self,
-        kernels: &WideProducts,
-        product: &Product<'_>,
-        group: usize,
-        first: usize,
-        blocks: usize,
-        thread: usize,
-    ) -> TileJob {
-        let Kind::Quantised { layout, quantised, minimum_factors_row, .. } = &product.kind else {
+    /// Adds the products of a unit's blocks from block `first` on.
+    fn stretch(&self, unit: usize, first: usize) {
+        let job = self.take_apart(unit, first);
+        for (index, tile) in self.tiles.iter().enumerate() {
+            // The first tile's work is the time for the weights of the next unit to come.
+            let ahead = if index == 0 { job.ahead } else { (job.ahead.0, 0) };
+            self.tile(unit * self.wide.groups, &TileJob { ahead, ..job }, tile, first);
+        }
+    }
+
+    /// Takes a unit's blocks apart, from block `first` on.
+    fn take_apart(&self, unit: usize, first: usize) -> TileJob {
+        let (product, work, wide) = (self.product, self.work, self.wide);
+        let Kind::Quantised { layout, quantised, corrections_row, minimum_factors_row, .. } = &product.kind else {
             unreachable!("only quantised products have kernels for whole tiles");
         };
-        let [codes_bytes, scales_bytes, _] = unpacked_bytes(blocks, quantised.sub_block == 16);
-        // SAFETY: each thread has its own piece behind the panel, large enough for any format; the kernels'
-        // instructions are there.
-        unsafe {
-            let codes = self.scratch.at(self.panel_bytes + thread * self.unpacked);
-            let (scales, minimums) = (codes.add(codes_bytes), codes.add(codes_bytes + scales_bytes));
-            let packed = packed_job(product, layout, group, first, blocks);
-            (kernels.unpack)(&packed, codes, scales, minimums);
+        let blocks = wide.blocks.min(work.shape.blocks - first);
+        let [codes_bytes, scales_bytes, minimums_bytes] = unpacked_bytes(blocks, quantised.sub_block == 16);
+        let next_group = codes_bytes + scales_bytes + minimums_bytes;
+        let group = unit * wide.groups;
+        let unit_bytes = wide.groups * product.group_bytes;
+        let ahead_bytes = wide.groups * layout.block_bytes();
+        let start = product.matrix.bytes()[group * product.group_bytes..].as_ptr();
+        let ahead = match wide.order {
+            Order::Rows => start.wrapping_add(unit_bytes + first * ahead_bytes),
             // Goes on where taking apart has stopped to ask.
-            let ahead = packed.codes.wrapping_add(AHEAD + blocks * layout.block_bytes());
-            TileJob {
-                minimum_factors_at: *minimum_factors_row,
-                codes,
-                scales,
-                minimums,
-                ahead: (ahead, layout.block_bytes()),
-                ..packed
+            Order::Blocks => start.wrapping_add(first * layout.codes_per_block + AHEAD + blocks * ahead_bytes),
+        };
+        // SAFETY: each thread has its own piece behind the panel, large enough for any format.
+        let codes = unsafe { work.scratch.at(work.panel_bytes + self.thread * work.unpacked) };
+        let job = TileJob {
+            blocks,
+            tile: std::ptr::null(),
+            block_bytes: 0,
+            corrections_at: *corrections_row,
+            minimum_factors_at: *minimum_factors_row,
+            codes,
+            // SAFETY: as above.
+            scales: unsafe { codes.add(codes_bytes) },
+            // SAFETY: as above.
+            minimums: unsafe { codes.add(codes_bytes + scales_bytes) },
+            next_group,
+            output: std::ptr::null_mut(),
+            output_stride: 0,
+            ahead: (ahead, ahead_bytes),
+        };
+        for place in 0..wide.groups {
+            // A unit without a last group takes the one before once more; nobody sees its results.
+            let group = (group + place).min(product.groups - 1);
+            let packed = product.packed_job(group, first, blocks);
+            // SAFETY: as above; the kernels' instructions are there.
+            unsafe {
+                let codes = codes.add(place * next_group);
+                let (scales, minimums) = (codes.add(codes_bytes), codes.add(codes_bytes + scales_bytes));
+                (self.kernels.unpack)(&packed, codes, scales, minimums);
             }
         }
+        job
     }
 
-    /// Adds the product of one tile with the blocks that were taken apart, of which `first` is the first.
-    fn wide_tile(
-        &self,
-        kernels: &WideProducts,
-        product: &Product<'_>,
-        group: usize,
-        job: &TileJob,
-        tile: &Tile,
-        first: usize,
-    ) {
-        assert!(tile.size == MAX_TILE);
-        let (row, rows, stride) = (group * GROUP, product.matrix.rows, tile.size * 4);
-        let block_bytes = self.shape.rows() * stride;
+    /// Adds the product of one tile with the blocks that were taken apart, of which `first` is the first, for the groups
+    /// from `group` on.
+    fn tile(&self, group: usize, job: &TileJob, tile: &Tile, first: usize) {
+        assert!(tile.size <= MAX_TILE && tile.size == self.wide.tile && self.wide.groups <= MAX_WIDE_GROUPS);
+        let (product, work) = (self.product, self.work);
+        let (row, rows, width) = (group * GROUP, product.matrix.rows, self.wide.groups * GROUP);
+        let stride = tile.size * 4;
+        let block_bytes = work.shape.rows() * stride;
         let job = TileJob {
             // SAFETY: the tile lies in the panel, with all its blocks.
-            tile: unsafe { self.scratch.at(tile.at + first * block_bytes) },
+            tile: unsafe { work.scratch.at(tile.at + first * block_bytes) },
             block_bytes,
+            corrections_at: job.corrections_at * stride,
             minimum_factors_at: job.minimum_factors_at * stride,
             ..*job
         };
         // SAFETY: the output holds `tokens x rows`.
         let in_place = unsafe { product.output.at(tile.token * rows + row) };
-        let quarter = tile.size / QUARTERS;
-        let kernel = kernels.tile[(tile.tokens - 1) / quarter];
-        // A tile or a group that is filled up would write beyond the output.
-        let is_last = first + job.blocks == self.shape.blocks;
-        if tile.tokens.is_multiple_of(quarter) && row + GROUP <= rows {
-            // SAFETY: the kernels' instructions are there; panel, group and results have the shapes that the job names;
+        let part = tile.size / self.kernels.tile.len();
+        let kernel = self.kernels.tile[(tile.tokens - 1) / part];
+        let is_last = first + job.blocks == work.shape.blocks;
+        let look = |results: *const f32, stride| {
+            for place in 0..self.wide.groups.min(product.groups - group) {
+                // SAFETY: the results of all groups are there.
+                unsafe { product.look(group + place, tile.tokens, results.add(place * GROUP), stride) };
+            }
+        };
+        // A tile or a unit that is filled up would write beyond the output.
+        if tile.tokens.is_multiple_of(part) && row + width <= rows {
+            // SAFETY: the kernels' instructions are there; panel, groups and results have the shapes that the job names;
             // nobody else writes these rows.
-            unsafe {
-                kernel(&TileJob { output: in_place, output_stride: rows, ..job }, first == 0);
-                if is_last {
-                    product.look(group, tile.tokens, in_place, rows);
-                }
+            unsafe { kernel(&TileJob { output: in_place, output_stride: rows, ..job }, first == 0) };
+            if is_last {
+                look(in_place, rows);
             }
             return;
         }
-        let mut spare = MaybeUninit::<[f32; MAX_TILE * GROUP]>::zeroed();
+        let mut spare = MaybeUninit::<[f32; MAX_TILE * GROUP * MAX_WIDE_GROUPS]>::zeroed();
         let results: *mut f32 = spare.as_mut_ptr().cast();
-        if first > 0 {
-            self.fetch(product, group, tile, results);
+        let count = width.min(rows - row);
+        for t in (0..tile.tokens).filter(|_| first > 0) {
+            // SAFETY: the output holds `tokens x rows`; nobody else writes these; there are results for every token.
+            unsafe { std::ptr::copy_nonoverlapping(in_place.add(t * rows), results.add(t * width), count) };
         }
         // SAFETY: as above.
-        unsafe {
-            kernel(&TileJob { output: results, output_stride: GROUP, ..job }, first == 0);
-            if is_last {
-                product.look(group, tile.tokens, results, GROUP);
-            }
+        unsafe { kernel(&TileJob { output: results, output_stride: width, ..job }, first == 0) };
+        if is_last {
+            look(results, width);
         }
-        self.store(product, group, tile.token, tile.tokens, results);
-    }
-
-    /// Copies what [`Work::store`] has stored back to `[tokens][16]` results.
-    fn fetch(&self, product: &Product<'_>, group: usize, tile: &Tile, results: *mut f32) {
-        let (row, rows) = (group * GROUP, product.matrix.rows);
         for t in 0..tile.tokens {
-            // SAFETY: the output holds `tokens x rows`; nobody else writes these; there are results for every token.
-            unsafe {
-                let from = product.output.at((tile.token + t) * rows + row);
-                std::ptr::copy_nonoverlapping(from, results.add(t * GROUP), GROUP.min(rows - row));
-            }
+            // SAFETY: as above.
+            unsafe { std::ptr::copy_nonoverlapping(results.add(t * width), in_place.add(t * rows), count) };
+        }
+    }
+}
+
+impl Product<'_> {
+    /// Names `blocks` packed blocks of a group, from block `first` on.
+    fn packed_job(&self, group: usize, first: usize, blocks: usize) -> TileJob {
+        let Kind::Quantised { layout, .. } = &self.kind else {
+            unreachable!("only quantised products are packed in blocks");
+        };
+        let weights = self.matrix.bytes()[group * self.group_bytes..][..self.group_bytes].as_ptr();
+        let scales_at = first * BLOCK / layout.file_block * layout.scales_per_file_block;
+        TileJob {
+            blocks,
+            tile: std::ptr::null(),
+            block_bytes: 0,
+            corrections_at: 0,
+            minimum_factors_at: 0,
+            // SAFETY: `weights` is a whole group, and block `first` begins a block of the file.
+            codes: unsafe { weights.add(first * layout.codes_per_block) },
+            // SAFETY: as above.
+            scales: unsafe { weights.add(layout.scales_at(self.matrix.columns) + scales_at) },
+            minimums: std::ptr::null(),
+            next_group: self.group_bytes,
+            output: std::ptr::null_mut(),
+            output_stride: 0,
+            ahead: (std::ptr::null(), 0),
         }
     }
 }
@@ -180,25 +230,4 @@ impl Work<'_> {
 fn overlap(range: &Range<usize>, first: usize, count: usize) -> Range<usize> {
     let within = |number: usize| number.clamp(first, first + count) - first;
     within(range.start)..within(range.end)
-}
-
-/// Names `blocks` packed blocks of a group, from block `first` on.
-fn packed_job(product: &Product<'_>, layout: &QuantLayout, group: usize, first: usize, blocks: usize) -> TileJob {
-    let weights = product.matrix.bytes()[group * product.group_bytes..][..product.group_bytes].as_ptr();
-    let scales_at = first * BLOCK / layout.file_block * layout.scales_per_file_block;
-    TileJob {
-        blocks,
-        tile: std::ptr::null(),
-        block_bytes: 0,
-        corrections_at: 0,
-        minimum_factors_at: 0,
-        // SAFETY: `weights` is a whole group, and block `first` begins a block of the file.
-        codes: unsafe { weights.add(first * layout.codes_per_block) },
-        // SAFETY: as above.
-        scales: unsafe { weights.add(layout.scales_at(product.matrix.columns) + scales_at) },
-        minimums: std::ptr::null(),
-        output: std::ptr::null_mut(),
-        output_stride: 0,
-        ahead: (std::ptr::null(), 0),
-    }
 }

@@ -1,0 +1,261 @@
+//! Panels of activations, sixteen blocks of 32 activations at once.
+//!
+//! ```text
+//! lanes     8 tokens of two blocks, or 16 tokens of one
+//! largest   16 registers of magnitudes, folded to one lane each
+//! q         products, rounded, packed to bytes, four to a lane: eight registers, one for each column group
+//! sums      dot products of these with ones
+//! ```
+//!
+//! Every lane is computed by clause Q1 as [`Rows::quantize`](crate::generic::rows::Rows::quantize) does.
+
+use std::arch::x86_64::*;
+use std::ops::Range;
+
+use hefu_numerics::reference::TINY;
+
+use crate::generic::panel::{COMMON_ROWS, Extra, PanelShape, Tile};
+use crate::generic::unroll::unroll;
+
+/// Activations of a block.
+const BLOCK: usize = 32;
+
+/// Blocks that are quantised at once.
+const LANES: usize = 16;
+
+/// Whether tiles like this one are filled here: those of fewer tokens are left to the general way.
+#[inline(always)]
+pub(super) fn takes(shape: &PanelShape, tile: &Tile) -> bool {
+    tile.size > 2 && !shape.is_by_token()
+}
+
+/// As [`crate::generic::panel::fill_tile`].
+///
+/// # Safety
+/// As there; [`takes`] is true of the tile.
+#[inline(always)]
+pub(super) unsafe fn fill_tile(
+    shape: &PanelShape,
+    tile: &Tile,
+    blocks: Range<usize>,
+    input: &[f32],
+    panel: *mut u8,
+) {
+    let columns = shape.blocks * BLOCK;
+    let input = &input[tile.token * columns..][..tile.tokens * columns];
+    let stride = tile.size * 4;
+    let block_bytes = shape.rows() * stride;
+    let mut rows = [input.as_ptr(); LANES];
+    for (row, x) in rows.iter_mut().zip(input.chunks_exact(columns)) {
+        *row = x.as_ptr();
+    }
+    let tokens = ((1_u32 << tile.tokens) - 1) as u16;
+    let place = |block| Place {
+        // SAFETY: the block lies in the panel.
+        at: unsafe { panel.add(tile.at + block * block_bytes) },
+        stride,
+        mask: ((1_u32 << tile.size) - 1) as u16,
+    };
+    let mut block = blocks.start;
+    // SAFETY, of all: the caller's duty; rows have so many columns.
+    while tile.size <= PAIRED && block + 2 <= blocks.end {
+        let quantized = unsafe { quantize::<PAIRED>(&rows, block * BLOCK, tokens | tokens << PAIRED) };
+        unsafe { quantized.store(shape, &place(block), 0) };
+        unsafe { quantized.store(shape, &place(block + 1), PAIRED) };
+        block += 2;
+    }
+    while block < blocks.end {
+        let quantized = unsafe { quantize::<LANES>(&rows, block * BLOCK, tokens) };
+        unsafe { quantized.store(shape, &place(block), 0) };
+        block += 1;
+    }
+}
+
+/// Tokens of two blocks that are quantised side by side.
+const PAIRED: usize = LANES / 2;
+
+/// Sixteen quantised blocks, one in each lane.
+struct Quantized {
+    scales: __m512,
+    /// Four activations of each column group.
+    groups: [__m512i; 8],
+    /// Sums of the integers of both halves.
+    sums: [__m512i; 2],
+}
+
+/// Where a block's rows go.
+struct Place {
+    at: *mut u8,
+    stride: usize,
+    mask: u16,
+}
+
+impl Quantized {
+    /// Writes the rows of one block: the lanes from `first` (0 or 8) on.
+    ///
+    /// # Safety
+    /// The machine has AVX-512; the place is valid for the shape's rows.
+    #[inline(always)]
+    unsafe fn store(&self, shape: &PanelShape, place: &Place, first: usize) {
+        // SAFETY: the caller's duty.
+        unsafe {
+            place.put(0, first, _mm512_castps_si512(self.scales));
+            unroll!(g < 8 => { place.put(1 + g, first, self.groups[g]); });
+            let mut row = COMMON_ROWS;
+            for &extra in shape.extras() {
+                let (Extra::Correction { halves, .. } | Extra::MinimumFactor { halves }) = extra;
+                let whole = [_mm512_add_epi32(self.sums[0], self.sums[1])];
+                let sums: &[__m512i] = if halves { &self.sums } else { &whole };
+                for &sum in sums {
+                    match extra {
+                        Extra::Correction { offset, .. } => {
+                            place.put(row, first, _mm512_mullo_epi32(_mm512_set1_epi32(-i32::from(offset)), sum));
+                        }
+                        Extra::MinimumFactor { .. } => {
+                            let factor = _mm512_mul_ps(self.scales, _mm512_cvtepi32_ps(sum));
+                            place.put(row, first, _mm512_xor_si512(_mm512_castps_si512(factor), _mm512_set1_epi32(i32::MIN)));
+                        }
+                    }
+                    row += 1;
+                }
+            }
+        }
+    }
+}
+
+impl Place {
+    /// Writes a row: lanes from `first` (0 or 8) on.
+    #[inline(always)]
+    unsafe fn put(&self, row: usize, first: usize, lanes: __m512i) {
+        // SAFETY: the caller's duty: the machine has AVX-512, and the place is valid for the row.
+        unsafe {
+            let lanes = if first == 0 { lanes } else { _mm512_shuffle_i64x2::<0b11_10_11_10>(lanes, lanes) };
+            _mm512_mask_storeu_epi32(self.at.add(row * self.stride).cast(), self.mask, lanes);
+        }
+    }
+}
+
+/// Clause Q1 for blocks of `SLOTS` rows: lanes `0..SLOTS` have those that begin at `column`, the others, if there are any,
+/// the next ones. Lanes that are not `used` become zero.
+///
+/// # Safety
+/// The machine has AVX-512; each row is valid for reading the blocks.
+#[inline(always)]
+unsafe fn quantize<const SLOTS: usize>(rows: &[*const f32; LANES], column: usize, used: u16) -> Quantized {
+    // SAFETY: the caller's duty.
+    unsafe {
+        let mut magnitudes = [_mm512_setzero_si512(); LANES];
+        unroll!(i < 16 => {
+            let x = rows[i % SLOTS].add(column + i / SLOTS * BLOCK);
+            let (low, high) = (_mm512_loadu_ps(x), _mm512_loadu_ps(x.add(16)));
+            magnitudes[i] =
+                _mm512_max_epu32(_mm512_castps_si512(_mm512_abs_ps(low)), _mm512_castps_si512(_mm512_abs_ps(high)));
+        });
+        let largest = fold(&magnitudes);
+        let (scales, inverses, is_zero) = quantizers(largest, used);
+        let mut by_lane = [0.0_f32; LANES];
+        _mm512_storeu_ps(by_lane.as_mut_ptr(), inverses);
+        // Four blocks' groups k in part k, and their groups k + 4.
+        let mut fours = [[_mm512_setzero_si512(); 2]; 4];
+        unroll!(s < 4 => {
+            let even = integers::<SLOTS>(rows, column, &by_lane, [4 * s, 4 * s + 2]);
+            let odd = integers::<SLOTS>(rows, column, &by_lane, [4 * s + 1, 4 * s + 3]);
+            let (low, high) = (_mm512_unpacklo_epi32(even, odd), _mm512_unpackhi_epi32(even, odd));
+            fours[s] = [_mm512_unpacklo_epi64(low, high), _mm512_unpackhi_epi64(low, high)];
+        });
+        let mut groups = [_mm512_setzero_si512(); 8];
+        unroll!(half < 2 => {
+            let (a, b) = halves(fours[0][half], fours[1][half]);
+            let (c, d) = halves(fours[2][half], fours[3][half]);
+            (groups[4 * half], groups[4 * half + 1]) = alternate(a, c);
+            (groups[4 * half + 2], groups[4 * half + 3]) = alternate(b, d);
+        });
+        let ones = _mm512_set1_epi8(1);
+        let mut sums = [_mm512_setzero_si512(); 2];
+        unroll!(g < 8 => {
+            // What is no number became an integer all the same.
+            groups[g] = _mm512_mask_mov_epi32(groups[g], is_zero, _mm512_setzero_si512());
+            sums[g / 4] = _mm512_dpbusd_epi32(sums[g / 4], ones, groups[g]);
+        });
+        Quantized { scales, groups, sums }
+    }
+}
+
+/// The largest lane of each of 16 registers, in the lane of its number.
+#[inline(always)]
+unsafe fn fold(all: &[__m512i; LANES]) -> __m512i {
+    // SAFETY: the caller's duty: the machine has AVX-512.
+    unsafe {
+        let mut fours = [_mm512_setzero_si512(); 4];
+        unroll!(s < 4 => {
+            let pairs = [4 * s, 4 * s + 2].map(|i| (all[i], all[i + 1]));
+            let low = _mm512_max_epu32(
+                _mm512_unpacklo_epi32(pairs[0].0, pairs[0].1),
+                _mm512_unpackhi_epi32(pairs[0].0, pairs[0].1),
+            );
+            let high = _mm512_max_epu32(
+                _mm512_unpacklo_epi32(pairs[1].0, pairs[1].1),
+                _mm512_unpackhi_epi32(pairs[1].0, pairs[1].1),
+            );
+            fours[s] = _mm512_max_epu32(_mm512_unpacklo_epi64(low, high), _mm512_unpackhi_epi64(low, high));
+        });
+        let ((a, b), (c, d)) = (halves(fours[0], fours[1]), halves(fours[2], fours[3]));
+        let (even, odd) = alternate(_mm512_max_epu32(a, b), _mm512_max_epu32(c, d));
+        _mm512_max_epu32(even, odd)
+    }
+}
+
+/// Two blocks' integers as bytes, four to a lane: in part `k` of 128 bits, groups `k` and `k + 4` of one block, then of
+/// the other.
+#[inline(always)]
+unsafe fn integers<const SLOTS: usize>(
+    rows: &[*const f32; LANES],
+    column: usize,
+    inverses: &[f32; LANES],
+    two: [usize; 2],
+) -> __m512i {
+    // SAFETY: the caller's duty: the machine has AVX-512, and each row has the blocks.
+    unsafe {
+        let mut words = [_mm512_setzero_si512(); 2];
+        unroll!(i < 2 => {
+            let x = rows[two[i] % SLOTS].add(column + two[i] / SLOTS * BLOCK);
+            let inverse = _mm512_set1_ps(inverses[two[i]]);
+            // Rounds to nearest even, the mode that nothing here ever changes.
+            let low = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x), inverse));
+            let high = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x.add(16)), inverse));
+            words[i] = _mm512_packs_epi32(low, high);
+        });
+        _mm512_packs_epi16(words[0], words[1])
+    }
+}
+
+/// Parts 0 and 1 of both registers, and parts 2 and 3.
+#[inline(always)]
+unsafe fn halves(a: __m512i, b: __m512i) -> (__m512i, __m512i) {
+    // SAFETY: the caller's duty: the machine has AVX-512.
+    unsafe { (_mm512_shuffle_i32x4::<0b01_00_01_00>(a, b), _mm512_shuffle_i32x4::<0b11_10_11_10>(a, b)) }
+}
+
+/// Parts 0 and 2 of both registers, and parts 1 and 3.
+#[inline(always)]
+unsafe fn alternate(a: __m512i, b: __m512i) -> (__m512i, __m512i) {
+    // SAFETY: the caller's duty: the machine has AVX-512.
+    unsafe { (_mm512_shuffle_i32x4::<0b10_00_10_00>(a, b), _mm512_shuffle_i32x4::<0b11_01_11_01>(a, b)) }
+}
+
+/// From the bits of the largest magnitudes to scales, to the factors that make integers, and to the lanes whose integers
+/// are all zero; see [`crate::generic::rows::quantizer`].
+#[inline(always)]
+unsafe fn quantizers(largest: __m512i, used: u16) -> (__m512, __m512, __mmask16) {
+    // SAFETY: the caller's duty: the machine has AVX-512.
+    unsafe {
+        let infinite = _mm512_cmpge_epu32_mask(largest, _mm512_set1_epi32(f32::INFINITY.to_bits() as i32));
+        let largest = _mm512_castsi512_ps(largest);
+        // False for a NaN.
+        let tiny = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(largest, _mm512_set1_ps(TINY)) | !used;
+        let most = _mm512_set1_ps(127.0);
+        let scales = _mm512_mask_mov_ps(_mm512_div_ps(largest, most), infinite, _mm512_set1_ps(f32::NAN));
+        let scales = _mm512_mask_mov_ps(scales, tiny, _mm512_setzero_ps());
+        (scales, _mm512_div_ps(most, largest), infinite | tiny)
+    }
+}
