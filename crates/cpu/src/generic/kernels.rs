@@ -81,8 +81,6 @@ pub struct Wide {
     /// Whether activations lie token by token (see [`PanelShape`]), and codes that were taken apart are the weights
     /// themselves, so that no sum needs a correction.
     pub by_token: bool,
-    /// Fewest tokens of a batch for which this is faster.
-    pub from: usize,
     /// Makes the calling thread ready for `tile`; ended by `end` on the same thread.
     pub begin: unsafe fn(),
     /// Gives back what `begin` took.
@@ -114,6 +112,10 @@ pub enum Order {
 pub struct WideProducts {
     /// Takes blocks of a group apart, as [`Products::unpack`]; see [`Wide::by_token`].
     pub unpack: unsafe fn(&TileJob, *mut u8, *mut u8, *mut u8),
+    /// Fewest tokens of a batch for which this is faster.
+    pub from: usize,
+    /// Whether `tile` reads packed codes where they are, and only scales are taken apart.
+    pub in_place: bool,
     /// Adds the product of some blocks of a tile to the results, or makes them, if these are the first blocks. There are
     /// kernels for equal parts of a tile, as the last tile of a batch seldom is full: of four, for the first quarter of
     /// its tokens, the first two, three, and all.

@@ -37,7 +37,9 @@ pub struct TileJob {
     pub scales: *const u8,
     /// Where the group's minimums begin; only of unpacked groups.
     pub minimums: *const u8,
-    /// Bytes from a group's unpacked numbers to the next group's; for kernels of several groups.
+    /// Bytes from a group's codes to the next group's; for kernels of several groups.
+    pub next_codes: usize,
+    /// Bytes from a group's unpacked scales to the next group's, and from its minimums.
     pub next_group: usize,
     /// Results, 16 for each token of the tile and each group.
     pub output: *mut f32,

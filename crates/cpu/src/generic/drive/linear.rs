@@ -38,8 +38,12 @@ pub fn linear(
         return;
     }
     let mut shape = PanelShape::default();
-    let any_quantised = outputs.iter().any(|output| matches!(output.matrix.format.encoding, Encoding::Quantised(_)));
-    let wide = kernels.wide.filter(|wide| any_quantised && tokens >= wide.from);
+    let quantised = |output: &Projection<'_>| matches!(output.matrix.format.encoding, Encoding::Quantised(_));
+    let any_quantised = outputs.iter().any(quantised);
+    let wide = kernels.wide.filter(|wide| {
+        let mut quantised = outputs.iter().filter(|output| quantised(output));
+        quantised.all(|output| tokens >= (wide.products)(output.matrix.format.gguf_type).from) && any_quantised
+    });
     shape.reset(columns / BLOCK, wide.is_some_and(|wide| wide.by_token));
     let products: Vec<Product<'_>> =
         outputs.iter_mut().map(|projection| Product::new(kernels, &mut shape, projection)).collect();
@@ -191,6 +195,7 @@ impl Work<'_> {
                     // SAFETY: `weights` is a whole group.
                     scales: unsafe { codes.add(layout.scales_at(product.matrix.columns)) },
                     minimums: std::ptr::null(),
+                    next_codes: product.group_bytes,
                     next_group: product.group_bytes,
                     output: std::ptr::null_mut(),
                     output_stride: 0,

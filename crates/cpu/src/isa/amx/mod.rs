@@ -33,7 +33,6 @@ pub(crate) const OPS: Ops = Ops {
 
 static KERNELS: Kernels = Kernels { wide: Some(&WIDE), ..avx512::KERNELS };
 
-/// Measured: with up to 16 tokens the dot products of AVX-512 are as fast, and the panel may take half of a second cache.
 static WIDE: Wide = Wide {
     tile: tiles::SIDE,
     groups: 1,
@@ -41,7 +40,6 @@ static WIDE: Wide = Wide {
     order: Order::Blocks,
     panel_bytes: 1 << 20,
     by_token: true,
-    from: 17,
     begin: tiles::begin,
     end: tiles::end,
     products: product::products,

@@ -24,11 +24,10 @@ const TOKENS: usize = 6;
 pub(super) static WIDE: Wide = Wide {
     tile: TOKENS,
     groups: 2,
-    blocks: 16,
+    blocks: 32,
     order: Order::Rows,
     panel_bytes: 640 << 10,
     by_token: false,
-    from: 17,
     begin,
     end: begin,
     products,
@@ -45,15 +44,17 @@ unsafe fn begin() {}
 /// # Safety
 /// As [`crate::generic::product::unpack`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
-unsafe fn unpack<const TYPE: u32>(from: &TileJob, codes: *mut u8, scales: *mut u8, minimums: *mut u8) {
+unsafe fn unpack<const TYPE: u32, const IN_PLACE: bool>(from: &TileJob, codes: *mut u8, scales: *mut u8, minimums: *mut u8) {
     let subs = Class::<TYPE>::SUBS;
     for index in 0..from.blocks {
         // SAFETY: the caller's duty.
         unsafe {
             let block: Block<ZmmRows> = take_block::<ZmmRows, TYPE>(from, 0, index);
-            unroll!(g < 8 => {
-                ZmmRows::store_codes(block.codes[g], codes.add((index * 8 + g) * LINE));
-            });
+            if !IN_PLACE {
+                unroll!(g < 8 => {
+                    ZmmRows::store_codes(block.codes[g], codes.add((index * 8 + g) * LINE));
+                });
+            }
             for sub in 0..subs {
                 let at = (index * subs + sub) * GROUP * 4;
                 ZmmRows::store(block.scales[sub], scales.add(at));
@@ -131,7 +132,7 @@ unsafe fn add<const HALVES: bool, const MINIMUM: bool, const HALF: usize, const 
         }
         let codes = job.codes.add((index * 8 + HALF * 4) * LINE);
         for g in 0..8 / subs {
-            let own = [ZmmRows::load_codes(codes.add(g * LINE)), ZmmRows::load_codes(codes.add(job.next_group + g * LINE))];
+            let own = [ZmmRows::load_codes(codes.add(g * LINE)), ZmmRows::load_codes(codes.add(job.next_codes + g * LINE))];
             let q = tile.add((1 + HALF * 4 + g) * STRIDE);
             unroll!(t < T => {
                 let q = ZmmRows::broadcast_sum(q.add(t * 4));
@@ -159,13 +160,20 @@ unsafe fn add<const HALVES: bool, const MINIMUM: bool, const HALF: usize, const 
     }
 }
 
+/// Whether a format's packed codes are what the kernels read.
+const fn is_in_place(number: u32) -> bool {
+    number == 8
+}
+
 /// The kernels for a quantised format, by its GGUF type number.
 fn products(number: u32) -> &'static WideProducts {
     macro_rules! of_type {
         ($t:literal) => {
             const {
                 &WideProducts {
-                    unpack: unpack::<$t>,
+                    unpack: unpack::<$t, { is_in_place($t) }>,
+                    in_place: is_in_place($t),
+                    from: if Class::<$t>::QUANTISED.has_sub_scales { 17 } else { 13 },
                     tile: &[
                         tile::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, { TOKENS / 3 }>,
                         tile::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, { TOKENS / 3 * 2 }>,

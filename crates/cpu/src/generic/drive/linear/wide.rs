@@ -64,6 +64,9 @@ impl Work<'_> {
     }
 }
 
+/// Tiles during whose work the next weights are asked for: all at once they would hold up those that are needed now.
+const ASKING_TILES: usize = 3;
+
 /// One thread's work on one matrix, for some tiles.
 struct Pass<'a> {
     work: &'a Work<'a>,
@@ -86,9 +89,12 @@ impl Pass<'_> {
     /// Adds the products of a unit's blocks from block `first` on.
     fn stretch(&self, unit: usize, first: usize) {
         let job = self.take_apart(unit, first);
+        let (ahead, share) = job.ahead;
+        let askers = ASKING_TILES.min(self.tiles.len());
         for (index, tile) in self.tiles.iter().enumerate() {
-            // The first tile's work is the time for the weights of the next unit to come.
-            let ahead = if index == 0 { job.ahead } else { (job.ahead.0, 0) };
+            // The first tiles' work is the time for the weights of the next unit to come: each asks for a part.
+            let part = if index < askers { share.div_ceil(askers) } else { 0 };
+            let ahead = (ahead.wrapping_add(index * part * job.blocks), part);
             self.tile(unit * self.wide.groups, &TileJob { ahead, ..job }, tile, first);
         }
     }
@@ -113,13 +119,21 @@ impl Pass<'_> {
         };
         // SAFETY: each thread has its own piece behind the panel, large enough for any format.
         let codes = unsafe { work.scratch.at(work.panel_bytes + self.thread * work.unpacked) };
+        let first_packed = product.packed_job(group, first, blocks);
+        let (own_codes, next_codes) = match self.kernels.in_place {
+            true if group + wide.groups <= product.groups => (first_packed.codes, product.group_bytes),
+            // A unit without a last group takes the one before once more; nobody sees its results.
+            true => (first_packed.codes, 0),
+            false => (codes.cast_const(), next_group),
+        };
         let job = TileJob {
             blocks,
             tile: std::ptr::null(),
             block_bytes: 0,
             corrections_at: *corrections_row,
             minimum_factors_at: *minimum_factors_row,
-            codes,
+            codes: own_codes,
+            next_codes,
             // SAFETY: as above.
             scales: unsafe { codes.add(codes_bytes) },
             // SAFETY: as above.
@@ -130,7 +144,6 @@ impl Pass<'_> {
             ahead: (ahead, ahead_bytes),
         };
         for place in 0..wide.groups {
-            // A unit without a last group takes the one before once more; nobody sees its results.
             let group = (group + place).min(product.groups - 1);
             let packed = product.packed_job(group, first, blocks);
             // SAFETY: as above; the kernels' instructions are there.
@@ -218,6 +231,7 @@ impl Product<'_> {
             // SAFETY: as above.
             scales: unsafe { weights.add(layout.scales_at(self.matrix.columns) + scales_at) },
             minimums: std::ptr::null(),
+            next_codes: self.group_bytes,
             next_group: self.group_bytes,
             output: std::ptr::null_mut(),
             output_stride: 0,
