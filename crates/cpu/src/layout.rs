@@ -3,7 +3,9 @@
 //! Rows are taken in groups of [`GROUP`], side by side, so that one instruction works on 16 outputs and each output's
 //! sum is still taken in order. The last group is filled up with zero rows. All numbers are little-endian.
 //!
-//! A group of a quantised format is its *codes* followed by its *scales*, each starting at a multiple of 64 bytes.
+//! A group of a quantised format is one stretch after another for the blocks of the file (32 or 256 columns): the block's
+//! *codes*, then its *scales*. A product goes through a group from end to end, so that to the processor it is one stream.
+//! Groups start at multiples of 64 bytes.
 //!
 //! **Codes**: for every 32 columns ("block") one or two planes. A column group `g` is the 4 columns `4 g .. 4 g + 4` of
 //! the block; its *line* is 64 bytes, `[16 rows][4 columns]`. The bits of a code are spread over planes, from the low
@@ -23,7 +25,7 @@
 //! * crumb plane: 2 lines, line `j` holds groups `j`, `j + 2`, `j + 4`, `j + 6` in bits 0-1, 2-3, 4-5, 6-7;
 //! * bit plane: 1 line holds group `g` in bit `g`.
 //!
-//! **Scales**: for every block of the file (32 or 256 columns): scales, `[16 rows]` of 16 bits; minimums, alike, if the
+//! **Scales**: scales, `[16 rows]` of 16 bits; minimums, alike, if the
 //! format has them; sub-scales, `[sub-blocks][16 rows]` signed bytes, if it has them; sub-minimums, alike, unsigned.
 //! A scale of E8M0 encoding is stored as the upper half of its f32.
 //!
@@ -76,19 +78,34 @@ impl QuantLayout {
         }
     }
 
-    /// Bytes of 32 columns, scales included; rounded down where a block of the file has several of them.
-    pub const fn block_bytes(&self) -> usize {
-        self.codes_per_block + self.scales_per_file_block * BLOCK / self.file_block
+    /// Blocks of 32 columns in a block of the file.
+    pub const fn blocks(&self) -> usize {
+        self.file_block / BLOCK
     }
 
-    /// Where the scales of a group begin.
-    pub const fn scales_at(&self, columns: usize) -> usize {
-        (columns / BLOCK * self.codes_per_block).next_multiple_of(64)
+    /// Bytes of a block of the file.
+    pub const fn file_block_bytes(&self) -> usize {
+        self.scales_at() + self.scales_per_file_block
+    }
+
+    /// Bytes of 32 columns, scales included; rounded down where a block of the file has several of them.
+    pub const fn block_bytes(&self) -> usize {
+        self.file_block_bytes() / self.blocks()
+    }
+
+    /// Where the codes of block `index` of 32 columns begin in a group.
+    pub const fn codes_at(&self, index: usize) -> usize {
+        index / self.blocks() * self.file_block_bytes() + index % self.blocks() * self.codes_per_block
+    }
+
+    /// Where the scales begin in a block of the file.
+    pub const fn scales_at(&self) -> usize {
+        self.blocks() * self.codes_per_block
     }
 
     /// Bytes of a group.
     pub const fn group_bytes(&self, columns: usize) -> usize {
-        (self.scales_at(columns) + columns / self.file_block * self.scales_per_file_block).next_multiple_of(64)
+        (columns / self.file_block * self.file_block_bytes()).next_multiple_of(64)
     }
 }
 

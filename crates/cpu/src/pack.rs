@@ -42,18 +42,18 @@ type ColumnWords = [[u32; GROUP]; BLOCK / 4];
 fn pack_group(format: &Format, quantised: &Quantised, columns: usize, file: &[u8], packed: &mut [u8]) {
     let layout = QuantLayout::new(quantised, format.block_elements);
     let row_bytes = columns / format.block_elements * format.block_bytes;
-    let (codes, scales) = packed.split_at_mut(layout.scales_at(columns));
-    // What is not written below: the gaps up to the next line, and the scales of rows that are not there.
-    codes[columns / BLOCK * layout.codes_per_block..].fill(0);
+    let (stretches, gap) = packed.split_at_mut(columns / format.block_elements * layout.file_block_bytes());
+    gap.fill(0);
     let is_full = file.len() >= GROUP * row_bytes;
-    let gap = if is_full { columns / format.block_elements * layout.scales_per_file_block } else { 0 };
-    scales[gap..].fill(0);
     let mut parts = Parts::default();
     let mut blocks = [RowWords::default(); MAX_BLOCK_ELEMENTS / BLOCK];
-    let blocks = &mut blocks[..format.block_elements / BLOCK];
-    let codes = codes.chunks_exact_mut(blocks.len() * layout.codes_per_block);
-    let scales = scales.chunks_exact_mut(layout.scales_per_file_block);
-    for (index, (codes, scales)) in codes.zip(scales).enumerate().take(columns / format.block_elements) {
+    let blocks = &mut blocks[..layout.blocks()];
+    for (index, stretch) in stretches.chunks_exact_mut(layout.file_block_bytes()).enumerate() {
+        let (codes, scales) = stretch.split_at_mut(layout.scales_at());
+        if !is_full {
+            // Of rows that are not there.
+            scales.fill(0);
+        }
         for (row, file) in file.chunks_exact(row_bytes).enumerate() {
             (quantised.take_apart)(&file[index * format.block_bytes..][..format.block_bytes], &mut parts);
             for (block, codes) in blocks.iter_mut().zip(parts.codes.as_chunks::<BLOCK>().0) {
@@ -177,12 +177,10 @@ fn float_at(kind: Float, packed: &[u8], index: usize) -> f32 {
 fn row_of_group(matrix: &Matrix, quantised: &Quantised, packed: &[u8], row: usize, output: &mut [f32]) {
     use hefu_numerics::half::{bf16_to_f32, f16_to_f32};
     let layout = QuantLayout::new(quantised, matrix.format.block_elements);
-    let (codes, scales) = packed.split_at(layout.scales_at(matrix.columns));
-    let half = |at: usize| u16::from_le_bytes([scales[at], scales[at + 1]]);
+    let half = |at: usize| u16::from_le_bytes([packed[at], packed[at + 1]]);
     for (block, output) in output.chunks_exact_mut(BLOCK).enumerate() {
-        let planes = &codes[block * layout.codes_per_block..][..layout.codes_per_block];
-        let file_block = block * BLOCK / layout.file_block;
-        let at = file_block * layout.scales_per_file_block;
+        let planes = &packed[layout.codes_at(block)..][..layout.codes_per_block];
+        let at = block / layout.blocks() * layout.file_block_bytes() + layout.scales_at();
         let scale = match quantised.scale_encoding {
             ScaleEncoding::F16 => f16_to_f32(half(at + row * 2)),
             ScaleEncoding::HalfE8M0 => bf16_to_f32(half(at + row * 2)),
@@ -192,9 +190,9 @@ fn row_of_group(matrix: &Matrix, quantised: &Quantised, packed: &[u8], row: usiz
             let sub = (block * BLOCK + i) % layout.file_block / quantised.sub_block;
             let (mut s, mut m) = (scale, minimum);
             if quantised.has_sub_scales {
-                s *= f32::from(scales[at + layout.sub_scales_at + sub * GROUP + row] as i8);
+                s *= f32::from(packed[at + layout.sub_scales_at + sub * GROUP + row] as i8);
                 if quantised.has_minimum {
-                    m *= f32::from(scales[at + layout.sub_minimums_at + sub * GROUP + row]);
+                    m *= f32::from(packed[at + layout.sub_minimums_at + sub * GROUP + row]);
                 }
             }
             let weight = weight(quantised, code_at(quantised.code_bits, planes, row, i));

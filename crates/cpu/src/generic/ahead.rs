@@ -1,7 +1,6 @@
 //! Asking for packed weights before they are needed.
 
 use super::class::Class;
-use super::product::TileJob;
 use super::rows::Rows;
 use crate::layout::LINE;
 
@@ -30,18 +29,12 @@ const NEXT: usize = 2;
 
 /// Asks for the block that comes `NEXT` after block `index`, which may belong to the group that follows in memory.
 #[inline(always)]
-pub fn fetch_next<R: Rows, const TYPE: u32>(job: &TileJob, index: usize) {
-    let layout = const { Class::<TYPE>::LAYOUT };
-    let (group, next) = match (index + NEXT).checked_sub(job.blocks) {
-        None => (0, index + NEXT),
-        Some(next) => (layout.group_bytes(job.blocks * 32), next),
-    };
-    let codes = job.codes.wrapping_add(group + next * layout.codes_per_block);
+pub fn fetch_next<R: Rows, const TYPE: u32>(group: *const u8, index: usize) {
+    let share = const { Class::<TYPE>::LAYOUT.block_bytes() };
+    let at = group.wrapping_add((index + NEXT) * share);
     let mut line = 0;
-    while line < layout.codes_per_block {
-        R::prefetch_near(codes.wrapping_add(line));
+    while line < share {
+        R::prefetch_near(at.wrapping_add(line));
         line += LINE;
     }
-    let scales = next * 32 / layout.file_block * layout.scales_per_file_block;
-    R::prefetch_near(job.scales.wrapping_add(group + scales));
 }

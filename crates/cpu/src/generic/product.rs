@@ -16,7 +16,7 @@ use super::ahead::{fetch_ahead, fetch_next};
 use super::class::Class;
 use super::rows::Rows;
 use super::unroll::unroll;
-use crate::layout::{GROUP, LINE};
+use crate::layout::{BLOCK, GROUP, LINE};
 
 /// One tile's product with one group of 16 rows.
 #[derive(Debug, Clone, Copy)]
@@ -31,11 +31,13 @@ pub struct TileJob {
     pub corrections_at: usize,
     /// Byte offset of the minimums' factors.
     pub minimum_factors_at: usize,
-    /// Where the group's codes begin.
+    /// Where the group's codes begin, or, packed, the group itself.
     pub codes: *const u8,
-    /// Where the group's scales begin.
+    /// Bytes from a block's codes to those of the next one; only for kernels of several groups.
+    pub next_block: usize,
+    /// Where the group's scales begin; only of unpacked groups.
     pub scales: *const u8,
-    /// Where the group's minimums begin; only of unpacked groups.
+    /// Alike its minimums.
     pub minimums: *const u8,
     /// Bytes from a group's codes to the next group's; for kernels of several groups.
     pub next_codes: usize,
@@ -91,7 +93,7 @@ unsafe impl<R: Rows, const TYPE: u32> Source<R> for Packed<TYPE> {
     unsafe fn block(job: &TileJob, first_row: usize, index: usize) -> Block<R> {
         if first_row == 0 {
             fetch_ahead::<R, TYPE>(job.codes, index);
-            fetch_next::<R, TYPE>(job, index);
+            fetch_next::<R, TYPE>(job.codes, index);
         }
         // SAFETY: the caller's duty.
         unsafe { take_block::<R, TYPE>(job, first_row, index) }
@@ -107,10 +109,9 @@ pub unsafe fn take_block<R: Rows, const TYPE: u32>(job: &TileJob, first_row: usi
     let layout = Class::<TYPE>::LAYOUT;
     // SAFETY: block `index` lies within the group; each line has 4 bytes per row.
     unsafe {
-        let codes = take_codes::<R, TYPE>(job.codes.add(index * layout.codes_per_block + first_row * 4));
-        let column = index * 32;
-        let at = job.scales.add(column / layout.file_block * layout.scales_per_file_block);
-        let (scales, minimums) = take_scales::<R, TYPE>(at, first_row, column % layout.file_block);
+        let codes = take_codes::<R, TYPE>(job.codes.add(layout.codes_at(index) + first_row * 4));
+        let at = job.codes.add(index / layout.blocks() * layout.file_block_bytes() + layout.scales_at());
+        let (scales, minimums) = take_scales::<R, TYPE>(at, first_row, index * BLOCK % layout.file_block);
         Block { codes, scales, minimums }
     }
 }

@@ -184,16 +184,15 @@ impl Work<'_> {
         match &product.kind {
             Kind::Float(kind) => self.float(product, *kind, weights, group),
             Kind::Quantised { layout, products, quantised, corrections_row, minimum_factors_row } => {
-                let codes = weights.as_ptr();
                 let job = TileJob {
                     blocks: self.shape.blocks,
                     tile: std::ptr::null(),
                     block_bytes: 0,
                     corrections_at: *corrections_row,
                     minimum_factors_at: *minimum_factors_row,
-                    codes,
-                    // SAFETY: `weights` is a whole group.
-                    scales: unsafe { codes.add(layout.scales_at(product.matrix.columns)) },
+                    codes: weights.as_ptr(),
+                    next_block: layout.codes_per_block,
+                    scales: std::ptr::null(),
                     minimums: std::ptr::null(),
                     next_codes: product.group_bytes,
                     next_group: product.group_bytes,

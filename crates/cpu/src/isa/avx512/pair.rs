@@ -130,7 +130,7 @@ unsafe fn add<const HALVES: bool, const MINIMUM: bool, const HALF: usize, const 
                 isums[1][t] = isums[0][t];
             });
         }
-        let codes = job.codes.add((index * 8 + HALF * 4) * LINE);
+        let codes = job.codes.add(index * job.next_block + HALF * 4 * LINE);
         for g in 0..8 / subs {
             let own = [ZmmRows::load_codes(codes.add(g * LINE)), ZmmRows::load_codes(codes.add(job.next_codes + g * LINE))];
             let q = tile.add((1 + HALF * 4 + g) * STRIDE);

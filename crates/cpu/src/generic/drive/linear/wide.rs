@@ -19,7 +19,7 @@ use crate::generic::ahead::AHEAD;
 use crate::generic::kernels::{MAX_WIDE_GROUPS, Order, Wide, WideProducts};
 use crate::generic::panel::Tile;
 use crate::generic::product::{TileJob, unpacked_bytes};
-use crate::layout::{BLOCK, GROUP};
+use crate::layout::{GROUP, LINE};
 
 impl Work<'_> {
     /// Works on all products' rows. Threads are dealt units of the first part of the tokens, then of the second and so
@@ -115,16 +115,18 @@ impl Pass<'_> {
         let ahead = match wide.order {
             Order::Rows => start.wrapping_add(unit_bytes + first * ahead_bytes),
             // Goes on where taking apart has stopped to ask.
-            Order::Blocks => start.wrapping_add(first * layout.codes_per_block + AHEAD + blocks * ahead_bytes),
+            Order::Blocks => start.wrapping_add(layout.codes_at(first) + AHEAD + blocks * ahead_bytes),
         };
         // SAFETY: each thread has its own piece behind the panel, large enough for any format.
         let codes = unsafe { work.scratch.at(work.panel_bytes + self.thread * work.unpacked) };
         let first_packed = product.packed_job(group, first, blocks);
-        let (own_codes, next_codes) = match self.kernels.in_place {
-            true if group + wide.groups <= product.groups => (first_packed.codes, product.group_bytes),
+        let (own_codes, next_block, next_codes) = match self.kernels.in_place {
+            true if group + wide.groups <= product.groups => {
+                (first_packed.codes, layout.file_block_bytes(), product.group_bytes)
+            }
             // A unit without a last group takes the one before once more; nobody sees its results.
-            true => (first_packed.codes, 0),
-            false => (codes.cast_const(), next_group),
+            true => (first_packed.codes, layout.file_block_bytes(), 0),
+            false => (codes.cast_const(), 8 * LINE, next_group),
         };
         let job = TileJob {
             blocks,
@@ -133,6 +135,7 @@ impl Pass<'_> {
             corrections_at: *corrections_row,
             minimum_factors_at: *minimum_factors_row,
             codes: own_codes,
+            next_block,
             next_codes,
             // SAFETY: as above.
             scales: unsafe { codes.add(codes_bytes) },
@@ -219,7 +222,6 @@ impl Product<'_> {
             unreachable!("only quantised products are packed in blocks");
         };
         let weights = self.matrix.bytes()[group * self.group_bytes..][..self.group_bytes].as_ptr();
-        let scales_at = first * BLOCK / layout.file_block * layout.scales_per_file_block;
         TileJob {
             blocks,
             tile: std::ptr::null(),
@@ -227,9 +229,9 @@ impl Product<'_> {
             corrections_at: 0,
             minimum_factors_at: 0,
             // SAFETY: `weights` is a whole group, and block `first` begins a block of the file.
-            codes: unsafe { weights.add(first * layout.codes_per_block) },
-            // SAFETY: as above.
-            scales: unsafe { weights.add(layout.scales_at(self.matrix.columns) + scales_at) },
+            codes: unsafe { weights.add(layout.codes_at(first)) },
+            next_block: layout.codes_per_block,
+            scales: std::ptr::null(),
             minimums: std::ptr::null(),
             next_codes: self.group_bytes,
             next_group: self.group_bytes,
