@@ -47,6 +47,8 @@ pub struct TileJob {
     pub output: *mut f32,
     /// Numbers from one token's results to the next one's.
     pub output_stride: usize,
+    /// Whether packed blocks are moved on to the first cache ([`super::ahead::moves_on`]).
+    pub moves_on: bool,
     /// What memory to ask for while the tile is worked on, and how many bytes for each block; only for wide kernels.
     pub ahead: (*const u8, usize),
 }
@@ -93,7 +95,9 @@ unsafe impl<R: Rows, const TYPE: u32> Source<R> for Packed<TYPE> {
     unsafe fn block(job: &TileJob, first_row: usize, index: usize) -> Block<R> {
         if first_row == 0 {
             fetch_ahead::<R, TYPE>(job.codes, index);
-            fetch_next::<R, TYPE>(job.codes, index);
+            if job.moves_on {
+                fetch_next::<R, TYPE>(job.codes, index);
+            }
         }
         // SAFETY: the caller's duty.
         unsafe { take_block::<R, TYPE>(job, first_row, index) }

@@ -51,6 +51,19 @@ pub struct QueryTile<'a> {
     pub outputs: [*mut f32; MAX_QUERIES],
     /// First and last visible position of each query.
     pub visible: [(usize, usize); MAX_QUERIES],
+    /// What scores in binary16 ask for while they are computed.
+    pub ahead: Ahead,
+}
+
+/// What to ask for before it is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ahead {
+    /// Nothing: keys and values are in the caches, or the processor finds them by itself.
+    Nothing,
+    /// The keys that come next.
+    Keys,
+    /// These, and the values of the positions that are scored: the same thread needs them soon.
+    KeysAndValues,
 }
 
 impl QueryTile<'_> {
@@ -133,7 +146,7 @@ pub unsafe fn score<L: Lanes, R: Rows, const Q: usize, const W: usize>(
     // SAFETY: the caller's duty.
     unsafe {
         let largest = match tile.shape.profile {
-            Profile::F16 => scores::score_f16::<L, Q, W>(tile, memory, blocks),
+            Profile::F16 => scores::score_f16::<L, R, Q, W>(tile, memory, blocks),
             Profile::Q8 => scores::score_q8::<L, R, Q>(tile, memory, blocks),
         };
         unroll!(r < Q => {

@@ -6,10 +6,11 @@ use hefu_numerics::functions::exp;
 use hefu_numerics::kv::{KEY_LANES, PAGE};
 
 use super::queries::ROWS;
-use super::{MAX_QUERIES, QueryTile, TileMemory};
+use super::{Ahead, MAX_QUERIES, QueryTile, TileMemory};
 use crate::generic::lanes::{LANES, Lanes};
 use crate::generic::rows::Rows;
 use crate::generic::unroll::unroll;
+use crate::layout::LINE;
 
 /// Bytes of 16 keys' four elements, and of 16 keys' scales, in q8.
 const GROUP_BYTES: usize = KEY_LANES * 4;
@@ -17,7 +18,7 @@ const SCALE_BYTES: usize = KEY_LANES * 2;
 
 /// Scores of blocks of 16 keys in binary16; the largest in each lane.
 #[inline(always)]
-pub(super) unsafe fn score_f16<L: Lanes, const Q: usize, const W: usize>(
+pub(super) unsafe fn score_f16<L: Lanes, R: Rows, const Q: usize, const W: usize>(
     tile: &QueryTile<'_>,
     memory: &TileMemory,
     blocks: Range<usize>,
@@ -30,10 +31,10 @@ pub(super) unsafe fn score_f16<L: Lanes, const Q: usize, const W: usize>(
             let scores = memory.scores.add((block - memory.first_block) * Q * LANES);
             // A page holds a whole number of sets of `W` blocks.
             if block.is_multiple_of(W) && block + W <= blocks.end {
-                score_blocks::<L, Q, W>(tile, memory.queries, scores, block, &mut largest);
+                score_blocks::<L, R, Q, W>(tile, memory.queries, scores, block, &mut largest);
                 block += W;
             } else {
-                score_blocks::<L, Q, 1>(tile, memory.queries, scores, block, &mut largest);
+                score_blocks::<L, R, Q, 1>(tile, memory.queries, scores, block, &mut largest);
                 block += 1;
             }
         }
@@ -43,7 +44,7 @@ pub(super) unsafe fn score_f16<L: Lanes, const Q: usize, const W: usize>(
 
 /// Scores of `W` blocks of 16 keys, all in one page.
 #[inline(always)]
-unsafe fn score_blocks<L: Lanes, const Q: usize, const W: usize>(
+unsafe fn score_blocks<L: Lanes, R: Rows, const Q: usize, const W: usize>(
     tile: &QueryTile<'_>,
     queries: *const f32,
     scores: *mut f32,
@@ -59,7 +60,9 @@ unsafe fn score_blocks<L: Lanes, const Q: usize, const W: usize>(
         let keys = tile.keys.as_ptr().add(at).cast::<u16>();
         let scale = L::splat(tile.scale);
         let mut sums = [[L::splat(0.0); W]; Q];
+        let ahead = Asking::new(tile, first, W);
         for i in 0..tile.shape.key_size {
+            ahead.ask::<R>(i);
             let mut key = [scale; W];
             unroll!(w < W => { key[w] = L::load_f16(keys.add(w * block_keys + i * LANES)); });
             unroll!(r < Q => {
@@ -72,6 +75,50 @@ unsafe fn score_blocks<L: Lanes, const Q: usize, const W: usize>(
                 keep::<L>(tile, scale.mul(sums[r][w]), r, first + w, scores.add((w * Q + r) * LANES), &mut largest[r]);
             });
         });
+    }
+}
+
+/// What some blocks' scores ask for, element by element: all at once, it would hold up the keys that are needed now.
+struct Asking {
+    keys: *const u8,
+    /// Bytes of each of these for each element.
+    key_step: usize,
+    values: *const u8,
+    value_step: usize,
+}
+
+impl Asking {
+    /// What to ask for while `count` blocks from block `first` on are scored, all in one page.
+    #[inline(always)]
+    fn new(tile: &QueryTile<'_>, first: usize, count: usize) -> Self {
+        let (shape, position) = (&tile.shape, first * LANES);
+        let mut asking = Asking { keys: std::ptr::null(), key_step: 0, values: std::ptr::null(), value_step: 0 };
+        let next = position + count * LANES;
+        if tile.ahead != Ahead::Nothing
+            && let Some(&page) = tile.pages.get(next / PAGE)
+        {
+            asking.keys = tile.keys.as_ptr().wrapping_add(shape.key_at(page as usize, tile.head, next % PAGE, 0));
+            asking.key_step = count * LANES * 2;
+        }
+        if tile.ahead == Ahead::KeysAndValues {
+            let at = shape.value_at(tile.pages[position / PAGE] as usize, tile.head, position % PAGE, 0);
+            asking.values = tile.values.as_ptr().wrapping_add(at);
+            asking.value_step = (count * LANES * shape.value_row_bytes()).div_ceil(shape.key_size);
+        }
+        asking
+    }
+
+    /// The share of element `i`.
+    #[inline(always)]
+    fn ask<R: Rows>(&self, i: usize) {
+        for (from, step) in [(self.keys, self.key_step), (self.values, self.value_step)] {
+            // Lines that begin in the share: a share may be smaller than a line.
+            let mut at = (i * step).next_multiple_of(LINE);
+            while at < (i + 1) * step {
+                R::prefetch(from.wrapping_add(at));
+                at += LINE;
+            }
+        }
     }
 }
 

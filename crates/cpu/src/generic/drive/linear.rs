@@ -10,6 +10,7 @@ use hefu_numerics::ops::{Projection, Scratch, Team};
 use hefu_numerics::quant::{Encoding, Float, Quantised};
 
 use super::{Shared, deal, deal_ranges};
+use crate::generic::ahead::moves_on;
 use crate::generic::float_product::FLOAT_TILE;
 use crate::generic::kernels::{Kernels, Products};
 use crate::generic::panel::{Extra, PanelShape, Tile};
@@ -59,7 +60,7 @@ pub fn linear(
     if any_quantised {
         fill(kernels, team, &shape, input, scratch);
     }
-    let work = Work { kernels, shape: &shape, input, tokens, scratch, panel_bytes, unpacked };
+    let work = Work { kernels, shape: &shape, input, tokens, scratch, panel_bytes, unpacked, moves_on: moves_on() };
     let groups: usize = products.iter().map(|product| product.groups).sum();
     match wide {
         Some(wide) => work.run_wide(wide, &products, team),
@@ -166,6 +167,7 @@ struct Work<'a> {
     scratch: Shared<u8>,
     panel_bytes: usize,
     unpacked: usize,
+    moves_on: bool,
 }
 
 impl Work<'_> {
@@ -198,6 +200,7 @@ impl Work<'_> {
                     next_group: product.group_bytes,
                     output: std::ptr::null_mut(),
                     output_stride: 0,
+                    moves_on: self.moves_on,
                     ahead: (std::ptr::null(), 0),
                 };
                 match self.shape.tiles() {

@@ -8,10 +8,11 @@
 //!
 //! Threads take one segment at a time, and meet between the steps.
 
+use hefu_numerics::kv::Profile;
 use hefu_numerics::ops::{Scratch, Team};
 
 use super::{AHEAD, Task, Work, clear, finish, segments};
-use crate::generic::attention::{FOLDED_NUMBERS, MAX_QUERIES, QueryTile, TileMemory, query_numbers, result_width};
+use crate::generic::attention::{Ahead, FOLDED_NUMBERS, MAX_QUERIES, QueryTile, TileMemory, query_numbers, result_width};
 use crate::generic::drive::{Shared, deal};
 use crate::generic::lanes::LANES;
 
@@ -63,12 +64,16 @@ pub(super) fn run(work: &Work<'_>, team: &dyn Team, scratch: &mut Scratch) {
     // its own outputs; `check` saw the shapes, and a step begins when the one before has ended.
     deal(team, items, &|item, thread| {
         let (part, segment) = find(&parts, item);
-        let (tile, (kernel, _)) = (tile(work, &part.task), work.kernel(part.task.rows));
+        let (mut tile, (kernel, _)) = (tile(work, &part.task), work.kernel(part.task.rows));
+        tile.ahead = Ahead::Keys;
         // SAFETY: an item's own scores and sums, and the thread's own piece of scratch.
         unsafe {
             let memory = layout.memory(memory.at(0), part, item, thread);
             (kernel.begin)(&tile, &memory);
             let blocks = tile.blocks(segment);
+            if tile.shape.profile == Profile::F16 {
+                return (kernel.score)(&tile, &memory, blocks);
+            }
             for block in blocks {
                 work.fetch_keys(&part.task, block + AHEAD);
                 (kernel.score)(&tile, &memory, block..block + 1);

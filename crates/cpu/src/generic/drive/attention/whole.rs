@@ -3,10 +3,11 @@
 //! A task has several tiles of as many queries as the kernels take. All of them run through one segment before the next,
 //! so that its keys, and then its values, come from the nearest caches for all but the first.
 
+use hefu_numerics::kv::Profile;
 use hefu_numerics::ops::{Scratch, Team};
 
 use super::{AHEAD, Task, Work, clear, finish, segments};
-use crate::generic::attention::{FOLDED_NUMBERS, MAX_QUERIES, QueryTile, TileMemory, query_numbers, result_width};
+use crate::generic::attention::{Ahead, FOLDED_NUMBERS, MAX_QUERIES, QueryTile, TileMemory, query_numbers, result_width};
 use crate::generic::drive::{Shared, deal};
 use crate::generic::kernels::Attend;
 use crate::generic::lanes::LANES;
@@ -88,11 +89,16 @@ impl Layout {
 unsafe fn attend<'a>(work: &Work<'a>, task: &Task<'a>, layout: &Layout, scratch: *mut f32) {
     let most = work.most_queries();
     let count = task.rows.div_ceil(most);
-    let width = result_width(&work.attention.cache.shape);
+    let shape = &work.attention.cache.shape;
+    let width = result_width(shape);
+    let is_from_memory = work.is_from_memory(task);
     let tiles: [(QueryTile<'a>, &Attend, TileMemory); TILES] = std::array::from_fn(|index| {
         let first_row = index.min(count - 1) * most;
         let rows = most.min(task.rows - first_row);
-        let tile = work.tile(task, task.first_row + first_row, rows);
+        let mut tile = work.tile(task, task.first_row + first_row, rows);
+        if is_from_memory {
+            tile.ahead = Ahead::KeysAndValues;
+        }
         let (kernel, queries) = work.kernel(rows);
         // SAFETY: the caller's duty.
         let memory = unsafe { layout.memory(work, scratch, index.min(count - 1), tile.positions().0) };
@@ -113,7 +119,7 @@ unsafe fn attend<'a>(work: &Work<'a>, task: &Task<'a>, layout: &Layout, scratch:
         for segment in segments((first, last)) {
             for (tile, kernel, memory) in tiles {
                 let blocks = tile.blocks(segment);
-                if !work.is_from_memory(task) {
+                if !is_from_memory || shape.profile == Profile::F16 {
                     (kernel.score)(tile, memory, blocks);
                     continue;
                 }

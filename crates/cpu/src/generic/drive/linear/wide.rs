@@ -144,6 +144,7 @@ impl Pass<'_> {
             next_group,
             output: std::ptr::null_mut(),
             output_stride: 0,
+            moves_on: work.moves_on,
             ahead: (ahead, ahead_bytes),
         };
         for place in 0..wide.groups {
@@ -237,6 +238,7 @@ impl Product<'_> {
             next_group: self.group_bytes,
             output: std::ptr::null_mut(),
             output_stride: 0,
+            moves_on: crate::generic::ahead::moves_on(),
             ahead: (std::ptr::null(), 0),
         }
     }
