@@ -39,6 +39,9 @@ pub const MAX_VOCABULARY: usize = 1 << 22;
 /// Logits that are compared side by side while the greatest is looked for.
 const LANES: usize = 16;
 
+/// Logits of a stretch: few enough to be gone through once more.
+const STRETCH: usize = 1024;
+
 /// What was chosen.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Choice {
@@ -90,14 +93,16 @@ pub fn sample_allowed(
     scratch: &mut Scratch,
 ) -> Result<Choice, Error> {
     parameters.validate()?;
-    check_logits(logits)?;
+    let greatest = check_logits(logits)?;
     parameters.validate_tokens(logits.len())?;
 
     let adjusted = adjust::adjust(logits, history, parameters, allowed, &mut scratch.adjust);
-    let id = if parameters.temperature == 0.0 {
-        greatest(adjusted)
-    } else {
+    let id = if parameters.temperature != 0.0 {
         chain::choose(adjusted, parameters, position, &mut scratch.candidates)
+    } else if std::ptr::eq(adjusted, logits) {
+        greatest
+    } else {
+        look_through(adjusted).greatest
     };
     let id = id.ok_or(Error::NoCandidates)?;
     Ok(with_logprobs(logits, id, parameters, scratch))
@@ -120,38 +125,59 @@ fn with_logprobs(logits: &[f32], id: u32, parameters: &Parameters, scratch: &mut
     Choice { id, logprob, top }
 }
 
-/// Clause S1.
-fn check_logits(logits: &[f32]) -> Result<(), Error> {
+/// Clause S1; the lowest token id among those with the greatest logit (clause S16), `None` if all are minus infinity.
+fn check_logits(logits: &[f32]) -> Result<Option<u32>, Error> {
     if logits.is_empty() {
         return Err(Error::EmptyVocabulary);
     }
     if logits.len() > MAX_VOCABULARY {
         return Err(Error::VocabularyTooLarge { found: logits.len(), limit: MAX_VOCABULARY });
     }
-    // One pass without a branch, as almost always nothing is found.
-    let good = |logit: f32| logit < f32::INFINITY;
-    if logits.iter().fold(true, |all, &logit| all & good(logit)) {
-        return Ok(());
+    let seen = look_through(logits);
+    if seen.are_good {
+        return Ok(seen.greatest);
     }
-    match (0_u32..).zip(logits).find(|(_, logit)| !good(**logit)) {
+    match (0_u32..).zip(logits).find(|(_, logit)| !is_good(**logit)) {
         Some((id, logit)) if logit.is_nan() => Err(Error::NotANumber { id }),
         Some((id, _)) => Err(Error::Infinite { id }),
-        None => Ok(()),
+        None => Ok(seen.greatest),
     }
 }
 
-/// The lowest token id among those with the greatest logit (clause S16); `None` if all are minus infinity.
-fn greatest(logits: &[f32]) -> Option<u32> {
-    let mut lanes = [f32::NEG_INFINITY; LANES];
-    let (groups, rest) = logits.as_chunks::<LANES>();
-    for group in groups.iter().map(|group| &group[..]).chain([rest]) {
-        for (lane, &logit) in lanes.iter_mut().zip(group) {
+/// Neither a NaN nor plus infinity.
+fn is_good(logit: f32) -> bool {
+    logit < f32::INFINITY
+}
+
+/// What one pass over logits finds out.
+struct Seen {
+    are_good: bool,
+    /// The lowest token id among those with the greatest logit; `None` if all are minus infinity.
+    greatest: Option<u32>,
+}
+
+/// Goes once through logits, which may no longer be in any cache: the greatest of each stretch, then its place in the
+/// first stretch that has it.
+fn look_through(logits: &[f32]) -> Seen {
+    let (mut are_good, mut greatest, mut stretch) = (true, f32::NEG_INFINITY, None);
+    for (index, some) in logits.chunks(STRETCH).enumerate() {
+        let mut lanes = [f32::NEG_INFINITY; LANES];
+        let (groups, rest) = some.as_chunks::<LANES>();
+        for group in groups {
+            for (lane, &logit) in lanes.iter_mut().zip(group) {
+                are_good &= is_good(logit);
+                *lane = if logit > *lane { logit } else { *lane };
+            }
+        }
+        for (lane, &logit) in lanes.iter_mut().zip(rest) {
+            are_good &= is_good(logit);
             *lane = if logit > *lane { logit } else { *lane };
         }
+        let most = lanes.into_iter().fold(f32::NEG_INFINITY, |most, lane| if lane > most { lane } else { most });
+        if most > greatest {
+            (greatest, stretch) = (most, Some(index * STRETCH));
+        }
     }
-    let best = lanes.into_iter().fold(f32::NEG_INFINITY, |best, lane| if lane > best { lane } else { best });
-    if best == f32::NEG_INFINITY {
-        return None;
-    }
-    logits.iter().position(|&logit| logit == best).and_then(|at| u32::try_from(at).ok())
+    let place = |first: usize| logits.get(first..)?.iter().position(|&logit| logit == greatest).map(|at| first + at);
+    Seen { are_good, greatest: stretch.and_then(place).and_then(|at| u32::try_from(at).ok()) }
 }

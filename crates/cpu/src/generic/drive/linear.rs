@@ -141,18 +141,19 @@ impl<'a> Product<'a> {
     ///
     /// # Safety
     /// `results` is valid for reading `tokens` times 16 numbers, `stride` numbers from each other.
-    unsafe fn look(&self, group: usize, tokens: usize, results: *const f32, stride: usize) {
+    unsafe fn look(&self, kernels: &Kernels, group: usize, tokens: usize, results: *const f32, stride: usize) {
         let Some(found) = self.not_finite else { return };
         let count = GROUP.min(self.matrix.rows - group * GROUP);
-        let mut sums = [0.0_f32; GROUP];
+        if count == GROUP {
+            // SAFETY: the caller's duty; the kernels' instructions are there.
+            return unsafe { (kernels.find_not_finite)(results, tokens, stride, found) };
+        }
         for t in 0..tokens {
             // SAFETY: the caller's duty.
             let results = unsafe { std::slice::from_raw_parts(results.add(t * stride), count) };
-            // Zero times anything that is not finite is a NaN, which then stays.
-            sums.iter_mut().zip(results).for_each(|(sum, x)| *sum += x * 0.0);
-        }
-        if sums.iter().any(|sum| sum.is_nan()) {
-            found.store(true, Ordering::Relaxed);
+            if !results.iter().all(|x| x.is_finite()) {
+                found.store(true, Ordering::Relaxed);
+            }
         }
     }
 }
@@ -260,7 +261,7 @@ impl Work<'_> {
         // nobody else writes these rows.
         unsafe {
             kernels[tile.size_index](&job);
-            product.look(group, tile.tokens, job.output, job.output_stride);
+            product.look(self.kernels, group, tile.tokens, job.output, job.output_stride);
         }
         if !is_whole {
             self.store(product, group, tile.token, tile.tokens, job.output);
@@ -289,7 +290,7 @@ impl Work<'_> {
             // SAFETY: the kernels' instructions are there; weights, input and results have these shapes.
             unsafe {
                 (self.kernels.float_tile)(kind, weights.as_ptr(), columns, input, tokens, results.as_mut_ptr());
-                product.look(group, tokens, results.as_ptr(), GROUP);
+                product.look(self.kernels, group, tokens, results.as_ptr(), GROUP);
             }
             self.store(product, group, token, tokens, results.as_ptr());
         }

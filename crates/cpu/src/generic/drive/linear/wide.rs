@@ -184,7 +184,7 @@ impl Pass<'_> {
         let look = |results: *const f32, stride| {
             for place in 0..self.wide.groups.min(product.groups - group) {
                 // SAFETY: the results of all groups are there.
-                unsafe { product.look(group + place, tile.tokens, results.add(place * GROUP), stride) };
+                unsafe { product.look(work.kernels, group + place, tile.tokens, results.add(place * GROUP), stride) };
             }
         };
         // A tile or a unit that is filled up would write beyond the output.
