@@ -1,7 +1,5 @@
 //! Norms, rotations and operations on single elements.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use hefu_numerics::functions::{self, Real};
 use hefu_numerics::ops::{Activation, RopePairs};
 
@@ -86,25 +84,6 @@ pub unsafe fn add<L: Lanes>(sum: &mut [f32], addend: &[f32]) {
     }
     for (sum, addend) in sum[whole..].iter_mut().zip(&addend[whole..]) {
         *sum += addend;
-    }
-}
-
-/// Sets `found` if there is a NaN or an infinity among `count` rows of 16 numbers, `stride` numbers from each other.
-///
-/// # Safety
-/// The machine has the instructions of `L`; the rows are valid for reading.
-#[inline(always)]
-pub unsafe fn find_not_finite<L: Lanes>(rows: *const f32, count: usize, stride: usize, found: &AtomicBool) {
-    // SAFETY: the caller's duty.
-    unsafe {
-        let mut sums = L::splat(0.0);
-        for row in 0..count {
-            // Zero times anything that is not finite is a NaN, which then stays.
-            sums = L::load(rows.add(row * stride)).fma(L::splat(0.0), sums);
-        }
-        if sums.to_array().iter().any(|sum| sum.is_nan()) {
-            found.store(true, Ordering::Relaxed);
-        }
     }
 }
 

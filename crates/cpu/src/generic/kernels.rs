@@ -1,7 +1,6 @@
 //! The kernels of one instruction set, as a table of function pointers, and the macro that makes them.
 
 use std::ops::Range;
-use std::sync::atomic::AtomicBool;
 
 use hefu_numerics::ops::{Activation, RopePairs};
 
@@ -27,8 +26,6 @@ pub struct Kernels {
     pub wide: Option<&'static Wide>,
     /// [`super::float_product::tile`] for 1 to [`super::float_product::FLOAT_TILE`] tokens.
     pub float_tile: unsafe fn(kind: hefu_numerics::quant::Float, *const u8, usize, *const f32, usize, *mut f32),
-    /// [`super::elementwise::find_not_finite`].
-    pub find_not_finite: unsafe fn(*const f32, usize, usize, &AtomicBool),
     /// [`super::elementwise::rms_norm`].
     pub rms_norm: unsafe fn(&[f32], &[f32], f32, &mut [f32]),
     /// [`super::elementwise::gate`].
@@ -183,7 +180,6 @@ macro_rules! isa {
             products,
             wide: $wide,
             float_tile,
-            find_not_finite,
             rms_norm,
             gate,
             add,
@@ -201,9 +197,6 @@ macro_rules! isa {
         $crate::generic::kernels::wrap! { [$($feature)?]
             fn fill_tile(shape: &PanelShape, tile: &Tile, blocks: std::ops::Range<usize>, input: &[f32], panel: *mut u8) {
                 <$rows as Rows>::fill_tile(shape, tile, blocks, input, panel)
-            }
-            fn find_not_finite(rows: *const f32, count: usize, stride: usize, found: &std::sync::atomic::AtomicBool) {
-                elementwise::find_not_finite::<$lanes>(rows, count, stride, found)
             }
             fn rms_norm(input: &[f32], gain: &[f32], epsilon: f32, output: &mut [f32]) {
                 elementwise::rms_norm::<$lanes>(input, gain, epsilon, output)

@@ -12,6 +12,8 @@
 //! The block comes either straight from the packed planes ([`Packed`], for one tile) or from codes that were taken
 //! apart before ([`Unpacked`], shared by many tiles); both give the same registers.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::ahead::{fetch_ahead, fetch_next};
 use super::class::Class;
 use super::rows::Rows;
@@ -49,6 +51,9 @@ pub struct TileJob {
     pub output_stride: usize,
     /// Whether packed blocks are moved on to the first cache ([`super::ahead::moves_on`]).
     pub moves_on: bool,
+    /// Set if a result is a NaN or an infinity; null if nobody wants to know. Looked at while results are in registers:
+    /// once stored, those of many tokens may share the few places that one cache set has.
+    pub not_finite: *const AtomicBool,
     /// What memory to ask for while the tile is worked on, and how many bytes for each block; only for wide kernels.
     pub ahead: (*const u8, usize),
 }
@@ -299,7 +304,30 @@ pub unsafe fn tile<R: Rows, S: Source<R>, const T: usize>(job: &TileJob) {
             unroll!(t < T => {
                 R::store(sums[t], job.output.add(t * job.output_stride + row).cast());
             });
+            find_not_finite::<R, T>(job, &sums);
         }
+    }
+}
+
+/// Sets [`TileJob::not_finite`] if one of the sums is a NaN or an infinity.
+///
+/// # Safety
+/// The machine has the instructions of `R`; the job's pointer is null or valid.
+#[inline(always)]
+pub unsafe fn find_not_finite<R: Rows, const T: usize>(job: &TileJob, sums: &[R::Floats; T]) {
+    // SAFETY: the caller's duty.
+    let Some(found) = (unsafe { job.not_finite.as_ref() }) else { return };
+    let mut rows = [0.0_f32; GROUP];
+    // SAFETY: the caller's duty; there is room for as many rows as a register has.
+    unsafe {
+        let zero = R::no_floats();
+        let mut all = zero;
+        // Zero times anything that is not finite is a NaN, which then stays.
+        unroll!(t < T => { all = R::fma(sums[t], zero, all); });
+        R::store(all, rows.as_mut_ptr().cast());
+    }
+    if rows.iter().any(|row| row.is_nan()) {
+        found.store(true, Ordering::Relaxed);
     }
 }
 

@@ -137,24 +137,9 @@ impl<'a> Product<'a> {
         }
     }
 
-    /// Looks for a NaN or an infinity among the results of group `group`, if that is wanted.
-    ///
-    /// # Safety
-    /// `results` is valid for reading `tokens` times 16 numbers, `stride` numbers from each other.
-    unsafe fn look(&self, kernels: &Kernels, group: usize, tokens: usize, results: *const f32, stride: usize) {
-        let Some(found) = self.not_finite else { return };
-        let count = GROUP.min(self.matrix.rows - group * GROUP);
-        if count == GROUP {
-            // SAFETY: the caller's duty; the kernels' instructions are there.
-            return unsafe { (kernels.find_not_finite)(results, tokens, stride, found) };
-        }
-        for t in 0..tokens {
-            // SAFETY: the caller's duty.
-            let results = unsafe { std::slice::from_raw_parts(results.add(t * stride), count) };
-            if !results.iter().all(|x| x.is_finite()) {
-                found.store(true, Ordering::Relaxed);
-            }
-        }
+    /// [`TileJob::not_finite`].
+    fn not_finite(&self) -> *const AtomicBool {
+        self.not_finite.map_or(std::ptr::null(), std::ptr::from_ref)
     }
 }
 
@@ -202,6 +187,7 @@ impl Work<'_> {
                     output: std::ptr::null_mut(),
                     output_stride: 0,
                     moves_on: self.moves_on,
+                    not_finite: product.not_finite(),
                     ahead: (std::ptr::null(), 0),
                 };
                 match self.shape.tiles() {
@@ -259,10 +245,7 @@ impl Work<'_> {
         };
         // SAFETY: the kernels' instructions are there; panel, group and results have the shapes that the job names;
         // nobody else writes these rows.
-        unsafe {
-            kernels[tile.size_index](&job);
-            product.look(self.kernels, group, tile.tokens, job.output, job.output_stride);
-        }
+        unsafe { kernels[tile.size_index](&job) };
         if !is_whole {
             self.store(product, group, tile.token, tile.tokens, job.output);
         }
@@ -290,7 +273,11 @@ impl Work<'_> {
             // SAFETY: the kernels' instructions are there; weights, input and results have these shapes.
             unsafe {
                 (self.kernels.float_tile)(kind, weights.as_ptr(), columns, input, tokens, results.as_mut_ptr());
-                product.look(self.kernels, group, tokens, results.as_ptr(), GROUP);
+            }
+            if let Some(found) = product.not_finite
+                && !results[..tokens * GROUP].iter().all(|result| result.is_finite())
+            {
+                found.store(true, Ordering::Relaxed);
             }
             self.store(product, group, token, tokens, results.as_ptr());
         }

@@ -7,7 +7,7 @@ use super::super::avx512::ZmmRows;
 use super::tiles::{SIDE, SUMS_BYTES, sums};
 use crate::generic::class::{Class, code_offset};
 use crate::generic::kernels::WideProducts;
-use crate::generic::product::{Block, Packed, Source, TileJob};
+use crate::generic::product::{Block, Packed, Source, TileJob, find_not_finite};
 use crate::generic::rows::Rows;
 use crate::generic::unroll::unroll;
 use crate::layout::{GROUP, LINE};
@@ -86,6 +86,7 @@ unsafe fn tile<const HALVES: bool, const MINIMUM: bool, const T: usize>(job: &Ti
         unroll!(t < T => {
             ZmmRows::store(acc[t], job.output.add(t * job.output_stride).cast());
         });
+        find_not_finite::<ZmmRows, T>(job, &acc);
     }
 }
 

@@ -13,7 +13,7 @@
 use super::rows::ZmmRows;
 use crate::generic::class::Class;
 use crate::generic::kernels::{Order, Wide, WideProducts};
-use crate::generic::product::{Block, TileJob, take_block};
+use crate::generic::product::{Block, TileJob, find_not_finite, take_block};
 use crate::generic::rows::Rows;
 use crate::generic::unroll::unroll;
 use crate::layout::{GROUP, LINE};
@@ -103,6 +103,8 @@ unsafe fn tile<const HALVES: bool, const MINIMUM: bool, const T: usize>(job: &Ti
             ZmmRows::store(sums[0][t], to);
             ZmmRows::store(sums[1][t], to.add(LINE));
         });
+        find_not_finite::<ZmmRows, T>(job, &sums[0]);
+        find_not_finite::<ZmmRows, T>(job, &sums[1]);
     }
 }
 

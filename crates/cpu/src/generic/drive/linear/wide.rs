@@ -15,7 +15,7 @@ use std::ops::Range;
 use hefu_numerics::ops::Team;
 
 use super::{Kind, MAX_TILE, Product, Work, deal_ranges};
-use crate::generic::ahead::AHEAD;
+use crate::generic::ahead::{AHEAD, moves_on};
 use crate::generic::kernels::{MAX_WIDE_GROUPS, Order, Wide, WideProducts};
 use crate::generic::panel::Tile;
 use crate::generic::product::{TileJob, unpacked_bytes};
@@ -145,6 +145,7 @@ impl Pass<'_> {
             output: std::ptr::null_mut(),
             output_stride: 0,
             moves_on: work.moves_on,
+            not_finite: std::ptr::null(),
             ahead: (ahead, ahead_bytes),
         };
         for place in 0..wide.groups {
@@ -174,27 +175,18 @@ impl Pass<'_> {
             block_bytes,
             corrections_at: job.corrections_at * stride,
             minimum_factors_at: job.minimum_factors_at * stride,
+            not_finite: if first + job.blocks == work.shape.blocks { product.not_finite() } else { std::ptr::null() },
             ..*job
         };
         // SAFETY: the output holds `tokens x rows`.
         let in_place = unsafe { product.output.at(tile.token * rows + row) };
         let part = tile.size / self.kernels.tile.len();
         let kernel = self.kernels.tile[(tile.tokens - 1) / part];
-        let is_last = first + job.blocks == work.shape.blocks;
-        let look = |results: *const f32, stride| {
-            for place in 0..self.wide.groups.min(product.groups - group) {
-                // SAFETY: the results of all groups are there.
-                unsafe { product.look(work.kernels, group + place, tile.tokens, results.add(place * GROUP), stride) };
-            }
-        };
         // A tile or a unit that is filled up would write beyond the output.
         if tile.tokens.is_multiple_of(part) && row + width <= rows {
             // SAFETY: the kernels' instructions are there; panel, groups and results have the shapes that the job names;
             // nobody else writes these rows.
             unsafe { kernel(&TileJob { output: in_place, output_stride: rows, ..job }, first == 0) };
-            if is_last {
-                look(in_place, rows);
-            }
             return;
         }
         let mut spare = MaybeUninit::<[f32; MAX_TILE * GROUP * MAX_WIDE_GROUPS]>::zeroed();
@@ -206,9 +198,6 @@ impl Pass<'_> {
         }
         // SAFETY: as above.
         unsafe { kernel(&TileJob { output: results, output_stride: width, ..job }, first == 0) };
-        if is_last {
-            look(results, width);
-        }
         for t in 0..tile.tokens {
             // SAFETY: as above.
             unsafe { std::ptr::copy_nonoverlapping(results.add(t * width), in_place.add(t * rows), count) };
@@ -238,7 +227,8 @@ impl Product<'_> {
             next_group: self.group_bytes,
             output: std::ptr::null_mut(),
             output_stride: 0,
-            moves_on: crate::generic::ahead::moves_on(),
+            moves_on: moves_on(),
+            not_finite: std::ptr::null(),
             ahead: (std::ptr::null(), 0),
         }
     }
