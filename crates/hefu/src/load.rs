@@ -8,7 +8,7 @@ use crate::models;
 use crate::open::{Opened, operations};
 use crate::progress::{Meter, Unit, line};
 use crate::units;
-use hefu_cpu::{HugeMemory, Pool};
+use hefu_cpu::{HugeAllocator, HugeMemory, Pool};
 use hefu_engine::Runner;
 use hefu_engine::forward::Session;
 use hefu_engine::sampling::Parameters;
@@ -162,6 +162,7 @@ impl Loaded {
         opened.release_metadata(&gguf);
         let recommended = metadata::recommended(&gguf);
         drop(gguf);
+        HugeAllocator::give_back();
         let took = LoadTimes {
             open,
             plan: planned - open,

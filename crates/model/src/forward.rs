@@ -188,7 +188,7 @@ impl Model {
 
     /// `attended` to the end of the layer.
     fn finish_layer(&self, context: &Context<'_>, layer: &Layer, rows: usize, state: &mut State) {
-        let attended = &state.attended[..rows * self.config.heads * self.config.value_size];
+        let attended = &state.attended_then_up[..rows * self.config.heads * self.config.value_size];
         let mixed = sized(&mut state.mixed, rows * self.config.width);
         context.linear(&mut state.scratch, attended, rows, [&layer.attention.output], [mixed]);
         self.add(context, layer.attention_post_norm.as_deref(), rows, state);
@@ -227,7 +227,7 @@ impl Model {
         for chunk in chunks {
             for row in chunk.wanted.clone().map(|token| first + token) {
                 state.residual.copy_within(row * width..(row + 1) * width, kept * width);
-                state.attended.copy_within(row * heads..(row + 1) * heads, kept * heads);
+                state.attended_then_up.copy_within(row * heads..(row + 1) * heads, kept * heads);
                 kept += 1;
             }
             first += chunk.tokens.len();

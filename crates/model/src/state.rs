@@ -16,20 +16,17 @@ pub struct State {
     pub(crate) normed: Vec<f32>,
     /// `[rows][width]`: output of a part.
     pub(crate) mixed: Vec<f32>,
-    /// `[rows][heads][key size]`.
-    pub(crate) queries: Vec<f32>,
     /// `[rows][key-value heads][key size]`.
     pub(crate) keys: Vec<f32>,
     /// `[rows][key-value heads][value size]`.
     pub(crate) values: Vec<f32>,
-    /// `[rows][heads][value size]`; before that, heads before their norm.
-    pub(crate) attended: Vec<f32>,
     /// One for each rotation of the model.
     pub(crate) tables: Vec<Table>,
-    /// `[rows][inner width]`.
-    pub(crate) gate: Vec<f32>,
-    /// `[rows][inner width]`.
-    pub(crate) up: Vec<f32>,
+    /// `[rows][heads][key size]` in attention: queries; `[rows][inner width]` after it: gate.
+    pub(crate) queries_then_gate: Vec<f32>,
+    /// `[rows][heads][value size]` in attention: what was attended to, before that, heads before their norm;
+    /// `[rows][inner width]` after it: up.
+    pub(crate) attended_then_up: Vec<f32>,
     pub(crate) routing: Routing,
     /// Rows of `residual` whose logits were wanted.
     pub(crate) wanted: usize,
@@ -57,12 +54,10 @@ impl State {
             &self.residual,
             &self.normed,
             &self.mixed,
-            &self.queries,
             &self.keys,
             &self.values,
-            &self.attended,
-            &self.gate,
-            &self.up,
+            &self.queries_then_gate,
+            &self.attended_then_up,
             &self.logits,
         ];
         let floats: usize = tables.chain(buffers).map(Vec::capacity).sum();

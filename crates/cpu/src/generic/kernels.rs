@@ -135,9 +135,10 @@ macro_rules! isa {
         use $crate::generic::class::{Class, code_offset};
         use $crate::generic::kernels::{Attend, Kernels, Products};
         use $crate::generic::panel::{PanelShape, Tile};
-        use $crate::generic::product::{self, Packed, TileJob, Unpacked};
+        use $crate::generic::product::{self, Packed, TileJob};
         use $crate::generic::rows::Rows;
         use $crate::generic::store::Place;
+        use $crate::generic::unpacked::{self, Unpacked};
         use $crate::generic::{drive, elementwise, float_product, store as position};
         use $crate::limits::peaks;
 
@@ -301,7 +302,7 @@ macro_rules! isa {
         $(#[target_feature(enable = $feature)])?
         unsafe fn unpack<const TYPE: u32>(from: &TileJob, codes: *mut u8, scales: *mut u8, minimums: *mut u8) {
             // SAFETY: the caller's duties are those of the generic function.
-            unsafe { product::unpack::<$rows, TYPE>(from, codes, scales, minimums) }
+            unsafe { unpacked::unpack::<$rows, TYPE>(from, codes, scales, minimums) }
         }
 
         fn products(number: u32) -> &'static Products {

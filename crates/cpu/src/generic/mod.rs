@@ -22,4 +22,5 @@ pub mod panel;
 pub mod product;
 pub mod rows;
 pub mod store;
+pub mod unpacked;
 pub(crate) mod unroll;

@@ -55,7 +55,7 @@ pub(crate) struct Choice {
 /// `state.normed` to `state.mixed`.
 pub(crate) fn mixture(context: &Context<'_>, weights: &Experts, rows: usize, state: &mut State) {
     let width = context.config.width;
-    let State { scratch, normed, mixed, gate, up, routing, .. } = state;
+    let State { scratch, normed, mixed, queries_then_gate: gate, attended_then_up: up, routing, .. } = state;
     let normed = &normed[..rows * width];
     let logits = sized(&mut routing.logits, rows * weights.experts.len());
     let mut projections = [Projection { matrix: &weights.router, output: &mut *logits, not_finite: None }];

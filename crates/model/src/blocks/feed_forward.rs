@@ -11,7 +11,15 @@ pub(crate) fn dense(context: &Context<'_>, weights: &Gated, rows: usize, state: 
     let width = context.config.width;
     let output = sized(&mut state.mixed, rows * width);
     let input = &state.normed[..rows * width];
-    gated(context, weights, &mut state.scratch, input, rows, [&mut state.gate, &mut state.up], output);
+    gated(
+        context,
+        weights,
+        &mut state.scratch,
+        input,
+        rows,
+        [&mut state.queries_then_gate, &mut state.attended_then_up],
+        output,
+    );
 }
 
 /// `down(activation(gate(x)) * up(x))` of every row; `inner` are the buffers of gate and up.

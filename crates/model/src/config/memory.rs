@@ -15,10 +15,13 @@ impl Config {
     /// Bytes of the buffers that [`State`](crate::State) keeps for batches of up to `rows` rows that want the logits
     /// of `logits` rows at a time; the device's own scratch memory comes on top.
     pub fn state_bytes(&self, rows: usize, logits: usize) -> usize {
-        let queries_and_keys = (self.heads + self.key_value_heads) * self.key_size;
-        let values = self.key_value_heads * self.value_size + self.heads * self.key_size.max(self.value_size);
+        let keys_and_values = self.key_value_heads * (self.key_size + self.value_size);
+        // Attention and what follows it share two buffers.
+        let queries_then_gate = (self.heads * self.key_size).max(self.feed_forward);
+        let attended_then_up = (self.heads * self.key_size.max(self.value_size)).max(self.feed_forward);
         let tables: usize = self.ropes.iter().map(|rope| rope.rotated).sum();
-        let per_row = 3 * self.width + queries_and_keys + values + tables + 2 * self.feed_forward + self.expert_row();
+        let shared = queries_then_gate + attended_then_up;
+        let per_row = 3 * self.width + keys_and_values + tables + shared + self.expert_row();
         let floats = rows.saturating_mul(per_row).saturating_add(logits.saturating_mul(self.vocabulary));
         floats.saturating_mul(size_of::<f32>())
     }

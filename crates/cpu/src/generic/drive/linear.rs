@@ -14,7 +14,8 @@ use crate::generic::ahead::moves_on;
 use crate::generic::float_product::FLOAT_TILE;
 use crate::generic::kernels::{Kernels, Products};
 use crate::generic::panel::{Extra, PanelShape, Tile};
-use crate::generic::product::{TileJob, unpacked_bytes};
+use crate::generic::product::TileJob;
+use crate::generic::unpacked::unpacked_bytes;
 use crate::layout::{BLOCK, GROUP, QuantLayout, group_bytes};
 
 /// Most tokens that a tile of any instruction set has.

@@ -42,9 +42,14 @@ unsafe fn begin() {}
 /// Takes blocks of a packed group apart.
 ///
 /// # Safety
-/// As [`crate::generic::product::unpack`].
+/// As [`crate::generic::unpacked::unpack`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
-unsafe fn unpack<const TYPE: u32, const IN_PLACE: bool>(from: &TileJob, codes: *mut u8, scales: *mut u8, minimums: *mut u8) {
+unsafe fn unpack<const TYPE: u32, const IN_PLACE: bool>(
+    from: &TileJob,
+    codes: *mut u8,
+    scales: *mut u8,
+    minimums: *mut u8,
+) {
     let subs = Class::<TYPE>::SUBS;
     for index in 0..from.blocks {
         // SAFETY: the caller's duty.
@@ -134,7 +139,8 @@ unsafe fn add<const HALVES: bool, const MINIMUM: bool, const HALF: usize, const 
         }
         let codes = job.codes.add(index * job.next_block + HALF * 4 * LINE);
         for g in 0..8 / subs {
-            let own = [ZmmRows::load_codes(codes.add(g * LINE)), ZmmRows::load_codes(codes.add(job.next_codes + g * LINE))];
+            let own =
+                [ZmmRows::load_codes(codes.add(g * LINE)), ZmmRows::load_codes(codes.add(job.next_codes + g * LINE))];
             let q = tile.add((1 + HALF * 4 + g) * STRIDE);
             unroll!(t < T => {
                 let q = ZmmRows::broadcast_sum(q.add(t * 4));

@@ -34,13 +34,7 @@ pub(super) fn takes(shape: &PanelShape, tile: &Tile) -> bool {
 /// # Safety
 /// As there; [`takes`] is true of the tile.
 #[inline(always)]
-pub(super) unsafe fn fill_tile(
-    shape: &PanelShape,
-    tile: &Tile,
-    blocks: Range<usize>,
-    input: &[f32],
-    panel: *mut u8,
-) {
+pub(super) unsafe fn fill_tile(shape: &PanelShape, tile: &Tile, blocks: Range<usize>, input: &[f32], panel: *mut u8) {
     let columns = shape.blocks * BLOCK;
     let input = &input[tile.token * columns..][..tile.tokens * columns];
     let stride = tile.size * 4;
@@ -113,7 +107,11 @@ impl Quantized {
                         }
                         Extra::MinimumFactor { .. } => {
                             let factor = _mm512_mul_ps(self.scales, _mm512_cvtepi32_ps(sum));
-                            place.put(row, first, _mm512_xor_si512(_mm512_castps_si512(factor), _mm512_set1_epi32(i32::MIN)));
+                            place.put(
+                                row,
+                                first,
+                                _mm512_xor_si512(_mm512_castps_si512(factor), _mm512_set1_epi32(i32::MIN)),
+                            );
                         }
                     }
                     row += 1;

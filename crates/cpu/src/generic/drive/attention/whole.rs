@@ -7,7 +7,9 @@ use hefu_numerics::kv::Profile;
 use hefu_numerics::ops::{Scratch, Team};
 
 use super::{AHEAD, Task, Work, clear, finish, segments};
-use crate::generic::attention::{Ahead, FOLDED_NUMBERS, MAX_QUERIES, QueryTile, TileMemory, query_numbers, result_width};
+use crate::generic::attention::{
+    Ahead, FOLDED_NUMBERS, MAX_QUERIES, QueryTile, TileMemory, query_numbers, result_width,
+};
 use crate::generic::drive::{Shared, deal};
 use crate::generic::kernels::Attend;
 use crate::generic::lanes::LANES;
