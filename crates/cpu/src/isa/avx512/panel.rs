@@ -51,17 +51,19 @@ pub(super) unsafe fn fill_tile(shape: &PanelShape, tile: &Tile, blocks: Range<us
         mask: ((1_u32 << tile.size) - 1) as u16,
     };
     let mut block = blocks.start;
-    // SAFETY, of all: the caller's duty; rows have so many columns.
-    while tile.size <= PAIRED && block + 2 <= blocks.end {
-        let quantized = unsafe { quantize::<PAIRED>(&rows, block * BLOCK, tokens | tokens << PAIRED) };
-        unsafe { quantized.store(shape, &place(block), 0) };
-        unsafe { quantized.store(shape, &place(block + 1), PAIRED) };
-        block += 2;
-    }
     while block < blocks.end {
-        let quantized = unsafe { quantize::<LANES>(&rows, block * BLOCK, tokens) };
-        unsafe { quantized.store(shape, &place(block), 0) };
-        block += 1;
+        let is_pair = tile.size <= PAIRED && block + 2 <= blocks.end;
+        // SAFETY: the caller's duty; rows have so many columns, and the blocks lie in the panel.
+        unsafe {
+            if is_pair {
+                let quantized = quantize::<PAIRED>(&rows, block * BLOCK, tokens | tokens << PAIRED);
+                quantized.store(shape, &place(block), 0);
+                quantized.store(shape, &place(block + 1), PAIRED);
+            } else {
+                quantize::<LANES>(&rows, block * BLOCK, tokens).store(shape, &place(block), 0);
+            }
+        }
+        block += 1 + usize::from(is_pair);
     }
 }
 
