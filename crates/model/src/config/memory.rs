@@ -4,6 +4,7 @@ use hefu_numerics::kv::PAGE;
 
 use super::Config;
 use crate::blocks::experts::Choice;
+use crate::blocks::feed_forward::rows_at_once;
 use crate::kv::page_bytes;
 
 impl Config {
@@ -16,13 +17,15 @@ impl Config {
     /// of `logits` rows at a time; the device's own scratch memory comes on top.
     pub fn state_bytes(&self, rows: usize, logits: usize) -> usize {
         let keys_and_values = self.key_value_heads * (self.key_size + self.value_size);
-        // Attention and what follows it share two buffers.
-        let queries_then_gate = (self.heads * self.key_size).max(self.feed_forward);
-        let attended_then_up = (self.heads * self.key_size.max(self.value_size)).max(self.feed_forward);
         let tables: usize = self.ropes.iter().map(|rope| rope.rotated).sum();
-        let shared = queries_then_gate + attended_then_up;
-        let per_row = 3 * self.width + keys_and_values + tables + shared + self.expert_row();
-        let floats = rows.saturating_mul(per_row).saturating_add(logits.saturating_mul(self.vocabulary));
+        let per_row = 3 * self.width + keys_and_values + tables + self.expert_row();
+        // Attention and what follows it share two buffers.
+        let inner = rows.min(rows_at_once(self.feed_forward)).saturating_mul(self.feed_forward);
+        let queries_then_gate = rows.saturating_mul(self.heads * self.key_size).max(inner);
+        let attended_then_up = rows.saturating_mul(self.heads * self.key_size.max(self.value_size)).max(inner);
+        let shared = queries_then_gate.saturating_add(attended_then_up);
+        let floats =
+            rows.saturating_mul(per_row).saturating_add(shared).saturating_add(logits.saturating_mul(self.vocabulary));
         floats.saturating_mul(size_of::<f32>())
     }
 
