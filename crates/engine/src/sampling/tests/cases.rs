@@ -1,6 +1,6 @@
 //! One hand-made case, or a few, for each sampler.
 
-use crate::sampling::{Choice, Dry, History, Parameters, Scratch, Xtc, sample};
+use crate::sampling::{Choice, Dry, Error, History, Parameters, Scratch, Xtc, sample};
 use std::collections::BTreeSet;
 
 /// Settings under which every token may be drawn with its probability in the model.
@@ -211,4 +211,26 @@ fn choices_are_pinned() {
         ..Parameters::default()
     };
     assert_eq!(run(all), [235, 531, 235, 457, 988, 988, 235, 704]);
+}
+
+#[test]
+fn the_first_of_the_greatest_is_found_wherever_it_lies() {
+    let greedy = |logits: &[f32]| {
+        sample(logits, &History::default(), &Parameters::greedy(), 0, &mut Scratch::default()).map(|choice| choice.id)
+    };
+    for length in [1, 15, 16, 17, 1023, 1024, 1025, 2048, 3000, 5001] {
+        let mut logits: Vec<f32> = (0..length).map(|i| ((i * 7 % 13) as f32) - 20.0).collect();
+        for place in [0, length / 3, length / 2, length - 1] {
+            let before = std::mem::replace(&mut logits[place], 1.0);
+            let last = std::mem::replace(&mut logits[length - 1], 1.0);
+            assert_eq!(greedy(&logits), Ok(place as u32), "{length} logits");
+            logits[length - 1] = f32::NAN;
+            assert_eq!(greedy(&logits), Err(Error::NotANumber { id: length as u32 - 1 }));
+            logits[length - 1] = last;
+            logits[place] = before;
+        }
+        assert_eq!(greedy(&vec![f32::NEG_INFINITY; length]), Err(Error::NoCandidates));
+        logits.fill(-3.0);
+        assert_eq!(greedy(&logits), Ok(0));
+    }
 }
