@@ -338,6 +338,29 @@ macro_rules! isa {
     };
 }
 
+/// Calls the macro `$of_type` with the GGUF type number of a quantised format, as a literal: for tables of kernels by
+/// format.
+macro_rules! by_format {
+    ($number:expr, $of_type:ident) => {
+        match $number {
+            2 => $of_type!(2),
+            3 => $of_type!(3),
+            6 => $of_type!(6),
+            7 => $of_type!(7),
+            8 => $of_type!(8),
+            10 => $of_type!(10),
+            11 => $of_type!(11),
+            12 => $of_type!(12),
+            13 => $of_type!(13),
+            14 => $of_type!(14),
+            20 => $of_type!(20),
+            23 => $of_type!(23),
+            39 => $of_type!(39),
+            other => unreachable!("the format with GGUF type number {other} has no kernels"),
+        }
+    };
+}
+
 /// Writes functions that are compiled for a target feature.
 macro_rules! wrap {
     ([] $(fn $name:ident($($argument:ident: $type:ty),*) $body:block)*) => {
@@ -355,4 +378,4 @@ macro_rules! wrap {
     };
 }
 
-pub(crate) use {isa, wrap};
+pub(crate) use {by_format, isa, wrap};

@@ -53,8 +53,12 @@ const INNER_BYTES: usize = 8 << 20;
 /// Rows of a piece are a multiple of this, which all kernels' tiles divide.
 const ROW_UNIT: usize = 48;
 
+/// Fewest rows of a piece: weights that no cache keeps are read again for each, in much less time than so many rows'
+/// products take.
+const LEAST_ROWS: usize = 4 * ROW_UNIT;
+
 /// Rows that go through gate, up and down before the next ones do, where the inner width is `wide`.
 pub(crate) fn rows_at_once(wide: usize) -> usize {
     let most = INNER_BYTES / (2 * wide.max(1) * size_of::<f32>());
-    (most / ROW_UNIT * ROW_UNIT).max(ROW_UNIT)
+    (most / ROW_UNIT * ROW_UNIT).max(LEAST_ROWS)
 }

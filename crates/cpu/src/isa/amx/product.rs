@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 use super::super::avx512::ZmmRows;
 use super::tiles::{SIDE, SUMS_BYTES, sums};
 use crate::generic::class::{Class, code_offset};
-use crate::generic::kernels::WideProducts;
+use crate::generic::kernels::{WideProducts, by_format};
 use crate::generic::product::{Block, Packed, Source, TileJob, find_not_finite};
 use crate::generic::rows::Rows;
 use crate::generic::unroll::unroll;
@@ -166,20 +166,5 @@ pub(super) fn products(number: u32) -> &'static WideProducts {
             }
         };
     }
-    match number {
-        2 => of_type!(2),
-        3 => of_type!(3),
-        6 => of_type!(6),
-        7 => of_type!(7),
-        8 => of_type!(8),
-        10 => of_type!(10),
-        11 => of_type!(11),
-        12 => of_type!(12),
-        13 => of_type!(13),
-        14 => of_type!(14),
-        20 => of_type!(20),
-        23 => of_type!(23),
-        39 => of_type!(39),
-        other => unreachable!("the format with GGUF type number {other} has no kernels"),
-    }
+    by_format!(number, of_type)
 }
