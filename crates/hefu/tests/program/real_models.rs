@@ -66,6 +66,26 @@ fn every_way_to_compute_gives_the_same_bits() {
     }
 }
 
+/// Enough tokens at once that rows go through the feed-forward part in several pieces.
+#[test]
+fn a_long_prompt_gives_the_same_bits_in_every_cut() {
+    let home = Home::new();
+    let prompt: Vec<String> = (0..160).map(|number| format!("word{number} alpha")).collect();
+    for (_, model) in models() {
+        let ask = |chunk: &str| {
+            let fixed =
+                ["run", "--raw", "--json", "--temperature", "0", "--seed", "1", "--logits-hash", "--max-tokens", "3"];
+            let way = ["--prefill-chunk", chunk, "--model", model.to_str().unwrap()];
+            home.hefu(&[&fixed[..], &way, &[&prompt.join(" ")]].concat()).json()
+        };
+        let expected = ask("100");
+        assert!(expected["usage"]["prompt_tokens"].as_u64() > Some(512), "{expected}");
+        for key in ["token_ids", "logits_hash"] {
+            assert_eq!(ask("512")[key], expected[key], "{key} of {}", model.display());
+        }
+    }
+}
+
 #[test]
 fn a_person_gets_a_sensible_answer() {
     let home = Home::new();
