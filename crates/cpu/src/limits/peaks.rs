@@ -57,6 +57,13 @@ pub struct Peaks {
     pub(crate) read: &'static [unsafe fn(*const u8, usize, *mut u8)],
 }
 
+impl Peaks {
+    /// In how many ways memory can be read: which is the fastest is for each machine to show.
+    pub fn ways_to_read(&self) -> usize {
+        self.read.len()
+    }
+}
+
 /// A kernel on a panel.
 #[derive(Debug)]
 pub(crate) struct Peak {

@@ -118,22 +118,24 @@ impl Memory {
 
     /// Bytes per second at which a team reads it, with the fastest of the instruction set's ways to read.
     pub fn read_rate(&self, peaks: &Peaks, team: &dyn Team) -> f64 {
-        let seen = Mutex::new([0_u8; 64]);
-        let pass = |read: unsafe fn(*const u8, usize, *mut u8)| {
-            let started = Instant::now();
-            deal(team, self.map.len() / PIECE, &|piece, _| {
-                let (from, mut result) = (&self.map[piece * PIECE..][..PIECE], [0; 64]);
-                // SAFETY: `Isa::peaks` gives kernels only where their instructions are; the lengths are as asked.
-                unsafe { read(from.as_ptr(), from.len(), result.as_mut_ptr()) };
-                if result[0] != 1 {
-                    // Never so: what is read decides it, so that reading cannot be left out.
-                    seen.lock().unwrap_or_else(|poisoned| poisoned.into_inner())[0] |= result[0];
-                }
-            });
-            self.map.len() as f64 / started.elapsed().as_secs_f64()
-        };
-        let passes = peaks.read.iter().flat_map(|read| std::iter::repeat_n(*read, PASSES));
-        passes.map(pass).fold(0.0, f64::max)
+        let passes = (0..peaks.read.len()).flat_map(|way| std::iter::repeat_n(way, PASSES));
+        passes.map(|way| self.read_once(peaks, way, team)).fold(0.0, f64::max)
+    }
+
+    /// Bytes per second of one pass in one of the instruction set's [ways to read](Peaks::ways_to_read).
+    pub fn read_once(&self, peaks: &Peaks, way: usize, team: &dyn Team) -> f64 {
+        let (seen, read) = (Mutex::new([0_u8; 64]), peaks.read[way]);
+        let started = Instant::now();
+        deal(team, self.map.len() / PIECE, &|piece, _| {
+            let (from, mut result) = (&self.map[piece * PIECE..][..PIECE], [0; 64]);
+            // SAFETY: `Isa::peaks` gives kernels only where their instructions are; the lengths are as asked.
+            unsafe { read(from.as_ptr(), from.len(), result.as_mut_ptr()) };
+            if result[0] != 1 {
+                // Never so: what is read decides it, so that reading cannot be left out.
+                seen.lock().unwrap_or_else(|poisoned| poisoned.into_inner())[0] |= result[0];
+            }
+        });
+        self.map.len() as f64 / started.elapsed().as_secs_f64()
     }
 }
 

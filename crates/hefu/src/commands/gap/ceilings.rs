@@ -1,7 +1,7 @@
-//! What the machine can do at most, sampled before, between and after the runs.
+//! What the machine can do at most, by number of threads, and what it can do while a model runs.
 
 use crate::failure::Failure;
-use hefu_cpu::limits::{Memory, Pages, Part, Peaks, arithmetic, last_cache};
+use hefu_cpu::limits::{Arithmetic, Memory, Pages, Part, Peaks, arithmetic, last_cache};
 use hefu_numerics::ops::Team;
 use serde::Serialize;
 
@@ -11,10 +11,12 @@ const TIMES_CACHE: u64 = 8;
 const LEAST_BYTES: u64 = 256 << 20;
 /// At most 1 GiB: what a machine has to spare, and what is read in a fraction of a second.
 const MOST_BYTES: u64 = 1 << 30;
+/// Fewest passes of a round in each way to read.
+const LEAST_PASSES: usize = 3;
 /// Up to this number of threads every number of them is measured, from there on powers of two.
 const EVERY_UP_TO: usize = 8;
 
-/// Rates of some number of threads: per second, the largest of all samples.
+/// Rates of some number of threads, per second.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(super) struct Rates {
     pub(super) threads: usize,
@@ -24,92 +26,96 @@ pub(super) struct Rates {
     pub(super) f32_multiply_adds: f64,
 }
 
-/// The limits that operations are held against.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+/// The limits that the operations of a round are held against, measured in between them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub(super) struct Ceilings {
+    /// Of reading as much as the model has, over and over.
     pub(super) read_bytes: f64,
-    /// Of reading as much as the model has, over and over: more than the memory's rate where some of it stays in a
-    /// cache. What the processor says of its last cache does not tell, as other machines may share it.
-    pub(super) model_read_bytes: f64,
     pub(super) int8_multiply_adds: f64,
     pub(super) f32_multiply_adds: f64,
 }
 
-impl Ceilings {
-    /// The largest rates of any number of threads: more threads are free to leave some of them idle.
-    pub(super) fn of(rates: &[Rates], model_read_bytes: f64) -> Ceilings {
-        let largest = |of: fn(&Rates) -> f64| rates.iter().map(of).fold(0.0, f64::max);
-        let read_bytes = largest(|rates| rates.read_bytes_huge_pages.max(rates.read_bytes_small_pages));
-        Ceilings {
-            read_bytes,
-            model_read_bytes: model_read_bytes.max(read_bytes),
-            int8_multiply_adds: largest(|rates| rates.int8_multiply_adds),
-            f32_multiply_adds: largest(|rates| rates.f32_multiply_adds),
-        }
-    }
-}
-
 /// Samples the machine.
+///
+/// What a machine reads changes from one second to the next with what its neighbours do; on some by half. So each round
+/// of the model has limits of its own: memory is read once after each of its steps, and of these passes the median
+/// counts. The fastest pass of all would be one that met a gap in the neighbours' work, and no step of the model did.
 pub(super) struct Sampler<'a> {
     peaks: &'static Peaks,
     team: &'a dyn Team,
-    /// In huge pages, as weights are; kept from sample to sample.
+    /// As much as the model has, in huge pages, as weights are.
     memory: Memory,
-    /// As much as the model has, if that is less.
-    like_model: Option<Memory>,
-    model_read_bytes: f64,
-    rates: Vec<Rates>,
+    /// Rates of this round's passes, by way to read.
+    reads: Vec<Vec<f64>>,
+    /// The last sample of arithmetic.
+    arithmetic: Arithmetic,
 }
 
 impl<'a> Sampler<'a> {
-    /// Takes the memory and the first sample, of every number of threads, for a model of `weights` bytes.
+    /// Takes the memory for a model of `weights` bytes.
     ///
     /// # Errors
-    /// If there is no memory to read.
+    /// If there is none.
     pub(super) fn new(peaks: &'static Peaks, team: &'a dyn Team, weights: u64) -> Result<Self, Failure> {
-        let bytes = (last_cache().saturating_mul(TIMES_CACHE)).clamp(LEAST_BYTES, MOST_BYTES) as usize;
-        let memory = |bytes, pages| Memory::new(bytes, pages, team).map_err(|error| Failure::Other(error.to_string()));
-        let small = memory(bytes, Pages::Small)?;
-        let counts = counts(team.threads());
-        let read: Vec<f64> = counts.iter().map(|&count| small.read_rate(peaks, &Part::new(team, count))).collect();
-        drop(small);
-        let like_model = usize::try_from(weights).ok().filter(|&weights| weights < bytes);
-        let like_model = like_model.map(|weights| memory(weights, Pages::Huge)).transpose()?;
-        let memory = memory(bytes, Pages::Huge)?;
-        let mut sampler = Sampler { peaks, team, memory, like_model, model_read_bytes: 0.0, rates: Vec::new() };
-        sampler.rates = counts.iter().zip(read).map(|(&count, read)| sampler.rates_of(count, read)).collect();
-        Ok(sampler)
+        let memory = memory(weights.min(MOST_BYTES), Pages::Huge, team)?;
+        let reads = vec![Vec::new(); peaks.ways_to_read()];
+        Ok(Sampler { peaks, team, memory, reads, arithmetic: arithmetic(peaks, team) })
     }
 
-    /// One more sample, of all threads together.
-    pub(super) fn again(&mut self) {
-        let sample = self.rates_of(self.team.threads(), 0.0);
-        for rates in self.rates.iter_mut().filter(|rates| rates.threads == sample.threads) {
-            rates.read_bytes_huge_pages = rates.read_bytes_huge_pages.max(sample.read_bytes_huge_pages);
-            rates.int8_multiply_adds = rates.int8_multiply_adds.max(sample.int8_multiply_adds);
-            rates.f32_multiply_adds = rates.f32_multiply_adds.max(sample.f32_multiply_adds);
+    /// Reads the memory once, in the way whose turn it is.
+    pub(super) fn read(&mut self) {
+        let fewest = (0..self.reads.len()).min_by_key(|&way| self.reads[way].len());
+        if let Some(way) = fewest {
+            self.reads[way].push(self.memory.read_once(self.peaks, way, self.team));
         }
-        let read = self.like_model.as_ref().map_or(0.0, |memory| memory.read_rate(self.peaks, self.team));
-        self.model_read_bytes = self.model_read_bytes.max(read);
     }
 
-    /// The largest rates so far, by number of threads, and what follows from them.
-    pub(super) fn finish(self) -> (Vec<Rates>, Ceilings) {
-        let ceilings = Ceilings::of(&self.rates, self.model_read_bytes);
-        (self.rates, ceilings)
+    /// Ends a round: the limits that hold for it.
+    pub(super) fn finish_round(&mut self) -> Ceilings {
+        while self.reads.iter().any(|rates| rates.len() < LEAST_PASSES) {
+            self.read();
+        }
+        let before = std::mem::replace(&mut self.arithmetic, arithmetic(self.peaks, self.team));
+        Ceilings {
+            read_bytes: self.reads.iter_mut().map(|rates| median(std::mem::take(rates))).fold(0.0, f64::max),
+            int8_multiply_adds: before.integer.max(self.arithmetic.integer),
+            f32_multiply_adds: before.float.max(self.arithmetic.float),
+        }
     }
+}
 
-    fn rates_of(&self, threads: usize, read_bytes_small_pages: f64) -> Rates {
-        let team = Part::new(self.team, threads);
-        let arithmetic = arithmetic(self.peaks, &team);
+/// What every number of threads reads and computes: the largest of some samples.
+///
+/// # Errors
+/// If there is no memory to read.
+pub(super) fn rates(peaks: &Peaks, team: &dyn Team) -> Result<Vec<Rates>, Failure> {
+    let bytes = (last_cache().saturating_mul(TIMES_CACHE)).clamp(LEAST_BYTES, MOST_BYTES);
+    let counts = counts(team.threads());
+    let read = |pages| -> Result<Vec<f64>, Failure> {
+        let memory = memory(bytes, pages, team)?;
+        Ok(counts.iter().map(|&count| memory.read_rate(peaks, &Part::new(team, count))).collect())
+    };
+    let read = read(Pages::Huge)?.into_iter().zip(read(Pages::Small)?);
+    let of = |(&threads, (read_bytes_huge_pages, read_bytes_small_pages))| {
+        let Arithmetic { integer, float } = arithmetic(peaks, &Part::new(team, threads));
         Rates {
             threads,
-            read_bytes_huge_pages: self.memory.read_rate(self.peaks, &team),
+            read_bytes_huge_pages,
             read_bytes_small_pages,
-            int8_multiply_adds: arithmetic.integer,
-            f32_multiply_adds: arithmetic.float,
+            int8_multiply_adds: integer,
+            f32_multiply_adds: float,
         }
-    }
+    };
+    Ok(counts.iter().zip(read).map(of).collect())
+}
+
+fn memory(bytes: u64, pages: Pages, team: &dyn Team) -> Result<Memory, Failure> {
+    Memory::new(bytes as usize, pages, team).map_err(|error| Failure::Other(error.to_string()))
+}
+
+fn median(mut rates: Vec<f64>) -> f64 {
+    rates.sort_by(f64::total_cmp);
+    rates.get(rates.len() / 2).copied().unwrap_or(0.0)
 }
 
 /// Numbers of threads that are measured, ascending, the last being all of them.
@@ -136,18 +142,15 @@ mod tests {
     }
 
     #[test]
-    fn a_ceiling_is_the_largest_of_each_kind() {
-        let rates = |threads, read: [f64; 2], int8, f32| Rates {
-            threads,
-            read_bytes_huge_pages: read[0],
-            read_bytes_small_pages: read[1],
-            int8_multiply_adds: int8,
-            f32_multiply_adds: f32,
-        };
-        let rates = [rates(1, [5.0, 7.0], 3.0, 2.0), rates(2, [6.0, 6.0], 4.0, 1.0)];
-        let ceilings = Ceilings::of(&rates, 9.0);
-        assert_eq!((ceilings.read_bytes, ceilings.int8_multiply_adds, ceilings.f32_multiply_adds), (7.0, 4.0, 2.0));
-        assert_eq!(ceilings.model_read_bytes, 9.0);
-        assert_eq!(Ceilings::of(&rates, 0.0).model_read_bytes, 7.0, "a large model comes from memory");
+    fn a_round_has_the_median_of_its_own_passes() {
+        assert_eq!(median(vec![9.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(vec![]), 0.0);
+        let peaks = hefu_cpu::select::ISAS.iter().find_map(hefu_cpu::select::Isa::peaks).unwrap();
+        let mut sampler = Sampler::new(peaks, &hefu_numerics::ops::Alone, 1 << 20).unwrap();
+        sampler.reads[0] = vec![f64::MAX; 2 * LEAST_PASSES];
+        assert_eq!(sampler.finish_round().read_bytes, f64::MAX);
+        let next = sampler.finish_round();
+        assert!(next.read_bytes > 0.0 && next.read_bytes < f64::MAX, "what was before does not count: {next:?}");
+        assert!(next.int8_multiply_adds > 0.0 && next.f32_multiply_adds > 0.0);
     }
 }

@@ -1,6 +1,6 @@
-//! Runs the model, with the machine's limits sampled before, between and after.
+//! Runs the model in rounds, with the machine's limits sampled in between.
 
-use super::ceilings::{Ceilings, Rates, Sampler};
+use super::ceilings::{Ceilings, Rates, Sampler, rates};
 use super::probe::{self, Totals};
 use crate::commands::bench::{fits, tokens};
 use crate::failure::Failure;
@@ -26,13 +26,19 @@ pub(super) struct Run {
     pub(super) totals: Totals,
 }
 
-/// Everything measured; of each phase the run of middle length, none of a phase without tokens.
-#[derive(Debug)]
-pub(super) struct Measured {
-    pub(super) rates: Vec<Rates>,
+/// A prefill and a decode, and what the machine could do meanwhile; none of a phase without tokens.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Round {
     pub(super) limits: Ceilings,
     pub(super) prefill: Option<Run>,
     pub(super) decode: Option<Run>,
+}
+
+/// Everything measured.
+#[derive(Debug)]
+pub(super) struct Measured {
+    pub(super) rates: Vec<Rates>,
+    pub(super) rounds: Vec<Round>,
 }
 
 /// What the model is to do.
@@ -57,39 +63,44 @@ pub(super) fn measure(loaded: &Loaded, peaks: &'static Peaks, load: Load) -> Res
     let all = tokens(load.prompt + load.steps, vocabulary);
     let (prompt, steps) = all.split_at(load.prompt.min(all.len()));
     let mut meter = Meter::new("measuring", Unit::Count);
+    let rates = rates(peaks, &*loaded.pool)?;
     let mut sampler = Sampler::new(peaks, &*loaded.pool, loaded.model.description().packed_bytes as u64)?;
     let mut sequences = Sequences::new(loaded, &load)?;
-    let (mut prefills, mut decodes) = (Vec::new(), Vec::new());
+    let mut rounds = Vec::new();
     let started = Instant::now();
-    for round in 0..=MOST_ROUNDS {
-        meter.set(round as u64, Some(MOST_ROUNDS as u64 + 1));
-        let prefill = run(vocabulary, || sequences.prefill(prompt, load.chunk))?;
+    for index in 0..=MOST_ROUNDS {
+        meter.set(index as u64, Some(MOST_ROUNDS as u64 + 1));
+        probe::start(vocabulary);
+        let time = timed(|| sequences.prefill(prompt, load.chunk))?;
+        let prefill = Run { time, totals: probe::totals() };
         sequences.share().map_err(fault)?;
-        let decode = run(vocabulary, || sequences.decode(prompt.len(), steps))?;
+        probe::start(vocabulary);
+        let mut time = Duration::ZERO;
+        for (step, token) in steps.iter().enumerate() {
+            time += timed(|| sequences.step(prompt.len() + step, token))?;
+            sampler.read();
+        }
+        let decode = Run { time, totals: probe::totals() };
+        let limits = sampler.finish_round();
         // The first round warms caches and buffers.
-        if round > 0 {
-            prefills.push(prefill);
-            decodes.push(decode);
-            sampler.again();
+        if index > 0 {
+            rounds.push(Round {
+                limits,
+                prefill: Some(prefill).filter(|_| !prompt.is_empty()),
+                decode: Some(decode).filter(|_| !steps.is_empty()),
+            });
             if started.elapsed() > ENOUGH {
                 break;
             }
         }
     }
-    let (rates, limits) = sampler.finish();
-    Ok(Measured {
-        rates,
-        limits,
-        prefill: middle(prefills).filter(|_| !prompt.is_empty()),
-        decode: middle(decodes).filter(|_| !steps.is_empty()),
-    })
+    Ok(Measured { rates, rounds })
 }
 
-fn run(vocabulary: usize, work: impl FnOnce() -> Result<(), Error>) -> Result<Run, Failure> {
-    probe::start(vocabulary);
+fn timed(work: impl FnOnce() -> Result<(), Error>) -> Result<Duration, Failure> {
     let started = Instant::now();
     work().map_err(fault)?;
-    Ok(Run { time: started.elapsed(), totals: probe::totals() })
+    Ok(started.elapsed())
 }
 
 /// The model with the pages of all sequences.
@@ -133,15 +144,13 @@ impl<'m> Sequences<'m> {
         Ok(())
     }
 
-    /// Single tokens of all sequences from `position` on, each with its logits.
-    fn decode(&mut self, position: usize, steps: &[u32]) -> Result<(), Error> {
-        for (index, token) in steps.iter().enumerate() {
-            let part = |pages| Part { tokens: std::slice::from_ref(token), position: position + index, pages, rows: 1 };
-            let parts: Vec<Part<'_>> = self.tables.iter().map(|table| part(&table[..])).collect();
-            self.paged.forward(&parts)?;
-            for row in (0..parts.len()).step_by(ROWS_AT_ONCE) {
-                self.paged.logits(row..parts.len().min(row + ROWS_AT_ONCE))?;
-            }
+    /// One token of each sequence at `position`, with its logits.
+    fn step(&mut self, position: usize, token: &u32) -> Result<(), Error> {
+        let part = |pages| Part { tokens: std::slice::from_ref(token), position, pages, rows: 1 };
+        let parts: Vec<Part<'_>> = self.tables.iter().map(|table| part(&table[..])).collect();
+        self.paged.forward(&parts)?;
+        for row in (0..parts.len()).step_by(ROWS_AT_ONCE) {
+            self.paged.logits(row..parts.len().min(row + ROWS_AT_ONCE))?;
         }
         Ok(())
     }
@@ -149,10 +158,4 @@ impl<'m> Sequences<'m> {
 
 fn fault(error: Error) -> Failure {
     Failure::Other(error.to_string())
-}
-
-/// The run of middle length.
-fn middle(mut runs: Vec<Run>) -> Option<Run> {
-    runs.sort_by_key(|run| run.time);
-    runs.get(runs.len().saturating_sub(1) / 2).copied()
 }

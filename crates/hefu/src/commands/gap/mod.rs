@@ -35,7 +35,7 @@ use std::path::PathBuf;
 /// closing it would be worth. Takes about ten seconds.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The keys of --json: model, isa, threads, parallel, largest_gaps, machine, limits, tolerance, faults, phases. \
+The keys of --json: model, isa, threads, parallel, largest_gaps, machine, tolerance, faults, phases. \
 Rates are per second, times in seconds of the whole phase, achieved is a share of 1.
 
 An operation above its limit by more than the tolerance is a fault of the count: it is named, and the exit status is 1.

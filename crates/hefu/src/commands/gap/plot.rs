@@ -15,13 +15,13 @@ const LONGEST: f64 = 560.0;
 const STEP: f64 = 26.0;
 /// Pixels of a bar from top to bottom.
 const THICK: f64 = 18.0;
-/// Above the first bar of a phase: its title.
-const TITLE: f64 = 44.0;
+/// Above the first bar of a phase: its title, and its limits.
+const TITLE: f64 = 62.0;
 /// Below the last bar of a phase: the axis.
 const AXIS: f64 = 56.0;
 /// Above the first phase: title, subtitle, legend.
 const HEAD: f64 = 122.0;
-/// Below the last phase: what the limits are.
+/// Below the last phase: what the figures mean.
 const FOOT: f64 = 34.0;
 /// About how many marks an axis has.
 const MARKS: f64 = 6.0;
@@ -50,15 +50,8 @@ pub(super) fn svg(report: &Report) -> String {
         panel(&mut svg, phase, top);
         top += height;
     }
-    let limits = &report.limits;
-    let foot = format!(
-        "Limits measured in the same run: {:.1} GB/s read, {:.1} G int8 and {:.1} G f32 multiply-adds per second. \
-         x: so many times as fast the whole phase would be.",
-        limits.model_read_bytes / 1e9,
-        limits.int8_multiply_adds / 1e9,
-        limits.f32_multiply_adds / 1e9
-    );
-    write(&mut svg, 24.0, height - 14.0, "start", "fill=\"#555555\"", &foot);
+    let foot = "x: so many times as fast the whole phase would be.";
+    write(&mut svg, 24.0, height - 14.0, "start", "fill=\"#555555\"", foot);
     svg.push_str("</svg>\n");
     svg
 }
@@ -100,6 +93,8 @@ fn panel(svg: &mut String, phase: &Phase, top: f64) {
         units::bytes(phase.bytes_per_token as u64)
     );
     write(svg, 24.0, top + 22.0, "start", "font-size=\"15\" font-weight=\"bold\"", &title);
+    let limits = format!("limits meanwhile: {}", text::limits(phase));
+    write(svg, 24.0, top + 42.0, "start", "fill=\"#555555\"", &limits);
     let milliseconds = |seconds: f64| seconds / per * 1e3;
     let longest =
         phase.operations.iter().map(|line| milliseconds(line.seconds.max(line.limit_seconds))).fold(0.0, f64::max);

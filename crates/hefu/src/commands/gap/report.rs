@@ -2,7 +2,7 @@
 
 use super::ceilings::{Ceilings, Rates};
 use super::count::Work;
-use super::measure::{Measured, Run};
+use super::measure::{Measured, Round, Run};
 use super::probe::Operation;
 use serde::Serialize;
 
@@ -57,6 +57,8 @@ pub(super) struct Phase {
     pub(super) tokens: usize,
     /// Steps of a decode, each of one token of every sequence; 1 of a prefill.
     pub(super) steps: usize,
+    /// What the machine could do meanwhile.
+    pub(super) limits: Ceilings,
     pub(super) tokens_per_second: f64,
     pub(super) bytes_per_token: f64,
     /// Bytes per second, as a share of what the machine reads.
@@ -88,7 +90,6 @@ pub(super) struct Report {
     /// Largest worth first.
     pub(super) largest_gaps: Vec<Gap>,
     pub(super) machine: Vec<Rates>,
-    pub(super) limits: Ceilings,
     pub(super) tolerance: f64,
     /// A sentence for each limit that was passed by more than the tolerance.
     pub(super) faults: Vec<String>,
@@ -109,11 +110,13 @@ pub(super) struct Subject {
 impl Report {
     /// Holds what was measured against the limits.
     pub(super) fn new(subject: Subject, measured: &Measured) -> Report {
-        let limits = measured.limits;
-        let phase = |name, tokens, steps, run: &Run| Phase::new(name, tokens, steps, run, &limits);
-        let prefill = measured.prefill.as_ref().map(|run| phase("prefill", subject.prompt, 1, run));
+        let phase = |name, tokens, steps, run: fn(&Round) -> Option<Run>| {
+            let runs = measured.rounds.iter().filter_map(|round| Some((run(round)?, round.limits)));
+            middle(runs.map(|(run, limits)| Phase::new(name, tokens, steps, &run, limits)).collect())
+        };
+        let prefill = phase("prefill", subject.prompt, 1, |round| round.prefill);
         let tokens = subject.steps * subject.sequences;
-        let decode = measured.decode.as_ref().map(|run| phase("decode", tokens, subject.steps.max(1), run));
+        let decode = phase("decode", tokens, subject.steps.max(1), |round| round.decode);
         let phases: Vec<Phase> = prefill.into_iter().chain(decode).collect();
         let mut largest_gaps: Vec<Gap> = phases.iter().filter_map(Phase::largest_gap).collect();
         largest_gaps.sort_by(|a, b| b.worth.total_cmp(&a.worth));
@@ -124,7 +127,6 @@ impl Report {
             parallel: subject.sequences,
             largest_gaps,
             machine: measured.rates.clone(),
-            limits,
             tolerance: TOLERANCE,
             faults: phases.iter().flat_map(Phase::faults).collect(),
             phases,
@@ -133,7 +135,7 @@ impl Report {
 }
 
 impl Phase {
-    fn new(phase: &'static str, tokens: usize, steps: usize, run: &Run, limits: &Ceilings) -> Phase {
+    fn new(phase: &'static str, tokens: usize, steps: usize, run: &Run, limits: Ceilings) -> Phase {
         let total = run.time.as_secs_f64();
         let mut all = Line::new("all", total);
         let mut operations = Vec::new();
@@ -141,7 +143,7 @@ impl Phase {
         for (operation, done) in Operation::ALL.iter().zip(&run.totals).filter(|(_, done)| done.calls > 0) {
             let seconds = done.time.as_secs_f64();
             inside += seconds;
-            let line = Line::new(operation.name(), seconds).with(done.calls, done.work, limits);
+            let line = Line::new(operation.name(), seconds).with(done.calls, done.work, &limits);
             all.limit_seconds += line.limit_seconds;
             all.calls += line.calls;
             all.bytes += line.bytes;
@@ -159,6 +161,7 @@ impl Phase {
             phase,
             tokens,
             steps,
+            limits,
             tokens_per_second: ratio(tokens as f64, total),
             bytes_per_token: ratio(all.bytes as f64, tokens as f64),
             share_of_read_limit: share(all.bytes, limits.read_bytes),
@@ -211,7 +214,7 @@ impl Line {
         (self.calls, self.bytes) = (calls, work.bytes);
         (self.int8_multiply_adds, self.f32_operations) = (work.integer, work.float);
         for (bound, amount, rate) in [
-            (Bound::Memory, work.bytes, limits.model_read_bytes),
+            (Bound::Memory, work.bytes, limits.read_bytes),
             (Bound::Int8, work.integer, limits.int8_multiply_adds),
             (Bound::F32, work.float, limits.f32_multiply_adds),
         ] {
@@ -228,6 +231,13 @@ impl Line {
         self.gap_seconds = (self.seconds - self.limit_seconds).max(0.0);
         self.worth = if total > self.gap_seconds { total / (total - self.gap_seconds) } else { 1.0 };
     }
+}
+
+/// The round of middle share of its limit: a figure and its limit are of one moment.
+fn middle(mut phases: Vec<Phase>) -> Option<Phase> {
+    phases.sort_by(|a, b| a.all.achieved.total_cmp(&b.all.achieved));
+    let middle = phases.len().saturating_sub(1) / 2;
+    phases.into_iter().nth(middle)
 }
 
 /// What limits most of the time that all operations take at least.

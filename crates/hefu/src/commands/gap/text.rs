@@ -47,11 +47,16 @@ fn machine(text: &mut String, report: &Report) {
             rates.f32_multiply_adds / 1e9
         );
     }
-    let _ = writeln!(
-        text,
-        "As many bytes as the model has, read over and over: {:.1} GB/s",
-        report.limits.model_read_bytes / 1e9
-    );
+}
+
+/// What the machine could do while a phase ran.
+pub(super) fn limits(phase: &Phase) -> String {
+    format!(
+        "{:.1} GB/s read, {:.1} G int8 and {:.1} G f32 multiply-adds per second",
+        phase.limits.read_bytes / 1e9,
+        phase.limits.int8_multiply_adds / 1e9,
+        phase.limits.f32_multiply_adds / 1e9
+    )
 }
 
 fn table(text: &mut String, phase: &Phase) {
@@ -68,6 +73,7 @@ fn table(text: &mut String, phase: &Phase) {
         phase.share_of_int8_limit * 100.0,
         units::bytes(phase.bytes_per_token as u64),
     );
+    let _ = writeln!(text, "limits of the machine meanwhile: {}", limits(phase));
     let _ = writeln!(
         text,
         "{each:16} {:>7} {:>10} {:>8} {:>8} {:>9} {:>9} {:>6} {:>9} {:>9} {:>7}",
