@@ -14,7 +14,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::ahead::{fetch_ahead, fetch_next};
+use super::ahead::fetch_ahead;
 use super::class::Class;
 use super::rows::Rows;
 use super::unroll::unroll;
@@ -49,7 +49,7 @@ pub struct TileJob {
     pub output: *mut f32,
     /// Numbers from one token's results to the next one's.
     pub output_stride: usize,
-    /// Whether packed blocks are moved on to the first cache ([`super::ahead::moves_on`]).
+    /// How packed blocks are asked for: [`super::ahead::moves_on`].
     pub moves_on: bool,
     /// Set if a result is a NaN or an infinity; null if nobody wants to know. Looked at while results are in registers:
     /// once stored, those of many tokens may share the few places that one cache set has.
@@ -99,10 +99,7 @@ unsafe impl<R: Rows, const TYPE: u32> Source<R> for Packed<TYPE> {
     #[inline(always)]
     unsafe fn block(job: &TileJob, first_row: usize, index: usize) -> Block<R> {
         if first_row == 0 {
-            fetch_ahead::<R, TYPE>(job.codes, index);
-            if job.moves_on {
-                fetch_next::<R, TYPE>(job.codes, index);
-            }
+            fetch_ahead::<R, TYPE>(job.codes, index, job.moves_on);
         }
         // SAFETY: the caller's duty.
         unsafe { take_block::<R, TYPE>(job, first_row, index) }
