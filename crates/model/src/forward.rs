@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicBool;
 use hefu_numerics::attention::Span;
 use hefu_numerics::functions::tanh;
 use hefu_numerics::kv::PAGE;
+use hefu_numerics::matrix::Matrix;
 use hefu_numerics::ops::{Projection, Team};
 
 use crate::blocks::{Context, attention, experts, feed_forward, sized};
@@ -70,7 +71,11 @@ impl Model {
                 self.keep_wanted(chunks, state);
                 rows = wanted;
             }
-            self.finish_layer(&context, layer, rows, state);
+            let next = match self.weights.layers.get(index + 1) {
+                Some(Layer { attention: next, .. }) => vec![&next.query.matrix, &next.key.matrix, &next.value.matrix],
+                None => vec![&self.weights.output],
+            };
+            self.finish_layer(&context, layer, &next, rows, state);
         }
         Ok(wanted)
     }
@@ -96,6 +101,9 @@ impl Model {
         let not_finite = AtomicBool::new(false);
         let mut projections =
             [Projection { matrix: &self.weights.output, output: &mut *logits, not_finite: Some(&not_finite) }];
+        if let Some(Layer { attention: first, .. }) = self.weights.layers.first() {
+            context.announce(&[&first.query.matrix, &first.key.matrix, &first.value.matrix]);
+        }
         (self.ops.linear)(team, &mut state.scratch, normed, rows.len(), &mut projections);
         if let Some(cap) = self.config.logit_cap {
             logits.iter_mut().for_each(|x| *x = cap * tanh(*x / cap));
@@ -187,15 +195,18 @@ impl Model {
     }
 
     /// `attended` to the end of the layer.
-    fn finish_layer(&self, context: &Context<'_>, layer: &Layer, rows: usize, state: &mut State) {
+    fn finish_layer(&self, context: &Context<'_>, layer: &Layer, next: &[&Matrix], rows: usize, state: &mut State) {
         let attended = &state.attended_then_up[..rows * self.config.heads * self.config.value_size];
         let mixed = sized(&mut state.mixed, rows * self.config.width);
+        if let FeedForward::Dense(weights) = &layer.feed_forward {
+            context.announce(&[&weights.gate.matrix, &weights.up.matrix]);
+        }
         context.linear(&mut state.scratch, attended, rows, [&layer.attention.output], [mixed]);
         self.add(context, layer.attention_post_norm.as_deref(), rows, state);
         self.norm(context, &layer.feed_forward_norm, rows, state);
         match &layer.feed_forward {
             FeedForward::Experts(weights) => experts::mixture(context, weights, rows, state),
-            FeedForward::Dense(weights) => feed_forward::dense(context, weights, rows, state),
+            FeedForward::Dense(weights) => feed_forward::dense(context, weights, next, rows, state),
         }
         self.add(context, layer.feed_forward_post_norm.as_deref(), rows, state);
     }

@@ -17,6 +17,12 @@ pub trait Team: Sync {
 
     /// Calls `job(i)` once for every `i` below [`Team::threads`], at the same time, and returns when all are done.
     fn run(&self, job: &(dyn Fn(usize) + Sync));
+
+    /// Says that `bytes` are what thread `thread` will read first in some later job: while it has nothing to do, it may
+    /// bring them nearer. Nothing but time depends on it.
+    fn will_read(&self, thread: usize, bytes: &[u8]) {
+        let _ = (thread, bytes);
+    }
 }
 
 /// The calling thread by itself.
@@ -119,6 +125,10 @@ pub struct Ops {
     /// Matrix products with one shared input, `[tokens][columns]` (clause Q for quantised weights, `chain` for others).
     pub linear:
         fn(team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, outputs: &mut [Projection<'_>]),
+
+    /// Says which matrices the product after the next one will read ([`Team::will_read`]). Nothing but time depends on
+    /// it.
+    pub announce: fn(team: &dyn Team, matrices: &[&Matrix]),
 
     /// Root-mean-square norm of every row of `width` elements:
     /// `x * (1 / sqrt(stripe16(x * x) / width + epsilon)) * gain`, in this order. `gain`: `[width]`.

@@ -148,6 +148,7 @@ macro_rules! isa {
             name: $name,
             packed_bytes: $crate::layout::packed_bytes,
             row_group: $crate::layout::GROUP,
+            announce: $crate::generic::drive::linear::announce,
             pack: $crate::pack::pack,
             row: $crate::pack::row,
             linear: |team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, outputs: &mut [Projection<'_>]| {

@@ -16,6 +16,7 @@ impl<'a> Part<'a> {
 }
 
 impl Team for Part<'_> {
+    // Limits are measured without hints.
     fn threads(&self) -> usize {
         self.threads
     }

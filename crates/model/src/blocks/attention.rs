@@ -24,6 +24,7 @@ pub(crate) fn project(
     let keys = sized(&mut state.keys, rows * config.key_value_heads * config.key_size);
     let values = sized(&mut state.values, rows * config.key_value_heads * config.value_size);
     let input = &state.normed[..rows * config.width];
+    context.announce(&[&weights.output.matrix]);
     let linears = [&weights.query, &weights.key, &weights.value];
     context.linear(&mut state.scratch, input, rows, linears, [queries, keys, values]);
     let table = &state.tables[layer.rope];

@@ -75,7 +75,7 @@ pub(crate) fn mixture(context: &Context<'_>, weights: &Experts, rows: usize, sta
         }
         let output = sized(&mut routing.output, choices.len() * width);
         let expert = &weights.experts[choices[0].expert];
-        gated(context, expert, scratch, input, choices.len(), [&mut *gate, &mut *up], output);
+        gated(context, expert, &[], scratch, input, choices.len(), [&mut *gate, &mut *up], output);
         for (choice, output) in choices.iter().zip(output.chunks_exact(width)) {
             let mixed = &mut mixed[choice.row * width..][..width];
             mixed.iter_mut().zip(output).for_each(|(sum, &y)| *sum = choice.weight.mul_add(y, *sum));

@@ -1,19 +1,21 @@
 //! The gated feed-forward part.
 
+use hefu_numerics::matrix::Matrix;
 use hefu_numerics::ops::Scratch;
 
 use super::{Context, sized};
 use crate::state::State;
 use crate::weights::Gated;
 
-/// `state.normed` to `state.mixed`.
-pub(crate) fn dense(context: &Context<'_>, weights: &Gated, rows: usize, state: &mut State) {
+/// `state.normed` to `state.mixed`; `next` is what is read after it.
+pub(crate) fn dense(context: &Context<'_>, weights: &Gated, next: &[&Matrix], rows: usize, state: &mut State) {
     let width = context.config.width;
     let output = sized(&mut state.mixed, rows * width);
     let input = &state.normed[..rows * width];
     gated(
         context,
         weights,
+        next,
         &mut state.scratch,
         input,
         rows,
@@ -22,10 +24,13 @@ pub(crate) fn dense(context: &Context<'_>, weights: &Gated, rows: usize, state: 
     );
 }
 
-/// `down(activation(gate(x)) * up(x))` of every row; `inner` are the buffers of gate and up.
+/// `down(activation(gate(x)) * up(x))` of every row; `inner` are the buffers of gate and up, `next` is what is
+/// read after all rows.
+#[expect(clippy::too_many_arguments, reason = "the parts of a state that is lent in parts")]
 pub(crate) fn gated(
     context: &Context<'_>,
     weights: &Gated,
+    next: &[&Matrix],
     scratch: &mut Scratch,
     input: &[f32],
     rows: usize,
@@ -40,8 +45,10 @@ pub(crate) fn gated(
     for (input, output) in pieces {
         let rows = input.len() / width;
         let (gate, up) = (&mut gate[..rows * wide], &mut up[..rows * wide]);
+        context.announce(&[&weights.down.matrix]);
         context.linear(scratch, input, rows, [&weights.gate, &weights.up], [&mut *gate, &mut *up]);
         (context.ops.gate)(context.team, config.activation, gate, up);
+        context.announce(next);
         context.linear(scratch, gate, rows, [&weights.down], [output]);
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod attention;
 pub(crate) mod experts;
 pub(crate) mod feed_forward;
 
+use hefu_numerics::matrix::Matrix;
 use hefu_numerics::ops::{Ops, Projection, Scratch, Team};
 
 use crate::config::Config;
@@ -43,6 +44,11 @@ impl Context<'_> {
                 }
             }
         }
+    }
+
+    /// Says what the product after the next one will read.
+    pub(crate) fn announce(&self, matrices: &[&Matrix]) {
+        (self.ops.announce)(self.team, matrices);
     }
 
     /// Norm of every row of `gain.len()` elements.

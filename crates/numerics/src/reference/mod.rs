@@ -24,6 +24,7 @@ pub const OPS: Ops = Ops {
     name: "reference",
     packed_bytes,
     row_group: 1,
+    announce: |_, _| {},
     pack,
     row,
     linear: linear::linear,

@@ -71,6 +71,30 @@ pub fn linear(
     }
 }
 
+/// Most bytes of a thread's stretch that it is told of beforehand: a part of the second cache, beside what the work until
+/// then needs there.
+const MOST_ANNOUNCED: usize = 192 * 1024;
+
+/// See [`hefu_numerics::ops::Ops::announce`]: each thread's stretch begins where [`deal_ranges`] lets it begin.
+pub fn announce(team: &dyn Team, matrices: &[&Matrix]) {
+    let threads = team.threads();
+    let groups: usize = matrices.iter().map(|matrix| matrix.rows.div_ceil(GROUP)).sum();
+    for thread in 0..threads {
+        let (mut first, mut count) = (groups * thread / threads, groups * (thread + 1) / threads);
+        count -= first;
+        for matrix in matrices {
+            let (its_groups, bytes) = (matrix.rows.div_ceil(GROUP), group_bytes(matrix.format, matrix.columns));
+            if first < its_groups {
+                let end = (first + count).min(its_groups);
+                let stretch = matrix.bytes().get(first * bytes..end * bytes).unwrap_or_default();
+                team.will_read(thread, &stretch[..stretch.len().min(MOST_ANNOUNCED)]);
+                break;
+            }
+            first -= its_groups;
+        }
+    }
+}
+
 /// Blocks of tokens that are worth another thread.
 const WORTH_SHARING: usize = 128;
 

@@ -7,6 +7,11 @@
 //! run:     job, pending = n - 1, epoch += 1, wake sleepers; job(0); wait for pending = 0
 //! worker:  wait for a new epoch (spin, then sleep); job(i); pending -= 1
 //! ```
+//!
+//! While it spins, a worker brings what it will read next into its cache, a line at a time: between two jobs that wait
+//! for memory lies work of the caller alone, in which memory would have nothing to do.
+
+mod soon;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -15,11 +20,16 @@ use std::thread::JoinHandle;
 
 use hefu_numerics::ops::Team;
 
+use soon::Soon;
+
 /// Turns of the waiting loop before a worker sleeps: some 50 to 200 microseconds.
 const SPINS: u32 = 4_000;
 
 /// Turns of the waiting loop before the caller offers its processor to others at each turn.
 const SPINS_BEFORE_YIELD: u32 = 2_000;
+
+/// Lines of what it will read next that the caller asks for after a run without waiting for any.
+const LINES_AT_ONCE: usize = 32;
 
 /// Most threads that a pool takes.
 pub const MAX_THREADS: usize = 1024;
@@ -40,6 +50,8 @@ struct Shared {
     sleeping: Mutex<usize>,
     wake: Condvar,
     panic: Mutex<Option<Box<dyn std::any::Any + Send>>>,
+    /// What each thread will read next.
+    soon: Vec<Soon>,
 }
 
 /// A borrowed job; [`Pool::run`] does not return before every worker has let go of it.
@@ -53,6 +65,7 @@ impl Pool {
     /// A pool of `threads` threads in all, from 1 to [`MAX_THREADS`] (other numbers are moved to the nearer end). If
     /// the system refuses some of them, the pool has fewer.
     pub fn new(threads: usize) -> Pool {
+        let threads = threads.clamp(1, MAX_THREADS);
         let shared = Arc::new(Shared {
             epoch: AtomicUsize::new(0),
             pending: AtomicUsize::new(0),
@@ -61,8 +74,9 @@ impl Pool {
             sleeping: Mutex::new(0),
             wake: Condvar::new(),
             panic: Mutex::new(None),
+            soon: (0..threads).map(|_| Soon::default()).collect(),
         });
-        let workers = (1..threads.clamp(1, MAX_THREADS))
+        let workers = (1..threads)
             .map_while(|index| {
                 let shared = Arc::clone(&shared);
                 let name = format!("hefu-{index}");
@@ -98,8 +112,16 @@ impl Team for Pool {
         let mut turns = 0u32;
         while shared.pending.load(Ordering::Acquire) != 0 {
             turns = turns.saturating_add(1);
-            if turns < SPINS_BEFORE_YIELD { std::hint::spin_loop() } else { std::thread::yield_now() }
+            if turns >= SPINS_BEFORE_YIELD {
+                std::thread::yield_now();
+            } else if !shared.soon[0].fetch() {
+                std::hint::spin_loop();
+            }
         }
+        // While the caller does what it does alone, these arrive: as many as wait for memory at once.
+        (0..LINES_AT_ONCE).for_each(|_| {
+            shared.soon[0].fetch();
+        });
         let theirs = lock(&shared.panic).take();
         drop(turn);
         if let Err(panic) = mine {
@@ -107,6 +129,12 @@ impl Team for Pool {
         }
         if let Some(panic) = theirs {
             resume_unwind(panic);
+        }
+    }
+
+    fn will_read(&self, thread: usize, bytes: &[u8]) {
+        if let Some(soon) = self.shared.soon.get(thread) {
+            soon.set(bytes);
         }
     }
 }
@@ -127,7 +155,7 @@ impl Shared {
     fn work(&self, index: usize) {
         let mut seen = 0;
         loop {
-            seen = self.wait_for_change(seen);
+            seen = self.wait_for_change(seen, index);
             if self.stop.load(Ordering::SeqCst) {
                 return;
             }
@@ -141,14 +169,16 @@ impl Shared {
         }
     }
 
-    /// Waits until the epoch is another than `seen`; returns it.
-    fn wait_for_change(&self, seen: usize) -> usize {
+    /// Lets thread `index` wait until the epoch is another than `seen`; returns it.
+    fn wait_for_change(&self, seen: usize, index: usize) -> usize {
         for _ in 0..SPINS {
             let epoch = self.epoch.load(Ordering::SeqCst);
             if epoch != seen {
                 return epoch;
             }
-            std::hint::spin_loop();
+            if !self.soon[index].fetch() {
+                std::hint::spin_loop();
+            }
         }
         let mut sleeping = lock(&self.sleeping);
         *sleeping += 1;
