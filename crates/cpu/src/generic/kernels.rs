@@ -291,7 +291,13 @@ macro_rules! isa {
         $(#[target_feature(enable = $feature)])?
         unsafe fn packed<const TYPE: u32, const T: usize>(job: &TileJob) {
             // SAFETY: the caller's duties are those of the generic function.
-            unsafe { product::tile::<$rows, Packed<TYPE>, T>(job) }
+            unsafe {
+                if job.moves_on {
+                    product::tile::<$rows, Packed<TYPE, true>, T>(job);
+                } else {
+                    product::tile::<$rows, Packed<TYPE, false>, T>(job);
+                }
+            }
         }
 
         $(#[target_feature(enable = $feature)])?

@@ -87,23 +87,39 @@ pub unsafe trait Source<R: Rows> {
     unsafe fn block(job: &TileJob, first_row: usize, index: usize) -> Block<R>;
 }
 
-/// Straight from the packed planes.
-pub struct Packed<const TYPE: u32>;
+/// Straight from the packed planes. `MOVES_ON`: how they are asked for, [`super::ahead::moves_on`]; asking every time
+/// which of the two it is costs single tokens 4 %.
+pub struct Packed<const TYPE: u32, const MOVES_ON: bool>;
 
 // SAFETY: reads only within the group that the job's pointers name.
-unsafe impl<R: Rows, const TYPE: u32> Source<R> for Packed<TYPE> {
+unsafe impl<R: Rows, const TYPE: u32, const MOVES_ON: bool> Source<R> for Packed<TYPE, MOVES_ON> {
     const BITS: u32 = Class::<TYPE>::BITS;
     const HALVES: bool = Class::<TYPE>::HALVES;
     const MINIMUM: bool = Class::<TYPE>::MINIMUM;
 
     #[inline(always)]
     unsafe fn block(job: &TileJob, first_row: usize, index: usize) -> Block<R> {
-        if first_row == 0 {
-            fetch_ahead::<R, TYPE>(job.codes, index, job.moves_on);
-        }
         // SAFETY: the caller's duty.
-        unsafe { take_block::<R, TYPE>(job, first_row, index) }
+        unsafe { take_block_and_ask::<R, TYPE>(job, first_row, index, MOVES_ON) }
     }
+}
+
+/// As [`take_block`], asking for what comes later.
+///
+/// # Safety
+/// As [`Source::block`].
+#[inline(always)]
+pub unsafe fn take_block_and_ask<R: Rows, const TYPE: u32>(
+    job: &TileJob,
+    first_row: usize,
+    index: usize,
+    moves_on: bool,
+) -> Block<R> {
+    if first_row == 0 {
+        fetch_ahead::<R, TYPE>(job.codes, index, moves_on);
+    }
+    // SAFETY: the caller's duty.
+    unsafe { take_block::<R, TYPE>(job, first_row, index) }
 }
 
 /// The rows from `first_row` on of block `index`, straight from the packed planes.

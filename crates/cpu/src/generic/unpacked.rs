@@ -1,7 +1,7 @@
 //! Groups of rows that are taken apart once, for many tiles.
 
 use super::class::Class;
-use super::product::{Block, Packed, Source, TileJob};
+use super::product::{Block, Source, TileJob, take_block_and_ask};
 use super::rows::Rows;
 use super::unroll::unroll;
 use crate::layout::{GROUP, LINE};
@@ -59,7 +59,7 @@ pub unsafe fn unpack<R: Rows, const TYPE: u32>(from: &TileJob, codes: *mut u8, s
             let row = half * R::WIDTH;
             // SAFETY: the caller's duty.
             unsafe {
-                let block: Block<R> = <Packed<TYPE> as Source<R>>::block(from, row, index);
+                let block: Block<R> = take_block_and_ask::<R, TYPE>(from, row, index, from.moves_on);
                 unroll!(g < 8 => {
                     R::store_codes(block.codes[g], codes.add((index * 8 + g) * LINE + row * 4));
                 });

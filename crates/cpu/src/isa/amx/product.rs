@@ -7,7 +7,7 @@ use super::super::avx512::ZmmRows;
 use super::tiles::{SIDE, SUMS_BYTES, sums};
 use crate::generic::class::{Class, code_offset};
 use crate::generic::kernels::{WideProducts, by_format};
-use crate::generic::product::{Block, Packed, Source, TileJob, find_not_finite};
+use crate::generic::product::{Block, TileJob, find_not_finite, take_block_and_ask};
 use crate::generic::rows::Rows;
 use crate::generic::unroll::unroll;
 use crate::layout::{GROUP, LINE};
@@ -26,7 +26,7 @@ unsafe fn unpack<const TYPE: u32>(from: &TileJob, codes: *mut u8, scales: *mut u
     for index in 0..from.blocks {
         // SAFETY: the caller's duty.
         unsafe {
-            let block: Block<ZmmRows> = <Packed<TYPE> as Source<ZmmRows>>::block(from, 0, index);
+            let block: Block<ZmmRows> = take_block_and_ask::<ZmmRows, TYPE>(from, 0, index, from.moves_on);
             unroll!(g < 8 => {
                 ZmmRows::store_codes(_mm512_sub_epi8(block.codes[g], offset), codes.add((index * 8 + g) * LINE));
             });
