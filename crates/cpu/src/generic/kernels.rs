@@ -51,7 +51,7 @@ pub struct Attend {
     /// [`super::attention::score`].
     pub score: unsafe fn(&QueryTile<'_>, &TileMemory, std::ops::Range<usize>),
     /// [`super::attention::add`].
-    pub add: unsafe fn(&QueryTile<'_>, &TileMemory, usize),
+    pub add: unsafe fn(&QueryTile<'_>, &TileMemory, usize, std::ops::Range<usize>),
 }
 
 /// The product kernels of one format; the slices go by tile size.
@@ -254,9 +254,14 @@ macro_rules! isa {
         }
 
         $(#[target_feature(enable = $feature)])?
-        unsafe fn attend_add<const Q: usize, const W: usize>(tile: &QueryTile<'_>, memory: &TileMemory, segment: usize) {
+        unsafe fn attend_add<const Q: usize, const W: usize>(
+            tile: &QueryTile<'_>,
+            memory: &TileMemory,
+            segment: usize,
+            elements: std::ops::Range<usize>,
+        ) {
             // SAFETY: the caller's duties are those of the generic function.
-            unsafe { attention::add::<$lanes, Q, W>(tile, memory, segment) }
+            unsafe { attention::add::<$lanes, $rows, Q, W>(tile, memory, segment, elements) }
         }
 
         /// What this instruction set can do at most, for [`crate::limits`].

@@ -51,19 +51,8 @@ pub struct QueryTile<'a> {
     pub outputs: [*mut f32; MAX_QUERIES],
     /// First and last visible position of each query.
     pub visible: [(usize, usize); MAX_QUERIES],
-    /// What scores in binary16 ask for while they are computed.
-    pub ahead: Ahead,
-}
-
-/// What to ask for before it is needed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ahead {
-    /// Nothing: keys and values are in the caches, or the processor finds them by itself.
-    Nothing,
-    /// The keys that come next.
-    Keys,
-    /// These, and the values of the positions that are scored: the same thread needs them soon.
-    KeysAndValues,
+    /// Whether keys and values are not in the caches yet, and are asked for a little before they are needed.
+    pub is_from_memory: bool,
 }
 
 impl QueryTile<'_> {
@@ -156,12 +145,18 @@ pub unsafe fn score<L: Lanes, R: Rows, const Q: usize, const W: usize>(
     }
 }
 
-/// Adds the visible positions of one segment to results and denominators.
+/// Adds some elements of the visible positions of one segment to results, and its weights to denominators. `elements`
+/// begin at a multiple of [`BLOCK`], and end at one or at the last.
 ///
 /// # Safety
 /// As [`score`], which ran for all blocks of the segment, and for those of all others before `largest` was read.
 #[inline(always)]
-pub unsafe fn add<L: Lanes, const Q: usize, const W: usize>(tile: &QueryTile<'_>, memory: &TileMemory, segment: usize) {
+pub unsafe fn add<L: Lanes, R: Rows, const Q: usize, const W: usize>(
+    tile: &QueryTile<'_>,
+    memory: &TileMemory,
+    segment: usize,
+    elements: Range<usize>,
+) {
     let blocks = tile.blocks(segment);
     if blocks.is_empty() {
         return;
@@ -172,8 +167,8 @@ pub unsafe fn add<L: Lanes, const Q: usize, const W: usize>(tile: &QueryTile<'_>
     unsafe {
         scores::weigh::<L, Q>(tile, memory, blocks.clone());
         match tile.shape.profile {
-            Profile::F16 => values::add_f16::<L, Q, W>(tile, memory, positions),
-            Profile::Q8 => values::add_q8::<L, Q, W>(tile, memory, positions),
+            Profile::F16 => values::add_f16::<L, R, Q, W>(tile, memory, positions, elements),
+            Profile::Q8 => values::add_q8::<L, R, Q, W>(tile, memory, positions, elements),
         }
     }
 }

@@ -6,11 +6,14 @@ use hefu_numerics::functions::exp;
 use hefu_numerics::kv::{KEY_LANES, PAGE};
 
 use super::queries::ROWS;
-use super::{Ahead, MAX_QUERIES, QueryTile, TileMemory};
+use super::{MAX_QUERIES, QueryTile, TileMemory};
 use crate::generic::lanes::{LANES, Lanes};
 use crate::generic::rows::Rows;
 use crate::generic::unroll::unroll;
 use crate::layout::LINE;
+
+/// How far ahead keys are asked for, in whole sets of blocks: as far as weights are.
+const KEYS_AHEAD: usize = 8 * 1024;
 
 /// Bytes of 16 keys' four elements, and of 16 keys' scales, in q8.
 const GROUP_BYTES: usize = KEY_LANES * 4;
@@ -78,46 +81,37 @@ unsafe fn score_blocks<L: Lanes, R: Rows, const Q: usize, const W: usize>(
     }
 }
 
-/// What some blocks' scores ask for, element by element: all at once, it would hold up the keys that are needed now.
+/// The keys that some blocks' scores ask for, element by element: all at once, they would hold up those that are needed
+/// now, and some processors drop hints when too many wait.
 struct Asking {
     keys: *const u8,
-    /// Bytes of each of these for each element.
-    key_step: usize,
-    values: *const u8,
-    value_step: usize,
+    /// Bytes for each element.
+    step: usize,
 }
 
 impl Asking {
     /// What to ask for while `count` blocks from block `first` on are scored, all in one page.
     #[inline(always)]
     fn new(tile: &QueryTile<'_>, first: usize, count: usize) -> Self {
-        let (shape, position) = (&tile.shape, first * LANES);
-        let mut asking = Asking { keys: std::ptr::null(), key_step: 0, values: std::ptr::null(), value_step: 0 };
-        let next = position + count * LANES;
-        if tile.ahead != Ahead::Nothing
-            && let Some(&page) = tile.pages.get(next / PAGE)
-        {
-            asking.keys = tile.keys.as_ptr().wrapping_add(shape.key_at(page as usize, tile.head, next % PAGE, 0));
-            asking.key_step = count * LANES * 2;
+        let (shape, set) = (&tile.shape, count * LANES);
+        let next = first * LANES + (KEYS_AHEAD / (shape.key_size * 2) / set * set).max(set);
+        match tile.pages.get(next / PAGE) {
+            Some(&page) if tile.is_from_memory => {
+                let at = shape.key_at(page as usize, tile.head, next % PAGE, 0);
+                Asking { keys: tile.keys.as_ptr().wrapping_add(at), step: set * 2 }
+            }
+            _ => Asking { keys: std::ptr::null(), step: 0 },
         }
-        if tile.ahead == Ahead::KeysAndValues {
-            let at = shape.value_at(tile.pages[position / PAGE] as usize, tile.head, position % PAGE, 0);
-            asking.values = tile.values.as_ptr().wrapping_add(at);
-            asking.value_step = (count * LANES * shape.value_row_bytes()).div_ceil(shape.key_size);
-        }
-        asking
     }
 
     /// The share of element `i`.
     #[inline(always)]
     fn ask<R: Rows>(&self, i: usize) {
-        for (from, step) in [(self.keys, self.key_step), (self.values, self.value_step)] {
-            // Lines that begin in the share: a share may be smaller than a line.
-            let mut at = (i * step).next_multiple_of(LINE);
-            while at < (i + 1) * step {
-                R::prefetch(from.wrapping_add(at));
-                at += LINE;
-            }
+        // Lines that begin in the share: a share may be smaller than a line.
+        let mut at = (i * self.step).next_multiple_of(LINE);
+        while at < (i + 1) * self.step {
+            R::prefetch_near(self.keys.wrapping_add(at));
+            at += LINE;
         }
     }
 }

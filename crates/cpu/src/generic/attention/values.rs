@@ -1,12 +1,17 @@
 //! From the weights of positions and their values to results.
 
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use hefu_numerics::kv::{BLOCK, PAGE};
 
 use super::{MAX_QUERIES, QueryTile, TileMemory, result_width};
 use crate::generic::lanes::{LANES, Lanes};
+use crate::generic::rows::Rows;
 use crate::generic::unroll::unroll;
+use crate::layout::LINE;
+
+/// How many positions ahead values are asked for, in all passes over them: less than a page.
+const VALUES_AHEAD: usize = 32;
 
 /// How a number of a value is stored.
 trait Number {
@@ -61,23 +66,23 @@ impl Weights {
 
 /// Adds positions of one segment to the results, values being binary16.
 #[inline(always)]
-pub(super) unsafe fn add_f16<L: Lanes, const Q: usize, const W: usize>(
+pub(super) unsafe fn add_f16<L: Lanes, R: Rows, const Q: usize, const W: usize>(
     tile: &QueryTile<'_>,
     memory: &TileMemory,
     positions: RangeInclusive<usize>,
+    elements: Range<usize>,
 ) {
     let weights = Weights { from: memory.scores, first_block: memory.first_block };
-    let size = tile.shape.value_size;
-    let mut element = 0;
+    let (mut element, size) = (elements.start, elements.end);
     while element < size {
         // SAFETY: the caller's duty.
         unsafe {
             let results = memory.results.add(element);
             if element + W * LANES <= size {
-                add_elements::<L, Half, Q, W>(tile, weights, &positions, element, results);
+                add_elements::<L, R, Half, Q, W>(tile, weights, &positions, element, results);
                 element += W * LANES;
             } else if element + LANES <= size {
-                add_elements::<L, Half, Q, 1>(tile, weights, &positions, element, results);
+                add_elements::<L, R, Half, Q, 1>(tile, weights, &positions, element, results);
                 element += LANES;
             } else {
                 add_last_elements::<L, Q>(tile, weights, &positions, element, results);
@@ -90,23 +95,24 @@ pub(super) unsafe fn add_f16<L: Lanes, const Q: usize, const W: usize>(
 /// Adds positions of one segment to the results, values being q8: block by block of 32 elements, each with weights that
 /// the block's scales are folded into.
 #[inline(always)]
-pub(super) unsafe fn add_q8<L: Lanes, const Q: usize, const W: usize>(
+pub(super) unsafe fn add_q8<L: Lanes, R: Rows, const Q: usize, const W: usize>(
     tile: &QueryTile<'_>,
     memory: &TileMemory,
     positions: RangeInclusive<usize>,
+    elements: Range<usize>,
 ) {
     let weights = Weights { from: memory.folded, first_block: *positions.start() / LANES };
-    for block in 0..tile.shape.value_blocks() {
+    for block in elements.start / BLOCK..elements.end.div_ceil(BLOCK) {
         let element = block * BLOCK;
         // SAFETY: the caller's duty; rows are filled up to whole blocks, in the cache and in the results.
         unsafe {
             fold::<L, Q>(tile, memory, &positions, block);
             let results = memory.results.add(element);
             if W >= 2 {
-                add_elements::<L, Byte, Q, 2>(tile, weights, &positions, element, results);
+                add_elements::<L, R, Byte, Q, 2>(tile, weights, &positions, element, results);
             } else {
-                add_elements::<L, Byte, Q, 1>(tile, weights, &positions, element, results);
-                add_elements::<L, Byte, Q, 1>(tile, weights, &positions, element + LANES, results.add(LANES));
+                add_elements::<L, R, Byte, Q, 1>(tile, weights, &positions, element, results);
+                add_elements::<L, R, Byte, Q, 1>(tile, weights, &positions, element + LANES, results.add(LANES));
             }
         }
     }
@@ -136,7 +142,7 @@ unsafe fn fold<L: Lanes, const Q: usize>(
 
 /// The chains of `16 * W` elements, from `element` on.
 #[inline(always)]
-unsafe fn add_elements<L: Lanes, N: Number, const Q: usize, const W: usize>(
+unsafe fn add_elements<L: Lanes, R: Rows, N: Number, const Q: usize, const W: usize>(
     tile: &QueryTile<'_>,
     weights: Weights,
     positions: &RangeInclusive<usize>,
@@ -153,7 +159,13 @@ unsafe fn add_elements<L: Lanes, N: Number, const Q: usize, const W: usize>(
             let values = tile.values.as_ptr().add(tile.shape.value_at(page, tile.head, t % PAGE, element));
             let seen_by_all = (0..Q).all(|r| tile.visible[r].0 <= t && end <= tile.visible[r].1);
             if seen_by_all {
-                add_page::<L, N, Q, W>(tile, weights, t..=end, values, &mut sums);
+                if tile.is_from_memory {
+                    let next = tile.pages.get(t / PAGE + 1).map_or(page, |&page| page as usize);
+                    let next = tile.values.as_ptr().wrapping_add(tile.shape.value_at(next, tile.head, 0, element));
+                    add_page::<L, R, N, Q, W, true>(tile, weights, t..=end, values, next, &mut sums);
+                } else {
+                    add_page::<L, R, N, Q, W, false>(tile, weights, t..=end, values, values, &mut sums);
+                }
             } else {
                 add_page_by_query::<L, N, Q, W>(tile, weights, t..=end, values, &mut sums);
             }
@@ -169,18 +181,21 @@ unsafe fn add_elements<L: Lanes, N: Number, const Q: usize, const W: usize>(
     }
 }
 
-/// Positions of one page that every query sees; `values` is the first one's elements.
+/// Positions of one page that every query sees; `values` is the first one's elements, `next_page` those of the first
+/// position of the page that comes after it. `AHEAD`: whether to ask for later ones.
 #[inline(always)]
-unsafe fn add_page<L: Lanes, N: Number, const Q: usize, const W: usize>(
+unsafe fn add_page<L: Lanes, R: Rows, N: Number, const Q: usize, const W: usize, const AHEAD: bool>(
     tile: &QueryTile<'_>,
     weights: Weights,
     positions: RangeInclusive<usize>,
     values: *const u8,
+    next_page: *const u8,
     sums: &mut [[L; W]; Q],
 ) {
     let row = tile.shape.value_row_bytes();
     let (mut t, end) = (*positions.start(), *positions.end() + 1);
     let mut values = values;
+    let mut slot = t % PAGE;
     // Plain counters: with an inclusive range the compiler copies all sums to other registers at each step.
     while t < end {
         let next = (t / LANES + 1) * LANES;
@@ -191,6 +206,16 @@ unsafe fn add_page<L: Lanes, N: Number, const Q: usize, const W: usize>(
             for _ in 0..count {
                 let mut value = [sums[0][0]; W];
                 unroll!(w < W => { value[w] = N::load::<L>(values.add(w * LANES * N::BYTES)); });
+                if AHEAD {
+                    let from = match slot + VALUES_AHEAD {
+                        ahead if ahead < PAGE => values.wrapping_add(VALUES_AHEAD * row),
+                        ahead => next_page.wrapping_add((ahead - PAGE) * row),
+                    };
+                    slot += 1;
+                    for line in (0..W * LANES * N::BYTES).step_by(LINE) {
+                        R::prefetch_near(from.wrapping_add(line));
+                    }
+                }
                 unroll!(r < Q => {
                     let p = L::splat(*weight.add(r * LANES));
                     unroll!(w < W => { sums[r][w] = p.fma(value[w], sums[r][w]); });

@@ -13,7 +13,7 @@ use hefu_numerics::kv::PAGE;
 use hefu_numerics::ops::{Scratch, Team};
 
 use super::Shared;
-use crate::generic::attention::{Ahead, MAX_QUERIES, QueryTile, TileMemory, query_numbers, result_width};
+use crate::generic::attention::{MAX_QUERIES, QueryTile, TileMemory, query_numbers, result_width};
 use crate::generic::kernels::{Attend, Kernels};
 use crate::generic::lanes::LANES;
 
@@ -121,7 +121,7 @@ impl<'a> Work<'a> {
             queries: [std::ptr::null(); MAX_QUERIES],
             outputs: [std::ptr::null_mut(); MAX_QUERIES],
             visible: [(0, 0); MAX_QUERIES],
-            ahead: Ahead::Nothing,
+            is_from_memory: false,
         };
         for r in 0..MAX_QUERIES {
             let row = first_row + r.min(rows - 1);

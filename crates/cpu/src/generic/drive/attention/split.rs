@@ -1,34 +1,47 @@
-//! A few tasks over a long context are cut at segments.
+//! Few tasks are cut, so that all threads work on each.
 //!
 //! ```text
-//! 1   scores of each segment of each task, and its largest score
-//! 2   sums of each segment of each task, with the largest score of all of them
+//! 1   scores of a piece of each task's positions, and the largest of them
+//! 2   sums of a part of the elements over each segment of each task, with the largest score of all its pieces
 //! 3   sums of all segments in ascending order, for each task
 //! ```
 //!
-//! Threads take one segment at a time, and meet between the steps.
+//! Each key and each value is read by one thread: were heads dealt instead, all threads would read all of those that the
+//! heads share. Threads take one item at a time, and meet between the steps.
 
-use hefu_numerics::kv::Profile;
+mod layout;
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use hefu_numerics::kv::{PAGE, Profile};
 use hefu_numerics::ops::{Scratch, Team};
 
-use super::{AHEAD, Task, Work, clear, finish, segments};
-use crate::generic::attention::{
-    Ahead, FOLDED_NUMBERS, MAX_QUERIES, QueryTile, TileMemory, query_numbers, result_width,
-};
+use super::{AHEAD, PAGE_BLOCKS, Task, Work, finish, segments};
+use crate::generic::attention::{QueryTile, TileMemory, result_width};
 use crate::generic::drive::{Shared, deal};
 use crate::generic::lanes::LANES;
 
+use layout::Layout;
+
 /// From so many tasks per thread on, each is one thread's.
 const TASKS_PER_THREAD: usize = 4;
-/// Segments from which on a task is worth the two meetings more.
+/// Segments from which on a task is worth the meetings, if there are fewer tasks than that.
 const LEAST_SEGMENTS: usize = 4;
+/// Positions from which on it is, if threads would go without a task.
+const LEAST_POSITIONS: usize = 128;
+/// Elements of a part are a multiple of this: cache lines of values, and of results, are one thread's.
+const ELEMENTS: usize = 64;
 
 /// Whether there are so few tasks over so many positions that cutting them pays.
 pub(super) fn pays(work: &Work<'_>, threads: usize) -> bool {
     let most = work.most_queries();
     let count = work.tasks(most);
-    let is_long = |index| segments(tile(work, &work.task(index, most)).positions()).len() >= LEAST_SEGMENTS;
-    threads > 1 && count < threads * TASKS_PER_THREAD && (0..count).any(is_long)
+    let positions = |index| tile(work, &work.task(index, most)).positions();
+    let is_long = |index| segments(positions(index)).len() >= LEAST_SEGMENTS;
+    let is_shared = |index| positions(index).1 - positions(index).0 >= LEAST_POSITIONS;
+    count < threads && (0..count).any(is_shared)
+        || threads > 1 && count < threads * TASKS_PER_THREAD && (0..count).any(is_long)
 }
 
 /// The one tile of a task.
@@ -39,127 +52,190 @@ fn tile<'a>(work: &Work<'a>, task: &Task<'a>) -> QueryTile<'a> {
 /// A task with its place in the working memory.
 struct Part<'a> {
     task: Task<'a>,
-    /// The first block of 16 positions that it sees.
+    /// The pages that it sees, and the first block of 16 positions of these.
+    pages: Range<usize>,
     first_block: usize,
-    /// Its segments, and the number of its first among those of all tasks.
-    segments: std::ops::Range<usize>,
-    first_item: usize,
+    /// How many pieces they are cut into, and the number of the first among those of all tasks.
+    pieces: usize,
+    first_piece: usize,
+    /// Its segments, and the number of the first among those of all tasks.
+    segments: Range<usize>,
+    first_segment: usize,
     /// Where its scores begin.
     scores: usize,
 }
 
-/// Working memory: for each thread what its tile needs, for each segment its sums, for each task its scores.
-struct Layout {
-    thread: usize,
-    item: usize,
-    items_at: usize,
-    scores_at: usize,
-    numbers: usize,
+impl Part<'_> {
+    /// The blocks of piece `index`: whole pages, as far as they are seen.
+    fn blocks(&self, tile: &QueryTile<'_>, index: usize) -> Range<usize> {
+        let page = |index| self.pages.start + self.pages.len() * index / self.pieces;
+        let (first, last) = tile.positions();
+        let end = (page(index + 1) * PAGE_BLOCKS).min(last / LANES + 1);
+        (page(index) * PAGE_BLOCKS).max(first / LANES)..end
+    }
 }
 
 pub(super) fn run(work: &Work<'_>, team: &dyn Team, scratch: &mut Scratch) {
-    let (parts, layout) = lay_out(work, team.threads());
-    let items = parts.last().map_or(0, |part| part.first_item + part.segments.len());
+    let parts = parts(work, team.threads());
+    let pieces = parts.last().map_or(0, |part| part.first_piece + part.pieces);
+    let segments = parts.last().map_or(0, |part| part.first_segment + part.segments.len());
+    let layout = Layout::new(work, &parts, team.threads(), [pieces, segments]);
     let memory = Shared::new(scratch.reserve(layout.numbers * 4).cast::<f32>());
-    let width = result_width(&work.attention.cache.shape);
-    // Of all three steps: each thread has its own piece of scratch, each item its own scores and sums, each task
-    // its own outputs; `check` saw the shapes, and a step begins when the one before has ended.
-    deal(team, items, &|item, thread| {
-        let (part, segment) = find(&parts, item);
-        let (mut tile, (kernel, _)) = (tile(work, &part.task), work.kernel(part.task.rows));
-        tile.ahead = Ahead::Keys;
-        // SAFETY: an item's own scores and sums, and the thread's own piece of scratch.
-        unsafe {
-            let memory = layout.memory(memory.at(0), part, item, thread);
-            (kernel.begin)(&tile, &memory);
-            let blocks = tile.blocks(segment);
-            if tile.shape.profile == Profile::F16 {
-                return (kernel.score)(&tile, &memory, blocks);
-            }
-            for block in blocks {
-                work.fetch_keys(&part.task, block + AHEAD);
-                (kernel.score)(&tile, &memory, block..block + 1);
-            }
-        }
-    });
-    deal(team, items, &|item, thread| {
-        let (part, segment) = find(&parts, item);
-        let (tile, (kernel, queries)) = (tile(work, &part.task), work.kernel(part.task.rows));
-        // SAFETY: the same; of other items only the largest scores are read, which nobody writes in this step.
-        unsafe {
-            let mut largest = [f32::NEG_INFINITY; MAX_QUERIES];
-            for other in part.first_item..part.first_item + part.segments.len() {
-                let its = layout.memory(memory.at(0), part, other, thread).largest;
-                (0..queries).for_each(|r| largest[r] = largest[r].max(*its.add(r)));
-            }
-            // The segment's own largest score stays as it is: other threads are reading it.
-            let memory = layout.memory(memory.at(0), part, item, thread);
-            let memory = TileMemory { largest: largest.as_mut_ptr(), ..memory };
-            clear(&memory, queries, width);
-            // Positions are gone through once for some elements, then for some more: all come first.
-            tile.blocks(segment).for_each(|block| work.fetch_values(&part.task, block));
-            (kernel.add)(&tile, &memory, segment);
-        }
-    });
+    // Of all three steps: each thread has its own piece of scratch, each item its own scores or sums, each task its own
+    // outputs; `check` saw the shapes, and a step begins when the one before has ended.
+    let cuts = Cuts::new(work, segments, team.threads());
+    let scoring = |item, thread| {
+        let part = find(&parts, |part| part.first_piece, item);
+        // SAFETY: the item's own scores, and the thread's own piece of scratch.
+        unsafe { score(work, part, item - part.first_piece, &layout.scoring(memory.at(0), part, item, thread)) };
+    };
+    deal_own(team, pieces, &scoring);
+    let adding = |item, thread| {
+        let (segment, elements) = cuts.item(item);
+        let part = find(&parts, |part| part.first_segment, segment);
+        // SAFETY: the item's own sums, and the thread's own piece of scratch; scores and the largest of them are read,
+        // which nobody writes in this step.
+        unsafe { add(work, &layout, memory.at(0), part, segment, elements, thread) };
+    };
+    deal_own(team, segments * cuts.count, &adding);
     deal(team, parts.len(), &|index, thread| {
-        let part = &parts[index];
-        let (_, queries) = work.kernel(part.task.rows);
-        // SAFETY: a task's own items, which no other thread touches in this step, and its own outputs.
-        unsafe {
-            let sum = layout.memory(memory.at(0), part, part.first_item, thread);
-            for item in part.first_item + 1..part.first_item + part.segments.len() {
-                let memory = layout.memory(memory.at(0), part, item, thread);
-                (0..queries).for_each(|r| *sum.totals.add(r) += *memory.totals.add(r));
-                (0..queries * width).for_each(|i| *sum.results.add(i) += *memory.results.add(i));
-            }
-            finish(&tile(work, &part.task), &sum);
+        // SAFETY: a task's own segments, which no other thread touches in this step, and its own outputs.
+        unsafe { merge(work, &layout, memory.at(0), &parts[index], thread) };
+    });
+}
+
+/// As [`deal`], but each thread begins with the item of its own number, so that a result of
+/// one step is where the next needs it, as far as that can be.
+fn deal_own(team: &dyn Team, count: usize, work: &(dyn Fn(usize, usize) + Sync)) {
+    let next = AtomicUsize::new(team.threads());
+    team.run(&|thread| {
+        let mut item = thread;
+        while item < count {
+            work(item, thread);
+            item = next.fetch_add(1, Ordering::Relaxed);
         }
     });
 }
 
-fn lay_out<'a>(work: &Work<'a>, threads: usize) -> (Vec<Part<'a>>, Layout) {
+/// Into how many parts elements are cut, so that there are items enough for all threads.
+struct Cuts {
+    count: usize,
+    /// Parts of [`ELEMENTS`] that a value has.
+    units: usize,
+}
+
+impl Cuts {
+    fn new(work: &Work<'_>, segments: usize, threads: usize) -> Cuts {
+        let units = work.attention.cache.shape.value_size.div_ceil(ELEMENTS);
+        let count = (2 * threads).div_ceil(segments.max(1)).min(threads).clamp(1, units);
+        Cuts { count, units }
+    }
+
+    /// The segment of an item, among those of all tasks, and its elements.
+    fn item(&self, item: usize) -> (usize, Range<usize>) {
+        let (segment, cut) = (item / self.count, item % self.count);
+        let unit = |cut| self.units * cut / self.count * ELEMENTS;
+        (segment, unit(cut)..unit(cut + 1))
+    }
+}
+
+fn parts<'a>(work: &Work<'a>, threads: usize) -> Vec<Part<'a>> {
     let most = work.most_queries();
-    let (mut first_item, mut scores) = (0, 0);
-    let parts = (0..work.tasks(most)).map(|index| {
+    let count = work.tasks(most);
+    let (mut first_piece, mut first_segment, mut scores) = (0, 0, 0);
+    let part = |index| {
         let task = work.task(index, most);
         let (first, last) = tile(work, &task).positions();
-        let part = Part { task, first_block: first / LANES, segments: segments((first, last)), first_item, scores };
-        first_item += part.segments.len();
+        let (pages, segments) = (first / PAGE..last / PAGE + 1, segments((first, last)));
+        let pieces = threads.div_ceil(count).max(segments.len()).min(pages.len());
+        let part =
+            Part { task, pages, first_block: first / LANES, pieces, first_piece, segments, first_segment, scores };
+        first_piece += part.pieces;
+        first_segment += part.segments.len();
         scores += Work::score_numbers(most, first, last);
         part
-    });
-    let parts: Vec<Part<'a>> = parts.collect();
-    let shape = &work.attention.cache.shape;
-    let thread = FOLDED_NUMBERS + query_numbers(shape).next_multiple_of(LANES);
-    let item = MAX_QUERIES * (2 + result_width(shape));
-    let items_at = thread * threads;
-    let scores_at = items_at + item * first_item;
-    (parts, Layout { thread, item, items_at, scores_at, numbers: scores_at + scores })
+    };
+    (0..count).map(part).collect()
 }
 
-/// The task and the segment of an item.
-fn find<'p, 'a>(parts: &'p [Part<'a>], item: usize) -> (&'p Part<'a>, usize) {
-    let after = parts.partition_point(|part| part.first_item <= item);
-    let part = &parts[after - 1];
-    (part, part.segments.start + item - part.first_item)
+/// The task of an item.
+fn find<'p, 'a>(parts: &'p [Part<'a>], first: impl Fn(&Part<'a>) -> usize, item: usize) -> &'p Part<'a> {
+    &parts[parts.partition_point(|part| first(part) <= item) - 1]
 }
 
-impl Layout {
-    /// # Safety
-    /// `from` is valid for `numbers` numbers.
-    unsafe fn memory(&self, from: *mut f32, part: &Part<'_>, item: usize, thread: usize) -> TileMemory {
-        // SAFETY: the pieces follow each other as `lay_out` counts them.
-        unsafe {
-            let totals = from.add(self.items_at + item * self.item);
-            TileMemory {
-                folded: from.add(thread * self.thread),
-                queries: from.add(thread * self.thread + FOLDED_NUMBERS),
-                totals,
-                largest: totals.add(MAX_QUERIES),
-                results: totals.add(2 * MAX_QUERIES),
-                scores: from.add(self.scores_at + part.scores),
-                first_block: part.first_block,
-            }
+/// # Safety
+/// The kernels' instructions are there, shapes were checked, and the memory is valid for what its fields say.
+unsafe fn score(work: &Work<'_>, part: &Part<'_>, piece: usize, memory: &TileMemory) {
+    let (mut tile, (kernel, _)) = (tile(work, &part.task), work.kernel(part.task.rows));
+    let blocks = part.blocks(&tile, piece);
+    tile.is_from_memory = true;
+    // SAFETY: the caller's duty.
+    unsafe {
+        (kernel.begin)(&tile, memory);
+        if tile.shape.profile == Profile::F16 {
+            return (kernel.score)(&tile, memory, blocks);
         }
+        for block in blocks {
+            work.fetch_keys(&part.task, block + AHEAD);
+            (kernel.score)(&tile, memory, block..block + 1);
+        }
+    }
+}
+
+/// Adds up some elements over segment `segment` of all tasks'.
+///
+/// # Safety
+/// As [`score`], which ran for all pieces; `from` is valid for the layout.
+unsafe fn add(
+    work: &Work<'_>,
+    layout: &Layout,
+    from: *mut f32,
+    part: &Part<'_>,
+    segment: usize,
+    elements: Range<usize>,
+    thread: usize,
+) {
+    let (mut tile, (kernel, queries)) = (tile(work, &part.task), work.kernel(part.task.rows));
+    let width = result_width(&tile.shape);
+    let number = part.segments.start + segment - part.first_segment;
+    let blocks = tile.blocks(number);
+    tile.is_from_memory = true;
+    // SAFETY: the caller's duty; a segment's scores fit into the thread's copy of them.
+    unsafe {
+        let memory = layout.adding(from, segment, thread, blocks.start);
+        for r in 0..queries {
+            let largest = (0..part.pieces).map(|piece| *layout.largest(from, part.first_piece + piece).add(r));
+            *memory.largest.add(r) = largest.fold(f32::NEG_INFINITY, f32::max);
+            let (first, last) = (elements.start, elements.end.min(width));
+            memory.results.add(r * width + first).write_bytes(0, last - first);
+        }
+        memory.totals.write_bytes(0, queries);
+        // Several threads weigh the same scores, each for its elements.
+        let scores = layout.scores(from, part).add((blocks.start - part.first_block) * queries * LANES);
+        memory.scores.copy_from_nonoverlapping(scores, blocks.len() * queries * LANES);
+        let ends_here = elements.end.min(tile.shape.value_size);
+        (kernel.add)(&tile, &memory, number, elements.start..ends_here);
+        if elements.start == 0 {
+            layout.totals(from, segment).copy_from_nonoverlapping(memory.totals, queries);
+        }
+    }
+}
+
+/// Adds up the segments of a task and writes its outputs.
+///
+/// # Safety
+/// As [`add`], which ran for all of them.
+unsafe fn merge(work: &Work<'_>, layout: &Layout, from: *mut f32, part: &Part<'_>, thread: usize) {
+    let (tile, (_, queries)) = (tile(work, &part.task), work.kernel(part.task.rows));
+    let width = result_width(&tile.shape);
+    // SAFETY: the caller's duty.
+    unsafe {
+        let sum = layout.merging(from, part.first_segment, thread);
+        for segment in part.first_segment + 1..part.first_segment + part.segments.len() {
+            let its = layout.merging(from, segment, thread);
+            (0..queries).for_each(|r| *sum.totals.add(r) += *its.totals.add(r));
+            (0..queries * width).for_each(|i| *sum.results.add(i) += *its.results.add(i));
+        }
+        finish(&tile, &sum);
     }
 }

@@ -7,9 +7,7 @@ use hefu_numerics::kv::Profile;
 use hefu_numerics::ops::{Scratch, Team};
 
 use super::{AHEAD, Task, Work, clear, finish, segments};
-use crate::generic::attention::{
-    Ahead, FOLDED_NUMBERS, MAX_QUERIES, QueryTile, TileMemory, query_numbers, result_width,
-};
+use crate::generic::attention::{FOLDED_NUMBERS, MAX_QUERIES, QueryTile, TileMemory, query_numbers, result_width};
 use crate::generic::drive::{Shared, deal};
 use crate::generic::kernels::Attend;
 use crate::generic::lanes::LANES;
@@ -99,7 +97,7 @@ unsafe fn attend<'a>(work: &Work<'a>, task: &Task<'a>, layout: &Layout, scratch:
         let rows = most.min(task.rows - first_row);
         let mut tile = work.tile(task, task.first_row + first_row, rows);
         if is_from_memory {
-            tile.ahead = Ahead::KeysAndValues;
+            tile.is_from_memory = true;
         }
         let (kernel, queries) = work.kernel(rows);
         // SAFETY: the caller's duty.
@@ -134,7 +132,7 @@ unsafe fn attend<'a>(work: &Work<'a>, task: &Task<'a>, layout: &Layout, scratch:
         }
         for segment in segments((first, last)) {
             for (tile, kernel, memory) in tiles {
-                (kernel.add)(tile, memory, segment);
+                (kernel.add)(tile, memory, segment, 0..shape.value_size);
             }
         }
         tiles.iter().for_each(|(tile, _, memory)| finish(tile, memory));
