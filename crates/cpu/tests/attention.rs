@@ -84,6 +84,22 @@ fn of_long_contexts() {
     }
 }
 
+/// One head for all threads: values are cut into parts of their elements, whatever their size.
+#[test]
+fn of_few_heads_that_all_threads_share() {
+    for (key_size, value_size) in [(32, 16), (80, 96), (64, 130), (16, 257)] {
+        for profile in Profile::ALL {
+            let shape = KvShape { heads: 1, key_size, value_size, profile };
+            for threads in [2, 3, 5] {
+                for position in [127, 128, 130, 511, 700] {
+                    check(Style::Usual, 7, shape, 4, None, &[(1, position)], threads);
+                    check(Style::Extreme, 8, shape, 7, Some(200), &[(1, position), (2, 300)], threads);
+                }
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
