@@ -55,7 +55,7 @@ impl Model {
             return Ok(0);
         }
         self.embed(chunks, state);
-        self.rotations(&spans, state);
+        self.rotations(team, &spans, state);
         for (index, layer) in self.weights.layers.iter().enumerate() {
             let layer_config = &self.config.layers[index];
             let layer_cache = &mut cache.layers[index];
@@ -180,17 +180,12 @@ impl Model {
     }
 
     /// Cosines and sines of all rows, for every rotation of the model.
-    fn rotations(&self, spans: &[Span<'_>], state: &mut State) {
+    fn rotations(&self, team: &dyn Team, spans: &[Span<'_>], state: &mut State) {
         state.tables.resize_with(self.weights.ropes.len(), Table::default);
-        let rows = spans.iter().map(|span| span.tokens).sum::<usize>();
+        let positions = spans.iter().flat_map(|span| span.position..span.position + span.tokens);
+        let positions: Vec<usize> = positions.collect();
         for (frequencies, table) in self.weights.ropes.iter().zip(&mut state.tables) {
-            for column in [&mut table.cosines, &mut table.sines] {
-                column.clear();
-                column.reserve_exact(rows * frequencies.per_pair.len());
-            }
-            for position in spans.iter().flat_map(|span| span.position..span.position + span.tokens) {
-                frequencies.append_row(position, &mut table.cosines, &mut table.sines);
-            }
+            table.fill(team, frequencies, &positions);
         }
     }
 

@@ -8,7 +8,7 @@
 //!   pairs that turn `beta_fast` and `beta_slow` times within the original context; cosine and sine are multiplied by
 //!   `0.1 ln(s) + 1`.
 //!
-//! All of it is f64; [`Frequencies::append_row`] rounds once.
+//! All of it is f64; [`Frequencies::fill_row`] rounds once.
 
 use hefu_numerics::rope::Frequencies;
 

@@ -1,6 +1,9 @@
 //! Working memory of the forward pass.
 
-use hefu_numerics::ops::Scratch;
+use std::sync::{Mutex, PoisonError};
+
+use hefu_numerics::ops::{Scratch, Team};
+use hefu_numerics::rope::Frequencies;
 
 use crate::blocks::experts::Routing;
 
@@ -39,6 +42,39 @@ pub struct State {
 pub(crate) struct Table {
     pub(crate) cosines: Vec<f32>,
     pub(crate) sines: Vec<f32>,
+}
+
+/// Rows that are worth another thread.
+const WORTH_SHARING: usize = 16;
+
+impl Table {
+    /// Fills the table for rows at these positions; threads take stretches of them.
+    pub(crate) fn fill(&mut self, team: &dyn Team, frequencies: &Frequencies, positions: &[usize]) {
+        let pairs = frequencies.per_pair.len();
+        let [cosines, sines] = [&mut self.cosines, &mut self.sines].map(|column| {
+            column.clear();
+            column.reserve_exact(positions.len() * pairs);
+            column.resize(positions.len() * pairs, 0.0);
+            column
+        });
+        if pairs == 0 {
+            return;
+        }
+        let stretch = positions.len().div_ceil(team.threads()).max(WORTH_SHARING);
+        let columns = cosines.chunks_mut(stretch * pairs).zip(sines.chunks_mut(stretch * pairs));
+        let parts: Vec<_> = positions.chunks(stretch).zip(columns.map(Mutex::new)).collect();
+        let fill = |thread: usize| {
+            let Some((positions, columns)) = parts.get(thread) else { return };
+            let mut columns = columns.lock().unwrap_or_else(PoisonError::into_inner);
+            let (cosines, sines) = &mut *columns;
+            let rows = cosines.chunks_exact_mut(pairs).zip(sines.chunks_exact_mut(pairs));
+            positions.iter().zip(rows).for_each(|(&position, row)| frequencies.fill_row(position, row.0, row.1));
+        };
+        match &parts[..] {
+            [_, _, ..] => team.run(&fill),
+            _ => fill(0),
+        }
+    }
 }
 
 impl State {

@@ -19,12 +19,12 @@ impl Frequencies {
         Frequencies { per_pair: (0..rotated / 2).map(|i| libm::pow(base, exponent(i))).collect(), magnitude: 1.0 }
     }
 
-    /// Appends the row of the table for `position`: cosine and sine of every pair.
-    pub fn append_row(&self, position: usize, cosines: &mut Vec<f32>, sines: &mut Vec<f32>) {
-        for frequency in &self.per_pair {
+    /// Fills the row of the table for `position`: cosine and sine of every pair.
+    pub fn fill_row(&self, position: usize, cosines: &mut [f32], sines: &mut [f32]) {
+        for ((frequency, to_cosine), to_sine) in self.per_pair.iter().zip(cosines).zip(sines) {
             let (sine, cosine) = libm::sincos(position as f64 * frequency);
-            cosines.push((cosine * self.magnitude) as f32);
-            sines.push((sine * self.magnitude) as f32);
+            *to_cosine = (cosine * self.magnitude) as f32;
+            *to_sine = (sine * self.magnitude) as f32;
         }
     }
 }
