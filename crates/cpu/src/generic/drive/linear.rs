@@ -75,7 +75,7 @@ pub fn linear(
 /// then needs there.
 const MOST_ANNOUNCED: usize = 192 * 1024;
 
-/// See [`hefu_numerics::ops::Ops::announce`]: each thread's stretch begins where [`deal_ranges`] lets it begin.
+/// See [`hefu_numerics::ops::Ops::announce`]: each thread's stretch begins where `deal_ranges` lets it begin.
 pub fn announce(team: &dyn Team, matrices: &[&Matrix]) {
     let threads = team.threads();
     let groups: usize = matrices.iter().map(|matrix| matrix.rows.div_ceil(GROUP)).sum();
