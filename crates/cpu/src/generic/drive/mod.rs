@@ -42,16 +42,30 @@ pub(crate) fn deal(team: &dyn Team, count: usize, work: &(dyn Fn(usize, usize) +
         (0..count).for_each(|i| work(i, 0));
         return;
     }
-    let next = AtomicUsize::new(0);
+    let next = Next::from(0);
     team.run(&|thread| {
         loop {
-            let i = next.fetch_add(1, Ordering::Relaxed);
+            let i = next.take();
             if i >= count {
                 return;
             }
             work(i, thread);
         }
     });
+}
+
+/// The number that comes next. On cache lines of its own: all threads write it.
+#[repr(align(128))]
+pub(crate) struct Next(AtomicUsize);
+
+impl Next {
+    pub(crate) fn from(first: usize) -> Self {
+        Next(AtomicUsize::new(first))
+    }
+
+    pub(crate) fn take(&self) -> usize {
+        self.0.fetch_add(1, Ordering::Relaxed)
+    }
 }
 
 /// Parts of what a thread has left that it takes at a time: the pieces become smaller towards the end, where a large one

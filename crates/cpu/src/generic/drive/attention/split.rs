@@ -12,14 +12,13 @@
 mod layout;
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hefu_numerics::kv::{PAGE, Profile};
 use hefu_numerics::ops::{Scratch, Team};
 
 use super::{AHEAD, PAGE_BLOCKS, Task, Work, finish, segments};
 use crate::generic::attention::{QueryTile, TileMemory, result_width};
-use crate::generic::drive::{Shared, deal};
+use crate::generic::drive::{Next, Shared, deal};
 use crate::generic::lanes::LANES;
 
 use layout::Layout;
@@ -107,12 +106,12 @@ pub(super) fn run(work: &Work<'_>, team: &dyn Team, scratch: &mut Scratch) {
 /// As [`deal`], but each thread begins with the item of its own number, so that a result of
 /// one step is where the next needs it, as far as that can be.
 fn deal_own(team: &dyn Team, count: usize, work: &(dyn Fn(usize, usize) + Sync)) {
-    let next = AtomicUsize::new(team.threads());
+    let next = Next::from(team.threads());
     team.run(&|thread| {
         let mut item = thread;
         while item < count {
             work(item, thread);
-            item = next.fetch_add(1, Ordering::Relaxed);
+            item = next.take();
         }
     });
 }
