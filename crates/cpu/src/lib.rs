@@ -11,6 +11,7 @@
 //!
 //! It knows no model, no token and no file format beyond what `hefu_numerics::quant` describes.
 
+mod apart;
 pub mod generic;
 pub mod isa;
 pub mod layout;

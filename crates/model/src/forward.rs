@@ -71,11 +71,10 @@ impl Model {
                 self.keep_wanted(chunks, state);
                 rows = wanted;
             }
-            let next = match self.weights.layers.get(index + 1) {
-                Some(Layer { attention: next, .. }) => vec![&next.query.matrix, &next.key.matrix, &next.value.matrix],
-                None => vec![&self.weights.output],
-            };
-            self.finish_layer(&context, layer, &next, rows, state);
+            match self.weights.layers.get(index + 1) {
+                Some(next) => self.finish_layer(&context, layer, &next.attention.inputs(), rows, state),
+                None => self.finish_layer(&context, layer, &[&self.weights.output], rows, state),
+            }
         }
         Ok(wanted)
     }
@@ -101,8 +100,8 @@ impl Model {
         let not_finite = AtomicBool::new(false);
         let mut projections =
             [Projection { matrix: &self.weights.output, output: &mut *logits, not_finite: Some(&not_finite) }];
-        if let Some(Layer { attention: first, .. }) = self.weights.layers.first() {
-            context.announce(&[&first.query.matrix, &first.key.matrix, &first.value.matrix]);
+        if let Some(first) = self.weights.layers.first() {
+            context.announce(&first.attention.inputs());
         }
         (self.ops.linear)(team, &mut state.scratch, normed, rows.len(), &mut projections);
         if let Some(cap) = self.config.logit_cap {
@@ -189,7 +188,7 @@ impl Model {
         }
     }
 
-    /// `attended` to the end of the layer.
+    /// `attended` to the end of the layer; `next` is what is read after it.
     fn finish_layer(&self, context: &Context<'_>, layer: &Layer, next: &[&Matrix], rows: usize, state: &mut State) {
         let attended = &state.attended_then_up[..rows * self.config.heads * self.config.value_size];
         let mixed = sized(&mut state.mixed, rows * self.config.width);

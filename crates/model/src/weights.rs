@@ -57,6 +57,13 @@ pub(crate) struct Attention {
     pub(crate) key_norm: Option<Vec<f32>>,
 }
 
+impl Attention {
+    /// The matrices that work on the layer's input, in the order of their product.
+    pub(crate) fn inputs(&self) -> [&Matrix; 3] {
+        [&self.query, &self.key, &self.value].map(|linear| &linear.matrix)
+    }
+}
+
 /// What a position does with what it saw.
 #[derive(Debug)]
 pub(crate) enum FeedForward {

@@ -15,8 +15,8 @@ impl<'a> Part<'a> {
     }
 }
 
+// `will_read` stays the trait's own: limits are measured without hints.
 impl Team for Part<'_> {
-    // Limits are measured without hints.
     fn threads(&self) -> usize {
         self.threads
     }

@@ -21,6 +21,7 @@ use std::thread::JoinHandle;
 
 use hefu_numerics::ops::Team;
 
+use crate::apart::Apart;
 use soon::Soon;
 
 /// Turns of the waiting loop before a worker sleeps: some 50 to 200 microseconds.
@@ -44,9 +45,9 @@ pub struct Pool {
 }
 
 struct Shared {
-    call: Line<Call>,
+    call: Apart<Call>,
     /// Workers that have not done the job yet.
-    pending: Line<AtomicUsize>,
+    pending: Apart<AtomicUsize>,
     stop: AtomicBool,
     sleeping: Mutex<usize>,
     wake: Condvar,
@@ -54,11 +55,6 @@ struct Shared {
     /// What each thread will read next.
     soon: Vec<Soon>,
 }
-
-/// Something on cache lines of its own (two: processors fetch them in pairs). A line that one thread watches and another
-/// writes goes to and fro between their cores, and takes along what else lies on it.
-#[repr(align(128))]
-struct Line<T>(T);
 
 /// What a waiting worker watches: the number of runs so far, with the job of the last one, which so comes along.
 struct Call {
@@ -83,8 +79,8 @@ impl Pool {
     pub fn new(threads: usize) -> Pool {
         let threads = threads.clamp(1, MAX_THREADS);
         let shared = Arc::new(Shared {
-            call: Line(Call { epoch: AtomicUsize::new(0), job: UnsafeCell::new(None) }),
-            pending: Line(AtomicUsize::new(0)),
+            call: Apart(Call { epoch: AtomicUsize::new(0), job: UnsafeCell::new(None) }),
+            pending: Apart(AtomicUsize::new(0)),
             stop: AtomicBool::new(false),
             sleeping: Mutex::new(0),
             wake: Condvar::new(),
@@ -117,16 +113,16 @@ impl Team for Pool {
         // worker touches the job any more.
         let erased =
             unsafe { std::mem::transmute::<*const (dyn Fn(usize) + Sync), *const (dyn Fn(usize) + Sync)>(job) };
-        shared.pending.0.store(self.workers.len(), Ordering::Relaxed);
+        shared.pending.store(self.workers.len(), Ordering::Relaxed);
         // SAFETY: this thread holds the turn and the last run has ended, so that no worker reads the job now.
-        unsafe { *shared.call.0.job.get() = Some(Job(erased)) };
-        shared.call.0.epoch.fetch_add(1, Ordering::SeqCst);
+        unsafe { *shared.call.job.get() = Some(Job(erased)) };
+        shared.call.epoch.fetch_add(1, Ordering::SeqCst);
         if *lock(&shared.sleeping) > 0 {
             shared.wake.notify_all();
         }
         let mine = catch_unwind(AssertUnwindSafe(|| job(0)));
         let mut turns = 0u32;
-        while shared.pending.0.load(Ordering::Acquire) != 0 {
+        while shared.pending.load(Ordering::Acquire) != 0 {
             turns = turns.saturating_add(1);
             if turns >= SPINS_BEFORE_YIELD {
                 std::thread::yield_now();
@@ -158,7 +154,7 @@ impl Team for Pool {
 impl Drop for Pool {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::SeqCst);
-        self.shared.call.0.epoch.fetch_add(1, Ordering::SeqCst);
+        self.shared.call.epoch.fetch_add(1, Ordering::SeqCst);
         drop(lock(&self.shared.sleeping));
         self.shared.wake.notify_all();
         for worker in self.workers.drain(..) {
@@ -176,20 +172,20 @@ impl Shared {
                 return;
             }
             // SAFETY: the epoch was raised for a run that has not ended, as this worker has not counted `pending` down.
-            let Some(Job(job)) = (unsafe { *self.call.0.job.get() }) else { continue };
+            let Some(Job(job)) = (unsafe { *self.call.job.get() }) else { continue };
             // SAFETY: `Pool::run` keeps the job alive until `pending` has been counted down below.
             let job = unsafe { &*job };
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| job(index))) {
                 *lock(&self.panic) = Some(panic);
             }
-            self.pending.0.fetch_sub(1, Ordering::Release);
+            self.pending.fetch_sub(1, Ordering::Release);
         }
     }
 
     /// Lets thread `index` wait until the epoch is another than `seen`; returns it.
     fn wait_for_change(&self, seen: usize, index: usize) -> usize {
         for _ in 0..SPINS {
-            let epoch = self.call.0.epoch.load(Ordering::SeqCst);
+            let epoch = self.call.epoch.load(Ordering::SeqCst);
             if epoch != seen {
                 return epoch;
             }
@@ -201,7 +197,7 @@ impl Shared {
         *sleeping += 1;
         loop {
             // The caller raises the epoch before it looks at `sleeping`, so one of the two sees the other.
-            let epoch = self.call.0.epoch.load(Ordering::SeqCst);
+            let epoch = self.call.epoch.load(Ordering::SeqCst);
             if epoch != seen {
                 *sleeping -= 1;
                 return epoch;

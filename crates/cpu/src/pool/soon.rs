@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::apart::Apart;
+
 /// Bytes of a cache line.
 const LINE: u64 = 64;
 
@@ -9,11 +11,10 @@ const LINE: u64 = 64;
 /// bits of an address unless they are asked for more.
 const COUNT_BITS: u32 = 20;
 
-/// Lines that are still to be fetched. In one number, so that whoever sets it never meets whoever takes from it halfway;
-/// in cache lines of its own, as the waiting thread writes it often.
-#[repr(align(128))]
+/// Lines that are still to be fetched. In one number, so that whoever sets it never meets whoever takes from it halfway.
+/// The waiting thread writes it often.
 #[derive(Debug, Default)]
-pub(super) struct Soon(AtomicU64);
+pub(super) struct Soon(Apart<AtomicU64>);
 
 impl Soon {
     /// Replaces what is to be fetched. An address that is too large is left out: it is only a hint.

@@ -28,7 +28,10 @@ fn the_report_has_its_keys_and_the_counts_of_the_tiny_model() {
     // 2 layers, F32, width 64, inner width 96, 4 heads of 16 elements on 2: see `tiny`.
     for (phase, tokens) in [(prefill, 8), (decode, 2)] {
         assert_eq!(phase["tokens"], tokens);
-        assert_eq!(keys(&phase["limits"]), ["read_bytes", "int8_multiply_adds", "f32_multiply_adds"]);
+        assert_eq!(
+            keys(&phase["limits"]),
+            ["read_bytes", "fastest_read_bytes", "int8_multiply_adds", "f32_multiply_adds"]
+        );
         assert!(phase["limits"].as_object().unwrap().values().all(|rate| rate.as_f64().unwrap() > 0.0));
         let gate_up = operation(phase, "gate+up");
         let layers = if phase["phase"] == "prefill" { 2 } else { 2 * tokens };

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use hefu_numerics::ops::Team;
 
+use crate::apart::Apart;
+
 /// A pointer that threads share, each writing to places of its own.
 #[derive(Clone, Copy)]
 pub(crate) struct Shared<T>(*mut T);
@@ -42,30 +44,16 @@ pub(crate) fn deal(team: &dyn Team, count: usize, work: &(dyn Fn(usize, usize) +
         (0..count).for_each(|i| work(i, 0));
         return;
     }
-    let next = Next::from(0);
+    let next = Apart(AtomicUsize::new(0));
     team.run(&|thread| {
         loop {
-            let i = next.take();
+            let i = next.fetch_add(1, Ordering::Relaxed);
             if i >= count {
                 return;
             }
             work(i, thread);
         }
     });
-}
-
-/// The number that comes next. On cache lines of its own: all threads write it.
-#[repr(align(128))]
-pub(crate) struct Next(AtomicUsize);
-
-impl Next {
-    pub(crate) fn from(first: usize) -> Self {
-        Next(AtomicUsize::new(first))
-    }
-
-    pub(crate) fn take(&self) -> usize {
-        self.0.fetch_add(1, Ordering::Relaxed)
-    }
 }
 
 /// Parts of what a thread has left that it takes at a time: the pieces become smaller towards the end, where a large one
@@ -94,15 +82,13 @@ pub(crate) fn deal_ranges(team: &dyn Team, count: usize, work: &(dyn Fn(Range<us
     });
 }
 
-/// What is left of a thread's stretch: both ends in one number. On cache lines of its own, as its thread writes it
-/// often.
-#[repr(align(128))]
-struct Stretch(AtomicU64);
+/// What is left of a thread's stretch: both ends in one number. Its thread writes it often.
+struct Stretch(Apart<AtomicU64>);
 
 impl Stretch {
     /// `range` ends below 2^32.
     fn new(range: Range<usize>) -> Stretch {
-        Stretch(AtomicU64::new((range.start as u64) << 32 | range.end as u64))
+        Stretch(Apart(AtomicU64::new((range.start as u64) << 32 | range.end as u64)))
     }
 
     fn take_front(&self) -> Option<Range<usize>> {

@@ -52,8 +52,9 @@ fn machine(text: &mut String, report: &Report) {
 /// What the machine could do while a phase ran.
 pub(super) fn limits(phase: &Phase) -> String {
     format!(
-        "{:.1} GB/s read, {:.1} G int8 and {:.1} G f32 multiply-adds per second",
+        "{:.1} GB/s read (fastest pass {:.1}), {:.1} G int8 and {:.1} G f32 multiply-adds per second",
         phase.limits.read_bytes / 1e9,
+        phase.limits.fastest_read_bytes / 1e9,
         phase.limits.int8_multiply_adds / 1e9,
         phase.limits.f32_multiply_adds / 1e9
     )

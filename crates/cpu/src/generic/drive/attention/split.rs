@@ -18,7 +18,7 @@ use hefu_numerics::ops::{Scratch, Team};
 
 use super::{AHEAD, PAGE_BLOCKS, Task, Work, finish, segments};
 use crate::generic::attention::{QueryTile, TileMemory, result_width};
-use crate::generic::drive::{Next, Shared, deal};
+use crate::generic::drive::{Shared, deal};
 use crate::generic::lanes::LANES;
 
 use layout::Layout;
@@ -88,7 +88,7 @@ pub(super) fn run(work: &Work<'_>, team: &dyn Team, scratch: &mut Scratch) {
         // SAFETY: the item's own scores, and the thread's own piece of scratch.
         unsafe { score(work, part, item - part.first_piece, &layout.scoring(memory.at(0), part, item, thread)) };
     };
-    deal_own(team, pieces, &scoring);
+    deal(team, pieces, &scoring);
     let adding = |item, thread| {
         let (segment, elements) = cuts.item(item);
         let part = find(&parts, |part| part.first_segment, segment);
@@ -96,23 +96,10 @@ pub(super) fn run(work: &Work<'_>, team: &dyn Team, scratch: &mut Scratch) {
         // which nobody writes in this step.
         unsafe { add(work, &layout, memory.at(0), part, segment, elements, thread) };
     };
-    deal_own(team, segments * cuts.count, &adding);
+    deal(team, segments * cuts.count, &adding);
     deal(team, parts.len(), &|index, thread| {
         // SAFETY: a task's own segments, which no other thread touches in this step, and its own outputs.
         unsafe { merge(work, &layout, memory.at(0), &parts[index], thread) };
-    });
-}
-
-/// As [`deal`], but each thread begins with the item of its own number, so that a result of
-/// one step is where the next needs it, as far as that can be.
-fn deal_own(team: &dyn Team, count: usize, work: &(dyn Fn(usize, usize) + Sync)) {
-    let next = Next::from(team.threads());
-    team.run(&|thread| {
-        let mut item = thread;
-        while item < count {
-            work(item, thread);
-            item = next.take();
-        }
     });
 }
 
