@@ -62,6 +62,12 @@ impl QueryTile<'_> {
         (first, self.visible.iter().map(|range| range.1).max().unwrap_or(0))
     }
 
+    /// First and last position that every query sees; the first is after the last if there is none.
+    pub fn seen_by_all(&self) -> (usize, usize) {
+        let first = self.visible.iter().map(|range| range.0).max().unwrap_or(0);
+        (first, self.visible.iter().map(|range| range.1).min().unwrap_or(0))
+    }
+
     /// The blocks of 16 positions of a segment that any of the queries sees.
     pub fn blocks(&self, segment: usize) -> Range<usize> {
         let (first, last) = self.positions();

@@ -153,12 +153,13 @@ unsafe fn add_elements<L: Lanes, R: Rows, N: Number, const Q: usize, const W: us
     unsafe {
         let mut sums = [[L::splat(0.0); W]; Q];
         let (mut t, to) = (*positions.start(), *positions.end());
+        let (all_from, all_to) = tile.seen_by_all();
         while t <= to {
             let page = tile.pages[t / PAGE] as usize;
-            let end = (t / PAGE * PAGE + PAGE - 1).min(to);
+            let mut end = (t / PAGE * PAGE + PAGE - 1).min(to);
             let values = tile.values.as_ptr().add(tile.shape.value_at(page, tile.head, t % PAGE, element));
-            let seen_by_all = (0..Q).all(|r| tile.visible[r].0 <= t && end <= tile.visible[r].1);
-            if seen_by_all {
+            if (all_from..=all_to).contains(&t) {
+                end = end.min(all_to);
                 if tile.is_from_memory {
                     let next = tile.pages.get(t / PAGE + 1).map_or(page, |&page| page as usize);
                     let next = tile.values.as_ptr().wrapping_add(tile.shape.value_at(next, tile.head, 0, element));
@@ -167,6 +168,9 @@ unsafe fn add_elements<L: Lanes, R: Rows, N: Number, const Q: usize, const W: us
                     add_page::<L, R, N, Q, W, false>(tile, weights, t..=end, values, values, &mut sums);
                 }
             } else {
+                if t < all_from {
+                    end = end.min(all_from - 1);
+                }
                 add_page_by_query::<L, N, Q, W>(tile, weights, t..=end, values, &mut sums);
             }
             t = end + 1;
