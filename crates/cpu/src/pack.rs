@@ -148,7 +148,7 @@ fn pack_scales(quantised: &Quantised, layout: &QuantLayout, parts: &Parts, row: 
     }
 }
 
-/// See [`hefu_numerics::ops::Ops::row`].
+/// Decodes one row, as [`Format::decode_row`] does.
 pub fn row(matrix: &Matrix, row: usize, output: &mut [f32]) {
     let group = group_bytes(matrix.format, matrix.columns);
     let packed = &matrix.bytes()[row / GROUP * group..][..group];
@@ -186,7 +186,8 @@ fn row_of_group(matrix: &Matrix, quantised: &Quantised, packed: &[u8], row: usiz
             ScaleEncoding::HalfE8M0 => bf16_to_f32(half(at + row * 2)),
         };
         let minimum = if quantised.has_minimum { f16_to_f32(half(at + layout.minimums_at + row * 2)) } else { 0.0 };
-        for (i, output) in output.iter_mut().enumerate() {
+        let codes = codes_of(quantised.code_bits, planes, row);
+        for (i, (output, &code)) in output.iter_mut().zip(&codes).enumerate() {
             let sub = (block * BLOCK + i) % layout.file_block / quantised.sub_block;
             let (mut s, mut m) = (scale, minimum);
             if quantised.has_sub_scales {
@@ -195,7 +196,7 @@ fn row_of_group(matrix: &Matrix, quantised: &Quantised, packed: &[u8], row: usiz
                     m *= f32::from(packed[at + layout.sub_minimums_at + sub * GROUP + row]);
                 }
             }
-            let weight = weight(quantised, code_at(quantised.code_bits, planes, row, i));
+            let weight = weight(quantised, code);
             // The product of two numbers, rounded once, is what a fused one less 0 is; and it takes no call where the
             // processor is not asked for fused instructions.
             *output = if quantised.has_minimum { s.mul_add(weight as f32, -m) } else { s * weight as f32 };
@@ -210,16 +211,23 @@ fn weight(quantised: &Quantised, code: u8) -> i32 {
     }
 }
 
-/// The code of one row and column in the planes of a block.
-fn code_at(code_bits: u32, planes: &[u8], row: usize, column: usize) -> u8 {
-    let (mut code, mut shift, mut planes) = (0, 0, planes);
+/// The codes of one row in the planes of a block.
+fn codes_of(code_bits: u32, planes: &[u8], row: usize) -> [u8; BLOCK] {
+    let mut words = [0; BLOCK / 4];
+    let (mut shift, mut planes) = (0, planes);
     for &(bits, lines) in planes_of(code_bits) {
-        let group = column / 4;
-        let byte = planes[group % lines * LINE + row * 4 + column % 4];
-        let mask = if bits == 8 { 0xff } else { (1u8 << bits) - 1 };
-        code |= ((byte >> ((group / lines) as u32 * bits)) & mask) << shift;
+        let (plane, rest) = planes.split_at(lines * LINE);
+        let mask = if bits == 8 { u32::MAX } else { ((1 << bits) - 1) * 0x0101_0101 };
+        for (line, bytes) in plane.chunks_exact(LINE).enumerate() {
+            let four = u32::from_le_bytes(bytes[row * 4..][..4].try_into().expect("4 bytes"));
+            for k in 0..8 / lines {
+                words[line + k * lines] |= (four >> (k as u32 * bits) & mask) << shift;
+            }
+        }
         shift += bits;
-        planes = &planes[lines * LINE..];
+        planes = rest;
     }
-    code
+    let mut codes = [0; BLOCK];
+    codes.as_chunks_mut::<4>().0.iter_mut().zip(words).for_each(|(four, word)| *four = word.to_le_bytes());
+    codes
 }

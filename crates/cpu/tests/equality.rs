@@ -4,7 +4,7 @@ mod common;
 
 use common::{Numbers, Style, assert_same_bits, devices, matrix_pair};
 use hefu_cpu::Pool;
-use hefu_numerics::ops::{Activation, Alone, Ops, Projection, RopePairs, Rotation, Scratch, Team};
+use hefu_numerics::ops::{Activation, Alone, Around, Norm, Ops, Projection, RopePairs, Rotation, Scratch, Team};
 use hefu_numerics::quant::FORMATS;
 use hefu_numerics::reference;
 use proptest::prelude::*;
@@ -98,8 +98,8 @@ fn rows_come_back_out_of_the_packing() {
             let (naive, packed) = matrix_pair(ops, format, rows, columns, &file);
             for row in 0..rows {
                 let (mut expected, mut found) = (vec![0.0; columns], vec![0.0; columns]);
-                (reference::OPS.row)(&naive, row, &mut expected);
-                (ops.row)(&packed, row, &mut found);
+                (reference::OPS.rows)(&Alone, &naive, &[row as u32], 0.7, &mut expected);
+                (ops.rows)(&Alone, &packed, &[row as u32], 0.7, &mut found);
                 assert_same_bits(&format!("{} {} row {row}", ops.name, format.name), &expected, &found);
             }
         }
@@ -159,8 +159,9 @@ proptest! {
         let gain = numbers.activations(width, Style::Usual);
         for ops in devices() {
             let (mut expected, mut found) = (vec![0.0; x.len()], vec![0.0; x.len()]);
-            (reference::OPS.rms_norm)(&Alone, &x, &gain, 1.0e-6, &mut expected);
-            (ops.rms_norm)(&team, &x, &gain, 1.0e-6, &mut found);
+            let norm = Norm { gain: &gain, epsilon: 1.0e-6 };
+            (reference::OPS.rms_norm)(&Alone, norm, &x, &mut expected);
+            (ops.rms_norm)(&team, norm, &x, &mut found);
             assert_same_bits(&format!("{} norm {rows}x{width}", ops.name), &expected, &found);
             for activation in [Activation::Silu, Activation::Gelu] {
                 let (mut expected, mut found) = (x.clone(), x.clone());
@@ -168,16 +169,22 @@ proptest! {
                 (ops.gate)(&team, activation, &mut found, &y);
                 assert_same_bits(&format!("{} {activation:?}", ops.name), &expected, &found);
             }
-            let (mut expected, mut found) = (x.clone(), x.clone());
-            (reference::OPS.add)(&Alone, &mut expected, &y);
-            (ops.add)(&team, &mut found, &y);
-            assert_same_bits(&format!("{} add", ops.name), &expected, &found);
+            for (before, is_normed) in [(None, false), (Some(norm), false), (None, true), (Some(norm), true)] {
+                let sums = |ops: &Ops, team: &dyn Team| {
+                    let (mut sum, mut normed) = (x.clone(), vec![0.0; x.len()]);
+                    let after = is_normed.then_some((norm, &mut normed[..]));
+                    (ops.add)(team, &mut sum, &y, Around { before, after });
+                    [sum, normed].concat()
+                };
+                assert_same_bits(&format!("{} add", ops.name), &sums(&reference::OPS, &Alone), &sums(ops, &team));
+            }
         }
     }
 
     #[test]
     fn rotations(
         seed: u64, tokens in 1usize..9, heads in 1usize..5, half in 1usize..70, rest in 0usize..9, neighbours: bool,
+        with_norm: bool,
     ) {
         let mut numbers = Numbers::new(seed);
         let head_size = 2 * half + rest;
@@ -185,7 +192,9 @@ proptest! {
         let cosines = numbers.activations(tokens * half, Style::Usual);
         let sines = numbers.activations(tokens * half, Style::Usual);
         let pairs = if neighbours { RopePairs::Neighbours } else { RopePairs::Halves };
-        let rotation = Rotation { tokens, head_size, pairs, cosines: &cosines, sines: &sines };
+        let gain = numbers.activations(head_size, Style::Usual);
+        let norm = with_norm.then_some(Norm { gain: &gain, epsilon: 1.0e-6 });
+        let rotation = Rotation { tokens, head_size, norm, pairs, cosines: &cosines, sines: &sines };
         for ops in devices() {
             let (mut expected, mut found) = (x.clone(), x.clone());
             (reference::OPS.rope)(&Alone, &rotation, &mut expected);

@@ -9,8 +9,7 @@ use std::sync::atomic::AtomicBool;
 use hefu_numerics::attention::Span;
 use hefu_numerics::functions::tanh;
 use hefu_numerics::kv::PAGE;
-use hefu_numerics::matrix::Matrix;
-use hefu_numerics::ops::{Projection, Team};
+use hefu_numerics::ops::{Around, Projection, Team};
 
 use crate::blocks::{Context, attention, experts, feed_forward, sized};
 use crate::error::Error;
@@ -54,12 +53,15 @@ impl Model {
         if rows == 0 {
             return Ok(0);
         }
-        self.embed(chunks, state);
+        self.embed(team, chunks, state);
         self.rotations(team, &spans, state);
+        if let Some(first) = self.weights.layers.first() {
+            let length = rows * self.config.width;
+            context.norm(&state.residual[..length], &first.attention_norm, sized(&mut state.normed, length));
+        }
         for (index, layer) in self.weights.layers.iter().enumerate() {
             let layer_config = &self.config.layers[index];
             let layer_cache = &mut cache.layers[index];
-            self.norm(&context, &layer.attention_norm, rows, state);
             attention::project(&context, layer_config, &layer.attention, layer_cache, &spans, state);
             let is_last = index + 1 == self.weights.layers.len();
             if is_last && wanted == 0 {
@@ -71,10 +73,7 @@ impl Model {
                 self.keep_wanted(chunks, state);
                 rows = wanted;
             }
-            match self.weights.layers.get(index + 1) {
-                Some(next) => self.finish_layer(&context, layer, &next.attention.inputs(), rows, state),
-                None => self.finish_layer(&context, layer, &[&self.weights.output], rows, state),
-            }
+            self.finish_layer(&context, layer, self.weights.layers.get(index + 1), rows, state);
         }
         Ok(wanted)
     }
@@ -166,16 +165,12 @@ impl Model {
     }
 
     /// The tokens' rows of the embedding.
-    fn embed(&self, chunks: &[Chunk<'_>], state: &mut State) {
+    fn embed(&self, team: &dyn Team, chunks: &[Chunk<'_>], state: &mut State) {
         let width = self.config.width;
-        let tokens = chunks.iter().flat_map(|chunk| chunk.tokens);
-        let residual = sized(&mut state.residual, tokens.clone().count() * width);
-        for (token, row) in tokens.zip(residual.chunks_exact_mut(width)) {
-            (self.ops.row)(&self.weights.embedding, *token as usize, row);
-            if let Some(scale) = self.config.embedding_scale {
-                row.iter_mut().for_each(|x| *x *= scale);
-            }
-        }
+        let tokens: Vec<u32> = chunks.iter().flat_map(|chunk| chunk.tokens).copied().collect();
+        let residual = sized(&mut state.residual, tokens.len() * width);
+        let factor = self.config.embedding_scale.unwrap_or(1.0);
+        (self.ops.rows)(team, &self.weights.embedding, &tokens, factor, residual);
     }
 
     /// Cosines and sines of all rows, for every rotation of the model.
@@ -188,41 +183,51 @@ impl Model {
         }
     }
 
-    /// `attended` to the end of the layer; `next` is what is read after it.
-    fn finish_layer(&self, context: &Context<'_>, layer: &Layer, next: &[&Matrix], rows: usize, state: &mut State) {
+    /// `attended` to the end of the layer, and to the norm with which `next` begins, if there is a next one.
+    fn finish_layer(
+        &self,
+        context: &Context<'_>,
+        layer: &Layer,
+        next: Option<&Layer>,
+        rows: usize,
+        state: &mut State,
+    ) {
         let attended = &state.attended_then_up[..rows * self.config.heads * self.config.value_size];
         let mixed = sized(&mut state.mixed, rows * self.config.width);
         if let FeedForward::Dense(weights) = &layer.feed_forward {
             context.announce(&[&weights.gate.matrix, &weights.up.matrix]);
         }
         context.linear(&mut state.scratch, attended, rows, [&layer.attention.output], [mixed]);
-        self.add(context, layer.attention_post_norm.as_deref(), rows, state);
-        self.norm(context, &layer.feed_forward_norm, rows, state);
-        match &layer.feed_forward {
-            FeedForward::Experts(weights) => experts::mixture(context, weights, rows, state),
-            FeedForward::Dense(weights) => feed_forward::dense(context, weights, next, rows, state),
-        }
-        self.add(context, layer.feed_forward_post_norm.as_deref(), rows, state);
-    }
-
-    /// `residual` to `normed`.
-    fn norm(&self, context: &Context<'_>, gain: &[f32], rows: usize, state: &mut State) {
-        let length = rows * self.config.width;
-        context.norm(&state.residual[..length], gain, sized(&mut state.normed, length));
-    }
-
-    /// Adds `mixed` to `residual`, after a norm if there is one.
-    fn add(&self, context: &Context<'_>, post_norm: Option<&[f32]>, rows: usize, state: &mut State) {
-        let length = rows * self.config.width;
-        let addend = match post_norm {
-            None => &state.mixed[..length],
-            Some(gain) => {
-                let normed = sized(&mut state.normed, length);
-                context.norm(&state.mixed[..length], gain, normed);
-                &*normed
+        self.add(context, layer.attention_post_norm.as_deref(), Some(&layer.feed_forward_norm), rows, state);
+        match (&layer.feed_forward, next) {
+            (FeedForward::Experts(weights), _) => experts::mixture(context, weights, rows, state),
+            (FeedForward::Dense(weights), Some(next)) => {
+                feed_forward::dense(context, weights, &next.attention.inputs(), rows, state);
             }
+            (FeedForward::Dense(weights), None) => {
+                feed_forward::dense(context, weights, &[&self.weights.output], rows, state);
+            }
+        }
+        let next_norm = next.map(|next| &next.attention_norm[..]);
+        self.add(context, layer.feed_forward_post_norm.as_deref(), next_norm, rows, state);
+    }
+
+    /// Adds `mixed` to `residual`, after a norm if there is one; the next norm of `residual` goes to `normed`.
+    fn add(
+        &self,
+        context: &Context<'_>,
+        post_norm: Option<&[f32]>,
+        next_norm: Option<&[f32]>,
+        rows: usize,
+        state: &mut State,
+    ) {
+        let length = rows * self.config.width;
+        let State { residual, mixed, normed, .. } = state;
+        let around = Around {
+            before: post_norm.map(|gain| context.norm_with(gain)),
+            after: next_norm.map(|gain| (context.norm_with(gain), sized(normed, length))),
         };
-        (self.ops.add)(context.team, &mut state.residual[..length], addend);
+        (self.ops.add)(context.team, &mut residual[..length], &mixed[..length], around);
     }
 
     /// Moves the wanted rows of `residual` and `attended` to the front.

@@ -25,10 +25,11 @@ pub struct State {
     pub(crate) values: Vec<f32>,
     /// One for each rotation of the model.
     pub(crate) tables: Vec<Table>,
-    /// `[rows][heads][key size]` in attention: queries; `[rows][inner width]` after it: gate.
+    /// `[rows][heads][key size]` in attention: queries; `[rows][inner width]` after it: what gate and up
+    /// make.
     pub(crate) queries_then_gate: Vec<f32>,
-    /// `[rows][heads][value size]` in attention: what was attended to, before that, heads before their norm;
-    /// `[rows][inner width]` after it: up.
+    /// `[rows][heads][value size]` in attention: what was attended to; `[rows][inner width]` after it: up, if it has
+    /// a bias.
     pub(crate) attended_then_up: Vec<f32>,
     pub(crate) routing: Routing,
     /// Rows of `residual` whose logits were wanted.

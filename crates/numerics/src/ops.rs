@@ -70,6 +70,19 @@ pub struct Projection<'a> {
     pub not_finite: Option<&'a AtomicBool>,
 }
 
+/// Two products with one shared input, of which one opens the other:
+/// `output[t][r] = activation(gate[r] x[t]) * (up[r] x[t])`.
+pub struct Gated<'a> {
+    /// The weights that the activation comes after; their columns equal the input's.
+    pub gate: &'a Matrix,
+    /// The other weights, in the same shape.
+    pub up: &'a Matrix,
+    /// The function.
+    pub activation: Activation,
+    /// `[tokens][gate.rows]`.
+    pub output: &'a mut [f32],
+}
+
 /// The gate's function in a gated feed-forward block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activation {
@@ -88,6 +101,24 @@ pub enum RopePairs {
     Neighbours,
 }
 
+/// A root-mean-square norm of rows of `gain.len()` elements (clause N).
+#[derive(Debug, Clone, Copy)]
+pub struct Norm<'a> {
+    /// A factor for each element of a row.
+    pub gain: &'a [f32],
+    /// What is added to the mean of the squares.
+    pub epsilon: f32,
+}
+
+/// Norms around a sum of rows.
+#[derive(Debug, Default)]
+pub struct Around<'a> {
+    /// The norm of the addend, before it is added.
+    pub before: Option<Norm<'a>>,
+    /// The norm of the sum, and where it goes: as many elements as the sum has.
+    pub after: Option<(Norm<'a>, &'a mut [f32])>,
+}
+
 /// A rotation of heads by their positions (see [`crate::rope`]).
 #[derive(Debug, Clone, Copy)]
 pub struct Rotation<'a> {
@@ -95,6 +126,8 @@ pub struct Rotation<'a> {
     pub tokens: usize,
     /// Elements per head; those from `2 * pairs per head` on are left alone.
     pub head_size: usize,
+    /// The norm of each head, before it is rotated.
+    pub norm: Option<Norm<'a>>,
     /// Which two elements rotate together.
     pub pairs: RopePairs,
     /// `[tokens][pairs per head]`.
@@ -119,23 +152,26 @@ pub struct Ops {
     /// Packs `rows` consecutive rows given in the file's layout to the start of `packed`.
     pub pack: fn(format: &'static Format, rows: usize, columns: usize, file: &[u8], packed: &mut [u8]),
 
-    /// Decodes row `row` to f32 (`output`: `[columns]`), as [`Format::decode_row`] does.
-    pub row: fn(matrix: &Matrix, row: usize, output: &mut [f32]),
+    /// Decodes rows to f32 (`output`: `[rows][columns]`), as [`Format::decode_row`] does, and multiplies each element
+    /// by `factor`.
+    pub rows: fn(team: &dyn Team, matrix: &Matrix, rows: &[u32], factor: f32, output: &mut [f32]),
 
     /// Matrix products with one shared input, `[tokens][columns]` (clause Q for quantised weights, `chain` for others).
     pub linear:
         fn(team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, outputs: &mut [Projection<'_>]),
+
+    /// Two products and what is made of them: [`Ops::linear`], then [`Ops::gate`].
+    pub gated: fn(team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, gated: Gated<'_>),
 
     /// Says which matrices the product after the next one will read ([`Team::will_read`]). Nothing but time depends on
     /// it.
     pub announce: fn(team: &dyn Team, matrices: &[&Matrix]),
 
     /// Root-mean-square norm of every row of `width` elements:
-    /// `x * (1 / sqrt(stripe16(x * x) / width + epsilon)) * gain`, in this order. `gain`: `[width]`.
-    #[expect(clippy::type_complexity, reason = "five plain parameters say more than a struct made for one function")]
-    pub rms_norm: fn(team: &dyn Team, input: &[f32], gain: &[f32], epsilon: f32, output: &mut [f32]),
+    /// `x * (1 / sqrt(stripe16(x * x) / width + epsilon)) * gain`, in this order.
+    pub rms_norm: fn(team: &dyn Team, norm: Norm<'_>, input: &[f32], output: &mut [f32]),
 
-    /// Rotates heads in place. `heads`: `[tokens][count][head_size]`.
+    /// Rotates heads in place, after a norm if there is one. `heads`: `[tokens][count][head_size]`.
     pub rope: fn(team: &dyn Team, rotation: &Rotation<'_>, heads: &mut [f32]),
 
     /// Puts the keys (`[rows][heads][key_size]`) and values (`[rows][heads][value_size]`) of all spans' rows at their
@@ -149,8 +185,8 @@ pub struct Ops {
     /// `gate[i] = activation(gate[i]) * up[i]`.
     pub gate: fn(team: &dyn Team, activation: Activation, gate: &mut [f32], up: &[f32]),
 
-    /// `sum[i] = sum[i] + addend[i]`.
-    pub add: fn(team: &dyn Team, sum: &mut [f32], addend: &[f32]),
+    /// `sum[i] = sum[i] + addend[i]`, with norms of rows before and after it.
+    pub add: fn(team: &dyn Team, sum: &mut [f32], addend: &[f32], around: Around<'_>),
 }
 
 impl std::fmt::Debug for Ops {

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use hefu_numerics::ops::{Activation, RopePairs};
+use hefu_numerics::ops::{Activation, Norm, Rotation};
 
 use super::attention::{QueryTile, TileMemory};
+use super::elementwise::GateRows;
 use super::panel::{PanelShape, Tile};
 use super::product::TileJob;
 use super::store::Place;
@@ -27,13 +28,15 @@ pub struct Kernels {
     /// [`super::float_product::tile`] for 1 to [`super::float_product::FLOAT_TILE`] tokens.
     pub float_tile: unsafe fn(kind: hefu_numerics::quant::Float, *const u8, usize, *const f32, usize, *mut f32),
     /// [`super::elementwise::rms_norm`].
-    pub rms_norm: unsafe fn(&[f32], &[f32], f32, &mut [f32]),
+    pub rms_norm: unsafe fn(&Norm<'_>, &[f32], &mut [f32]),
     /// [`super::elementwise::gate`].
     pub gate: unsafe fn(Activation, &mut [f32], &[f32]),
+    /// [`super::elementwise::gate_rows`].
+    pub gate_rows: unsafe fn(&GateRows),
     /// [`super::elementwise::add`].
-    pub add: unsafe fn(&mut [f32], &[f32]),
+    pub add: unsafe fn(&mut [f32], &[f32], Option<Norm<'_>>),
     /// [`super::elementwise::rope`].
-    pub rope: unsafe fn(&mut [f32], usize, &[f32], &[f32], RopePairs),
+    pub rope: unsafe fn(&Rotation<'_>, usize, &mut [f32]),
     /// Asks for so many bytes before they are needed, into the second cache; any address will do.
     pub fetch: unsafe fn(*const u8, usize),
     /// [`super::store::store`].
@@ -90,6 +93,11 @@ pub struct Wide {
 }
 
 impl Wide {
+    /// Parts that a panel of so many bytes and tiles is gone through in.
+    pub fn parts(&self, panel_bytes: usize, tiles: usize) -> usize {
+        panel_bytes.div_ceil(self.panel_bytes).clamp(1, tiles)
+    }
+
     /// Units of a matrix with so many groups.
     pub fn units(&self, groups: usize) -> usize {
         groups.div_ceil(self.groups)
@@ -128,18 +136,19 @@ macro_rules! isa {
     ($name:literal, [$($feature:literal)?], $lanes:ty, $rows:ty, [$($tile:literal)*], $wide:expr, [$($queries:literal x $sets:literal)*]) => {
         use hefu_numerics::attention::{Attention, Span};
         use hefu_numerics::kv::LayerCache;
-        use hefu_numerics::ops::{Activation, Ops, Projection, RopePairs, Rotation, Scratch, Team};
+        use hefu_numerics::ops::{Activation, Around, Gated, Norm, Ops, Projection, Rotation, Scratch, Team};
         use hefu_numerics::quant::Float;
 
         use $crate::generic::attention::{self, QueryTile, TileMemory};
         use $crate::generic::class::{Class, code_offset};
+        use $crate::generic::elementwise::{self, GateRows};
         use $crate::generic::kernels::{Attend, Kernels, Products};
         use $crate::generic::panel::{PanelShape, Tile};
         use $crate::generic::product::{self, Packed, TileJob};
         use $crate::generic::rows::Rows;
         use $crate::generic::store::Place;
         use $crate::generic::unpacked::{self, Unpacked};
-        use $crate::generic::{drive, elementwise, float_product, store as position};
+        use $crate::generic::{drive, float_product, store as position};
         use $crate::limits::peaks;
 
         /// The operations with this instruction set. Only [`crate::select`] hands them out, after looking whether the
@@ -150,12 +159,15 @@ macro_rules! isa {
             row_group: $crate::layout::GROUP,
             announce: $crate::generic::drive::linear::announce,
             pack: $crate::pack::pack,
-            row: $crate::pack::row,
+            rows: drive::rows::rows,
             linear: |team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, outputs: &mut [Projection<'_>]| {
                 drive::linear::linear(&KERNELS, team, scratch, input, tokens, outputs)
             },
-            rms_norm: |team: &dyn Team, input: &[f32], gain: &[f32], epsilon: f32, output: &mut [f32]| {
-                drive::elementwise::rms_norm(&KERNELS, team, input, gain, epsilon, output)
+            gated: |team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, gated: Gated<'_>| {
+                drive::linear::gated(&KERNELS, team, scratch, input, tokens, gated)
+            },
+            rms_norm: |team: &dyn Team, norm: Norm<'_>, input: &[f32], output: &mut [f32]| {
+                drive::elementwise::rms_norm(&KERNELS, team, norm, input, output)
             },
             rope: |team: &dyn Team, rotation: &Rotation<'_>, heads: &mut [f32]| {
                 drive::elementwise::rope(&KERNELS, team, rotation, heads)
@@ -169,8 +181,8 @@ macro_rules! isa {
             gate: |team: &dyn Team, activation: Activation, gate: &mut [f32], up: &[f32]| {
                 drive::elementwise::gate(&KERNELS, team, activation, gate, up)
             },
-            add: |team: &dyn Team, sum: &mut [f32], addend: &[f32]| {
-                drive::elementwise::add(&KERNELS, team, sum, addend)
+            add: |team: &dyn Team, sum: &mut [f32], addend: &[f32], around: Around<'_>| {
+                drive::elementwise::add(&KERNELS, team, sum, addend, around)
             },
         };
 
@@ -184,6 +196,7 @@ macro_rules! isa {
             float_tile,
             rms_norm,
             gate,
+            gate_rows,
             add,
             rope,
             fetch,
@@ -200,17 +213,20 @@ macro_rules! isa {
             fn fill_tile(shape: &PanelShape, tile: &Tile, blocks: std::ops::Range<usize>, input: &[f32], panel: *mut u8) {
                 <$rows as Rows>::fill_tile(shape, tile, blocks, input, panel)
             }
-            fn rms_norm(input: &[f32], gain: &[f32], epsilon: f32, output: &mut [f32]) {
-                elementwise::rms_norm::<$lanes>(input, gain, epsilon, output)
+            fn rms_norm(norm: &Norm<'_>, input: &[f32], output: &mut [f32]) {
+                elementwise::rms_norm::<$lanes>(norm, input, output)
             }
             fn gate(activation: Activation, gate: &mut [f32], up: &[f32]) {
                 elementwise::gate::<$lanes>(activation, gate, up)
             }
-            fn add(sum: &mut [f32], addend: &[f32]) {
-                elementwise::add::<$lanes>(sum, addend)
+            fn gate_rows(job: &GateRows) {
+                elementwise::gate_rows::<$lanes>(job)
             }
-            fn rope(heads: &mut [f32], head_size: usize, cosines: &[f32], sines: &[f32], pairs: RopePairs) {
-                elementwise::rope::<$lanes>(heads, head_size, cosines, sines, pairs)
+            fn add(sum: &mut [f32], addend: &[f32], norm: Option<Norm<'_>>) {
+                elementwise::add::<$lanes>(sum, addend, norm)
+            }
+            fn rope(rotation: &Rotation<'_>, row: usize, heads: &mut [f32]) {
+                elementwise::rope::<$lanes>(rotation, row, heads)
             }
             fn fetch(from: *const u8, bytes: usize) {
                 $crate::generic::rows::fetch::<$rows>(from, bytes)

@@ -2,7 +2,7 @@
 
 use hefu_numerics::attention::{Attention, Span};
 use hefu_numerics::kv::LayerCache;
-use hefu_numerics::ops::Rotation;
+use hefu_numerics::ops::{Norm, Rotation};
 
 use super::{Context, sized};
 use crate::config::LayerConfig;
@@ -32,14 +32,8 @@ pub(crate) fn project(
         (&mut state.queries_then_gate, config.heads, &weights.query_norm),
         (&mut state.keys, config.key_value_heads, &weights.key_norm),
     ] {
-        let length = rows * count * config.key_size;
-        if let Some(gain) = gain {
-            // What is attended to comes later, so that its buffer is free now.
-            let raw = sized(&mut state.attended_then_up, length);
-            raw.copy_from_slice(&heads[..length]);
-            context.norm(raw, gain, &mut heads[..length]);
-        }
-        rotate(context, table, rows, &mut heads[..length]);
+        let norm = gain.as_deref().map(|gain| context.norm_with(gain));
+        rotate(context, table, norm, rows, &mut heads[..rows * count * config.key_size]);
     }
     let (key_row, value_row) = (config.key_value_heads * config.key_size, config.key_value_heads * config.value_size);
     let (keys, values) = (&state.keys[..rows * key_row], &state.values[..rows * value_row]);
@@ -68,10 +62,11 @@ pub(crate) fn attend(
     (context.ops.attention)(context.team, &mut state.scratch, &attention, output);
 }
 
-fn rotate(context: &Context<'_>, table: &Table, rows: usize, heads: &mut [f32]) {
+fn rotate(context: &Context<'_>, table: &Table, norm: Option<Norm<'_>>, rows: usize, heads: &mut [f32]) {
     let rotation = Rotation {
         tokens: rows,
         head_size: context.config.key_size,
+        norm,
         pairs: context.config.rope_pairs,
         cosines: &table.cosines,
         sines: &table.sines,

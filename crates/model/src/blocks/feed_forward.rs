@@ -1,7 +1,7 @@
 //! The gated feed-forward part.
 
 use hefu_numerics::matrix::Matrix;
-use hefu_numerics::ops::Scratch;
+use hefu_numerics::ops::{Gated as Projections, Scratch};
 
 use super::{Context, sized};
 use crate::state::State;
@@ -24,7 +24,7 @@ pub(crate) fn dense(context: &Context<'_>, weights: &Gated, next: &[&Matrix], ro
     );
 }
 
-/// `down(activation(gate(x)) * up(x))` of every row; `inner` are the buffers of gate and up, `next` is what is
+/// `down(activation(gate(x)) * up(x))` of every row; `inner` are the buffers of what they make, and of `up`, `next` is what is
 /// read after all rows.
 #[expect(clippy::too_many_arguments, reason = "the parts of a state that is lent in parts")]
 pub(crate) fn gated(
@@ -39,21 +39,43 @@ pub(crate) fn gated(
 ) {
     let config = context.config;
     let (width, wide) = (config.width, config.feed_forward);
-    let at_once = rows_at_once(wide);
-    let [gate, up] = inner.map(|buffer| sized(buffer, rows.min(at_once) * wide));
+    // Pieces of about the same size, as each takes all weights apart once more.
+    let at_once = rows.div_ceil(rows.div_ceil(rows_at_once(wide)).max(1)).next_multiple_of(ROW_UNIT);
+    let [opened, up] = inner;
+    let opened = sized(opened, rows.min(at_once) * wide);
     let pieces = input[..rows * width].chunks(at_once * width).zip(output.chunks_mut(at_once * width));
     for (input, output) in pieces {
         let rows = input.len() / width;
-        let (gate, up) = (&mut gate[..rows * wide], &mut up[..rows * wide]);
+        let opened = &mut opened[..rows * wide];
         context.announce(&[&weights.down.matrix]);
-        context.linear(scratch, input, rows, [&weights.gate, &weights.up], [&mut *gate, &mut *up]);
-        (context.ops.gate)(context.team, config.activation, gate, up);
+        gate_and_up(context, weights, scratch, input, rows, opened, up);
         context.announce(next);
-        context.linear(scratch, gate, rows, [&weights.down], [output]);
+        context.linear(scratch, opened, rows, [&weights.down], [output]);
     }
 }
 
-/// Most bytes of gate and up together: a quarter of the last cache of one core group of a Zen, so that what one product
+/// `activation(gate(x)) * up(x)` of every row; `up` is a buffer for where there are biases.
+fn gate_and_up(
+    context: &Context<'_>,
+    weights: &Gated,
+    scratch: &mut Scratch,
+    input: &[f32],
+    rows: usize,
+    output: &mut [f32],
+    up: &mut Vec<f32>,
+) {
+    let activation = context.config.activation;
+    if weights.gate.bias.is_none() && weights.up.bias.is_none() {
+        let (gate, up) = (&weights.gate.matrix, &weights.up.matrix);
+        let gated = Projections { gate, up, activation, output };
+        return (context.ops.gated)(context.team, scratch, input, rows, gated);
+    }
+    let up = sized(up, output.len());
+    context.linear(scratch, input, rows, [&weights.gate, &weights.up], [&mut *output, &mut *up]);
+    (context.ops.gate)(context.team, activation, output, up);
+}
+
+/// Most bytes of what gate and up make: a quarter of the last cache of one core group of a Zen, so that what one product
 /// writes is still there for the next.
 const INNER_BYTES: usize = 8 << 20;
 
@@ -66,6 +88,6 @@ const LEAST_ROWS: usize = 4 * ROW_UNIT;
 
 /// Rows that go through gate, up and down before the next ones do, where the inner width is `wide`.
 pub(crate) fn rows_at_once(wide: usize) -> usize {
-    let most = INNER_BYTES / (2 * wide.max(1) * size_of::<f32>());
+    let most = INNER_BYTES / (wide.max(1) * size_of::<f32>());
     (most / ROW_UNIT * ROW_UNIT).max(LEAST_ROWS)
 }

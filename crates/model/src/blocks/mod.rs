@@ -7,7 +7,7 @@ pub(crate) mod experts;
 pub(crate) mod feed_forward;
 
 use hefu_numerics::matrix::Matrix;
-use hefu_numerics::ops::{Ops, Projection, Scratch, Team};
+use hefu_numerics::ops::{Norm, Ops, Projection, Scratch, Team};
 
 use crate::config::Config;
 use crate::weights::Linear;
@@ -53,7 +53,12 @@ impl Context<'_> {
 
     /// Norm of every row of `gain.len()` elements.
     pub(crate) fn norm(&self, input: &[f32], gain: &[f32], output: &mut [f32]) {
-        (self.ops.rms_norm)(self.team, input, gain, self.config.epsilon, output);
+        (self.ops.rms_norm)(self.team, self.norm_with(gain), input, output);
+    }
+
+    /// The model's norm with this gain.
+    pub(crate) fn norm_with<'g>(&self, gain: &'g [f32]) -> Norm<'g> {
+        Norm { gain, epsilon: self.config.epsilon }
     }
 }
 

@@ -22,7 +22,7 @@ impl Config {
         // Attention and what follows it share two buffers.
         let inner = rows.min(rows_at_once(self.feed_forward)).saturating_mul(self.feed_forward);
         let queries_then_gate = rows.saturating_mul(self.heads * self.key_size).max(inner);
-        let attended_then_up = rows.saturating_mul(self.heads * self.key_size.max(self.value_size)).max(inner);
+        let attended_then_up = rows.saturating_mul(self.heads * self.value_size).max(inner);
         let shared = queries_then_gate.saturating_add(attended_then_up);
         let floats =
             rows.saturating_mul(per_row).saturating_add(shared).saturating_add(logits.saturating_mul(self.vocabulary));

@@ -70,9 +70,12 @@ pub fn cases() -> Vec<Case> {
             add(format!("norm width {width} {}", style.name()), Work::Norm(width, style));
         }
         add(format!("sum {}", style.name()), Work::Sum(style));
+        add(format!("sum and norms {}", style.name()), Work::SumAndNorms(style));
     }
-    add("rotation halves".to_owned(), Work::Rotation(RopePairs::Halves));
-    add("rotation neighbours".to_owned(), Work::Rotation(RopePairs::Neighbours));
+    for (name, pairs) in [("halves", RopePairs::Halves), ("neighbours", RopePairs::Neighbours)] {
+        add(format!("rotation {name}"), Work::Rotation(pairs, false));
+        add(format!("rotation {name} after a norm"), Work::Rotation(pairs, true));
+    }
     add("gate silu".to_owned(), Work::Gate(Activation::Silu));
     add("gate gelu".to_owned(), Work::Gate(Activation::Gelu));
     for profile in Profile::ALL {

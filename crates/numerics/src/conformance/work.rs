@@ -4,7 +4,7 @@ use super::{Numbers, Style};
 use crate::attention::{Attention, Span};
 use crate::kv::{KvShape, LayerCache, PAGE, Profile};
 use crate::matrix::Matrix;
-use crate::ops::{Activation, Ops, Projection, RopePairs, Rotation, Scratch, Team};
+use crate::ops::{Activation, Around, Norm, Ops, Projection, RopePairs, Rotation, Scratch, Team};
 use crate::quant::{FORMATS, Format};
 use std::sync::Arc;
 
@@ -19,12 +19,14 @@ pub(super) enum Work {
     Rows(&'static Format),
     /// Norms of rows so long.
     Norm(usize, Style),
-    /// Rotations of heads.
-    Rotation(RopePairs),
+    /// Rotations of heads, after a norm or without.
+    Rotation(RopePairs, bool),
     /// The gate's function at numbers of all magnitudes.
     Gate(Activation),
     /// Sums.
     Sum(Style),
+    /// Sums with norms around them.
+    SumAndNorms(Style),
     /// Attention.
     Attention(Heads),
 }
@@ -58,18 +60,17 @@ impl Work {
             Work::Rows(format) => {
                 let matrix = packed(ops, &mut numbers, format, ROWS, columns(format), Style::Usual);
                 let mut output = vec![f32::NAN; ROWS * matrix.columns];
-                for (row, output) in output.chunks_exact_mut(matrix.columns).enumerate() {
-                    (ops.row)(&matrix, row, output);
-                }
+                let rows: Vec<u32> = (0..ROWS as u32).collect();
+                (ops.rows)(team, &matrix, &rows, 1.0, &mut output);
                 output
             }
             Work::Norm(width, style) => {
                 let (input, gain) = (numbers.activations(5 * width, style), numbers.activations(width, Style::Usual));
                 let mut output = vec![f32::NAN; input.len()];
-                (ops.rms_norm)(team, &input, &gain, 1.0e-6, &mut output);
+                (ops.rms_norm)(team, Norm { gain: &gain, epsilon: 1.0e-6 }, &input, &mut output);
                 output
             }
-            Work::Rotation(pairs) => rotated(ops, team, pairs),
+            Work::Rotation(pairs, with_norm) => rotated(ops, team, pairs, with_norm),
             Work::Gate(activation) => {
                 // The upper half of every number's bits, and a fixed lower half.
                 let mut gate: Vec<f32> = (0..1 << 16).map(|upper: u32| f32::from_bits(upper << 16 | 0x5a5a)).collect();
@@ -79,9 +80,10 @@ impl Work {
             }
             Work::Sum(style) => {
                 let (mut sum, addend) = (numbers.activations(1003, style), numbers.activations(1003, style));
-                (ops.add)(team, &mut sum, &addend);
+                (ops.add)(team, &mut sum, &addend, Around::default());
                 sum
             }
+            Work::SumAndNorms(style) => sum_and_norms(ops, team, style),
             Work::Attention(heads) => attention(ops, team, heads),
         }
     }
@@ -133,14 +135,33 @@ fn products(ops: &Ops, team: &dyn Team) -> Vec<f32> {
     outputs.concat()
 }
 
-fn rotated(ops: &Ops, team: &dyn Team, pairs: RopePairs) -> Vec<f32> {
+/// The sum and its norm, of rows with a norm of the addend, without one, and with no norm after them.
+fn sum_and_norms(ops: &Ops, team: &dyn Team, style: Style) -> Vec<f32> {
+    let mut numbers = Numbers::new(17);
+    let width = 300;
+    let gains = [(); 2].map(|()| numbers.activations(width, Style::Usual));
+    let [before, after] = [0, 1].map(|i| Norm { gain: &gains[i], epsilon: 1.0e-6 });
+    let mut results = Vec::new();
+    for (before, is_normed) in [(Some(before), true), (None, true), (Some(before), false)] {
+        let (mut sum, addend) = (numbers.activations(5 * width, style), numbers.activations(5 * width, style));
+        let mut output = vec![f32::NAN; sum.len()];
+        let after = is_normed.then_some((after, &mut output[..]));
+        (ops.add)(team, &mut sum, &addend, Around { before, after });
+        results.extend([sum, output].concat());
+    }
+    results
+}
+
+fn rotated(ops: &Ops, team: &dyn Team, pairs: RopePairs, with_norm: bool) -> Vec<f32> {
     let mut numbers = Numbers::new(11);
     let (tokens, heads, half, rest) = (7, 3, 20, 5);
     let head_size = 2 * half + rest;
     let mut rotated = numbers.activations(tokens * heads * head_size, Style::Usual);
     let (cosines, sines) =
         (numbers.activations(tokens * half, Style::Usual), numbers.activations(tokens * half, Style::Usual));
-    let rotation = Rotation { tokens, head_size, pairs, cosines: &cosines, sines: &sines };
+    let gain = numbers.activations(head_size, Style::Usual);
+    let norm = with_norm.then_some(Norm { gain: &gain, epsilon: 1.0e-6 });
+    let rotation = Rotation { tokens, head_size, norm, pairs, cosines: &cosines, sines: &sines };
     (ops.rope)(team, &rotation, &mut rotated);
     rotated
 }

@@ -1,7 +1,8 @@
 //! Operations on single elements.
 
+use super::norm::rms_norm;
 use crate::functions;
-use crate::ops::{Activation, Team};
+use crate::ops::{Activation, Around, Team};
 
 /// See [`crate::ops::Ops::gate`].
 pub(super) fn gate(_: &dyn Team, activation: Activation, gate: &mut [f32], up: &[f32]) {
@@ -11,8 +12,15 @@ pub(super) fn gate(_: &dyn Team, activation: Activation, gate: &mut [f32], up: &
 }
 
 /// See [`crate::ops::Ops::add`].
-pub(super) fn add(_: &dyn Team, sum: &mut [f32], addend: &[f32]) {
+pub(super) fn add(team: &dyn Team, sum: &mut [f32], addend: &[f32], around: Around<'_>) {
+    let mut addend = addend.to_vec();
+    if let Some(norm) = around.before {
+        rms_norm(team, norm, &addend.clone(), &mut addend);
+    }
     for (sum, addend) in sum.iter_mut().zip(addend) {
         *sum += addend;
+    }
+    if let Some((norm, output)) = around.after {
+        rms_norm(team, norm, sum, output);
     }
 }

@@ -16,7 +16,7 @@ pub use quantize::{QuantizedBlock, TINY, quantize_block};
 pub use sums::{chain, stripe16};
 
 use crate::matrix::Matrix;
-use crate::ops::Ops;
+use crate::ops::{Gated, Ops, Projection, Scratch, Team};
 use crate::quant::Format;
 
 /// The naive loops as a device.
@@ -26,8 +26,9 @@ pub const OPS: Ops = Ops {
     row_group: 1,
     announce: |_, _| {},
     pack,
-    row,
+    rows,
     linear: linear::linear,
+    gated,
     rms_norm: norm::rms_norm,
     rope: rope::rope,
     store: store::store,
@@ -35,6 +36,18 @@ pub const OPS: Ops = Ops {
     gate: elementwise::gate,
     add: elementwise::add,
 };
+
+/// See [`Ops::gated`].
+fn gated(team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, gated: Gated<'_>) {
+    let Gated { gate, up, activation, output } = gated;
+    let mut opened = vec![0.0; tokens * up.rows];
+    let mut project = |matrix, output: &mut [f32]| {
+        linear::linear(team, scratch, input, tokens, &mut [Projection { matrix, output, not_finite: None }]);
+    };
+    project(gate, output);
+    project(up, &mut opened);
+    elementwise::gate(team, activation, output, &opened);
+}
 
 fn packed_bytes(format: &'static Format, rows: usize, columns: usize) -> usize {
     rows * row_bytes(format, columns)
@@ -54,6 +67,9 @@ fn file_row(matrix: &Matrix, row: usize) -> &[u8] {
     &matrix.bytes()[row * bytes..][..bytes]
 }
 
-fn row(matrix: &Matrix, row: usize, output: &mut [f32]) {
-    matrix.format.decode_row(file_row(matrix, row), output);
+fn rows(_: &dyn Team, matrix: &Matrix, rows: &[u32], factor: f32, output: &mut [f32]) {
+    for (row, output) in rows.iter().zip(output.chunks_exact_mut(matrix.columns)) {
+        matrix.format.decode_row(file_row(matrix, *row as usize), output);
+        output.iter_mut().for_each(|x| *x *= factor);
+    }
 }

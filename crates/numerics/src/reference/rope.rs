@@ -1,9 +1,13 @@
 //! Rotation of heads (clause P).
 
+use super::norm::rms_norm;
 use crate::ops::{RopePairs, Rotation, Team};
 
 /// See [`crate::ops::Ops::rope`].
-pub(super) fn rope(_: &dyn Team, rotation: &Rotation<'_>, heads: &mut [f32]) {
+pub(super) fn rope(team: &dyn Team, rotation: &Rotation<'_>, heads: &mut [f32]) {
+    if let Some(norm) = rotation.norm {
+        rms_norm(team, norm, &heads.to_vec(), heads);
+    }
     let per_token = heads.len() / rotation.tokens;
     let half = rotation.cosines.len() / rotation.tokens;
     for (token, heads) in heads.chunks_exact_mut(per_token).enumerate() {

@@ -1,6 +1,6 @@
 //! Deals norms, rotations and single elements to threads.
 
-use hefu_numerics::ops::{Activation, Rotation, Team};
+use hefu_numerics::ops::{Activation, Around, Norm, Rotation, Team};
 
 use super::{Shared, deal};
 use crate::generic::kernels::Kernels;
@@ -12,16 +12,11 @@ const WORTH_SHARING: usize = 8192;
 const PIECE: usize = 4096;
 
 /// See [`hefu_numerics::ops::Ops::rms_norm`].
-pub fn rms_norm(kernels: &Kernels, team: &dyn Team, input: &[f32], gain: &[f32], epsilon: f32, output: &mut [f32]) {
+pub fn rms_norm(kernels: &Kernels, team: &dyn Team, norm: Norm<'_>, input: &[f32], output: &mut [f32]) {
     assert_eq!(input.len(), output.len());
-    let width = gain.len();
-    let rows_per_piece = (PIECE / width).max(1);
-    by_pieces(team, output, rows_per_piece * width, &|at, output| {
-        for (i, output) in output.chunks_exact_mut(width).enumerate() {
-            let input = &input[at + i * width..][..width];
-            // SAFETY: these kernels are handed out only where their instructions are.
-            unsafe { (kernels.rms_norm)(input, gain, epsilon, output) };
-        }
+    by_rows(team, output, norm.gain.len(), &|at, output| {
+        // SAFETY: these kernels are handed out only where their instructions are.
+        unsafe { (kernels.rms_norm)(&norm, &input[at..][..output.len()], output) };
     });
 }
 
@@ -31,14 +26,9 @@ pub fn rope(kernels: &Kernels, team: &dyn Team, rotation: &Rotation<'_>, heads: 
     let per_token = heads.len() / rotation.tokens;
     let half = rotation.cosines.len() / rotation.tokens;
     assert!(rotation.sines.len() == rotation.cosines.len() && 2 * half <= rotation.head_size);
-    let tokens_per_piece = (PIECE / per_token).max(1);
-    by_pieces(team, heads, tokens_per_piece * per_token, &|at, heads| {
-        for (i, heads) in heads.chunks_exact_mut(per_token).enumerate() {
-            let row = (at / per_token + i) * half;
-            let (cosines, sines) = (&rotation.cosines[row..][..half], &rotation.sines[row..][..half]);
-            // SAFETY: these kernels are handed out only where their instructions are.
-            unsafe { (kernels.rope)(heads, rotation.head_size, cosines, sines, rotation.pairs) };
-        }
+    by_rows(team, heads, per_token, &|at, heads| {
+        // SAFETY: these kernels are handed out only where their instructions are.
+        unsafe { (kernels.rope)(rotation, at / per_token, heads) };
     });
 }
 
@@ -52,11 +42,36 @@ pub fn gate(kernels: &Kernels, team: &dyn Team, activation: Activation, gate: &m
 }
 
 /// See [`hefu_numerics::ops::Ops::add`].
-pub fn add(kernels: &Kernels, team: &dyn Team, sum: &mut [f32], addend: &[f32]) {
+pub fn add(kernels: &Kernels, team: &dyn Team, sum: &mut [f32], addend: &[f32], around: Around<'_>) {
     assert_eq!(sum.len(), addend.len());
-    by_pieces(team, sum, PIECE, &|at, sum| {
+    let Around { before, after } = around;
+    let add = |at: usize, sum: &mut [f32]| {
         // SAFETY: these kernels are handed out only where their instructions are.
-        unsafe { (kernels.add)(sum, &addend[at..][..sum.len()]) };
+        unsafe { (kernels.add)(sum, &addend[at..][..sum.len()], before) };
+    };
+    match (before, after) {
+        (None, None) => by_pieces(team, sum, PIECE, &add),
+        (Some(norm), None) => by_rows(team, sum, norm.gain.len(), &add),
+        (_, Some((norm, output))) => {
+            assert_eq!(output.len(), sum.len());
+            let output = Shared(output.as_mut_ptr());
+            by_rows(team, sum, norm.gain.len(), &|at, sum| {
+                add(at, sum);
+                // SAFETY: as above; rows do not overlap and lie within the output, which stays borrowed.
+                unsafe {
+                    let output = std::slice::from_raw_parts_mut(output.at(at), sum.len());
+                    (kernels.rms_norm)(&norm, sum, output);
+                }
+            });
+        }
+    }
+}
+
+/// Calls `work(at, row)` for rows of `data` of `width` elements.
+fn by_rows(team: &dyn Team, data: &mut [f32], width: usize, work: &(dyn Fn(usize, &mut [f32]) + Sync)) {
+    let rows_per_piece = (PIECE / width.max(1)).max(1);
+    by_pieces(team, data, rows_per_piece * width, &|at, piece| {
+        piece.chunks_exact_mut(width).enumerate().for_each(|(i, row)| work(at + i * width, row));
     });
 }
 

@@ -1,6 +1,11 @@
 //! Deals matrix products to threads: groups of 16 rows at a time.
 
+mod announce;
+mod gated;
 mod wide;
+
+pub use announce::announce;
+pub use gated::gated;
 
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +17,7 @@ use hefu_numerics::quant::{Encoding, Float, Quantised};
 use super::{Shared, deal, deal_ranges};
 use crate::generic::ahead::moves_on;
 use crate::generic::float_product::FLOAT_TILE;
-use crate::generic::kernels::{Kernels, Products};
+use crate::generic::kernels::{Kernels, Products, Wide};
 use crate::generic::panel::{Extra, PanelShape, Tile};
 use crate::generic::product::TileJob;
 use crate::generic::unpacked::unpacked_bytes;
@@ -30,68 +35,76 @@ pub fn linear(
     tokens: usize,
     outputs: &mut [Projection<'_>],
 ) {
-    let Some(columns) = outputs.first().map(|output| output.matrix.columns) else { return };
-    assert!(input.len() >= tokens * columns);
     for Projection { matrix, output, .. } in outputs.iter() {
-        assert!(matrix.columns == columns && output.len() >= tokens * matrix.rows);
-        assert!(matrix.bytes().len() >= matrix.rows.div_ceil(GROUP) * group_bytes(matrix.format, columns));
+        assert!(output.len() >= tokens * matrix.rows);
     }
-    if tokens == 0 {
-        return;
+    let matrices: Vec<&Matrix> = outputs.iter().map(|output| output.matrix).collect();
+    let Some(mut plan) = Plan::new(kernels, team, &matrices, input, tokens) else { return };
+    for (product, projection) in plan.products.iter_mut().zip(outputs) {
+        product.output = Shared(projection.output.as_mut_ptr());
+        product.not_finite = projection.not_finite;
     }
-    let mut shape = PanelShape::default();
-    let quantised = |output: &Projection<'_>| matches!(output.matrix.format.encoding, Encoding::Quantised(_));
-    let any_quantised = outputs.iter().any(quantised);
-    let wide = kernels.wide.filter(|wide| {
-        let mut quantised = outputs.iter().filter(|output| quantised(output));
-        quantised.all(|output| tokens >= (wide.products)(output.matrix.format.gguf_type).from) && any_quantised
-    });
-    shape.reset(columns / BLOCK, wide.is_some_and(|wide| wide.by_token));
-    let products: Vec<Product<'_>> =
-        outputs.iter_mut().map(|projection| Product::new(kernels, &mut shape, projection)).collect();
-    let panel_bytes = if any_quantised {
-        shape.cut(tokens, wide.map_or(kernels.tiles, |wide| std::slice::from_ref(&wide.tile)))
-    } else {
-        0
-    };
-    let (unpacked_blocks, unpacked_groups) =
-        wide.map_or((shape.blocks, 1), |wide| (wide.blocks.min(shape.blocks), wide.groups));
-    let unpacked = unpacked_groups * unpacked_bytes(unpacked_blocks, true).iter().sum::<usize>();
-    let scratch = Shared(scratch.reserve(panel_bytes + unpacked * team.threads()));
-    if any_quantised {
-        fill(kernels, team, &shape, input, scratch);
-    }
-    let work = Work { kernels, shape: &shape, input, tokens, scratch, panel_bytes, unpacked, moves_on: moves_on() };
-    let groups: usize = products.iter().map(|product| product.groups).sum();
-    match wide {
-        Some(wide) => work.run_wide(wide, &products, team),
-        None => deal_ranges(team, groups, &|range, thread| {
-            range.for_each(|group| work.run_in_turn(&products, group, thread));
-        }),
-    }
+    let scratch = Shared(scratch.reserve(plan.bytes));
+    let work = plan.begin(kernels, team, input, tokens, scratch);
+    work.run_all(&plan.products, team);
 }
 
-/// Most bytes of a thread's stretch that it is told of beforehand: a part of the second cache, beside what the work until
-/// then needs there.
-const MOST_ANNOUNCED: usize = 192 * 1024;
+/// Products with one shared input, before there is memory for them.
+struct Plan<'a> {
+    shape: PanelShape,
+    wide: Option<&'static Wide>,
+    products: Vec<Product<'a>>,
+    panel_bytes: usize,
+    /// Bytes of each thread's groups taken apart.
+    unpacked: usize,
+    /// Bytes of scratch memory.
+    bytes: usize,
+}
 
-/// See [`hefu_numerics::ops::Ops::announce`]: each thread's stretch begins where `deal_ranges` lets it begin.
-pub fn announce(team: &dyn Team, matrices: &[&Matrix]) {
-    let threads = team.threads();
-    let groups: usize = matrices.iter().map(|matrix| matrix.rows.div_ceil(GROUP)).sum();
-    for thread in 0..threads {
-        let mut first = groups * thread / threads;
-        let count = groups * (thread + 1) / threads - first;
+impl<'a> Plan<'a> {
+    /// `None` if there is nothing to do.
+    fn new(kernels: &Kernels, team: &dyn Team, matrices: &[&'a Matrix], input: &[f32], tokens: usize) -> Option<Self> {
+        let columns = matrices.first()?.columns;
+        assert!(input.len() >= tokens * columns);
         for matrix in matrices {
-            let (its_groups, bytes) = (matrix.rows.div_ceil(GROUP), group_bytes(matrix.format, matrix.columns));
-            if first < its_groups {
-                let end = (first + count).min(its_groups);
-                let stretch = matrix.bytes().get(first * bytes..end * bytes).unwrap_or_default();
-                team.will_read(thread, &stretch[..stretch.len().min(MOST_ANNOUNCED)]);
-                break;
-            }
-            first -= its_groups;
+            assert!(matrix.columns == columns);
+            assert!(matrix.bytes().len() >= matrix.rows.div_ceil(GROUP) * group_bytes(matrix.format, columns));
         }
+        if tokens == 0 {
+            return None;
+        }
+        let mut shape = PanelShape::default();
+        let is_quantised = |matrix: &&&Matrix| matches!(matrix.format.encoding, Encoding::Quantised(_));
+        let any_quantised = matrices.iter().any(|matrix| is_quantised(&matrix));
+        let wide = kernels.wide.filter(|wide| {
+            let mut quantised = matrices.iter().filter(is_quantised);
+            quantised.all(|matrix| tokens >= (wide.products)(matrix.format.gguf_type).from) && any_quantised
+        });
+        shape.reset(columns / BLOCK, wide.is_some_and(|wide| wide.by_token));
+        let products = matrices.iter().map(|matrix| Product::new(kernels, &mut shape, matrix)).collect();
+        let tiles = wide.map_or(kernels.tiles, |wide| std::slice::from_ref(&wide.tile));
+        let panel_bytes = if any_quantised { shape.cut(tokens, tiles) } else { 0 };
+        let (blocks, groups) = wide.map_or((shape.blocks, 1), |wide| (wide.blocks.min(shape.blocks), wide.groups));
+        let unpacked = groups * unpacked_bytes(blocks, true).iter().sum::<usize>();
+        let bytes = panel_bytes + unpacked * team.threads();
+        Some(Plan { shape, wide, products, panel_bytes, unpacked, bytes })
+    }
+
+    /// Fills the panel. `scratch` has as many bytes as were asked for.
+    fn begin<'w>(
+        &'w self,
+        kernels: &'w Kernels,
+        team: &dyn Team,
+        input: &'w [f32],
+        tokens: usize,
+        scratch: Shared<u8>,
+    ) -> Work<'w> {
+        if self.panel_bytes > 0 {
+            fill(kernels, team, &self.shape, input, scratch);
+        }
+        let Plan { shape, wide, panel_bytes, unpacked, .. } = self;
+        let (wide, panel_bytes, unpacked) = (*wide, *panel_bytes, *unpacked);
+        Work { kernels, wide, shape, input, tokens, scratch, panel_bytes, unpacked, moves_on: moves_on() }
     }
 }
 
@@ -113,15 +126,22 @@ fn fill(kernels: &Kernels, team: &dyn Team, shape: &PanelShape, input: &[f32], s
 }
 
 /// One matrix of a call.
+#[derive(Clone, Copy)]
 struct Product<'a> {
     matrix: &'a Matrix,
+    /// `[tokens][stride]`, of tokens and rows from `first` on.
     output: Shared<f32>,
+    stride: usize,
+    first: (usize, usize),
+    /// Rows that may be written, counted from the matrix's first.
+    rows: usize,
     groups: usize,
     group_bytes: usize,
     kind: Kind,
     not_finite: Option<&'a AtomicBool>,
 }
 
+#[derive(Clone, Copy)]
 enum Kind {
     Float(Float),
     Quantised {
@@ -134,8 +154,8 @@ enum Kind {
 }
 
 impl<'a> Product<'a> {
-    fn new(kernels: &Kernels, shape: &mut PanelShape, projection: &'a mut Projection<'_>) -> Product<'a> {
-        let matrix = projection.matrix;
+    /// A product whose output is nowhere yet.
+    fn new(kernels: &Kernels, shape: &mut PanelShape, matrix: &'a Matrix) -> Product<'a> {
         let kind = match &matrix.format.encoding {
             Encoding::Float(kind) => Kind::Float(*kind),
             Encoding::Quantised(quantised) => {
@@ -154,12 +174,24 @@ impl<'a> Product<'a> {
         };
         Product {
             matrix,
-            output: Shared(projection.output.as_mut_ptr()),
+            output: Shared(std::ptr::null_mut()),
+            stride: matrix.rows,
+            first: (0, 0),
+            rows: matrix.rows,
             groups: matrix.rows.div_ceil(GROUP),
             group_bytes: group_bytes(matrix.format, matrix.columns),
             kind,
-            not_finite: projection.not_finite,
+            not_finite: None,
         }
+    }
+
+    /// Where the result of a token and a row goes.
+    ///
+    /// # Safety
+    /// The output holds that token and row.
+    unsafe fn place(&self, token: usize, row: usize) -> *mut f32 {
+        // SAFETY: the caller's duty.
+        unsafe { self.output.at((token - self.first.0) * self.stride + row - self.first.1) }
     }
 
     /// [`TileJob::not_finite`].
@@ -171,6 +203,7 @@ impl<'a> Product<'a> {
 /// What every piece of a call shares.
 struct Work<'a> {
     kernels: &'a Kernels,
+    wide: Option<&'static Wide>,
     shape: &'a PanelShape,
     input: &'a [f32],
     tokens: usize,
@@ -182,6 +215,16 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
+    fn run_all(&self, products: &[Product<'_>], team: &dyn Team) {
+        let groups: usize = products.iter().map(|product| product.groups).sum();
+        match self.wide {
+            Some(wide) => self.run_wide(wide, products, team),
+            None => deal_ranges(team, groups, &|range, thread| {
+                range.for_each(|group| self.run_in_turn(products, group, thread));
+            }),
+        }
+    }
+
     /// Group `index` of all products' groups in a row.
     fn run_in_turn(&self, products: &[Product<'_>], mut index: usize, thread: usize) {
         for product in products {
@@ -252,11 +295,11 @@ impl Work<'_> {
     fn tile(&self, product: &Product<'_>, group: usize, job: &TileJob, tile: &Tile, kernels: &[unsafe fn(&TileJob)]) {
         assert!(tile.size <= MAX_TILE);
         let mut spare = MaybeUninit::<[f32; MAX_TILE * GROUP]>::uninit();
-        let (first, rows) = (group * GROUP, product.matrix.rows);
+        let first = group * GROUP;
         // A tile or a group that is filled up would write beyond the output.
-        let is_whole = tile.tokens == tile.size && first + GROUP <= rows;
-        // SAFETY: the output holds `tokens x rows`; a tile that is not whole stays within that too.
-        let in_place = unsafe { product.output.at(tile.token * rows + first) };
+        let is_whole = tile.tokens == tile.size && first + GROUP <= product.rows;
+        // SAFETY: the output holds the tile's tokens and rows; a tile that is not whole stays within that too.
+        let in_place = unsafe { product.place(tile.token, first) };
         let stride = tile.size * 4;
         let job = TileJob {
             // SAFETY: the tile lies in the panel.
@@ -265,7 +308,7 @@ impl Work<'_> {
             corrections_at: job.corrections_at * stride,
             minimum_factors_at: job.minimum_factors_at * stride,
             output: if is_whole { in_place } else { spare.as_mut_ptr().cast() },
-            output_stride: if is_whole { rows } else { GROUP },
+            output_stride: if is_whole { product.stride } else { GROUP },
             ..*job
         };
         // SAFETY: the kernels' instructions are there; panel, group and results have the shapes that the job names;
@@ -278,12 +321,12 @@ impl Work<'_> {
 
     /// Copies `[tokens][16]` results to their rows of the output.
     fn store(&self, product: &Product<'_>, group: usize, token: usize, tokens: usize, results: *const f32) {
-        let (first, rows) = (group * GROUP, product.matrix.rows);
-        let count = GROUP.min(rows - first);
+        let first = group * GROUP;
+        let count = GROUP.min(product.rows - first);
         for t in 0..tokens {
-            // SAFETY: the caller has filled the results; the output holds `tokens x rows`; nobody else writes these.
+            // SAFETY: the caller has filled the results; the output holds these tokens and rows; nobody else writes them.
             unsafe {
-                let to = product.output.at((token + t) * rows + first);
+                let to = product.place(token + t, first);
                 std::ptr::copy_nonoverlapping(results.add(t * GROUP), to, count);
             }
         }
@@ -306,59 +349,5 @@ impl Work<'_> {
             }
             self.store(product, group, token, tokens, results.as_ptr());
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::{Arc, Mutex};
-
-    use hefu_numerics::quant::FORMATS;
-
-    use super::*;
-
-    /// Threads that only listen.
-    struct Listeners(usize, Mutex<Vec<(usize, Vec<u8>)>>);
-
-    impl Team for Listeners {
-        fn threads(&self) -> usize {
-            self.0
-        }
-
-        fn run(&self, _: &(dyn Fn(usize) + Sync)) {}
-
-        fn will_read(&self, thread: usize, bytes: &[u8]) {
-            self.1.lock().unwrap().push((thread, bytes.to_vec()));
-        }
-    }
-
-    #[test]
-    fn each_thread_is_told_of_the_beginning_of_its_own_stretch() {
-        let format = FORMATS.iter().find(|format| format.name == "F32").unwrap();
-        // Two matrices of 3 and 5 groups; each byte is its group's number.
-        let bytes = group_bytes(format, 64);
-        let matrix = |groups: std::ops::Range<u8>| {
-            let memory: Vec<u8> = groups.flat_map(|group| std::iter::repeat_n(group, bytes)).collect();
-            let (rows, range) = (memory.len() / bytes * GROUP, 0..memory.len());
-            Matrix { format, rows, columns: 64, memory: Arc::new(memory), range }
-        };
-        let matrices = [&matrix(0..3), &matrix(3..8)];
-        let told = |threads| {
-            let team = Listeners(threads, Mutex::default());
-            announce(&team, &matrices);
-            let told = team.1.into_inner().unwrap();
-            let spans = told.iter().map(|(thread, bytes)| (*thread, bytes.first().copied(), bytes.len()));
-            spans.collect::<Vec<_>>()
-        };
-        // A stretch ends with its matrix at the latest.
-        assert_eq!(told(1), [(0, Some(0), 3 * bytes)]);
-        assert_eq!(told(2), [(0, Some(0), 3 * bytes), (1, Some(4), 4 * bytes)]);
-        assert_eq!(told(4)[2..], [(2, Some(4), 2 * bytes), (3, Some(6), 2 * bytes)]);
-        assert_eq!(told(9).len(), 9, "also those that have nothing to do");
-        let large = matrix(0..64);
-        let team = Listeners(1, Mutex::default());
-        announce(&team, &[&large]);
-        assert_eq!(team.1.into_inner().unwrap()[0].1.len(), MOST_ANNOUNCED);
-        announce(&Listeners(2, Mutex::default()), &[]);
     }
 }

@@ -3,6 +3,7 @@
 pub mod attention;
 pub mod elementwise;
 pub mod linear;
+pub mod rows;
 pub mod store;
 
 use std::ops::Range;

@@ -7,7 +7,7 @@
 use hefu_numerics::attention::{Attention, Span};
 use hefu_numerics::kv::{PAGE, Profile};
 use hefu_numerics::matrix::Matrix;
-use hefu_numerics::ops::{Activation, Rotation};
+use hefu_numerics::ops::{Activation, Around, Rotation};
 use hefu_numerics::quant::Encoding;
 use std::ops::AddAssign;
 
@@ -64,10 +64,10 @@ impl Work {
         }
     }
 
-    /// One row of a matrix, decoded.
-    pub(super) fn row(matrix: &Matrix) -> Work {
+    /// Rows of a matrix, decoded.
+    pub(super) fn rows(matrix: &Matrix, rows: usize) -> Work {
         let bytes = matrix.range.len() / matrix.rows.max(1);
-        Work { bytes: bytes as u64, integer: 0, float: matrix.columns as u64 }
+        Work { bytes: (rows * bytes) as u64, integer: 0, float: (rows * matrix.columns) as u64 }
     }
 
     /// Norms of rows with this many elements in all.
@@ -75,10 +75,11 @@ impl Work {
         Work::float(elements as u64 * NORM)
     }
 
-    /// A rotation of `elements` elements of heads.
+    /// A rotation of `elements` elements of heads, after their norm if there is one.
     pub(super) fn rotation(rotation: &Rotation<'_>, elements: usize) -> Work {
         let pairs_per_head = rotation.cosines.len() / rotation.tokens.max(1);
-        Work::float((elements / rotation.head_size.max(1) * pairs_per_head) as u64 * PAIR)
+        let norm = if rotation.norm.is_some() { elements as u64 * NORM } else { 0 };
+        Work::float((elements / rotation.head_size.max(1) * pairs_per_head) as u64 * PAIR + norm)
     }
 
     /// A gate of this many elements.
@@ -90,9 +91,10 @@ impl Work {
         Work::float(elements as u64 * each)
     }
 
-    /// A sum of this many elements.
-    pub(super) fn add(elements: usize) -> Work {
-        Work::float(elements as u64)
+    /// A sum of this many elements, and the norms around it.
+    pub(super) fn add(elements: usize, around: &Around<'_>) -> Work {
+        let norms = u64::from(around.before.is_some()) + u64::from(around.after.is_some());
+        Work::float(elements as u64 * (1 + norms * NORM))
     }
 
     /// Attention: keys and values before a span are read once; those of the span itself were just written.
@@ -127,7 +129,7 @@ fn scores(attention: &Attention<'_>, span: &Span<'_>) -> u64 {
 mod tests {
     use super::*;
     use hefu_numerics::kv::{KvShape, LayerCache};
-    use hefu_numerics::ops::RopePairs;
+    use hefu_numerics::ops::{Norm, RopePairs};
     use hefu_numerics::quant::FORMATS;
     use std::sync::Arc;
 
@@ -147,7 +149,7 @@ mod tests {
         // With a minimum per 32 columns, and with a scale per 16.
         assert_eq!(Work::product(&matrix("Q4_K", 16, 256), 1).float, 16 * 8 * 2);
         assert_eq!(Work::product(&matrix("Q6_K", 16, 256), 1).float, 16 * 16);
-        assert_eq!(Work::row(&matrix("F16", 16, 64)), Work { bytes: 128, integer: 0, float: 64 });
+        assert_eq!(Work::rows(&matrix("F16", 16, 64), 3), Work { bytes: 3 * 128, integer: 0, float: 3 * 64 });
     }
 
     #[test]
@@ -176,12 +178,18 @@ mod tests {
     #[test]
     fn elements_and_pairs_are_counted() {
         let table = [0.0; 3 * 4];
-        let rotation = Rotation { tokens: 3, head_size: 16, pairs: RopePairs::Halves, cosines: &table, sines: &table };
+        let (pairs, norm) = (RopePairs::Halves, Norm { gain: &[1.0; 16], epsilon: 0.0 });
+        let rotation = Rotation { tokens: 3, head_size: 16, norm: None, pairs, cosines: &table, sines: &table };
         // 3 tokens of 2 heads, of each of which 4 pairs rotate.
         assert_eq!(Work::rotation(&rotation, 3 * 2 * 16), Work::float(3 * 2 * 4 * 4));
+        let rotation = Rotation { norm: Some(norm), ..rotation };
+        assert_eq!(Work::rotation(&rotation, 3 * 2 * 16), Work::float(3 * 2 * (4 * 4 + 16 * 3)));
         assert_eq!(Work::norm(10), Work::float(30));
         assert_eq!(Work::gate(Activation::Silu, 5), Work::float(100));
         assert_eq!(Work::gate(Activation::Gelu, 5), Work::float(115));
-        assert_eq!(Work::add(7), Work::float(7));
+        assert_eq!(Work::add(7, &Around::default()), Work::float(7));
+        let mut sum = [0.0; 7];
+        let around = Around { before: Some(norm), after: Some((norm, &mut sum)) };
+        assert_eq!(Work::add(7, &around), Work::float(7 * (1 + 3 + 3)));
     }
 }

@@ -8,7 +8,7 @@ use super::count::Work;
 use hefu_numerics::attention::{Attention, Span};
 use hefu_numerics::kv::LayerCache;
 use hefu_numerics::matrix::Matrix;
-use hefu_numerics::ops::{Activation, Ops, Projection, Rotation, Scratch, Team};
+use hefu_numerics::ops::{Activation, Around, Gated, Norm, Ops, Projection, Rotation, Scratch, Team};
 use std::cell::RefCell;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -55,11 +55,11 @@ impl Operation {
             Operation::Embedding => "embedding",
             Operation::Norm => "norm",
             Operation::QueryKeyValue => "query+key+value",
-            Operation::Rope => "rope",
+            Operation::Rope => "norm+rope",
             Operation::Store => "store",
             Operation::Attention => "attention",
             Operation::AttentionOutput => "attention output",
-            Operation::Add => "add",
+            Operation::Add => "add+norm",
             Operation::GateUp => "gate+up",
             Operation::Activation => "activation",
             Operation::Down => "down",
@@ -75,7 +75,7 @@ impl Operation {
             ([_, _, _, ..], _) => Operation::QueryKeyValue,
             ([_, _], _) => Operation::GateUp,
             (_, Some(Operation::Attention)) => Operation::AttentionOutput,
-            (_, Some(Operation::Activation)) => Operation::Down,
+            (_, Some(Operation::GateUp | Operation::Activation)) => Operation::Down,
             ([only], _) if only.matrix.rows != vocabulary => Operation::Router,
             _ => Operation::Output,
         }
@@ -111,7 +111,7 @@ static WITHIN: OnceLock<&'static Ops> = OnceLock::new();
 pub(super) fn around(ops: &'static Ops) -> &'static Ops {
     static AROUND: OnceLock<Ops> = OnceLock::new();
     let within = *WITHIN.get_or_init(|| ops);
-    AROUND.get_or_init(|| Ops { row, linear, rms_norm, rope, store, attention, gate, add, ..*within })
+    AROUND.get_or_init(|| Ops { rows, linear, gated, rms_norm, rope, store, attention, gate, add, ..*within })
 }
 
 /// Forgets all notes of this thread. `vocabulary`: rows of the model's output matrix.
@@ -139,8 +139,9 @@ fn note(operation: Operation, work: Work, call: impl FnOnce(&'static Ops)) {
     });
 }
 
-fn row(matrix: &Matrix, row: usize, output: &mut [f32]) {
-    note(Operation::Embedding, Work::row(matrix), |ops| (ops.row)(matrix, row, output));
+fn rows(team: &dyn Team, matrix: &Matrix, rows: &[u32], factor: f32, output: &mut [f32]) {
+    let work = Work::rows(matrix, rows.len());
+    note(Operation::Embedding, work, |ops| (ops.rows)(team, matrix, rows, factor, output));
 }
 
 fn linear(team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, outputs: &mut [Projection<'_>]) {
@@ -151,9 +152,16 @@ fn linear(team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, 
     note(operation, work, |ops| (ops.linear)(team, scratch, input, tokens, outputs));
 }
 
-fn rms_norm(team: &dyn Team, input: &[f32], gain: &[f32], epsilon: f32, output: &mut [f32]) {
+fn gated(team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, gated: Gated<'_>) {
+    let mut work = Work::product(gated.gate, tokens);
+    work += Work::product(gated.up, tokens);
+    work += Work::gate(gated.activation, tokens * gated.gate.rows);
+    note(Operation::GateUp, work, |ops| (ops.gated)(team, scratch, input, tokens, gated));
+}
+
+fn rms_norm(team: &dyn Team, norm: Norm<'_>, input: &[f32], output: &mut [f32]) {
     let work = Work::norm(input.len());
-    note(Operation::Norm, work, |ops| (ops.rms_norm)(team, input, gain, epsilon, output));
+    note(Operation::Norm, work, |ops| (ops.rms_norm)(team, norm, input, output));
 }
 
 fn rope(team: &dyn Team, rotation: &Rotation<'_>, heads: &mut [f32]) {
@@ -176,9 +184,9 @@ fn gate(team: &dyn Team, activation: Activation, gate: &mut [f32], up: &[f32]) {
     note(Operation::Activation, work, |ops| (ops.gate)(team, activation, gate, up));
 }
 
-fn add(team: &dyn Team, sum: &mut [f32], addend: &[f32]) {
-    let work = Work::add(sum.len());
-    note(Operation::Add, work, |ops| (ops.add)(team, sum, addend));
+fn add(team: &dyn Team, sum: &mut [f32], addend: &[f32], around: Around<'_>) {
+    let work = Work::add(sum.len(), &around);
+    note(Operation::Add, work, |ops| (ops.add)(team, sum, addend, around));
 }
 
 #[cfg(test)]
@@ -219,7 +227,7 @@ mod tests {
         product(2);
         (ops.gate)(&Alone, Activation::Silu, &mut [1.0; 8], &[1.0; 8]);
         product(1);
-        (ops.add)(&Alone, &mut [1.0; 8], &[1.0; 8]);
+        (ops.add)(&Alone, &mut [1.0; 8], &[1.0; 8], Around::default());
         product(1);
         let totals = totals();
         let of = |operation: Operation| totals[operation as usize];

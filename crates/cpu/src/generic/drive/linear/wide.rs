@@ -27,7 +27,7 @@ impl Work<'_> {
     /// on, so that each goes through few parts.
     pub(super) fn run_wide(&self, wide: &Wide, products: &[Product<'_>], team: &dyn Team) {
         let tiles = self.shape.tiles();
-        let parts = self.panel_bytes.div_ceil(wide.panel_bytes).clamp(1, tiles.len());
+        let parts = wide.parts(self.panel_bytes, tiles.len());
         let units: usize = products.iter().map(|product| wide.units(product.groups)).sum();
         deal_ranges(team, parts * units, &|range, thread| {
             // SAFETY: the kernels' instructions are there; ended below, on this thread.
@@ -40,6 +40,33 @@ impl Work<'_> {
             // SAFETY: begun above.
             unsafe { (wide.end)() };
         });
+    }
+
+    /// Makes the calling thread ready for [`Work::unit`].
+    pub(super) fn begin_wide(&self) {
+        if let Some(wide) = self.wide {
+            // SAFETY: the kernels' instructions are there; ended on the same thread.
+            unsafe { (wide.begin)() };
+        }
+    }
+
+    /// Ends what [`Work::begin_wide`] began.
+    pub(super) fn end_wide(&self) {
+        if let Some(wide) = self.wide {
+            // SAFETY: begun on this thread.
+            unsafe { (wide.end)() };
+        }
+    }
+
+    /// Works on one unit of a quantised matrix, or one group where there are no wide kernels, for some tiles.
+    pub(super) fn unit(&self, product: &Product<'_>, unit: usize, tiles: &[Tile], thread: usize) {
+        match self.wide {
+            Some(wide) => {
+                let kernels = (wide.products)(product.matrix.format.gguf_type);
+                Pass { work: self, wide, kernels, product, tiles, thread }.run(unit..unit + 1);
+            }
+            None => self.run(product, unit, thread),
+        }
     }
 
     /// Works on units `range` of all products' units in a row, for some tiles.
@@ -167,7 +194,7 @@ impl Pass<'_> {
     fn tile(&self, group: usize, job: &TileJob, tile: &Tile, first: usize) {
         assert!(tile.size <= MAX_TILE && tile.size == self.wide.tile && self.wide.groups <= MAX_WIDE_GROUPS);
         let (product, work) = (self.product, self.work);
-        let (row, rows, width) = (group * GROUP, product.matrix.rows, self.wide.groups * GROUP);
+        let (row, width) = (group * GROUP, self.wide.groups * GROUP);
         let stride = tile.size * 4;
         let block_bytes = work.shape.rows() * stride;
         let job = TileJob {
@@ -179,29 +206,29 @@ impl Pass<'_> {
             not_finite: if first + job.blocks == work.shape.blocks { product.not_finite() } else { std::ptr::null() },
             ..*job
         };
-        // SAFETY: the output holds `tokens x rows`.
-        let in_place = unsafe { product.output.at(tile.token * rows + row) };
+        // SAFETY: the output holds the tile's tokens and rows.
+        let in_place = unsafe { product.place(tile.token, row) };
         let part = tile.size / self.kernels.tile.len();
         let kernel = self.kernels.tile[(tile.tokens - 1) / part];
         // A tile or a unit that is filled up would write beyond the output.
-        if tile.tokens.is_multiple_of(part) && row + width <= rows {
+        if tile.tokens.is_multiple_of(part) && row + width <= product.rows {
             // SAFETY: the kernels' instructions are there; panel, groups and results have the shapes that the job names;
             // nobody else writes these rows.
-            unsafe { kernel(&TileJob { output: in_place, output_stride: rows, ..job }, first == 0) };
+            unsafe { kernel(&TileJob { output: in_place, output_stride: product.stride, ..job }, first == 0) };
             return;
         }
         let mut spare = MaybeUninit::<[f32; MAX_TILE * GROUP * MAX_WIDE_GROUPS]>::zeroed();
         let results: *mut f32 = spare.as_mut_ptr().cast();
-        let count = width.min(rows - row);
+        let count = width.min(product.rows - row);
         for t in (0..tile.tokens).filter(|_| first > 0) {
-            // SAFETY: the output holds `tokens x rows`; nobody else writes these; there are results for every token.
-            unsafe { std::ptr::copy_nonoverlapping(in_place.add(t * rows), results.add(t * width), count) };
+            // SAFETY: the output holds these; nobody else writes them; there are results for every token.
+            unsafe { std::ptr::copy_nonoverlapping(in_place.add(t * product.stride), results.add(t * width), count) };
         }
         // SAFETY: as above.
         unsafe { kernel(&TileJob { output: results, output_stride: width, ..job }, first == 0) };
         for t in 0..tile.tokens {
             // SAFETY: as above.
-            unsafe { std::ptr::copy_nonoverlapping(results.add(t * width), in_place.add(t * rows), count) };
+            unsafe { std::ptr::copy_nonoverlapping(results.add(t * width), in_place.add(t * product.stride), count) };
         }
     }
 }

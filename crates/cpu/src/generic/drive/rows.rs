@@ -1,0 +1,25 @@
+//! Deals decoding rows to threads.
+
+use hefu_numerics::matrix::Matrix;
+use hefu_numerics::ops::Team;
+
+use super::{Shared, deal};
+
+/// Rows of a piece that one thread takes at a time.
+const PIECE: usize = 8;
+
+/// See [`hefu_numerics::ops::Ops::rows`].
+pub fn rows(team: &dyn Team, matrix: &Matrix, rows: &[u32], factor: f32, output: &mut [f32]) {
+    let columns = matrix.columns;
+    assert!(output.len() == rows.len() * columns);
+    let output = Shared(output.as_mut_ptr());
+    deal(team, rows.len().div_ceil(PIECE), &|piece, _| {
+        let first = piece * PIECE;
+        for (i, &row) in rows.iter().enumerate().skip(first).take(PIECE) {
+            // SAFETY: rows do not overlap and lie within the output, which stays borrowed until `deal` returns.
+            let output = unsafe { std::slice::from_raw_parts_mut(output.at(i * columns), columns) };
+            crate::pack::row(matrix, row as usize, output);
+            output.iter_mut().for_each(|x| *x *= factor);
+        }
+    });
+}
