@@ -124,8 +124,8 @@ pub struct WideProducts {
     pub from: usize,
     /// Whether `tile` reads packed codes where they are, and only scales are taken apart.
     pub in_place: bool,
-    /// Adds the product of some blocks of a tile to the results, or makes them, if these are the first blocks. There are
-    /// kernels for equal parts of a tile, as the last tile of a batch seldom is full: of four, for the first quarter of
+    /// Adds the product of some blocks of a tile, or of several, to the results, or makes them, if these are the first
+    /// blocks. There are kernels for equal parts of a tile, as the last tile of a batch seldom is full: of four, for the first quarter of
     /// its tokens, the first two, three, and all.
     pub tile: &'static [unsafe fn(&TileJob, bool)],
 }

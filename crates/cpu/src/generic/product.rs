@@ -54,8 +54,49 @@ pub struct TileJob {
     /// Set if a result is a NaN or an infinity; null if nobody wants to know. Looked at while results are in registers:
     /// once stored, those of many tokens may share the few places that one cache set has.
     pub not_finite: *const AtomicBool,
-    /// What memory to ask for while the tile is worked on, and how many bytes for each block; only for wide kernels.
-    pub ahead: (*const u8, usize),
+    /// Tiles that follow each other in the panel, as do their results; more than one only for wide kernels.
+    pub tiles: usize,
+    /// Bytes from one tile to the next.
+    pub next_tile: usize,
+    /// What memory to ask for while tiles are worked on, how many bytes for each block, and during how many of the
+    /// tiles; only for wide kernels.
+    pub ahead: (*const u8, usize, usize),
+}
+
+impl TileJob {
+    /// What belongs to no tile and to no group: no memory, nothing to ask for.
+    pub const NONE: TileJob = TileJob {
+        blocks: 0,
+        tile: std::ptr::null(),
+        block_bytes: 0,
+        corrections_at: 0,
+        minimum_factors_at: 0,
+        codes: std::ptr::null(),
+        next_block: 0,
+        scales: std::ptr::null(),
+        minimums: std::ptr::null(),
+        next_codes: 0,
+        next_group: 0,
+        output: std::ptr::null_mut(),
+        output_stride: 0,
+        moves_on: false,
+        not_finite: std::ptr::null(),
+        tiles: 1,
+        next_tile: 0,
+        ahead: (std::ptr::null(), 0, 0),
+    };
+
+    /// Goes on to the next tile, behind one of `tokens` tokens.
+    #[inline(always)]
+    pub fn go_on(&mut self, tokens: usize) {
+        self.tile = self.tile.wrapping_add(self.next_tile);
+        self.output = self.output.wrapping_add(tokens * self.output_stride);
+        let (from, share, tiles) = self.ahead;
+        self.ahead = match tiles {
+            0 | 1 => (from, 0, 0),
+            _ => (from.wrapping_add(share * self.blocks), share, tiles - 1),
+        };
+    }
 }
 
 /// 32 columns of `R::WIDTH` rows in registers.

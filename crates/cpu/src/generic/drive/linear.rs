@@ -242,21 +242,15 @@ impl Work<'_> {
             Kind::Quantised { layout, products, quantised, corrections_row, minimum_factors_row } => {
                 let job = TileJob {
                     blocks: self.shape.blocks,
-                    tile: std::ptr::null(),
-                    block_bytes: 0,
                     corrections_at: *corrections_row,
                     minimum_factors_at: *minimum_factors_row,
                     codes: weights.as_ptr(),
                     next_block: layout.codes_per_block,
-                    scales: std::ptr::null(),
-                    minimums: std::ptr::null(),
                     next_codes: product.group_bytes,
                     next_group: product.group_bytes,
-                    output: std::ptr::null_mut(),
-                    output_stride: 0,
                     moves_on: self.moves_on,
                     not_finite: product.not_finite(),
-                    ahead: (std::ptr::null(), 0),
+                    ..TileJob::NONE
                 };
                 match self.shape.tiles() {
                     [tile] => self.tile(product, group, &job, tile, products.packed),

@@ -45,11 +45,25 @@ unsafe fn unpack<const TYPE: u32>(from: &TileJob, codes: *mut u8, scales: *mut u
 #[repr(C, align(64))]
 struct Sums(MaybeUninit<[u8; 2 * SUMS_BYTES]>);
 
-/// The product of a tile's first `T` tokens with some blocks of a group: makes the results, or adds to them unless these
-/// are the first blocks.
+/// The product of the first `T` tokens of each tile with some blocks of a group.
 ///
 /// # Safety
 /// The machine has AVX-512 and AMX, and the thread's tiles are ready; the job's pointers are valid for its shape.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
+unsafe fn tiles<const HALVES: bool, const MINIMUM: bool, const T: usize>(job: &TileJob, is_first: bool) {
+    let mut job = *job;
+    for _ in 0..job.tiles {
+        // SAFETY: the caller's duty.
+        unsafe { tile::<HALVES, MINIMUM, T>(&job, is_first) };
+        job.go_on(T);
+    }
+}
+
+/// One tile's: makes the results, or adds to them unless these
+/// are the first blocks.
+///
+/// # Safety
+/// As [`tiles`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
 unsafe fn tile<const HALVES: bool, const MINIMUM: bool, const T: usize>(job: &TileJob, is_first: bool) {
     let mut buffers = [const { Sums(MaybeUninit::uninit()) }; 2];
@@ -96,7 +110,7 @@ unsafe fn tile<const HALVES: bool, const MINIMUM: bool, const T: usize>(job: &Ti
 /// As [`tile`].
 #[inline(always)]
 unsafe fn begin_block<const SUMS: usize, const HALVES: bool>(job: &TileJob, index: usize, to: *mut u8) {
-    let (ahead, share) = job.ahead;
+    let (ahead, share, _) = job.ahead;
     for line in (0..share).step_by(LINE) {
         ZmmRows::prefetch(ahead.wrapping_add(index * share + line));
     }
@@ -157,10 +171,10 @@ pub(super) fn products(number: u32) -> &'static WideProducts {
                     // Measured: with fewer tokens the dot products of AVX-512 are as fast.
                     from: 17,
                     tile: &[
-                        tile::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, { SIDE / 4 }>,
-                        tile::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, { SIDE / 4 * 2 }>,
-                        tile::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, { SIDE / 4 * 3 }>,
-                        tile::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, SIDE>,
+                        tiles::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, { SIDE / 4 }>,
+                        tiles::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, { SIDE / 4 * 2 }>,
+                        tiles::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, { SIDE / 4 * 3 }>,
+                        tiles::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, SIDE>,
                     ],
                 }
             }

@@ -71,13 +71,27 @@ unsafe fn unpack<const TYPE: u32, const IN_PLACE: bool>(
     }
 }
 
-/// The product of a tile's first `T` tokens with some blocks of two groups.
+/// The product of the first `T` tokens of each tile with some blocks of two groups.
 ///
 /// # Safety
 /// The machine has AVX-512; the job's pointers are valid for its shape.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
+unsafe fn tiles<const HALVES: bool, const MINIMUM: bool, const T: usize>(job: &TileJob, is_first: bool) {
+    let mut job = *job;
+    for _ in 0..job.tiles {
+        // SAFETY: the caller's duty.
+        unsafe { tile::<HALVES, MINIMUM, T>(&job, is_first) };
+        job.go_on(T);
+    }
+}
+
+/// One tile's.
+///
+/// # Safety
+/// As [`tiles`].
+#[inline(always)]
 unsafe fn tile<const HALVES: bool, const MINIMUM: bool, const T: usize>(job: &TileJob, is_first: bool) {
-    let (ahead, share) = job.ahead;
+    let (ahead, share, _) = job.ahead;
     // SAFETY: the caller's duty.
     unsafe {
         let mut sums: [[Floats; T]; 2] = [[ZmmRows::no_floats(); T]; 2];
@@ -116,7 +130,7 @@ unsafe fn tile<const HALVES: bool, const MINIMUM: bool, const T: usize>(job: &Ti
 /// Adds the products of a block, or of its half `HALF`, to the sums.
 ///
 /// # Safety
-/// As [`tile`].
+/// As [`tiles`].
 #[inline(always)]
 unsafe fn add<const HALVES: bool, const MINIMUM: bool, const HALF: usize, const T: usize>(
     job: &TileJob,
@@ -183,9 +197,9 @@ fn products(number: u32) -> &'static WideProducts {
                     in_place: is_in_place($t),
                     from: if Class::<$t>::QUANTISED.has_sub_scales { 17 } else { 13 },
                     tile: &[
-                        tile::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, { TOKENS / 3 }>,
-                        tile::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, { TOKENS / 3 * 2 }>,
-                        tile::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, TOKENS>,
+                        tiles::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, { TOKENS / 3 }>,
+                        tiles::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, { TOKENS / 3 * 2 }>,
+                        tiles::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, TOKENS>,
                     ],
                 }
             }

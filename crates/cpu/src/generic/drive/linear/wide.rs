@@ -117,13 +117,20 @@ impl Pass<'_> {
     /// Adds the products of a unit's blocks from block `first` on.
     fn stretch(&self, unit: usize, first: usize) {
         let job = self.take_apart(unit, first);
-        let (ahead, share) = job.ahead;
-        let askers = ASKING_TILES.min(self.tiles.len());
-        for (index, tile) in self.tiles.iter().enumerate() {
-            // The first tiles' work is the time for the weights of the next unit to come: each asks for a part.
-            let part = if index < askers { share.div_ceil(askers) } else { 0 };
-            let ahead = (ahead.wrapping_add(index * part * job.blocks), part);
-            self.tile(unit * self.wide.groups, &TileJob { ahead, ..job }, tile, first);
+        let group = unit * self.wide.groups;
+        // A tile or a unit that is filled up would write beyond the output.
+        let fits = (group + self.wide.groups) * GROUP <= self.product.rows;
+        let whole = self.tiles.iter().take_while(|tile| fits && tile.tokens == tile.size).count();
+        let (whole, others) = self.tiles.split_at(whole);
+        // The first tiles' work is the time for the weights of the next unit to come: each asks for a part.
+        if let Some(tile) = whole.first() {
+            let askers = ASKING_TILES.min(whole.len());
+            let ahead = (job.ahead.0, job.ahead.1.div_ceil(askers), askers);
+            self.tile(group, &TileJob { ahead, tiles: whole.len(), ..job }, tile, first);
+        }
+        for (index, tile) in others.iter().enumerate() {
+            let ahead = if index == 0 && whole.is_empty() { job.ahead } else { TileJob::NONE.ahead };
+            self.tile(group, &TileJob { ahead, ..job }, tile, first);
         }
     }
 
@@ -158,8 +165,6 @@ impl Pass<'_> {
         };
         let job = TileJob {
             blocks,
-            tile: std::ptr::null(),
-            block_bytes: 0,
             corrections_at: *corrections_row,
             minimum_factors_at: *minimum_factors_row,
             codes: own_codes,
@@ -170,11 +175,10 @@ impl Pass<'_> {
             // SAFETY: as above.
             minimums: unsafe { codes.add(codes_bytes + scales_bytes) },
             next_group,
-            output: std::ptr::null_mut(),
-            output_stride: 0,
             moves_on: work.moves_on,
-            not_finite: std::ptr::null(),
-            ahead: (ahead, ahead_bytes),
+            next_tile: work.shape.tile_bytes(wide.tile),
+            ahead: (ahead, ahead_bytes, 1),
+            ..TileJob::NONE
         };
         for place in 0..wide.groups {
             let group = (group + place).min(product.groups - 1);
@@ -189,8 +193,8 @@ impl Pass<'_> {
         job
     }
 
-    /// Adds the product of one tile with the blocks that were taken apart, of which `first` is the first, for the groups
-    /// from `group` on.
+    /// Adds the product of one tile, or of several whole ones of which `tile` is the first, with the blocks that were taken
+    /// apart, of which `first` is the first, for the groups from `group` on.
     fn tile(&self, group: usize, job: &TileJob, tile: &Tile, first: usize) {
         assert!(tile.size <= MAX_TILE && tile.size == self.wide.tile && self.wide.groups <= MAX_WIDE_GROUPS);
         let (product, work) = (self.product, self.work);
@@ -210,7 +214,6 @@ impl Pass<'_> {
         let in_place = unsafe { product.place(tile.token, row) };
         let part = tile.size / self.kernels.tile.len();
         let kernel = self.kernels.tile[(tile.tokens - 1) / part];
-        // A tile or a unit that is filled up would write beyond the output.
         if tile.tokens.is_multiple_of(part) && row + width <= product.rows {
             // SAFETY: the kernels' instructions are there; panel, groups and results have the shapes that the job names;
             // nobody else writes these rows.
@@ -242,22 +245,13 @@ impl Product<'_> {
         let weights = self.matrix.bytes()[group * self.group_bytes..][..self.group_bytes].as_ptr();
         TileJob {
             blocks,
-            tile: std::ptr::null(),
-            block_bytes: 0,
-            corrections_at: 0,
-            minimum_factors_at: 0,
             // SAFETY: `weights` is a whole group, and block `first` begins a block of the file.
             codes: unsafe { weights.add(layout.codes_at(first)) },
             next_block: layout.codes_per_block,
-            scales: std::ptr::null(),
-            minimums: std::ptr::null(),
             next_codes: self.group_bytes,
             next_group: self.group_bytes,
-            output: std::ptr::null_mut(),
-            output_stride: 0,
             moves_on: moves_on(),
-            not_finite: std::ptr::null(),
-            ahead: (std::ptr::null(), 0),
+            ..TileJob::NONE
         }
     }
 }
