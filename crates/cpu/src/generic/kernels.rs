@@ -43,6 +43,8 @@ pub struct Kernels {
     pub store: unsafe fn(&Place, &[f32], &[f32]),
     /// Numbers of queries for which there are attention kernels, ascending.
     pub queries: &'static [usize],
+    /// [`super::attention::finish`].
+    pub finish: unsafe fn(&QueryTile<'_>, &TileMemory),
     /// Attention kernels, by place in `queries`.
     pub attend: &'static [Attend],
 }
@@ -202,6 +204,7 @@ macro_rules! isa {
             fetch,
             store,
             queries: &[$($queries),*],
+            finish,
             attend: &[$(Attend {
                 begin: attend_begin::<$queries>,
                 score: attend_score::<$queries, $sets>,
@@ -230,6 +233,9 @@ macro_rules! isa {
             }
             fn fetch(from: *const u8, bytes: usize) {
                 $crate::generic::rows::fetch::<$rows>(from, bytes)
+            }
+            fn finish(tile: &QueryTile<'_>, memory: &TileMemory) {
+                attention::finish::<$lanes>(tile, memory)
             }
             fn store(place: &Place, key: &[f32], value: &[f32]) {
                 position::store::<$lanes, $rows>(place, key, value)

@@ -28,7 +28,7 @@ use super::unroll::unroll;
 const _: () = assert!(LANES == KEY_LANES && SEGMENT.is_multiple_of(PAGE) && PAGE.is_multiple_of(LANES));
 
 /// Most queries that are worked on at once.
-pub const MAX_QUERIES: usize = 8;
+pub const MAX_QUERIES: usize = 12;
 
 /// Up to [`MAX_QUERIES`] queries of one sequence on one key-value head.
 #[derive(Debug, Clone, Copy)]
@@ -148,6 +148,27 @@ pub unsafe fn score<L: Lanes, R: Rows, const Q: usize, const W: usize>(
             let most = memory.largest.add(r);
             *most = largest[r].largest().max(*most);
         });
+    }
+}
+
+/// Writes `results * (1 / total)` to the outputs.
+///
+/// # Safety
+/// The machine has the instructions of `L`; the memory is valid for what its fields say, the tile's outputs for
+/// `value_size` numbers each.
+#[inline(always)]
+pub unsafe fn finish<L: Lanes>(tile: &QueryTile<'_>, memory: &TileMemory) {
+    let (size, width) = (tile.shape.value_size, result_width(&tile.shape));
+    let whole = size / LANES * LANES;
+    for (r, output) in tile.outputs.iter().enumerate().filter(|(_, output)| !output.is_null()) {
+        // SAFETY: the caller's duty.
+        unsafe {
+            let (results, factor) = (memory.results.add(r * width), 1.0 / *memory.totals.add(r));
+            for i in (0..whole).step_by(LANES) {
+                L::load(results.add(i)).mul(L::splat(factor)).store(output.add(i));
+            }
+            (whole..size).for_each(|i| *output.add(i) = *results.add(i) * factor);
+        }
     }
 }
 

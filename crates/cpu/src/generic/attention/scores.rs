@@ -2,13 +2,14 @@
 
 use std::ops::Range;
 
-use hefu_numerics::functions::exp;
+use hefu_numerics::functions::{Real, exp};
 use hefu_numerics::kv::{KEY_LANES, PAGE};
 
 use super::queries::ROWS;
 use super::{MAX_QUERIES, QueryTile, TileMemory};
 use crate::generic::lanes::{LANES, Lanes};
 use crate::generic::rows::Rows;
+use crate::generic::side::Side;
 use crate::generic::unroll::unroll;
 use crate::layout::LINE;
 
@@ -34,10 +35,14 @@ pub(super) unsafe fn score_f16<L: Lanes, R: Rows, const Q: usize, const W: usize
             let scores = memory.scores.add((block - memory.first_block) * Q * LANES);
             // A page holds a whole number of sets of `W` blocks.
             if block.is_multiple_of(W) && block + W <= blocks.end {
-                score_blocks::<L, R, Q, W>(tile, memory.queries, scores, block, &mut largest);
+                if tile.is_from_memory {
+                    score_blocks::<L, R, Q, W, true>(tile, memory.queries, scores, block, &mut largest);
+                } else {
+                    score_blocks::<L, R, Q, W, false>(tile, memory.queries, scores, block, &mut largest);
+                }
                 block += W;
             } else {
-                score_blocks::<L, R, Q, 1>(tile, memory.queries, scores, block, &mut largest);
+                score_blocks::<L, R, Q, 1, true>(tile, memory.queries, scores, block, &mut largest);
                 block += 1;
             }
         }
@@ -45,9 +50,9 @@ pub(super) unsafe fn score_f16<L: Lanes, R: Rows, const Q: usize, const W: usize
     }
 }
 
-/// Scores of `W` blocks of 16 keys, all in one page.
+/// Scores of `W` blocks of 16 keys, all in one page. `AHEAD`: whether later ones may have to be asked for.
 #[inline(always)]
-unsafe fn score_blocks<L: Lanes, R: Rows, const Q: usize, const W: usize>(
+unsafe fn score_blocks<L: Lanes, R: Rows, const Q: usize, const W: usize, const AHEAD: bool>(
     tile: &QueryTile<'_>,
     queries: *const f32,
     scores: *mut f32,
@@ -65,7 +70,9 @@ unsafe fn score_blocks<L: Lanes, R: Rows, const Q: usize, const W: usize>(
         let mut sums = [[L::splat(0.0); W]; Q];
         let ahead = Asking::new(tile, first, W);
         for i in 0..tile.shape.key_size {
-            ahead.ask::<R>(i);
+            if AHEAD {
+                ahead.ask::<R>(i);
+            }
             let mut key = [scale; W];
             unroll!(w < W => { key[w] = L::load_f16(keys.add(w * block_keys + i * LANES)); });
             unroll!(r < Q => {
@@ -206,6 +213,21 @@ unsafe fn hide<L: Lanes>(score: L, position: usize, from: usize, to: usize) -> L
     unsafe { L::load(lanes.as_ptr()) }
 }
 
+/// `exp(score - largest)` in place, for `N` times 16 scores that begin `stride` numbers apart.
+///
+/// # Safety
+/// The machine has the instructions of `L`; the scores are there.
+#[inline(always)]
+unsafe fn weights<L: Lanes, const N: usize>(scores: *mut f32, stride: usize, largest: L) {
+    // SAFETY: the caller's duty.
+    unsafe {
+        let weights = exp(Side::<L, N>::load_apart(scores, stride).sub(Side::same(largest)));
+        for (i, lanes) in weights.each().into_iter().enumerate() {
+            lanes.store(scores.add(i * stride));
+        }
+    }
+}
+
 /// Replaces a segment's scores by `exp(score - largest)` and adds them to the denominators. A hidden lane becomes +0,
 /// which changes no stripe: stripes begin at +0 and only grow. A query that sees nothing of the segment adds +0.
 #[inline(always)]
@@ -216,13 +238,23 @@ pub(super) unsafe fn weigh<L: Lanes, const Q: usize>(tile: &QueryTile<'_>, memor
             let largest = L::splat(*memory.largest.add(r));
             let (first, last) = tile.visible[r % MAX_QUERIES];
             let mut stripes = L::splat(0.0);
-            for block in blocks.clone() {
+            let mut block = blocks.start;
+            while block < blocks.end {
                 let at = memory.scores.add(((block - memory.first_block) * Q + r) * LANES);
-                let p = exp(L::load(at).sub(largest));
-                p.store(at);
-                if block * LANES + LANES > first && block * LANES <= last {
-                    stripes = stripes.add(p);
+                let count = if L::AT_ONCE == 4 && block + 4 <= blocks.end {
+                    weights::<L, 4>(at, Q * LANES, largest);
+                    4
+                } else {
+                    weights::<L, 1>(at, Q * LANES, largest);
+                    1
+                };
+                for i in 0..count {
+                    let position = (block + i) * LANES;
+                    if position + LANES > first && position <= last {
+                        stripes = stripes.add(L::load(at.add(i * Q * LANES)));
+                    }
                 }
+                block += count;
             }
             *memory.totals.add(r) += stripes.tree_sum();
         }

@@ -26,7 +26,7 @@ pub(super) static WIDE: Wide = Wide {
     groups: 2,
     blocks: 32,
     order: Order::Rows,
-    panel_bytes: 640 << 10,
+    panel_bytes: 768 << 10,
     by_token: false,
     begin,
     end: begin,

@@ -199,23 +199,6 @@ unsafe fn clear(memory: &TileMemory, queries: usize, width: usize) {
     }
 }
 
-/// Writes `results * (1 / total)` to the outputs.
-///
-/// # Safety
-/// The memory is valid for what its fields say, the tile's outputs for `value_size` numbers each.
-unsafe fn finish(tile: &QueryTile<'_>, memory: &TileMemory) {
-    let width = result_width(&tile.shape);
-    for (r, output) in tile.outputs.iter().enumerate().filter(|(_, output)| !output.is_null()) {
-        // SAFETY: the caller's duty.
-        unsafe {
-            let factor = 1.0 / *memory.totals.add(r);
-            for i in 0..tile.shape.value_size {
-                *output.add(i) = *memory.results.add(r * width + i) * factor;
-            }
-        }
-    }
-}
-
 /// Blocks of 16 positions in a page.
 const PAGE_BLOCKS: usize = PAGE / LANES;
 

@@ -16,7 +16,7 @@ use std::ops::Range;
 use hefu_numerics::kv::{PAGE, Profile};
 use hefu_numerics::ops::{Scratch, Team};
 
-use super::{AHEAD, PAGE_BLOCKS, Task, Work, finish, segments};
+use super::{AHEAD, PAGE_BLOCKS, Task, Work, segments};
 use crate::generic::attention::{QueryTile, TileMemory, result_width};
 use crate::generic::drive::{Shared, deal};
 use crate::generic::lanes::LANES;
@@ -222,6 +222,6 @@ unsafe fn merge(work: &Work<'_>, layout: &Layout, from: *mut f32, part: &Part<'_
             (0..queries).for_each(|r| *sum.totals.add(r) += *its.totals.add(r));
             (0..queries * width).for_each(|i| *sum.results.add(i) += *its.results.add(i));
         }
-        finish(&tile, &sum);
+        (work.kernels.finish)(&tile, &sum);
     }
 }

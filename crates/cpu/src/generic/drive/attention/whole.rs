@@ -6,7 +6,7 @@
 use hefu_numerics::kv::Profile;
 use hefu_numerics::ops::{Scratch, Team};
 
-use super::{AHEAD, Task, Work, clear, finish, segments};
+use super::{AHEAD, Task, Work, clear, segments};
 use crate::generic::attention::{FOLDED_NUMBERS, MAX_QUERIES, QueryTile, TileMemory, query_numbers, result_width};
 use crate::generic::drive::{Shared, deal};
 use crate::generic::kernels::Attend;
@@ -135,6 +135,6 @@ unsafe fn attend<'a>(work: &Work<'a>, task: &Task<'a>, layout: &Layout, scratch:
                 (kernel.add)(tile, memory, segment, 0..shape.value_size);
             }
         }
-        tiles.iter().for_each(|(tile, _, memory)| finish(tile, memory));
+        tiles.iter().for_each(|(tile, _, memory)| (work.kernels.finish)(tile, memory));
     }
 }
