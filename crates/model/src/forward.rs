@@ -45,7 +45,7 @@ impl Model {
         chunks: &[Chunk<'_>],
     ) -> Result<usize, Error> {
         self.check(cache, chunks)?;
-        let spans = spans(chunks);
+        let mut spans = spans_of(chunks, |chunk| 0..chunk.tokens.len());
         let context = Context { ops: self.ops, team, config: &self.config };
         let wanted = chunks.iter().map(|chunk| chunk.wanted.len()).sum();
         let mut rows = spans.iter().map(|span| span.tokens).sum();
@@ -67,12 +67,13 @@ impl Model {
             if is_last && wanted == 0 {
                 break;
             }
-            attention::attend(&context, layer_config, layer_cache, &spans, state);
-            if is_last {
-                // What follows serves only the logits.
+            if is_last && wanted < rows {
+                // Keys and values are in the cache; what follows serves only the logits.
                 self.keep_wanted(chunks, state);
+                spans = spans_of(chunks, |chunk| chunk.wanted.clone());
                 rows = wanted;
             }
+            attention::attend(&context, layer_config, layer_cache, &spans, state);
             self.finish_layer(&context, layer, self.weights.layers.get(index + 1), rows, state);
         }
         Ok(wanted)
@@ -230,14 +231,14 @@ impl Model {
         (self.ops.add)(context.team, &mut residual[..length], &mixed[..length], around);
     }
 
-    /// Moves the wanted rows of `residual` and `attended` to the front.
+    /// Moves the wanted rows of `residual` and the queries to the front.
     fn keep_wanted(&self, chunks: &[Chunk<'_>], state: &mut State) {
-        let (width, heads) = (self.config.width, self.config.heads * self.config.value_size);
+        let (width, heads) = (self.config.width, self.config.heads * self.config.key_size);
         let (mut first, mut kept) = (0, 0);
         for chunk in chunks {
             for row in chunk.wanted.clone().map(|token| first + token) {
                 state.residual.copy_within(row * width..(row + 1) * width, kept * width);
-                state.attended_then_up.copy_within(row * heads..(row + 1) * heads, kept * heads);
+                state.queries_then_gate.copy_within(row * heads..(row + 1) * heads, kept * heads);
                 kept += 1;
             }
             first += chunk.tokens.len();
@@ -245,14 +246,17 @@ impl Model {
     }
 }
 
-fn spans<'a>(chunks: &[Chunk<'a>]) -> Vec<Span<'a>> {
+/// Some consecutive tokens of each chunk, as rows of a batch; chunks of which there are none are left out.
+fn spans_of<'a>(chunks: &[Chunk<'a>], some: impl Fn(&Chunk<'_>) -> Range<usize>) -> Vec<Span<'a>> {
     let mut row = 0;
     let span = |chunk: &Chunk<'a>| {
-        let span = Span { row, tokens: chunk.tokens.len(), position: chunk.position, pages: chunk.pages };
+        let some = some(chunk);
+        let position = chunk.position + some.start;
+        let span = Span { row, tokens: some.len(), position, pages: chunk.pages };
         row += span.tokens;
-        span
+        (span.tokens > 0).then_some(span)
     };
-    chunks.iter().map(span).collect()
+    chunks.iter().filter_map(span).collect()
 }
 
 fn all_finite(x: &[f32]) -> bool {
