@@ -91,6 +91,8 @@ pub struct TileMemory {
     pub totals: *mut f32,
     /// `[Q][`[`result_width`]`]`.
     pub results: *mut f32,
+    /// Whether the results of one segment are those of all: then they go to the outputs at once, if [`can_be_last`].
+    pub is_last: bool,
     /// [`FOLDED_NUMBERS`]: what one segment needs for itself.
     pub folded: *mut f32,
 }
@@ -106,6 +108,11 @@ pub fn result_width(shape: &KvShape) -> usize {
         Profile::F16 => shape.value_size.next_multiple_of(LANES),
         Profile::Q8 => shape.value_blocks() * BLOCK,
     }
+}
+
+/// Whether [`add`] can write outputs itself.
+pub fn can_be_last(shape: &KvShape) -> bool {
+    shape.profile == Profile::F16 && shape.value_size.is_multiple_of(LANES)
 }
 
 /// Numbers of [`TileMemory::folded`].
@@ -194,7 +201,10 @@ pub unsafe fn add<L: Lanes, R: Rows, const Q: usize, const W: usize>(
     unsafe {
         scores::weigh::<L, Q>(tile, memory, blocks.clone());
         match tile.shape.profile {
-            Profile::F16 => values::add_f16::<L, R, Q, W>(tile, memory, positions, elements),
+            Profile::F16 if memory.is_last => {
+                values::add_f16::<L, R, Q, W, true>(tile, memory, positions, elements);
+            }
+            Profile::F16 => values::add_f16::<L, R, Q, W, false>(tile, memory, positions, elements),
             Profile::Q8 => values::add_q8::<L, R, Q, W>(tile, memory, positions, elements),
         }
     }

@@ -66,7 +66,7 @@ impl Weights {
 
 /// Adds positions of one segment to the results, values being binary16.
 #[inline(always)]
-pub(super) unsafe fn add_f16<L: Lanes, R: Rows, const Q: usize, const W: usize>(
+pub(super) unsafe fn add_f16<L: Lanes, R: Rows, const Q: usize, const W: usize, const LAST: bool>(
     tile: &QueryTile<'_>,
     memory: &TileMemory,
     positions: RangeInclusive<usize>,
@@ -77,15 +77,14 @@ pub(super) unsafe fn add_f16<L: Lanes, R: Rows, const Q: usize, const W: usize>(
     while element < size {
         // SAFETY: the caller's duty.
         unsafe {
-            let results = memory.results.add(element);
             if element + W * LANES <= size {
-                add_elements::<L, R, Half, Q, W>(tile, weights, &positions, element, results);
+                add_elements::<L, R, Half, Q, W, LAST>(tile, weights, &positions, element, memory);
                 element += W * LANES;
             } else if element + LANES <= size {
-                add_elements::<L, R, Half, Q, 1>(tile, weights, &positions, element, results);
+                add_elements::<L, R, Half, Q, 1, LAST>(tile, weights, &positions, element, memory);
                 element += LANES;
             } else {
-                add_last_elements::<L, Q>(tile, weights, &positions, element, results);
+                add_last_elements::<L, Q>(tile, weights, &positions, element, memory.results.add(element));
                 element = size;
             }
         }
@@ -107,12 +106,11 @@ pub(super) unsafe fn add_q8<L: Lanes, R: Rows, const Q: usize, const W: usize>(
         // SAFETY: the caller's duty; rows are filled up to whole blocks, in the cache and in the results.
         unsafe {
             fold::<L, Q>(tile, memory, &positions, block);
-            let results = memory.results.add(element);
             if W >= 2 {
-                add_elements::<L, R, Byte, Q, 2>(tile, weights, &positions, element, results);
+                add_elements::<L, R, Byte, Q, 2, false>(tile, weights, &positions, element, memory);
             } else {
-                add_elements::<L, R, Byte, Q, 1>(tile, weights, &positions, element, results);
-                add_elements::<L, R, Byte, Q, 1>(tile, weights, &positions, element + LANES, results.add(LANES));
+                add_elements::<L, R, Byte, Q, 1, false>(tile, weights, &positions, element, memory);
+                add_elements::<L, R, Byte, Q, 1, false>(tile, weights, &positions, element + LANES, memory);
             }
         }
     }
@@ -140,14 +138,14 @@ unsafe fn fold<L: Lanes, const Q: usize>(
     }
 }
 
-/// The chains of `16 * W` elements, from `element` on.
+/// The chains of `16 * W` elements, from `element` on; with `LAST`, what they come to goes to the outputs.
 #[inline(always)]
-unsafe fn add_elements<L: Lanes, R: Rows, N: Number, const Q: usize, const W: usize>(
+unsafe fn add_elements<L: Lanes, R: Rows, N: Number, const Q: usize, const W: usize, const LAST: bool>(
     tile: &QueryTile<'_>,
     weights: Weights,
     positions: &RangeInclusive<usize>,
     element: usize,
-    results: *mut f32,
+    memory: &TileMemory,
 ) {
     // SAFETY: the caller's duty.
     unsafe {
@@ -178,8 +176,16 @@ unsafe fn add_elements<L: Lanes, R: Rows, N: Number, const Q: usize, const W: us
         let width = result_width(&tile.shape);
         unroll!(r < Q => {
             unroll!(w < W => {
-                let result = results.add(r * width + w * LANES);
-                L::load(result).add(sums[r][w]).store(result);
+                let (output, at) = (tile.outputs[r % MAX_QUERIES], element + w * LANES);
+                if LAST {
+                    if !output.is_null() {
+                        let factor = L::splat(1.0 / *memory.totals.add(r));
+                        L::splat(0.0).add(sums[r][w]).mul(factor).store(output.add(at));
+                    }
+                } else {
+                    let result = memory.results.add(r * width + at);
+                    L::load(result).add(sums[r][w]).store(result);
+                }
             });
         });
     }

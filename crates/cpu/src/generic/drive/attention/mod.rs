@@ -195,7 +195,9 @@ unsafe fn clear(memory: &TileMemory, queries: usize, width: usize) {
     // SAFETY: the caller's duty; zero bits are the number +0.
     unsafe {
         memory.totals.write_bytes(0, queries);
-        memory.results.write_bytes(0, queries * width);
+        if !memory.is_last {
+            memory.results.write_bytes(0, queries * width);
+        }
     }
 }
 

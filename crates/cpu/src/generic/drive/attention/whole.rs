@@ -7,7 +7,7 @@ use hefu_numerics::kv::Profile;
 use hefu_numerics::ops::{Scratch, Team};
 
 use super::{AHEAD, Task, Work, clear, segments};
-use crate::generic::attention::{FOLDED_NUMBERS, MAX_QUERIES, QueryTile, TileMemory, query_numbers, result_width};
+use crate::generic::attention::{FOLDED_NUMBERS, MAX_QUERIES, QueryTile, TileMemory, can_be_last, query_numbers, result_width};
 use crate::generic::drive::{Shared, deal};
 use crate::generic::kernels::Attend;
 use crate::generic::lanes::LANES;
@@ -77,6 +77,7 @@ impl Layout {
                 totals,
                 largest: totals.add(MAX_QUERIES),
                 results: totals.add(2 * MAX_QUERIES),
+                is_last: false,
                 scores: tile.add(work.tile_numbers()),
                 first_block: first / LANES,
             }
@@ -101,7 +102,8 @@ unsafe fn attend<'a>(work: &Work<'a>, task: &Task<'a>, layout: &Layout, scratch:
         }
         let (kernel, queries) = work.kernel(rows);
         // SAFETY: the caller's duty.
-        let memory = unsafe { layout.memory(work, scratch, index.min(count - 1), tile.positions().0) };
+        let mut memory = unsafe { layout.memory(work, scratch, index.min(count - 1), tile.positions().0) };
+        memory.is_last = can_be_last(shape) && segments(tile.positions()).len() == 1;
         if index < count {
             // SAFETY: the caller's duty.
             unsafe {
@@ -135,6 +137,8 @@ unsafe fn attend<'a>(work: &Work<'a>, task: &Task<'a>, layout: &Layout, scratch:
                 (kernel.add)(tile, memory, segment, 0..shape.value_size);
             }
         }
-        tiles.iter().for_each(|(tile, _, memory)| (work.kernels.finish)(tile, memory));
+        for (tile, _, memory) in tiles.iter().filter(|(_, _, memory)| !memory.is_last) {
+            (work.kernels.finish)(tile, memory);
+        }
     }
 }

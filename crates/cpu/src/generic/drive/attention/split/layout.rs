@@ -94,6 +94,7 @@ impl Layout {
                 largest: std::ptr::null_mut(),
                 totals,
                 results: totals.add(MAX_QUERIES),
+                is_last: false,
                 folded,
             }
         }
