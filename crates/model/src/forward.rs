@@ -193,7 +193,7 @@ impl Model {
         rows: usize,
         state: &mut State,
     ) {
-        let attended = &state.attended_then_up[..rows * self.config.heads * self.config.value_size];
+        let attended = &state.attended[..rows * self.config.heads * self.config.value_size];
         let mixed = sized(&mut state.mixed, rows * self.config.width);
         if let FeedForward::Dense(weights) = &layer.feed_forward {
             context.announce(&[&weights.gate.matrix, &weights.up.matrix]);
@@ -238,7 +238,7 @@ impl Model {
         for chunk in chunks {
             for row in chunk.wanted.clone().map(|token| first + token) {
                 state.residual.copy_within(row * width..(row + 1) * width, kept * width);
-                state.queries_then_gate.copy_within(row * heads..(row + 1) * heads, kept * heads);
+                state.queries.copy_within(row * heads..(row + 1) * heads, kept * heads);
                 kept += 1;
             }
             first += chunk.tokens.len();

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use hefu_numerics::ops::{Scratch, Team};
+use hefu_numerics::ops::{Opened, Scratch, Team};
 use hefu_numerics::rope::Frequencies;
 
 use crate::blocks::experts::Routing;
@@ -25,12 +25,12 @@ pub struct State {
     pub(crate) values: Vec<f32>,
     /// One for each rotation of the model.
     pub(crate) tables: Vec<Table>,
-    /// `[rows][heads][key size]` in attention: queries; `[rows][inner width]` after it: what gate and up
-    /// make.
-    pub(crate) queries_then_gate: Vec<f32>,
-    /// `[rows][heads][value size]` in attention: what was attended to; `[rows][inner width]` after it: up, if it has
-    /// a bias.
-    pub(crate) attended_then_up: Vec<f32>,
+    /// `[rows][heads][key size]`.
+    pub(crate) queries: Vec<f32>,
+    /// `[rows][heads][value size]`.
+    pub(crate) attended: Vec<f32>,
+    /// `[rows][inner width]`: what gate and up make.
+    pub(crate) opened: Opened,
     pub(crate) routing: Routing,
     /// Rows of `residual` whose logits were wanted.
     pub(crate) wanted: usize,
@@ -93,12 +93,12 @@ impl State {
             &self.mixed,
             &self.keys,
             &self.values,
-            &self.queries_then_gate,
-            &self.attended_then_up,
+            &self.queries,
+            &self.attended,
             &self.logits,
         ];
         let floats: usize = tables.chain(buffers).map(Vec::capacity).sum();
-        floats * size_of::<f32>() + self.routing.bytes()
+        floats * size_of::<f32>() + self.opened.bytes() + self.routing.bytes()
     }
 
     /// Rows of the last batch whose logits were wanted.

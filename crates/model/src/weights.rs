@@ -40,6 +40,17 @@ pub(crate) struct Linear {
     pub(crate) bias: Option<Vec<f32>>,
 }
 
+impl Linear {
+    /// Adds the bias, if there is one, to every row of a product.
+    pub(crate) fn add_bias(&self, output: &mut [f32]) {
+        if let Some(bias) = &self.bias {
+            for row in output.chunks_exact_mut(bias.len()) {
+                row.iter_mut().zip(bias).for_each(|(x, bias)| *x += bias);
+            }
+        }
+    }
+}
+
 /// Grouped-query attention.
 #[derive(Debug)]
 pub(crate) struct Attention {

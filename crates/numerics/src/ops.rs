@@ -57,6 +57,11 @@ impl Scratch {
         }
         self.lines.as_mut_ptr().cast()
     }
+
+    /// Bytes that it has grown to.
+    pub fn bytes(&self) -> usize {
+        self.lines.len() * size_of::<Line>()
+    }
 }
 
 /// One product `output[t][r] = sum over c of matrix[r][c] * input[t][c]`.
@@ -71,7 +76,7 @@ pub struct Projection<'a> {
 }
 
 /// Two products with one shared input, of which one opens the other:
-/// `output[t][r] = activation(gate[r] x[t]) * (up[r] x[t])`.
+/// `opened[t][r] = activation(gate[r] x[t]) * (up[r] x[t])`.
 pub struct Gated<'a> {
     /// The weights that the activation comes after; their columns equal the input's.
     pub gate: &'a Matrix,
@@ -79,8 +84,50 @@ pub struct Gated<'a> {
     pub up: &'a Matrix,
     /// The function.
     pub activation: Activation,
-    /// `[tokens][gate.rows]`.
-    pub output: &'a mut [f32],
+    /// What the result will be multiplied with: as many columns as `gate` has rows.
+    pub down: &'a Matrix,
+}
+
+/// What [`Ops::gated`] has made for [`Ops::down`]: `[tokens][rows]`, as they are or as the device prepares them for
+/// the one matrix that reads them.
+#[derive(Default)]
+pub struct Opened {
+    rows: Vec<f32>,
+    prepared: Scratch,
+    is_prepared: bool,
+}
+
+impl Opened {
+    /// Room for `length` numbers that stay as they are; their contents are arbitrary.
+    pub fn as_rows(&mut self, length: usize) -> &mut [f32] {
+        self.is_prepared = false;
+        if self.rows.len() < length {
+            self.rows.reserve_exact(length - self.rows.len());
+            self.rows.resize(length, 0.0);
+        }
+        &mut self.rows[..length]
+    }
+
+    /// Room for `bytes` bytes in the device's own form, aligned to 64.
+    pub fn as_prepared(&mut self, bytes: usize) -> *mut u8 {
+        self.is_prepared = true;
+        self.prepared.reserve(bytes)
+    }
+
+    /// The numbers, if they are as they were.
+    pub fn rows(&self) -> Option<&[f32]> {
+        (!self.is_prepared).then_some(&self.rows)
+    }
+
+    /// The device's own form of so many bytes, if that is what was made.
+    pub fn prepared(&mut self, bytes: usize) -> Option<*mut u8> {
+        (self.is_prepared && self.prepared.bytes() >= bytes).then(|| self.prepared.reserve(bytes))
+    }
+
+    /// Bytes that the room has grown to.
+    pub fn bytes(&self) -> usize {
+        self.rows.capacity() * size_of::<f32>() + self.prepared.bytes()
+    }
 }
 
 /// The gate's function in a gated feed-forward block.
@@ -161,7 +208,12 @@ pub struct Ops {
         fn(team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, outputs: &mut [Projection<'_>]),
 
     /// Two products and what is made of them: [`Ops::linear`], then [`Ops::gate`].
-    pub gated: fn(team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, gated: Gated<'_>),
+    #[expect(clippy::type_complexity, reason = "as many parameters as other products have")]
+    pub gated: fn(&dyn Team, &mut Scratch, input: &[f32], tokens: usize, gated: &Gated<'_>, opened: &mut Opened),
+
+    /// The product with what [`Ops::gated`] made last for this very matrix: [`Ops::linear`]. `output`:
+    /// `[tokens][down.rows]`.
+    pub down: fn(&dyn Team, &mut Scratch, opened: &mut Opened, tokens: usize, down: &Matrix, output: &mut [f32]),
 
     /// Says which matrices the product after the next one will read ([`Team::will_read`]). Nothing but time depends on
     /// it.

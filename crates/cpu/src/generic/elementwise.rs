@@ -4,7 +4,6 @@ use hefu_numerics::functions::{self, Real};
 use hefu_numerics::ops::{Activation, Norm, RopePairs, Rotation};
 
 use super::lanes::{LANES, Lanes};
-use super::side::Side;
 
 /// Reads up to 16 numbers; the lanes past the end are zero.
 #[inline(always)]
@@ -85,23 +84,12 @@ unsafe fn rms_norm_in_place<L: Lanes>(norm: &Norm<'_>, row: &mut [f32]) {
 /// The machine has the instructions of `L`.
 #[inline(always)]
 pub unsafe fn gate<L: Lanes>(activation: Activation, gate: &mut [f32], up: &[f32]) {
-    assert_eq!(gate.len(), up.len());
-    let (whole, mut i) = (gate.len() / LANES * LANES, 0);
+    let whole = gate.len() / LANES * LANES;
     // SAFETY: within both slices, which are of one length; the instructions are the caller's duty.
     unsafe {
-        if L::AT_ONCE == 4 {
-            while i + 4 * LANES <= whole {
-                let values = opened::<L, 4>(activation, gate.as_ptr().add(i), up.as_ptr().add(i));
-                for value in values.each() {
-                    value.store(gate.as_mut_ptr().add(i));
-                    i += LANES;
-                }
-            }
-        }
-        while i < whole {
-            let [value] = opened::<L, 1>(activation, gate.as_ptr().add(i), up.as_ptr().add(i)).each();
-            value.store(gate.as_mut_ptr().add(i));
-            i += LANES;
+        for i in (0..whole).step_by(LANES) {
+            let value = functions::activation(activation, L::load(gate.as_ptr().add(i)));
+            value.mul(L::load(up.as_ptr().add(i))).store(gate.as_mut_ptr().add(i));
         }
         let value = functions::activation(activation, load_some::<L>(&gate[whole..]));
         store_some(value.mul(load_some(&up[whole..])), &mut gate[whole..]);
@@ -112,17 +100,19 @@ pub unsafe fn gate<L: Lanes>(activation: Activation, gate: &mut [f32], up: &[f32
 pub struct GateRows {
     /// The function.
     pub activation: Activation,
-    /// `[tokens][width]`.
+    /// `[tokens][gate_stride]`.
     pub gate: *const f32,
+    /// Numbers from one token's to the next one's.
+    pub gate_stride: usize,
     /// `[tokens][width]`.
     pub up: *const f32,
-    /// Numbers from one token's results to the next one's.
+    /// Rows of both, a multiple of 16.
     pub width: usize,
     /// How many of them count.
     pub count: usize,
     /// Tokens.
     pub tokens: usize,
-    /// The first of `count` numbers of the first token.
+    /// The first of `count` numbers of the first token; it may be where the gate's is.
     pub output: *mut f32,
     /// Numbers from one token's to the next one's.
     pub stride: usize,
@@ -134,57 +124,17 @@ pub struct GateRows {
 /// The machine has the instructions of `L`; the pointers are valid for the shape, whose `width` is a multiple of 16.
 #[inline(always)]
 pub unsafe fn gate_rows<L: Lanes>(job: &GateRows) {
-    let (all, mut at) = (job.tokens * job.width, 0);
-    let mut place = Place { job, token: 0, row: 0 };
-    // SAFETY: the caller's duty.
-    unsafe {
-        if L::AT_ONCE == 4 {
-            while at + 4 * LANES <= all {
-                place.write(opened::<L, 4>(job.activation, job.gate.add(at), job.up.add(at)));
-                at += 4 * LANES;
-            }
-        }
-        while at < all {
-            place.write(opened::<L, 1>(job.activation, job.gate.add(at), job.up.add(at)));
-            at += LANES;
-        }
-    }
-}
-
-/// `activation(gate) * up`.
-///
-/// # Safety
-/// The machine has the instructions of `L`; both are valid for reading `16 N` numbers.
-#[inline(always)]
-unsafe fn opened<L: Lanes, const N: usize>(activation: Activation, gate: *const f32, up: *const f32) -> Side<L, N> {
-    // SAFETY: the caller's duty.
-    unsafe { functions::activation(activation, Side::load(gate)).mul(Side::load(up)) }
-}
-
-/// Where the next 16 results go.
-struct Place<'a> {
-    job: &'a GateRows,
-    token: usize,
-    row: usize,
-}
-
-impl Place<'_> {
-    /// # Safety
-    /// The output has the token, and the rows that count.
-    #[inline(always)]
-    unsafe fn write<L: Lanes, const N: usize>(&mut self, results: Side<L, N>) {
-        for lanes in results.each() {
+    for token in 0..job.tokens {
+        for i in (0..job.count).step_by(LANES) {
             // SAFETY: the caller's duty.
             unsafe {
-                let to = self.job.output.add(self.token * self.job.stride + self.row);
-                match self.job.count.saturating_sub(self.row) {
-                    LANES.. => lanes.store(to),
-                    some => store_some(lanes, std::slice::from_raw_parts_mut(to, some)),
+                let value = functions::activation(job.activation, L::load(job.gate.add(token * job.gate_stride + i)));
+                let value = value.mul(L::load(job.up.add(token * job.width + i)));
+                let to = job.output.add(token * job.stride + i);
+                match job.count - i {
+                    LANES.. => value.store(to),
+                    some => store_some(value, std::slice::from_raw_parts_mut(to, some)),
                 }
-            }
-            self.row += LANES;
-            if self.row == self.job.width {
-                (self.token, self.row) = (self.token + 1, 0);
             }
         }
     }

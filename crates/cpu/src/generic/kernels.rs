@@ -6,7 +6,7 @@ use hefu_numerics::ops::{Activation, Norm, Rotation};
 
 use super::attention::{QueryTile, TileMemory};
 use super::elementwise::GateRows;
-use super::panel::{PanelShape, Tile};
+use super::panel::{PanelShape, Source, Tile};
 use super::product::TileJob;
 use super::store::Place;
 
@@ -20,7 +20,7 @@ pub struct Kernels {
     /// What codes exceed weights by, see [`super::class::code_offset`].
     pub code_offset: fn(&hefu_numerics::quant::Quantised) -> u8,
     /// [`super::rows::Rows::fill_tile`].
-    pub fill_tile: unsafe fn(&PanelShape, &Tile, Range<usize>, &[f32], *mut u8),
+    pub fill_tile: unsafe fn(&PanelShape, &Tile, Range<usize>, &Source<'_>, *mut u8),
     /// The kernels for a quantised format, by its GGUF type number.
     pub products: fn(u32) -> &'static Products,
     /// Products of large batches, where there are instructions for whole tiles.
@@ -138,14 +138,15 @@ macro_rules! isa {
     ($name:literal, [$($feature:literal)?], $lanes:ty, $rows:ty, [$($tile:literal)*], $wide:expr, [$($queries:literal x $sets:literal)*]) => {
         use hefu_numerics::attention::{Attention, Span};
         use hefu_numerics::kv::LayerCache;
-        use hefu_numerics::ops::{Activation, Around, Gated, Norm, Ops, Projection, Rotation, Scratch, Team};
+        use hefu_numerics::matrix::Matrix;
+        use hefu_numerics::ops::{Activation, Around, Gated, Norm, Opened, Ops, Projection, Rotation, Scratch, Team};
         use hefu_numerics::quant::Float;
 
         use $crate::generic::attention::{self, QueryTile, TileMemory};
         use $crate::generic::class::{Class, code_offset};
         use $crate::generic::elementwise::{self, GateRows};
         use $crate::generic::kernels::{Attend, Kernels, Products};
-        use $crate::generic::panel::{PanelShape, Tile};
+        use $crate::generic::panel::{PanelShape, Source, Tile};
         use $crate::generic::product::{self, Packed, TileJob};
         use $crate::generic::rows::Rows;
         use $crate::generic::store::Place;
@@ -165,8 +166,11 @@ macro_rules! isa {
             linear: |team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, outputs: &mut [Projection<'_>]| {
                 drive::linear::linear(&KERNELS, team, scratch, input, tokens, outputs)
             },
-            gated: |team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, gated: Gated<'_>| {
-                drive::linear::gated(&KERNELS, team, scratch, input, tokens, gated)
+            gated: |team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, gated: &Gated<'_>, opened: &mut Opened| {
+                drive::linear::gated(&KERNELS, team, scratch, input, tokens, gated, opened)
+            },
+            down: |team: &dyn Team, scratch: &mut Scratch, opened: &mut Opened, tokens: usize, down: &Matrix, output: &mut [f32]| {
+                drive::linear::down(&KERNELS, team, scratch, opened, tokens, down, output)
             },
             rms_norm: |team: &dyn Team, norm: Norm<'_>, input: &[f32], output: &mut [f32]| {
                 drive::elementwise::rms_norm(&KERNELS, team, norm, input, output)
@@ -213,8 +217,8 @@ macro_rules! isa {
         };
 
         $crate::generic::kernels::wrap! { [$($feature)?]
-            fn fill_tile(shape: &PanelShape, tile: &Tile, blocks: std::ops::Range<usize>, input: &[f32], panel: *mut u8) {
-                <$rows as Rows>::fill_tile(shape, tile, blocks, input, panel)
+            fn fill_tile(shape: &PanelShape, tile: &Tile, blocks: std::ops::Range<usize>, source: &Source<'_>, panel: *mut u8) {
+                <$rows as Rows>::fill_tile(shape, tile, blocks, source, panel)
             }
             fn rms_norm(norm: &Norm<'_>, input: &[f32], output: &mut [f32]) {
                 elementwise::rms_norm::<$lanes>(norm, input, output)
@@ -262,7 +266,7 @@ macro_rules! isa {
         $(#[target_feature(enable = $feature)])?
         unsafe fn attend_begin<const Q: usize>(tile: &QueryTile<'_>, memory: &TileMemory) {
             // SAFETY: the caller's duties are those of the generic function.
-            unsafe { attention::begin::<$rows, Q>(tile, memory) }
+            unsafe { attention::begin::<$lanes, $rows, Q>(tile, memory) }
         }
 
         $(#[target_feature(enable = $feature)])?

@@ -11,9 +11,6 @@ pub const LANES: usize = 16;
 /// An implementation's values may exist only on a machine that has its instructions; the functions that make one out of
 /// nothing are therefore unsafe, and those of [`Real`], which need one to begin with, are not.
 pub unsafe trait Lanes: Real {
-    /// How many of them an elementary function works on at once ([`super::side`]), 1 or 4: as many as registers hold.
-    const AT_ONCE: usize;
-
     /// `value` in every lane.
     ///
     /// # Safety

@@ -21,7 +21,6 @@ pub mod lanes;
 pub mod panel;
 pub mod product;
 pub mod rows;
-pub mod side;
 pub mod store;
 pub mod unpacked;
 pub(crate) mod unroll;

@@ -113,8 +113,13 @@ impl PanelShape {
             let left = tokens - token;
             let size_index = sizes.iter().position(|&size| size >= left).unwrap_or(sizes.len() - 1);
             let size = sizes[size_index];
-            self.tiles.push(Tile { token, tokens: left.min(size), size, size_index, at });
-            token += size;
+            let tokens = match left.checked_sub(size) {
+                // One tile and a few more tokens: two of about the same size, as kernels of few tokens wait for their sums.
+                Some(more) if !self.by_token && sizes.len() == 1 && 0 < more && more < size / 2 => left.div_ceil(2),
+                _ => left.min(size),
+            };
+            self.tiles.push(Tile { token, tokens, size, size_index, at });
+            token += tokens;
             at += self.tile_bytes(size);
         }
         at
@@ -131,14 +136,45 @@ impl PanelShape {
     }
 }
 
-/// Fills some blocks of one tile. `input`: `[tokens of the batch][columns]`.
+/// Where activations lie: `[tokens][stride]`, of tokens and blocks from the first ones on.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// The activations.
+    pub rows: &'a [f32],
+    /// Numbers from one token's to the next one's.
+    pub stride: usize,
+    /// The first token.
+    pub first_token: usize,
+    /// The first block of 32 columns.
+    pub first_block: usize,
+}
+
+impl<'a> Source<'a> {
+    /// Whole rows of a batch's tokens.
+    pub fn whole(rows: &'a [f32], shape: &PanelShape) -> Source<'a> {
+        Source { rows, stride: shape.blocks * 32, first_token: 0, first_block: 0 }
+    }
+
+    /// A token's activations from the first block on.
+    #[inline(always)]
+    pub fn row(&self, token: usize) -> &'a [f32] {
+        &self.rows[(token - self.first_token) * self.stride..][..self.stride]
+    }
+}
+
+/// Fills some blocks of one tile.
 ///
 /// # Safety
 /// The machine has the instructions of `R`; `panel` is valid for writing the whole panel of this shape, and nobody else
 /// touches these blocks of the tile meanwhile.
 #[inline(always)]
-pub unsafe fn fill_tile<R: Rows>(shape: &PanelShape, tile: &Tile, blocks: Range<usize>, input: &[f32], panel: *mut u8) {
-    let columns = shape.blocks * 32;
+pub unsafe fn fill_tile<R: Rows>(
+    shape: &PanelShape,
+    tile: &Tile,
+    blocks: Range<usize>,
+    source: &Source<'_>,
+    panel: *mut u8,
+) {
     let stride = tile.size * 4;
     let block_bytes = shape.rows() * stride;
     let mut q = [0i8; 32];
@@ -146,7 +182,7 @@ pub unsafe fn fill_tile<R: Rows>(shape: &PanelShape, tile: &Tile, blocks: Range<
         for block in blocks.clone() {
             let (mut scale, mut sums) = (0.0, [0; 2]);
             if slot < tile.tokens {
-                let x = &input[(tile.token + slot) * columns + block * 32..][..32];
+                let x = &source.row(tile.token + slot)[(block - source.first_block) * 32..][..32];
                 // SAFETY: the instructions are there; `x` has 32 numbers.
                 (scale, sums) = unsafe { R::quantize(x.as_ptr(), &mut q) };
             } else {

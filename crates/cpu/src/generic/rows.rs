@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use hefu_numerics::reference::TINY;
 
-use super::panel::{PanelShape, Tile};
+use super::panel::{PanelShape, Source, Tile};
 use crate::layout::LINE;
 
 /// Clause Q1: from the bits of the largest magnitude of 32 activations to their scale, and the factor that makes them
@@ -137,9 +137,15 @@ pub unsafe trait Rows: Copy {
     /// # Safety
     /// As [`super::panel::fill_tile`].
     #[inline(always)]
-    unsafe fn fill_tile(shape: &PanelShape, tile: &Tile, blocks: Range<usize>, input: &[f32], panel: *mut u8) {
+    unsafe fn fill_tile(
+        shape: &PanelShape,
+        tile: &Tile,
+        blocks: Range<usize>,
+        source: &Source<'_>,
+        panel: *mut u8,
+    ) {
         // SAFETY: the caller's duty.
-        unsafe { super::panel::fill_tile::<Self>(shape, tile, blocks, input, panel) }
+        unsafe { super::panel::fill_tile::<Self>(shape, tile, blocks, source, panel) }
     }
 
     /// Clause Q1: quantises 32 activations at `x` to `q`; returns the scale and the sums of `q` over both halves.

@@ -20,7 +20,7 @@ pub(crate) fn project(
 ) {
     let config = context.config;
     let rows = spans.iter().map(|span| span.tokens).sum();
-    let queries = sized(&mut state.queries_then_gate, rows * config.heads * config.key_size);
+    let queries = sized(&mut state.queries, rows * config.heads * config.key_size);
     let keys = sized(&mut state.keys, rows * config.key_value_heads * config.key_size);
     let values = sized(&mut state.values, rows * config.key_value_heads * config.value_size);
     let input = &state.normed[..rows * config.width];
@@ -29,7 +29,7 @@ pub(crate) fn project(
     context.linear(&mut state.scratch, input, rows, linears, [queries, keys, values]);
     let table = &state.tables[layer.rope];
     for (heads, count, gain) in [
-        (&mut state.queries_then_gate, config.heads, &weights.query_norm),
+        (&mut state.queries, config.heads, &weights.query_norm),
         (&mut state.keys, config.key_value_heads, &weights.key_norm),
     ] {
         let norm = gain.as_deref().map(|gain| context.norm_with(gain));
@@ -51,14 +51,14 @@ pub(crate) fn attend(
     let config = context.config;
     let rows: usize = spans.iter().map(|span| span.tokens).sum();
     let attention = Attention {
-        queries: &state.queries_then_gate[..rows * config.heads * config.key_size],
+        queries: &state.queries[..rows * config.heads * config.key_size],
         heads: config.heads,
         scale: config.score_scale,
         window: layer.window,
         cache,
         spans,
     };
-    let output = sized(&mut state.attended_then_up, rows * config.heads * config.value_size);
+    let output = sized(&mut state.attended, rows * config.heads * config.value_size);
     (context.ops.attention)(context.team, &mut state.scratch, &attention, output);
 }
 

@@ -55,7 +55,7 @@ pub(crate) struct Choice {
 /// `state.normed` to `state.mixed`.
 pub(crate) fn mixture(context: &Context<'_>, weights: &Experts, rows: usize, state: &mut State) {
     let width = context.config.width;
-    let State { scratch, normed, mixed, queries_then_gate: gate, attended_then_up: up, routing, .. } = state;
+    let State { scratch, normed, mixed, opened, routing, .. } = state;
     let normed = &normed[..rows * width];
     let logits = sized(&mut routing.logits, rows * weights.experts.len());
     let mut projections = [Projection { matrix: &weights.router, output: &mut *logits, not_finite: None }];
@@ -75,7 +75,7 @@ pub(crate) fn mixture(context: &Context<'_>, weights: &Experts, rows: usize, sta
         }
         let output = sized(&mut routing.output, choices.len() * width);
         let expert = &weights.experts[choices[0].expert];
-        gated(context, expert, &[], scratch, input, choices.len(), [&mut *gate, &mut *up], output);
+        gated(context, expert, &[], scratch, input, choices.len(), opened, output);
         for (choice, output) in choices.iter().zip(output.chunks_exact(width)) {
             let mixed = &mut mixed[choice.row * width..][..width];
             mixed.iter_mut().zip(output).for_each(|(sum, &y)| *sum = choice.weight.mul_add(y, *sum));

@@ -1,7 +1,7 @@
 //! The gated feed-forward part.
 
 use hefu_numerics::matrix::Matrix;
-use hefu_numerics::ops::{Gated as Projections, Scratch};
+use hefu_numerics::ops::{Gated as Projections, Opened, Scratch};
 
 use super::{Context, sized};
 use crate::state::State;
@@ -19,13 +19,12 @@ pub(crate) fn dense(context: &Context<'_>, weights: &Gated, next: &[&Matrix], ro
         &mut state.scratch,
         input,
         rows,
-        [&mut state.queries_then_gate, &mut state.attended_then_up],
+        &mut state.opened,
         output,
     );
 }
 
-/// `down(activation(gate(x)) * up(x))` of every row; `inner` are the buffers of what they make, and of `up`, `next` is what is
-/// read after all rows.
+/// `down(activation(gate(x)) * up(x))` of every row; `next` is what is read after all rows.
 #[expect(clippy::too_many_arguments, reason = "the parts of a state that is lent in parts")]
 pub(crate) fn gated(
     context: &Context<'_>,
@@ -34,45 +33,42 @@ pub(crate) fn gated(
     scratch: &mut Scratch,
     input: &[f32],
     rows: usize,
-    inner: [&mut Vec<f32>; 2],
+    opened: &mut Opened,
     output: &mut [f32],
 ) {
     let config = context.config;
     let (width, wide) = (config.width, config.feed_forward);
     // Pieces of about the same size, as each takes all weights apart once more.
     let at_once = rows.div_ceil(rows.div_ceil(rows_at_once(wide)).max(1)).next_multiple_of(ROW_UNIT);
-    let [opened, up] = inner;
-    let opened = sized(opened, rows.min(at_once) * wide);
     let pieces = input[..rows * width].chunks(at_once * width).zip(output.chunks_mut(at_once * width));
     for (input, output) in pieces {
         let rows = input.len() / width;
-        let opened = &mut opened[..rows * wide];
         context.announce(&[&weights.down.matrix]);
-        gate_and_up(context, weights, scratch, input, rows, opened, up);
+        gate_and_up(context, weights, scratch, input, rows, opened);
         context.announce(next);
-        context.linear(scratch, opened, rows, [&weights.down], [output]);
+        context.down(scratch, opened, rows, &weights.down, output);
     }
 }
 
-/// `activation(gate(x)) * up(x)` of every row; `up` is a buffer for where there are biases.
+/// `activation(gate(x)) * up(x)` of every row.
 fn gate_and_up(
     context: &Context<'_>,
     weights: &Gated,
     scratch: &mut Scratch,
     input: &[f32],
     rows: usize,
-    output: &mut [f32],
-    up: &mut Vec<f32>,
+    opened: &mut Opened,
 ) {
     let activation = context.config.activation;
     if weights.gate.bias.is_none() && weights.up.bias.is_none() {
-        let (gate, up) = (&weights.gate.matrix, &weights.up.matrix);
-        let gated = Projections { gate, up, activation, output };
-        return (context.ops.gated)(context.team, scratch, input, rows, gated);
+        let (gate, up, down) = (&weights.gate.matrix, &weights.up.matrix, &weights.down.matrix);
+        let gated = Projections { gate, up, activation, down };
+        return (context.ops.gated)(context.team, scratch, input, rows, &gated, opened);
     }
-    let up = sized(up, output.len());
-    context.linear(scratch, input, rows, [&weights.gate, &weights.up], [&mut *output, &mut *up]);
-    (context.ops.gate)(context.team, activation, output, up);
+    let length = rows * context.config.feed_forward;
+    let (gate, up) = opened.as_rows(2 * length).split_at_mut(length);
+    context.linear(scratch, input, rows, [&weights.gate, &weights.up], [&mut *gate, &mut *up]);
+    (context.ops.gate)(context.team, activation, gate, up);
 }
 
 /// Most bytes of what gate and up make: a quarter of the last cache of one core group of a Zen, so that what one product

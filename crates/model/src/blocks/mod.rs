@@ -7,7 +7,7 @@ pub(crate) mod experts;
 pub(crate) mod feed_forward;
 
 use hefu_numerics::matrix::Matrix;
-use hefu_numerics::ops::{Norm, Ops, Projection, Scratch, Team};
+use hefu_numerics::ops::{Norm, Opened, Ops, Projection, Scratch, Team};
 
 use crate::config::Config;
 use crate::weights::Linear;
@@ -38,12 +38,21 @@ impl Context<'_> {
         let mut projections = projections.map(|projection| projection.expect("there are as many outputs as matrices"));
         (self.ops.linear)(self.team, scratch, input, tokens, &mut projections);
         for (projection, linear) in projections.iter_mut().zip(linears) {
-            if let Some(bias) = &linear.bias {
-                for row in projection.output.chunks_exact_mut(bias.len()) {
-                    row.iter_mut().zip(bias).for_each(|(x, bias)| *x += bias);
-                }
-            }
+            linear.add_bias(projection.output);
         }
+    }
+
+    /// The product with what was opened for it, bias added. `output`: `[tokens][down's rows]`.
+    pub(crate) fn down(
+        &self,
+        scratch: &mut Scratch,
+        opened: &mut Opened,
+        tokens: usize,
+        down: &Linear,
+        output: &mut [f32],
+    ) {
+        (self.ops.down)(self.team, scratch, opened, tokens, &down.matrix, output);
+        down.add_bias(output);
     }
 
     /// Says what the product after the next one will read.

@@ -3,6 +3,7 @@
 use hefu_numerics::kv::PAGE;
 
 use super::Config;
+use crate::arch::Presence;
 use crate::blocks::experts::Choice;
 use crate::blocks::feed_forward::rows_at_once;
 use crate::kv::page_bytes;
@@ -18,14 +19,13 @@ impl Config {
     pub fn state_bytes(&self, rows: usize, logits: usize) -> usize {
         let keys_and_values = self.key_value_heads * (self.key_size + self.value_size);
         let tables: usize = self.ropes.iter().map(|rope| rope.rotated).sum();
-        let per_row = 3 * self.width + keys_and_values + tables + self.expert_row();
-        // Attention and what follows it share two buffers.
-        let inner = rows.min(rows_at_once(self.feed_forward)).saturating_mul(self.feed_forward);
-        let queries_then_gate = rows.saturating_mul(self.heads * self.key_size).max(inner);
-        let attended_then_up = rows.saturating_mul(self.heads * self.value_size).max(inner);
-        let shared = queries_then_gate.saturating_add(attended_then_up);
+        let heads = self.heads * (self.key_size + self.value_size);
+        let per_row = 3 * self.width + heads + keys_and_values + tables + self.expert_row();
+        // Gate and up lie side by side where they may have biases.
+        let sides = if self.arch.feed_forward.bias == Presence::Forbidden { 1 } else { 2 };
+        let inner = rows.min(rows_at_once(self.feed_forward)).saturating_mul(sides * self.feed_forward);
         let floats =
-            rows.saturating_mul(per_row).saturating_add(shared).saturating_add(logits.saturating_mul(self.vocabulary));
+            rows.saturating_mul(per_row).saturating_add(inner).saturating_add(logits.saturating_mul(self.vocabulary));
         floats.saturating_mul(size_of::<f32>())
     }
 

@@ -16,7 +16,7 @@ pub use quantize::{QuantizedBlock, TINY, quantize_block};
 pub use sums::{chain, stripe16};
 
 use crate::matrix::Matrix;
-use crate::ops::{Gated, Ops, Projection, Scratch, Team};
+use crate::ops::{Gated, Opened, Ops, Projection, Scratch, Team};
 use crate::quant::Format;
 
 /// The naive loops as a device.
@@ -29,6 +29,7 @@ pub const OPS: Ops = Ops {
     rows,
     linear: linear::linear,
     gated,
+    down,
     rms_norm: norm::rms_norm,
     rope: rope::rope,
     store: store::store,
@@ -38,15 +39,36 @@ pub const OPS: Ops = Ops {
 };
 
 /// See [`Ops::gated`].
-fn gated(team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, gated: Gated<'_>) {
-    let Gated { gate, up, activation, output } = gated;
-    let mut opened = vec![0.0; tokens * up.rows];
+fn gated(
+    team: &dyn Team,
+    scratch: &mut Scratch,
+    input: &[f32],
+    tokens: usize,
+    gated: &Gated<'_>,
+    opened: &mut Opened,
+) {
+    let Gated { gate, up, activation, .. } = *gated;
+    let gate_output = opened.as_rows(tokens * gate.rows);
+    let mut up_output = vec![0.0; tokens * up.rows];
     let mut project = |matrix, output: &mut [f32]| {
         linear::linear(team, scratch, input, tokens, &mut [Projection { matrix, output, not_finite: None }]);
     };
-    project(gate, output);
-    project(up, &mut opened);
-    elementwise::gate(team, activation, output, &opened);
+    project(gate, gate_output);
+    project(up, &mut up_output);
+    elementwise::gate(team, activation, gate_output, &up_output);
+}
+
+/// See [`Ops::down`].
+fn down(
+    team: &dyn Team,
+    scratch: &mut Scratch,
+    opened: &mut Opened,
+    tokens: usize,
+    down: &Matrix,
+    output: &mut [f32],
+) {
+    let rows = opened.rows().expect("rows stay as they are here");
+    linear::linear(team, scratch, rows, tokens, &mut [Projection { matrix: down, output, not_finite: None }]);
 }
 
 fn packed_bytes(format: &'static Format, rows: usize, columns: usize) -> usize {

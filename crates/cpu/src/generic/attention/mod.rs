@@ -99,7 +99,7 @@ pub struct TileMemory {
 
 /// Numbers that the queries of a tile take.
 pub fn query_numbers(shape: &KvShape) -> usize {
-    MAX_QUERIES * shape.key_size.max(shape.key_blocks() * queries::ROWS)
+    MAX_QUERIES * shape.key_size.next_multiple_of(LANES).max(shape.key_blocks() * queries::ROWS)
 }
 
 /// Numbers of one query's result in working memory.
@@ -123,11 +123,11 @@ pub const FOLDED_NUMBERS: usize = MAX_QUERIES * SEGMENT;
 /// # Safety
 /// The machine has the instructions of `R`; queries are valid for the shape, memory for what its fields say.
 #[inline(always)]
-pub unsafe fn begin<R: Rows, const Q: usize>(tile: &QueryTile<'_>, memory: &TileMemory) {
+pub unsafe fn begin<L: Lanes, R: Rows, const Q: usize>(tile: &QueryTile<'_>, memory: &TileMemory) {
     // SAFETY: the caller's duty.
     unsafe {
         match tile.shape.profile {
-            Profile::F16 => queries::transpose::<Q>(tile, memory.queries),
+            Profile::F16 => queries::copy::<L, Q>(tile, memory.queries),
             Profile::Q8 => queries::quantize::<R, Q>(tile, memory.queries.cast()),
         }
         unroll!(r < Q => { *memory.largest.add(r) = f32::NEG_INFINITY; });

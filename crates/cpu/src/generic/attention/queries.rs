@@ -2,21 +2,26 @@
 
 use hefu_numerics::kv::{BLOCK, KEY_OFFSET};
 
-use super::{MAX_QUERIES, QueryTile};
+use super::QueryTile;
+use crate::generic::lanes::{LANES, Lanes};
 use crate::generic::rows::Rows;
-use crate::generic::unroll::unroll;
 
 /// Rows of `Q` numbers of 4 bytes that a block of 32 elements takes in q8: the scale, eight groups of four integers, and
 /// what the keys' offset adds too much.
 pub(super) const ROWS: usize = 10;
 
-/// `[element][query]`.
+/// `[16 elements][query][element]`: whole registers are copied, and the same element of all queries lies at distances that
+/// are constants of a kernel's code.
 #[inline(always)]
-pub(super) unsafe fn transpose<const Q: usize>(tile: &QueryTile<'_>, queries: *mut f32) {
-    for i in 0..tile.shape.key_size {
-        // SAFETY: the caller's duty.
+pub(super) unsafe fn copy<L: Lanes, const Q: usize>(tile: &QueryTile<'_>, queries: *mut f32) {
+    let (size, whole) = (tile.shape.key_size, tile.shape.key_size / LANES * LANES);
+    for (r, query) in tile.queries[..Q].iter().enumerate() {
+        // SAFETY: the caller's duty: a query has `size` elements, and `queries` room for whole registers.
         unsafe {
-            unroll!(r < Q => { *queries.add(i * Q + r) = *tile.queries[r % MAX_QUERIES].add(i); });
+            for i in (0..whole).step_by(LANES) {
+                L::load(query.add(i)).store(queries.add(i * Q + r * LANES));
+            }
+            (whole..size).for_each(|i| *queries.add(whole * Q + r * LANES + i - whole) = *query.add(i));
         }
     }
 }

@@ -2,14 +2,13 @@
 
 use std::ops::Range;
 
-use hefu_numerics::functions::{Real, exp};
+use hefu_numerics::functions::exp;
 use hefu_numerics::kv::{KEY_LANES, PAGE};
 
 use super::queries::ROWS;
 use super::{MAX_QUERIES, QueryTile, TileMemory};
 use crate::generic::lanes::{LANES, Lanes};
 use crate::generic::rows::Rows;
-use crate::generic::side::Side;
 use crate::generic::unroll::unroll;
 use crate::layout::LINE;
 
@@ -69,14 +68,16 @@ unsafe fn score_blocks<L: Lanes, R: Rows, const Q: usize, const W: usize, const 
         let scale = L::splat(tile.scale);
         let mut sums = [[L::splat(0.0); W]; Q];
         let ahead = Asking::new(tile, first, W);
+        // One loop: of two, the inner one would begin and end with all sums in other registers.
         for i in 0..tile.shape.key_size {
             if AHEAD {
                 ahead.ask::<R>(i);
             }
             let mut key = [scale; W];
             unroll!(w < W => { key[w] = L::load_f16(keys.add(w * block_keys + i * LANES)); });
+            let query = queries.add(i / LANES * LANES * Q + i % LANES);
             unroll!(r < Q => {
-                let query = L::splat(*queries.add(i * Q + r));
+                let query = L::splat(*query.add(r * LANES));
                 unroll!(w < W => { sums[r][w] = query.fma(key[w], sums[r][w]); });
             });
         }
@@ -213,21 +214,6 @@ unsafe fn hide<L: Lanes>(score: L, position: usize, from: usize, to: usize) -> L
     unsafe { L::load(lanes.as_ptr()) }
 }
 
-/// `exp(score - largest)` in place, for `N` times 16 scores that begin `stride` numbers apart.
-///
-/// # Safety
-/// The machine has the instructions of `L`; the scores are there.
-#[inline(always)]
-unsafe fn weights<L: Lanes, const N: usize>(scores: *mut f32, stride: usize, largest: L) {
-    // SAFETY: the caller's duty.
-    unsafe {
-        let weights = exp(Side::<L, N>::load_apart(scores, stride).sub(Side::same(largest)));
-        for (i, lanes) in weights.each().into_iter().enumerate() {
-            lanes.store(scores.add(i * stride));
-        }
-    }
-}
-
 /// Replaces a segment's scores by `exp(score - largest)` and adds them to the denominators. A hidden lane becomes +0,
 /// which changes no stripe: stripes begin at +0 and only grow. A query that sees nothing of the segment adds +0.
 #[inline(always)]
@@ -238,23 +224,13 @@ pub(super) unsafe fn weigh<L: Lanes, const Q: usize>(tile: &QueryTile<'_>, memor
             let largest = L::splat(*memory.largest.add(r));
             let (first, last) = tile.visible[r % MAX_QUERIES];
             let mut stripes = L::splat(0.0);
-            let mut block = blocks.start;
-            while block < blocks.end {
+            for block in blocks.clone() {
                 let at = memory.scores.add(((block - memory.first_block) * Q + r) * LANES);
-                let count = if L::AT_ONCE == 4 && block + 4 <= blocks.end {
-                    weights::<L, 4>(at, Q * LANES, largest);
-                    4
-                } else {
-                    weights::<L, 1>(at, Q * LANES, largest);
-                    1
-                };
-                for i in 0..count {
-                    let position = (block + i) * LANES;
-                    if position + LANES > first && position <= last {
-                        stripes = stripes.add(L::load(at.add(i * Q * LANES)));
-                    }
+                let p = exp(L::load(at).sub(largest));
+                p.store(at);
+                if block * LANES + LANES > first && block * LANES <= last {
+                    stripes = stripes.add(p);
                 }
-                block += count;
             }
             *memory.totals.add(r) += stripes.tree_sum();
         }

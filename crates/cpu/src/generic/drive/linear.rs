@@ -11,14 +11,14 @@ use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hefu_numerics::matrix::Matrix;
-use hefu_numerics::ops::{Projection, Scratch, Team};
+use hefu_numerics::ops::{Opened, Projection, Scratch, Team};
 use hefu_numerics::quant::{Encoding, Float, Quantised};
 
 use super::{Shared, deal, deal_ranges};
 use crate::generic::ahead::moves_on;
 use crate::generic::float_product::FLOAT_TILE;
 use crate::generic::kernels::{Kernels, Products, Wide};
-use crate::generic::panel::{Extra, PanelShape, Tile};
+use crate::generic::panel::{Extra, PanelShape, Source, Tile};
 use crate::generic::product::TileJob;
 use crate::generic::unpacked::unpacked_bytes;
 use crate::layout::{BLOCK, GROUP, QuantLayout, group_bytes};
@@ -36,17 +36,61 @@ pub fn linear(
     outputs: &mut [Projection<'_>],
 ) {
     for Projection { matrix, output, .. } in outputs.iter() {
-        assert!(output.len() >= tokens * matrix.rows);
+        assert!(input.len() >= tokens * matrix.columns && output.len() >= tokens * matrix.rows);
     }
     let matrices: Vec<&Matrix> = outputs.iter().map(|output| output.matrix).collect();
-    let Some(mut plan) = Plan::new(kernels, team, &matrices, input, tokens) else { return };
+    let Some(mut plan) = Plan::new(kernels, &matrices, tokens) else { return };
     for (product, projection) in plan.products.iter_mut().zip(outputs) {
         product.output = Shared(projection.output.as_mut_ptr());
         product.not_finite = projection.not_finite;
     }
-    let scratch = Shared(scratch.reserve(plan.bytes));
-    let work = plan.begin(kernels, team, input, tokens, scratch);
+    let memory = Memory::new(&plan, scratch, 0, team);
+    let work = plan.begin(kernels, input, tokens, memory);
+    work.fill(team);
     work.run_all(&plan.products, team);
+}
+
+/// See [`hefu_numerics::ops::Ops::down`].
+pub fn down(
+    kernels: &Kernels,
+    team: &dyn Team,
+    scratch: &mut Scratch,
+    opened: &mut Opened,
+    tokens: usize,
+    down: &Matrix,
+    output: &mut [f32],
+) {
+    if let Some(rows) = opened.rows() {
+        let mut projection = [Projection { matrix: down, output, not_finite: None }];
+        return linear(kernels, team, scratch, rows, tokens, &mut projection);
+    }
+    assert!(output.len() >= tokens * down.rows);
+    let Some(mut plan) = Plan::new(kernels, &[down], tokens) else { return };
+    plan.products[0].output = Shared(output.as_mut_ptr());
+    let panel = opened.prepared(plan.panel_bytes).expect("what was made for this matrix has the size of its panel");
+    let memory = Memory { panel: Shared(panel), ..Memory::new(&plan, scratch, 0, team) };
+    plan.begin(kernels, &[], tokens, memory).run_all(&plan.products, team);
+}
+
+/// Memory of some products.
+#[derive(Clone, Copy)]
+struct Memory {
+    panel: Shared<u8>,
+    /// Each thread's groups taken apart.
+    unpacked: Shared<u8>,
+    /// Whatever else was asked for.
+    more: Shared<u8>,
+}
+
+impl Memory {
+    /// Reserves what a plan needs, and `more` bytes. All three begin at multiples of 64.
+    fn new(plan: &Plan<'_>, scratch: &mut Scratch, more: usize, team: &dyn Team) -> Memory {
+        let unpacked = plan.unpacked_bytes * team.threads();
+        let start = Shared(scratch.reserve(plan.panel_bytes + unpacked + more));
+        // SAFETY: within what was reserved.
+        let [unpacked, more] = [plan.panel_bytes, plan.panel_bytes + unpacked].map(|at| Shared(unsafe { start.at(at) }));
+        Memory { panel: start, unpacked, more }
+    }
 }
 
 /// Products with one shared input, before there is memory for them.
@@ -55,17 +99,14 @@ struct Plan<'a> {
     wide: Option<&'static Wide>,
     products: Vec<Product<'a>>,
     panel_bytes: usize,
-    /// Bytes of each thread's groups taken apart.
-    unpacked: usize,
-    /// Bytes of scratch memory.
-    bytes: usize,
+    /// Bytes of one thread's groups taken apart.
+    unpacked_bytes: usize,
 }
 
 impl<'a> Plan<'a> {
     /// `None` if there is nothing to do.
-    fn new(kernels: &Kernels, team: &dyn Team, matrices: &[&'a Matrix], input: &[f32], tokens: usize) -> Option<Self> {
+    fn new(kernels: &Kernels, matrices: &[&'a Matrix], tokens: usize) -> Option<Self> {
         let columns = matrices.first()?.columns;
-        assert!(input.len() >= tokens * columns);
         for matrix in matrices {
             assert!(matrix.columns == columns);
             assert!(matrix.bytes().len() >= matrix.rows.div_ceil(GROUP) * group_bytes(matrix.format, columns));
@@ -85,45 +126,20 @@ impl<'a> Plan<'a> {
         let tiles = wide.map_or(kernels.tiles, |wide| std::slice::from_ref(&wide.tile));
         let panel_bytes = if any_quantised { shape.cut(tokens, tiles) } else { 0 };
         let (blocks, groups) = wide.map_or((shape.blocks, 1), |wide| (wide.blocks.min(shape.blocks), wide.groups));
-        let unpacked = groups * unpacked_bytes(blocks, true).iter().sum::<usize>();
-        let bytes = panel_bytes + unpacked * team.threads();
-        Some(Plan { shape, wide, products, panel_bytes, unpacked, bytes })
+        let unpacked_bytes = groups * unpacked_bytes(blocks, true).iter().sum::<usize>();
+        Some(Plan { shape, wide, products, panel_bytes, unpacked_bytes })
     }
 
-    /// Fills the panel. `scratch` has as many bytes as were asked for.
-    fn begin<'w>(
-        &'w self,
-        kernels: &'w Kernels,
-        team: &dyn Team,
-        input: &'w [f32],
-        tokens: usize,
-        scratch: Shared<u8>,
-    ) -> Work<'w> {
-        if self.panel_bytes > 0 {
-            fill(kernels, team, &self.shape, input, scratch);
-        }
-        let Plan { shape, wide, panel_bytes, unpacked, .. } = self;
-        let (wide, panel_bytes, unpacked) = (*wide, *panel_bytes, *unpacked);
-        Work { kernels, wide, shape, input, tokens, scratch, panel_bytes, unpacked, moves_on: moves_on() }
+    /// Whatever the pieces of the work share. `input` is what the panel is filled from.
+    fn begin<'w>(&'w self, kernels: &'w Kernels, input: &'w [f32], tokens: usize, memory: Memory) -> Work<'w> {
+        let Plan { shape, wide, panel_bytes, unpacked_bytes, .. } = self;
+        let (wide, panel_bytes, unpacked_bytes) = (*wide, *panel_bytes, *unpacked_bytes);
+        Work { kernels, wide, shape, input, tokens, memory, panel_bytes, unpacked_bytes, moves_on: moves_on() }
     }
 }
 
 /// Blocks of tokens that are worth another thread.
 const WORTH_SHARING: usize = 128;
-
-/// Fills the panel at `scratch`.
-fn fill(kernels: &Kernels, team: &dyn Team, shape: &PanelShape, input: &[f32], scratch: Shared<u8>) {
-    let tiles = shape.tiles();
-    // Pieces of each tile: where there are few tiles, as in decoding, their blocks are dealt.
-    let size = tiles.iter().map(|tile| tile.size).sum::<usize>() * shape.blocks;
-    let pieces = (size / WORTH_SHARING).min(2 * team.threads()).div_ceil(tiles.len()).clamp(1, shape.blocks.max(1));
-    deal(team, tiles.len() * pieces, &|i, _| {
-        let (tile, piece) = (&tiles[i / pieces], i % pieces);
-        let blocks = shape.blocks * piece / pieces..shape.blocks * (piece + 1) / pieces;
-        // SAFETY: the kernels' instructions are there; the panel lies in `scratch`; each block is filled by one job.
-        unsafe { (kernels.fill_tile)(shape, tile, blocks, input, scratch.at(0)) };
-    });
-}
 
 /// One matrix of a call.
 #[derive(Clone, Copy)]
@@ -207,14 +223,37 @@ struct Work<'a> {
     shape: &'a PanelShape,
     input: &'a [f32],
     tokens: usize,
-    /// The panel, then per thread a group taken apart.
-    scratch: Shared<u8>,
+    memory: Memory,
     panel_bytes: usize,
-    unpacked: usize,
+    unpacked_bytes: usize,
     moves_on: bool,
 }
 
 impl Work<'_> {
+    /// Fills the panel from the input.
+    fn fill(&self, team: &dyn Team) {
+        if self.panel_bytes == 0 {
+            return;
+        }
+        let (shape, tiles) = (self.shape, self.shape.tiles());
+        let source = Source::whole(self.input, shape);
+        // Pieces of each tile: where there are few tiles, as in decoding, their blocks are dealt.
+        let size = tiles.iter().map(|tile| tile.size).sum::<usize>() * shape.blocks;
+        let pieces = (size / WORTH_SHARING).min(2 * team.threads()).div_ceil(tiles.len()).clamp(1, shape.blocks.max(1));
+        deal(team, tiles.len() * pieces, &|i, _| {
+            let (tile, piece) = (&tiles[i / pieces], i % pieces);
+            let blocks = shape.blocks * piece / pieces..shape.blocks * (piece + 1) / pieces;
+            // SAFETY: the kernels' instructions are there; the panel is there; each block is filled by one job.
+            unsafe { (self.kernels.fill_tile)(shape, tile, blocks, &source, self.memory.panel.at(0)) };
+        });
+    }
+
+    /// Where a thread takes groups apart.
+    fn unpacked(&self, thread: usize) -> *mut u8 {
+        // SAFETY: there are as many bytes for each thread.
+        unsafe { self.memory.unpacked.at(thread * self.unpacked_bytes) }
+    }
+
     fn run_all(&self, products: &[Product<'_>], team: &dyn Team) {
         let groups: usize = products.iter().map(|product| product.groups).sum();
         match self.wide {
@@ -276,7 +315,7 @@ impl Work<'_> {
         // SAFETY: each thread has its own piece behind the panel, large enough for any format; the kernels'
         // instructions are there.
         let job = unsafe {
-            let codes = self.scratch.at(self.panel_bytes + thread * self.unpacked);
+            let codes = self.unpacked(thread);
             let (scales, minimums) = (codes.add(codes_bytes), codes.add(codes_bytes + scales_bytes));
             (products.unpack)(packed, codes, scales, minimums);
             TileJob { codes, scales, minimums, ..*packed }
@@ -297,7 +336,7 @@ impl Work<'_> {
         let stride = tile.size * 4;
         let job = TileJob {
             // SAFETY: the tile lies in the panel.
-            tile: unsafe { self.scratch.at(tile.at) },
+            tile: unsafe { self.memory.panel.at(tile.at) },
             block_bytes: self.shape.rows() * stride,
             corrections_at: job.corrections_at * stride,
             minimum_factors_at: job.minimum_factors_at * stride,

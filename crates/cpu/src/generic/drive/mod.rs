@@ -28,6 +28,11 @@ impl<T> Shared<T> {
         Shared(pointer)
     }
 
+    /// The same address of other elements.
+    pub(crate) fn cast<U>(self) -> Shared<U> {
+        Shared(self.0.cast())
+    }
+
     /// The pointer, moved by `count` elements.
     ///
     /// # Safety

@@ -14,7 +14,7 @@ mod permission;
 mod product;
 mod tiles;
 
-use hefu_numerics::ops::{Gated, Ops, Projection, Scratch, Team};
+use hefu_numerics::ops::{Ops, Projection, Scratch, Team};
 
 use super::avx512;
 use crate::generic::drive;
@@ -28,8 +28,11 @@ pub(crate) const OPS: Ops = Ops {
     linear: |team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, outputs: &mut [Projection<'_>]| {
         drive::linear::linear(&KERNELS, team, scratch, input, tokens, outputs)
     },
-    gated: |team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, gated: Gated<'_>| {
-        drive::linear::gated(&KERNELS, team, scratch, input, tokens, gated)
+    gated: |team, scratch, input, tokens, gated, opened| {
+        drive::linear::gated(&KERNELS, team, scratch, input, tokens, gated, opened)
+    },
+    down: |team, scratch, opened, tokens, down, output| {
+        drive::linear::down(&KERNELS, team, scratch, opened, tokens, down, output)
     },
     ..avx512::OPS
 };

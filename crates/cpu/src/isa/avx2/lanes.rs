@@ -73,8 +73,6 @@ unsafe fn power_of_two(x: __m256) -> __m256 {
 
 // SAFETY: only the unsafe functions make a value out of nothing.
 unsafe impl Lanes for YmmPair {
-    const AT_ONCE: usize = 1;
-
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
         // SAFETY: the caller's duty.

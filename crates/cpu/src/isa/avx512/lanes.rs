@@ -92,8 +92,6 @@ impl Real for Zmm {
 
 // SAFETY: only the unsafe functions make a value out of nothing.
 unsafe impl Lanes for Zmm {
-    const AT_ONCE: usize = 4;
-
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
         // SAFETY: the caller's duty.

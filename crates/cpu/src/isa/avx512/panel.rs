@@ -14,11 +14,21 @@ use std::ops::Range;
 
 use hefu_numerics::reference::TINY;
 
-use crate::generic::panel::{COMMON_ROWS, Extra, PanelShape, Tile};
+use crate::generic::panel::{COMMON_ROWS, Extra, PanelShape, Source, Tile};
+use crate::generic::rows::Rows;
 use crate::generic::unroll::unroll;
+use crate::layout::LINE;
+
+use super::rows::ZmmRows;
 
 /// Activations of a block.
 const BLOCK: usize = 32;
+
+/// So few blocks of each tile lie far from those of the next one.
+const FEW: usize = 4;
+
+/// How many tiles ahead the places of few blocks are asked for.
+const TILES_AHEAD: usize = 8;
 
 /// Blocks that are quantised at once.
 const LANES: usize = 16;
@@ -34,15 +44,28 @@ pub(super) fn takes(shape: &PanelShape, tile: &Tile) -> bool {
 /// # Safety
 /// As there; [`takes`] is true of the tile.
 #[inline(always)]
-pub(super) unsafe fn fill_tile(shape: &PanelShape, tile: &Tile, blocks: Range<usize>, input: &[f32], panel: *mut u8) {
-    let columns = shape.blocks * BLOCK;
-    let input = &input[tile.token * columns..][..tile.tokens * columns];
+pub(super) unsafe fn fill_tile(
+    shape: &PanelShape,
+    tile: &Tile,
+    blocks: Range<usize>,
+    source: &Source<'_>,
+    panel: *mut u8,
+) {
     let stride = tile.size * 4;
     let block_bytes = shape.rows() * stride;
-    let mut rows = [input.as_ptr(); LANES];
-    for (row, x) in rows.iter_mut().zip(input.chunks_exact(columns)) {
-        *row = x.as_ptr();
+    let mut rows = [source.row(tile.token).as_ptr(); LANES];
+    for (slot, row) in rows.iter_mut().enumerate().take(tile.tokens) {
+        *row = source.row(tile.token + slot).as_ptr();
     }
+    if blocks.len() <= FEW {
+        // Their places in a later tile, of which each is a line that nobody else asks for.
+        let later = tile.at + TILES_AHEAD * shape.tile_bytes(tile.size) + blocks.start * block_bytes;
+        for line in (0..blocks.len() * block_bytes + LINE).step_by(LINE) {
+            ZmmRows::prefetch_for_writing(panel.wrapping_add(later + line));
+        }
+    }
+    let column = |block| (block - source.first_block) * BLOCK;
+    assert!(blocks.is_empty() || column(blocks.end) <= source.stride);
     let tokens = ((1_u32 << tile.tokens) - 1) as u16;
     let place = |block| Place {
         // SAFETY: the block lies in the panel.
@@ -56,11 +79,11 @@ pub(super) unsafe fn fill_tile(shape: &PanelShape, tile: &Tile, blocks: Range<us
         // SAFETY: the caller's duty; rows have so many columns, and the blocks lie in the panel.
         unsafe {
             if is_pair {
-                let quantized = quantize::<PAIRED>(&rows, block * BLOCK, tokens | tokens << PAIRED);
+                let quantized = quantize::<PAIRED>(&rows, column(block), tokens | tokens << PAIRED);
                 quantized.store(shape, &place(block), 0);
                 quantized.store(shape, &place(block + 1), PAIRED);
             } else {
-                quantize::<LANES>(&rows, block * BLOCK, tokens).store(shape, &place(block), 0);
+                quantize::<LANES>(&rows, column(block), tokens).store(shape, &place(block), 0);
             }
         }
         block += 1 + usize::from(is_pair);

@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 use std::ops::Range;
 
 use super::panel;
-use crate::generic::panel::{self as generic, PanelShape, Tile};
+use crate::generic::panel::{self as generic, PanelShape, Source, Tile};
 use crate::generic::rows::{Rows, quantizer};
 use crate::generic::unroll::unroll;
 
@@ -194,13 +194,19 @@ unsafe impl Rows for ZmmRows {
     }
 
     #[inline(always)]
-    unsafe fn fill_tile(shape: &PanelShape, tile: &Tile, blocks: Range<usize>, input: &[f32], panel: *mut u8) {
+    unsafe fn fill_tile(
+        shape: &PanelShape,
+        tile: &Tile,
+        blocks: Range<usize>,
+        source: &Source<'_>,
+        panel: *mut u8,
+    ) {
         // SAFETY: the caller's duty.
         unsafe {
             if panel::takes(shape, tile) {
-                panel::fill_tile(shape, tile, blocks, input, panel);
+                panel::fill_tile(shape, tile, blocks, source, panel);
             } else {
-                generic::fill_tile::<Self>(shape, tile, blocks, input, panel);
+                generic::fill_tile::<Self>(shape, tile, blocks, source, panel);
             }
         }
     }

@@ -43,8 +43,6 @@ impl Real for Array {
 
 // SAFETY: there are no instructions that a machine could lack.
 unsafe impl Lanes for Array {
-    const AT_ONCE: usize = 1;
-
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
         Array([value; LANES])

@@ -8,7 +8,7 @@ use super::count::Work;
 use hefu_numerics::attention::{Attention, Span};
 use hefu_numerics::kv::LayerCache;
 use hefu_numerics::matrix::Matrix;
-use hefu_numerics::ops::{Activation, Around, Gated, Norm, Ops, Projection, Rotation, Scratch, Team};
+use hefu_numerics::ops::{Activation, Around, Gated, Norm, Opened, Ops, Projection, Rotation, Scratch, Team};
 use std::cell::RefCell;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -75,7 +75,7 @@ impl Operation {
             ([_, _, _, ..], _) => Operation::QueryKeyValue,
             ([_, _], _) => Operation::GateUp,
             (_, Some(Operation::Attention)) => Operation::AttentionOutput,
-            (_, Some(Operation::GateUp | Operation::Activation)) => Operation::Down,
+            (_, Some(Operation::Activation)) => Operation::Down,
             ([only], _) if only.matrix.rows != vocabulary => Operation::Router,
             _ => Operation::Output,
         }
@@ -111,7 +111,7 @@ static WITHIN: OnceLock<&'static Ops> = OnceLock::new();
 pub(super) fn around(ops: &'static Ops) -> &'static Ops {
     static AROUND: OnceLock<Ops> = OnceLock::new();
     let within = *WITHIN.get_or_init(|| ops);
-    AROUND.get_or_init(|| Ops { rows, linear, gated, rms_norm, rope, store, attention, gate, add, ..*within })
+    AROUND.get_or_init(|| Ops { rows, linear, gated, down, rms_norm, rope, store, attention, gate, add, ..*within })
 }
 
 /// Forgets all notes of this thread. `vocabulary`: rows of the model's output matrix.
@@ -152,11 +152,29 @@ fn linear(team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, 
     note(operation, work, |ops| (ops.linear)(team, scratch, input, tokens, outputs));
 }
 
-fn gated(team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, gated: Gated<'_>) {
+fn gated(
+    team: &dyn Team,
+    scratch: &mut Scratch,
+    input: &[f32],
+    tokens: usize,
+    gated: &Gated<'_>,
+    opened: &mut Opened,
+) {
     let mut work = Work::product(gated.gate, tokens);
     work += Work::product(gated.up, tokens);
     work += Work::gate(gated.activation, tokens * gated.gate.rows);
-    note(Operation::GateUp, work, |ops| (ops.gated)(team, scratch, input, tokens, gated));
+    note(Operation::GateUp, work, |ops| (ops.gated)(team, scratch, input, tokens, gated, opened));
+}
+
+fn down(
+    team: &dyn Team,
+    scratch: &mut Scratch,
+    opened: &mut Opened,
+    tokens: usize,
+    down: &Matrix,
+    output: &mut [f32],
+) {
+    note(Operation::Down, Work::product(down, tokens), |ops| (ops.down)(team, scratch, opened, tokens, down, output));
 }
 
 fn rms_norm(team: &dyn Team, norm: Norm<'_>, input: &[f32], output: &mut [f32]) {

@@ -1,15 +1,22 @@
 //! Products of a gate and what it opens, with the activation as soon as both are there.
 //!
-//! Where a batch has several tiles, a thread works out the same few rows of both matrices for all tokens, which stay in
-//! its second cache until the activation has made one number of two: only that one goes to memory.
+//! ```text
+//! for each part of the tokens and each few rows:
+//!     gate's product, up's product           in the second cache of the thread
+//!     activation(gate) * up                  there too
+//!     to the panel of the next product       integers and scales, a third of the bytes
+//! ```
+//!
+//! Where that product reads no such panel, what was made goes to memory as it is.
 
-use hefu_numerics::ops::{Activation, Gated, Scratch, Team};
+use hefu_numerics::ops::{Activation, Gated, Opened, Scratch, Team};
 
-use super::{Kind, Plan, Product, Shared, Work, deal_ranges};
+use super::{Kind, Memory, Plan, Product, Shared, Work, deal_ranges};
 use crate::generic::drive::elementwise;
 use crate::generic::elementwise::GateRows;
 use crate::generic::kernels::{Kernels, Order};
-use crate::layout::GROUP;
+use crate::generic::panel::{PanelShape, Source, Tile};
+use crate::layout::{BLOCK, GROUP};
 
 /// See [`hefu_numerics::ops::Ops::gated`].
 pub fn gated(
@@ -18,27 +25,34 @@ pub fn gated(
     scratch: &mut Scratch,
     input: &[f32],
     tokens: usize,
-    gated: Gated<'_>,
+    gated: &Gated<'_>,
+    opened: &mut Opened,
 ) {
-    let Gated { gate, up, activation, output } = gated;
+    let Gated { gate, up, activation, down } = *gated;
     let rows = gate.rows;
-    assert!(up.rows == rows && output.len() >= tokens * rows);
-    let Some(mut plan) = Plan::new(kernels, team, &[gate, up], input, tokens) else { return };
-    let output = &mut output[..tokens * rows];
-    let numbers = if is_together(&plan) { Together::new(&plan).numbers() * team.threads() } else { tokens * rows };
-    let scratch = Shared(scratch.reserve(plan.bytes.next_multiple_of(64) + numbers * 4));
-    // SAFETY: as many bytes lie behind those of the plan.
-    let spare: Shared<f32> = Shared(unsafe { scratch.at(plan.bytes.next_multiple_of(64)) }.cast());
+    assert!(up.rows == rows && down.columns == rows && input.len() >= tokens * gate.columns);
+    let Some(mut plan) = Plan::new(kernels, &[gate, up], tokens) else { return };
     if is_together(&plan) {
-        let work = plan.begin(kernels, team, input, tokens, scratch);
-        let output = Shared(output.as_mut_ptr());
-        return Together::new(&plan).run(&work, &plan.products, team, spare, (activation, output));
+        let next = Plan::new(kernels, &[down], tokens).filter(|next| is_read_alike(&plan, next));
+        let last = match &next {
+            Some(next) => Last::Panel(&next.shape, Shared(opened.as_prepared(next.panel_bytes))),
+            None => Last::Rows(Shared(opened.as_rows(tokens * rows).as_mut_ptr()), rows),
+        };
+        let together = Together::new(&plan, activation, last);
+        let memory = Memory::new(&plan, scratch, together.numbers() * 4 * team.threads(), team);
+        let work = plan.begin(kernels, input, tokens, memory);
+        work.fill(team);
+        return together.run(&work, &plan.products, team);
     }
+    let output = opened.as_rows(tokens * rows);
+    let memory = Memory::new(&plan, scratch, tokens * rows * 4, team);
     plan.products[0].output = Shared(output.as_mut_ptr());
-    plan.products[1].output = spare;
-    plan.begin(kernels, team, input, tokens, scratch).run_all(&plan.products, team);
+    plan.products[1].output = memory.more.cast();
+    let work = plan.begin(kernels, input, tokens, memory);
+    work.fill(team);
+    work.run_all(&plan.products, team);
     // SAFETY: the product has filled as many numbers.
-    let up = unsafe { std::slice::from_raw_parts(spare.at(0), numbers) };
+    let up = unsafe { std::slice::from_raw_parts(memory.more.cast::<f32>().at(0), tokens * rows) };
     elementwise::gate(kernels, team, activation, output, up);
 }
 
@@ -50,85 +64,131 @@ fn is_together(plan: &Plan<'_>) -> bool {
     are_quantised && plan.shape.tiles().len() > 1 && plan.wide.is_none_or(|wide| wide.order == Order::Rows)
 }
 
+/// Whether the next product reads a panel of the same tiles, whose blocks are whole units of these rows.
+fn is_read_alike(plan: &Plan<'_>, next: &Plan<'_>) -> bool {
+    let are_units_blocks = plan.wide.is_some_and(|wide| wide.groups * GROUP == BLOCK);
+    let tiles = |plan: &Plan<'_>| plan.shape.tiles().iter().map(|tile| tile.size).collect::<Vec<_>>();
+    are_units_blocks && next.wide.is_some() && tiles(plan) == tiles(next)
+}
+
+/// Where results go at last.
+#[derive(Clone, Copy)]
+enum Last<'a> {
+    /// Rows of so many numbers.
+    Rows(Shared<f32>, usize),
+    /// The panel of the next product.
+    Panel(&'a PanelShape, Shared<u8>),
+}
+
 /// How two products are worked out side by side.
-struct Together {
+struct Together<'a> {
+    activation: Activation,
+    last: Last<'a>,
     /// Parts that the tokens are cut into.
     parts: usize,
     /// Tokens of the largest part.
     tokens: usize,
     /// Rows of a unit.
-    width: usize,
+    unit: usize,
+    /// Units that are worked on for all tokens of a part before the next ones: blocks of a panel are filled two at a time.
+    units: usize,
 }
 
-impl Together {
-    fn new(plan: &Plan<'_>) -> Together {
+impl<'a> Together<'a> {
+    fn new(plan: &Plan<'_>, activation: Activation, last: Last<'a>) -> Self {
         let tiles = plan.shape.tiles();
         let parts = plan.wide.map_or(1, |wide| wide.parts(plan.panel_bytes, tiles.len()));
         let most = tiles.iter().map(|tile| tile.size).max().unwrap_or(0);
-        let width = plan.wide.map_or(1, |wide| wide.groups) * GROUP;
-        Together { parts, tokens: tiles.len().div_ceil(parts) * most, width }
+        let unit = plan.wide.map_or(1, |wide| wide.groups) * GROUP;
+        let units = if matches!(last, Last::Panel(..)) { 4 } else { 1 };
+        Together { activation, last, parts, tokens: tiles.len().div_ceil(parts) * most, unit, units }
     }
 
-    /// Numbers of one thread's results of both products.
+    /// Numbers of one thread's results: the gate's of all units, what is opened of one.
     fn numbers(&self) -> usize {
-        2 * self.tokens * self.width
+        self.tokens * self.unit * (self.units + 1)
     }
 
-    /// `results`: [`Together::numbers`] for each thread; `last`: the function, and where its results go.
-    fn run(
-        &self,
-        work: &Work<'_>,
-        products: &[Product<'_>],
-        team: &dyn Team,
-        results: Shared<f32>,
-        last: (Activation, Shared<f32>),
-    ) {
-        let units = products[0].matrix.rows.div_ceil(self.width);
+    fn run(&self, work: &Work<'_>, products: &[Product<'_>], team: &dyn Team) {
+        let steps = products[0].matrix.rows.div_ceil(self.unit * self.units);
         let tiles = work.shape.tiles();
-        deal_ranges(team, self.parts * units, &|range, thread| {
+        deal_ranges(team, self.parts * steps, &|range, thread| {
             work.begin_wide();
             for index in range {
-                let (part, unit) = (index / units, index % units);
-                let tiles = &tiles[tiles.len() * part / self.parts..tiles.len() * (part + 1) / self.parts];
-                let place = (tiles[0].token, unit * self.width);
-                let tokens = tiles.iter().map(|tile| tile.tokens).sum();
-                // SAFETY: each thread has a piece of its own.
-                let results = [0, 1].map(|i| unsafe { results.at(thread * self.numbers() + i * self.numbers() / 2) });
-                for (product, results) in products.iter().zip(results) {
-                    let (output, rows) = (Shared(results), place.1 + self.width);
-                    let product = Product { output, stride: self.width, first: place, rows, ..*product };
-                    work.unit(&product, unit, tiles, thread);
-                }
-                self.finish(work, results, place, [tokens, products[0].matrix.rows], last);
+                let (part, step) = (index / steps, index % steps);
+                let tiles = tiles.len() * part / self.parts..tiles.len() * (part + 1) / self.parts;
+                Step { together: self, work, products, tiles, step, thread }.run();
             }
             work.end_wide();
         });
     }
+}
 
-    /// Makes one number of two, for the tokens of a part and the rows of a unit, of which `place` is the first. `rows`: of
-    /// the whole output.
-    fn finish(
-        &self,
-        work: &Work<'_>,
-        results: [*mut f32; 2],
-        place: (usize, usize),
-        [tokens, rows]: [usize; 2],
-        last: (Activation, Shared<f32>),
-    ) {
-        let (activation, output) = last;
-        let job = GateRows {
-            activation,
-            gate: results[0],
-            up: results[1],
-            width: self.width,
-            count: self.width.min(rows - place.1),
-            tokens,
-            // SAFETY: the output holds `tokens x rows`.
-            output: unsafe { output.at(place.0 * rows + place.1) },
-            stride: rows,
+/// Some units for the tokens of a part.
+struct Step<'a> {
+    together: &'a Together<'a>,
+    work: &'a Work<'a>,
+    products: &'a [Product<'a>],
+    tiles: std::ops::Range<usize>,
+    step: usize,
+    thread: usize,
+}
+
+impl Step<'_> {
+    fn run(&self) {
+        let Together { unit, units, .. } = *self.together;
+        let all = self.products[0].matrix.rows.div_ceil(unit);
+        let own = self.step * units..all.min((self.step + 1) * units);
+        own.clone().for_each(|unit| self.open(unit));
+        if let Last::Panel(shape, panel) = self.together.last {
+            let (tiles, stride) = (self.tiles(), unit * units);
+            // SAFETY: the results of these tokens were made just now.
+            let rows = unsafe { std::slice::from_raw_parts(self.results(), self.tokens() * stride) };
+            let source = Source { rows, stride, first_token: tiles[0].token, first_block: own.start };
+            for tile in &shape.tiles()[self.tiles.clone()] {
+                // SAFETY: the kernels' instructions are there; the panel has this shape; nobody else fills these blocks.
+                unsafe { (self.work.kernels.fill_tile)(shape, tile, own.clone(), &source, panel.at(0)) };
+            }
+        }
+    }
+
+    fn tiles(&self) -> &[Tile] {
+        &self.work.shape.tiles()[self.tiles.clone()]
+    }
+
+    fn tokens(&self) -> usize {
+        self.tiles().iter().map(|tile| tile.tokens).sum()
+    }
+
+    /// The thread's results: `[tokens][rows of all units]`, then `[tokens][rows of one]`.
+    fn results(&self) -> *mut f32 {
+        // SAFETY: each thread has a piece of its own.
+        unsafe { self.work.memory.more.cast::<f32>().at(self.thread * self.together.numbers()) }
+    }
+
+    /// Works one unit of both products out, and what is made of them.
+    fn open(&self, unit: usize) {
+        let Together { activation, last, tokens: most, unit: width, units, .. } = *self.together;
+        let (row, rows, gate_stride) = (unit * width, self.products[0].matrix.rows, width * units);
+        let first = (self.tiles()[0].token, self.step * gate_stride);
+        // SAFETY: within the thread's results.
+        let up = unsafe { self.results().add(most * gate_stride) };
+        let outputs = [(self.results(), gate_stride, first), (up, width, (first.0, row))];
+        for (product, (output, stride, first)) in self.products.iter().zip(outputs) {
+            let product = Product { output: Shared(output), stride, first, rows: row + width, ..*product };
+            self.work.unit(&product, unit, self.tiles(), self.thread);
+        }
+        // SAFETY: within the thread's results.
+        let gate = unsafe { self.results().add(row - first.1) };
+        let (output, stride) = match last {
+            // SAFETY: the output holds all tokens and rows.
+            Last::Rows(output, stride) => (unsafe { output.at(first.0 * stride + row) }, stride),
+            Last::Panel(..) => (gate, gate_stride),
         };
+        let (count, tokens) = (width.min(rows - row), self.tokens());
+        let job = GateRows { activation, gate, gate_stride, up, width, count, tokens, output, stride };
         // SAFETY: the kernels' instructions are there; the products have filled the results of these tokens and rows;
         // the output holds them, and nobody else writes them.
-        unsafe { (work.kernels.gate_rows)(&job) };
+        unsafe { (self.work.kernels.gate_rows)(&job) };
     }
 }

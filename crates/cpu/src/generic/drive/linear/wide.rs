@@ -152,8 +152,7 @@ impl Pass<'_> {
             // Goes on where taking apart has stopped to ask.
             Order::Blocks => start.wrapping_add(layout.codes_at(first) + AHEAD + blocks * ahead_bytes),
         };
-        // SAFETY: each thread has its own piece behind the panel, large enough for any format.
-        let codes = unsafe { work.scratch.at(work.panel_bytes + self.thread * work.unpacked) };
+        let codes = work.unpacked(self.thread);
         let first_packed = product.packed_job(group, first, blocks);
         let (own_codes, next_block, next_codes) = match self.kernels.in_place {
             true if group + wide.groups <= product.groups => {
@@ -170,7 +169,7 @@ impl Pass<'_> {
             codes: own_codes,
             next_block,
             next_codes,
-            // SAFETY: as above.
+            // SAFETY: each thread's piece is large enough for any format.
             scales: unsafe { codes.add(codes_bytes) },
             // SAFETY: as above.
             minimums: unsafe { codes.add(codes_bytes + scales_bytes) },
@@ -203,7 +202,7 @@ impl Pass<'_> {
         let block_bytes = work.shape.rows() * stride;
         let job = TileJob {
             // SAFETY: the tile lies in the panel, with all its blocks.
-            tile: unsafe { work.scratch.at(tile.at + first * block_bytes) },
+            tile: unsafe { work.memory.panel.at(tile.at + first * block_bytes) },
             block_bytes,
             corrections_at: job.corrections_at * stride,
             minimum_factors_at: job.minimum_factors_at * stride,
