@@ -4,7 +4,9 @@ mod common;
 
 use common::{Numbers, Style, assert_same_bits, devices, matrix_pair};
 use hefu_cpu::Pool;
-use hefu_numerics::ops::{Activation, Alone, Around, Norm, Ops, Projection, RopePairs, Rotation, Scratch, Team};
+use hefu_numerics::ops::{
+    Activation, Alone, Around, Gated, Norm, Opened, Ops, Projection, RopePairs, Rotation, Scratch, Team,
+};
 use hefu_numerics::quant::FORMATS;
 use hefu_numerics::reference;
 use proptest::prelude::*;
@@ -147,6 +149,39 @@ proptest! {
         rows in 1usize..70, blocks in 1usize..6, tokens in 1usize..34,
     ) {
         check_product(format, style, seed, rows, blocks, tokens, &Alone);
+    }
+
+    #[test]
+    fn what_a_gate_opens_and_the_product_with_it(
+        formats in (0..FORMATS.len(), 0..FORMATS.len(), 0..FORMATS.len()), seed: u64, rows in 1usize..70,
+        inner in 1usize..9, tokens in 1usize..110, threads in 1usize..4, silu: bool,
+    ) {
+        let team = Pool::new(threads);
+        let mut numbers = Numbers::new(seed);
+        let [gate, up, down] = [formats.0, formats.1, formats.2].map(|format| &FORMATS[format]);
+        let whole = |format: &hefu_numerics::quant::Format| format.block_elements.max(32);
+        let (width, inner) = (whole(gate).max(whole(up)), whole(down) * inner.min(512 / whole(down)));
+        let files = [(gate, inner, width), (up, inner, width), (down, rows, inner)];
+        let files = files.map(|(format, rows, columns)| numbers.weights(format, rows, columns, Style::Usual));
+        let input = numbers.activations(tokens * width, Style::Usual);
+        let activation = if silu { Activation::Silu } else { Activation::Gelu };
+        for ops in devices() {
+            let pairs = [(gate, inner, width), (up, inner, width), (down, rows, inner)].into_iter().zip(&files);
+            let pairs: Vec<_> =
+                pairs.map(|((format, rows, columns), file)| matrix_pair(ops, format, rows, columns, file)).collect();
+            let outputs = |ops: &Ops, team: &dyn Team, matrices: [&hefu_numerics::matrix::Matrix; 3]| {
+                let (mut scratch, mut opened) = (Scratch::default(), Opened::default());
+                let mut output = vec![f32::NAN; tokens * rows];
+                let [gate, up, down] = matrices;
+                (ops.gated)(team, &mut scratch, &input, tokens, &Gated { gate, up, activation, down }, &mut opened);
+                (ops.down)(team, &mut scratch, &mut opened, tokens, down, &mut output);
+                output
+            };
+            let expected = outputs(&reference::OPS, &Alone, [&pairs[0].0, &pairs[1].0, &pairs[2].0]);
+            let found = outputs(ops, &team, [&pairs[0].1, &pairs[1].1, &pairs[2].1]);
+            let name = format!("{} {} {} {} {tokens} tokens", ops.name, gate.name, up.name, down.name);
+            assert_same_bits(&name, &expected, &found);
+        }
     }
 
     #[test]

@@ -185,14 +185,7 @@ impl Model {
     }
 
     /// `attended` to the end of the layer, and to the norm with which `next` begins, if there is a next one.
-    fn finish_layer(
-        &self,
-        context: &Context<'_>,
-        layer: &Layer,
-        next: Option<&Layer>,
-        rows: usize,
-        state: &mut State,
-    ) {
+    fn finish_layer(&self, context: &Context<'_>, layer: &Layer, next: Option<&Layer>, rows: usize, state: &mut State) {
         let attended = &state.attended[..rows * self.config.heads * self.config.value_size];
         let mixed = sized(&mut state.mixed, rows * self.config.width);
         if let FeedForward::Dense(weights) = &layer.feed_forward {

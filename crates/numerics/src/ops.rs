@@ -208,7 +208,6 @@ pub struct Ops {
         fn(team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, outputs: &mut [Projection<'_>]),
 
     /// Two products and what is made of them: [`Ops::linear`], then [`Ops::gate`].
-    #[expect(clippy::type_complexity, reason = "as many parameters as other products have")]
     pub gated: fn(&dyn Team, &mut Scratch, input: &[f32], tokens: usize, gated: &Gated<'_>, opened: &mut Opened),
 
     /// The product with what [`Ops::gated`] made last for this very matrix: [`Ops::linear`]. `output`:

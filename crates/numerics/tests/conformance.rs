@@ -4,7 +4,7 @@
 mod reordered;
 
 use hefu_numerics::conformance::{cases, deviations, expected};
-use hefu_numerics::ops::{Alone, Around, Norm, Ops, Rotation};
+use hefu_numerics::ops::{Activation, Alone, Around, Gated, Norm, Opened, Ops, Rotation, Scratch, Team};
 use hefu_numerics::quant::FORMATS;
 use hefu_numerics::reference;
 use reordered::REORDERED;
@@ -39,12 +39,25 @@ fn another_order_of_additions_is_found_in_every_format() {
 
 #[test]
 fn a_wrong_operation_of_any_kind_is_found() {
-    let broken: [(&str, Ops); 8] = [
-        ("norm", Ops { rms_norm: |team, n, x, y| (reference::OPS.rms_norm)(team, Norm { epsilon: 1.0e-5, ..n }, x, y), ..NAIVE }),
-        ("sum", Ops { add: |_, sum, addend, _| sum.iter_mut().zip(addend).for_each(|(a, b)| *a += flushed(*b)), ..NAIVE }),
+    let broken: [(&str, Ops); 9] = [
+        (
+            "norm",
+            Ops {
+                rms_norm: |team, n, x, y| (reference::OPS.rms_norm)(team, Norm { epsilon: 1.0e-5, ..n }, x, y),
+                ..NAIVE
+            },
+        ),
+        (
+            "sum",
+            Ops { add: |_, sum, addend, _| sum.iter_mut().zip(addend).for_each(|(a, b)| *a += flushed(*b)), ..NAIVE },
+        ),
         ("sum and", Ops { add: |team, sum, x, _| (reference::OPS.add)(team, sum, x, Around::default()), ..NAIVE }),
-        ("rows", Ops { rows: |team, m, rows, f, y| (reference::OPS.rows)(team, m, &[&[0], rows].concat(), f, y), ..NAIVE }),
+        (
+            "rows",
+            Ops { rows: |team, m, rows, f, y| (reference::OPS.rows)(team, m, &[&[0], rows].concat(), f, y), ..NAIVE },
+        ),
         ("gate", Ops { gate: |_, _, gate, up| gate.iter_mut().zip(up).for_each(|(g, u)| *g *= u), ..NAIVE }),
+        ("gated", Ops { gated: other_activation, ..NAIVE }),
         ("rotation", Ops { rope: |_, _, _| {}, ..NAIVE }),
         ("rotation", Ops { rope: |t, r, x| (reference::OPS.rope)(t, &Rotation { norm: None, ..*r }, x), ..NAIVE }),
         ("attention", Ops { attention: |_, _, _, y| y.fill(0.0), ..NAIVE }),
@@ -57,6 +70,19 @@ fn a_wrong_operation_of_any_kind_is_found() {
 }
 
 const NAIVE: Ops = reference::OPS;
+
+fn other_activation(
+    team: &dyn Team,
+    scratch: &mut Scratch,
+    input: &[f32],
+    tokens: usize,
+    gated: &Gated<'_>,
+    opened: &mut Opened,
+) {
+    let Gated { gate, up, down, .. } = *gated;
+    let gated = Gated { gate, up, activation: Activation::Silu, down };
+    (reference::OPS.gated)(team, scratch, input, tokens, &gated, opened);
+}
 
 /// As a chip does that takes subnormal numbers for zero.
 fn flushed(number: f32) -> f32 {

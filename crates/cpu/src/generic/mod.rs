@@ -24,3 +24,4 @@ pub mod rows;
 pub mod store;
 pub mod unpacked;
 pub(crate) mod unroll;
+pub mod wide;

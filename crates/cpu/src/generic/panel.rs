@@ -249,6 +249,22 @@ mod tests {
     }
 
     #[test]
+    fn the_last_two_tiles_of_one_size_are_cut_evenly() {
+        let tokens = |count, by_token| {
+            let mut shape = PanelShape::default();
+            shape.reset(3, by_token);
+            shape.cut(count, &[6]);
+            shape.tiles().iter().map(|tile| tile.tokens).collect::<Vec<_>>()
+        };
+        assert_eq!(tokens(14, false), [6, 4, 4]);
+        assert_eq!(tokens(13, false), [6, 4, 3]);
+        assert_eq!(tokens(15, false), [6, 6, 3]);
+        assert_eq!(tokens(12, false), [6, 6]);
+        assert_eq!(tokens(2, false), [2]);
+        assert_eq!(tokens(13, true), [6, 6, 1], "a tile unit takes as long for few tokens");
+    }
+
+    #[test]
     fn an_extra_row_is_there_once() {
         let mut shape = PanelShape::default();
         shape.reset(1, true);

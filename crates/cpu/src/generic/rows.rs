@@ -137,13 +137,7 @@ pub unsafe trait Rows: Copy {
     /// # Safety
     /// As [`super::panel::fill_tile`].
     #[inline(always)]
-    unsafe fn fill_tile(
-        shape: &PanelShape,
-        tile: &Tile,
-        blocks: Range<usize>,
-        source: &Source<'_>,
-        panel: *mut u8,
-    ) {
+    unsafe fn fill_tile(shape: &PanelShape, tile: &Tile, blocks: Range<usize>, source: &Source<'_>, panel: *mut u8) {
         // SAFETY: the caller's duty.
         unsafe { super::panel::fill_tile::<Self>(shape, tile, blocks, source, panel) }
     }

@@ -12,16 +12,7 @@ pub(crate) fn dense(context: &Context<'_>, weights: &Gated, next: &[&Matrix], ro
     let width = context.config.width;
     let output = sized(&mut state.mixed, rows * width);
     let input = &state.normed[..rows * width];
-    gated(
-        context,
-        weights,
-        next,
-        &mut state.scratch,
-        input,
-        rows,
-        &mut state.opened,
-        output,
-    );
+    gated(context, weights, next, &mut state.scratch, input, rows, &mut state.opened, output);
 }
 
 /// `down(activation(gate(x)) * up(x))` of every row; `next` is what is read after all rows.

@@ -62,6 +62,10 @@ pub fn cases() -> Vec<Case> {
         for style in [Style::Extreme, Style::Wild] {
             add(format!("product {} tokens 5 {}", format.name, style.name()), Work::Product(format, 5, style));
         }
+        for (tokens, name, activation) in [(5, "silu", Activation::Silu), (33, "gelu", Activation::Gelu)] {
+            let work = Work::Gated(format, tokens, activation);
+            add(format!("gated {} tokens {tokens} {name}", format.name), work);
+        }
         add(format!("rows {}", format.name), Work::Rows(format));
     }
     add("products of all formats".to_owned(), Work::Products);

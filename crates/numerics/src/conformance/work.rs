@@ -4,7 +4,7 @@ use super::{Numbers, Style};
 use crate::attention::{Attention, Span};
 use crate::kv::{KvShape, LayerCache, PAGE, Profile};
 use crate::matrix::Matrix;
-use crate::ops::{Activation, Around, Norm, Ops, Projection, RopePairs, Rotation, Scratch, Team};
+use crate::ops::{Activation, Around, Gated, Norm, Opened, Ops, Projection, RopePairs, Rotation, Scratch, Team};
 use crate::quant::{FORMATS, Format};
 use std::sync::Arc;
 
@@ -15,6 +15,8 @@ pub(super) enum Work {
     Product(&'static Format, usize, Style),
     /// Products of one input with a matrix of every format at once.
     Products,
+    /// Two products, the gate's function between them, and the product with what they make: for so many tokens.
+    Gated(&'static Format, usize, Activation),
     /// Every row of a packed matrix, decoded.
     Rows(&'static Format),
     /// Norms of rows so long.
@@ -57,6 +59,7 @@ impl Work {
         match self {
             Work::Product(format, tokens, style) => product(ops, team, format, tokens, style),
             Work::Products => products(ops, team),
+            Work::Gated(format, tokens, activation) => gated(ops, team, format, tokens, activation),
             Work::Rows(format) => {
                 let matrix = packed(ops, &mut numbers, format, ROWS, columns(format), Style::Usual);
                 let mut output = vec![f32::NAN; ROWS * matrix.columns];
@@ -133,6 +136,20 @@ fn products(ops: &Ops, team: &dyn Team) -> Vec<f32> {
         .collect();
     (ops.linear)(team, &mut Scratch::default(), &input, tokens, &mut projections);
     outputs.concat()
+}
+
+fn gated(ops: &Ops, team: &dyn Team, format: &'static Format, tokens: usize, activation: Activation) -> Vec<f32> {
+    let mut numbers = Numbers::new(19);
+    // Whole blocks of every format, and more than two groups of 16 that are worked on together.
+    let (width, inner) = (columns(format), 512);
+    let [gate, up] = [(); 2].map(|()| packed(ops, &mut numbers, format, inner, width, Style::Usual));
+    let down = packed(ops, &mut numbers, format, ROWS, inner, Style::Usual);
+    let input = numbers.activations(tokens * width, Style::Usual);
+    let (mut scratch, mut opened, mut output) = (Scratch::default(), Opened::default(), vec![f32::NAN; tokens * ROWS]);
+    let gated = Gated { gate: &gate, up: &up, activation, down: &down };
+    (ops.gated)(team, &mut scratch, &input, tokens, &gated, &mut opened);
+    (ops.down)(team, &mut scratch, &mut opened, tokens, &down, &mut output);
+    output
 }
 
 /// The sum and its norm, of rows with a norm of the addend, without one, and with no norm after them.

@@ -39,14 +39,7 @@ pub const OPS: Ops = Ops {
 };
 
 /// See [`Ops::gated`].
-fn gated(
-    team: &dyn Team,
-    scratch: &mut Scratch,
-    input: &[f32],
-    tokens: usize,
-    gated: &Gated<'_>,
-    opened: &mut Opened,
-) {
+fn gated(team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, gated: &Gated<'_>, opened: &mut Opened) {
     let Gated { gate, up, activation, .. } = *gated;
     let gate_output = opened.as_rows(tokens * gate.rows);
     let mut up_output = vec![0.0; tokens * up.rows];
@@ -59,14 +52,7 @@ fn gated(
 }
 
 /// See [`Ops::down`].
-fn down(
-    team: &dyn Team,
-    scratch: &mut Scratch,
-    opened: &mut Opened,
-    tokens: usize,
-    down: &Matrix,
-    output: &mut [f32],
-) {
+fn down(team: &dyn Team, scratch: &mut Scratch, opened: &mut Opened, tokens: usize, down: &Matrix, output: &mut [f32]) {
     let rows = opened.rows().expect("rows stay as they are here");
     linear::linear(team, scratch, rows, tokens, &mut [Projection { matrix: down, output, not_finite: None }]);
 }

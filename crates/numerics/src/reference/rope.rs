@@ -6,7 +6,8 @@ use crate::ops::{RopePairs, Rotation, Team};
 /// See [`crate::ops::Ops::rope`].
 pub(super) fn rope(team: &dyn Team, rotation: &Rotation<'_>, heads: &mut [f32]) {
     if let Some(norm) = rotation.norm {
-        rms_norm(team, norm, &heads.to_vec(), heads);
+        let before = heads.to_vec();
+        rms_norm(team, norm, &before, heads);
     }
     let per_token = heads.len() / rotation.tokens;
     let half = rotation.cosines.len() / rotation.tokens;

@@ -17,10 +17,11 @@ use hefu_numerics::quant::{Encoding, Float, Quantised};
 use super::{Shared, deal, deal_ranges};
 use crate::generic::ahead::moves_on;
 use crate::generic::float_product::FLOAT_TILE;
-use crate::generic::kernels::{Kernels, Products, Wide};
+use crate::generic::kernels::{Kernels, Products};
 use crate::generic::panel::{Extra, PanelShape, Source, Tile};
 use crate::generic::product::TileJob;
 use crate::generic::unpacked::unpacked_bytes;
+use crate::generic::wide::Wide;
 use crate::layout::{BLOCK, GROUP, QuantLayout, group_bytes};
 
 /// Most tokens that a tile of any instruction set has.
@@ -88,7 +89,8 @@ impl Memory {
         let unpacked = plan.unpacked_bytes * team.threads();
         let start = Shared(scratch.reserve(plan.panel_bytes + unpacked + more));
         // SAFETY: within what was reserved.
-        let [unpacked, more] = [plan.panel_bytes, plan.panel_bytes + unpacked].map(|at| Shared(unsafe { start.at(at) }));
+        let [unpacked, more] =
+            [plan.panel_bytes, plan.panel_bytes + unpacked].map(|at| Shared(unsafe { start.at(at) }));
         Memory { panel: start, unpacked, more }
     }
 }

@@ -18,7 +18,8 @@ use hefu_numerics::ops::{Ops, Projection, Scratch, Team};
 
 use super::avx512;
 use crate::generic::drive;
-use crate::generic::kernels::{Kernels, Order, Wide};
+use crate::generic::kernels::Kernels;
+use crate::generic::wide::{Order, Wide};
 use crate::limits::Peaks;
 
 /// The operations with this instruction set. Only [`crate::select`] hands them out, after looking whether the machine

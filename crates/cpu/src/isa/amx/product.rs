@@ -6,10 +6,11 @@ use std::mem::MaybeUninit;
 use super::super::avx512::ZmmRows;
 use super::tiles::{SIDE, SUMS_BYTES, sums};
 use crate::generic::class::{Class, code_offset};
-use crate::generic::kernels::{WideProducts, by_format};
+use crate::generic::kernels::by_format;
 use crate::generic::product::{Block, TileJob, find_not_finite, take_block_and_ask};
 use crate::generic::rows::Rows;
 use crate::generic::unroll::unroll;
+use crate::generic::wide::WideProducts;
 use crate::layout::{GROUP, LINE};
 
 /// A register of f32, one per row.

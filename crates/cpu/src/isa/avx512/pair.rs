@@ -12,10 +12,11 @@
 
 use super::rows::ZmmRows;
 use crate::generic::class::Class;
-use crate::generic::kernels::{Order, Wide, WideProducts, by_format};
+use crate::generic::kernels::by_format;
 use crate::generic::product::{Block, TileJob, find_not_finite, take_block};
 use crate::generic::rows::Rows;
 use crate::generic::unroll::unroll;
+use crate::generic::wide::{Order, Wide, WideProducts};
 use crate::layout::{GROUP, LINE};
 
 /// Tokens of a tile: two groups' sums of integers and of f32 leave registers for codes and an activation.

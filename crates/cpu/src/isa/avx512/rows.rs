@@ -194,13 +194,7 @@ unsafe impl Rows for ZmmRows {
     }
 
     #[inline(always)]
-    unsafe fn fill_tile(
-        shape: &PanelShape,
-        tile: &Tile,
-        blocks: Range<usize>,
-        source: &Source<'_>,
-        panel: *mut u8,
-    ) {
+    unsafe fn fill_tile(shape: &PanelShape, tile: &Tile, blocks: Range<usize>, source: &Source<'_>, panel: *mut u8) {
         // SAFETY: the caller's duty.
         unsafe {
             if panel::takes(shape, tile) {

@@ -152,28 +152,14 @@ fn linear(team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, 
     note(operation, work, |ops| (ops.linear)(team, scratch, input, tokens, outputs));
 }
 
-fn gated(
-    team: &dyn Team,
-    scratch: &mut Scratch,
-    input: &[f32],
-    tokens: usize,
-    gated: &Gated<'_>,
-    opened: &mut Opened,
-) {
+fn gated(team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, gated: &Gated<'_>, opened: &mut Opened) {
     let mut work = Work::product(gated.gate, tokens);
     work += Work::product(gated.up, tokens);
     work += Work::gate(gated.activation, tokens * gated.gate.rows);
     note(Operation::GateUp, work, |ops| (ops.gated)(team, scratch, input, tokens, gated, opened));
 }
 
-fn down(
-    team: &dyn Team,
-    scratch: &mut Scratch,
-    opened: &mut Opened,
-    tokens: usize,
-    down: &Matrix,
-    output: &mut [f32],
-) {
+fn down(team: &dyn Team, scratch: &mut Scratch, opened: &mut Opened, tokens: usize, down: &Matrix, output: &mut [f32]) {
     note(Operation::Down, Work::product(down, tokens), |ops| (ops.down)(team, scratch, opened, tokens, down, output));
 }
 
@@ -235,6 +221,17 @@ mod tests {
         product(1);
         (ops.gate)(&Alone, Activation::Silu, &mut [1.0; 8], &[1.0; 8]);
         product(1);
+        let (mut scratch, mut opened) = (Scratch::default(), Opened::default());
+        let square = Matrix { columns: 16, range: 0..bytes / 2, ..matrix.clone() };
+        let gated = Gated { gate: &matrix, up: &matrix, activation: Activation::Silu, down: &square };
+        (ops.gated)(&Alone, &mut scratch, &[1.0; 64], 2, &gated, &mut opened);
+        (ops.down)(&Alone, &mut scratch, &mut opened, 2, &square, &mut [0.0; 32]);
+        let mut both = Work::product(&matrix, 2);
+        both += Work::product(&matrix, 2);
+        assert_eq!(totals()[Operation::Down as usize].work.float, Work::product(&matrix, 2).float + 2 * 16 * 16);
+        both += both;
+        both += Work::gate(Activation::Silu, 2 * 16);
+        assert_eq!(totals()[Operation::GateUp as usize].work, both, "of the two products, and with their activation");
         start(99);
         product(1);
         assert_eq!(totals()[Operation::Router as usize].calls, 1, "it has not as many rows as the vocabulary");

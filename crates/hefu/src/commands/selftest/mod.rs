@@ -151,7 +151,7 @@ mod tests {
         }
         static BROKEN: Ops = Ops {
             name: "broken",
-            add: |_, sum, addend| {
+            add: |_, sum, addend, _| {
                 sum.iter_mut().zip(addend).for_each(|(a, b)| *a = (f64::from(*a) - f64::from(*b)) as f32)
             },
             ..reference::OPS

@@ -7,7 +7,9 @@ use hefu_numerics::kv::Profile;
 use hefu_numerics::ops::{Scratch, Team};
 
 use super::{AHEAD, Task, Work, clear, segments};
-use crate::generic::attention::{FOLDED_NUMBERS, MAX_QUERIES, QueryTile, TileMemory, can_be_last, query_numbers, result_width};
+use crate::generic::attention::{
+    FOLDED_NUMBERS, MAX_QUERIES, QueryTile, TileMemory, can_be_last, query_numbers, result_width,
+};
 use crate::generic::drive::{Shared, deal};
 use crate::generic::kernels::Attend;
 use crate::generic::lanes::LANES;

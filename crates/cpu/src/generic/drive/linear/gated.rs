@@ -14,8 +14,9 @@ use hefu_numerics::ops::{Activation, Gated, Opened, Scratch, Team};
 use super::{Kind, Memory, Plan, Product, Shared, Work, deal_ranges};
 use crate::generic::drive::elementwise;
 use crate::generic::elementwise::GateRows;
-use crate::generic::kernels::{Kernels, Order};
+use crate::generic::kernels::Kernels;
 use crate::generic::panel::{PanelShape, Source, Tile};
+use crate::generic::wide::Order;
 use crate::layout::{BLOCK, GROUP};
 
 /// See [`hefu_numerics::ops::Ops::gated`].

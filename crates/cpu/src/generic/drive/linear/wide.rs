@@ -16,10 +16,10 @@ use hefu_numerics::ops::Team;
 
 use super::{Kind, MAX_TILE, Product, Work, deal_ranges};
 use crate::generic::ahead::{AHEAD, moves_on};
-use crate::generic::kernels::{MAX_WIDE_GROUPS, Order, Wide, WideProducts};
 use crate::generic::panel::Tile;
 use crate::generic::product::TileJob;
 use crate::generic::unpacked::unpacked_bytes;
+use crate::generic::wide::{MAX_WIDE_GROUPS, Order, Wide, WideProducts};
 use crate::layout::{GROUP, LINE};
 
 impl Work<'_> {

@@ -1,0 +1,66 @@
+//! What kernels of large batches are like.
+
+use super::product::TileJob;
+
+/// Products of large batches: kernels that read each activation for several groups of rows, or multiply whole tiles, from
+/// groups that were taken apart before.
+pub struct Wide {
+    /// Tokens of a tile in the panel.
+    pub tile: usize,
+    /// Groups of rows that a kernel works on, at most [`MAX_WIDE_GROUPS`]: a unit.
+    pub groups: usize,
+    /// Most blocks that are taken apart at a time, whole blocks of every file format: a unit's numbers and a tile's
+    /// activations of as many blocks fit in a first cache.
+    pub blocks: usize,
+    /// What comes first where there are more blocks than that.
+    pub order: Order,
+    /// Most bytes of the panel that are gone through for each unit: what stays in a second cache.
+    pub panel_bytes: usize,
+    /// Whether activations lie token by token (see [`super::panel::PanelShape`]), and codes that were taken apart are the weights
+    /// themselves, so that no sum needs a correction.
+    pub by_token: bool,
+    /// Makes the calling thread ready for `tile`; ended by `end` on the same thread.
+    pub begin: unsafe fn(),
+    /// Gives back what `begin` took.
+    pub end: unsafe fn(),
+    /// The kernels for a quantised format, by its GGUF type number.
+    pub products: fn(u32) -> &'static WideProducts,
+}
+
+impl Wide {
+    /// Parts that a panel of so many bytes and tiles is gone through in.
+    pub fn parts(&self, panel_bytes: usize, tiles: usize) -> usize {
+        panel_bytes.div_ceil(self.panel_bytes).clamp(1, tiles)
+    }
+
+    /// Units of a matrix with so many groups.
+    pub fn units(&self, groups: usize) -> usize {
+        groups.div_ceil(self.groups)
+    }
+}
+
+/// Most groups of rows of a [`Wide`] kernel.
+pub const MAX_WIDE_GROUPS: usize = 2;
+
+/// What a [`Wide`] product goes through first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// All blocks of a unit before the next unit: results stay in a cache, the panel is read again for each unit.
+    Rows,
+    /// A stretch of blocks of all units before the next stretch.
+    Blocks,
+}
+
+/// The wide kernels of one format.
+pub struct WideProducts {
+    /// Takes blocks of a group apart, as [`super::kernels::Products::unpack`]; see [`Wide::by_token`].
+    pub unpack: unsafe fn(&TileJob, *mut u8, *mut u8, *mut u8),
+    /// Fewest tokens of a batch for which this is faster.
+    pub from: usize,
+    /// Whether `tile` reads packed codes where they are, and only scales are taken apart.
+    pub in_place: bool,
+    /// Adds the product of some blocks of a tile, or of several, to the results, or makes them, if these are the first
+    /// blocks. There are kernels for equal parts of a tile, as the last tile of a batch seldom is full: of four, for the first quarter of
+    /// its tokens, the first two, three, and all.
+    pub tile: &'static [unsafe fn(&TileJob, bool)],
+}
