@@ -2,7 +2,7 @@
 
 use hefu_numerics::ops::{Activation, Around, Norm, Rotation, Team};
 
-use super::{Shared, deal};
+use super::{Shared, deal_ranges};
 use crate::generic::kernels::Kernels;
 
 /// Below this many elements a second thread costs more than it saves.
@@ -82,10 +82,13 @@ fn by_pieces(team: &dyn Team, data: &mut [f32], piece: usize, work: &(dyn Fn(usi
     }
     let length = data.len();
     let shared = Shared(data.as_mut_ptr());
-    deal(team, length.div_ceil(piece), &|i, _| {
-        let at = i * piece;
-        // SAFETY: pieces do not overlap and lie within `data`, which stays borrowed until `deal` returns.
-        let piece = unsafe { std::slice::from_raw_parts_mut(shared.at(at), piece.min(length - at)) };
-        work(at, piece);
+    // Each thread begins with its own part, so that what one operation wrote lies near for the next.
+    deal_ranges(team, length.div_ceil(piece), &|pieces, _| {
+        for i in pieces {
+            let at = i * piece;
+            // SAFETY: pieces do not overlap and lie within `data`, which stays borrowed until `deal_ranges` returns.
+            let piece = unsafe { std::slice::from_raw_parts_mut(shared.at(at), piece.min(length - at)) };
+            work(at, piece);
+        }
     });
 }

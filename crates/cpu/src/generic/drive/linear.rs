@@ -14,7 +14,7 @@ use hefu_numerics::matrix::Matrix;
 use hefu_numerics::ops::{Opened, Projection, Scratch, Team};
 use hefu_numerics::quant::{Encoding, Float, Quantised};
 
-use super::{Shared, deal, deal_ranges};
+use super::{Shared, deal_ranges};
 use crate::generic::ahead::moves_on;
 use crate::generic::float_product::FLOAT_TILE;
 use crate::generic::kernels::{Kernels, Products};
@@ -242,11 +242,13 @@ impl Work<'_> {
         // Pieces of each tile: where there are few tiles, as in decoding, their blocks are dealt.
         let size = tiles.iter().map(|tile| tile.size).sum::<usize>() * shape.blocks;
         let pieces = (size / WORTH_SHARING).min(2 * team.threads()).div_ceil(tiles.len()).clamp(1, shape.blocks.max(1));
-        deal(team, tiles.len() * pieces, &|i, _| {
-            let (tile, piece) = (&tiles[i / pieces], i % pieces);
-            let blocks = shape.blocks * piece / pieces..shape.blocks * (piece + 1) / pieces;
-            // SAFETY: the kernels' instructions are there; the panel is there; each block is filled by one job.
-            unsafe { (self.kernels.fill_tile)(shape, tile, blocks, &source, self.memory.panel.at(0)) };
+        deal_ranges(team, tiles.len() * pieces, &|range, _| {
+            for i in range {
+                let (tile, piece) = (&tiles[i / pieces], i % pieces);
+                let blocks = shape.blocks * piece / pieces..shape.blocks * (piece + 1) / pieces;
+                // SAFETY: the kernels' instructions are there; the panel is there; each block is filled by one job.
+                unsafe { (self.kernels.fill_tile)(shape, tile, blocks, &source, self.memory.panel.at(0)) };
+            }
         });
     }
 
