@@ -29,8 +29,9 @@ pub struct Wide {
 
 impl Wide {
     /// Parts that a panel of so many bytes and tiles is gone through in.
-    pub fn parts(&self, panel_bytes: usize, tiles: usize) -> usize {
-        panel_bytes.div_ceil(self.panel_bytes).clamp(1, tiles)
+    pub fn parts(&self, panel_bytes: usize, tiles: usize, threads: usize) -> usize {
+        let parts = panel_bytes.div_ceil(self.panel_bytes).clamp(1, tiles);
+        if tiles >= threads * 24 { parts.next_multiple_of(threads) } else { parts }
     }
 
     /// Units of a matrix with so many groups.

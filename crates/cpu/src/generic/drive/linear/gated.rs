@@ -39,7 +39,7 @@ pub fn gated(
             Some(next) => Last::Panel(&next.shape, Shared(opened.as_prepared(next.panel_bytes))),
             None => Last::Rows(Shared(opened.as_rows(tokens * rows).as_mut_ptr()), rows),
         };
-        let together = Together::new(&plan, activation, last);
+        let together = Together::new(&plan, team.threads(), activation, last);
         let memory = Memory::new(&plan, scratch, together.numbers() * 4 * team.threads(), team);
         let work = plan.begin(kernels, input, tokens, memory);
         work.fill(team);
@@ -96,9 +96,9 @@ struct Together<'a> {
 }
 
 impl<'a> Together<'a> {
-    fn new(plan: &Plan<'_>, activation: Activation, last: Last<'a>) -> Self {
+    fn new(plan: &Plan<'_>, threads: usize, activation: Activation, last: Last<'a>) -> Self {
         let tiles = plan.shape.tiles();
-        let parts = plan.wide.map_or(1, |wide| wide.parts(plan.panel_bytes, tiles.len()));
+        let parts = plan.wide.map_or(1, |wide| wide.parts(plan.panel_bytes, tiles.len(), threads));
         let most = tiles.iter().map(|tile| tile.size).max().unwrap_or(0);
         let unit = plan.wide.map_or(1, |wide| wide.groups) * GROUP;
         let units = if matches!(last, Last::Panel(..)) { 4 } else { 1 };

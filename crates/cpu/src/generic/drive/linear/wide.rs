@@ -27,7 +27,7 @@ impl Work<'_> {
     /// on, so that each goes through few parts.
     pub(super) fn run_wide(&self, wide: &Wide, products: &[Product<'_>], team: &dyn Team) {
         let tiles = self.shape.tiles();
-        let parts = wide.parts(self.panel_bytes, tiles.len());
+        let parts = wide.parts(self.panel_bytes, tiles.len(), team.threads());
         let units: usize = products.iter().map(|product| wide.units(product.groups)).sum();
         deal_ranges(team, parts * units, &|range, thread| {
             // SAFETY: the kernels' instructions are there; ended below, on this thread.
