@@ -2,6 +2,9 @@
 
 use super::product::TileJob;
 
+/// Fewest tiles of a part that is made for a thread's sake: each part takes all weights apart once more.
+const TILES_OF_A_PART: usize = 24;
+
 /// Products of large batches: kernels that read each activation for several groups of rows, or multiply whole tiles, from
 /// groups that were taken apart before.
 pub struct Wide {
@@ -28,10 +31,11 @@ pub struct Wide {
 }
 
 impl Wide {
-    /// Parts that a panel of so many bytes and tiles is gone through in.
+    /// Parts that a panel of so many bytes and tiles is gone through in: as many for each thread, where that pays, so that
+    /// each begins with tokens of its own, whose activations it has made itself.
     pub fn parts(&self, panel_bytes: usize, tiles: usize, threads: usize) -> usize {
         let parts = panel_bytes.div_ceil(self.panel_bytes).clamp(1, tiles);
-        if tiles >= threads * 24 { parts.next_multiple_of(threads) } else { parts }
+        if tiles >= threads * TILES_OF_A_PART { parts.next_multiple_of(threads) } else { parts }
     }
 
     /// Units of a matrix with so many groups.

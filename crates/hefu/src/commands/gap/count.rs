@@ -97,8 +97,9 @@ impl Work {
         Work::float(elements as u64 * (1 + norms * NORM))
     }
 
-    /// Attention: keys and values before a span are read once; those of the span itself were just written.
-    pub(super) fn attention(attention: &Attention<'_>) -> Work {
+    /// Attention: keys and values of earlier batches are read once; those from position `first_new` of a span's sequence
+    /// on were just written.
+    pub(super) fn attention(attention: &Attention<'_>, first_new: &dyn Fn(&Span<'_>) -> usize) -> Work {
         let shape = attention.cache.shape;
         let per_position = ((shape.page_key_bytes() + shape.page_value_bytes()) / PAGE) as u64;
         // In q8, a key's elements are multiplied as integers, and each block's sum is one multiply-add of floats.
@@ -109,7 +110,7 @@ impl Work {
         let per_score = float as u64 + SCORE;
         let mut work = Work::default();
         for span in attention.spans {
-            let earlier = span.position.saturating_sub(attention.first_visible(span.position));
+            let earlier = first_new(span).saturating_sub(attention.first_visible(span.position));
             work.bytes += earlier as u64 * per_position;
             let scores = scores(attention, span) * attention.heads as u64;
             work.integer += scores * integer as u64;
@@ -157,7 +158,8 @@ mod tests {
         let shape = KvShape { heads: 2, key_size: 16, value_size: 8, profile: Profile::F16 };
         let cache = LayerCache::new(shape, 1);
         let work = |window, spans: &[Span<'_>]| {
-            Work::attention(&Attention { queries: &[], heads: 4, scale: 1.0, window, cache: &cache, spans })
+            let attention = Attention { queries: &[], heads: 4, scale: 1.0, window, cache: &cache, spans };
+            Work::attention(&attention, &|span| span.position)
         };
         let span = |position, tokens| Span { row: 0, tokens, position, pages: &[0] };
         let per_score = 4 * (24 + SCORE);
@@ -166,13 +168,21 @@ mod tests {
         assert_eq!(work(Some(4), &[span(9, 1)]), Work { bytes: 3 * 2 * 24 * 2, integer: 0, float: 4 * per_score });
         let both = work(None, &[span(0, 3), span(9, 1)]);
         assert_eq!((both.bytes, both.float), (9 * 2 * 24 * 2, 16 * per_score));
+        // The last of ten tokens of one batch, which began at position 4.
+        let spans = [span(13, 1)];
+        let last = Attention { queries: &[], heads: 4, scale: 1.0, window: None, cache: &cache, spans: &spans };
+        let expected = Work { bytes: 4 * 2 * 24 * 2, integer: 0, float: 14 * per_score };
+        assert_eq!(Work::attention(&last, &|_| 4), expected);
         let shape = KvShape { heads: 2, key_size: 64, value_size: 32, profile: Profile::Q8 };
         let cache = LayerCache::new(shape, 1);
         let spans = [span(9, 1)];
         let q8 = Attention { queries: &[], heads: 4, scale: 1.0, window: None, cache: &cache, spans: &spans };
         // 10 scores for each of 4 heads; 34 bytes for each of 2 + 1 blocks of 2 heads.
         let float = 10 * 4 * (2 + 1 + 32 + SCORE);
-        assert_eq!(Work::attention(&q8), Work { bytes: 9 * 2 * 3 * 34, integer: 10 * 4 * 64, float });
+        assert_eq!(
+            Work::attention(&q8, &|span| span.position),
+            Work { bytes: 9 * 2 * 3 * 34, integer: 10 * 4 * 64, float }
+        );
     }
 
     #[test]

@@ -98,6 +98,8 @@ struct Notes {
     totals: Totals,
     before: Option<Operation>,
     vocabulary: usize,
+    /// Of each sequence whose keys and values were stored last: where its list of pages lies, and the first position.
+    stored: Vec<(*const u32, usize)>,
 }
 
 thread_local! {
@@ -174,12 +176,19 @@ fn rope(team: &dyn Team, rotation: &Rotation<'_>, heads: &mut [f32]) {
 }
 
 fn store(team: &dyn Team, cache: &mut LayerCache, spans: &[Span<'_>], keys: &[f32], values: &[f32]) {
+    NOTES.with_borrow_mut(|notes| {
+        notes.stored.clear();
+        notes.stored.extend(spans.iter().map(|span| (span.pages.as_ptr(), span.position)));
+    });
     // It computes nothing and reads nothing: what it takes is all gap.
     note(Operation::Store, Work::default(), |ops| (ops.store)(team, cache, spans, keys, values));
 }
 
 fn attention(team: &dyn Team, scratch: &mut Scratch, attention: &Attention<'_>, output: &mut [f32]) {
-    let work = Work::attention(attention);
+    let work = NOTES.with_borrow(|notes| {
+        let stored = |span: &Span<'_>| notes.stored.iter().find(|stored| stored.0 == span.pages.as_ptr());
+        Work::attention(attention, &|span| stored(span).map_or(span.position, |stored| stored.1))
+    });
     note(Operation::Attention, work, |ops| (ops.attention)(team, scratch, attention, output));
 }
 
