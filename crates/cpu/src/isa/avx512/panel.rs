@@ -57,9 +57,10 @@ pub(super) unsafe fn fill_tile(
     for (slot, row) in rows.iter_mut().enumerate().take(tile.tokens) {
         *row = source.row(tile.token + slot).as_ptr();
     }
-    if blocks.len() <= FEW {
-        // Their places in a later tile, of which each is a line that nobody else asks for.
-        let later = tile.at + TILES_AHEAD * shape.tile_bytes(tile.size) + blocks.start * block_bytes;
+    let later = tile.at + TILES_AHEAD * shape.tile_bytes(tile.size);
+    if blocks.len() <= FEW && shape.tiles().last().is_some_and(|last| later <= last.at) {
+        // Their places in a later tile, where nothing has come near yet.
+        let later = later + blocks.start * block_bytes;
         for line in (0..blocks.len() * block_bytes + LINE).step_by(LINE) {
             ZmmRows::prefetch_for_writing(panel.wrapping_add(later + line));
         }
