@@ -51,30 +51,25 @@ pub unsafe fn rms_norm<L: Lanes>(norm: &Norm<'_>, input: &[f32], output: &mut [f
     // SAFETY: all three are of one length; the instructions are the caller's duty.
     unsafe {
         let factor = norm_factor::<L>(input, norm.epsilon);
-        let whole = input.len() / LANES * LANES;
-        for i in (0..whole).step_by(LANES) {
-            let x = L::load(input.as_ptr().add(i));
-            x.mul(factor).mul(L::load(norm.gain.as_ptr().add(i))).store(output.as_mut_ptr().add(i));
-        }
-        let last = load_some::<L>(&input[whole..]).mul(factor).mul(load_some(&norm.gain[whole..]));
-        store_some(last, &mut output[whole..]);
+        scale(input.as_ptr(), factor, norm.gain, output.as_mut_ptr());
     }
 }
 
-/// Clause N for one row, in place.
+/// `to = from * factor * gain` for one row; both may be the same.
+///
+/// # Safety
+/// The machine has the instructions of `L`; both are valid for as many numbers as the gain has.
 #[inline(always)]
-unsafe fn rms_norm_in_place<L: Lanes>(norm: &Norm<'_>, row: &mut [f32]) {
-    assert_eq!(row.len(), norm.gain.len());
-    // SAFETY: both are of one length; the instructions are the caller's duty.
+unsafe fn scale<L: Lanes>(from: *const f32, factor: L, gain: &[f32], to: *mut f32) {
+    let whole = gain.len() / LANES * LANES;
+    // SAFETY: the caller's duty.
     unsafe {
-        let factor = norm_factor::<L>(row, norm.epsilon);
-        let whole = row.len() / LANES * LANES;
         for i in (0..whole).step_by(LANES) {
-            let x = L::load(row.as_ptr().add(i));
-            x.mul(factor).mul(L::load(norm.gain.as_ptr().add(i))).store(row.as_mut_ptr().add(i));
+            L::load(from.add(i)).mul(factor).mul(L::load(gain.as_ptr().add(i))).store(to.add(i));
         }
-        let last = load_some::<L>(&row[whole..]).mul(factor).mul(load_some(&norm.gain[whole..]));
-        store_some(last, &mut row[whole..]);
+        for (i, gain) in gain.iter().enumerate().skip(whole) {
+            *to.add(i) = *from.add(i) * factor.to_array()[0] * gain;
+        }
     }
 }
 
@@ -179,7 +174,10 @@ pub unsafe fn rope<L: Lanes>(rotation: &Rotation<'_>, row: usize, heads: &mut [f
         // SAFETY: the instructions are the caller's duty.
         unsafe {
             if let Some(norm) = &rotation.norm {
-                rms_norm_in_place::<L>(norm, head);
+                assert_eq!(head.len(), norm.gain.len());
+                let factor = norm_factor::<L>(head, norm.epsilon);
+                let head = head.as_mut_ptr();
+                scale(head, factor, norm.gain, head);
             }
             rotate::<L>(head, cosines, sines, rotation.pairs);
         }
