@@ -6,8 +6,8 @@ use hefu_numerics::ops::{Activation, Norm, Rotation};
 
 use super::attention::{QueryTile, TileMemory};
 use super::elementwise::GateRows;
+use super::job::TileJob;
 use super::panel::{PanelShape, Source, Tile};
-use super::product::TileJob;
 use super::store::Place;
 use super::wide::Wide;
 
@@ -85,7 +85,8 @@ macro_rules! isa {
         use $crate::generic::elementwise::{self, GateRows};
         use $crate::generic::kernels::{Attend, Kernels, Products};
         use $crate::generic::panel::{PanelShape, Source, Tile};
-        use $crate::generic::product::{self, Packed, TileJob};
+        use $crate::generic::job::TileJob;
+        use $crate::generic::product::{self, Packed};
         use $crate::generic::rows::Rows;
         use $crate::generic::store::Place;
         use $crate::generic::unpacked::{self, Unpacked};
@@ -278,7 +279,7 @@ macro_rules! isa {
         $(#[target_feature(enable = $feature)])?
         unsafe fn unpack<const TYPE: u32>(from: &TileJob, codes: *mut u8, scales: *mut u8, minimums: *mut u8) {
             // SAFETY: the caller's duties are those of the generic function.
-            unsafe { unpacked::unpack::<$rows, TYPE>(from, codes, scales, minimums) }
+            unsafe { unpacked::unpack::<$rows, TYPE, true>(from, codes, scales, minimums) }
         }
 
         fn products(number: u32) -> &'static Products {

@@ -16,6 +16,7 @@ pub mod class;
 pub mod drive;
 pub mod elementwise;
 pub mod float_product;
+pub mod job;
 pub mod kernels;
 pub mod lanes;
 pub mod panel;

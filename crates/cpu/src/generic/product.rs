@@ -12,92 +12,14 @@
 //! The block comes either straight from the packed planes ([`Packed`], for one tile) or from codes that were taken
 //! apart before ([`super::unpacked::Unpacked`], shared by many tiles); both give the same registers.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use super::ahead::fetch_ahead;
 use super::class::Class;
+use super::job::TileJob;
 use super::rows::Rows;
 use super::unroll::unroll;
 use crate::layout::{BLOCK, GROUP, LINE};
-
-/// One tile's product with one group of 16 rows.
-#[derive(Debug, Clone, Copy)]
-pub struct TileJob {
-    /// Blocks of 32 columns.
-    pub blocks: usize,
-    /// The tile in its panel.
-    pub tile: *const u8,
-    /// Bytes of a block in the tile.
-    pub block_bytes: usize,
-    /// Byte offset, in a block of the tile, of the corrections.
-    pub corrections_at: usize,
-    /// Byte offset of the minimums' factors.
-    pub minimum_factors_at: usize,
-    /// Where the group's codes begin, or, packed, the group itself.
-    pub codes: *const u8,
-    /// Bytes from a block's codes to those of the next one; only for kernels of several groups.
-    pub next_block: usize,
-    /// Where the group's scales begin; only of unpacked groups.
-    pub scales: *const u8,
-    /// Alike its minimums.
-    pub minimums: *const u8,
-    /// Bytes from a group's codes to the next group's; for kernels of several groups.
-    pub next_codes: usize,
-    /// Bytes from a group's unpacked scales to the next group's, and from its minimums.
-    pub next_group: usize,
-    /// Results, 16 for each token of the tile and each group.
-    pub output: *mut f32,
-    /// Numbers from one token's results to the next one's.
-    pub output_stride: usize,
-    /// How packed blocks are asked for: [`super::ahead::moves_on`].
-    pub moves_on: bool,
-    /// Set if a result is a NaN or an infinity; null if nobody wants to know. Looked at while results are in registers:
-    /// once stored, those of many tokens may share the few places that one cache set has.
-    pub not_finite: *const AtomicBool,
-    /// Tiles that follow each other in the panel, as do their results; more than one only for wide kernels.
-    pub tiles: usize,
-    /// Bytes from one tile to the next.
-    pub next_tile: usize,
-    /// What memory to ask for while tiles are worked on, how many bytes for each block, and during how many of the
-    /// tiles; only for wide kernels.
-    pub ahead: (*const u8, usize, usize),
-}
-
-impl TileJob {
-    /// What belongs to no tile and to no group: no memory, nothing to ask for.
-    pub const NONE: TileJob = TileJob {
-        blocks: 0,
-        tile: std::ptr::null(),
-        block_bytes: 0,
-        corrections_at: 0,
-        minimum_factors_at: 0,
-        codes: std::ptr::null(),
-        next_block: 0,
-        scales: std::ptr::null(),
-        minimums: std::ptr::null(),
-        next_codes: 0,
-        next_group: 0,
-        output: std::ptr::null_mut(),
-        output_stride: 0,
-        moves_on: false,
-        not_finite: std::ptr::null(),
-        tiles: 1,
-        next_tile: 0,
-        ahead: (std::ptr::null(), 0, 0),
-    };
-
-    /// Goes on to the next tile, behind one of `tokens` tokens.
-    #[inline(always)]
-    pub fn go_on(&mut self, tokens: usize) {
-        self.tile = self.tile.wrapping_add(self.next_tile);
-        self.output = self.output.wrapping_add(tokens * self.output_stride);
-        let (from, share, tiles) = self.ahead;
-        self.ahead = match tiles {
-            0 | 1 => (from, 0, 0),
-            _ => (from.wrapping_add(share * self.blocks), share, tiles - 1),
-        };
-    }
-}
 
 /// 32 columns of `R::WIDTH` rows in registers.
 pub struct Block<R: Rows> {
@@ -182,34 +104,43 @@ pub unsafe fn take_block<R: Rows, const TYPE: u32>(job: &TileJob, first_row: usi
 /// Codes of 8 column groups out of their planes.
 #[inline(always)]
 unsafe fn take_codes<R: Rows, const TYPE: u32>(planes: *const u8) -> [R::Codes; 8] {
-    // SAFETY: the caller's duty: a whole block's planes.
+    // SAFETY: the caller's duty.
     unsafe {
         let mut codes = [R::load_codes(planes); 8];
-        match Class::<TYPE>::QUANTISED.code_bits {
-            8 => {
-                unroll!(g < 8 => {
-                    codes[g] = R::load_codes(planes.add(g * LINE));
-                    if R::SIGNED_BYTES {
-                        codes[g] = R::flip_sign(codes[g]);
-                    }
-                });
-            }
-            2 | 3 => take_plane::<R>(planes, 2, 0, &mut codes, false),
-            _ => take_plane::<R>(planes, 4, 0, &mut codes, false),
-        }
-        match Class::<TYPE>::QUANTISED.code_bits {
-            3 => take_plane::<R>(planes.add(2 * LINE), 1, 2, &mut codes, true),
-            5 => take_plane::<R>(planes.add(4 * LINE), 1, 4, &mut codes, true),
-            6 => take_plane::<R>(planes.add(4 * LINE), 2, 4, &mut codes, true),
-            _ => {}
-        }
-        if let Some(table) = const { &Class::<TYPE>::table(false) } {
-            let table = if R::SIGNED_BYTES { const { &unwrap(Class::<TYPE>::table(true)) } } else { table };
-            unroll!(g < 8 => {
-                codes[g] = R::look_up(codes[g], table);
-            });
-        }
+        unroll!(g < 8 => { codes[g] = take_group::<R, TYPE>(planes, g); });
         codes
+    }
+}
+
+/// Codes of column group `g` out of a block's planes.
+///
+/// # Safety
+/// The machine has the instructions of `R`; `planes` is a whole block's.
+#[inline(always)]
+pub unsafe fn take_group<R: Rows, const TYPE: u32>(planes: *const u8, g: usize) -> R::Codes {
+    // SAFETY: the caller's duty.
+    unsafe {
+        let codes = match Class::<TYPE>::QUANTISED.code_bits {
+            8 => {
+                let codes = R::load_codes(planes.add(g * LINE));
+                if R::SIGNED_BYTES { R::flip_sign(codes) } else { codes }
+            }
+            2 | 3 => take_bits::<R>(planes, 2, 0, g),
+            _ => take_bits::<R>(planes, 4, 0, g),
+        };
+        let codes = match Class::<TYPE>::QUANTISED.code_bits {
+            3 => R::or(codes, take_bits::<R>(planes.add(2 * LINE), 1, 2, g)),
+            5 => R::or(codes, take_bits::<R>(planes.add(4 * LINE), 1, 4, g)),
+            6 => R::or(codes, take_bits::<R>(planes.add(4 * LINE), 2, 4, g)),
+            _ => codes,
+        };
+        match const { &Class::<TYPE>::table(false) } {
+            Some(table) => {
+                let table = if R::SIGNED_BYTES { const { &unwrap(Class::<TYPE>::table(true)) } } else { table };
+                R::look_up(codes, table)
+            }
+            None => codes,
+        }
     }
 }
 
@@ -220,24 +151,24 @@ const fn unwrap(table: Option<[u8; 16]>) -> [u8; 16] {
     }
 }
 
-/// Takes `bits` bits of every code out of a plane, to place `to` of the code.
+/// Takes `bits` bits of column group `g` out of a plane, to place `to` of the code.
 #[inline(always)]
-unsafe fn take_plane<R: Rows>(plane: *const u8, bits: i32, to: i32, codes: &mut [R::Codes; 8], add: bool) {
+unsafe fn take_bits<R: Rows>(plane: *const u8, bits: i32, to: i32, g: usize) -> R::Codes {
     let lines = bits as usize;
     let mask = (((1u32 << bits) - 1) << to) as u8;
-    unroll!(g < 8 => {
-        // SAFETY: the caller's duty: `lines` whole lines.
-        unsafe {
-            let line = R::load_codes(plane.add(g % lines * LINE));
-            let taken = R::shift_and(line, to - (g / lines) as i32 * bits, mask);
-            codes[g] = if add { R::or(codes[g], taken) } else { taken };
-        }
-    });
+    // SAFETY: the caller's duty: `lines` whole lines.
+    unsafe {
+        let line = R::load_codes(plane.add(g % lines * LINE));
+        R::shift_and(line, to - (g / lines) as i32 * bits, mask)
+    }
 }
 
 /// Scales and minimums of the block that begins at `column` of the file block whose scales lie at `at`.
+///
+/// # Safety
+/// The machine has the instructions of `R`; `at` is valid for a whole file block's scales.
 #[inline(always)]
-unsafe fn take_scales<R: Rows, const TYPE: u32>(
+pub unsafe fn take_scales<R: Rows, const TYPE: u32>(
     at: *const u8,
     row: usize,
     column: usize,

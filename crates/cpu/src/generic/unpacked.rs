@@ -1,7 +1,8 @@
 //! Groups of rows that are taken apart once, for many tiles.
 
 use super::class::Class;
-use super::product::{Block, Source, TileJob, take_block_and_ask};
+use super::job::TileJob;
+use super::product::{Block, Source, take_block, take_block_and_ask};
 use super::rows::Rows;
 use super::unroll::unroll;
 use crate::layout::{GROUP, LINE};
@@ -47,19 +48,27 @@ pub fn unpacked_bytes(blocks: usize, halves: bool) -> [usize; 3] {
 }
 
 /// Takes a packed group apart once, for many tiles. `from` names the packed codes and scales; `codes`, `scales` and
-/// `minimums` are where they go.
+/// `minimums` are where they go. `ASKS`: for what comes later, too.
 ///
 /// # Safety
 /// The machine has the instructions of `R`; the pointers are valid for a whole group ([`unpacked_bytes`]).
 #[inline(always)]
-pub unsafe fn unpack<R: Rows, const TYPE: u32>(from: &TileJob, codes: *mut u8, scales: *mut u8, minimums: *mut u8) {
+pub unsafe fn unpack<R: Rows, const TYPE: u32, const ASKS: bool>(
+    from: &TileJob,
+    codes: *mut u8,
+    scales: *mut u8,
+    minimums: *mut u8,
+) {
     let subs = Class::<TYPE>::SUBS;
     for index in 0..from.blocks {
         for half in 0..GROUP / R::WIDTH {
             let row = half * R::WIDTH;
             // SAFETY: the caller's duty.
             unsafe {
-                let block: Block<R> = take_block_and_ask::<R, TYPE>(from, row, index, from.moves_on);
+                let block: Block<R> = match ASKS {
+                    true => take_block_and_ask::<R, TYPE>(from, row, index, from.moves_on),
+                    false => take_block::<R, TYPE>(from, row, index),
+                };
                 unroll!(g < 8 => {
                     R::store_codes(block.codes[g], codes.add((index * 8 + g) * LINE + row * 4));
                 });

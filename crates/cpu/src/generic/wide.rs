@@ -1,6 +1,6 @@
 //! What kernels of large batches are like.
 
-use super::product::TileJob;
+use super::job::TileJob;
 
 /// Fewest tiles of a part that is made for a thread's sake: each part takes all weights apart once more.
 const TILES_OF_A_PART: usize = 24;
@@ -58,12 +58,25 @@ pub enum Order {
 
 /// The wide kernels of one format.
 pub struct WideProducts {
-    /// Takes blocks of a group apart, as [`super::kernels::Products::unpack`]; see [`Wide::by_token`].
-    pub unpack: unsafe fn(&TileJob, *mut u8, *mut u8, *mut u8),
-    /// Fewest tokens of a batch for which this is faster.
+    /// Fewest tokens of a batch for which these are faster.
     pub from: usize,
-    /// Whether `tile` reads packed codes where they are, and only scales are taken apart.
-    pub in_place: bool,
+    /// Kernels, each with the most tiles that it is for, ascending; the last are for any number.
+    pub kernels: &'static [(usize, WideKernels)],
+}
+
+impl WideProducts {
+    /// The kernels for so many tiles.
+    pub fn kernels(&self, tiles: usize) -> &'static WideKernels {
+        let (_, kernels) = self.kernels.iter().find(|(most, _)| tiles <= *most).expect("the last are for any number");
+        kernels
+    }
+}
+
+/// Kernels that share a form of the weights.
+pub struct WideKernels {
+    /// Takes blocks of a group apart, as [`super::kernels::Products::unpack`]; see [`Wide::by_token`]. `None`: `tile` reads
+    /// packed codes and scales where they are.
+    pub unpack: Option<unsafe fn(&TileJob, *mut u8, *mut u8, *mut u8)>,
     /// Adds the product of some blocks of a tile, or of several, to the results, or makes them, if these are the first
     /// blocks. There are kernels for equal parts of a tile, as the last tile of a batch seldom is full: of four, for the first quarter of
     /// its tokens, the first two, three, and all.

@@ -17,9 +17,9 @@ use hefu_numerics::quant::{Encoding, Float, Quantised};
 use super::{Shared, deal_ranges};
 use crate::generic::ahead::moves_on;
 use crate::generic::float_product::FLOAT_TILE;
+use crate::generic::job::TileJob;
 use crate::generic::kernels::{Kernels, Products};
 use crate::generic::panel::{Extra, PanelShape, Source, Tile};
-use crate::generic::product::TileJob;
 use crate::generic::unpacked::unpacked_bytes;
 use crate::generic::wide::Wide;
 use crate::layout::{BLOCK, GROUP, QuantLayout, group_bytes};
@@ -282,13 +282,12 @@ impl Work<'_> {
         let weights = &product.matrix.bytes()[group * product.group_bytes..][..product.group_bytes];
         match &product.kind {
             Kind::Float(kind) => self.float(product, *kind, weights, group),
-            Kind::Quantised { layout, products, quantised, corrections_row, minimum_factors_row } => {
+            Kind::Quantised { products, quantised, corrections_row, minimum_factors_row, .. } => {
                 let job = TileJob {
                     blocks: self.shape.blocks,
                     corrections_at: *corrections_row,
                     minimum_factors_at: *minimum_factors_row,
                     codes: weights.as_ptr(),
-                    next_block: layout.codes_per_block,
                     next_codes: product.group_bytes,
                     next_group: product.group_bytes,
                     moves_on: self.moves_on,

@@ -6,11 +6,12 @@ use std::mem::MaybeUninit;
 use super::super::avx512::ZmmRows;
 use super::tiles::{SIDE, SUMS_BYTES, sums};
 use crate::generic::class::{Class, code_offset};
+use crate::generic::job::TileJob;
 use crate::generic::kernels::by_format;
-use crate::generic::product::{Block, TileJob, find_not_finite, take_block_and_ask};
+use crate::generic::product::{Block, find_not_finite, take_block_and_ask};
 use crate::generic::rows::Rows;
 use crate::generic::unroll::unroll;
-use crate::generic::wide::WideProducts;
+use crate::generic::wide::{WideKernels, WideProducts};
 use crate::layout::{GROUP, LINE};
 
 /// A register of f32, one per row.
@@ -111,10 +112,7 @@ unsafe fn tile<const HALVES: bool, const MINIMUM: bool, const T: usize>(job: &Ti
 /// As [`tile`].
 #[inline(always)]
 unsafe fn begin_block<const SUMS: usize, const HALVES: bool>(job: &TileJob, index: usize, to: *mut u8) {
-    let (ahead, share, _) = job.ahead;
-    for line in (0..share).step_by(LINE) {
-        ZmmRows::prefetch(ahead.wrapping_add(index * share + line));
-    }
+    job.ahead.ask::<ZmmRows>(index);
     // SAFETY: the caller's duty. Activations follow the scales of 16 tokens.
     unsafe {
         let activations = job.tile.add(index * job.block_bytes + SIDE * 4);
@@ -167,16 +165,20 @@ pub(super) fn products(number: u32) -> &'static WideProducts {
         ($t:literal) => {
             const {
                 &WideProducts {
-                    unpack: unpack::<$t>,
-                    in_place: false,
                     // Measured: with fewer tokens the dot products of AVX-512 are as fast.
                     from: 17,
-                    tile: &[
-                        tiles::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, { SIDE / 4 }>,
-                        tiles::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, { SIDE / 4 * 2 }>,
-                        tiles::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, { SIDE / 4 * 3 }>,
-                        tiles::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, SIDE>,
-                    ],
+                    kernels: &[(
+                        usize::MAX,
+                        WideKernels {
+                            unpack: Some(unpack::<$t>),
+                            tile: &[
+                                tiles::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, { SIDE / 4 }>,
+                                tiles::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, { SIDE / 4 * 2 }>,
+                                tiles::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, { SIDE / 4 * 3 }>,
+                                tiles::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, SIDE>,
+                            ],
+                        },
+                    )],
                 }
             }
         };

@@ -10,14 +10,18 @@
 //! An activation is read once for 32 rows instead of once for 16, and as many sums as there are registers for run side
 //! by side, so that the time one dot product takes is hidden whatever the processor makes of their order.
 
+use std::sync::atomic::{Ordering, compiler_fence};
+
 use super::rows::ZmmRows;
 use crate::generic::class::Class;
+use crate::generic::job::TileJob;
 use crate::generic::kernels::by_format;
-use crate::generic::product::{Block, TileJob, find_not_finite, take_block};
+use crate::generic::product::{find_not_finite, take_group, take_scales};
 use crate::generic::rows::Rows;
+use crate::generic::unpacked;
 use crate::generic::unroll::unroll;
-use crate::generic::wide::{Order, Wide, WideProducts};
-use crate::layout::{GROUP, LINE};
+use crate::generic::wide::{Order, Wide, WideKernels, WideProducts};
+use crate::layout::{BLOCK, GROUP, LINE};
 
 /// Tokens of a tile: two groups' sums of integers and of f32 leave registers for codes and an activation.
 const TOKENS: usize = 6;
@@ -43,31 +47,83 @@ unsafe fn begin() {}
 /// Takes blocks of a packed group apart.
 ///
 /// # Safety
-/// As [`crate::generic::unpacked::unpack`].
+/// As [`unpacked::unpack`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
-unsafe fn unpack<const TYPE: u32, const IN_PLACE: bool>(
-    from: &TileJob,
-    codes: *mut u8,
-    scales: *mut u8,
-    minimums: *mut u8,
-) {
-    let subs = Class::<TYPE>::SUBS;
-    for index in 0..from.blocks {
+unsafe fn unpack<const TYPE: u32>(from: &TileJob, codes: *mut u8, scales: *mut u8, minimums: *mut u8) {
+    // SAFETY: the caller's duty.
+    unsafe { unpacked::unpack::<ZmmRows, TYPE, false>(from, codes, scales, minimums) }
+}
+
+/// Where codes and scales come from.
+///
+/// # Safety
+/// Functions may be called only on a machine with AVX-512 and with a job whose pointers are valid.
+unsafe trait Origin {
+    /// Whether 16 columns share a scale.
+    const HALVES: bool;
+    /// Whether there are minimums.
+    const MINIMUM: bool;
+    /// Whether codes are taken apart on their way.
+    const PACKED: bool;
+
+    /// Column group `g` of block `index`, of the first or the second group of rows.
+    unsafe fn codes(job: &TileJob, index: usize, place: usize, g: usize) -> Codes;
+
+    /// Scale and minimum of half `half` of a block.
+    unsafe fn scales(job: &TileJob, index: usize, place: usize, half: usize) -> (Floats, Floats);
+}
+
+/// From what [`unpack`] wrote.
+struct Apart<const HALVES: bool, const MINIMUM: bool>;
+
+// SAFETY: reads only what `unpack` wrote.
+unsafe impl<const HALVES: bool, const MINIMUM: bool> Origin for Apart<HALVES, MINIMUM> {
+    const HALVES: bool = HALVES;
+    const MINIMUM: bool = MINIMUM;
+    const PACKED: bool = false;
+
+    #[inline(always)]
+    unsafe fn codes(job: &TileJob, index: usize, place: usize, g: usize) -> Codes {
+        // SAFETY: the caller's duty.
+        unsafe { ZmmRows::load_codes(job.codes.add((index * 8 + g) * LINE + place * job.next_codes)) }
+    }
+
+    #[inline(always)]
+    unsafe fn scales(job: &TileJob, index: usize, place: usize, half: usize) -> (Floats, Floats) {
+        let at = (index * (1 + usize::from(HALVES)) + half) * GROUP * 4 + place * job.next_group;
         // SAFETY: the caller's duty.
         unsafe {
-            let block: Block<ZmmRows> = take_block::<ZmmRows, TYPE>(from, 0, index);
-            if !IN_PLACE {
-                unroll!(g < 8 => {
-                    ZmmRows::store_codes(block.codes[g], codes.add((index * 8 + g) * LINE));
-                });
-            }
-            for sub in 0..subs {
-                let at = (index * subs + sub) * GROUP * 4;
-                ZmmRows::store(block.scales[sub], scales.add(at));
-                if Class::<TYPE>::MINIMUM {
-                    ZmmRows::store(block.minimums[sub], minimums.add(at));
-                }
-            }
+            let minimum = if MINIMUM { ZmmRows::load(job.minimums.add(at)) } else { ZmmRows::no_floats() };
+            (ZmmRows::load(job.scales.add(at)), minimum)
+        }
+    }
+}
+
+/// Straight from the packed planes.
+struct Straight<const TYPE: u32>;
+
+// SAFETY: reads only within the two groups that the job's pointers name.
+unsafe impl<const TYPE: u32> Origin for Straight<TYPE> {
+    const HALVES: bool = Class::<TYPE>::HALVES;
+    const MINIMUM: bool = Class::<TYPE>::MINIMUM;
+    const PACKED: bool = true;
+
+    #[inline(always)]
+    unsafe fn codes(job: &TileJob, index: usize, place: usize, g: usize) -> Codes {
+        let layout = Class::<TYPE>::LAYOUT;
+        // SAFETY: the caller's duty.
+        unsafe { take_group::<ZmmRows, TYPE>(job.codes.add(layout.codes_at(index) + place * job.next_codes), g) }
+    }
+
+    #[inline(always)]
+    unsafe fn scales(job: &TileJob, index: usize, place: usize, half: usize) -> (Floats, Floats) {
+        let layout = Class::<TYPE>::LAYOUT;
+        let at = index / layout.blocks() * layout.file_block_bytes() + layout.scales_at() + place * job.next_codes;
+        // SAFETY: the caller's duty.
+        unsafe {
+            let (scales, minimums) =
+                take_scales::<ZmmRows, TYPE>(job.codes.add(at), 0, index * BLOCK % layout.file_block);
+            (scales[half], minimums[half])
         }
     }
 }
@@ -77,11 +133,11 @@ unsafe fn unpack<const TYPE: u32, const IN_PLACE: bool>(
 /// # Safety
 /// The machine has AVX-512; the job's pointers are valid for its shape.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
-unsafe fn tiles<const HALVES: bool, const MINIMUM: bool, const T: usize>(job: &TileJob, is_first: bool) {
+unsafe fn tiles<O: Origin, const T: usize>(job: &TileJob, is_first: bool) {
     let mut job = *job;
     for _ in 0..job.tiles {
         // SAFETY: the caller's duty.
-        unsafe { tile::<HALVES, MINIMUM, T>(&job, is_first) };
+        unsafe { tile::<O, T>(&job, is_first) };
         job.go_on(T);
     }
 }
@@ -91,8 +147,7 @@ unsafe fn tiles<const HALVES: bool, const MINIMUM: bool, const T: usize>(job: &T
 /// # Safety
 /// As [`tiles`].
 #[inline(always)]
-unsafe fn tile<const HALVES: bool, const MINIMUM: bool, const T: usize>(job: &TileJob, is_first: bool) {
-    let (ahead, share, _) = job.ahead;
+unsafe fn tile<O: Origin, const T: usize>(job: &TileJob, is_first: bool) {
     // SAFETY: the caller's duty.
     unsafe {
         let mut sums: [[Floats; T]; 2] = [[ZmmRows::no_floats(); T]; 2];
@@ -102,20 +157,19 @@ unsafe fn tile<const HALVES: bool, const MINIMUM: bool, const T: usize>(job: &Ti
                 sums[0][t] = ZmmRows::load(to);
                 sums[1][t] = ZmmRows::load(to.add(LINE));
             }
-            // The places of the next tile's results, each in a line of its own.
-            let next = to.wrapping_add(T * job.output_stride * 4);
+            // Each token's results lie in lines of their own, far from each other, and stores become visible one after the
+            // other.
+            let next = to.wrapping_add(job.next_results);
             ZmmRows::prefetch_for_writing(next);
             ZmmRows::prefetch_for_writing(next.wrapping_add(LINE));
         });
         for index in 0..job.blocks {
-            for line in (0..share).step_by(LINE) {
-                ZmmRows::prefetch(ahead.wrapping_add(index * share + line));
-            }
-            if HALVES {
-                add::<true, MINIMUM, 0, T>(job, index, &mut sums);
-                add::<true, MINIMUM, 1, T>(job, index, &mut sums);
+            job.ahead.ask::<ZmmRows>(index);
+            if O::HALVES {
+                add::<O, 0, T>(job, index, &mut sums);
+                add::<O, 1, T>(job, index, &mut sums);
             } else {
-                add::<false, MINIMUM, 0, T>(job, index, &mut sums);
+                add::<O, 0, T>(job, index, &mut sums);
             }
         }
         unroll!(t < T => {
@@ -133,59 +187,61 @@ unsafe fn tile<const HALVES: bool, const MINIMUM: bool, const T: usize>(job: &Ti
 /// # Safety
 /// As [`tiles`].
 #[inline(always)]
-unsafe fn add<const HALVES: bool, const MINIMUM: bool, const HALF: usize, const T: usize>(
-    job: &TileJob,
-    index: usize,
-    sums: &mut [[Floats; T]; 2],
-) {
+unsafe fn add<O: Origin, const HALF: usize, const T: usize>(job: &TileJob, index: usize, sums: &mut [[Floats; T]; 2]) {
     const STRIDE: usize = TOKENS * 4;
-    let subs = 1 + usize::from(HALVES);
+    let subs = 1 + usize::from(O::HALVES);
     // SAFETY: the caller's duty: two whole groups, and a whole block of the tile.
     unsafe {
         let tile = job.tile.add(index * job.block_bytes);
         let corrections = tile.add(job.corrections_at + HALF * STRIDE);
         let mut isums: [[Codes; T]; 2] = [[ZmmRows::no_sums(); T]; 2];
         // Formats with a minimum have codes without offset.
-        if !MINIMUM {
+        if !O::MINIMUM {
             unroll!(t < T => {
                 isums[0][t] = ZmmRows::broadcast_sum(corrections.add(t * 4));
                 isums[1][t] = isums[0][t];
             });
         }
-        let codes = job.codes.add(index * job.next_block + HALF * 4 * LINE);
         for g in 0..8 / subs {
-            let own =
-                [ZmmRows::load_codes(codes.add(g * LINE)), ZmmRows::load_codes(codes.add(job.next_codes + g * LINE))];
-            let q = tile.add((1 + HALF * 4 + g) * STRIDE);
+            let g = HALF * 4 + g;
+            let own = [O::codes(job, index, 0, g), O::codes(job, index, 1, g)];
+            let q = tile.add((1 + g) * STRIDE);
             unroll!(t < T => {
                 let q = ZmmRows::broadcast_sum(q.add(t * 4));
                 isums[0][t] = ZmmRows::dot_group(own[0], q, isums[0][t]);
                 isums[1][t] = ZmmRows::dot_group(own[1], q, isums[1][t]);
             });
+            if O::PACKED {
+                // Or all groups' codes would be taken apart at once, for which there are no registers.
+                compiler_fence(Ordering::SeqCst);
+            }
         }
-        let at = (index * subs + HALF) * GROUP * 4;
         let factors = tile.add(job.minimum_factors_at + HALF * STRIDE);
-        let scales = [ZmmRows::load(job.scales.add(at)), ZmmRows::load(job.scales.add(job.next_group + at))];
-        let mut minimums = [ZmmRows::no_floats(); 2];
-        if MINIMUM {
-            minimums = [ZmmRows::load(job.minimums.add(at)), ZmmRows::load(job.minimums.add(job.next_group + at))];
-        }
+        let parts = [O::scales(job, index, 0, HALF), O::scales(job, index, 1, HALF)];
         unroll!(t < T => {
             let d = ZmmRows::broadcast(tile.add(t * 4));
             unroll!(r < 2 => {
-                sums[r][t] = ZmmRows::fma(ZmmRows::to_floats(isums[r][t]), ZmmRows::mul(scales[r], d), sums[r][t]);
+                sums[r][t] = ZmmRows::fma(ZmmRows::to_floats(isums[r][t]), ZmmRows::mul(parts[r].0, d), sums[r][t]);
             });
-            if MINIMUM {
+            if O::MINIMUM {
                 let factor = ZmmRows::broadcast(factors.add(t * 4));
-                unroll!(r < 2 => { sums[r][t] = ZmmRows::fma(minimums[r], factor, sums[r][t]); });
+                unroll!(r < 2 => { sums[r][t] = ZmmRows::fma(parts[r].1, factor, sums[r][t]); });
             }
         });
     }
 }
 
-/// Whether a format's packed codes are what the kernels read.
-const fn is_in_place(number: u32) -> bool {
-    number == 8
+/// Most tiles whose codes are taken apart on the way, each time anew, while the dot products run: none, where a scale is
+/// for 16 columns; few, where a scale is a product, as that takes a multiplier; not too many, where codes have a fifth
+/// bit. Measured on Zen 5.
+const fn straight<const TYPE: u32>() -> usize {
+    let description = Class::<TYPE>::QUANTISED;
+    match (description.has_sub_scales, description.code_bits) {
+        (true, _) if Class::<TYPE>::HALVES || !Class::<TYPE>::MINIMUM => 0,
+        (true, _) => 5,
+        (false, 5) => 20,
+        _ => usize::MAX,
+    }
 }
 
 /// The kernels for a quantised format, by its GGUF type number.
@@ -193,18 +249,21 @@ fn products(number: u32) -> &'static WideProducts {
     macro_rules! of_type {
         ($t:literal) => {
             const {
-                &WideProducts {
-                    unpack: unpack::<$t, { is_in_place($t) }>,
-                    in_place: is_in_place($t),
-                    from: if Class::<$t>::QUANTISED.has_sub_scales { 17 } else { 13 },
-                    tile: &[
-                        tiles::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, { TOKENS / 3 }>,
-                        tiles::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, { TOKENS / 3 * 2 }>,
-                        tiles::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, TOKENS>,
-                    ],
+                let apart = kernels::<Apart<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }>>(Some(unpack::<$t>));
+                &match straight::<$t>() {
+                    0 => WideProducts { from: 17, kernels: &[(usize::MAX, apart)] },
+                    most => {
+                        let straight = kernels::<Straight<$t>>(None);
+                        WideProducts { from: 9, kernels: &[(most, straight), (usize::MAX, apart)] }
+                    }
                 }
             }
         };
     }
     by_format!(number, of_type)
+}
+
+/// The kernels with codes from one place.
+const fn kernels<O: Origin>(unpack: Option<unsafe fn(&TileJob, *mut u8, *mut u8, *mut u8)>) -> WideKernels {
+    WideKernels { unpack, tile: &[tiles::<O, { TOKENS / 3 }>, tiles::<O, { TOKENS / 3 * 2 }>, tiles::<O, TOKENS>] }
 }

@@ -175,10 +175,12 @@ impl Step<'_> {
         // SAFETY: within the thread's results.
         let up = unsafe { self.results().add(most * gate_stride) };
         let outputs = [(self.results(), gate_stride, first), (up, width, (first.0, row))];
-        for (product, (output, stride, first)) in self.products.iter().zip(outputs) {
-            let product = Product { output: Shared(output), stride, first, rows: row + width, ..*product };
-            self.work.unit(&product, unit, self.tiles(), self.thread);
-        }
+        let [opening, opened] = [0, 1].map(|index| {
+            let (output, stride, first) = outputs[index];
+            Product { output: Shared(output), stride, first, rows: row + width, ..self.products[index] }
+        });
+        self.work.unit(&opening, unit, self.tiles(), self.thread, (&opened, unit));
+        self.work.unit(&opened, unit, self.tiles(), self.thread, (&opening, unit + 1));
         // SAFETY: within the thread's results.
         let gate = unsafe { self.results().add(row - first.1) };
         let (output, stride) = match last {

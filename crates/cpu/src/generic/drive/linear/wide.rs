@@ -16,11 +16,11 @@ use hefu_numerics::ops::Team;
 
 use super::{Kind, MAX_TILE, Product, Work, deal_ranges};
 use crate::generic::ahead::{AHEAD, moves_on};
+use crate::generic::job::{Ahead, TileJob};
 use crate::generic::panel::Tile;
-use crate::generic::product::TileJob;
 use crate::generic::unpacked::unpacked_bytes;
-use crate::generic::wide::{MAX_WIDE_GROUPS, Order, Wide, WideProducts};
-use crate::layout::{GROUP, LINE};
+use crate::generic::wide::{MAX_WIDE_GROUPS, Order, Wide, WideKernels};
+use crate::layout::GROUP;
 
 impl Work<'_> {
     /// Works on all products' rows. Threads are dealt units of the first part of the tokens, then of the second and so
@@ -58,12 +58,20 @@ impl Work<'_> {
         }
     }
 
-    /// Works on one unit of a quantised matrix, or one group where there are no wide kernels, for some tiles.
-    pub(super) fn unit(&self, product: &Product<'_>, unit: usize, tiles: &[Tile], thread: usize) {
+    /// Works on one unit of a quantised matrix, or one group where there are no wide kernels, for some tiles. `next` is the
+    /// unit, of this or another matrix, that the thread works on after that.
+    pub(super) fn unit(
+        &self,
+        product: &Product<'_>,
+        unit: usize,
+        tiles: &[Tile],
+        thread: usize,
+        next: (&Product<'_>, usize),
+    ) {
         match self.wide {
             Some(wide) => {
-                let kernels = (wide.products)(product.matrix.format.gguf_type);
-                Pass { work: self, wide, kernels, product, tiles, thread }.run(unit..unit + 1);
+                let kernels = (wide.products)(product.matrix.format.gguf_type).kernels(tiles.len());
+                Pass { work: self, wide, kernels, product, tiles, thread, next: Some(next) }.run(unit..unit + 1);
             }
             None => self.run(product, unit, thread),
         }
@@ -83,8 +91,8 @@ impl Work<'_> {
                     groups.for_each(|group| self.run(product, group, thread));
                 }
                 Kind::Quantised { .. } => {
-                    let kernels = (wide.products)(product.matrix.format.gguf_type);
-                    Pass { work: self, wide, kernels, product, tiles, thread }.run(own);
+                    let kernels = (wide.products)(product.matrix.format.gguf_type).kernels(tiles.len());
+                    Pass { work: self, wide, kernels, product, tiles, thread, next: None }.run(own);
                 }
             }
             before += units;
@@ -95,14 +103,20 @@ impl Work<'_> {
 /// Tiles during whose work the next weights are asked for: all at once they would hold up those that are needed now.
 const ASKING_TILES: usize = 3;
 
+/// So few tiles leave room in a first cache for the weights of the next unit, and the results that are written soon are
+/// those of the next unit, not of the next tile.
+const FEW_TILES: usize = 6;
+
 /// One thread's work on one matrix, for some tiles.
 struct Pass<'a> {
     work: &'a Work<'a>,
     wide: &'a Wide,
-    kernels: &'static WideProducts,
+    kernels: &'static WideKernels,
     product: &'a Product<'a>,
     tiles: &'a [Tile],
     thread: usize,
+    /// The unit that follows; if `None`, the next one of the same matrix.
+    next: Option<(&'a Product<'a>, usize)>,
 }
 
 impl Pass<'_> {
@@ -122,19 +136,16 @@ impl Pass<'_> {
         let fits = (group + self.wide.groups) * GROUP <= self.product.rows;
         let whole = self.tiles.iter().take_while(|tile| fits && tile.tokens == tile.size).count();
         let (whole, others) = self.tiles.split_at(whole);
-        // The first tiles' work is the time for the weights of the next unit to come: each asks for a part.
         if let Some(tile) = whole.first() {
-            let askers = ASKING_TILES.min(whole.len());
-            let ahead = (job.ahead.0, job.ahead.1.div_ceil(askers), askers);
-            self.tile(group, &TileJob { ahead, tiles: whole.len(), ..job }, tile, first);
+            self.tile(group, &TileJob { tiles: whole.len(), ..job }, tile, first);
         }
         for (index, tile) in others.iter().enumerate() {
-            let ahead = if index == 0 && whole.is_empty() { job.ahead } else { TileJob::NONE.ahead };
+            let ahead = job.ahead.of_tile(whole.len() + index, job.blocks);
             self.tile(group, &TileJob { ahead, ..job }, tile, first);
         }
     }
 
-    /// Takes a unit's blocks apart, from block `first` on.
+    /// The job of a unit's blocks from block `first` on, which are taken apart for it if need be.
     fn take_apart(&self, unit: usize, first: usize) -> TileJob {
         let (product, work, wide) = (self.product, self.work, self.wide);
         let Kind::Quantised { layout, quantised, corrections_row, minimum_factors_row, .. } = &product.kind else {
@@ -144,52 +155,66 @@ impl Pass<'_> {
         let [codes_bytes, scales_bytes, minimums_bytes] = unpacked_bytes(blocks, quantised.sub_block == 16);
         let next_group = codes_bytes + scales_bytes + minimums_bytes;
         let group = unit * wide.groups;
-        let unit_bytes = wide.groups * product.group_bytes;
         let ahead_bytes = wide.groups * layout.block_bytes();
         let start = product.matrix.bytes()[group * product.group_bytes..].as_ptr();
         let ahead = match wide.order {
-            Order::Rows => start.wrapping_add(unit_bytes + first * ahead_bytes),
+            Order::Rows => self.next_unit(unit).wrapping_add(first * ahead_bytes),
             // Goes on where taking apart has stopped to ask.
             Order::Blocks => start.wrapping_add(layout.codes_at(first) + AHEAD + blocks * ahead_bytes),
         };
         let codes = work.unpacked(self.thread);
-        let first_packed = product.packed_job(group, first, blocks);
-        let (own_codes, next_block, next_codes) = match self.kernels.in_place {
-            true if group + wide.groups <= product.groups => {
-                (first_packed.codes, layout.file_block_bytes(), product.group_bytes)
-            }
-            // A unit without a last group takes the one before once more; nobody sees its results.
-            true => (first_packed.codes, layout.file_block_bytes(), 0),
-            false => (codes.cast_const(), 8 * LINE, next_group),
-        };
         let job = TileJob {
             blocks,
             corrections_at: *corrections_row,
             minimum_factors_at: *minimum_factors_row,
-            codes: own_codes,
-            next_block,
-            next_codes,
-            // SAFETY: each thread's piece is large enough for any format.
-            scales: unsafe { codes.add(codes_bytes) },
-            // SAFETY: as above.
-            minimums: unsafe { codes.add(codes_bytes + scales_bytes) },
-            next_group,
             moves_on: work.moves_on,
             next_tile: work.shape.tile_bytes(wide.tile),
-            ahead: (ahead, ahead_bytes, 1),
+            ahead: self.ahead(ahead, ahead_bytes),
+            next_results: if self.tiles.len() <= FEW_TILES {
+                wide.groups * GROUP * 4
+            } else {
+                wide.tile * product.stride * 4
+            },
             ..TileJob::NONE
+        };
+        let Some(unpack) = self.kernels.unpack else {
+            // A unit without a last group takes the one before once more; nobody sees its results.
+            let next_codes = if group + wide.groups <= product.groups { product.group_bytes } else { 0 };
+            return TileJob { codes: product.packed_job(group, first, blocks).codes, next_codes, ..job };
         };
         for place in 0..wide.groups {
             let group = (group + place).min(product.groups - 1);
             let packed = product.packed_job(group, first, blocks);
-            // SAFETY: as above; the kernels' instructions are there.
+            // SAFETY: each thread's piece is large enough for any format; the kernels' instructions are there.
             unsafe {
                 let codes = codes.add(place * next_group);
                 let (scales, minimums) = (codes.add(codes_bytes), codes.add(codes_bytes + scales_bytes));
-                (self.kernels.unpack)(&packed, codes, scales, minimums);
+                unpack(&packed, codes, scales, minimums);
             }
         }
-        job
+        TileJob {
+            codes,
+            next_codes: next_group,
+            // SAFETY: as above.
+            scales: unsafe { codes.add(codes_bytes) },
+            // SAFETY: as above.
+            minimums: unsafe { codes.add(codes_bytes + scales_bytes) },
+            next_group,
+            ..job
+        }
+    }
+
+    /// Where the unit begins that follows `unit`; past the end if there is none.
+    fn next_unit(&self, unit: usize) -> *const u8 {
+        let (product, unit) = self.next.unwrap_or((self.product, unit + 1));
+        product.matrix.bytes().as_ptr().wrapping_add(unit * self.wide.groups * product.group_bytes)
+    }
+
+    /// The first tiles' work is the time for the weights of the next unit to come: each asks for a part.
+    fn ahead(&self, from: *const u8, bytes: usize) -> Ahead {
+        let tiles = ASKING_TILES.min(self.tiles.len());
+        let is_near = self.tiles.len() <= FEW_TILES && !self.work.moves_on;
+        Ahead { from, bytes: bytes.div_ceil(tiles), tiles, is_near }
     }
 
     /// Adds the product of one tile, or of several whole ones of which `tile` is the first, with the blocks that were taken
@@ -246,7 +271,6 @@ impl Product<'_> {
             blocks,
             // SAFETY: `weights` is a whole group, and block `first` begins a block of the file.
             codes: unsafe { weights.add(layout.codes_at(first)) },
-            next_block: layout.codes_per_block,
             next_codes: self.group_bytes,
             next_group: self.group_bytes,
             moves_on: moves_on(),
