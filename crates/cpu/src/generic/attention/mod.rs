@@ -53,6 +53,8 @@ pub struct QueryTile<'a> {
     pub visible: [(usize, usize); MAX_QUERIES],
     /// Whether keys and values are not in the caches yet, and are asked for a little before they are needed.
     pub is_from_memory: bool,
+    /// Where what is likely to be read after these values begins; asked for, too.
+    pub then: *const u8,
 }
 
 impl QueryTile<'_> {

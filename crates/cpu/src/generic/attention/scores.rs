@@ -89,10 +89,10 @@ unsafe fn score_blocks<L: Lanes, R: Rows, const Q: usize, const W: usize, const 
     }
 }
 
-/// The keys that some blocks' scores ask for, element by element: all at once, they would hold up those that are needed
-/// now, and some processors drop hints when too many wait.
+/// The keys that some blocks' scores ask for, and behind the last ones the first values, element by element: all at once,
+/// they would hold up those that are needed now, and some processors drop hints when too many wait.
 struct Asking {
-    keys: *const u8,
+    from: *const u8,
     /// Bytes for each element.
     step: usize,
 }
@@ -101,15 +101,22 @@ impl Asking {
     /// What to ask for while `count` blocks from block `first` on are scored, all in one page.
     #[inline(always)]
     fn new(tile: &QueryTile<'_>, first: usize, count: usize) -> Self {
+        const NOTHING: Asking = Asking { from: std::ptr::null(), step: 0 };
+        if !tile.is_from_memory {
+            return NOTHING;
+        }
         let (shape, set) = (&tile.shape, count * LANES);
         let next = first * LANES + (KEYS_AHEAD / (shape.key_size * 2) / set * set).max(set);
-        match tile.pages.get(next / PAGE) {
-            Some(&page) if tile.is_from_memory => {
-                let at = shape.key_at(page as usize, tile.head, next % PAGE, 0);
-                Asking { keys: tile.keys.as_ptr().wrapping_add(at), step: set * 2 }
-            }
-            _ => Asking { keys: std::ptr::null(), step: 0 },
-        }
+        let (from, to) = tile.positions();
+        let behind = next.checked_sub((to / LANES + 1) * LANES);
+        let position = behind.map_or(next, |behind| from / LANES * LANES + behind);
+        let Some(&page) = tile.pages.get(position / PAGE) else { return NOTHING };
+        let (page, head, slot) = (page as usize, tile.head, position % PAGE);
+        let from = match behind {
+            None => tile.keys.as_ptr().wrapping_add(shape.key_at(page, head, slot, 0)),
+            Some(_) => tile.values.as_ptr().wrapping_add(shape.value_at(page, head, slot, 0)),
+        };
+        Asking { from, step: set * 2 }
     }
 
     /// The share of element `i`.
@@ -118,7 +125,7 @@ impl Asking {
         // Lines that begin in the share: a share may be smaller than a line.
         let mut at = (i * self.step).next_multiple_of(LINE);
         while at < (i + 1) * self.step {
-            R::prefetch_near(self.keys.wrapping_add(at));
+            R::prefetch_near(self.from.wrapping_add(at));
             at += LINE;
         }
     }

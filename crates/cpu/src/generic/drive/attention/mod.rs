@@ -122,6 +122,8 @@ impl<'a> Work<'a> {
             outputs: [std::ptr::null_mut(); MAX_QUERIES],
             visible: [(0, 0); MAX_QUERIES],
             is_from_memory: false,
+            // What a cache has already: nothing is known of what follows.
+            then: self.begin(task),
         };
         for r in 0..MAX_QUERIES {
             let row = first_row + r.min(rows - 1);
@@ -142,6 +144,14 @@ impl<'a> Work<'a> {
     /// what the queries compute is little beside the time that takes.
     fn is_from_memory(&self, task: &Task<'_>) -> bool {
         task.span.tokens * self.group() <= self.most_queries()
+    }
+
+    /// Where a task begins to read.
+    fn begin(&self, task: &Task<'_>) -> *const u8 {
+        let (cache, shape) = (self.attention.cache, &self.attention.cache.shape);
+        let position = self.attention.first_visible(task.span.position);
+        let at = shape.key_at(task.span.pages[position / PAGE] as usize, task.head, position / LANES * LANES % PAGE, 0);
+        cache.keys.as_ptr().wrapping_add(at)
     }
 
     /// Asks for the keys of block `block` of a task's sequence, if it has one.
