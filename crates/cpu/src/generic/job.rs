@@ -24,10 +24,10 @@ pub struct TileJob {
     pub scales: *const u8,
     /// Alike its minimums.
     pub minimums: *const u8,
-    /// Bytes from a group's codes to the next group's; for kernels of several groups.
+    /// Groups that follow each other, as do their results; more than one only of packed groups.
+    pub groups: usize,
+    /// Bytes from a group's codes to the next group's, and, where they are taken apart, alike for scales and minimums.
     pub next_codes: usize,
-    /// Bytes from a group's unpacked scales to the next group's, and from its minimums.
-    pub next_group: usize,
     /// Results, 16 for each token of the tile and each group.
     pub output: *mut f32,
     /// Numbers from one token's results to the next one's.
@@ -58,8 +58,8 @@ impl TileJob {
         codes: std::ptr::null(),
         scales: std::ptr::null(),
         minimums: std::ptr::null(),
+        groups: 1,
         next_codes: 0,
-        next_group: 0,
         output: std::ptr::null_mut(),
         output_stride: 0,
         moves_on: false,

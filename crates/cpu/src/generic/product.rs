@@ -197,12 +197,27 @@ pub unsafe fn take_scales<R: Rows, const TYPE: u32>(
     }
 }
 
-/// The product of one tile of `T` tokens with one group of rows.
+/// The product of one tile of `T` tokens with some groups of rows, one after the other.
 ///
 /// # Safety
 /// The machine has the instructions of `R`; the job's pointers are valid for its shape.
 #[inline(always)]
 pub unsafe fn tile<R: Rows, S: Source<R>, const T: usize>(job: &TileJob) {
+    let mut job = *job;
+    for _ in 0..job.groups {
+        // SAFETY: the caller's duty.
+        unsafe { group::<R, S, T>(&job) };
+        job.codes = job.codes.wrapping_add(job.next_codes);
+        job.output = job.output.wrapping_add(GROUP);
+    }
+}
+
+/// One group's.
+///
+/// # Safety
+/// As [`tile`].
+#[inline(always)]
+unsafe fn group<R: Rows, S: Source<R>, const T: usize>(job: &TileJob) {
     // The places of the next group's results: each token's lie in a line of their own, far from each other, and stores
     // become visible one after the other.
     unroll!(t < T => {
@@ -242,7 +257,8 @@ pub unsafe fn find_not_finite<R: Rows, const T: usize>(job: &TileJob, sums: &[R:
         unroll!(t < T => { all = R::fma(sums[t], zero, all); });
         R::store(all, rows.as_mut_ptr().cast());
     }
-    if rows.iter().any(|row| row.is_nan()) {
+    // All of them, which takes no branch.
+    if rows.iter().fold(false, |found, row| found | row.is_nan()) {
         found.store(true, Ordering::Relaxed);
     }
 }

@@ -8,6 +8,7 @@ pub use announce::announce;
 pub use gated::gated;
 
 use std::mem::MaybeUninit;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hefu_numerics::matrix::Matrix;
@@ -212,6 +213,11 @@ impl<'a> Product<'a> {
         unsafe { self.output.at((token - self.first.0) * self.stride + row - self.first.1) }
     }
 
+    /// The bytes of a group.
+    fn group(&self, group: usize) -> &'a [u8] {
+        &self.matrix.bytes()[group * self.group_bytes..][..self.group_bytes]
+    }
+
     /// [`TileJob::not_finite`].
     fn not_finite(&self) -> *const AtomicBool {
         self.not_finite.map_or(std::ptr::null(), std::ptr::from_ref)
@@ -263,42 +269,53 @@ impl Work<'_> {
         match self.wide {
             Some(wide) => self.run_wide(wide, products, team),
             None => deal_ranges(team, groups, &|range, thread| {
-                range.for_each(|group| self.run_in_turn(products, group, thread));
+                let mut before = 0;
+                for product in products {
+                    self.run(product, overlap(&range, before, product.groups), thread);
+                    before += product.groups;
+                }
             }),
         }
     }
 
-    /// Group `index` of all products' groups in a row.
-    fn run_in_turn(&self, products: &[Product<'_>], mut index: usize, thread: usize) {
-        for product in products {
-            if index < product.groups {
-                return self.run(product, index, thread);
+    /// Works on some groups, for all tokens.
+    fn run(&self, product: &Product<'_>, groups: Range<usize>, thread: usize) {
+        match (&product.kind, self.shape.tiles()) {
+            (Kind::Float(kind), _) => groups.for_each(|group| self.float(product, *kind, group)),
+            (Kind::Quantised { products, .. }, [tile]) => {
+                // What is filled up would be written beyond the output.
+                let fits = if tile.tokens == tile.size { product.rows / GROUP } else { 0 };
+                let end = groups.end.min(fits).max(groups.start);
+                if groups.start < end {
+                    let job = TileJob { groups: end - groups.start, ..self.packed(product, groups.start) };
+                    self.tile(product, groups.start, &job, tile, products.packed);
+                }
+                for group in end..groups.end {
+                    self.tile(product, group, &self.packed(product, group), tile, products.packed);
+                }
             }
-            index -= product.groups;
+            (Kind::Quantised { products, quantised, .. }, tiles) => {
+                for group in groups {
+                    self.tiles(product, group, &self.packed(product, group), tiles, products, quantised, thread);
+                }
+            }
         }
     }
 
-    fn run(&self, product: &Product<'_>, group: usize, thread: usize) {
-        let weights = &product.matrix.bytes()[group * product.group_bytes..][..product.group_bytes];
-        match &product.kind {
-            Kind::Float(kind) => self.float(product, *kind, weights, group),
-            Kind::Quantised { products, quantised, corrections_row, minimum_factors_row, .. } => {
-                let job = TileJob {
-                    blocks: self.shape.blocks,
-                    corrections_at: *corrections_row,
-                    minimum_factors_at: *minimum_factors_row,
-                    codes: weights.as_ptr(),
-                    next_codes: product.group_bytes,
-                    next_group: product.group_bytes,
-                    moves_on: self.moves_on,
-                    not_finite: product.not_finite(),
-                    ..TileJob::NONE
-                };
-                match self.shape.tiles() {
-                    [tile] => self.tile(product, group, &job, tile, products.packed),
-                    tiles => self.tiles(product, group, &job, tiles, products, quantised, thread),
-                }
-            }
+    /// The job of a packed group, for no tile yet.
+    fn packed(&self, product: &Product<'_>, group: usize) -> TileJob {
+        let Kind::Quantised { corrections_row, minimum_factors_row, .. } = product.kind else {
+            unreachable!("only quantised products read a panel");
+        };
+        TileJob {
+            blocks: self.shape.blocks,
+            corrections_at: corrections_row,
+            minimum_factors_at: minimum_factors_row,
+            codes: product.group(group).as_ptr(),
+            next_codes: product.group_bytes,
+            moves_on: self.moves_on,
+            not_finite: product.not_finite(),
+            ..TileJob::NONE
         }
     }
 
@@ -368,8 +385,8 @@ impl Work<'_> {
         }
     }
 
-    fn float(&self, product: &Product<'_>, kind: Float, weights: &[u8], group: usize) {
-        let columns = product.matrix.columns;
+    fn float(&self, product: &Product<'_>, kind: Float, group: usize) {
+        let (weights, columns) = (product.group(group), product.matrix.columns);
         let mut results = [0.0f32; FLOAT_TILE * GROUP];
         for token in (0..self.tokens).step_by(FLOAT_TILE) {
             let tokens = FLOAT_TILE.min(self.tokens - token);
@@ -386,4 +403,10 @@ impl Work<'_> {
             self.store(product, group, token, tokens, results.as_ptr());
         }
     }
+}
+
+/// What of `range` lies among the `count` numbers from `first` on, counted from there.
+fn overlap(range: &Range<usize>, first: usize, count: usize) -> Range<usize> {
+    let within = |number: usize| number.clamp(first, first + count) - first;
+    within(range.start)..within(range.end)
 }

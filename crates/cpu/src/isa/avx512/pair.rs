@@ -90,7 +90,7 @@ unsafe impl<const HALVES: bool, const MINIMUM: bool> Origin for Apart<HALVES, MI
 
     #[inline(always)]
     unsafe fn scales(job: &TileJob, index: usize, place: usize, half: usize) -> (Floats, Floats) {
-        let at = (index * (1 + usize::from(HALVES)) + half) * GROUP * 4 + place * job.next_group;
+        let at = (index * (1 + usize::from(HALVES)) + half) * GROUP * 4 + place * job.next_codes;
         // SAFETY: the caller's duty.
         unsafe {
             let minimum = if MINIMUM { ZmmRows::load(job.minimums.add(at)) } else { ZmmRows::no_floats() };

@@ -14,7 +14,7 @@ use std::ops::Range;
 
 use hefu_numerics::ops::Team;
 
-use super::{Kind, MAX_TILE, Product, Work, deal_ranges};
+use super::{Kind, MAX_TILE, Product, Work, deal_ranges, overlap};
 use crate::generic::ahead::{AHEAD, moves_on};
 use crate::generic::job::{Ahead, TileJob};
 use crate::generic::panel::Tile;
@@ -73,7 +73,7 @@ impl Work<'_> {
                 let kernels = (wide.products)(product.matrix.format.gguf_type).kernels(tiles.len());
                 Pass { work: self, wide, kernels, product, tiles, thread, next: Some(next) }.run(unit..unit + 1);
             }
-            None => self.run(product, unit, thread),
+            None => self.run(product, unit..unit + 1, thread),
         }
     }
 
@@ -88,7 +88,7 @@ impl Work<'_> {
                 Kind::Float(_) if tiles[0].token > 0 => {}
                 Kind::Float(_) => {
                     let groups = own.start * wide.groups..(own.end * wide.groups).min(product.groups);
-                    groups.for_each(|group| self.run(product, group, thread));
+                    self.run(product, groups, thread);
                 }
                 Kind::Quantised { .. } => {
                     let kernels = (wide.products)(product.matrix.format.gguf_type).kernels(tiles.len());
@@ -199,7 +199,6 @@ impl Pass<'_> {
             scales: unsafe { codes.add(codes_bytes) },
             // SAFETY: as above.
             minimums: unsafe { codes.add(codes_bytes + scales_bytes) },
-            next_group,
             ..job
         }
     }
@@ -266,21 +265,14 @@ impl Product<'_> {
         let Kind::Quantised { layout, .. } = &self.kind else {
             unreachable!("only quantised products are packed in blocks");
         };
-        let weights = self.matrix.bytes()[group * self.group_bytes..][..self.group_bytes].as_ptr();
+        let weights = self.group(group).as_ptr();
         TileJob {
             blocks,
             // SAFETY: `weights` is a whole group, and block `first` begins a block of the file.
             codes: unsafe { weights.add(layout.codes_at(first)) },
             next_codes: self.group_bytes,
-            next_group: self.group_bytes,
             moves_on: moves_on(),
             ..TileJob::NONE
         }
     }
-}
-
-/// What of `range` lies among the `count` numbers from `first` on, counted from there.
-fn overlap(range: &Range<usize>, first: usize, count: usize) -> Range<usize> {
-    let within = |number: usize| number.clamp(first, first + count) - first;
-    within(range.start)..within(range.end)
 }
