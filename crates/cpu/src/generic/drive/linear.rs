@@ -1,6 +1,7 @@
 //! Deals matrix products to threads: groups of 16 rows at a time.
 
 mod announce;
+mod float;
 mod gated;
 mod wide;
 
@@ -9,15 +10,14 @@ pub use gated::gated;
 
 use std::mem::MaybeUninit;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use hefu_numerics::matrix::Matrix;
 use hefu_numerics::ops::{Opened, Projection, Scratch, Team};
 use hefu_numerics::quant::{Encoding, Float, Quantised};
 
-use super::{Shared, deal_ranges};
+use super::{Shared, deal_ranges, overlap};
 use crate::generic::ahead::moves_on;
-use crate::generic::float_product::FLOAT_TILE;
 use crate::generic::job::TileJob;
 use crate::generic::kernels::{Kernels, Products};
 use crate::generic::panel::{Extra, PanelShape, Source, Tile};
@@ -384,29 +384,4 @@ impl Work<'_> {
             }
         }
     }
-
-    fn float(&self, product: &Product<'_>, kind: Float, group: usize) {
-        let (weights, columns) = (product.group(group), product.matrix.columns);
-        let mut results = [0.0f32; FLOAT_TILE * GROUP];
-        for token in (0..self.tokens).step_by(FLOAT_TILE) {
-            let tokens = FLOAT_TILE.min(self.tokens - token);
-            let input = self.input[token * columns..].as_ptr();
-            // SAFETY: the kernels' instructions are there; weights, input and results have these shapes.
-            unsafe {
-                (self.kernels.float_tile)(kind, weights.as_ptr(), columns, input, tokens, results.as_mut_ptr());
-            }
-            if let Some(found) = product.not_finite
-                && !results[..tokens * GROUP].iter().all(|result| result.is_finite())
-            {
-                found.store(true, Ordering::Relaxed);
-            }
-            self.store(product, group, token, tokens, results.as_ptr());
-        }
-    }
-}
-
-/// What of `range` lies among the `count` numbers from `first` on, counted from there.
-fn overlap(range: &Range<usize>, first: usize, count: usize) -> Range<usize> {
-    let within = |number: usize| number.clamp(first, first + count) - first;
-    within(range.start)..within(range.end)
 }

@@ -129,6 +129,12 @@ impl Stretch {
     }
 }
 
+/// What of `range` lies among the `count` numbers from `first` on, counted from there.
+pub(crate) fn overlap(range: &Range<usize>, first: usize, count: usize) -> Range<usize> {
+    let within = |number: usize| number.clamp(first, first + count) - first;
+    within(range.start)..within(range.end)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
