@@ -2,11 +2,11 @@
 
 mod common;
 
-use common::{Numbers, Style, any_style, assert_same_bits, devices};
+use common::{Eager, Numbers, Style, any_style, assert_same_bits, devices};
 use hefu_cpu::Pool;
 use hefu_numerics::attention::{Attention, Span};
 use hefu_numerics::kv::{KvShape, LayerCache, PAGE, Profile};
-use hefu_numerics::ops::{Alone, Scratch};
+use hefu_numerics::ops::{Alone, Scratch, Team};
 use hefu_numerics::reference;
 use proptest::prelude::*;
 
@@ -51,10 +51,11 @@ fn check(
     let attention = Attention { queries: &queries, heads, scale: 0.125, window, cache: &cache, spans: &spans };
     let mut expected = vec![0.0; row * heads * shape.value_size];
     (reference::OPS.attention)(&Alone, &mut Scratch::default(), &attention, &mut expected);
-    let team = Pool::new(threads);
-    for ops in devices() {
+    let eager = Eager(Pool::new(threads));
+    let teams: [&dyn Team; 2] = [&eager, &eager.0];
+    for (ops, team) in devices().flat_map(|ops| teams.map(|team| (ops, team))) {
         let mut found = vec![f32::NAN; expected.len()];
-        (ops.attention)(&team, &mut Scratch::default(), &attention, &mut found);
+        (ops.attention)(team, &mut Scratch::default(), &attention, &mut found);
         assert_same_bits(&format!("{} {shape:?} x{group} {window:?} {sequences:?}", ops.name), &expected, &found);
     }
 }

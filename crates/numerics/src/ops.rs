@@ -23,6 +23,13 @@ pub trait Team: Sync {
     fn will_read(&self, thread: usize, bytes: &[u8]) {
         let _ = (thread, bytes);
     }
+
+    /// Whether work of so many multiply-adds is done sooner by several threads than by the calling one alone. Nothing but
+    /// time depends on it.
+    fn pays(&self, multiply_adds: usize) -> bool {
+        let _ = multiply_adds;
+        true
+    }
 }
 
 /// The calling thread by itself.

@@ -3,15 +3,29 @@
 
 use std::sync::Arc;
 
+use hefu_cpu::Pool;
 use hefu_cpu::select::ISAS;
 pub use hefu_numerics::conformance::{Numbers, Style};
 use hefu_numerics::matrix::Matrix;
-use hefu_numerics::ops::Ops;
+use hefu_numerics::ops::{Ops, Team};
 use hefu_numerics::quant::Format;
 use proptest::prelude::*;
 
 pub fn any_style() -> impl Strategy<Value = Style> {
     prop_oneof![Just(Style::Usual), Just(Style::Extreme), Just(Style::Tiny), Just(Style::Wild)]
+}
+
+/// Threads that share even the least work.
+pub struct Eager(pub Pool);
+
+impl Team for Eager {
+    fn threads(&self) -> usize {
+        self.0.threads()
+    }
+
+    fn run(&self, job: &(dyn Fn(usize) + Sync)) {
+        self.0.run(job);
+    }
 }
 
 /// Every device of this machine but the reference.

@@ -3,14 +3,15 @@
 //! A task is a run of queries of one sequence on one key-value head: all query heads of the group, and as many tokens
 //! as fit. It reads each page for all of them at once. Where there are tasks enough for all threads, each is one
 //! thread's (`whole`); a few tasks over a long context, as in single steps, are cut at segments (`split`). Both add
-//! up segments in ascending order, so that neither the cut nor the number of threads changes a bit.
+//! up segments in ascending order, so that neither the cut nor the number of threads changes a bit. What does not pay
+//! for several threads the calling one does alone.
 
 mod split;
 mod whole;
 
 use hefu_numerics::attention::{Attention, SEGMENT, Span};
 use hefu_numerics::kv::PAGE;
-use hefu_numerics::ops::{Scratch, Team};
+use hefu_numerics::ops::{Alone, Scratch, Team};
 
 use super::Shared;
 use crate::generic::attention::{MAX_QUERIES, QueryTile, TileMemory, query_numbers, result_width};
@@ -27,7 +28,10 @@ pub fn attention(
 ) {
     check(attention, output);
     let work = Work { kernels, attention, output: Shared::new(output.as_mut_ptr()) };
-    if split::pays(&work, team.threads()) {
+    if !team.pays(work.multiply_adds()) {
+        // Meanwhile the other threads bring what comes next into their caches.
+        whole::run(&work, &Alone, scratch);
+    } else if split::pays(&work, team.threads()) {
         split::run(&work, team, scratch);
     } else {
         whole::run(&work, team, scratch);
@@ -67,6 +71,13 @@ struct Task<'a> {
 }
 
 impl<'a> Work<'a> {
+    /// Multiply-adds of all scores, as if all tokens saw whatever the last one of their span sees.
+    fn multiply_adds(&self) -> usize {
+        let pairs = |span: &Span<'_>| span.tokens * (span.position + span.tokens);
+        let pairs: usize = self.attention.spans.iter().map(pairs).sum();
+        pairs * self.attention.heads * self.attention.cache.shape.key_size
+    }
+
     /// Query heads that share a key-value head.
     fn group(&self) -> usize {
         self.attention.heads / self.attention.cache.shape.heads
