@@ -19,6 +19,10 @@ fn a_real_model_is_tried_by_its_name_and_what_cannot_be_is_refused() {
     let home = Home::new();
     let printed = home.tiny(&["selftest", "--isa", "portable"]).success();
     assert!(printed.contains("differing: 0 bits, in 0 combinations"), "{printed}");
+    // Processes that it starts find the model, too, where it is not in the working directory.
+    let elsewhere = crate::support::repository("golden/models/tiny-qwen2.gguf");
+    let printed = home.hefu(&["selftest", "--isa", "portable", "--model", elsewhere.to_str().unwrap()]).success();
+    assert!(printed.contains("differing: 0 bits, in 0 combinations"), "{printed}");
     assert!(home.tiny(&["selftest", "--isa", "reference"]).failure(2).contains("hours"));
     assert!(home.hefu(&["selftest", "--model", "none.gguf"]).failure(1).contains("none.gguf"));
     assert!(home.hefu(&["selftest", "--child", "x"]).failure(2).contains("names no combination"));

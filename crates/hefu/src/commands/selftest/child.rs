@@ -46,8 +46,8 @@ impl Child {
         if extent == Extent::Full {
             command.arg("--full");
         }
-        if let Source::File(opened) = source {
-            command.arg("--model").arg(&opened.model.name);
+        if let Source::File(asked, _) = source {
+            command.arg("--model").arg(asked);
         }
         let mut process = command.spawn().map_err(failed)?;
         let output = process.stdout.take().ok_or_else(|| failed(io::ErrorKind::BrokenPipe.into()))?;

@@ -135,7 +135,7 @@ fn is_specification(ops: &Ops) -> bool {
 
 /// Whether a model is so large that the naive loops would take hours.
 fn is_large(source: &Source) -> bool {
-    matches!(source, Source::File(_))
+    matches!(source, Source::File(..))
 }
 
 #[cfg(test)]

@@ -19,8 +19,8 @@ const REAL_CAPACITY: usize = 96;
 pub(crate) enum Source {
     /// A tiny one with random weights that is part of the program: its name and its file.
     Tiny(&'static str, &'static [u8]),
-    /// A file.
-    File(Box<Opened>),
+    /// A file, with the name or path by which it was asked for.
+    File(String, Box<Opened>),
 }
 
 macro_rules! tiny {
@@ -55,7 +55,7 @@ pub(crate) fn sources(named: Option<&str>, extent: Extent) -> Result<Vec<Source>
         None => Ok(TINY.iter().take(most).map(|(name, bytes)| Source::Tiny(name, bytes)).collect()),
         Some(name) => {
             let asked = ModelArguments { model: Some(name.to_owned()) };
-            Ok(vec![Source::File(Box::new(Opened::new(crate::models::find(&asked)?)?))])
+            Ok(vec![Source::File(name.to_owned(), Box::new(Opened::new(crate::models::find(&asked)?)?))])
         }
     }
 }
@@ -65,7 +65,7 @@ impl Source {
     pub(crate) fn name(&self) -> &str {
         match self {
             Source::Tiny(name, _) => name,
-            Source::File(opened) => &opened.model.name,
+            Source::File(_, opened) => &opened.model.name,
         }
     }
 
@@ -73,7 +73,7 @@ impl Source {
     pub(crate) fn questions(&self) -> Questions {
         match self {
             Source::Tiny(..) => Questions { count: 8, longest: 100, answer: 10, whole: 2 },
-            Source::File(_) => Questions { count: 4, longest: 80, answer: 6, whole: 1 },
+            Source::File(..) => Questions { count: 4, longest: 80, answer: 6, whole: 1 },
         }
     }
 
@@ -81,7 +81,7 @@ impl Source {
     pub(crate) fn capacity(&self) -> usize {
         match self {
             Source::Tiny(..) => TINY_CAPACITY,
-            Source::File(_) => REAL_CAPACITY,
+            Source::File(..) => REAL_CAPACITY,
         }
     }
 
@@ -93,7 +93,7 @@ impl Source {
         let fault = |error: &dyn std::error::Error| Failure::Other(format!("{}: {error}", self.name()));
         let gguf = match self {
             Source::Tiny(_, bytes) => Gguf::parse(&[bytes]).map_err(|error| fault(&error))?,
-            Source::File(opened) => opened.gguf()?,
+            Source::File(_, opened) => opened.gguf()?,
         };
         let allocate = |bytes| HugeMemory::new(bytes).map_err(std::io::Error::other);
         let options = LoadOptions { context: None, cache };
