@@ -12,7 +12,7 @@ pub struct Wide {
     pub tile: usize,
     /// Groups of rows that a kernel works on, at most [`MAX_WIDE_GROUPS`]: a unit.
     pub groups: usize,
-    /// Most blocks that are taken apart at a time, whole blocks of every file format: a unit's numbers and a tile's
+    /// Most blocks of a unit that are gone through at a time, whole blocks of every file format: a unit's numbers and a tile's
     /// activations of as many blocks fit in a first cache.
     pub blocks: usize,
     /// What comes first where there are more blocks than that.

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! An activation is read once for 32 rows instead of once for 16, and as many sums as there are registers for run side
-//! by side, so that the time one dot product takes is hidden whatever the processor makes of their order.
+//! by side, so that the time one dot product takes is hidden whatever the processor makes of their order. Codes were taken
+//! apart before, or are on the way ([`Origin`]).
 
 use std::sync::atomic::{Ordering, compiler_fence};
 
@@ -231,9 +232,10 @@ unsafe fn add<O: Origin, const HALF: usize, const T: usize>(job: &TileJob, index
     }
 }
 
-/// Most tiles whose codes are taken apart on the way, each time anew, while the dot products run: none, where a scale is
-/// for 16 columns; few, where a scale is a product, as that takes a multiplier; not too many, where codes have a fifth
-/// bit. Measured on Zen 5.
+/// Most tiles whose codes are taken apart on the way, each time anew, while the dot products run: none where a scale is
+/// for 16 columns, or where codes are looked up and a scale is a product; few where it is a product, as that takes a
+/// multiplier; not too many where codes have a fifth bit. Measured on Zen 5, as is from how many tokens these kernels are
+/// faster than those for one group.
 const fn straight<const TYPE: u32>() -> usize {
     let description = Class::<TYPE>::QUANTISED;
     match (description.has_sub_scales, description.code_bits) {
@@ -252,6 +254,7 @@ fn products(number: u32) -> &'static WideProducts {
                 let apart = kernels::<Apart<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }>>(Some(unpack::<$t>));
                 &match straight::<$t>() {
                     0 => WideProducts { from: 17, kernels: &[(usize::MAX, apart)] },
+                    usize::MAX => WideProducts { from: 9, kernels: &[(usize::MAX, kernels::<Straight<$t>>(None))] },
                     most => {
                         let straight = kernels::<Straight<$t>>(None);
                         WideProducts { from: 9, kernels: &[(most, straight), (usize::MAX, apart)] }

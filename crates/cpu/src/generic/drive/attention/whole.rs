@@ -32,7 +32,7 @@ pub(super) fn run(work: &Work<'_>, team: &dyn Team, scratch: &mut Scratch) {
         let task = work.task(index, rows);
         // Where tasks are alike, as in decoding, threads take turns.
         let then = index.checked_sub(team.threads()).filter(|_| work.is_from_memory(&task));
-        let then = work.begin(&then.map_or(task, |index| work.task(index, rows)));
+        let then = then.map(|index| work.begin(&work.task(index, rows)));
         // SAFETY: each thread has its own piece of scratch, each task its own outputs; `check` saw the shapes.
         unsafe { attend(work, &task, then, &layout, memory.at(thread * layout.numbers)) };
     });
@@ -91,9 +91,11 @@ impl Layout {
     }
 }
 
+/// Works on a task; `then` is where the thread's next one is likely to begin.
+///
 /// # Safety
 /// The kernels' instructions are there, shapes were checked, and `scratch` is valid for the layout.
-unsafe fn attend<'a>(work: &Work<'a>, task: &Task<'a>, then: *const u8, layout: &Layout, scratch: *mut f32) {
+unsafe fn attend<'a>(work: &Work<'a>, task: &Task<'a>, then: Option<*const u8>, layout: &Layout, scratch: *mut f32) {
     let most = work.most_queries();
     let count = task.rows.div_ceil(most);
     let shape = &work.attention.cache.shape;
@@ -105,7 +107,7 @@ unsafe fn attend<'a>(work: &Work<'a>, task: &Task<'a>, then: *const u8, layout: 
         let mut tile = work.tile(task, task.first_row + first_row, rows);
         if is_from_memory {
             tile.is_from_memory = true;
-            tile.then = then;
+            tile.then = then.unwrap_or(tile.then);
         }
         let (kernel, queries) = work.kernel(rows);
         // SAFETY: the caller's duty.

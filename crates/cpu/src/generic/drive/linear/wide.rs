@@ -3,7 +3,7 @@
 //! ```text
 //! for each part of the tokens:                  activations that stay in a thread's second cache
 //!     for each unit of the thread's range:      a few groups of rows
-//!         for each stretch of blocks:           weights taken apart into the first cache
+//!         for each stretch of blocks:           weights, in the first cache; most are taken apart for it
 //!             for each tile:  results += product   results carry the sums from stretch to stretch, in order
 //! ```
 //!
