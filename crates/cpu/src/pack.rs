@@ -187,8 +187,9 @@ fn row_of_group(matrix: &Matrix, quantised: &Quantised, packed: &[u8], row: usiz
         };
         let minimum = if quantised.has_minimum { f16_to_f32(half(at + layout.minimums_at + row * 2)) } else { 0.0 };
         let codes = codes_of(quantised.code_bits, planes, row);
-        for (i, (output, &code)) in output.iter_mut().zip(&codes).enumerate() {
-            let sub = (block * BLOCK + i) % layout.file_block / quantised.sub_block;
+        let first = block % layout.blocks() * BLOCK / quantised.sub_block;
+        let subs = output.chunks_exact_mut(quantised.sub_block).zip(codes.chunks_exact(quantised.sub_block));
+        for (sub, (output, codes)) in (first..).zip(subs) {
             let (mut s, mut m) = (scale, minimum);
             if quantised.has_sub_scales {
                 s *= f32::from(packed[at + layout.sub_scales_at + sub * GROUP + row] as i8);
@@ -196,18 +197,24 @@ fn row_of_group(matrix: &Matrix, quantised: &Quantised, packed: &[u8], row: usiz
                     m *= f32::from(packed[at + layout.sub_minimums_at + sub * GROUP + row]);
                 }
             }
-            let weight = weight(quantised, code);
-            // The product of two numbers, rounded once, is what a fused one less 0 is; and it takes no call where the
-            // processor is not asked for fused instructions.
-            *output = if quantised.has_minimum { s.mul_add(weight as f32, -m) } else { s * weight as f32 };
+            weigh(quantised, codes, s, m, output);
         }
     }
 }
 
-fn weight(quantised: &Quantised, code: u8) -> i32 {
-    match quantised.values {
+/// `output = s * weight - m` for the weights of some codes.
+fn weigh(quantised: &Quantised, codes: &[u8], s: f32, m: f32, output: &mut [f32]) {
+    let weight = |code: u8| match quantised.values {
         Values::Offset(offset) => i32::from(code) - i32::from(offset),
         Values::Table(table) => i32::from(table[usize::from(code & 15)]),
+    };
+    let each = output.iter_mut().zip(codes);
+    if quantised.has_minimum {
+        each.for_each(|(output, &code)| *output = s.mul_add(weight(code) as f32, -m));
+    } else {
+        // The product of two numbers, rounded once, is what a fused one less 0 is; and it takes no call where the
+        // processor is not asked for fused instructions.
+        each.for_each(|(output, &code)| *output = s * weight(code) as f32);
     }
 }
 

@@ -37,7 +37,7 @@ pub struct Kernels {
     /// [`super::elementwise::add`].
     pub add: unsafe fn(&mut [f32], &[f32], Option<Norm<'_>>),
     /// [`super::elementwise::rope`].
-    pub rope: unsafe fn(&Rotation<'_>, usize, &mut [f32]),
+    pub rope: unsafe fn(&Rotation<'_>, usize, usize, &mut [f32]),
     /// Asks for so many bytes before they are needed, into the second cache; any address will do.
     pub fetch: unsafe fn(*const u8, usize),
     /// [`super::store::store`].
@@ -171,8 +171,8 @@ macro_rules! isa {
             fn add(sum: &mut [f32], addend: &[f32], norm: Option<Norm<'_>>) {
                 elementwise::add::<$lanes>(sum, addend, norm)
             }
-            fn rope(rotation: &Rotation<'_>, row: usize, heads: &mut [f32]) {
-                elementwise::rope::<$lanes>(rotation, row, heads)
+            fn rope(rotation: &Rotation<'_>, first: usize, per_token: usize, heads: &mut [f32]) {
+                elementwise::rope::<$lanes>(rotation, first, per_token, heads)
             }
             fn fetch(from: *const u8, bytes: usize) {
                 $crate::generic::rows::fetch::<$rows>(from, bytes)

@@ -11,6 +11,10 @@ pub const LANES: usize = 16;
 /// An implementation's values may exist only on a machine that has its instructions; the functions that make one out of
 /// nothing are therefore unsafe, and those of [`Real`], which need one to begin with, are not.
 pub unsafe trait Lanes: Real {
+    /// How many sets of lanes an elementary function takes side by side ([`super::several::Several`]), as long as there
+    /// are as many: 1, 2, 4 or 8.
+    const TOGETHER: usize;
+
     /// `value` in every lane.
     ///
     /// # Safety
@@ -80,5 +84,32 @@ pub unsafe trait Lanes: Real {
     #[inline(always)]
     fn largest(self) -> f32 {
         self.to_array().into_iter().fold(f32::NEG_INFINITY, |largest, x| if x > largest { x } else { largest })
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use hefu_numerics::functions::exp;
+
+    use super::{LANES, Lanes};
+
+    /// Holds exponentials of numbers of all magnitudes against the scalar function, most of all where they are subnormal.
+    ///
+    /// # Safety
+    /// The machine has the instructions of `L`.
+    #[inline(always)]
+    pub(crate) unsafe fn check_exponentials<L: Lanes>() {
+        let everywhere = (0..u32::MAX).step_by(99_991).map(f32::from_bits);
+        let subnormal = (0..200_000).map(|i| -87.0 - i as f32 * 1.0e-4);
+        let numbers: Vec<f32> =
+            everywhere.chain(subnormal).chain([88.7, 88.8, 89.0, -103.9, -104.0, 0.0, -0.0]).collect();
+        for x in numbers.as_chunks::<LANES>().0 {
+            // SAFETY: the caller's duty; a chunk has 16 numbers.
+            let found = exp(unsafe { L::load(x.as_ptr()) }).to_array();
+            for (&x, found) in x.iter().zip(found) {
+                let expected = exp(x);
+                assert!(expected.to_bits() == found.to_bits() || expected.is_nan() && found.is_nan(), "{x}: {found}");
+            }
+        }
     }
 }

@@ -22,6 +22,7 @@ pub mod lanes;
 pub mod panel;
 pub mod product;
 pub mod rows;
+pub mod several;
 pub mod store;
 pub mod unpacked;
 pub(crate) mod unroll;

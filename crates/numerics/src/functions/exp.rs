@@ -19,8 +19,7 @@ const COEFFICIENTS: [f32; 6] = [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.
 
 /// `e^x`, within 1.5 ulp; exact at 0, +infinity above 88.73, 0 below -103.98, NaN for NaN.
 ///
-/// `x = n ln 2 + r`; `e^r` by a polynomial of degree 7; then two exact powers of two whose product is `2^n`, so that
-/// subnormal results are rounded once.
+/// `x = n ln 2 + r`; `e^r` by a polynomial of degree 7; then its product with `2^n`, rounded once where it is subnormal.
 #[inline(always)]
 pub fn exp<R: Real>(x: R) -> R {
     let c = |value: f32| x.constant(value);
@@ -35,9 +34,7 @@ pub fn exp<R: Real>(x: R) -> R {
     polynomial = polynomial.fma(r, c(COEFFICIENTS[3]));
     polynomial = polynomial.fma(r, c(COEFFICIENTS[4]));
     polynomial = polynomial.fma(r, c(COEFFICIENTS[5]));
-    polynomial = polynomial.fma(r.mul(r), r).add(c(1.0));
-    let half = n.fma(c(0.5), c(ROUND)).sub(c(ROUND));
-    polynomial.mul(half.power_of_two()).mul(n.sub(half).power_of_two())
+    polynomial.fma(r.mul(r), r).add(c(1.0)).times_power_of_two(n)
 }
 
 #[cfg(test)]

@@ -27,8 +27,9 @@ pub trait Real: Copy {
     fn neg(self) -> Self;
     /// `if self < bound { below } else { otherwise }`.
     fn if_less(self, bound: Self, below: Self, otherwise: Self) -> Self;
-    /// `2^self` for whole numbers from -126 to 127; any other input gives an arbitrary result.
-    fn power_of_two(self) -> Self;
+    /// `self * 2^exponent`, rounded once, for `self` from 1/2 to 2 (or a NaN) and whole exponents from -250 to 250; any
+    /// other input gives an arbitrary result.
+    fn times_power_of_two(self, exponent: Self) -> Self;
 }
 
 impl Real for f32 {
@@ -88,7 +89,12 @@ impl Real for f32 {
     }
 
     #[inline(always)]
-    fn power_of_two(self) -> f32 {
-        f32::from_bits(((self as i32 + 127) as u32) << 23)
+    fn times_power_of_two(self, exponent: f32) -> f32 {
+        let exponent = exponent as i32;
+        let half = exponent >> 1;
+        // The first product is exact, so that a subnormal result is rounded once.
+        [half, exponent - half]
+            .into_iter()
+            .fold(self, |x, exponent| x * f32::from_bits(((exponent + 127) as u32) << 23))
     }
 }

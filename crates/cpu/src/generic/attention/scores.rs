@@ -9,6 +9,7 @@ use super::queries::ROWS;
 use super::{MAX_QUERIES, QueryTile, TileMemory};
 use crate::generic::lanes::{LANES, Lanes};
 use crate::generic::rows::Rows;
+use crate::generic::several::Several;
 use crate::generic::unroll::unroll;
 use crate::layout::LINE;
 
@@ -228,18 +229,66 @@ pub(super) unsafe fn weigh<L: Lanes, const Q: usize>(tile: &QueryTile<'_>, memor
     // SAFETY: the caller's duty.
     unsafe {
         for r in 0..Q {
-            let largest = L::splat(*memory.largest.add(r));
-            let (first, last) = tile.visible[r % MAX_QUERIES];
-            let mut stripes = L::splat(0.0);
-            for block in blocks.clone() {
-                let at = memory.scores.add(((block - memory.first_block) * Q + r) * LANES);
-                let p = exp(L::load(at).sub(largest));
-                p.store(at);
-                if block * LANES + LANES > first && block * LANES <= last {
-                    stripes = stripes.add(p);
-                }
+            match L::TOGETHER {
+                1 => weigh_query::<L, Q, 1>(tile, memory, blocks.clone(), r),
+                2 => weigh_query::<L, Q, 2>(tile, memory, blocks.clone(), r),
+                4 => weigh_query::<L, Q, 4>(tile, memory, blocks.clone(), r),
+                _ => weigh_query::<L, Q, 8>(tile, memory, blocks.clone(), r),
             }
-            *memory.totals.add(r) += stripes.tree_sum();
         }
+    }
+}
+
+/// [`weigh`] for query `r`, `N` blocks at a time.
+#[inline(always)]
+unsafe fn weigh_query<L: Lanes, const Q: usize, const N: usize>(
+    tile: &QueryTile<'_>,
+    memory: &TileMemory,
+    mut blocks: Range<usize>,
+    r: usize,
+) {
+    let visible = tile.visible[r % MAX_QUERIES];
+    // SAFETY: the caller's duty.
+    unsafe {
+        let largest = L::splat(*memory.largest.add(r));
+        let scores = memory.scores.add(r * LANES).wrapping_sub(memory.first_block * Q * LANES);
+        let mut stripes = L::splat(0.0);
+        while blocks.len() >= N {
+            stripes = weigh_blocks::<L, N>(scores, Q * LANES, blocks.start, visible, largest, stripes);
+            blocks.start += N;
+        }
+        for block in blocks {
+            stripes = weigh_blocks::<L, 1>(scores, Q * LANES, block, visible, largest, stripes);
+        }
+        *memory.totals.add(r) += stripes.tree_sum();
+    }
+}
+
+/// The weights of `N` blocks, in the places of their scores: block `b`'s at `scores + b * stride`. Returns the stripes
+/// with the weights added of blocks that are `visible` at all.
+#[inline(always)]
+unsafe fn weigh_blocks<L: Lanes, const N: usize>(
+    scores: *mut f32,
+    stride: usize,
+    first: usize,
+    visible: (usize, usize),
+    largest: L,
+    mut stripes: L,
+) -> L {
+    // SAFETY: the caller's duty.
+    unsafe {
+        let mut x = Several([largest; N]);
+        for i in 0..N {
+            x.0[i] = L::load(scores.wrapping_add((first + i) * stride)).sub(largest);
+        }
+        let weights = exp(x);
+        for i in 0..N {
+            let block = first + i;
+            weights.0[i].store(scores.wrapping_add(block * stride));
+            if block * LANES + LANES > visible.0 && block * LANES <= visible.1 {
+                stripes = stripes.add(weights.0[i]);
+            }
+        }
+        stripes
     }
 }

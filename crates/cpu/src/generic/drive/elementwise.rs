@@ -11,6 +11,9 @@ const WORTH_SHARING: usize = 8192;
 /// Elements of a piece that one thread takes at a time.
 const PIECE: usize = 4096;
 
+/// Rows that a kernel takes side by side.
+const ROWS_TOGETHER: usize = 4;
+
 /// See [`hefu_numerics::ops::Ops::rms_norm`].
 pub fn rms_norm(kernels: &Kernels, team: &dyn Team, norm: Norm<'_>, input: &[f32], output: &mut [f32]) {
     assert_eq!(input.len(), output.len());
@@ -26,9 +29,10 @@ pub fn rope(kernels: &Kernels, team: &dyn Team, rotation: &Rotation<'_>, heads: 
     let per_token = heads.len() / rotation.tokens;
     let half = rotation.cosines.len() / rotation.tokens;
     assert!(rotation.sines.len() == rotation.cosines.len() && 2 * half <= rotation.head_size);
+    assert!(per_token.is_multiple_of(rotation.head_size));
     by_rows(team, heads, per_token, &|at, heads| {
         // SAFETY: these kernels are handed out only where their instructions are.
-        unsafe { (kernels.rope)(rotation, at / per_token, heads) };
+        unsafe { (kernels.rope)(rotation, at / per_token, per_token / rotation.head_size, heads) };
     });
 }
 
@@ -67,12 +71,14 @@ pub fn add(kernels: &Kernels, team: &dyn Team, sum: &mut [f32], addend: &[f32], 
     }
 }
 
-/// Calls `work(at, row)` for rows of `data` of `width` elements.
+/// Calls `work(at, rows)` for some rows of `data` at a time, of `width` elements each.
 fn by_rows(team: &dyn Team, data: &mut [f32], width: usize, work: &(dyn Fn(usize, &mut [f32]) + Sync)) {
-    let rows_per_piece = (PIECE / width.max(1)).max(1);
-    by_pieces(team, data, rows_per_piece * width, &|at, piece| {
-        piece.chunks_exact_mut(width).enumerate().for_each(|(i, row)| work(at + i * width, row));
-    });
+    if width == 0 {
+        return;
+    }
+    let most = (PIECE / width).max(1).next_multiple_of(ROWS_TOGETHER);
+    let share = (data.len() / width).div_ceil(team.threads());
+    by_pieces(team, data, most.min(share).max(1) * width, work);
 }
 
 /// Calls `work(at, piece)` for pieces of `data` of `piece` elements (the last may be shorter).

@@ -40,7 +40,7 @@ impl Real for YmmPair {
         abs() = abs;
         neg() = neg;
         if_less(bound, below, otherwise) = if_less;
-        power_of_two() = power_of_two;
+        times_power_of_two(exponent) = times_power_of_two;
     }
 }
 
@@ -63,16 +63,30 @@ unsafe fn if_less(x: __m256, bound: __m256, below: __m256, otherwise: __m256) ->
 }
 
 #[inline(always)]
-unsafe fn power_of_two(x: __m256) -> __m256 {
+unsafe fn times_power_of_two(x: __m256, exponent: __m256) -> __m256 {
     // SAFETY: the caller's duty.
     unsafe {
-        let exponent = _mm256_add_epi32(_mm256_cvttps_epi32(x), _mm256_set1_epi32(127));
-        _mm256_castsi256_ps(_mm256_slli_epi32::<23>(exponent))
+        let exponent = _mm256_cvttps_epi32(exponent);
+        let half = _mm256_srai_epi32::<1>(exponent);
+        // The first product is exact, so that a subnormal result is rounded once.
+        let x = _mm256_mul_ps(x, power_of_two(half));
+        _mm256_mul_ps(x, power_of_two(_mm256_sub_epi32(exponent, half)))
+    }
+}
+
+#[inline(always)]
+unsafe fn power_of_two(exponent: __m256i) -> __m256 {
+    // SAFETY: the caller's duty.
+    unsafe {
+        let biased = _mm256_add_epi32(exponent, _mm256_set1_epi32(127));
+        _mm256_castsi256_ps(_mm256_slli_epi32::<23>(biased))
     }
 }
 
 // SAFETY: only the unsafe functions make a value out of nothing.
 unsafe impl Lanes for YmmPair {
+    const TOGETHER: usize = 2;
+
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
         // SAFETY: the caller's duty.
@@ -137,4 +151,23 @@ unsafe impl Lanes for YmmPair {
 pub(super) unsafe fn widen_bf16(from: *const u16) -> __m256 {
     // SAFETY: the caller's duty.
     unsafe { _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(_mm_loadu_si128(from.cast())))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[target_feature(enable = "avx2,fma,f16c")]
+    unsafe fn check() {
+        // SAFETY: the instructions are there.
+        unsafe { crate::generic::lanes::tests::check_exponentials::<YmmPair>() }
+    }
+
+    #[test]
+    fn exponentials_have_the_bits_of_the_scalar_function() {
+        if crate::isa::avx2::is_available() {
+            // SAFETY: the machine was asked.
+            unsafe { check() }
+        }
+    }
 }

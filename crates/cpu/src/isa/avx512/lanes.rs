@@ -81,17 +81,16 @@ impl Real for Zmm {
     }
 
     #[inline(always)]
-    fn power_of_two(self) -> Self {
+    fn times_power_of_two(self, exponent: Self) -> Self {
         // SAFETY: `self` exists, so the instructions do.
-        Zmm(unsafe {
-            let exponent = _mm512_add_epi32(_mm512_cvttps_epi32(self.0), _mm512_set1_epi32(127));
-            _mm512_castsi512_ps(_mm512_slli_epi32::<23>(exponent))
-        })
+        Zmm(unsafe { _mm512_scalef_ps(self.0, exponent.0) })
     }
 }
 
 // SAFETY: only the unsafe functions make a value out of nothing.
 unsafe impl Lanes for Zmm {
+    const TOGETHER: usize = 8;
+
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
         // SAFETY: the caller's duty.
@@ -144,5 +143,24 @@ unsafe impl Lanes for Zmm {
     fn largest(self) -> f32 {
         // SAFETY: `self` exists, so the instructions do.
         unsafe { _mm512_reduce_max_ps(self.0) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
+    unsafe fn check() {
+        // SAFETY: the instructions are there.
+        unsafe { crate::generic::lanes::tests::check_exponentials::<Zmm>() }
+    }
+
+    #[test]
+    fn exponentials_have_the_bits_of_the_scalar_function() {
+        if crate::isa::avx512::is_available() {
+            // SAFETY: the machine was asked.
+            unsafe { check() }
+        }
     }
 }

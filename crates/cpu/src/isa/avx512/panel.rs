@@ -80,11 +80,16 @@ pub(super) unsafe fn fill_tile(
         // SAFETY: the caller's duty; rows have so many columns, and the blocks lie in the panel.
         unsafe {
             if is_pair {
-                let quantized = quantize::<PAIRED>(&rows, column(block), tokens | tokens << PAIRED);
+                let used = tokens | tokens << PAIRED;
+                let quantized = if tile.size <= NARROW {
+                    quantize::<PAIRED, NARROW>(&rows, column(block), used)
+                } else {
+                    quantize::<PAIRED, PAIRED>(&rows, column(block), used)
+                };
                 quantized.store(shape, &place(block), 0);
                 quantized.store(shape, &place(block + 1), PAIRED);
             } else {
-                quantize::<LANES>(&rows, column(block), tokens).store(shape, &place(block), 0);
+                quantize::<LANES, LANES>(&rows, column(block), tokens).store(shape, &place(block), 0);
             }
         }
         block += 1 + usize::from(is_pair);
@@ -93,6 +98,9 @@ pub(super) unsafe fn fill_tile(
 
 /// Tokens of two blocks that are quantised side by side.
 const PAIRED: usize = LANES / 2;
+
+/// So many tokens leave lanes empty that nothing need be read for.
+const NARROW: usize = 6;
 
 /// Sixteen quantised blocks, one in each lane.
 struct Quantized {
@@ -160,20 +168,26 @@ impl Place {
 }
 
 /// Clause Q1 for blocks of `SLOTS` rows: lanes `0..SLOTS` have those that begin at `column`, the others, if there are any,
-/// the next ones. Lanes that are not `used` become zero.
+/// the next ones. Lanes that are not `used` become zero; of each `SLOTS` none is from `ROWS` on.
 ///
 /// # Safety
 /// The machine has AVX-512; each row is valid for reading the blocks.
 #[inline(always)]
-unsafe fn quantize<const SLOTS: usize>(rows: &[*const f32; LANES], column: usize, used: u16) -> Quantized {
+unsafe fn quantize<const SLOTS: usize, const ROWS: usize>(
+    rows: &[*const f32; LANES],
+    column: usize,
+    used: u16,
+) -> Quantized {
     // SAFETY: the caller's duty.
     unsafe {
         let mut magnitudes = [_mm512_setzero_si512(); LANES];
         unroll!(i < 16 => {
-            let x = rows[i % SLOTS].add(column + i / SLOTS * BLOCK);
-            let (low, high) = (_mm512_loadu_ps(x), _mm512_loadu_ps(x.add(16)));
-            magnitudes[i] =
-                _mm512_max_epu32(_mm512_castps_si512(_mm512_abs_ps(low)), _mm512_castps_si512(_mm512_abs_ps(high)));
+            if i % SLOTS < ROWS {
+                let x = rows[i % SLOTS].add(column + i / SLOTS * BLOCK);
+                let (low, high) = (_mm512_loadu_ps(x), _mm512_loadu_ps(x.add(16)));
+                magnitudes[i] =
+                    _mm512_max_epu32(_mm512_castps_si512(_mm512_abs_ps(low)), _mm512_castps_si512(_mm512_abs_ps(high)));
+            }
         });
         let largest = fold(&magnitudes);
         let (scales, inverses, is_zero) = quantizers(largest, used);
@@ -182,8 +196,8 @@ unsafe fn quantize<const SLOTS: usize>(rows: &[*const f32; LANES], column: usize
         // Four blocks' groups k in part k, and their groups k + 4.
         let mut fours = [[_mm512_setzero_si512(); 2]; 4];
         unroll!(s < 4 => {
-            let even = integers::<SLOTS>(rows, column, &by_lane, [4 * s, 4 * s + 2]);
-            let odd = integers::<SLOTS>(rows, column, &by_lane, [4 * s + 1, 4 * s + 3]);
+            let even = integers::<SLOTS, ROWS>(rows, column, &by_lane, [4 * s, 4 * s + 2]);
+            let odd = integers::<SLOTS, ROWS>(rows, column, &by_lane, [4 * s + 1, 4 * s + 3]);
             let (low, high) = (_mm512_unpacklo_epi32(even, odd), _mm512_unpackhi_epi32(even, odd));
             fours[s] = [_mm512_unpacklo_epi64(low, high), _mm512_unpackhi_epi64(low, high)];
         });
@@ -232,7 +246,7 @@ unsafe fn fold(all: &[__m512i; LANES]) -> __m512i {
 /// Two blocks' integers as bytes, four to a lane: in part `k` of 128 bits, groups `k` and `k + 4` of one block, then of
 /// the other.
 #[inline(always)]
-unsafe fn integers<const SLOTS: usize>(
+unsafe fn integers<const SLOTS: usize, const ROWS: usize>(
     rows: &[*const f32; LANES],
     column: usize,
     inverses: &[f32; LANES],
@@ -242,12 +256,14 @@ unsafe fn integers<const SLOTS: usize>(
     unsafe {
         let mut words = [_mm512_setzero_si512(); 2];
         unroll!(i < 2 => {
-            let x = rows[two[i] % SLOTS].add(column + two[i] / SLOTS * BLOCK);
-            let inverse = _mm512_set1_ps(inverses[two[i]]);
-            // Rounds to nearest even, the mode that nothing here ever changes.
-            let low = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x), inverse));
-            let high = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x.add(16)), inverse));
-            words[i] = _mm512_packs_epi32(low, high);
+            if two[i] % SLOTS < ROWS {
+                let x = rows[two[i] % SLOTS].add(column + two[i] / SLOTS * BLOCK);
+                let inverse = _mm512_set1_ps(inverses[two[i]]);
+                // Rounds to nearest even, the mode that nothing here ever changes.
+                let low = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x), inverse));
+                let high = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x.add(16)), inverse));
+                words[i] = _mm512_packs_epi32(low, high);
+            }
         });
         _mm512_packs_epi16(words[0], words[1])
     }

@@ -37,12 +37,14 @@ impl Real for Array {
         abs();
         neg();
         if_less(bound, below, otherwise);
-        power_of_two();
+        times_power_of_two(exponent);
     }
 }
 
 // SAFETY: there are no instructions that a machine could lack.
 unsafe impl Lanes for Array {
+    const TOGETHER: usize = 1;
+
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
         Array([value; LANES])
@@ -82,5 +84,16 @@ unsafe impl Lanes for Array {
     unsafe fn store_f16(self, to: *mut u16) {
         // SAFETY: the caller's duty.
         unsafe { to.cast::<[u16; LANES]>().write_unaligned(self.0.map(f32_to_f16)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exponentials_have_the_bits_of_the_scalar_function() {
+        // SAFETY: there are no instructions that a machine could lack.
+        unsafe { crate::generic::lanes::tests::check_exponentials::<Array>() }
     }
 }

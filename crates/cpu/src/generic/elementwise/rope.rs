@@ -1,0 +1,108 @@
+//! Rotations of heads by their positions (clause P), after a norm if there is one.
+
+use hefu_numerics::functions::Real;
+use hefu_numerics::ops::{RopePairs, Rotation};
+
+use super::in_fours;
+use super::norm::{factors, scale};
+use crate::generic::lanes::{LANES, Lanes};
+
+/// Clause P for the heads of some tokens from token `first` on, after a norm if there is one. `heads`:
+/// `[tokens][per_token][head_size]`.
+///
+/// # Safety
+/// The machine has the instructions of `L`.
+#[inline(always)]
+pub unsafe fn rope<L: Lanes>(rotation: &Rotation<'_>, first: usize, per_token: usize, heads: &mut [f32]) {
+    let half = rotation.cosines.len() / rotation.tokens;
+    let size = rotation.head_size;
+    assert!(2 * half <= size && heads.len().is_multiple_of(size * per_token));
+    in_fours!(head of heads.len() / size, N => {
+        let heads = &mut heads[head * size..][..N * size];
+        // SAFETY: the instructions are the caller's duty; the heads are there.
+        unsafe {
+            let factors: Option<[L; N]> = match &rotation.norm {
+                Some(norm) => {
+                    assert_eq!(size, norm.gain.len());
+                    let mut rows = [heads.as_ptr(); N];
+                    for (i, row) in rows.iter_mut().enumerate() {
+                        *row = heads.as_ptr().add(i * size);
+                    }
+                    Some(factors(rows, size, norm.epsilon))
+                }
+                None => None,
+            };
+            for (i, one) in heads.chunks_exact_mut(size).enumerate() {
+                let at = (first + (head + i) / per_token) * half;
+                let (cosines, sines) = (&rotation.cosines[at..][..half], &rotation.sines[at..][..half]);
+                let norm = factors.as_ref().zip(rotation.norm.as_ref()).map(|(factors, norm)| (factors[i], norm.gain));
+                rotate(one, norm, cosines, sines, rotation.pairs);
+            }
+        }
+    });
+}
+
+/// Clause P for one head, whose elements are multiplied with a factor and their gain before.
+///
+/// # Safety
+/// The machine has the instructions of `L`.
+#[inline(always)]
+unsafe fn rotate<L: Lanes>(
+    head: &mut [f32],
+    norm: Option<(L, &[f32])>,
+    cosines: &[f32],
+    sines: &[f32],
+    pairs: RopePairs,
+) {
+    let half = cosines.len();
+    assert!(2 * half <= head.len() && sines.len() == half);
+    let is_whole = pairs == RopePairs::Halves && half.is_multiple_of(LANES);
+    // SAFETY: the instructions are the caller's duty.
+    unsafe {
+        if is_whole {
+            rotate_whole(head, norm, cosines, sines);
+        }
+        let done = if is_whole { 2 * half } else { 0 };
+        if let Some((factor, gain)) = norm {
+            let rest = head[done..].as_mut_ptr();
+            scale(rest, factor, &gain[done..], rest);
+        }
+    }
+    if !is_whole {
+        rotate_each(head, cosines, sines, pairs);
+    }
+}
+
+/// Pairs of halves, as many as fill registers.
+#[inline(always)]
+unsafe fn rotate_whole<L: Lanes>(head: &mut [f32], norm: Option<(L, &[f32])>, cosines: &[f32], sines: &[f32]) {
+    let half = cosines.len();
+    for i in (0..half).step_by(LANES) {
+        // SAFETY: `i + 16 <= half`, and a head holds at least twice that; the instructions are the caller's duty.
+        unsafe {
+            let (mut x, mut y) = (L::load(head.as_ptr().add(i)), L::load(head.as_ptr().add(half + i)));
+            if let Some((factor, gain)) = norm {
+                x = x.mul(factor).mul(L::load(gain.as_ptr().add(i)));
+                y = y.mul(factor).mul(L::load(gain.as_ptr().add(half + i)));
+            }
+            let (cosine, sine) = (L::load(cosines.as_ptr().add(i)), L::load(sines.as_ptr().add(i)));
+            x.fma(cosine, y.mul(sine).neg()).store(head.as_mut_ptr().add(i));
+            x.fma(sine, y.mul(cosine)).store(head.as_mut_ptr().add(half + i));
+        }
+    }
+}
+
+/// One pair after the other.
+#[inline(always)]
+fn rotate_each(head: &mut [f32], cosines: &[f32], sines: &[f32], pairs: RopePairs) {
+    let half = cosines.len();
+    for i in 0..half {
+        let (a, b) = match pairs {
+            RopePairs::Halves => (i, i + half),
+            RopePairs::Neighbours => (2 * i, 2 * i + 1),
+        };
+        let (x, y) = (head[a], head[b]);
+        head[a] = Real::fma(x, cosines[i], -(y * sines[i]));
+        head[b] = Real::fma(x, sines[i], y * cosines[i]);
+    }
+}
