@@ -1,5 +1,7 @@
 //! From the file's layout to ours ([`crate::layout`]), and single rows back to f32.
 
+use std::ops::Range;
+
 use hefu_numerics::matrix::Matrix;
 use hefu_numerics::quant::{
     Encoding, Float, Format, MAX_BLOCK_ELEMENTS, Parts, Quantised, ScaleEncoding, Values, scale_value,
@@ -148,13 +150,19 @@ fn pack_scales(quantised: &Quantised, layout: &QuantLayout, parts: &Parts, row: 
     }
 }
 
-/// Decodes one row, as [`Format::decode_row`] does.
-pub fn row(matrix: &Matrix, row: usize, output: &mut [f32]) {
+/// The group in which a row lies.
+pub fn group_of(matrix: &Matrix, row: usize) -> &[u8] {
     let group = group_bytes(matrix.format, matrix.columns);
-    let packed = &matrix.bytes()[row / GROUP * group..][..group];
+    &matrix.bytes()[row / GROUP * group..][..group]
+}
+
+/// Decodes one row, as [`Format::decode_row`] does. `reading` is told which bytes of the row's group come next, if that is
+/// more than one stretch.
+pub fn row(matrix: &Matrix, row: usize, output: &mut [f32], reading: &dyn Fn(Range<usize>)) {
+    let packed = group_of(matrix, row);
     match &matrix.format.encoding {
         Encoding::Float(kind) => row_of_floats(*kind, packed, row % GROUP, output),
-        Encoding::Quantised(quantised) => row_of_group(matrix, quantised, packed, row % GROUP, output),
+        Encoding::Quantised(quantised) => row_of_group(matrix, quantised, packed, row % GROUP, output, reading),
     }
 }
 
@@ -174,11 +182,19 @@ fn float_at(kind: Float, packed: &[u8], index: usize) -> f32 {
     }
 }
 
-fn row_of_group(matrix: &Matrix, quantised: &Quantised, packed: &[u8], row: usize, output: &mut [f32]) {
+fn row_of_group(
+    matrix: &Matrix,
+    quantised: &Quantised,
+    packed: &[u8],
+    row: usize,
+    output: &mut [f32],
+    reading: &dyn Fn(Range<usize>),
+) {
     use hefu_numerics::half::{bf16_to_f32, f16_to_f32};
     let layout = QuantLayout::new(quantised, matrix.format.block_elements);
     let half = |at: usize| u16::from_le_bytes([packed[at], packed[at + 1]]);
     for (block, output) in output.chunks_exact_mut(BLOCK).enumerate() {
+        reading(layout.codes_at(block)..layout.codes_at(block) + layout.block_bytes());
         let planes = &packed[layout.codes_at(block)..][..layout.codes_per_block];
         let at = block / layout.blocks() * layout.file_block_bytes() + layout.scales_at();
         let scale = match quantised.scale_encoding {

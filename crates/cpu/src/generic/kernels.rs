@@ -101,7 +101,9 @@ macro_rules! isa {
             row_group: $crate::layout::GROUP,
             announce: $crate::generic::drive::linear::announce,
             pack: $crate::pack::pack,
-            rows: drive::rows::rows,
+            rows: |team: &dyn Team, matrix: &Matrix, rows: &[u32], factor: f32, output: &mut [f32]| {
+                drive::rows::rows(&KERNELS, team, matrix, rows, factor, output)
+            },
             linear: |team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, outputs: &mut [Projection<'_>]| {
                 drive::linear::linear(&KERNELS, team, scratch, input, tokens, outputs)
             },
