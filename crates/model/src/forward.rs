@@ -11,7 +11,7 @@ use hefu_numerics::functions::tanh;
 use hefu_numerics::kv::PAGE;
 use hefu_numerics::ops::{Around, Projection, Team};
 
-use crate::blocks::{Context, attention, experts, feed_forward, sized};
+use crate::blocks::{Context, attention, experts, feed_forward};
 use crate::error::Error;
 use crate::kv::Cache;
 use crate::model::Model;
@@ -57,7 +57,7 @@ impl Model {
         self.rotations(team, &spans, state);
         if let Some(first) = self.weights.layers.first() {
             let length = rows * self.config.width;
-            context.norm(&state.residual[..length], &first.attention_norm, sized(&mut state.normed, length));
+            context.norm(&state.residual[..length], &first.attention_norm, state.normed.sized(length));
         }
         for (index, layer) in self.weights.layers.iter().enumerate() {
             let layer_config = &self.config.layers[index];
@@ -94,9 +94,9 @@ impl Model {
         }
         let (width, vocabulary) = (self.config.width, self.config.vocabulary);
         let context = Context { ops: self.ops, team, config: &self.config };
-        let normed = sized(&mut state.normed, rows.len() * width);
+        let normed = state.normed.sized(rows.len() * width);
         context.norm(&state.residual[rows.start * width..rows.end * width], &self.weights.output_norm, normed);
-        let logits = sized(&mut state.logits, rows.len() * vocabulary);
+        let logits = state.logits.sized(rows.len() * vocabulary);
         let not_finite = AtomicBool::new(false);
         let mut projections =
             [Projection { matrix: &self.weights.output, output: &mut *logits, not_finite: Some(&not_finite) }];
@@ -126,7 +126,7 @@ impl Model {
         }
         let width = self.config.width;
         let context = Context { ops: self.ops, team, config: &self.config };
-        let hidden = sized(&mut state.normed, rows.len() * width);
+        let hidden = state.normed.sized(rows.len() * width);
         if !rows.is_empty() {
             context.norm(&state.residual[rows.start * width..rows.end * width], &self.weights.output_norm, hidden);
         }
@@ -169,7 +169,7 @@ impl Model {
     fn embed(&self, team: &dyn Team, chunks: &[Chunk<'_>], state: &mut State) {
         let width = self.config.width;
         let tokens: Vec<u32> = chunks.iter().flat_map(|chunk| chunk.tokens).copied().collect();
-        let residual = sized(&mut state.residual, tokens.len() * width);
+        let residual = state.residual.sized(tokens.len() * width);
         let factor = self.config.embedding_scale.unwrap_or(1.0);
         (self.ops.rows)(team, &self.weights.embedding, &tokens, factor, residual);
     }
@@ -187,7 +187,7 @@ impl Model {
     /// `attended` to the end of the layer, and to the norm with which `next` begins, if there is a next one.
     fn finish_layer(&self, context: &Context<'_>, layer: &Layer, next: Option<&Layer>, rows: usize, state: &mut State) {
         let attended = &state.attended[..rows * self.config.heads * self.config.value_size];
-        let mixed = sized(&mut state.mixed, rows * self.config.width);
+        let mixed = state.mixed.sized(rows * self.config.width);
         if let FeedForward::Dense(weights) = &layer.feed_forward {
             context.announce(&[&weights.gate.matrix, &weights.up.matrix]);
         }
@@ -219,7 +219,7 @@ impl Model {
         let State { residual, mixed, normed, .. } = state;
         let around = Around {
             before: post_norm.map(|gain| context.norm_with(gain)),
-            after: next_norm.map(|gain| (context.norm_with(gain), sized(normed, length))),
+            after: next_norm.map(|gain| (context.norm_with(gain), normed.sized(length))),
         };
         (self.ops.add)(context.team, &mut residual[..length], &mixed[..length], around);
     }

@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use hefu_numerics::buffer::Buffer;
 use hefu_numerics::ops::{Opened, Scratch, Team};
 use hefu_numerics::rope::Frequencies;
 
@@ -14,35 +15,36 @@ use crate::blocks::experts::Routing;
 pub struct State {
     pub(crate) scratch: Scratch,
     /// `[rows][width]`: the residual stream; after a batch, of the wanted rows.
-    pub(crate) residual: Vec<f32>,
+    pub(crate) residual: Buffer,
     /// `[rows][width]`: input of a part.
-    pub(crate) normed: Vec<f32>,
+    pub(crate) normed: Buffer,
     /// `[rows][width]`: output of a part.
-    pub(crate) mixed: Vec<f32>,
+    pub(crate) mixed: Buffer,
     /// `[rows][key-value heads][key size]`.
-    pub(crate) keys: Vec<f32>,
+    pub(crate) keys: Buffer,
     /// `[rows][key-value heads][value size]`.
-    pub(crate) values: Vec<f32>,
+    pub(crate) values: Buffer,
     /// One for each rotation of the model.
     pub(crate) tables: Vec<Table>,
     /// `[rows][heads][key size]`.
-    pub(crate) queries: Vec<f32>,
+    pub(crate) queries: Buffer,
     /// `[rows][heads][value size]`.
-    pub(crate) attended: Vec<f32>,
+    pub(crate) attended: Buffer,
     /// `[rows][inner width]`: what gate and up make.
     pub(crate) opened: Opened,
     pub(crate) routing: Routing,
     /// Rows of `residual` whose logits were wanted.
     pub(crate) wanted: usize,
     /// `[rows asked for][vocabulary]`.
-    pub(crate) logits: Vec<f32>,
+    pub(crate) logits: Buffer,
 }
 
 /// Cosines and sines of a batch's rows, `[rows][pairs]` each.
 #[derive(Default)]
 pub(crate) struct Table {
-    pub(crate) cosines: Vec<f32>,
-    pub(crate) sines: Vec<f32>,
+    cosines: Buffer,
+    sines: Buffer,
+    length: usize,
 }
 
 /// Rows that are worth another thread.
@@ -52,12 +54,8 @@ impl Table {
     /// Fills the table for rows at these positions; threads take stretches of them.
     pub(crate) fn fill(&mut self, team: &dyn Team, frequencies: &Frequencies, positions: &[usize]) {
         let pairs = frequencies.per_pair.len();
-        let [cosines, sines] = [&mut self.cosines, &mut self.sines].map(|column| {
-            column.clear();
-            column.reserve_exact(positions.len() * pairs);
-            column.resize(positions.len() * pairs, 0.0);
-            column
-        });
+        self.length = positions.len() * pairs;
+        let (cosines, sines) = (self.cosines.sized(self.length), self.sines.sized(self.length));
         if pairs == 0 {
             return;
         }
@@ -75,6 +73,11 @@ impl Table {
             [_, _, ..] => team.run(&fill),
             _ => fill(0),
         }
+    }
+
+    /// Cosines and sines.
+    pub(crate) fn columns(&self) -> (&[f32], &[f32]) {
+        (&self.cosines[..self.length], &self.sines[..self.length])
     }
 }
 
@@ -97,8 +100,7 @@ impl State {
             &self.attended,
             &self.logits,
         ];
-        let floats: usize = tables.chain(buffers).map(Vec::capacity).sum();
-        floats * size_of::<f32>() + self.opened.bytes() + self.routing.bytes()
+        tables.chain(buffers).map(Buffer::bytes).sum::<usize>() + self.opened.bytes() + self.routing.bytes()
     }
 
     /// Rows of the last batch whose logits were wanted.

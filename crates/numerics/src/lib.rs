@@ -10,6 +10,7 @@
 //! family and no file beyond the bytes of a block of weights.
 
 pub mod attention;
+pub mod buffer;
 pub mod conformance;
 pub mod functions;
 pub mod half;

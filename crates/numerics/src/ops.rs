@@ -6,6 +6,7 @@
 use std::sync::atomic::AtomicBool;
 
 use crate::attention::{Attention, Span};
+use crate::buffer::Buffer;
 use crate::kv::LayerCache;
 use crate::matrix::Matrix;
 use crate::quant::Format;
@@ -99,7 +100,7 @@ pub struct Gated<'a> {
 /// the one matrix that reads them.
 #[derive(Default)]
 pub struct Opened {
-    rows: Vec<f32>,
+    rows: Buffer,
     prepared: Scratch,
     is_prepared: bool,
 }
@@ -108,11 +109,7 @@ impl Opened {
     /// Room for `length` numbers that stay as they are; their contents are arbitrary.
     pub fn as_rows(&mut self, length: usize) -> &mut [f32] {
         self.is_prepared = false;
-        if self.rows.len() < length {
-            self.rows.reserve_exact(length - self.rows.len());
-            self.rows.resize(length, 0.0);
-        }
-        &mut self.rows[..length]
+        self.rows.sized(length)
     }
 
     /// Room for `bytes` bytes in the device's own form, aligned to 64.
@@ -133,7 +130,7 @@ impl Opened {
 
     /// Bytes that the room has grown to.
     pub fn bytes(&self) -> usize {
-        self.rows.capacity() * size_of::<f32>() + self.prepared.bytes()
+        self.rows.bytes() + self.prepared.bytes()
     }
 }
 

@@ -4,7 +4,7 @@ use hefu_numerics::attention::{Attention, Span};
 use hefu_numerics::kv::LayerCache;
 use hefu_numerics::ops::{Norm, Rotation};
 
-use super::{Context, sized};
+use super::Context;
 use crate::config::LayerConfig;
 use crate::state::{State, Table};
 use crate::weights::Attention as Weights;
@@ -20,9 +20,9 @@ pub(crate) fn project(
 ) {
     let config = context.config;
     let rows = spans.iter().map(|span| span.tokens).sum();
-    let queries = sized(&mut state.queries, rows * config.heads * config.key_size);
-    let keys = sized(&mut state.keys, rows * config.key_value_heads * config.key_size);
-    let values = sized(&mut state.values, rows * config.key_value_heads * config.value_size);
+    let queries = state.queries.sized(rows * config.heads * config.key_size);
+    let keys = state.keys.sized(rows * config.key_value_heads * config.key_size);
+    let values = state.values.sized(rows * config.key_value_heads * config.value_size);
     let input = &state.normed[..rows * config.width];
     context.announce(&[&weights.output.matrix]);
     let linears = [&weights.query, &weights.key, &weights.value];
@@ -58,18 +58,19 @@ pub(crate) fn attend(
         cache,
         spans,
     };
-    let output = sized(&mut state.attended, rows * config.heads * config.value_size);
+    let output = state.attended.sized(rows * config.heads * config.value_size);
     (context.ops.attention)(context.team, &mut state.scratch, &attention, output);
 }
 
 fn rotate(context: &Context<'_>, table: &Table, norm: Option<Norm<'_>>, rows: usize, heads: &mut [f32]) {
+    let (cosines, sines) = table.columns();
     let rotation = Rotation {
         tokens: rows,
         head_size: context.config.key_size,
         norm,
         pairs: context.config.rope_pairs,
-        cosines: &table.cosines,
-        sines: &table.sines,
+        cosines,
+        sines,
     };
     (context.ops.rope)(context.team, &rotation, heads);
 }

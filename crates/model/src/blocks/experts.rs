@@ -12,12 +12,13 @@
 //! Experts are visited in ascending order with all their tokens at once, so that each expert's weights are read once
 //! per batch; a token's sum does not depend on who shares the batch.
 
+use hefu_numerics::buffer::Buffer;
 use hefu_numerics::functions::exp;
 use hefu_numerics::ops::Projection;
 use hefu_numerics::reference::stripe16;
 
+use super::Context;
 use super::feed_forward::gated;
-use super::{Context, sized};
 use crate::state::State;
 use crate::weights::Experts;
 
@@ -28,19 +29,19 @@ const LEAST_SUM: f32 = 6.103_515_6e-5;
 #[derive(Default)]
 pub(crate) struct Routing {
     /// `[rows][experts]`.
-    logits: Vec<f32>,
+    logits: Buffer,
     choices: Vec<Choice>,
     /// Rows of one expert, gathered: `[rows][width]`.
-    input: Vec<f32>,
+    input: Buffer,
     /// What the expert made of them: `[rows][width]`.
-    output: Vec<f32>,
+    output: Buffer,
 }
 
 impl Routing {
     /// Bytes of the buffers.
     pub(crate) fn bytes(&self) -> usize {
-        let floats = self.logits.capacity() + self.input.capacity() + self.output.capacity();
-        floats * size_of::<f32>() + self.choices.capacity() * size_of::<Choice>()
+        let buffers = [&self.logits, &self.input, &self.output];
+        buffers.map(Buffer::bytes).iter().sum::<usize>() + self.choices.capacity() * size_of::<Choice>()
     }
 }
 
@@ -57,7 +58,7 @@ pub(crate) fn mixture(context: &Context<'_>, weights: &Experts, rows: usize, sta
     let width = context.config.width;
     let State { scratch, normed, mixed, opened, routing, .. } = state;
     let normed = &normed[..rows * width];
-    let logits = sized(&mut routing.logits, rows * weights.experts.len());
+    let logits = routing.logits.sized(rows * weights.experts.len());
     let mut projections = [Projection { matrix: &weights.router, output: &mut *logits, not_finite: None }];
     (context.ops.linear)(context.team, scratch, normed, rows, &mut projections);
     routing.choices.clear();
@@ -66,14 +67,14 @@ pub(crate) fn mixture(context: &Context<'_>, weights: &Experts, rows: usize, sta
         choose(logits, weights.used, row, &mut routing.choices);
     }
     routing.choices.sort_unstable_by_key(|choice| (choice.expert, choice.row));
-    let mixed = sized(mixed, rows * width);
+    let mixed = mixed.sized(rows * width);
     mixed.fill(0.0);
     for choices in routing.choices.chunk_by(|a, b| a.expert == b.expert) {
-        let input = sized(&mut routing.input, choices.len() * width);
+        let input = routing.input.sized(choices.len() * width);
         for (choice, input) in choices.iter().zip(input.chunks_exact_mut(width)) {
             input.copy_from_slice(&normed[choice.row * width..][..width]);
         }
-        let output = sized(&mut routing.output, choices.len() * width);
+        let output = routing.output.sized(choices.len() * width);
         let expert = &weights.experts[choices[0].expert];
         gated(context, expert, &[], scratch, input, choices.len(), opened, output);
         for (choice, output) in choices.iter().zip(output.chunks_exact(width)) {

@@ -3,14 +3,14 @@
 use hefu_numerics::matrix::Matrix;
 use hefu_numerics::ops::{Gated as Projections, Opened, Scratch};
 
-use super::{Context, sized};
+use super::Context;
 use crate::state::State;
 use crate::weights::Gated;
 
 /// `state.normed` to `state.mixed`; `next` is what is read after it.
 pub(crate) fn dense(context: &Context<'_>, weights: &Gated, next: &[&Matrix], rows: usize, state: &mut State) {
     let width = context.config.width;
-    let output = sized(&mut state.mixed, rows * width);
+    let output = state.mixed.sized(rows * width);
     let input = &state.normed[..rows * width];
     gated(context, weights, next, &mut state.scratch, input, rows, &mut state.opened, output);
 }

@@ -70,12 +70,3 @@ impl Context<'_> {
         Norm { gain, epsilon: self.config.epsilon }
     }
 }
-
-/// The first `length` elements of a buffer that keeps its memory; their contents are arbitrary.
-pub(crate) fn sized(buffer: &mut Vec<f32>, length: usize) -> &mut [f32] {
-    if buffer.len() < length {
-        buffer.reserve_exact(length - buffer.len());
-        buffer.resize(length, 0.0);
-    }
-    &mut buffer[..length]
-}
