@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use hefu_cpu::{HugeAllocator, HugeMemory, Pool, select};
 use hefu_numerics::matrix::Matrix;
 use hefu_numerics::ops::{Ops, Projection, Scratch, Team};
+use hefu_numerics::prepared::Input;
 use hefu_numerics::quant::{FORMATS, Format};
 
 /// As in the program.
@@ -77,7 +78,7 @@ fn shortest(ops: &Ops, team: &dyn Team, matrix: &Matrix, tokens: usize) -> f64 {
         for (part, best) in parts.iter().zip(&mut best) {
             let start = Instant::now();
             let projection = Projection { matrix: part, output: &mut output, not_finite: None };
-            (ops.linear)(team, &mut scratch, &input, tokens, &mut [projection]);
+            (ops.linear)(team, &mut scratch, Input::Rows(&input), tokens, &mut [projection]);
             *best = start.elapsed().min(*best);
         }
     }

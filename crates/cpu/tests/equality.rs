@@ -5,8 +5,9 @@ mod common;
 use common::{Numbers, Style, assert_same_bits, devices, matrix_pair};
 use hefu_cpu::Pool;
 use hefu_numerics::ops::{
-    Activation, Alone, Around, Gated, Norm, Opened, Ops, Projection, RopePairs, Rotation, Scratch, Team,
+    Activation, After, Alone, Around, Gated, Norm, Ops, Projection, RopePairs, Rotation, Scratch, Team,
 };
+use hefu_numerics::prepared::{Input, Prepared};
 use hefu_numerics::quant::FORMATS;
 use hefu_numerics::reference;
 use proptest::prelude::*;
@@ -25,7 +26,7 @@ fn product(
         .zip(&mut outputs)
         .map(|(matrix, output)| Projection { matrix, output, not_finite: None })
         .collect();
-    (ops.linear)(team, &mut Scratch::default(), input, tokens, &mut projections);
+    (ops.linear)(team, &mut Scratch::default(), Input::Rows(input), tokens, &mut projections);
     outputs
 }
 
@@ -125,7 +126,7 @@ fn an_output_that_is_not_finite_is_noticed_wherever_it_is() {
             let is_noticed = |input: &[f32]| {
                 let (mut output, not_finite) = (vec![0.0; tokens * rows], AtomicBool::new(false));
                 let projection = Projection { matrix, output: &mut output, not_finite: Some(&not_finite) };
-                (ops.linear)(&team, &mut Scratch::default(), input, tokens, &mut [projection]);
+                (ops.linear)(&team, &mut Scratch::default(), Input::Rows(input), tokens, &mut [projection]);
                 assert_eq!(not_finite.load(Ordering::Relaxed), output.iter().any(|x| !x.is_finite()));
                 not_finite.into_inner()
             };
@@ -170,16 +171,52 @@ proptest! {
             let pairs: Vec<_> =
                 pairs.map(|((format, rows, columns), file)| matrix_pair(ops, format, rows, columns, file)).collect();
             let outputs = |ops: &Ops, team: &dyn Team, matrices: [&hefu_numerics::matrix::Matrix; 3]| {
-                let (mut scratch, mut opened) = (Scratch::default(), Opened::default());
+                let (mut scratch, mut opened) = (Scratch::default(), Prepared::default());
                 let mut output = vec![f32::NAN; tokens * rows];
                 let [gate, up, down] = matrices;
-                (ops.gated)(team, &mut scratch, &input, tokens, &Gated { gate, up, activation, down }, &mut opened);
-                (ops.down)(team, &mut scratch, &mut opened, tokens, down, &mut output);
+                let gated = Gated { gate, up, activation, down };
+                (ops.gated)(team, &mut scratch, Input::Rows(&input), tokens, &gated, &mut opened);
+                let projection = Projection { matrix: down, output: &mut output, not_finite: None };
+                (ops.linear)(team, &mut scratch, opened.input(), tokens, &mut [projection]);
                 output
             };
             let expected = outputs(&reference::OPS, &Alone, [&pairs[0].0, &pairs[1].0, &pairs[2].0]);
             let found = outputs(ops, &team, [&pairs[0].1, &pairs[1].1, &pairs[2].1]);
             let name = format!("{} {} {} {} {tokens} tokens", ops.name, gate.name, up.name, down.name);
+            assert_same_bits(&name, &expected, &found);
+        }
+    }
+
+    #[test]
+    fn a_norm_and_the_products_that_read_it(
+        formats in (0..FORMATS.len(), 0..FORMATS.len()), seed: u64, rows in 1usize..40, tokens in 1usize..180,
+        threads in 1usize..4, style in common::any_style(), is_read_as_it_is: bool,
+    ) {
+        let team = Pool::new(threads);
+        let mut numbers = Numbers::new(seed);
+        let formats = [formats.0, formats.1].map(|format| &FORMATS[format]);
+        let width = formats.map(|format| format.block_elements.max(32)).into_iter().max().unwrap();
+        let files = formats.map(|format| numbers.weights(format, rows, width, Style::Usual));
+        let (x, y) = (numbers.activations(tokens * width, style), numbers.activations(tokens * width, style));
+        let gain = numbers.activations(width, Style::Usual);
+        let norm = Norm { gain: &gain, epsilon: 1.0e-6 };
+        for ops in devices() {
+            let pairs = [0, 1].map(|i| matrix_pair(ops, formats[i], rows, width, &files[i]));
+            let outputs = |ops: &Ops, team: &dyn Team, readers: [&hefu_numerics::matrix::Matrix; 2]| {
+                let (mut sum, mut normed) = (x.clone(), Prepared::default());
+                let told: &[_] = if is_read_as_it_is { &[] } else { &readers };
+                let after = Some(After { norm, output: &mut normed, readers: told });
+                (ops.add)(team, &mut sum, &y, Around { before: Some(norm), after });
+                let mut outputs = [(); 2].map(|()| vec![f32::NAN; tokens * rows]);
+                let [a, b] = &mut outputs;
+                let mut projections = [(readers[0], a), (readers[1], b)]
+                    .map(|(matrix, output)| Projection { matrix, output, not_finite: None });
+                (ops.linear)(team, &mut Scratch::default(), normed.input(), tokens, &mut projections);
+                [&sum[..], &outputs[0], &outputs[1]].concat()
+            };
+            let expected = outputs(&reference::OPS, &Alone, [&pairs[0].0, &pairs[1].0]);
+            let found = outputs(ops, &team, [&pairs[0].1, &pairs[1].1]);
+            let name = format!("{} {} {} {tokens} tokens", ops.name, formats[0].name, formats[1].name);
             assert_same_bits(&name, &expected, &found);
         }
     }
@@ -206,10 +243,10 @@ proptest! {
             }
             for (before, is_normed) in [(None, false), (Some(norm), false), (None, true), (Some(norm), true)] {
                 let sums = |ops: &Ops, team: &dyn Team| {
-                    let (mut sum, mut normed) = (x.clone(), vec![0.0; x.len()]);
-                    let after = is_normed.then_some((norm, &mut normed[..]));
+                    let (mut sum, mut normed) = (x.clone(), Prepared::default());
+                    let after = is_normed.then_some(After { norm, output: &mut normed, readers: &[] });
                     (ops.add)(team, &mut sum, &y, Around { before, after });
-                    [sum, normed].concat()
+                    [&sum, normed.rows().expect("no product reads them")].concat()
                 };
                 assert_same_bits(&format!("{} add", ops.name), &sums(&reference::OPS, &Alone), &sums(ops, &team));
             }

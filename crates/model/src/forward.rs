@@ -9,7 +9,9 @@ use std::sync::atomic::AtomicBool;
 use hefu_numerics::attention::Span;
 use hefu_numerics::functions::tanh;
 use hefu_numerics::kv::PAGE;
-use hefu_numerics::ops::{Around, Projection, Team};
+use hefu_numerics::matrix::Matrix;
+use hefu_numerics::ops::{After, Around, Projection, Team};
+use hefu_numerics::prepared::Input;
 
 use crate::blocks::{Context, attention, experts, feed_forward};
 use crate::error::Error;
@@ -57,7 +59,7 @@ impl Model {
         self.rotations(team, &spans, state);
         if let Some(first) = self.weights.layers.first() {
             let length = rows * self.config.width;
-            context.norm(&state.residual[..length], &first.attention_norm, state.normed.sized(length));
+            context.norm(&state.residual[..length], &first.attention_norm, state.normed.as_rows(length));
         }
         for (index, layer) in self.weights.layers.iter().enumerate() {
             let layer_config = &self.config.layers[index];
@@ -94,7 +96,7 @@ impl Model {
         }
         let (width, vocabulary) = (self.config.width, self.config.vocabulary);
         let context = Context { ops: self.ops, team, config: &self.config };
-        let normed = state.normed.sized(rows.len() * width);
+        let normed = state.normed.as_rows(rows.len() * width);
         context.norm(&state.residual[rows.start * width..rows.end * width], &self.weights.output_norm, normed);
         let logits = state.logits.sized(rows.len() * vocabulary);
         let not_finite = AtomicBool::new(false);
@@ -103,7 +105,7 @@ impl Model {
         if let Some(first) = self.weights.layers.first() {
             context.announce(&first.attention.inputs());
         }
-        (self.ops.linear)(team, &mut state.scratch, normed, rows.len(), &mut projections);
+        (self.ops.linear)(team, &mut state.scratch, Input::Rows(normed), rows.len(), &mut projections);
         if let Some(cap) = self.config.logit_cap {
             logits.iter_mut().for_each(|x| *x = cap * tanh(*x / cap));
         }
@@ -126,7 +128,7 @@ impl Model {
         }
         let width = self.config.width;
         let context = Context { ops: self.ops, team, config: &self.config };
-        let hidden = state.normed.sized(rows.len() * width);
+        let hidden = state.normed.as_rows(rows.len() * width);
         if !rows.is_empty() {
             context.norm(&state.residual[rows.start * width..rows.end * width], &self.weights.output_norm, hidden);
         }
@@ -191,8 +193,13 @@ impl Model {
         if let FeedForward::Dense(weights) = &layer.feed_forward {
             context.announce(&[&weights.gate.matrix, &weights.up.matrix]);
         }
-        context.linear(&mut state.scratch, attended, rows, [&layer.attention.output], [mixed]);
-        self.add(context, layer.attention_post_norm.as_deref(), Some(&layer.feed_forward_norm), rows, state);
+        context.linear(&mut state.scratch, Input::Rows(attended), rows, [&layer.attention.output], [mixed]);
+        let mut inputs = layer.feed_forward.inputs();
+        if !feed_forward::is_one_piece(rows, self.config.feed_forward) {
+            inputs.clear();
+        }
+        let next_norm = Some((&layer.feed_forward_norm[..], &inputs[..]));
+        self.add(context, layer.attention_post_norm.as_deref(), next_norm, rows, state);
         match (&layer.feed_forward, next) {
             (FeedForward::Experts(weights), _) => experts::mixture(context, weights, rows, state),
             (FeedForward::Dense(weights), Some(next)) => {
@@ -202,16 +209,18 @@ impl Model {
                 feed_forward::dense(context, weights, &[&self.weights.output], rows, state);
             }
         }
-        let next_norm = next.map(|next| &next.attention_norm[..]);
+        let inputs = next.map(|next| next.attention.inputs());
+        let next_norm = next.zip(inputs.as_ref()).map(|(next, inputs)| (&next.attention_norm[..], &inputs[..]));
         self.add(context, layer.feed_forward_post_norm.as_deref(), next_norm, rows, state);
     }
 
-    /// Adds `mixed` to `residual`, after a norm if there is one; the next norm of `residual` goes to `normed`.
+    /// Adds `mixed` to `residual`, after a norm if there is one; the next norm of `residual`, for the product with some
+    /// matrices, goes to `normed`.
     fn add(
         &self,
         context: &Context<'_>,
         post_norm: Option<&[f32]>,
-        next_norm: Option<&[f32]>,
+        next_norm: Option<(&[f32], &[&Matrix])>,
         rows: usize,
         state: &mut State,
     ) {
@@ -219,7 +228,7 @@ impl Model {
         let State { residual, mixed, normed, .. } = state;
         let around = Around {
             before: post_norm.map(|gain| context.norm_with(gain)),
-            after: next_norm.map(|gain| (context.norm_with(gain), normed.sized(length))),
+            after: next_norm.map(|(gain, readers)| After { norm: context.norm_with(gain), output: normed, readers }),
         };
         (self.ops.add)(context.team, &mut residual[..length], &mixed[..length], around);
     }

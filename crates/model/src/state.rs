@@ -3,7 +3,8 @@
 use std::sync::{Mutex, PoisonError};
 
 use hefu_numerics::buffer::Buffer;
-use hefu_numerics::ops::{Opened, Scratch, Team};
+use hefu_numerics::ops::{Scratch, Team};
+use hefu_numerics::prepared::Prepared;
 use hefu_numerics::rope::Frequencies;
 
 use crate::blocks::experts::Routing;
@@ -17,7 +18,7 @@ pub struct State {
     /// `[rows][width]`: the residual stream; after a batch, of the wanted rows.
     pub(crate) residual: Buffer,
     /// `[rows][width]`: input of a part.
-    pub(crate) normed: Buffer,
+    pub(crate) normed: Prepared,
     /// `[rows][width]`: output of a part.
     pub(crate) mixed: Buffer,
     /// `[rows][key-value heads][key size]`.
@@ -31,7 +32,7 @@ pub struct State {
     /// `[rows][heads][value size]`.
     pub(crate) attended: Buffer,
     /// `[rows][inner width]`: what gate and up make.
-    pub(crate) opened: Opened,
+    pub(crate) opened: Prepared,
     pub(crate) routing: Routing,
     /// Rows of `residual` whose logits were wanted.
     pub(crate) wanted: usize,
@@ -90,17 +91,10 @@ impl State {
     /// Bytes that the buffers have grown to, the device's scratch memory not counted.
     pub fn bytes(&self) -> usize {
         let tables = self.tables.iter().flat_map(|table| [&table.cosines, &table.sines]);
-        let buffers = [
-            &self.residual,
-            &self.normed,
-            &self.mixed,
-            &self.keys,
-            &self.values,
-            &self.queries,
-            &self.attended,
-            &self.logits,
-        ];
-        tables.chain(buffers).map(Buffer::bytes).sum::<usize>() + self.opened.bytes() + self.routing.bytes()
+        let buffers =
+            [&self.residual, &self.mixed, &self.keys, &self.values, &self.queries, &self.attended, &self.logits];
+        let prepared = self.normed.bytes() + self.opened.bytes().max(self.opened.device_bytes());
+        tables.chain(buffers).map(Buffer::bytes).sum::<usize>() + prepared + self.routing.bytes()
     }
 
     /// Rows of the last batch whose logits were wanted.

@@ -82,6 +82,16 @@ pub(crate) enum FeedForward {
     Experts(Experts),
 }
 
+impl FeedForward {
+    /// The matrices of one product that alone reads the part's input, if it is so.
+    pub(crate) fn inputs(&self) -> Vec<&Matrix> {
+        match self {
+            FeedForward::Dense(gated) => vec![&gated.gate.matrix, &gated.up.matrix],
+            FeedForward::Experts(_) => Vec::new(),
+        }
+    }
+}
+
 /// `down(activation(gate(x)) * up(x))`.
 #[derive(Debug)]
 pub(crate) struct Gated {

@@ -17,6 +17,7 @@ pub mod half;
 pub mod kv;
 pub mod matrix;
 pub mod ops;
+pub mod prepared;
 pub mod quant;
 pub mod reference;
 pub mod rope;

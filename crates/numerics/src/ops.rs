@@ -6,9 +6,9 @@
 use std::sync::atomic::AtomicBool;
 
 use crate::attention::{Attention, Span};
-use crate::buffer::Buffer;
 use crate::kv::LayerCache;
 use crate::matrix::Matrix;
+use crate::prepared::{Input, Prepared};
 use crate::quant::Format;
 
 /// Threads that work together. Implemented by whoever owns threads; [`Alone`] is the calling thread by itself.
@@ -66,6 +66,11 @@ impl Scratch {
         self.lines.as_mut_ptr().cast()
     }
 
+    /// The address of what was reserved last.
+    pub fn start(&self) -> *const u8 {
+        self.lines.as_ptr().cast()
+    }
+
     /// Bytes that it has grown to.
     pub fn bytes(&self) -> usize {
         self.lines.len() * size_of::<Line>()
@@ -96,44 +101,6 @@ pub struct Gated<'a> {
     pub down: &'a Matrix,
 }
 
-/// What [`Ops::gated`] has made for [`Ops::down`]: `[tokens][rows]`, as they are or as the device prepares them for
-/// the one matrix that reads them.
-#[derive(Default)]
-pub struct Opened {
-    rows: Buffer,
-    prepared: Scratch,
-    is_prepared: bool,
-}
-
-impl Opened {
-    /// Room for `length` numbers that stay as they are; their contents are arbitrary.
-    pub fn as_rows(&mut self, length: usize) -> &mut [f32] {
-        self.is_prepared = false;
-        self.rows.sized(length)
-    }
-
-    /// Room for `bytes` bytes in the device's own form, aligned to 64.
-    pub fn as_prepared(&mut self, bytes: usize) -> *mut u8 {
-        self.is_prepared = true;
-        self.prepared.reserve(bytes)
-    }
-
-    /// The numbers, if they are as they were.
-    pub fn rows(&self) -> Option<&[f32]> {
-        (!self.is_prepared).then_some(&self.rows)
-    }
-
-    /// The device's own form of so many bytes, if that is what was made.
-    pub fn prepared(&mut self, bytes: usize) -> Option<*mut u8> {
-        (self.is_prepared && self.prepared.bytes() >= bytes).then(|| self.prepared.reserve(bytes))
-    }
-
-    /// Bytes that the room has grown to.
-    pub fn bytes(&self) -> usize {
-        self.rows.bytes() + self.prepared.bytes()
-    }
-}
-
 /// The gate's function in a gated feed-forward block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activation {
@@ -162,12 +129,22 @@ pub struct Norm<'a> {
 }
 
 /// Norms around a sum of rows.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Around<'a> {
     /// The norm of the addend, before it is added.
     pub before: Option<Norm<'a>>,
-    /// The norm of the sum, and where it goes: as many elements as the sum has.
-    pub after: Option<(Norm<'a>, &'a mut [f32])>,
+    /// The norm of the sum, and where it goes.
+    pub after: Option<After<'a>>,
+}
+
+/// A norm of results, for the products that read it.
+pub struct After<'a> {
+    /// The norm.
+    pub norm: Norm<'a>,
+    /// As many elements as the results have.
+    pub output: &'a mut Prepared,
+    /// The matrices of the one product that reads it, or none if it is read as it is.
+    pub readers: &'a [&'a Matrix],
 }
 
 /// A rotation of heads by their positions (see [`crate::rope`]).
@@ -209,14 +186,10 @@ pub struct Ops {
 
     /// Matrix products with one shared input, `[tokens][columns]` (clause Q for quantised weights, `chain` for others).
     pub linear:
-        fn(team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, outputs: &mut [Projection<'_>]),
+        fn(team: &dyn Team, scratch: &mut Scratch, input: Input<'_>, tokens: usize, outputs: &mut [Projection<'_>]),
 
-    /// Two products and what is made of them: [`Ops::linear`], then [`Ops::gate`].
-    pub gated: fn(&dyn Team, &mut Scratch, input: &[f32], tokens: usize, gated: &Gated<'_>, opened: &mut Opened),
-
-    /// The product with what [`Ops::gated`] made last for this very matrix: [`Ops::linear`]. `output`:
-    /// `[tokens][down.rows]`.
-    pub down: fn(&dyn Team, &mut Scratch, opened: &mut Opened, tokens: usize, down: &Matrix, output: &mut [f32]),
+    /// Two products and what is made of them, for the product with [`Gated::down`]: [`Ops::linear`], then [`Ops::gate`].
+    pub gated: fn(&dyn Team, &mut Scratch, input: Input<'_>, tokens: usize, gated: &Gated<'_>, opened: &mut Prepared),
 
     /// Says which matrices the product after the next one will read ([`Team::will_read`]). Nothing but time depends on
     /// it.

@@ -4,7 +4,8 @@
 mod reordered;
 
 use hefu_numerics::conformance::{cases, deviations, expected};
-use hefu_numerics::ops::{Activation, Alone, Around, Gated, Norm, Opened, Ops, Rotation, Scratch, Team};
+use hefu_numerics::ops::{Activation, Alone, Around, Gated, Norm, Ops, Rotation, Scratch, Team};
+use hefu_numerics::prepared::{Input, Prepared};
 use hefu_numerics::quant::FORMATS;
 use hefu_numerics::reference;
 use reordered::REORDERED;
@@ -74,10 +75,10 @@ const NAIVE: Ops = reference::OPS;
 fn other_activation(
     team: &dyn Team,
     scratch: &mut Scratch,
-    input: &[f32],
+    input: Input<'_>,
     tokens: usize,
     gated: &Gated<'_>,
-    opened: &mut Opened,
+    opened: &mut Prepared,
 ) {
     let Gated { gate, up, down, .. } = *gated;
     let gated = Gated { gate, up, activation: Activation::Silu, down };

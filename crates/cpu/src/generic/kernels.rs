@@ -77,7 +77,8 @@ macro_rules! isa {
         use hefu_numerics::attention::{Attention, Span};
         use hefu_numerics::kv::LayerCache;
         use hefu_numerics::matrix::Matrix;
-        use hefu_numerics::ops::{Activation, Around, Gated, Norm, Opened, Ops, Projection, Rotation, Scratch, Team};
+        use hefu_numerics::ops::{Activation, Around, Gated, Norm, Ops, Projection, Rotation, Scratch, Team};
+        use hefu_numerics::prepared::{Input, Prepared};
         use hefu_numerics::quant::Float;
 
         use $crate::generic::attention::{self, QueryTile, TileMemory};
@@ -104,14 +105,11 @@ macro_rules! isa {
             rows: |team: &dyn Team, matrix: &Matrix, rows: &[u32], factor: f32, output: &mut [f32]| {
                 drive::rows::rows(&KERNELS, team, matrix, rows, factor, output)
             },
-            linear: |team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, outputs: &mut [Projection<'_>]| {
+            linear: |team: &dyn Team, scratch: &mut Scratch, input: Input<'_>, tokens: usize, outputs: &mut [Projection<'_>]| {
                 drive::linear::linear(&KERNELS, team, scratch, input, tokens, outputs)
             },
-            gated: |team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, gated: &Gated<'_>, opened: &mut Opened| {
+            gated: |team: &dyn Team, scratch: &mut Scratch, input: Input<'_>, tokens: usize, gated: &Gated<'_>, opened: &mut Prepared| {
                 drive::linear::gated(&KERNELS, team, scratch, input, tokens, gated, opened)
-            },
-            down: |team: &dyn Team, scratch: &mut Scratch, opened: &mut Opened, tokens: usize, down: &Matrix, output: &mut [f32]| {
-                drive::linear::down(&KERNELS, team, scratch, opened, tokens, down, output)
             },
             rms_norm: |team: &dyn Team, norm: Norm<'_>, input: &[f32], output: &mut [f32]| {
                 drive::elementwise::rms_norm(&KERNELS, team, norm, input, output)

@@ -23,10 +23,9 @@ pub(crate) fn project(
     let queries = state.queries.sized(rows * config.heads * config.key_size);
     let keys = state.keys.sized(rows * config.key_value_heads * config.key_size);
     let values = state.values.sized(rows * config.key_value_heads * config.value_size);
-    let input = &state.normed[..rows * config.width];
     context.announce(&[&weights.output.matrix]);
     let linears = [&weights.query, &weights.key, &weights.value];
-    context.linear(&mut state.scratch, input, rows, linears, [queries, keys, values]);
+    context.linear(&mut state.scratch, state.normed.input(), rows, linears, [queries, keys, values]);
     let table = &state.tables[layer.rope];
     for (heads, count, gain) in [
         (&mut state.queries, config.heads, &weights.query_norm),

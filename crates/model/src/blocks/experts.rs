@@ -15,6 +15,7 @@
 use hefu_numerics::buffer::Buffer;
 use hefu_numerics::functions::exp;
 use hefu_numerics::ops::Projection;
+use hefu_numerics::prepared::Input;
 use hefu_numerics::reference::stripe16;
 
 use super::Context;
@@ -57,10 +58,10 @@ pub(crate) struct Choice {
 pub(crate) fn mixture(context: &Context<'_>, weights: &Experts, rows: usize, state: &mut State) {
     let width = context.config.width;
     let State { scratch, normed, mixed, opened, routing, .. } = state;
-    let normed = &normed[..rows * width];
+    let normed = normed.rows().expect("a router and its experts read rows as they are");
     let logits = routing.logits.sized(rows * weights.experts.len());
     let mut projections = [Projection { matrix: &weights.router, output: &mut *logits, not_finite: None }];
-    (context.ops.linear)(context.team, scratch, normed, rows, &mut projections);
+    (context.ops.linear)(context.team, scratch, Input::Rows(normed), rows, &mut projections);
     routing.choices.clear();
     routing.choices.reserve_exact(rows * weights.used);
     for (row, logits) in logits.chunks_exact_mut(weights.experts.len()).enumerate() {
@@ -76,7 +77,7 @@ pub(crate) fn mixture(context: &Context<'_>, weights: &Experts, rows: usize, sta
         }
         let output = routing.output.sized(choices.len() * width);
         let expert = &weights.experts[choices[0].expert];
-        gated(context, expert, &[], scratch, input, choices.len(), opened, output);
+        gated(context, expert, &[], scratch, Input::Rows(input), choices.len(), opened, output);
         for (choice, output) in choices.iter().zip(output.chunks_exact(width)) {
             let mixed = &mut mixed[choice.row * width..][..width];
             mixed.iter_mut().zip(output).for_each(|(sum, &y)| *sum = choice.weight.mul_add(y, *sum));

@@ -1,7 +1,8 @@
 //! The gated feed-forward part.
 
 use hefu_numerics::matrix::Matrix;
-use hefu_numerics::ops::{Gated as Projections, Opened, Scratch};
+use hefu_numerics::ops::{Gated as Projections, Scratch};
+use hefu_numerics::prepared::{Input, Prepared};
 
 use super::Context;
 use crate::state::State;
@@ -9,10 +10,8 @@ use crate::weights::Gated;
 
 /// `state.normed` to `state.mixed`; `next` is what is read after it.
 pub(crate) fn dense(context: &Context<'_>, weights: &Gated, next: &[&Matrix], rows: usize, state: &mut State) {
-    let width = context.config.width;
-    let output = state.mixed.sized(rows * width);
-    let input = &state.normed[..rows * width];
-    gated(context, weights, next, &mut state.scratch, input, rows, &mut state.opened, output);
+    let output = state.mixed.sized(rows * context.config.width);
+    gated(context, weights, next, &mut state.scratch, state.normed.input(), rows, &mut state.opened, output);
 }
 
 /// `down(activation(gate(x)) * up(x))` of every row; `next` is what is read after all rows.
@@ -22,22 +21,24 @@ pub(crate) fn gated(
     weights: &Gated,
     next: &[&Matrix],
     scratch: &mut Scratch,
-    input: &[f32],
+    input: Input<'_>,
     rows: usize,
-    opened: &mut Opened,
+    opened: &mut Prepared,
     output: &mut [f32],
 ) {
     let config = context.config;
-    let (width, wide) = (config.width, config.feed_forward);
-    // Pieces of about the same size, as each takes all weights apart once more.
-    let at_once = rows.div_ceil(rows.div_ceil(rows_at_once(wide)).max(1)).next_multiple_of(ROW_UNIT);
-    let pieces = input[..rows * width].chunks(at_once * width).zip(output.chunks_mut(at_once * width));
-    for (input, output) in pieces {
-        let rows = input.len() / width;
+    let piece = piece_of(rows, config.feed_forward);
+    let outputs = output.chunks_mut(piece * config.width);
+    for (index, output) in outputs.enumerate() {
+        let rows = output.len() / config.width;
+        let input = match input {
+            Input::Rows(all) => Input::Rows(&all[index * piece * config.width..][..output.len()]),
+            prepared @ Input::Prepared(_) => prepared,
+        };
         context.announce(&[&weights.down.matrix]);
         gate_and_up(context, weights, scratch, input, rows, opened);
         context.announce(next);
-        context.down(scratch, opened, rows, &weights.down, output);
+        context.linear(scratch, opened.input(), rows, [&weights.down], [output]);
     }
 }
 
@@ -46,9 +47,9 @@ fn gate_and_up(
     context: &Context<'_>,
     weights: &Gated,
     scratch: &mut Scratch,
-    input: &[f32],
+    input: Input<'_>,
     rows: usize,
-    opened: &mut Opened,
+    opened: &mut Prepared,
 ) {
     let activation = context.config.activation;
     if weights.gate.bias.is_none() && weights.up.bias.is_none() {
@@ -72,6 +73,16 @@ const ROW_UNIT: usize = 48;
 /// Fewest rows of a piece: weights that no cache keeps are read again for each, in much less time than so many rows'
 /// products take.
 const LEAST_ROWS: usize = 4 * ROW_UNIT;
+
+/// Rows of a piece of so many rows: all of them are of about the same size, as each takes all weights apart once more.
+fn piece_of(rows: usize, wide: usize) -> usize {
+    rows.div_ceil(rows.div_ceil(rows_at_once(wide)).max(1)).next_multiple_of(ROW_UNIT)
+}
+
+/// Whether all of so many rows go through at once, so that their input may lie in the form that products read.
+pub(crate) fn is_one_piece(rows: usize, wide: usize) -> bool {
+    piece_of(rows, wide) >= rows
+}
 
 /// Rows that go through gate, up and down before the next ones do, where the inner width is `wide`.
 pub(crate) fn rows_at_once(wide: usize) -> usize {

@@ -7,7 +7,8 @@ pub(crate) mod experts;
 pub(crate) mod feed_forward;
 
 use hefu_numerics::matrix::Matrix;
-use hefu_numerics::ops::{Norm, Opened, Ops, Projection, Scratch, Team};
+use hefu_numerics::ops::{Norm, Ops, Projection, Scratch, Team};
+use hefu_numerics::prepared::Input;
 
 use crate::config::Config;
 use crate::weights::Linear;
@@ -24,7 +25,7 @@ impl Context<'_> {
     pub(crate) fn linear<const N: usize>(
         &self,
         scratch: &mut Scratch,
-        input: &[f32],
+        input: Input<'_>,
         tokens: usize,
         linears: [&Linear; N],
         outputs: [&mut [f32]; N],
@@ -40,19 +41,6 @@ impl Context<'_> {
         for (projection, linear) in projections.iter_mut().zip(linears) {
             linear.add_bias(projection.output);
         }
-    }
-
-    /// The product with what was opened for it, bias added. `output`: `[tokens][down's rows]`.
-    pub(crate) fn down(
-        &self,
-        scratch: &mut Scratch,
-        opened: &mut Opened,
-        tokens: usize,
-        down: &Linear,
-        output: &mut [f32],
-    ) {
-        (self.ops.down)(self.team, scratch, opened, tokens, &down.matrix, output);
-        down.add_bias(output);
     }
 
     /// Says what the product after the next one will read.

@@ -4,7 +4,8 @@ use super::{Numbers, Style};
 use crate::attention::{Attention, Span};
 use crate::kv::{KvShape, LayerCache, PAGE, Profile};
 use crate::matrix::Matrix;
-use crate::ops::{Activation, Around, Gated, Norm, Opened, Ops, Projection, RopePairs, Rotation, Scratch, Team};
+use crate::ops::{Activation, After, Around, Gated, Norm, Ops, Projection, RopePairs, Rotation, Scratch, Team};
+use crate::prepared::{Input, Prepared};
 use crate::quant::{FORMATS, Format};
 use std::sync::Arc;
 
@@ -115,7 +116,7 @@ fn product(ops: &Ops, team: &dyn Team, format: &'static Format, tokens: usize, s
     let input = numbers.activations(tokens * matrix.columns, style);
     let mut output = vec![f32::NAN; tokens * ROWS];
     let projection = Projection { matrix: &matrix, output: &mut output, not_finite: None };
-    (ops.linear)(team, &mut Scratch::default(), &input, tokens, &mut [projection]);
+    (ops.linear)(team, &mut Scratch::default(), Input::Rows(&input), tokens, &mut [projection]);
     output
 }
 
@@ -134,7 +135,7 @@ fn products(ops: &Ops, team: &dyn Team) -> Vec<f32> {
         .zip(&mut outputs)
         .map(|(matrix, output)| Projection { matrix, output, not_finite: None })
         .collect();
-    (ops.linear)(team, &mut Scratch::default(), &input, tokens, &mut projections);
+    (ops.linear)(team, &mut Scratch::default(), Input::Rows(&input), tokens, &mut projections);
     outputs.concat()
 }
 
@@ -145,10 +146,12 @@ fn gated(ops: &Ops, team: &dyn Team, format: &'static Format, tokens: usize, act
     let [gate, up] = [(); 2].map(|()| packed(ops, &mut numbers, format, inner, width, Style::Usual));
     let down = packed(ops, &mut numbers, format, ROWS, inner, Style::Usual);
     let input = numbers.activations(tokens * width, Style::Usual);
-    let (mut scratch, mut opened, mut output) = (Scratch::default(), Opened::default(), vec![f32::NAN; tokens * ROWS]);
+    let (mut scratch, mut opened, mut output) =
+        (Scratch::default(), Prepared::default(), vec![f32::NAN; tokens * ROWS]);
     let gated = Gated { gate: &gate, up: &up, activation, down: &down };
-    (ops.gated)(team, &mut scratch, &input, tokens, &gated, &mut opened);
-    (ops.down)(team, &mut scratch, &mut opened, tokens, &down, &mut output);
+    (ops.gated)(team, &mut scratch, Input::Rows(&input), tokens, &gated, &mut opened);
+    let projection = Projection { matrix: &down, output: &mut output, not_finite: None };
+    (ops.linear)(team, &mut scratch, opened.input(), tokens, &mut [projection]);
     output
 }
 
@@ -161,10 +164,11 @@ fn sum_and_norms(ops: &Ops, team: &dyn Team, style: Style) -> Vec<f32> {
     let mut results = Vec::new();
     for (before, is_normed) in [(Some(before), true), (None, true), (Some(before), false)] {
         let (mut sum, addend) = (numbers.activations(5 * width, style), numbers.activations(5 * width, style));
-        let mut output = vec![f32::NAN; sum.len()];
-        let after = is_normed.then_some((after, &mut output[..]));
+        let mut output = Prepared::default();
+        output.as_rows(sum.len()).fill(f32::NAN);
+        let after = is_normed.then_some(After { norm: after, output: &mut output, readers: &[] });
         (ops.add)(team, &mut sum, &addend, Around { before, after });
-        results.extend([sum, output].concat());
+        results.extend([&sum, output.rows().expect("no product reads them")].concat());
     }
     results
 }

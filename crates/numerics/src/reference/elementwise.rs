@@ -2,7 +2,7 @@
 
 use super::norm::rms_norm;
 use crate::functions;
-use crate::ops::{Activation, Around, Team};
+use crate::ops::{Activation, After, Around, Team};
 
 /// See [`crate::ops::Ops::gate`].
 pub(super) fn gate(_: &dyn Team, activation: Activation, gate: &mut [f32], up: &[f32]) {
@@ -20,7 +20,7 @@ pub(super) fn add(team: &dyn Team, sum: &mut [f32], addend: &[f32], around: Arou
     for (sum, addend) in sum.iter_mut().zip(addend) {
         *sum += addend;
     }
-    if let Some((norm, output)) = around.after {
-        rms_norm(team, norm, sum, output);
+    if let Some(After { norm, output, .. }) = around.after {
+        rms_norm(team, norm, sum, output.as_rows(sum.len()));
     }
 }

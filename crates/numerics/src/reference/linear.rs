@@ -5,14 +5,18 @@ use std::sync::atomic::Ordering;
 use super::{QuantizedBlock, chain, file_row, quantize_block};
 use crate::matrix::Matrix;
 use crate::ops::{Projection, Scratch, Team};
+use crate::prepared::Input;
 use crate::quant::{Encoding, Parts, Quantised};
 
 /// See [`crate::ops::Ops::linear`].
-pub(super) fn linear(_: &dyn Team, _: &mut Scratch, input: &[f32], tokens: usize, outputs: &mut [Projection<'_>]) {
+pub(super) fn linear(_: &dyn Team, _: &mut Scratch, input: Input<'_>, tokens: usize, outputs: &mut [Projection<'_>]) {
+    let input = input.rows().expect("rows stay as they are here");
     for Projection { matrix, output, not_finite } in outputs {
         match &matrix.encoding() {
             Encoding::Float(_) => float(matrix, input, tokens, output),
-            Encoding::Quantised(quantised) => integer(matrix, quantised, input, tokens, output),
+            Encoding::Quantised(quantised) => {
+                integer(matrix, quantised, &input[..tokens * matrix.columns], tokens, output);
+            }
         }
         if let Some(found) = not_finite
             && output[..tokens * matrix.rows].iter().any(|x| !x.is_finite())

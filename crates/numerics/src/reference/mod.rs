@@ -16,7 +16,8 @@ pub use quantize::{QuantizedBlock, TINY, quantize_block};
 pub use sums::{chain, stripe16};
 
 use crate::matrix::Matrix;
-use crate::ops::{Gated, Opened, Ops, Projection, Scratch, Team};
+use crate::ops::{Gated, Ops, Projection, Scratch, Team};
+use crate::prepared::{Input, Prepared};
 use crate::quant::Format;
 
 /// The naive loops as a device.
@@ -29,7 +30,6 @@ pub const OPS: Ops = Ops {
     rows,
     linear: linear::linear,
     gated,
-    down,
     rms_norm: norm::rms_norm,
     rope: rope::rope,
     store: store::store,
@@ -39,7 +39,14 @@ pub const OPS: Ops = Ops {
 };
 
 /// See [`Ops::gated`].
-fn gated(team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, gated: &Gated<'_>, opened: &mut Opened) {
+fn gated(
+    team: &dyn Team,
+    scratch: &mut Scratch,
+    input: Input<'_>,
+    tokens: usize,
+    gated: &Gated<'_>,
+    opened: &mut Prepared,
+) {
     let Gated { gate, up, activation, .. } = *gated;
     let gate_output = opened.as_rows(tokens * gate.rows);
     let mut up_output = vec![0.0; tokens * up.rows];
@@ -49,12 +56,6 @@ fn gated(team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, g
     project(gate, gate_output);
     project(up, &mut up_output);
     elementwise::gate(team, activation, gate_output, &up_output);
-}
-
-/// See [`Ops::down`].
-fn down(team: &dyn Team, scratch: &mut Scratch, opened: &mut Opened, tokens: usize, down: &Matrix, output: &mut [f32]) {
-    let rows = opened.rows().expect("rows stay as they are here");
-    linear::linear(team, scratch, rows, tokens, &mut [Projection { matrix: down, output, not_finite: None }]);
 }
 
 fn packed_bytes(format: &'static Format, rows: usize, columns: usize) -> usize {

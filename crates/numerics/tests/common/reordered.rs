@@ -1,12 +1,14 @@
 //! A device that is nearly right: its products add the two halves of every sum, each in order.
 
 use hefu_numerics::ops::{Ops, Projection, Scratch, Team};
+use hefu_numerics::prepared::Input;
 use hefu_numerics::reference;
 
 /// The naive loops but for one thing: every sum is cut in two.
 pub(crate) static REORDERED: Ops = Ops { name: "reordered", linear, ..reference::OPS };
 
-fn linear(team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, outputs: &mut [Projection<'_>]) {
+fn linear(team: &dyn Team, scratch: &mut Scratch, input: Input<'_>, tokens: usize, outputs: &mut [Projection<'_>]) {
+    let input = input.rows().expect("rows stay as they are here");
     for Projection { matrix, output, not_finite } in outputs {
         let columns = matrix.columns;
         // Between blocks of activations, where there are some.
@@ -17,7 +19,7 @@ fn linear(team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, 
             let input: Vec<f32> = input.iter().enumerate().map(kept).collect();
             let mut sums = vec![0.0; output.len()];
             let projection = Projection { matrix, output: &mut sums, not_finite: *not_finite };
-            (reference::OPS.linear)(team, scratch, &input, tokens, &mut [projection]);
+            (reference::OPS.linear)(team, scratch, Input::Rows(&input), tokens, &mut [projection]);
             sums
         });
         let [first, second] = &halves;

@@ -1,7 +1,10 @@
 //! Deals norms, rotations and single elements to threads.
 
-use hefu_numerics::ops::{Activation, Around, Norm, Rotation, Team};
+use std::ops::Range;
 
+use hefu_numerics::ops::{Activation, After, Around, Norm, Rotation, Team};
+
+use super::linear::prepare;
 use super::{Shared, deal_ranges};
 use crate::generic::kernels::Kernels;
 
@@ -56,16 +59,25 @@ pub fn add(kernels: &Kernels, team: &dyn Team, sum: &mut [f32], addend: &[f32], 
     match (before, after) {
         (None, None) => by_pieces(team, sum, PIECE, &add),
         (Some(norm), None) => by_rows(team, sum, norm.gain.len(), &add),
-        (_, Some((norm, output))) => {
-            assert_eq!(output.len(), sum.len());
-            let output = Shared(output.as_mut_ptr());
-            by_rows(team, sum, norm.gain.len(), &|at, sum| {
-                add(at, sum);
-                // SAFETY: as above; rows do not overlap and lie within the output, which stays borrowed.
-                unsafe {
-                    let output = std::slice::from_raw_parts_mut(output.at(at), sum.len());
-                    (kernels.rms_norm)(&norm, sum, output);
-                }
+        (_, Some(After { norm, output, readers })) => {
+            let width = norm.gain.len();
+            let (all, length) = (Shared(sum.as_mut_ptr()), sum.len());
+            // SAFETY: rows do not overlap and lie within the sum, which stays borrowed.
+            let rows = |at: usize, count: usize| unsafe { std::slice::from_raw_parts_mut(all.at(at), count) };
+            let make = |tokens: Range<usize>, normed: &mut [f32]| {
+                let sum = rows(tokens.start * width, tokens.len() * width);
+                add(tokens.start * width, sum);
+                // SAFETY: as above.
+                unsafe { (kernels.rms_norm)(&norm, sum, normed) };
+            };
+            if prepare(kernels, team, readers, length / width.max(1), output, &make) {
+                return;
+            }
+            let output = Shared(output.as_rows(length).as_mut_ptr());
+            by_rows(team, sum, width, &|at, sum| {
+                // SAFETY: as above; the output is as long.
+                let normed = unsafe { std::slice::from_raw_parts_mut(output.at(at), sum.len()) };
+                make(at / width..(at + sum.len()) / width, normed);
             });
         }
     }

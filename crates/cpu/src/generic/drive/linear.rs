@@ -3,17 +3,20 @@
 mod announce;
 mod float;
 mod gated;
+mod prepare;
 mod wide;
 
 pub use announce::announce;
 pub use gated::gated;
+pub use prepare::prepare;
 
 use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 
 use hefu_numerics::matrix::Matrix;
-use hefu_numerics::ops::{Opened, Projection, Scratch, Team};
+use hefu_numerics::ops::{Projection, Scratch, Team};
+use hefu_numerics::prepared::Input;
 use hefu_numerics::quant::{Encoding, Float, Quantised};
 
 use super::{Shared, deal_ranges, overlap};
@@ -33,12 +36,12 @@ pub fn linear(
     kernels: &Kernels,
     team: &dyn Team,
     scratch: &mut Scratch,
-    input: &[f32],
+    input: Input<'_>,
     tokens: usize,
     outputs: &mut [Projection<'_>],
 ) {
     for Projection { matrix, output, .. } in outputs.iter() {
-        assert!(input.len() >= tokens * matrix.columns && output.len() >= tokens * matrix.rows);
+        assert!(output.len() >= tokens * matrix.rows);
     }
     let matrices: Vec<&Matrix> = outputs.iter().map(|output| output.matrix).collect();
     let Some(mut plan) = Plan::new(kernels, &matrices, tokens) else { return };
@@ -46,32 +49,8 @@ pub fn linear(
         product.output = Shared(projection.output.as_mut_ptr());
         product.not_finite = projection.not_finite;
     }
-    let memory = Memory::new(&plan, scratch, 0, team);
-    let work = plan.begin(kernels, input, tokens, memory);
-    work.fill(team);
-    work.run_all(&plan.products, team);
-}
-
-/// See [`hefu_numerics::ops::Ops::down`].
-pub fn down(
-    kernels: &Kernels,
-    team: &dyn Team,
-    scratch: &mut Scratch,
-    opened: &mut Opened,
-    tokens: usize,
-    down: &Matrix,
-    output: &mut [f32],
-) {
-    if let Some(rows) = opened.rows() {
-        let mut projection = [Projection { matrix: down, output, not_finite: None }];
-        return linear(kernels, team, scratch, rows, tokens, &mut projection);
-    }
-    assert!(output.len() >= tokens * down.rows);
-    let Some(mut plan) = Plan::new(kernels, &[down], tokens) else { return };
-    plan.products[0].output = Shared(output.as_mut_ptr());
-    let panel = opened.prepared(plan.panel_bytes).expect("what was made for this matrix has the size of its panel");
-    let memory = Memory { panel: Shared(panel), ..Memory::new(&plan, scratch, 0, team) };
-    plan.begin(kernels, &[], tokens, memory).run_all(&plan.products, team);
+    let memory = Memory::new(&plan, scratch, input, 0, team);
+    plan.begin(kernels, input, tokens, memory, team).run_all(&plan.products, team);
 }
 
 /// Memory of some products.
@@ -85,14 +64,22 @@ struct Memory {
 }
 
 impl Memory {
-    /// Reserves what a plan needs, and `more` bytes. All three begin at multiples of 64.
-    fn new(plan: &Plan<'_>, scratch: &mut Scratch, more: usize, team: &dyn Team) -> Memory {
+    /// Reserves what a plan needs, unless its input is a panel already, and `more` bytes. All three begin at multiples of 64.
+    fn new(plan: &Plan<'_>, scratch: &mut Scratch, input: Input<'_>, more: usize, team: &dyn Team) -> Memory {
+        let panel_bytes = if input.rows().is_some() { plan.panel_bytes } else { 0 };
         let unpacked = plan.unpacked_bytes * team.threads();
-        let start = Shared(scratch.reserve(plan.panel_bytes + unpacked + more));
+        let start = Shared(scratch.reserve(panel_bytes + unpacked + more));
         // SAFETY: within what was reserved.
-        let [unpacked, more] =
-            [plan.panel_bytes, plan.panel_bytes + unpacked].map(|at| Shared(unsafe { start.at(at) }));
-        Memory { panel: start, unpacked, more }
+        let [unpacked, more] = [panel_bytes, panel_bytes + unpacked].map(|at| Shared(unsafe { start.at(at) }));
+        let panel = match input {
+            Input::Prepared(prepared) if input.rows().is_none() => {
+                let panel = prepared.prepared(plan.panel_bytes);
+                // Only read from then on.
+                Shared(panel.expect("what was made for these matrices has the size of their panel").cast_mut())
+            }
+            _ => start,
+        };
+        Memory { panel, unpacked, more }
     }
 }
 
@@ -133,11 +120,28 @@ impl<'a> Plan<'a> {
         Some(Plan { shape, wide, products, panel_bytes, unpacked_bytes })
     }
 
-    /// Whatever the pieces of the work share. `input` is what the panel is filled from.
-    fn begin<'w>(&'w self, kernels: &'w Kernels, input: &'w [f32], tokens: usize, memory: Memory) -> Work<'w> {
+    /// Whatever the pieces of the work share, once the panel is filled from the input.
+    fn begin<'w>(
+        &'w self,
+        kernels: &'w Kernels,
+        input: Input<'w>,
+        tokens: usize,
+        memory: Memory,
+        team: &dyn Team,
+    ) -> Work<'w> {
         let Plan { shape, wide, panel_bytes, unpacked_bytes, .. } = self;
         let (wide, panel_bytes, unpacked_bytes) = (*wide, *panel_bytes, *unpacked_bytes);
-        Work { kernels, wide, shape, input, tokens, memory, panel_bytes, unpacked_bytes, moves_on: moves_on() }
+        let rows = input.rows();
+        for product in &self.products {
+            assert!(rows.is_none_or(|rows| rows.len() >= tokens * product.matrix.columns));
+        }
+        let input = rows.unwrap_or_default();
+        let work =
+            Work { kernels, wide, shape, input, tokens, memory, panel_bytes, unpacked_bytes, moves_on: moves_on() };
+        if rows.is_some() {
+            work.fill(team);
+        }
+        work
     }
 }
 

@@ -15,6 +15,7 @@ mod product;
 mod tiles;
 
 use hefu_numerics::ops::{Ops, Projection, Scratch, Team};
+use hefu_numerics::prepared::Input;
 
 use super::avx512;
 use crate::generic::drive;
@@ -26,15 +27,18 @@ use crate::limits::Peaks;
 /// has the instructions.
 pub(crate) const OPS: Ops = Ops {
     name: "amx",
-    linear: |team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, outputs: &mut [Projection<'_>]| {
+    linear: |team: &dyn Team,
+             scratch: &mut Scratch,
+             input: Input<'_>,
+             tokens: usize,
+             outputs: &mut [Projection<'_>]| {
         drive::linear::linear(&KERNELS, team, scratch, input, tokens, outputs)
     },
     gated: |team, scratch, input, tokens, gated, opened| {
         drive::linear::gated(&KERNELS, team, scratch, input, tokens, gated, opened)
     },
-    down: |team, scratch, opened, tokens, down, output| {
-        drive::linear::down(&KERNELS, team, scratch, opened, tokens, down, output)
-    },
+    // Prepares what these products read.
+    add: |team, sum, addend, around| drive::elementwise::add(&KERNELS, team, sum, addend, around),
     ..avx512::OPS
 };
 

@@ -130,7 +130,8 @@ fn scores(attention: &Attention<'_>, span: &Span<'_>) -> u64 {
 mod tests {
     use super::*;
     use hefu_numerics::kv::{KvShape, LayerCache};
-    use hefu_numerics::ops::{Norm, RopePairs};
+    use hefu_numerics::ops::{After, Norm, RopePairs};
+    use hefu_numerics::prepared::Prepared;
     use hefu_numerics::quant::FORMATS;
     use std::sync::Arc;
 
@@ -198,8 +199,8 @@ mod tests {
         assert_eq!(Work::gate(Activation::Silu, 5), Work::float(100));
         assert_eq!(Work::gate(Activation::Gelu, 5), Work::float(115));
         assert_eq!(Work::add(7, &Around::default()), Work::float(7));
-        let mut sum = [0.0; 7];
-        let around = Around { before: Some(norm), after: Some((norm, &mut sum)) };
+        let mut output = Prepared::default();
+        let around = Around { before: Some(norm), after: Some(After { norm, output: &mut output, readers: &[] }) };
         assert_eq!(Work::add(7, &around), Work::float(7 * (1 + 3 + 3)));
     }
 }

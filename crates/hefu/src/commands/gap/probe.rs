@@ -8,7 +8,8 @@ use super::count::Work;
 use hefu_numerics::attention::{Attention, Span};
 use hefu_numerics::kv::LayerCache;
 use hefu_numerics::matrix::Matrix;
-use hefu_numerics::ops::{Activation, Around, Gated, Norm, Opened, Ops, Projection, Rotation, Scratch, Team};
+use hefu_numerics::ops::{Activation, Around, Gated, Norm, Ops, Projection, Rotation, Scratch, Team};
+use hefu_numerics::prepared::{Input, Prepared};
 use std::cell::RefCell;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -75,7 +76,7 @@ impl Operation {
             ([_, _, _, ..], _) => Operation::QueryKeyValue,
             ([_, _], _) => Operation::GateUp,
             (_, Some(Operation::Attention)) => Operation::AttentionOutput,
-            (_, Some(Operation::Activation)) => Operation::Down,
+            (_, Some(Operation::Activation | Operation::GateUp)) => Operation::Down,
             ([only], _) if only.matrix.rows != vocabulary => Operation::Router,
             _ => Operation::Output,
         }
@@ -113,7 +114,7 @@ static WITHIN: OnceLock<&'static Ops> = OnceLock::new();
 pub(super) fn around(ops: &'static Ops) -> &'static Ops {
     static AROUND: OnceLock<Ops> = OnceLock::new();
     let within = *WITHIN.get_or_init(|| ops);
-    AROUND.get_or_init(|| Ops { rows, linear, gated, down, rms_norm, rope, store, attention, gate, add, ..*within })
+    AROUND.get_or_init(|| Ops { rows, linear, gated, rms_norm, rope, store, attention, gate, add, ..*within })
 }
 
 /// Forgets all notes of this thread. `vocabulary`: rows of the model's output matrix.
@@ -146,7 +147,7 @@ fn rows(team: &dyn Team, matrix: &Matrix, rows: &[u32], factor: f32, output: &mu
     note(Operation::Embedding, work, |ops| (ops.rows)(team, matrix, rows, factor, output));
 }
 
-fn linear(team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, outputs: &mut [Projection<'_>]) {
+fn linear(team: &dyn Team, scratch: &mut Scratch, input: Input<'_>, tokens: usize, outputs: &mut [Projection<'_>]) {
     let mut work = Work::default();
     outputs.iter().for_each(|output| work += Work::product(output.matrix, tokens));
     let (before, vocabulary) = NOTES.with_borrow(|notes| (notes.before, notes.vocabulary));
@@ -154,15 +155,18 @@ fn linear(team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, 
     note(operation, work, |ops| (ops.linear)(team, scratch, input, tokens, outputs));
 }
 
-fn gated(team: &dyn Team, scratch: &mut Scratch, input: &[f32], tokens: usize, gated: &Gated<'_>, opened: &mut Opened) {
+fn gated(
+    team: &dyn Team,
+    scratch: &mut Scratch,
+    input: Input<'_>,
+    tokens: usize,
+    gated: &Gated<'_>,
+    opened: &mut Prepared,
+) {
     let mut work = Work::product(gated.gate, tokens);
     work += Work::product(gated.up, tokens);
     work += Work::gate(gated.activation, tokens * gated.gate.rows);
     note(Operation::GateUp, work, |ops| (ops.gated)(team, scratch, input, tokens, gated, opened));
-}
-
-fn down(team: &dyn Team, scratch: &mut Scratch, opened: &mut Opened, tokens: usize, down: &Matrix, output: &mut [f32]) {
-    note(Operation::Down, Work::product(down, tokens), |ops| (ops.down)(team, scratch, opened, tokens, down, output));
 }
 
 fn rms_norm(team: &dyn Team, norm: Norm<'_>, input: &[f32], output: &mut [f32]) {
@@ -222,7 +226,7 @@ mod tests {
             let mut outputs = vec![[0.0; 32]; count];
             let mut projections: Vec<Projection<'_>> =
                 outputs.iter_mut().map(|output| Projection { matrix: &vocabulary, output, not_finite: None }).collect();
-            (ops.linear)(&Alone, &mut scratch, &input, 2, &mut projections);
+            (ops.linear)(&Alone, &mut scratch, Input::Rows(&input), 2, &mut projections);
         };
         start(16);
         product(3);
@@ -230,11 +234,12 @@ mod tests {
         product(1);
         (ops.gate)(&Alone, Activation::Silu, &mut [1.0; 8], &[1.0; 8]);
         product(1);
-        let (mut scratch, mut opened) = (Scratch::default(), Opened::default());
+        let (mut scratch, mut opened) = (Scratch::default(), Prepared::default());
         let square = Matrix { columns: 16, range: 0..bytes / 2, ..matrix.clone() };
         let gated = Gated { gate: &matrix, up: &matrix, activation: Activation::Silu, down: &square };
-        (ops.gated)(&Alone, &mut scratch, &[1.0; 64], 2, &gated, &mut opened);
-        (ops.down)(&Alone, &mut scratch, &mut opened, 2, &square, &mut [0.0; 32]);
+        (ops.gated)(&Alone, &mut scratch, Input::Rows(&[1.0; 64]), 2, &gated, &mut opened);
+        let projection = Projection { matrix: &square, output: &mut [0.0; 32], not_finite: None };
+        (ops.linear)(&Alone, &mut scratch, opened.input(), 2, &mut [projection]);
         let mut both = Work::product(&matrix, 2);
         both += Work::product(&matrix, 2);
         assert_eq!(totals()[Operation::Down as usize].work.float, Work::product(&matrix, 2).float + 2 * 16 * 16);

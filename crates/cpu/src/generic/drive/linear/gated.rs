@@ -9,7 +9,8 @@
 //!
 //! Where that product reads no such panel, what was made goes to memory as it is.
 
-use hefu_numerics::ops::{Activation, Gated, Opened, Scratch, Team};
+use hefu_numerics::ops::{Activation, Gated, Scratch, Team};
+use hefu_numerics::prepared::{Input, Prepared};
 
 use super::{Kind, Memory, Plan, Product, Shared, Work, deal_ranges};
 use crate::generic::drive::elementwise;
@@ -24,34 +25,31 @@ pub fn gated(
     kernels: &Kernels,
     team: &dyn Team,
     scratch: &mut Scratch,
-    input: &[f32],
+    input: Input<'_>,
     tokens: usize,
     gated: &Gated<'_>,
-    opened: &mut Opened,
+    opened: &mut Prepared,
 ) {
     let Gated { gate, up, activation, down } = *gated;
     let rows = gate.rows;
-    assert!(up.rows == rows && down.columns == rows && input.len() >= tokens * gate.columns);
+    assert!(up.rows == rows && down.columns == rows);
     let Some(mut plan) = Plan::new(kernels, &[gate, up], tokens) else { return };
     if is_together(&plan) {
         let next = Plan::new(kernels, &[down], tokens).filter(|next| is_read_alike(&plan, next));
         let last = match &next {
-            Some(next) => Last::Panel(&next.shape, Shared(opened.as_prepared(next.panel_bytes))),
+            Some(next) => Last::Panel(&next.shape, Shared(opened.as_prepared(next.panel_bytes, 0))),
             None => Last::Rows(Shared(opened.as_rows(tokens * rows).as_mut_ptr()), rows),
         };
         let together = Together::new(&plan, team.threads(), activation, last);
-        let memory = Memory::new(&plan, scratch, together.numbers() * 4 * team.threads(), team);
-        let work = plan.begin(kernels, input, tokens, memory);
-        work.fill(team);
+        let memory = Memory::new(&plan, scratch, input, together.numbers() * 4 * team.threads(), team);
+        let work = plan.begin(kernels, input, tokens, memory, team);
         return together.run(&work, &plan.products, team);
     }
     let output = opened.as_rows(tokens * rows);
-    let memory = Memory::new(&plan, scratch, tokens * rows * 4, team);
+    let memory = Memory::new(&plan, scratch, input, tokens * rows * 4, team);
     plan.products[0].output = Shared(output.as_mut_ptr());
     plan.products[1].output = memory.more.cast();
-    let work = plan.begin(kernels, input, tokens, memory);
-    work.fill(team);
-    work.run_all(&plan.products, team);
+    plan.begin(kernels, input, tokens, memory, team).run_all(&plan.products, team);
     // SAFETY: the product has filled as many numbers.
     let up = unsafe { std::slice::from_raw_parts(memory.more.cast::<f32>().at(0), tokens * rows) };
     elementwise::gate(kernels, team, activation, output, up);
