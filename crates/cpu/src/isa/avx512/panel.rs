@@ -10,6 +10,7 @@
 //! Every lane is computed by clause Q1 as [`Rows::quantize`](crate::generic::rows::Rows::quantize) does.
 
 use std::arch::x86_64::*;
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use hefu_numerics::reference::TINY;
@@ -65,34 +66,86 @@ pub(super) unsafe fn fill_tile(
             ZmmRows::prefetch_for_writing(panel.wrapping_add(later + line));
         }
     }
-    let column = |block| (block - source.first_block) * BLOCK;
-    assert!(blocks.is_empty() || column(blocks.end) <= source.stride);
-    let tokens = ((1_u32 << tile.tokens) - 1) as u16;
-    let place = |block| Place {
-        // SAFETY: the block lies in the panel.
-        at: unsafe { panel.add(tile.at + block * block_bytes) },
+    assert!(blocks.is_empty() || (blocks.end - source.first_block) * BLOCK <= source.stride);
+    let fill = Fill {
+        shape,
+        rows,
+        first_block: source.first_block,
+        tokens: ((1_u32 << tile.tokens) - 1) as u16,
+        // SAFETY: the tile lies in the panel.
+        tile: unsafe { panel.add(tile.at) },
+        block_bytes,
         stride,
         mask: ((1_u32 << tile.size) - 1) as u16,
     };
-    let mut block = blocks.start;
-    while block < blocks.end {
-        let is_pair = tile.size <= PAIRED && block + 2 <= blocks.end;
-        // SAFETY: the caller's duty; rows have so many columns, and the blocks lie in the panel.
-        unsafe {
-            if is_pair {
-                let used = tokens | tokens << PAIRED;
-                let quantized = if tile.size <= NARROW {
-                    quantize::<PAIRED, NARROW>(&rows, column(block), used)
-                } else {
-                    quantize::<PAIRED, PAIRED>(&rows, column(block), used)
-                };
-                quantized.store(shape, &place(block), 0);
-                quantized.store(shape, &place(block + 1), PAIRED);
-            } else {
-                quantize::<LANES, LANES>(&rows, column(block), tokens).store(shape, &place(block), 0);
-            }
+    let pairs = if tile.size <= PAIRED { blocks.len() / 2 * 2 } else { 0 };
+    let (pairs, others) = (blocks.start..blocks.start + pairs, blocks.start + pairs..blocks.end);
+    // SAFETY: the caller's duty; rows have so many columns, and the blocks lie in the panel.
+    unsafe {
+        if tile.size <= NARROW {
+            fill.blocks::<PAIRED, NARROW>(pairs);
+        } else {
+            fill.blocks::<PAIRED, PAIRED>(pairs);
         }
-        block += 1 + usize::from(is_pair);
+        fill.blocks::<LANES, LANES>(others);
+    }
+}
+
+/// What all blocks of a tile share.
+struct Fill<'a> {
+    shape: &'a PanelShape,
+    /// Where each token's activations begin; lanes without a token repeat the first.
+    rows: [*const f32; LANES],
+    /// The block that they begin with.
+    first_block: usize,
+    /// The lanes that have a token.
+    tokens: u16,
+    /// Where the tile begins in the panel.
+    tile: *mut u8,
+    block_bytes: usize,
+    stride: usize,
+    /// The lanes that are written.
+    mask: u16,
+}
+
+/// Steps of 16 blocks whose scales are worked out before any is quantised: each part is a chain of operations that wait for
+/// each other, and a processor looks only so far ahead for something else to do.
+const STEPS: usize = 4;
+
+impl Fill<'_> {
+    /// Fills blocks, of which `LANES / SLOTS` lie side by side and divide their number; no more than `ROWS` lanes of each
+    /// have a token.
+    ///
+    /// # Safety
+    /// The machine has AVX-512; rows and panel have these blocks.
+    #[inline(always)]
+    unsafe fn blocks<const SLOTS: usize, const ROWS: usize>(&self, blocks: Range<usize>) {
+        let together = LANES / SLOTS;
+        let used = if together == 2 { self.tokens | self.tokens << PAIRED } else { self.tokens };
+        let mut block = blocks.start;
+        while block < blocks.end {
+            let end = blocks.end.min(block + STEPS * together);
+            let mut scaled = [const { MaybeUninit::<Scaled>::uninit() }; STEPS];
+            let columns = (block - self.first_block) * BLOCK;
+            // SAFETY: the caller's duty; the first loop makes as many scales as the second one reads.
+            unsafe {
+                for (step, scaled) in scaled.iter_mut().take((end - block) / together).enumerate() {
+                    let column = columns + step * together * BLOCK;
+                    scaled.write(scale::<SLOTS, ROWS>(&self.rows, column, used));
+                }
+                for (step, scaled) in scaled.iter().take((end - block) / together).enumerate() {
+                    let column = columns + step * together * BLOCK;
+                    let quantized = quantize::<SLOTS, ROWS>(&self.rows, column, scaled.assume_init_ref());
+                    let at = self.tile.add((block + step * together) * self.block_bytes);
+                    let place = Place { at, stride: self.stride, mask: self.mask };
+                    quantized.store::<0>(self.shape, &place);
+                    if together == 2 {
+                        quantized.store::<PAIRED>(self.shape, &Place { at: at.add(self.block_bytes), ..place });
+                    }
+                }
+            }
+            block = end;
+        }
     }
 }
 
@@ -101,6 +154,16 @@ const PAIRED: usize = LANES / 2;
 
 /// So many tokens leave lanes empty that nothing need be read for.
 const NARROW: usize = 6;
+
+/// Scales of sixteen blocks, one in each lane.
+#[repr(align(64))]
+struct Scaled {
+    scales: [f32; LANES],
+    /// The factors that make integers.
+    inverses: [f32; LANES],
+    /// The lanes whose integers are all zero.
+    is_zero: u16,
+}
 
 /// Sixteen quantised blocks, one in each lane.
 struct Quantized {
@@ -119,36 +182,41 @@ struct Place {
 }
 
 impl Quantized {
-    /// Writes the rows of one block: the lanes from `first` (0 or 8) on.
+    /// Writes the rows of one block: the lanes from `FIRST` (0 or 8) on.
     ///
     /// # Safety
     /// The machine has AVX-512; the place is valid for the shape's rows.
     #[inline(always)]
-    unsafe fn store(&self, shape: &PanelShape, place: &Place, first: usize) {
+    unsafe fn store<const FIRST: usize>(&self, shape: &PanelShape, place: &Place) {
         // SAFETY: the caller's duty.
         unsafe {
-            place.put(0, first, _mm512_castps_si512(self.scales));
-            unroll!(g < 8 => { place.put(1 + g, first, self.groups[g]); });
+            place.put::<FIRST>(0, _mm512_castps_si512(self.scales));
+            unroll!(g < 8 => { place.put::<FIRST>(1 + g, self.groups[g]); });
+            let whole = _mm512_add_epi32(self.sums[0], self.sums[1]);
             let mut row = COMMON_ROWS;
             for &extra in shape.extras() {
                 let (Extra::Correction { halves, .. } | Extra::MinimumFactor { halves }) = extra;
-                let whole = [_mm512_add_epi32(self.sums[0], self.sums[1])];
-                let sums: &[__m512i] = if halves { &self.sums } else { &whole };
-                for &sum in sums {
-                    match extra {
-                        Extra::Correction { offset, .. } => {
-                            place.put(row, first, _mm512_mullo_epi32(_mm512_set1_epi32(-i32::from(offset)), sum));
-                        }
-                        Extra::MinimumFactor { .. } => {
-                            let factor = _mm512_mul_ps(self.scales, _mm512_cvtepi32_ps(sum));
-                            place.put(
-                                row,
-                                first,
-                                _mm512_xor_si512(_mm512_castps_si512(factor), _mm512_set1_epi32(i32::MIN)),
-                            );
-                        }
-                    }
-                    row += 1;
+                if halves {
+                    place.put::<FIRST>(row, self.extra(extra, self.sums[0]));
+                    place.put::<FIRST>(row + 1, self.extra(extra, self.sums[1]));
+                } else {
+                    place.put::<FIRST>(row, self.extra(extra, whole));
+                }
+                row += 1 + usize::from(halves);
+            }
+        }
+    }
+
+    /// A row of its own of some formats, from the integers' sums.
+    #[inline(always)]
+    unsafe fn extra(&self, extra: Extra, sum: __m512i) -> __m512i {
+        // SAFETY: the caller's duty: the machine has AVX-512.
+        unsafe {
+            match extra {
+                Extra::Correction { offset, .. } => _mm512_mullo_epi32(_mm512_set1_epi32(-i32::from(offset)), sum),
+                Extra::MinimumFactor { .. } => {
+                    let factor = _mm512_mul_ps(self.scales, _mm512_cvtepi32_ps(sum));
+                    _mm512_xor_si512(_mm512_castps_si512(factor), _mm512_set1_epi32(i32::MIN))
                 }
             }
         }
@@ -156,28 +224,24 @@ impl Quantized {
 }
 
 impl Place {
-    /// Writes a row: lanes from `first` (0 or 8) on.
+    /// Writes a row: lanes from `FIRST` (0 or 8) on.
     #[inline(always)]
-    unsafe fn put(&self, row: usize, first: usize, lanes: __m512i) {
+    unsafe fn put<const FIRST: usize>(&self, row: usize, lanes: __m512i) {
         // SAFETY: the caller's duty: the machine has AVX-512, and the place is valid for the row.
         unsafe {
-            let lanes = if first == 0 { lanes } else { _mm512_shuffle_i64x2::<0b11_10_11_10>(lanes, lanes) };
+            let lanes = if FIRST == 0 { lanes } else { _mm512_shuffle_i64x2::<0b11_10_11_10>(lanes, lanes) };
             _mm512_mask_storeu_epi32(self.at.add(row * self.stride).cast(), self.mask, lanes);
         }
     }
 }
 
-/// Clause Q1 for blocks of `SLOTS` rows: lanes `0..SLOTS` have those that begin at `column`, the others, if there are any,
+/// Scales for blocks of `SLOTS` rows: lanes `0..SLOTS` have those that begin at `column`, the others, if there are any,
 /// the next ones. Lanes that are not `used` become zero; of each `SLOTS` none is from `ROWS` on.
 ///
 /// # Safety
 /// The machine has AVX-512; each row is valid for reading the blocks.
 #[inline(always)]
-unsafe fn quantize<const SLOTS: usize, const ROWS: usize>(
-    rows: &[*const f32; LANES],
-    column: usize,
-    used: u16,
-) -> Quantized {
+unsafe fn scale<const SLOTS: usize, const ROWS: usize>(rows: &[*const f32; LANES], column: usize, used: u16) -> Scaled {
     // SAFETY: the caller's duty.
     unsafe {
         let mut magnitudes = [_mm512_setzero_si512(); LANES];
@@ -189,15 +253,31 @@ unsafe fn quantize<const SLOTS: usize, const ROWS: usize>(
                     _mm512_max_epu32(_mm512_castps_si512(_mm512_abs_ps(low)), _mm512_castps_si512(_mm512_abs_ps(high)));
             }
         });
-        let largest = fold(&magnitudes);
-        let (scales, inverses, is_zero) = quantizers(largest, used);
-        let mut by_lane = [0.0_f32; LANES];
-        _mm512_storeu_ps(by_lane.as_mut_ptr(), inverses);
+        let (scales, inverses, is_zero) = quantizers(fold(&magnitudes), used);
+        let mut scaled = Scaled { scales: [0.0; LANES], inverses: [0.0; LANES], is_zero };
+        _mm512_store_ps(scaled.scales.as_mut_ptr(), scales);
+        _mm512_store_ps(scaled.inverses.as_mut_ptr(), inverses);
+        scaled
+    }
+}
+
+/// Clause Q1 for the blocks that [`scale`] had.
+///
+/// # Safety
+/// As there.
+#[inline(always)]
+unsafe fn quantize<const SLOTS: usize, const ROWS: usize>(
+    rows: &[*const f32; LANES],
+    column: usize,
+    scaled: &Scaled,
+) -> Quantized {
+    // SAFETY: the caller's duty.
+    unsafe {
         // Four blocks' groups k in part k, and their groups k + 4.
         let mut fours = [[_mm512_setzero_si512(); 2]; 4];
         unroll!(s < 4 => {
-            let even = integers::<SLOTS, ROWS>(rows, column, &by_lane, [4 * s, 4 * s + 2]);
-            let odd = integers::<SLOTS, ROWS>(rows, column, &by_lane, [4 * s + 1, 4 * s + 3]);
+            let even = integers::<SLOTS, ROWS>(rows, column, &scaled.inverses, [4 * s, 4 * s + 2]);
+            let odd = integers::<SLOTS, ROWS>(rows, column, &scaled.inverses, [4 * s + 1, 4 * s + 3]);
             let (low, high) = (_mm512_unpacklo_epi32(even, odd), _mm512_unpackhi_epi32(even, odd));
             fours[s] = [_mm512_unpacklo_epi64(low, high), _mm512_unpackhi_epi64(low, high)];
         });
@@ -212,10 +292,10 @@ unsafe fn quantize<const SLOTS: usize, const ROWS: usize>(
         let mut sums = [_mm512_setzero_si512(); 2];
         unroll!(g < 8 => {
             // What is no number became an integer all the same.
-            groups[g] = _mm512_mask_mov_epi32(groups[g], is_zero, _mm512_setzero_si512());
+            groups[g] = _mm512_mask_mov_epi32(groups[g], scaled.is_zero, _mm512_setzero_si512());
             sums[g / 4] = _mm512_dpbusd_epi32(sums[g / 4], ones, groups[g]);
         });
-        Quantized { scales, groups, sums }
+        Quantized { scales: _mm512_load_ps(scaled.scales.as_ptr()), groups, sums }
     }
 }
 
