@@ -86,7 +86,7 @@ pub unsafe fn rms_norm<L: Lanes>(norm: &Norm<'_>, input: &[f32], output: &mut [f
 /// # Safety
 /// There are as many rows.
 #[inline(always)]
-unsafe fn rows_from<const N: usize>(from: *const f32, first: usize, width: usize) -> [*const f32; N] {
+pub(super) unsafe fn rows_from<const N: usize>(from: *const f32, first: usize, width: usize) -> [*const f32; N] {
     let mut rows = [from; N];
     for (i, row) in rows.iter_mut().enumerate() {
         // SAFETY: the caller's duty.

@@ -4,7 +4,7 @@ use hefu_numerics::functions::Real;
 use hefu_numerics::ops::{RopePairs, Rotation};
 
 use super::in_fours;
-use super::norm::{factors, scale};
+use super::norm::{factors, rows_from, scale};
 use crate::generic::lanes::{LANES, Lanes};
 
 /// Clause P for the heads of some tokens from token `first` on, after a norm if there is one. `heads`:
@@ -14,32 +14,37 @@ use crate::generic::lanes::{LANES, Lanes};
 /// The machine has the instructions of `L`.
 #[inline(always)]
 pub unsafe fn rope<L: Lanes>(rotation: &Rotation<'_>, first: usize, per_token: usize, heads: &mut [f32]) {
-    let half = rotation.cosines.len() / rotation.tokens;
     let size = rotation.head_size;
-    assert!(2 * half <= size && heads.len().is_multiple_of(size * per_token));
+    assert!(heads.len().is_multiple_of(size * per_token));
+    let Some(norm) = &rotation.norm else {
+        for (token, heads) in heads.chunks_exact_mut(size * per_token).enumerate() {
+            let (cosines, sines) = columns(rotation, first + token);
+            for head in heads.chunks_exact_mut(size) {
+                // SAFETY: the instructions are the caller's duty.
+                unsafe { rotate::<L>(head, None, cosines, sines, rotation.pairs) };
+            }
+        }
+        return;
+    };
+    assert_eq!(size, norm.gain.len());
     in_fours!(head of heads.len() / size, N => {
         let heads = &mut heads[head * size..][..N * size];
         // SAFETY: the instructions are the caller's duty; the heads are there.
         unsafe {
-            let factors: Option<[L; N]> = match &rotation.norm {
-                Some(norm) => {
-                    assert_eq!(size, norm.gain.len());
-                    let mut rows = [heads.as_ptr(); N];
-                    for (i, row) in rows.iter_mut().enumerate() {
-                        *row = heads.as_ptr().add(i * size);
-                    }
-                    Some(factors(rows, size, norm.epsilon))
-                }
-                None => None,
-            };
-            for (i, one) in heads.chunks_exact_mut(size).enumerate() {
-                let at = (first + (head + i) / per_token) * half;
-                let (cosines, sines) = (&rotation.cosines[at..][..half], &rotation.sines[at..][..half]);
-                let norm = factors.as_ref().zip(rotation.norm.as_ref()).map(|(factors, norm)| (factors[i], norm.gain));
-                rotate(one, norm, cosines, sines, rotation.pairs);
+            let factors: [L; N] = factors(rows_from(heads.as_ptr(), 0, size), size, norm.epsilon);
+            for (i, (one, factor)) in heads.chunks_exact_mut(size).zip(factors).enumerate() {
+                let (cosines, sines) = columns(rotation, first + (head + i) / per_token);
+                rotate(one, Some((factor, norm.gain)), cosines, sines, rotation.pairs);
             }
         }
     });
+}
+
+/// A token's cosines and sines.
+#[inline(always)]
+fn columns<'a>(rotation: &Rotation<'a>, token: usize) -> (&'a [f32], &'a [f32]) {
+    let half = rotation.cosines.len() / rotation.tokens;
+    (&rotation.cosines[token * half..][..half], &rotation.sines[token * half..][..half])
 }
 
 /// Clause P for one head, whose elements are multiplied with a factor and their gain before.
