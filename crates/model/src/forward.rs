@@ -194,11 +194,9 @@ impl Model {
             context.announce(&[&weights.gate.matrix, &weights.up.matrix]);
         }
         context.linear(&mut state.scratch, Input::Rows(attended), rows, [&layer.attention.output], [mixed]);
-        let mut inputs = layer.feed_forward.inputs();
-        if !feed_forward::is_one_piece(rows, self.config.feed_forward) {
-            inputs.clear();
-        }
-        let next_norm = Some((&layer.feed_forward_norm[..], &inputs[..]));
+        let inputs = layer.feed_forward.inputs();
+        let inputs = inputs.as_ref().filter(|_| feed_forward::is_one_piece(rows, self.config.feed_forward));
+        let next_norm = Some((&layer.feed_forward_norm[..], inputs.map_or(&[][..], |inputs| inputs)));
         self.add(context, layer.attention_post_norm.as_deref(), next_norm, rows, state);
         match (&layer.feed_forward, next) {
             (FeedForward::Experts(weights), _) => experts::mixture(context, weights, rows, state),

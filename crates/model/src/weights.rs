@@ -84,10 +84,10 @@ pub(crate) enum FeedForward {
 
 impl FeedForward {
     /// The matrices of one product that alone reads the part's input, if it is so.
-    pub(crate) fn inputs(&self) -> Vec<&Matrix> {
+    pub(crate) fn inputs(&self) -> Option<[&Matrix; 2]> {
         match self {
-            FeedForward::Dense(gated) => vec![&gated.gate.matrix, &gated.up.matrix],
-            FeedForward::Experts(_) => Vec::new(),
+            FeedForward::Dense(gated) => Some([&gated.gate.matrix, &gated.up.matrix]),
+            FeedForward::Experts(_) => None,
         }
     }
 }

@@ -25,10 +25,15 @@ pub fn prepare(
     output: &mut Prepared,
     make: &(dyn Fn(Range<usize>, &mut [f32]) + Sync),
 ) -> bool {
+    let least = TILES_PER_THREAD * team.threads();
+    if tokens < least {
+        // As in single steps, where a plan would take longer than the work.
+        return false;
+    }
     let Some(plan) = Plan::new(kernels, readers, tokens) else { return false };
     let (shape, tiles) = (&plan.shape, plan.shape.tiles());
     let are_quantised = plan.products.iter().all(|product| matches!(product.kind, Kind::Quantised { .. }));
-    if !are_quantised || tiles.len() < TILES_PER_THREAD * team.threads() {
+    if !are_quantised || tiles.len() < least {
         return false;
     }
     let columns = readers[0].columns;
