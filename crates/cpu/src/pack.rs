@@ -156,8 +156,8 @@ pub fn group_of(matrix: &Matrix, row: usize) -> &[u8] {
     &matrix.bytes()[row / GROUP * group..][..group]
 }
 
-/// Decodes one row, as [`Format::decode_row`] does. `reading` is told which bytes of the row's group come next, if that is
-/// more than one stretch.
+/// Decodes one row, as [`Format::decode_row`] does. `reading` is told which bytes of the row's group are read next, block by
+/// block; of a float format it is told nothing.
 pub fn row(matrix: &Matrix, row: usize, output: &mut [f32], reading: &dyn Fn(Range<usize>)) {
     let packed = group_of(matrix, row);
     match &matrix.format.encoding {

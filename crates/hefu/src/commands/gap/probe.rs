@@ -230,8 +230,8 @@ mod tests {
         };
         start(16);
         product(3);
-        product(2);
         product(1);
+        product(2);
         (ops.gate)(&Alone, Activation::Silu, &mut [1.0; 8], &[1.0; 8]);
         product(1);
         let (mut scratch, mut opened) = (Scratch::default(), Prepared::default());
