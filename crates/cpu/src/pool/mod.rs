@@ -15,7 +15,7 @@ mod soon;
 
 use std::cell::UnsafeCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 
@@ -52,7 +52,6 @@ struct Shared {
     call: Apart<Call>,
     /// Workers that have not done the job yet.
     pending: Apart<AtomicUsize>,
-    stop: AtomicBool,
     sleeping: Mutex<usize>,
     wake: Condvar,
     panic: Mutex<Option<Box<dyn std::any::Any + Send>>>,
@@ -60,7 +59,8 @@ struct Shared {
     soon: Vec<Soon>,
 }
 
-/// What a waiting worker watches: the number of runs so far, with the job of the last one, which so comes along.
+/// What a waiting worker watches: the number of runs so far, with the job of the last one, which so comes along. No job:
+/// there will be none any more.
 struct Call {
     epoch: AtomicUsize,
     job: UnsafeCell<Option<Job>>,
@@ -85,7 +85,6 @@ impl Pool {
         let shared = Arc::new(Shared {
             call: Apart(Call { epoch: AtomicUsize::new(0), job: UnsafeCell::new(None) }),
             pending: Apart(AtomicUsize::new(0)),
-            stop: AtomicBool::new(false),
             sleeping: Mutex::new(0),
             wake: Condvar::new(),
             panic: Mutex::new(None),
@@ -161,7 +160,8 @@ impl Team for Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.shared.stop.store(true, Ordering::SeqCst);
+        // SAFETY: as in `run`: nobody else has the pool now, so that no run is under way.
+        unsafe { *self.shared.call.job.get() = None };
         self.shared.call.epoch.fetch_add(1, Ordering::SeqCst);
         drop(lock(&self.shared.sleeping));
         self.shared.wake.notify_all();
@@ -176,11 +176,9 @@ impl Shared {
         let mut seen = 0;
         loop {
             seen = self.wait_for_change(seen, index);
-            if self.stop.load(Ordering::SeqCst) {
-                return;
-            }
-            // SAFETY: the epoch was raised for a run that has not ended, as this worker has not counted `pending` down.
-            let Some(Job(job)) = (unsafe { *self.call.job.get() }) else { continue };
+            // SAFETY: the epoch was raised for a run that has not ended, as this worker has not counted `pending` down, or for
+            // the last time.
+            let Some(Job(job)) = (unsafe { *self.call.job.get() }) else { return };
             // SAFETY: `Pool::run` keeps the job alive until `pending` has been counted down below.
             let job = unsafe { &*job };
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| job(index))) {
