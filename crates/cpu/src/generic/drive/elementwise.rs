@@ -60,24 +60,28 @@ pub fn add(kernels: &Kernels, team: &dyn Team, sum: &mut [f32], addend: &[f32], 
         (None, None) => by_pieces(team, sum, PIECE, &add),
         (Some(norm), None) => by_rows(team, sum, norm.gain.len(), &add),
         (_, Some(After { norm, output, readers })) => {
-            let width = norm.gain.len();
-            let (all, length) = (Shared(sum.as_mut_ptr()), sum.len());
-            // SAFETY: rows do not overlap and lie within the sum, which stays borrowed.
-            let rows = |at: usize, count: usize| unsafe { std::slice::from_raw_parts_mut(all.at(at), count) };
-            let make = |tokens: Range<usize>, normed: &mut [f32]| {
-                let sum = rows(tokens.start * width, tokens.len() * width);
-                add(tokens.start * width, sum);
+            let (width, length) = (norm.gain.len(), sum.len());
+            assert!(width > 0 && length.is_multiple_of(width));
+            let add_and_norm = |at: usize, sum: &mut [f32], normed: &mut [f32]| {
+                add(at, sum);
                 // SAFETY: as above.
                 unsafe { (kernels.rms_norm)(&norm, sum, normed) };
             };
-            if prepare(kernels, team, readers, length / width.max(1), output, &make) {
+            let all = Shared(sum.as_mut_ptr());
+            let make = |tokens: Range<usize>, normed: &mut [f32]| {
+                let at = tokens.start * width;
+                // SAFETY: no two tiles have a token in common; theirs are rows of the sum, which stays borrowed.
+                let sum = unsafe { std::slice::from_raw_parts_mut(all.at(at), tokens.len() * width) };
+                add_and_norm(at, sum, normed);
+            };
+            if prepare(kernels, team, readers, length / width, output, &make) {
                 return;
             }
             let output = Shared(output.as_rows(length).as_mut_ptr());
             by_rows(team, sum, width, &|at, sum| {
-                // SAFETY: as above; the output is as long.
+                // SAFETY: rows do not overlap; the output is as long as the sum.
                 let normed = unsafe { std::slice::from_raw_parts_mut(output.at(at), sum.len()) };
-                make(at / width..(at + sum.len()) / width, normed);
+                add_and_norm(at, sum, normed);
             });
         }
     }
