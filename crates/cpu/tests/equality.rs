@@ -5,7 +5,7 @@ mod common;
 use common::{Numbers, Style, assert_same_bits, devices, matrix_pair};
 use hefu_cpu::Pool;
 use hefu_numerics::ops::{
-    Activation, After, Alone, Around, Gated, Norm, Ops, Projection, RopePairs, Rotation, Scratch, Team,
+    Activation, After, Alone, Around, Gated, Norm, Ops, Projection, RopeStyle, Rotation, Scratch, Team,
 };
 use hefu_numerics::prepared::{Input, Prepared};
 use hefu_numerics::quant::FORMATS;
@@ -263,7 +263,7 @@ proptest! {
         let x = numbers.activations(tokens * heads * head_size, Style::Usual);
         let cosines = numbers.activations(tokens * half, Style::Usual);
         let sines = numbers.activations(tokens * half, Style::Usual);
-        let pairs = if neighbours { RopePairs::Neighbours } else { RopePairs::Halves };
+        let pairs = if neighbours { RopeStyle::Interleaved } else { RopeStyle::NeoX };
         let gain = numbers.activations(head_size, Style::Usual);
         let norm = with_norm.then_some(Norm { gain: &gain, epsilon: 1.0e-6 });
         let rotation = Rotation { tokens, head_size, norm, pairs, cosines: &cosines, sines: &sines };

@@ -12,12 +12,14 @@
 pub mod attention;
 pub mod buffer;
 pub mod conformance;
+pub mod device;
 pub mod functions;
 pub mod half;
 pub mod kv;
 pub mod matrix;
 pub mod ops;
 pub mod prepared;
+pub mod program;
 pub mod quant;
 pub mod reference;
 pub mod rope;

@@ -11,6 +11,8 @@ use crate::matrix::Matrix;
 use crate::prepared::{Input, Prepared};
 use crate::quant::Format;
 
+pub use crate::program::{Activation, RopeStyle};
+
 /// Threads that work together. Implemented by whoever owns threads; [`Alone`] is the calling thread by itself.
 pub trait Team: Sync {
     /// How many threads take part, at least 1.
@@ -101,24 +103,6 @@ pub struct Gated<'a> {
     pub down: &'a Matrix,
 }
 
-/// The gate's function in a gated feed-forward block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Activation {
-    /// `x * sigmoid(x)`.
-    Silu,
-    /// The tanh form of GELU.
-    Gelu,
-}
-
-/// Which two elements of a head rotate together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RopePairs {
-    /// Elements `i` and `i + rotated / 2` (GPT-NeoX).
-    Halves,
-    /// Elements `2 i` and `2 i + 1`.
-    Neighbours,
-}
-
 /// A root-mean-square norm of rows of `gain.len()` elements (clause N).
 #[derive(Debug, Clone, Copy)]
 pub struct Norm<'a> {
@@ -157,7 +141,7 @@ pub struct Rotation<'a> {
     /// The norm of each head, before it is rotated.
     pub norm: Option<Norm<'a>>,
     /// Which two elements rotate together.
-    pub pairs: RopePairs,
+    pub pairs: RopeStyle,
     /// `[tokens][pairs per head]`.
     pub cosines: &'a [f32],
     /// `[tokens][pairs per head]`.

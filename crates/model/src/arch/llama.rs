@@ -3,7 +3,7 @@
 //! Touvron et al., arXiv 2302.13971 and 2307.09288. Converters permute the rows of queries and keys so that
 //! neighbouring elements rotate together.
 
-use hefu_numerics::ops::{Activation, RopePairs};
+use hefu_numerics::ops::{Activation, RopeStyle};
 
 use super::{
     Arch, EmbeddingScale, FeedForward, GroupedQuery, Mixer, Norms, Presence, Projections, RopeFactors, ScoreScale,
@@ -31,7 +31,7 @@ pub(super) const ATTENTION: GroupedQuery = GroupedQuery {
     input_bias: Presence::Optional,
     output_bias: Presence::Optional,
     head_norm: Presence::Forbidden,
-    rope_pairs: RopePairs::Neighbours,
+    rope_pairs: RopeStyle::Interleaved,
     rope_factors: RopeFactors::Frequencies,
     windows: Windows::None,
     scale: ScoreScale::KeySize,

@@ -11,7 +11,7 @@ mod qwen2;
 mod qwen3;
 mod qwen3moe;
 
-use hefu_numerics::ops::{Activation, RopePairs};
+use hefu_numerics::ops::{Activation, RopeStyle};
 
 /// Every family that Hefu runs.
 pub const FAMILIES: &[&Arch] =
@@ -111,7 +111,7 @@ pub struct GroupedQuery {
     /// Norm of each query's and key's head before it is rotated.
     pub head_norm: Presence,
     /// Which elements of a head rotate together.
-    pub rope_pairs: RopePairs,
+    pub rope_pairs: RopeStyle,
     /// Tensors that divide the rotation's frequencies.
     pub rope_factors: RopeFactors,
     /// Which layers see only the latest positions.

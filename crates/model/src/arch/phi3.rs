@@ -1,6 +1,6 @@
 //! Phi 3, 3.5 and 4, dense (arXiv 2404.14219): Llama with fused projections, heads rotated by halves, LongRoPE factors.
 
-use hefu_numerics::ops::RopePairs;
+use hefu_numerics::ops::RopeStyle;
 
 use super::{Arch, FeedForward, GroupedQuery, Mixer, Presence, Projections, RopeFactors, Windows, llama, qwen2};
 
@@ -17,7 +17,7 @@ const ATTENTION: GroupedQuery = GroupedQuery {
     projections: Projections::Fused,
     input_bias: Presence::Forbidden,
     output_bias: Presence::Forbidden,
-    rope_pairs: RopePairs::Halves,
+    rope_pairs: RopeStyle::NeoX,
     rope_factors: RopeFactors::ShortAndLong,
     windows: Windows::All,
     ..llama::ATTENTION

@@ -1,6 +1,6 @@
 //! Qwen 2 and 2.5 (arXiv 2407.10671): Llama with biases of queries, keys and values, and heads rotated by halves.
 
-use hefu_numerics::ops::{Activation, RopePairs};
+use hefu_numerics::ops::{Activation, RopeStyle};
 
 use super::{Arch, FeedForward, GroupedQuery, Mixer, Presence, Projections, RopeFactors, llama};
 
@@ -17,7 +17,7 @@ pub(super) const QWEN2: Arch = Arch {
 pub(super) const ATTENTION: GroupedQuery = GroupedQuery {
     input_bias: Presence::Required,
     output_bias: Presence::Forbidden,
-    rope_pairs: RopePairs::Halves,
+    rope_pairs: RopeStyle::NeoX,
     rope_factors: RopeFactors::None,
     ..llama::ATTENTION
 };

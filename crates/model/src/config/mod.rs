@@ -5,7 +5,7 @@ mod memory;
 mod rope;
 
 use hefu_numerics::kv::{KvShape, Profile};
-use hefu_numerics::ops::{Activation, RopePairs};
+use hefu_numerics::ops::{Activation, RopeStyle};
 
 use crate::arch::{Arch, EmbeddingScale, Mixer, Presence, ScoreScale};
 use crate::error::Error;
@@ -56,7 +56,7 @@ pub struct Config {
     /// Factor of the scores.
     pub score_scale: f32,
     /// Which elements of a head rotate together.
-    pub rope_pairs: RopePairs,
+    pub rope_pairs: RopeStyle,
     /// Rotations that [`LayerConfig::rope`] numbers.
     pub ropes: Vec<Rope>,
     /// Positions before the context was extended.

@@ -12,7 +12,7 @@ mod work;
 pub use numbers::{Numbers, Style};
 
 use crate::kv::Profile;
-use crate::ops::{Activation, Alone, Ops, RopePairs, Team};
+use crate::ops::{Activation, Alone, Ops, RopeStyle, Team};
 use crate::quant::FORMATS;
 use crate::reference;
 use sha2::{Digest, Sha256};
@@ -76,7 +76,7 @@ pub fn cases() -> Vec<Case> {
         add(format!("sum {}", style.name()), Work::Sum(style));
         add(format!("sum and norms {}", style.name()), Work::SumAndNorms(style));
     }
-    for (name, pairs) in [("halves", RopePairs::Halves), ("neighbours", RopePairs::Neighbours)] {
+    for (name, pairs) in [("halves", RopeStyle::NeoX), ("neighbours", RopeStyle::Interleaved)] {
         add(format!("rotation {name}"), Work::Rotation(pairs, false));
         add(format!("rotation {name} after a norm"), Work::Rotation(pairs, true));
     }

@@ -4,7 +4,7 @@ use super::{Numbers, Style};
 use crate::attention::{Attention, Span};
 use crate::kv::{KvShape, LayerCache, PAGE, Profile};
 use crate::matrix::Matrix;
-use crate::ops::{Activation, After, Around, Gated, Norm, Ops, Projection, RopePairs, Rotation, Scratch, Team};
+use crate::ops::{Activation, After, Around, Gated, Norm, Ops, Projection, RopeStyle, Rotation, Scratch, Team};
 use crate::prepared::{Input, Prepared};
 use crate::quant::{FORMATS, Format};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub(super) enum Work {
     /// Norms of rows so long.
     Norm(usize, Style),
     /// Rotations of heads, after a norm or without.
-    Rotation(RopePairs, bool),
+    Rotation(RopeStyle, bool),
     /// The gate's function at numbers of all magnitudes.
     Gate(Activation),
     /// Sums.
@@ -173,7 +173,7 @@ fn sum_and_norms(ops: &Ops, team: &dyn Team, style: Style) -> Vec<f32> {
     results
 }
 
-fn rotated(ops: &Ops, team: &dyn Team, pairs: RopePairs, with_norm: bool) -> Vec<f32> {
+fn rotated(ops: &Ops, team: &dyn Team, pairs: RopeStyle, with_norm: bool) -> Vec<f32> {
     let mut numbers = Numbers::new(11);
     let (tokens, heads, half, rest) = (7, 3, 20, 5);
     let head_size = 2 * half + rest;

@@ -1,7 +1,7 @@
 //! Rotation of heads (clause P).
 
 use super::norm::rms_norm;
-use crate::ops::{RopePairs, Rotation, Team};
+use crate::ops::{RopeStyle, Rotation, Team};
 
 /// See [`crate::ops::Ops::rope`].
 pub(super) fn rope(team: &dyn Team, rotation: &Rotation<'_>, heads: &mut [f32]) {
@@ -17,8 +17,8 @@ pub(super) fn rope(team: &dyn Team, rotation: &Rotation<'_>, heads: &mut [f32]) 
         for head in heads.chunks_exact_mut(rotation.head_size) {
             for (i, (&cosine, &sine)) in cosines.iter().zip(sines).enumerate() {
                 let (a, b) = match rotation.pairs {
-                    RopePairs::Halves => (i, i + half),
-                    RopePairs::Neighbours => (2 * i, 2 * i + 1),
+                    RopeStyle::NeoX => (i, i + half),
+                    RopeStyle::Interleaved => (2 * i, 2 * i + 1),
                 };
                 let (x, y) = (head[a], head[b]);
                 head[a] = x.mul_add(cosine, -(y * sine));

@@ -1,7 +1,7 @@
 //! Rotations of heads by their positions (clause P), after a norm if there is one.
 
 use hefu_numerics::functions::Real;
-use hefu_numerics::ops::{RopePairs, Rotation};
+use hefu_numerics::ops::{RopeStyle, Rotation};
 
 use super::in_fours;
 use super::norm::{factors, rows_from, scale};
@@ -57,11 +57,11 @@ unsafe fn rotate<L: Lanes>(
     norm: Option<(L, &[f32])>,
     cosines: &[f32],
     sines: &[f32],
-    pairs: RopePairs,
+    pairs: RopeStyle,
 ) {
     let half = cosines.len();
     assert!(2 * half <= head.len() && sines.len() == half);
-    let is_whole = pairs == RopePairs::Halves && half.is_multiple_of(LANES);
+    let is_whole = pairs == RopeStyle::NeoX && half.is_multiple_of(LANES);
     // SAFETY: the instructions are the caller's duty.
     unsafe {
         if is_whole {
@@ -99,12 +99,12 @@ unsafe fn rotate_whole<L: Lanes>(head: &mut [f32], norm: Option<(L, &[f32])>, co
 
 /// One pair after the other.
 #[inline(always)]
-fn rotate_each(head: &mut [f32], cosines: &[f32], sines: &[f32], pairs: RopePairs) {
+fn rotate_each(head: &mut [f32], cosines: &[f32], sines: &[f32], pairs: RopeStyle) {
     let half = cosines.len();
     for i in 0..half {
         let (a, b) = match pairs {
-            RopePairs::Halves => (i, i + half),
-            RopePairs::Neighbours => (2 * i, 2 * i + 1),
+            RopeStyle::NeoX => (i, i + half),
+            RopeStyle::Interleaved => (2 * i, 2 * i + 1),
         };
         let (x, y) = (head[a], head[b]);
         head[a] = Real::fma(x, cosines[i], -(y * sines[i]));

@@ -130,7 +130,7 @@ fn scores(attention: &Attention<'_>, span: &Span<'_>) -> u64 {
 mod tests {
     use super::*;
     use hefu_numerics::kv::{KvShape, LayerCache};
-    use hefu_numerics::ops::{After, Norm, RopePairs};
+    use hefu_numerics::ops::{After, Norm, RopeStyle};
     use hefu_numerics::prepared::Prepared;
     use hefu_numerics::quant::FORMATS;
     use std::sync::Arc;
@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn elements_and_pairs_are_counted() {
         let table = [0.0; 3 * 4];
-        let (pairs, norm) = (RopePairs::Halves, Norm { gain: &[1.0; 16], epsilon: 0.0 });
+        let (pairs, norm) = (RopeStyle::NeoX, Norm { gain: &[1.0; 16], epsilon: 0.0 });
         let rotation = Rotation { tokens: 3, head_size: 16, norm: None, pairs, cosines: &table, sines: &table };
         // 3 tokens of 2 heads, of each of which 4 pairs rotate.
         assert_eq!(Work::rotation(&rotation, 3 * 2 * 16), Work::float(3 * 2 * 4 * 4));

@@ -1,0 +1,313 @@
+//! What a device is to everything above it.
+//!
+//! A device owns its memory: weights, states and whatever lies between operations. It is handed a sealed
+//! [`Program`] and a [`Batch`], and gives back rows of a head ([`Executable::head`]) or of a value
+//! ([`Executable::read`]). Which operations it does together, in which form values lie and how many threads work is its own
+//! business; that every number is the one of `docs/numerics.md` is not.
+
+use std::any::Any;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::ops::Team;
+use crate::program::{Entry, Program, Value};
+
+/// Where programs run.
+pub trait Device: Send + Sync {
+    /// Name by which it is chosen.
+    fn name(&self) -> &'static str;
+
+    /// Its threads, idle between passes.
+    fn team(&self) -> &dyn Team;
+
+    /// Memory that a program takes, before it is taken; `None` if that cannot be counted.
+    fn footprint(&self, program: &Program, size: &Size) -> Option<Footprint>;
+
+    /// Brings the weights into the device's memory.
+    ///
+    /// # Errors
+    /// [`Error::Memory`] if there is too little, [`Error::Files`] if the files do not hold what the program says.
+    fn load(&self, program: &Program, files: &dyn Files) -> Result<Arc<dyn Weights>, Error>;
+
+    /// Makes a program ready to run with states for so many sequences. Takes milliseconds, and the memory of the states.
+    /// `probes` are values that [`Executable::read`] can be asked for, beyond the body's output.
+    ///
+    /// # Errors
+    /// [`Error::Memory`] if there is too little.
+    ///
+    /// # Panics
+    /// For weights that another device has loaded.
+    fn compile(
+        &self,
+        program: &Arc<Program>,
+        weights: &Arc<dyn Weights>,
+        size: &Size,
+        probes: &[Value],
+    ) -> Result<Box<dyn Executable>, Error>;
+}
+
+/// Weights in a device's memory; what they are only the device knows.
+pub trait Weights: Any + Send + Sync {
+    /// Bytes that they take.
+    fn bytes(&self) -> usize;
+}
+
+/// A program with the states of many sequences, ready to run.
+pub trait Executable: Send {
+    /// Runs a batch through the body: its rows go to the states, and those wanted stay for [`Executable::head`].
+    ///
+    /// # Errors
+    /// [`Error::BadBatch`] if a token, a position, a page or a slot does not exist; nothing was changed then.
+    fn run(&mut self, batch: &Batch<'_>) -> Result<(), Error>;
+
+    /// The results (`[rows][width]`) of a head for some of the wanted rows of the last batch.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`] if any is a NaN or an infinity; [`Error::BadBatch`] for rows that are not there or a head that
+    /// the model does not have.
+    fn head(&mut self, entry: Entry, rows: Range<usize>) -> Result<&[f32], Error>;
+
+    /// Rows of a probe, or of the body's output, after a batch: counted in the batch's rows, or in the wanted ones where
+    /// the value is there for those alone. `to`: `[rows][width]`.
+    ///
+    /// # Errors
+    /// [`Error::BadBatch`] for a value that is no probe, or rows that are not there.
+    fn read(&self, value: Value, rows: Range<usize>, to: &mut [f32]) -> Result<(), Error>;
+
+    /// Makes page `to` of a group of key-value states hold what page `from` holds.
+    ///
+    /// # Errors
+    /// [`Error::BadBatch`] if either does not exist; nothing was changed then.
+    fn copy_page(&mut self, group: usize, from: u32, to: u32) -> Result<(), Error>;
+
+    /// Pages of each group.
+    fn pages(&self) -> usize;
+
+    /// Who is told of every step from now on.
+    fn observe(&mut self, observer: Option<Arc<dyn StepObserver>>);
+}
+
+/// For how many sequences and rows a program is compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Pages of every group of key-value states.
+    pub pages: usize,
+    /// Slots of recurrent states.
+    pub slots: usize,
+    /// Rows of a batch at most, by which working memory is stated; a larger batch takes more.
+    pub rows: usize,
+    /// Rows of a head at once, alike.
+    pub head_rows: usize,
+}
+
+/// Bytes of memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Footprint {
+    /// Weights.
+    pub weights: usize,
+    /// States.
+    pub states: usize,
+    /// Values between operations.
+    pub activations: usize,
+}
+
+/// The files that weights come from.
+pub trait Files: Sync {
+    /// All bytes of a file.
+    fn bytes(&self, file: usize) -> &[u8];
+
+    /// Says that a range of a file's bytes was read and will not be read again. Called by any thread, after every piece of
+    /// about a mebibyte.
+    fn done(&self, file: usize, range: Range<usize>) {
+        let _ = (file, range);
+    }
+}
+
+/// Consecutive tokens of some sequences, to be computed together.
+#[derive(Debug, Clone, Copy)]
+pub struct Batch<'a> {
+    /// The tokens of all spans, one row each.
+    pub tokens: &'a [u32],
+    /// The spans, whose rows follow each other from 0 on without gaps.
+    pub spans: &'a [Span<'a>],
+    /// Rows that the program injects, `[tokens][width]` each.
+    pub inputs: &'a [&'a [f32]],
+}
+
+/// Consecutive tokens of one sequence, whose earlier positions are in its states already.
+#[derive(Debug, Clone)]
+pub struct Span<'a> {
+    /// Its rows of the batch, at least one.
+    pub rows: Range<usize>,
+    /// Position in its sequence of the first row.
+    pub position: usize,
+    /// Which of its rows' results are wanted, counted from its first: `0..0` for none, `n - 1..n` for the last of `n`.
+    pub wanted: Range<usize>,
+    /// For every group of key-value states the sequence's pages in order, enough for all positions up to the last row's.
+    pub tables: &'a [&'a [u32]],
+    /// Slots of its recurrent states, where the program has some.
+    pub slots: Option<Slots<'a>>,
+}
+
+/// Slots of the recurrent states of one span. They begin as `read` has them (all zero where `None`) and end in `write`.
+#[derive(Debug, Clone, Copy)]
+pub struct Slots<'a> {
+    /// Where they begin.
+    pub read: Option<u32>,
+    /// Where they end.
+    pub write: u32,
+    /// After so many rows of the span (at least one) they are kept in these slots too, in ascending order of rows.
+    pub keep: &'a [(usize, u32)],
+}
+
+/// Who is told of steps.
+pub trait StepObserver: Send + Sync {
+    /// A step was done.
+    fn step(&self, step: &StepReport<'_>);
+}
+
+/// One step of a device: one operation, or several done together.
+#[derive(Debug, Clone, Copy)]
+pub struct StepReport<'a> {
+    /// The name of what it does, the same in every layer: `attn_q + attn_k + attn_v`.
+    pub name: &'a str,
+    /// How much it did.
+    pub work: Work,
+    /// How long it took.
+    pub time: Duration,
+}
+
+/// An amount of work.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Bytes that come from memory.
+    pub bytes: u64,
+    /// Multiply-adds of bytes.
+    pub integer: u64,
+    /// Operations on f32.
+    pub float: u64,
+}
+
+impl std::ops::AddAssign for Work {
+    fn add_assign(&mut self, other: Self) {
+        self.bytes += other.bytes;
+        self.integer += other.integer;
+        self.float += other.float;
+    }
+}
+
+/// What can go wrong on a device, in one sentence.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Memory that is not there.
+    #[error("there is no memory for {bytes} bytes of {what}: {reason}")]
+    Memory {
+        /// Bytes needed.
+        bytes: usize,
+        /// What for: `weights` or `cache`.
+        what: &'static str,
+        /// Why it failed.
+        reason: String,
+    },
+
+    /// Files that do not hold what the program says.
+    #[error("the file does not hold the tensor `{tensor}` where it should: {problem}")]
+    Files {
+        /// Its name.
+        tensor: String,
+        /// What is wrong.
+        problem: String,
+    },
+
+    /// A batch that does not fit the program or its states.
+    #[error("the batch cannot be run: {problem}")]
+    BadBatch {
+        /// What is wrong with it.
+        problem: String,
+    },
+
+    /// Results that are no numbers.
+    #[error("row {row} of the logits holds a NaN or an infinity: the model's weights or its metadata are damaged")]
+    NotFinite {
+        /// Row among the wanted ones.
+        row: usize,
+    },
+}
+
+impl Error {
+    /// A batch that does not fit.
+    pub fn bad_batch(problem: impl Into<String>) -> Error {
+        Error::BadBatch { problem: problem.into() }
+    }
+}
+
+/// Checks a batch against a program and what was compiled for it; every device does this first, so that nothing that comes
+/// after can fail.
+///
+/// # Errors
+/// [`Error::BadBatch`].
+pub fn check(program: &Program, size: &Size, batch: &Batch<'_>) -> Result<(), Error> {
+    let mut row = 0;
+    for span in batch.spans {
+        if span.rows.start != row || span.rows.end < row || span.rows.end > batch.tokens.len() {
+            return Err(Error::bad_batch(format!("its spans do not follow each other at row {row}")));
+        }
+        row = span.rows.end;
+        check_span(program, size, span)?;
+    }
+    if row != batch.tokens.len() {
+        return Err(Error::bad_batch(format!("{row} of its {} tokens belong to spans", batch.tokens.len())));
+    }
+    if let Some(token) = batch.tokens.iter().find(|token| **token as usize >= program.vocabulary) {
+        let problem = format!("token {token} is not among the {} of the model", program.vocabulary);
+        return Err(Error::BadBatch { problem });
+    }
+    Ok(())
+}
+
+fn check_span(program: &Program, size: &Size, span: &Span<'_>) -> Result<(), Error> {
+    let bad = |problem: String| Err(Error::BadBatch { problem });
+    let tokens = span.rows.len();
+    let end = span.position.saturating_add(tokens);
+    if end > program.context {
+        return bad(format!("it reaches position {end}, but the context has {} positions", program.context));
+    }
+    if span.tables.len() != program.groups() {
+        return bad(format!("it has {} page tables, but the model has {}", span.tables.len(), program.groups()));
+    }
+    for table in span.tables {
+        if let Some(page) = table.iter().find(|page| **page as usize >= size.pages) {
+            return bad(format!("page {page} is not among the {} of the cache", size.pages));
+        }
+        if end > table.len() * crate::kv::PAGE {
+            return bad(format!("it reaches position {end}, but its {} pages do not", table.len()));
+        }
+    }
+    if span.wanted.start > span.wanted.end || span.wanted.end > tokens {
+        return bad(format!("logits of {:?} of {tokens} tokens are wanted", span.wanted));
+    }
+    check_slots(program, size, span)
+}
+
+fn check_slots(program: &Program, size: &Size, span: &Span<'_>) -> Result<(), Error> {
+    let bad = |problem: String| Err(Error::BadBatch { problem });
+    let Some(slots) = &span.slots else {
+        return if program.slot_numbers() == 0 {
+            Ok(())
+        } else {
+            bad("it has no slots, but the model has recurrent states".into())
+        };
+    };
+    let all = slots.read.iter().chain([&slots.write]).chain(slots.keep.iter().map(|(_, slot)| slot));
+    if let Some(slot) = all.into_iter().find(|slot| **slot as usize >= size.slots) {
+        return bad(format!("slot {slot} is not among the {} of the model", size.slots));
+    }
+    let ascends = slots.keep.windows(2).all(|pair| pair[0].0 < pair[1].0);
+    let is_within = slots.keep.iter().all(|(rows, _)| (1..=span.rows.len()).contains(rows));
+    if !ascends || !is_within {
+        return bad(format!("states are to be kept after rows {:?} of {}", slots.keep, span.rows.len()));
+    }
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! For which rows each value is needed: derived, not written.
+//!
+//! Going backwards through the body, an operation is needed for all rows only if a state depends on it. All others are
+//! needed for the rows whose results are wanted alone: in a prompt, the end of the last layer for its last token. Where the
+//! one meets the other, a `Select` is put.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{Entry, Op, Order, Program, Rows, Step, Value, ValueSpec};
+
+/// A program that cannot be run: a mistake in the family's file, in one sentence.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the program is no program: {problem}")]
+pub struct SealError {
+    problem: String,
+}
+
+impl Program {
+    /// Checks the program, says of each value for which rows it is needed, and puts the `Select`s in. `all_rows` are values
+    /// that are to be there for all rows whatever depends on them.
+    ///
+    /// # Errors
+    /// A value that is read before it is written, or written twice; a body that is missing.
+    pub fn seal(mut self, all_rows: &[Value]) -> Result<Program, SealError> {
+        self.check_order()?;
+        let Some(body) = self.sections.iter().position(|section| section.entry == Entry::Body) else {
+            return Err(SealError { problem: "it has no body".into() });
+        };
+        let all = needed_for_all(&self.sections[body].steps, all_rows, self.order);
+        for (index, value) in self.values.iter_mut().enumerate() {
+            let is_all = all.contains(&Value(index as u32));
+            value.rows = if is_all { Rows::All } else { Rows::Wanted };
+        }
+        self.select(body);
+        Ok(self)
+    }
+
+    /// Every value is written once, and before it is read.
+    fn check_order(&self) -> Result<(), SealError> {
+        let mut written = HashSet::new();
+        for section in &self.sections {
+            for step in &section.steps {
+                let fault = |value: Value, what: &str| {
+                    let name = self.values.get(value.0 as usize).map_or("?", |spec| &spec.name);
+                    SealError { problem: format!("`{}` of layer {:?} {what} `{name}`", step.op.name(), step.layer) }
+                };
+                if let Some(value) = step.op.inputs().into_iter().find(|value| !written.contains(value)) {
+                    return Err(fault(value, "reads before it is written"));
+                }
+                if let Some(value) = step.op.output().filter(|value| !written.insert(*value)) {
+                    return Err(fault(value, "writes a second time"));
+                }
+            }
+            if !written.contains(&section.output) {
+                return Err(SealError { problem: format!("{:?} has no output", section.entry) });
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a `Select` before the first reader that needs only wanted rows of a value that is there for all, and at the end
+    /// if the output is such a value.
+    fn select(&mut self, body: usize) {
+        let steps = std::mem::take(&mut self.sections[body].steps);
+        let mut selected: HashMap<Value, Value> = HashMap::new();
+        let mut sealed = Vec::with_capacity(steps.len());
+        for mut step in steps {
+            let is_wanted = step.op.output().is_some_and(|value| self.value(value).rows == Rows::Wanted);
+            let layer = step.layer;
+            if is_wanted {
+                step.op.each_input(&mut |value| *value = self.selected(*value, layer, &mut selected, &mut sealed));
+            }
+            sealed.push(step);
+        }
+        let (output, layer) = (self.sections[body].output, sealed.last().and_then(|step| step.layer));
+        let output = self.selected(output, layer, &mut selected, &mut sealed);
+        // Heads begin with what the body gives them.
+        let before = self.sections[body].output;
+        for section in &mut self.sections {
+            if section.entry != Entry::Body {
+                for step in &mut section.steps {
+                    step.op.each_input(&mut |value| *value = if *value == before { output } else { *value });
+                }
+            }
+        }
+        (self.sections[body].steps, self.sections[body].output) = (sealed, output);
+    }
+
+    /// The wanted rows of a value: itself, or what a `Select` makes of it.
+    fn selected(
+        &mut self,
+        value: Value,
+        layer: Option<u16>,
+        selected: &mut HashMap<Value, Value>,
+        steps: &mut Vec<Step>,
+    ) -> Value {
+        if self.value(value).rows == Rows::Wanted {
+            return value;
+        }
+        if let Some(known) = selected.get(&value) {
+            return *known;
+        }
+        let out = Value(self.values.len() as u32);
+        let spec = self.value(value);
+        let name = format!("{}_wanted", spec.name);
+        self.values.push(ValueSpec { name, layer, rows: Rows::Wanted, ..spec.clone() });
+        steps.push(Step { layer, op: Op::Select { x: value, out } });
+        selected.insert(value, out);
+        out
+    }
+}
+
+/// The values that are needed for all rows.
+fn needed_for_all(steps: &[Step], all_rows: &[Value], order: Order) -> HashSet<Value> {
+    let mut all: HashSet<Value> = all_rows.iter().copied().collect();
+    for step in steps.iter().rev() {
+        let inputs = step.op.inputs();
+        // What reads nothing reads the batch, all of it; in a text read as a whole every row sees all others.
+        let is_source = inputs.is_empty();
+        let is_all = step.op.output().is_some_and(|value| all.contains(&value));
+        if is_source {
+            all.extend(step.op.output());
+        }
+        if step.op.writes_state() || is_all || order == Order::Whole {
+            all.extend(inputs);
+        }
+    }
+    all
+}
