@@ -1,0 +1,83 @@
+//! A mixture of experts (clause E).
+//!
+//! Experts are visited in ascending order with all their rows at once, so that each expert's weights are read once per
+//! batch; a row's sum does not depend on who shares the batch.
+
+use hefu_numerics::buffer::Buffer;
+use hefu_numerics::prepared::Input;
+use hefu_numerics::program::{RouteRule, Value};
+use hefu_numerics::reference::route;
+
+use super::products::{GatedPart, Workshop};
+use super::{Call, Machine};
+use crate::device::lower::{Experts, Kind};
+
+/// Rows of one expert, gathered: what it reads, and what it makes of them.
+#[derive(Default)]
+pub(in crate::device) struct Buffers {
+    input: Buffer,
+    output: Buffer,
+}
+
+impl Buffers {
+    /// Bytes that they have grown to.
+    pub(in crate::device) fn bytes(&self) -> usize {
+        self.input.bytes() + self.output.bytes()
+    }
+}
+
+/// One expert chosen for one row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::device) struct Choice {
+    expert: usize,
+    row: usize,
+    weight: f32,
+}
+
+impl Machine {
+    /// The chosen experts of every row, and their weights.
+    pub(super) fn route(&mut self, call: &Call<'_>, scores: Value, rule: &RouteRule, out: Value) {
+        let experts = self.width(scores);
+        let mut choices = std::mem::take(&mut self.choices[call.places.of(out)]);
+        choices.clear();
+        choices.reserve_exact(call.rows * rule.used);
+        let bias = rule.bias.map(|bias| &self.weights.vector(bias)[..]);
+        let scores = &self.rows(call, scores)[..call.rows * experts];
+        for (row, scores) in scores.chunks_exact(experts).enumerate() {
+            let chosen = route(rule, bias, scores);
+            choices.extend(chosen.into_iter().map(|(expert, weight)| Choice { expert, row, weight }));
+        }
+        self.choices[call.places.of(out)] = choices;
+    }
+
+    /// What the chosen experts make of every row, weighed and added.
+    pub(super) fn experts(&mut self, call: &Call<'_>, [x, choices, out]: [Value; 3], experts: &Experts) {
+        let (from, to) = (self.width(x), self.width(out));
+        let mut place = self.take_out(call, out);
+        let mut choices = std::mem::take(&mut self.choices[call.places.of(choices)]);
+        choices.sort_unstable_by_key(|choice| (choice.expert, choice.row));
+        let sums = place.as_rows(call.rows * to);
+        sums.fill(0.0);
+        let Machine { ops, team, weights, values, scratch, inner, experts: buffers, .. } = self;
+        let rows = values[call.places.of(x)].rows().expect("experts read rows as they are");
+        let stacks = [experts.gate, experts.up, experts.down].map(|weight| weights.stack(weight));
+        let mut workshop = Workshop { ops, team: &**team, scratch, inner };
+        for chosen in choices.chunk_by(|a, b| a.expert == b.expert) {
+            let input = buffers.input.sized(chosen.len() * from);
+            for (choice, input) in chosen.iter().zip(input.chunks_exact_mut(from)) {
+                input.copy_from_slice(&rows[choice.row * from..][..from]);
+            }
+            let output = buffers.output.sized(chosen.len() * to);
+            let [gate, up, down] = stacks.map(|stack| (&stack[chosen[0].expert], None));
+            let part = GatedPart { gate, up, down, activation: experts.activation };
+            workshop.gated(&part, &[], Input::Rows(input), chosen.len(), output);
+            for (choice, output) in chosen.iter().zip(output.chunks_exact(to)) {
+                let sum = &mut sums[choice.row * to..][..to];
+                sum.iter_mut().zip(output).for_each(|(sum, &y)| *sum = choice.weight.mul_add(y, *sum));
+            }
+        }
+        let Kind::Experts { choices: value, .. } = &call.step.kind else { return };
+        self.choices[call.places.of(*value)] = choices;
+        self.put_back(call, out, place);
+    }
+}
