@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::weights::Loaded;
-use crate::device::{Batch, Error, Executable, Size, StepObserver, StepReport, check};
+use crate::device::{Batch, Error, Executable, Footprint, Size, StepObserver, StepReport, Weights, check};
 use crate::kv::LayerCache;
 use crate::program::{Entry, Program, Rows, StateSpec, Step, Value};
 
@@ -142,6 +142,12 @@ impl Executable for Interpreter {
 
     fn pages(&self) -> usize {
         self.size.pages
+    }
+
+    fn footprint(&self) -> Footprint {
+        let numbers: usize = self.values.iter().map(Vec::len).sum();
+        let states = super::state_bytes(&self.program, &self.size).unwrap_or(usize::MAX);
+        Footprint { weights: self.weights.bytes(), states, activations: numbers * size_of::<f32>() }
     }
 
     fn observe(&mut self, observer: Option<Arc<dyn StepObserver>>) {
