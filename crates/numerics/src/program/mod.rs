@@ -13,10 +13,11 @@
 //! needed for all rows, and which only for the rows whose results are wanted.
 
 mod op;
+mod reads;
 mod seal;
 mod work;
 
-pub use op::{Activation, Groups, Op, RopeStyle, RouteRule, Scoring};
+pub use op::{Activation, DeltaHeads, Factor, Groups, Op, RopeStyle, RouteRule, Scoring, Sharing};
 pub use seal::SealError;
 pub use work::{Amount, work};
 
