@@ -74,7 +74,7 @@ fn threads_and_pieces_do_not_change_what_is_packed() {
 #[test]
 fn a_tied_output_is_in_memory_once() {
     let mut tiny = Tiny::new("qwen2", 1, 33);
-    let packed = |tiny: &Tiny| tiny.load().expect("a good model").description().packed_bytes;
+    let packed = |tiny: &Tiny| tiny.load().expect("a good model").packed_bytes();
     let (untied, rows) = (packed(&tiny), VOCABULARY * WIDTH);
     tiny.tensors.retain(|tensor| tensor.name != "output.weight");
     assert_eq!(untied - packed(&tiny), rows * size_of::<u16>());
@@ -97,7 +97,7 @@ fn a_description_counts_what_is_there() {
     assert_eq!(description.parameters, tiny.tensors.iter().map(|tensor| tensor.values.len() as u64).sum::<u64>());
     assert_eq!(description.formats.iter().map(|used| used.tensors).sum::<usize>(), tiny.tensors.len());
     // Two layers, two heads, keys and values of 16 halves, 256 positions.
-    assert_eq!(description.cache_bytes, Some(2 * 2 * (16 + 16) * 2 * 256));
+    assert_eq!(model.config().cache_bytes(256), Some(2 * 2 * (16 + 16) * 2 * 256));
     let per_position = 2 * 2 * (16 + 16) * 2;
     assert_eq!(model.config().cache_bytes(65), Some(per_position * 128), "whole pages");
 }
