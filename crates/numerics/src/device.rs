@@ -6,12 +6,13 @@
 //! business; that every number is the one of `docs/numerics.md` is not.
 
 use std::any::Any;
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ops::Team;
-use crate::program::{Entry, Program, Value};
+use crate::program::{Entry, Op, Program, Value};
 
 /// Where programs run.
 pub trait Device: Send + Sync {
@@ -260,9 +261,44 @@ pub fn check(program: &Program, size: &Size, batch: &Batch<'_>) -> Result<(), Er
     if row != batch.tokens.len() {
         return Err(Error::bad_batch(format!("{row} of its {} tokens belong to spans", batch.tokens.len())));
     }
+    check_inputs(program, batch)?;
+    check_slots_apart(batch)?;
     if let Some(token) = batch.tokens.iter().find(|token| **token as usize >= program.vocabulary) {
         let problem = format!("token {token} is not among the {} of the model", program.vocabulary);
         return Err(Error::BadBatch { problem });
+    }
+    Ok(())
+}
+
+/// Every input that the program injects is there, with a row for each token.
+fn check_inputs(program: &Program, batch: &Batch<'_>) -> Result<(), Error> {
+    for step in program.sections.iter().flat_map(|section| &section.steps) {
+        let Op::Inject { input, out } = step.op else { continue };
+        let (found, width) = (batch.inputs.get(usize::from(input)).map(|rows| rows.len()), program.value(out).width);
+        if found != batch.tokens.len().checked_mul(width) {
+            let (found, tokens) = (found.unwrap_or(0), batch.tokens.len());
+            let problem = format!("input {input} has {found} numbers, not {width} for each of {tokens} tokens");
+            return Err(Error::BadBatch { problem });
+        }
+    }
+    Ok(())
+}
+
+/// A slot that a span writes belongs to it alone.
+fn check_slots_apart(batch: &Batch<'_>) -> Result<(), Error> {
+    let mut written = HashSet::new();
+    for slots in batch.spans.iter().filter_map(|span| span.slots.as_ref()) {
+        for slot in slots.keep.iter().map(|(_, slot)| *slot).chain([slots.write]) {
+            if !written.insert(slot) {
+                return Err(Error::bad_batch(format!("slot {slot} is to be written twice")));
+            }
+        }
+    }
+    for (at, slots) in batch.spans.iter().enumerate().filter_map(|(at, span)| Some((at, span.slots.as_ref()?))) {
+        let own = |slot: u32| slots.write == slot || slots.keep.iter().any(|(_, kept)| *kept == slot);
+        if let Some(slot) = slots.read.filter(|slot| written.contains(slot) && !own(*slot)) {
+            return Err(Error::bad_batch(format!("slot {slot} is read by span {at} and written by another")));
+        }
     }
     Ok(())
 }

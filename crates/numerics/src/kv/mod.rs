@@ -11,6 +11,7 @@ pub use aligned::Aligned;
 pub use shape::{BLOCK, KEY_LANES, KvShape, PAGE};
 
 use crate::half::{f16_to_f32, f32_to_f16};
+use crate::program::{StateSpec, Values};
 use crate::reference::{QuantizedBlock, quantize_block};
 
 /// What a cached number is made of. It changes results, so that it is part of a fingerprint.
@@ -46,22 +47,60 @@ pub struct LayerCache {
     pub shape: KvShape,
     /// [`KvShape::page_key_bytes`] for each page.
     pub keys: Aligned,
-    /// [`KvShape::page_value_bytes`] for each page.
+    /// [`KvShape::page_value_bytes`] for each page; empty where values are the first numbers of keys.
     pub values: Aligned,
+    /// Whether values are the first `value_size` numbers of keys.
+    values_in_keys: bool,
 }
 
 impl LayerCache {
     /// A cache of `pages` pages, all zero (the operating system hands out such memory only when it is written).
     pub fn new(shape: KvShape, pages: usize) -> Self {
         let (keys, values) = (pages * shape.page_key_bytes(), pages * shape.page_value_bytes());
-        LayerCache { shape, keys: Aligned::zeroed(keys), values: Aligned::zeroed(values) }
+        LayerCache { shape, keys: Aligned::zeroed(keys), values: Aligned::zeroed(values), values_in_keys: false }
     }
 
-    /// Stores the key (`[heads][key_size]`) and value (`[heads][value_size]`) of one position (clause A1).
+    /// The cache of a key-value state, as [`LayerCache::new`] makes it.
+    ///
+    /// # Panics
+    /// For a recurrent state.
+    pub fn of(state: &StateSpec, profile: Profile, pages: usize) -> Self {
+        let shape = KvShape::of(state, profile).expect("the state holds keys and values");
+        match state {
+            StateSpec::KeyValue { value: Values::FirstOfKey(_), .. } => {
+                let keys = Aligned::zeroed(pages * shape.page_key_bytes());
+                LayerCache { shape, keys, values: Aligned::zeroed(0), values_in_keys: true }
+            }
+            _ => LayerCache::new(shape, pages),
+        }
+    }
+
+    /// Bytes of a page of a key-value state; `None` for a recurrent one, and where they cannot be counted.
+    pub fn page_bytes(state: &StateSpec, profile: Profile) -> Option<usize> {
+        let StateSpec::KeyValue { heads, key, value, .. } = *state else { return None };
+        let number = |size: usize| match profile {
+            Profile::F16 => size.checked_mul(2),
+            Profile::Q8 => size.div_ceil(BLOCK).checked_mul(BLOCK + 2),
+        };
+        let values = match value {
+            Values::Own(size) => number(size)?,
+            Values::FirstOfKey(_) => 0,
+        };
+        number(key)?.checked_add(values)?.checked_mul(heads)?.checked_mul(PAGE)
+    }
+
+    /// Whether values are the first numbers of keys, and are not stored themselves.
+    pub fn values_in_keys(&self) -> bool {
+        self.values_in_keys
+    }
+
+    /// Stores the key (`[heads][key_size]`) and value (`[heads][value_size]`; empty where values are the first numbers of
+    /// keys) of one position (clause A1).
     pub fn store(&mut self, page: usize, slot: usize, key: &[f32], value: &[f32]) {
         let shape = self.shape;
-        let heads = key.chunks_exact(shape.key_size).zip(value.chunks_exact(shape.value_size)).take(shape.heads);
-        for (head, (key, value)) in heads.enumerate() {
+        let own = if self.values_in_keys { 0 } else { shape.value_size };
+        for head in 0..shape.heads {
+            let (key, value) = (&key[head * shape.key_size..][..shape.key_size], &value[head * own..][..own]);
             match shape.profile {
                 Profile::F16 => self.store_f16(page, head, slot, key, value),
                 Profile::Q8 => self.store_q8(page, head, slot, key, value),
@@ -105,6 +144,9 @@ impl LayerCache {
 
     /// Element `i` of a value of an f16 cache.
     pub fn value(&self, page: usize, head: usize, slot: usize, i: usize) -> f32 {
+        if self.values_in_keys {
+            return self.key(page, head, slot, i);
+        }
         get(&self.values, self.shape.value_at(page, head, slot, i))
     }
 
@@ -117,6 +159,9 @@ impl LayerCache {
 
     /// A block of a value of a q8 cache.
     pub fn value_block(&self, page: usize, head: usize, slot: usize, block: usize) -> QuantizedBlock {
+        if self.values_in_keys {
+            return self.key_block(page, head, slot, block);
+        }
         let at = |i| self.shape.value_at(page, head, slot, block * BLOCK + i);
         let q = std::array::from_fn(|i| self.values[at(i)] as i8);
         QuantizedBlock { q, scale: get(&self.values, self.shape.value_scale_at(page, head, slot, block)) }
@@ -127,7 +172,8 @@ impl LayerCache {
     /// # Panics
     /// If either page does not exist.
     pub fn copy_page(&mut self, from: usize, to: usize) {
-        let (keys, values) = (self.shape.page_key_bytes(), self.shape.page_value_bytes());
+        let keys = self.shape.page_key_bytes();
+        let values = if self.values_in_keys { 0 } else { self.shape.page_value_bytes() };
         self.keys.copy_within(from * keys..(from + 1) * keys, to * keys);
         self.values.copy_within(from * values..(from + 1) * values, to * values);
     }

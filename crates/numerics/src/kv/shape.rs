@@ -13,6 +13,7 @@
 //! as instructions multiply them. Outputs are computed for the elements of one value at once, so that these do.
 
 use super::Profile;
+use crate::program::StateSpec;
 
 /// Positions per page.
 pub const PAGE: usize = 64;
@@ -37,6 +38,16 @@ pub struct KvShape {
 }
 
 impl KvShape {
+    /// The shape of a state, if it holds keys and values.
+    pub fn of(state: &StateSpec, profile: Profile) -> Option<KvShape> {
+        match *state {
+            StateSpec::KeyValue { heads, key, value, .. } => {
+                Some(KvShape { heads, key_size: key, value_size: value.size(), profile })
+            }
+            StateSpec::Recurrent { .. } => None,
+        }
+    }
+
     /// Blocks of a key.
     #[inline]
     pub fn key_blocks(&self) -> usize {

@@ -14,9 +14,11 @@
 
 mod op;
 mod seal;
+mod work;
 
 pub use op::{Activation, Groups, Op, RopeStyle, RouteRule, Scoring};
 pub use seal::SealError;
+pub use work::{Amount, work};
 
 use crate::kv::Profile;
 use crate::quant::Format;
@@ -249,6 +251,16 @@ impl Shape {
     }
 }
 
+impl ValueSpec {
+    /// Numbers that a row is read as: choices are an index and a weight each.
+    pub fn numbers(&self) -> usize {
+        match self.kind {
+            Kind::Numbers | Kind::Angles => self.width,
+            Kind::Choices => 2 * self.width,
+        }
+    }
+}
+
 impl WeightSpec {
     /// Bytes of a row in the file. Shapes were checked when the file was read, so that a row is a whole number of blocks.
     pub fn row_bytes(&self) -> usize {
@@ -282,6 +294,19 @@ impl Program {
         &self.states[state.0 as usize]
     }
 
+    /// What a step is called in reports, the same in every layer: the tensors that it reads (`attn_q`, without the layer
+    /// and `.weight`), or the operation where it reads none.
+    pub fn step_name(&self, op: &Op) -> String {
+        let mut names: Vec<&str> = Vec::new();
+        for weight in op.weights() {
+            let name = short_name(&self.weight(weight).tensor);
+            if !name.ends_with(".bias") && !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        if names.is_empty() { op.name().to_owned() } else { names.join(" + ") }
+    }
+
     /// The list of operations for an entry, if the model has it.
     pub fn section(&self, entry: Entry) -> Option<&Section> {
         self.sections.iter().find(|section| section.entry == entry)
@@ -304,4 +329,10 @@ impl Program {
         };
         self.states.iter().map(numbers).sum()
     }
+}
+
+/// A tensor's name without its layer and `.weight`.
+fn short_name(tensor: &str) -> &str {
+    let name = tensor.strip_prefix("blk.").and_then(|rest| rest.split_once('.')).map_or(tensor, |(_, name)| name);
+    name.strip_suffix(".weight").unwrap_or(name)
 }

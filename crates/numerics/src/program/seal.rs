@@ -115,12 +115,12 @@ fn needed_for_all(steps: &[Step], all_rows: &[Value], order: Order) -> HashSet<V
     let mut all: HashSet<Value> = all_rows.iter().copied().collect();
     for step in steps.iter().rev() {
         let inputs = step.op.inputs();
-        // What reads nothing reads the batch, all of it; in a text read as a whole every row sees all others.
-        let is_source = inputs.is_empty();
-        let is_all = step.op.output().is_some_and(|value| all.contains(&value));
-        if is_source {
+        // What reads nothing reads the batch, all of it, and what moves a state on goes through all rows; in a text read as a
+        // whole every row sees all others.
+        if inputs.is_empty() || step.op.writes_state() {
             all.extend(step.op.output());
         }
+        let is_all = step.op.output().is_some_and(|value| all.contains(&value));
         if step.op.writes_state() || is_all || order == Order::Whole {
             all.extend(inputs);
         }

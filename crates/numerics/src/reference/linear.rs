@@ -1,34 +1,21 @@
 //! Matrix products (clauses Q2 and R1).
 
-use std::sync::atomic::Ordering;
-
 use super::{QuantizedBlock, chain, file_row, quantize_block};
 use crate::matrix::Matrix;
-use crate::ops::{Projection, Scratch, Team};
-use crate::prepared::Input;
 use crate::quant::{Encoding, Parts, Quantised};
 
-/// See [`crate::ops::Ops::linear`].
-pub(super) fn linear(_: &dyn Team, _: &mut Scratch, input: Input<'_>, tokens: usize, outputs: &mut [Projection<'_>]) {
-    let input = input.rows().expect("rows stay as they are here");
-    for Projection { matrix, output, not_finite } in outputs {
-        match &matrix.encoding() {
-            Encoding::Float(_) => float(matrix, input, tokens, output),
-            Encoding::Quantised(quantised) => {
-                integer(matrix, quantised, &input[..tokens * matrix.columns], tokens, output);
-            }
-        }
-        if let Some(found) = not_finite
-            && output[..tokens * matrix.rows].iter().any(|x| !x.is_finite())
-        {
-            found.store(true, Ordering::Relaxed);
-        }
+/// `out[t][r]` is the sum over columns `c` of `weight[r][c] * x[t][c]`, plus `bias[r]` where there is one. `x`:
+/// `[rows][weight.columns]`; `out`: `[rows][weight.rows]`.
+pub fn linear(x: &[f32], weight: &Matrix, bias: Option<&[f32]>, out: &mut [f32]) {
+    let rows = out.len() / weight.rows;
+    match &weight.format.encoding {
+        Encoding::Float(_) => float(weight, x, rows, out),
+        Encoding::Quantised(quantised) => integer(weight, quantised, &x[..rows * weight.columns], rows, out),
     }
-}
-
-impl Matrix {
-    fn encoding(&self) -> &'static Encoding {
-        &self.format.encoding
+    if let Some(bias) = bias {
+        for out in out.chunks_exact_mut(bias.len()) {
+            out.iter_mut().zip(bias).for_each(|(out, bias)| *out += bias);
+        }
     }
 }
 

@@ -1,13 +1,12 @@
-//! Attention (clause A).
+//! Attention (clauses A2 to A4).
 
 use super::{QuantizedBlock, quantize_block};
 use crate::attention::{Attention, SEGMENT, Span};
 use crate::functions::exp;
 use crate::kv::{BLOCK, PAGE, Profile};
-use crate::ops::{Scratch, Team};
 
-/// See [`crate::ops::Ops::attention`].
-pub(super) fn attention(_: &dyn Team, _: &mut Scratch, attention: &Attention<'_>, output: &mut [f32]) {
+/// Attention of every query over its sequence's visible positions; `output`: `[rows][heads][value_size]`.
+pub fn attend(attention: &Attention<'_>, output: &mut [f32]) {
     let shape = attention.cache.shape;
     let group = attention.heads / shape.heads;
     for span in attention.spans {

@@ -1,0 +1,150 @@
+//! What each operation cannot do without: bytes from memory, and arithmetic.
+//!
+//! Bytes are weights, and states of earlier batches. Values between operations stay in caches and count as none. Arithmetic
+//! is what the numeric contract prescribes, a multiply-add counting once; everything that a device adds (unpacking,
+//! quantising, copying) counts as none, so that a limit is one for every device.
+
+use super::{Activation, Op, Program, Rows, Shape, State, StateSpec, Value, Weight};
+use crate::device::{Span, Work};
+use crate::kv::{KvShape, LayerCache, PAGE, Profile};
+use crate::quant::Encoding;
+
+/// Additions, multiplications and multiply-adds of one `exp` (clause F1).
+const EXP: u64 = 17;
+/// Of one score besides its dot product: scaling, subtracting the maximum, `exp`, adding to the sum.
+const SCORE: u64 = EXP + 3;
+/// Of one element of a norm: its square added, two factors.
+const NORM: u64 = 3;
+/// Of one pair of elements that rotate.
+const PAIR: u64 = 4;
+/// Of one soft cap: a quotient, two operations around `exp`, a product.
+const CAP: u64 = EXP + 5;
+
+/// For what an operation is done.
+#[derive(Clone, Copy)]
+pub struct Amount<'a> {
+    /// Rows of what it writes.
+    pub rows: usize,
+    /// Which rows of the batch they are.
+    pub which: Rows,
+    /// The batch's spans.
+    pub spans: &'a [Span<'a>],
+    /// Experts that a row at least has chosen, for [`Op::Experts`].
+    pub experts: usize,
+    /// Bytes of a weight as the device holds it.
+    pub bytes: &'a dyn Fn(Weight) -> usize,
+}
+
+/// How much an operation has to do.
+pub fn work(program: &Program, op: &Op, amount: &Amount<'_>) -> Work {
+    let elements = |value: Value| (amount.rows * program.value(value).width) as u64;
+    match *op {
+        Op::Embed { table, .. } => rows_of(program, table, amount),
+        Op::RmsNorm { x, .. } => float(elements(x) * NORM),
+        Op::Linear { weight, bias, out, .. } => {
+            let mut work = product(program, weight, amount.rows);
+            work.bytes = (amount.bytes)(weight) as u64;
+            work.float += bias.map_or(0, |_| elements(out));
+            work
+        }
+        Op::Rotate { x, head, angles, .. } => {
+            let heads = program.value(x).width / head.max(1);
+            float((amount.rows * heads * (program.value(angles).width / 2)) as u64 * PAIR)
+        }
+        Op::Attend { heads, state, .. } => attention(program, state, heads, amount),
+        Op::Gate { out, activation, .. } => float(elements(out) * gate(activation)),
+        Op::Add { out, .. } => float(elements(out)),
+        Op::SoftCap { out, .. } => float(elements(out) * CAP),
+        Op::Route { scores, .. } => float(elements(scores) * (EXP + 3)),
+        Op::Experts { choices, gate: opens, up, down, activation, out, .. } => {
+            let chosen = amount.rows * program.value(choices).width;
+            let mut all = Work::default();
+            for weight in [opens, up, down] {
+                let one = product(program, weight, chosen);
+                let bytes = (amount.bytes)(weight) / items(program, weight).max(1) * amount.experts;
+                all += Work { bytes: bytes as u64, ..one };
+            }
+            let inner = program.weight(down).shape.columns();
+            let opened = (chosen * inner) as u64 * gate(activation);
+            all += float(opened + (chosen * program.value(out).width) as u64);
+            all
+        }
+        // They copy, or take what is there.
+        Op::Inject { .. } | Op::Angles { .. } | Op::StoreKv { .. } | Op::Select { .. } => Work::default(),
+    }
+}
+
+fn float(operations: u64) -> Work {
+    Work { float: operations, ..Work::default() }
+}
+
+/// Operations of one gate: its function and the product.
+fn gate(activation: Activation) -> u64 {
+    match activation {
+        Activation::Silu => EXP + 3,
+        Activation::Gelu => EXP + 6,
+    }
+}
+
+/// Matrices of a weight.
+fn items(program: &Program, weight: Weight) -> usize {
+    match program.weight(weight).shape {
+        Shape::Stack { items, .. } => items,
+        Shape::Vector(_) | Shape::Matrix { .. } => 1,
+    }
+}
+
+/// The arithmetic of the products of `rows` rows with one matrix of a weight each: a plain format multiplies f32; a
+/// quantised one bytes, and adds a scaled sum (and a minimum) for each of its sub-blocks.
+fn product(program: &Program, weight: Weight, rows: usize) -> Work {
+    let spec = program.weight(weight);
+    let (outputs, columns) = match spec.shape {
+        Shape::Vector(columns) => (rows as u64, columns),
+        Shape::Matrix { rows: outputs, columns } | Shape::Stack { rows: outputs, columns, .. } => {
+            ((rows * outputs) as u64, columns)
+        }
+    };
+    let products = outputs * columns as u64;
+    match &spec.format.encoding {
+        Encoding::Float(_) => float(products),
+        Encoding::Quantised(quantised) => {
+            let sums = outputs * (columns / quantised.sub_block) as u64;
+            Work { bytes: 0, integer: products, float: sums * (1 + u64::from(quantised.has_minimum)) }
+        }
+    }
+}
+
+/// Rows of a matrix, decoded.
+fn rows_of(program: &Program, table: Weight, amount: &Amount<'_>) -> Work {
+    let shape = program.weight(table).shape;
+    let bytes = (amount.bytes)(table) / shape.rows().max(1);
+    Work { bytes: (amount.rows * bytes) as u64, integer: 0, float: (amount.rows * shape.columns()) as u64 }
+}
+
+/// Attention: keys and values of earlier batches are read once; those of this batch were just written.
+fn attention(program: &Program, state: State, heads: usize, amount: &Amount<'_>) -> Work {
+    let StateSpec::KeyValue { window, .. } = *program.state(state) else { return Work::default() };
+    let Some(shape) = KvShape::of(program.state(state), program.profile) else { return Work::default() };
+    let bytes = LayerCache::page_bytes(program.state(state), program.profile).unwrap_or(0);
+    // In q8, a key's elements are multiplied as integers, and each block's sum is one multiply-add of floats.
+    let (integer, dots) = match shape.profile {
+        Profile::F16 => (0, shape.key_size + shape.value_size),
+        Profile::Q8 => (shape.key_size, shape.key_blocks() + shape.value_blocks() + shape.value_size),
+    };
+    let first_visible = |position: usize| window.map_or(0, |window| (position + 1).saturating_sub(window));
+    let mut work = Work::default();
+    for span in amount.spans {
+        let some = if amount.which == Rows::All { 0..span.rows.len() } else { span.wanted.clone() };
+        let positions = span.position + some.start..span.position + some.end;
+        if positions.is_empty() {
+            continue;
+        }
+        let earlier = span.position.saturating_sub(first_visible(positions.start));
+        work.bytes += (earlier * (bytes / PAGE)) as u64;
+        let seen: usize = positions.map(|position| position + 1 - first_visible(position)).sum();
+        let scores = (seen * heads) as u64;
+        work.integer += scores * integer as u64;
+        work.float += scores * (dots as u64 + SCORE);
+    }
+    work
+}

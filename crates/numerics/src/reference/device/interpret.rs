@@ -1,0 +1,142 @@
+//! Each operation by its loop.
+
+use super::executable::{Interpreter, Memory, Pass};
+use crate::attention::{Attention, Span};
+use crate::device::{Batch, Work};
+use crate::program::{Amount, Op, Rows, StateSpec, Value, Weight, work};
+use crate::reference;
+
+impl Interpreter {
+    /// Does one operation: what it writes takes the place of what was there from the batch before.
+    pub(super) fn execute(&mut self, op: &Op, pass: &Pass<'_>) {
+        let Some(value) = op.output() else { return self.store(op, pass) };
+        let mut out = std::mem::take(&mut self.values[value.0 as usize]);
+        out.clear();
+        // Nothing may be left as it was.
+        out.resize(pass.rows * self.program.value(value).numbers(), f32::NAN);
+        self.from_batch(op, pass, &mut out);
+        self.with_weights(op, &mut out);
+        self.of_elements(op, &mut out);
+        self.with_states(op, pass, &mut out);
+        self.values[value.0 as usize] = out;
+    }
+
+    /// Operations that read what the batch brings.
+    fn from_batch(&self, op: &Op, pass: &Pass<'_>, out: &mut [f32]) {
+        match *op {
+            Op::Embed { table, scale, .. } => {
+                reference::embed(self.weights.matrix(table), pass.batch.tokens, scale, out);
+            }
+            Op::Inject { input, .. } => out.copy_from_slice(pass.batch.inputs[usize::from(input)]),
+            Op::Angles { rope, .. } => {
+                reference::angles(&self.program.ropes[rope.0 as usize], &positions(pass.batch), out);
+            }
+            Op::Select { x, .. } => {
+                let width = self.program.value(x).numbers();
+                let rows =
+                    pass.batch.spans.iter().flat_map(|span| span.wanted.clone().map(|row| span.rows.start + row));
+                for (row, out) in rows.zip(out.chunks_exact_mut(width)) {
+                    out.copy_from_slice(&self.rows(x)[row * width..][..width]);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Operations with weights.
+    fn with_weights(&self, op: &Op, out: &mut [f32]) {
+        let vector = |weight: Option<Weight>| weight.map(|weight| self.weights.vector(weight));
+        match *op {
+            Op::RmsNorm { x, size, gain, epsilon, .. } => {
+                reference::rms_norm(self.rows(x), size, vector(gain), epsilon, out);
+            }
+            Op::Linear { x, weight, bias, .. } => {
+                reference::linear(self.rows(x), self.weights.matrix(weight), vector(bias), out);
+            }
+            Op::Route { scores, rule, .. } => {
+                reference::route(self.rows(scores), self.program.value(scores).width, &rule, out);
+            }
+            Op::Experts { x, choices, gate, up, down, activation, .. } => {
+                let [gate, up, down] = [gate, up, down].map(|weight| self.weights.stack(weight));
+                let experts = reference::Experts { gate, up, down, activation };
+                reference::experts(self.rows(x), self.rows(choices), self.program.value(choices).width, &experts, out);
+            }
+            _ => {}
+        }
+    }
+
+    /// Operations on elements.
+    fn of_elements(&self, op: &Op, out: &mut [f32]) {
+        match *op {
+            Op::Rotate { x, head, first, style, angles, .. } => {
+                let pairs = self.program.value(angles).width / 2;
+                reference::rotate(self.rows(x), head, first, style, self.rows(angles), pairs, out);
+            }
+            Op::Gate { gate, up, activation, .. } => {
+                reference::gate(activation, self.rows(gate), self.rows(up), out);
+            }
+            Op::Add { a, b, .. } => reference::add(self.rows(a), self.rows(b), out),
+            Op::SoftCap { x, cap, .. } => reference::soft_cap(self.rows(x), cap, out),
+            _ => {}
+        }
+    }
+
+    /// Operations that read states.
+    fn with_states(&mut self, op: &Op, pass: &Pass<'_>, out: &mut [f32]) {
+        if let Op::Attend { queries, heads, scale, state, .. } = *op {
+            let StateSpec::KeyValue { window, group, .. } = *self.program.state(state) else { return };
+            let Memory::Pages(cache) = &self.states[state.0 as usize] else { return };
+            let spans = spans(pass.batch, group, pass.which);
+            let queries = self.rows(queries);
+            reference::attend(&Attention { queries, heads, scale, window, cache, spans: &spans }, out);
+        }
+    }
+
+    /// Keys and values into the cache.
+    fn store(&mut self, op: &Op, pass: &Pass<'_>) {
+        let Op::StoreKv { keys, values, state } = *op else { return };
+        let StateSpec::KeyValue { group, .. } = *self.program.state(state) else { return };
+        let rows = |value: Value| &self.values[value.0 as usize][..];
+        let Memory::Pages(cache) = &mut self.states[state.0 as usize] else { return };
+        reference::store_kv(rows(keys), values.map(rows), &spans(pass.batch, group, Rows::All), cache);
+    }
+
+    /// The rows of a value.
+    fn rows(&self, value: Value) -> &[f32] {
+        &self.values[value.0 as usize]
+    }
+
+    /// How much an operation did.
+    pub(super) fn work(&self, op: &Op, pass: &Pass<'_>) -> Work {
+        let bytes = |weight: Weight| super::weights::bytes(self.program.weight(weight)).unwrap_or(0);
+        let experts = match op {
+            Op::Experts { choices, .. } => {
+                let mut chosen: Vec<usize> = self.rows(*choices).chunks(2).map(|choice| choice[0] as usize).collect();
+                chosen.sort_unstable();
+                chosen.dedup();
+                chosen.len()
+            }
+            _ => 0,
+        };
+        let amount = Amount { rows: pass.rows, which: pass.which, spans: pass.batch.spans, experts, bytes: &bytes };
+        work(&self.program, op, &amount)
+    }
+}
+
+/// The position of every row.
+fn positions(batch: &Batch<'_>) -> Vec<usize> {
+    batch.spans.iter().flat_map(|span| span.position..span.position + span.rows.len()).collect()
+}
+
+/// The spans of all rows, or those of the wanted rows, which follow each other then.
+fn spans<'a>(batch: &Batch<'a>, group: u8, which: Rows) -> Vec<Span<'a>> {
+    let mut row = 0;
+    let mut spans = Vec::new();
+    for span in batch.spans {
+        let some = if which == Rows::All { 0..span.rows.len() } else { span.wanted.clone() };
+        let pages = span.tables[usize::from(group)];
+        spans.push(Span { row, tokens: some.len(), position: span.position + some.start, pages });
+        row += some.len();
+    }
+    spans
+}
