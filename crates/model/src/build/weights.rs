@@ -89,5 +89,5 @@ impl Builder<'_, '_> {
 }
 
 fn any_format() -> &'static Format {
-    &FORMATS[0]
+    FORMATS[0]
 }
