@@ -11,9 +11,10 @@ use hefu_numerics::program::{Kind as ValueKind, Program, Value};
 use super::lower::{Kind, Lowered};
 
 /// What a place is for: values of one class may follow each other in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Class {
-    pub(super) width: usize,
+    /// Numbers of a row.
+    pub(super) numbers: usize,
     pub(super) kind: ValueKind,
     /// Whether it may hold a product's input in the form in which products read it, which is memory of its own.
     pub(super) is_prepared: bool,
@@ -100,5 +101,5 @@ fn class(program: &Program, step: &Kind, value: Value) -> Class {
         Kind::Add { after: Some(after), .. } => after.out == value,
         _ => false,
     };
-    Class { width: spec.width, kind: spec.kind, is_prepared }
+    Class { numbers: spec.numbers(), kind: spec.kind, is_prepared }
 }

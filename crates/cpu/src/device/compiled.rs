@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 
 use hefu_numerics::device::Size;
-use hefu_numerics::program::{Entry, Kind as ValueKind, Program, Section, Value};
+use hefu_numerics::program::{Entry, Program, Section, Value};
 
 use super::arena::{Places, Pool, place};
 use super::lower::{Kind, Lowered, Mode, lower};
-use super::run::{Choice, rows_at_once};
+use super::run::rows_at_once;
 
 /// A list of steps and where its values lie.
 pub(super) struct List {
@@ -82,8 +82,7 @@ impl Compiled {
         let mut bytes = self.inner_bytes(program, size.rows)?;
         for (index, class) in self.pool.classes.iter().enumerate() {
             let rows = if index < self.body_places { size.rows } else { size.head_rows };
-            let number = if class.kind == ValueKind::Choices { size_of::<Choice>() } else { size_of::<f32>() };
-            bytes = bytes.checked_add(rows.checked_mul(class.width)?.checked_mul(number)?)?;
+            bytes = bytes.checked_add(rows.checked_mul(class.numbers)?.checked_mul(size_of::<f32>())?)?;
         }
         Some(bytes)
     }

@@ -14,7 +14,7 @@ use hefu_numerics::program::{Entry, Kind, Program, Rows, StateSpec, Value};
 
 use super::compiled::{Compiled, List};
 use super::lower::Mode;
-use super::run::{Choice, ExpertBuffers, Rowset};
+use super::run::{ExpertBuffers, Rowset};
 use super::weights::CpuWeights;
 
 /// Most pages of one cache: 2^26 positions.
@@ -28,8 +28,6 @@ pub(super) struct Machine {
     pub(super) weights: Arc<CpuWeights>,
     /// Rows of numbers, by place.
     pub(super) values: Vec<Prepared>,
-    /// Choices of experts, by place.
-    pub(super) choices: Vec<Vec<Choice>>,
     pub(super) scratch: Scratch,
     /// What gate and up make.
     pub(super) inner: Prepared,
@@ -71,7 +69,6 @@ impl CpuExecutable {
             program: Arc::clone(program),
             weights,
             values: (0..compiled.places()).map(|_| Prepared::default()).collect(),
-            choices: vec![Vec::new(); compiled.places()],
             scratch: Scratch::default(),
             inner: Prepared::default(),
             experts: ExpertBuffers::default(),
@@ -100,7 +97,10 @@ impl Executable for CpuExecutable {
     fn head(&mut self, entry: Entry, rows: Range<usize>) -> Result<&[f32], Error> {
         if rows.start > rows.end || rows.end > self.rows.1 {
             let what = if entry == Entry::Hidden { "hidden states" } else { "logits" };
-            return Err(Error::bad_batch(format!("{what} of rows {rows:?} were asked for, but there are {}", self.rows.1)));
+            return Err(Error::bad_batch(format!(
+                "{what} of rows {rows:?} were asked for, but there are {}",
+                self.rows.1
+            )));
         }
         if rows.is_empty() {
             return Ok(&[]);
@@ -108,9 +108,10 @@ impl Executable for CpuExecutable {
         let Some(list) = self.compiled.head(entry, self.mode) else {
             return Err(Error::bad_batch(format!("{entry:?} was asked for, which the model does not have")));
         };
+        let given = self.machine.program.section(Entry::Body).expect("a sealed program has a body").output;
         let machine = &mut self.machine;
         *machine.not_finite.get_mut() = false;
-        let looks = run(machine, list, &Rowset::of_head(rows.clone()), self.observer.as_deref());
+        let looks = run(machine, list, &Rowset::of_head(given, rows.clone()), self.observer.as_deref());
         let output = list.lowered.output;
         let width = machine.program.value(output).width;
         let results = machine.values[list.places.of(output)].rows().expect("a head's results are rows");
@@ -130,8 +131,9 @@ impl Executable for CpuExecutable {
             return Err(Error::bad_batch("a value was asked for that is no probe"));
         }
         let spec = program.value(value);
+        let width = spec.numbers();
         let count = if spec.rows == Rows::All { self.rows.0 } else { self.rows.1 };
-        if rows.start > rows.end || rows.end > count || to.len() != rows.len() * spec.width {
+        if rows.start > rows.end || rows.end > count || to.len() != rows.len() * width {
             return Err(Error::bad_batch(format!("rows {rows:?} of {count} were asked for")));
         }
         let place = list.places.of(list.lowered.resolve(value));
@@ -139,7 +141,7 @@ impl Executable for CpuExecutable {
             return Err(Error::bad_batch("a value was asked for that lies in the device's own form"));
         };
         match spec.kind {
-            Kind::Numbers => to.copy_from_slice(&all[rows.start * spec.width..rows.end * spec.width]),
+            Kind::Numbers | Kind::Choices => to.copy_from_slice(&all[rows.start * width..rows.end * width]),
             Kind::Angles => {
                 let (pairs, (cosines, sines)) = (spec.width / 2, all.split_at(count * spec.width / 2));
                 for (row, to) in rows.zip(to.chunks_exact_mut(spec.width)) {
@@ -147,7 +149,6 @@ impl Executable for CpuExecutable {
                     to[pairs..].copy_from_slice(&sines[row * pairs..][..pairs]);
                 }
             }
-            Kind::Choices => return Err(Error::bad_batch("choices are no numbers")),
         }
         Ok(())
     }
@@ -172,13 +173,12 @@ impl Executable for CpuExecutable {
     }
 
     fn footprint(&self) -> Footprint {
-        let Machine { weights, values, inner, experts, choices, .. } = &self.machine;
-        let choices: usize = choices.iter().map(|choices| choices.capacity() * size_of::<Choice>()).sum();
+        let Machine { weights, values, inner, experts, .. } = &self.machine;
         let values: usize = values.iter().map(Prepared::bytes).sum();
         Footprint {
             weights: hefu_numerics::device::Weights::bytes(&**weights),
             states: state_bytes(&self.machine.program, &self.size).unwrap_or(usize::MAX),
-            activations: values + choices + inner.bytes().max(inner.device_bytes()) + experts.bytes(),
+            activations: values + inner.bytes().max(inner.device_bytes()) + experts.bytes(),
         }
     }
 
@@ -190,7 +190,7 @@ impl Executable for CpuExecutable {
 /// Runs a list of steps; whether its last product has looked for numbers that are none.
 fn run(machine: &mut Machine, list: &List, rowset: &Rowset<'_>, observer: Option<&dyn StepObserver>) -> bool {
     let mut looks = false;
-    let head = rowset.is_head;
+    let head = rowset.is_head();
     let last = list.lowered.steps.iter().rposition(|step| step.kind.weights().is_some()).filter(|_| head);
     for (index, step) in list.lowered.steps.iter().enumerate() {
         if step.rows == Rows::Wanted && rowset.wanted.is_empty() {
@@ -202,7 +202,7 @@ fn run(machine: &mut Machine, list: &List, rowset: &Rowset<'_>, observer: Option
         looks |= is_last;
         if let (Some(observer), Some(started)) = (observer, started) {
             let time = started.elapsed();
-            observer.step(&StepReport { name: &step.name, work: machine.work(step, rowset), time });
+            observer.step(&StepReport { name: &step.name, work: machine.work(step, &list.places, rowset), time });
         }
     }
     looks
@@ -228,7 +228,9 @@ pub(super) fn state_bytes(program: &Program, size: &Size) -> Option<usize> {
     program.states.iter().try_fold(0_usize, |sum, state| {
         let bytes = match (shape(program, state), state) {
             (Some(shape), _) => (shape.page_key_bytes() + shape.page_value_bytes()).checked_mul(size.pages)?,
-            (None, StateSpec::Recurrent { numbers }) => numbers.checked_mul(size.slots)?.checked_mul(size_of::<f32>())?,
+            (None, StateSpec::Recurrent { numbers }) => {
+                numbers.checked_mul(size.slots)?.checked_mul(size_of::<f32>())?
+            }
             (None, StateSpec::KeyValue { .. }) => 0,
         };
         sum.checked_add(bytes)

@@ -70,7 +70,8 @@ impl Device for CpuDevice {
         probes: &[Value],
     ) -> Result<Box<dyn Executable>, Error> {
         let weights: Arc<dyn std::any::Any + Send + Sync> = weights.clone();
-        let weights = weights.downcast::<CpuWeights>().unwrap_or_else(|_| panic!("another device loaded these weights"));
+        let weights =
+            weights.downcast::<CpuWeights>().unwrap_or_else(|_| panic!("another device loaded these weights"));
         let executable = CpuExecutable::new(self.ops, Arc::clone(&self.team), program, weights, size, probes)?;
         Ok(Box::new(executable))
     }

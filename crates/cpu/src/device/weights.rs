@@ -24,6 +24,8 @@ const ALIGNMENT: usize = 64;
 /// All weights of a program.
 pub(super) struct CpuWeights {
     all: Vec<Loaded>,
+    /// The gain of norms without one.
+    ones: Vec<f32>,
     bytes: usize,
 }
 
@@ -49,11 +51,16 @@ impl CpuWeights {
         }
     }
 
-    /// The matrices of a stack.
+    /// So many ones.
+    pub(super) fn ones(&self, count: usize) -> &[f32] {
+        &self.ones[..count]
+    }
+
+    /// The matrices of a stack; none of a vector.
     pub(super) fn stack(&self, weight: Weight) -> &[Matrix] {
         match &self.all[weight.0 as usize] {
             Loaded::Matrices(matrices) => matrices,
-            Loaded::Vector(_) => panic!("a sealed program asks for matrices where it has matrices"),
+            Loaded::Vector(_) => &[],
         }
     }
 
@@ -63,7 +70,12 @@ impl CpuWeights {
     }
 
     /// Decodes all vectors and packs all matrices.
-    pub(super) fn load(ops: &'static Ops, team: &dyn Team, program: &Program, files: &dyn Files) -> Result<Self, Error> {
+    pub(super) fn load(
+        ops: &'static Ops,
+        team: &dyn Team,
+        program: &Program,
+        files: &dyn Files,
+    ) -> Result<Self, Error> {
         let bytes = bytes(ops, program).ok_or_else(|| memory_error(usize::MAX, "it cannot be addressed"))?;
         let mut memory = HugeMemory::new(bytes).map_err(|error| memory_error(bytes, &error.to_string()))?;
         let mut pieces = Vec::new();
@@ -83,7 +95,8 @@ impl CpuWeights {
                 _ => Loaded::Matrices(places(ops, spec, &mut at, &memory)),
             });
         }
-        Ok(CpuWeights { all, bytes })
+        let widest = program.values.iter().map(|value| value.width).max().unwrap_or(0);
+        Ok(CpuWeights { all, ones: vec![1.0; widest], bytes })
     }
 }
 

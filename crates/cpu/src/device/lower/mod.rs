@@ -49,12 +49,7 @@ struct Lowering<'a> {
 }
 
 /// Lowers a section. `kept`: values that are asked for after it.
-pub(in crate::device) fn lower(
-    program: &Program,
-    section: &Section,
-    mode: Mode,
-    kept: &HashSet<Value>,
-) -> Lowered {
+pub(in crate::device) fn lower(program: &Program, section: &Section, mode: Mode, kept: &HashSet<Value>) -> Lowered {
     let (operations, same) = operations(program, section, mode);
     let output = resolve(&same, section.output);
     let mut readers = HashMap::new();
@@ -117,24 +112,18 @@ impl Lowering<'_> {
         Step { rows, kind, prefetch: Vec::new(), operations, name }
     }
 
-    /// The names of operations and of the tensors of products, without their layer.
+    /// The names of the operations.
     fn name(&self, operations: &[Op]) -> String {
-        let tensor = |op: &Op| match op {
-            Op::Linear { weight, .. } => {
-                let tensor = self.program.weight(*weight).tensor.trim_end_matches(".weight");
-                let below = tensor.strip_prefix("blk.").and_then(|rest| rest.split_once('.'));
-                below.map_or(tensor, |(_, name)| name).to_owned()
-            }
-            op => op.name().to_owned(),
-        };
-        operations.iter().map(tensor).collect::<Vec<_>>().join(" + ")
+        operations.iter().map(|op| self.program.step_name(op)).collect::<Vec<_>>().join(" + ")
     }
 
     /// Who alone reads the norm of a sum: then it can be made in the form in which that product reads it.
     fn resolve_readers(&self, steps: &mut [Step]) {
         for index in 0..steps.len() {
             let (before, later) = steps.split_at_mut(index + 1);
-            let Some(Step { kind: Kind::Add { after: Some(after), .. }, rows, .. }) = before.last_mut() else { continue };
+            let Some(Step { kind: Kind::Add { after: Some(after), .. }, rows, .. }) = before.last_mut() else {
+                continue;
+            };
             let mut readers = later.iter().filter(|step| step.kind.reads().contains(&after.out));
             let (Some(reader), None) = (readers.next(), readers.next()) else { continue };
             if reader.rows == *rows && !self.kept.contains(&after.out) {
@@ -178,4 +167,3 @@ impl Lowered {
         }
     }
 }
-

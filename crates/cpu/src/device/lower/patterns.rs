@@ -1,20 +1,20 @@
 //! Which operations become one step.
 
-use hefu_numerics::program::{Op, Rows, Value, Weight};
+use hefu_numerics::program::{Op, Rows, Value};
 
 use super::{Experts, Gain, Gated, Kind, Lowering, NextNorm, Product};
 
 /// A pattern that matched: how many operations it takes, selecting ones between them included, and the step.
 type Matched = Option<(usize, Kind)>;
 
-/// The patterns, in the order in which they are tried.
-const PATTERNS: &[fn(&Lowering<'_>, usize) -> Matched] =
-    &[Lowering::gated, Lowering::linears, Lowering::rotate_normed, Lowering::add_with_norms];
+impl<'a> Lowering<'a> {
+    /// The patterns, in the order in which they are tried.
+    const PATTERNS: [fn(&Lowering<'a>, usize) -> Matched; 4] =
+        [Self::gated, Self::linears, Self::rotate_normed, Self::add_with_norms];
 
-impl Lowering<'_> {
     /// The step that begins with operation `at`, and how many operations it takes.
     pub(super) fn step_at(&self, at: usize) -> (usize, Kind) {
-        PATTERNS
+        Self::PATTERNS
             .iter()
             .find_map(|pattern| pattern(self, at))
             .unwrap_or_else(|| (1, self.single(&self.operations[at].1)))
@@ -132,12 +132,8 @@ impl Lowering<'_> {
             Op::Embed { table, scale, out } => Kind::Embed { table, scale, out },
             Op::Inject { input, out } => Kind::Inject { input: input.into(), out },
             Op::Angles { rope, out } => Kind::Angles { rope: rope.0 as usize, out },
-            Op::RmsNorm { x, size, gain, epsilon, out } => {
-                Kind::Norm { gain: Gain { gain, size, epsilon }, x, out }
-            }
-            Op::Linear { x, weight, bias, out } => {
-                Kind::Linear { x, products: vec![Product { weight, bias, out }] }
-            }
+            Op::RmsNorm { x, size, gain, epsilon, out } => Kind::Norm { gain: Gain { gain, size, epsilon }, x, out },
+            Op::Linear { x, weight, bias, out } => Kind::Linear { x, products: vec![Product { weight, bias, out }] },
             Op::Rotate { x, head, first, style, angles, out } => {
                 Kind::Rotate { norm: None, x, head, first, style, angles, out }
             }

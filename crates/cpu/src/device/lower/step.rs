@@ -62,22 +62,87 @@ pub(in crate::device) struct NextNorm {
 
 /// What a step does.
 pub(in crate::device) enum Kind {
-    Embed { table: Weight, scale: f32, out: Value },
-    Inject { input: usize, out: Value },
-    Angles { rope: usize, out: Value },
-    Norm { gain: Gain, x: Value, out: Value },
+    Embed {
+        table: Weight,
+        scale: f32,
+        out: Value,
+    },
+    Inject {
+        input: usize,
+        out: Value,
+    },
+    Angles {
+        rope: usize,
+        out: Value,
+    },
+    Norm {
+        gain: Gain,
+        x: Value,
+        out: Value,
+    },
     /// Products with one shared input.
-    Linear { x: Value, products: Vec<Product> },
-    Gated { x: Value, gated: Gated },
-    Rotate { norm: Option<Gain>, x: Value, head: usize, first: usize, style: RopeStyle, angles: Value, out: Value },
-    StoreKv { keys: Value, values: Option<Value>, state: State },
-    Attend { queries: Value, heads: usize, scale: f32, state: State, out: Value },
-    Gate { gate: Value, up: Value, activation: Activation, out: Value },
-    Add { a: Value, b: Value, before: Option<Gain>, out: Value, after: Option<NextNorm> },
-    SoftCap { x: Value, cap: f32, out: Value },
-    Route { scores: Value, rule: RouteRule, out: Value },
-    Experts { x: Value, choices: Value, experts: Experts, out: Value },
-    Select { x: Value, out: Value },
+    Linear {
+        x: Value,
+        products: Vec<Product>,
+    },
+    Gated {
+        x: Value,
+        gated: Gated,
+    },
+    Rotate {
+        norm: Option<Gain>,
+        x: Value,
+        head: usize,
+        first: usize,
+        style: RopeStyle,
+        angles: Value,
+        out: Value,
+    },
+    StoreKv {
+        keys: Value,
+        values: Option<Value>,
+        state: State,
+    },
+    Attend {
+        queries: Value,
+        heads: usize,
+        scale: f32,
+        state: State,
+        out: Value,
+    },
+    Gate {
+        gate: Value,
+        up: Value,
+        activation: Activation,
+        out: Value,
+    },
+    Add {
+        a: Value,
+        b: Value,
+        before: Option<Gain>,
+        out: Value,
+        after: Option<NextNorm>,
+    },
+    SoftCap {
+        x: Value,
+        cap: f32,
+        out: Value,
+    },
+    Route {
+        scores: Value,
+        rule: RouteRule,
+        out: Value,
+    },
+    Experts {
+        x: Value,
+        choices: Value,
+        experts: Experts,
+        out: Value,
+    },
+    Select {
+        x: Value,
+        out: Value,
+    },
 }
 
 impl Kind {
@@ -106,7 +171,9 @@ impl Kind {
             Kind::StoreKv { .. } => Vec::new(),
             Kind::Linear { products, .. } => products.iter().map(|product| product.out).collect(),
             Kind::Gated { gated, .. } => vec![gated.down.out],
-            Kind::Add { out, after, .. } => std::iter::once(*out).chain(after.as_ref().map(|after| after.out)).collect(),
+            Kind::Add { out, after, .. } => {
+                std::iter::once(*out).chain(after.as_ref().map(|after| after.out)).collect()
+            }
             Kind::Embed { out, .. }
             | Kind::Inject { out, .. }
             | Kind::Angles { out, .. }

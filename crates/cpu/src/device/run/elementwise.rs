@@ -2,7 +2,6 @@
 
 use hefu_numerics::functions::tanh;
 use hefu_numerics::ops::{After, Around, Rotation};
-use hefu_numerics::prepared::Prepared;
 use hefu_numerics::program::{Rows, Value};
 
 use super::products::is_one_piece;
@@ -83,8 +82,7 @@ impl Machine {
         self.change(call, *x, *out, |machine, heads| {
             let (cosines, sines) = machine.rows(call, *angles)[..2 * call.rows * pairs].split_at(call.rows * pairs);
             let norm = gain.as_ref().map(|gain| norm(&machine.weights, gain));
-            let rotation =
-                Rotation { tokens: call.rows, head_size: *head, norm, pairs: *style, cosines, sines };
+            let rotation = Rotation { tokens: call.rows, head_size: *head, norm, pairs: *style, cosines, sines };
             if *first == 0 {
                 return (machine.ops.rope)(&*machine.team, &rotation, heads);
             }
@@ -145,6 +143,3 @@ impl Machine {
         });
     }
 }
-
-/// A place that holds nothing yet; named so that taking one out reads as what it is.
-const _: fn() -> Prepared = Prepared::default;

@@ -10,25 +10,26 @@ use hefu_numerics::reference::route;
 
 use super::products::{GatedPart, Workshop};
 use super::{Call, Machine};
-use crate::device::lower::{Experts, Kind};
+use crate::device::lower::Experts;
 
 /// Rows of one expert, gathered: what it reads, and what it makes of them.
 #[derive(Default)]
 pub(in crate::device) struct Buffers {
     input: Buffer,
     output: Buffer,
+    choices: Vec<Choice>,
 }
 
 impl Buffers {
     /// Bytes that they have grown to.
     pub(in crate::device) fn bytes(&self) -> usize {
-        self.input.bytes() + self.output.bytes()
+        self.input.bytes() + self.output.bytes() + self.choices.capacity() * size_of::<Choice>()
     }
 }
 
 /// One expert chosen for one row.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(in crate::device) struct Choice {
+struct Choice {
     expert: usize,
     row: usize,
     weight: f32,
@@ -38,31 +39,33 @@ impl Machine {
     /// The chosen experts of every row, and their weights.
     pub(super) fn route(&mut self, call: &Call<'_>, scores: Value, rule: &RouteRule, out: Value) {
         let experts = self.width(scores);
-        let mut choices = std::mem::take(&mut self.choices[call.places.of(out)]);
-        choices.clear();
-        choices.reserve_exact(call.rows * rule.used);
-        let bias = rule.bias.map(|bias| &self.weights.vector(bias)[..]);
+        let length = call.rows * self.width(out);
+        let mut place = self.take_out(call, out);
         let scores = &self.rows(call, scores)[..call.rows * experts];
-        for (row, scores) in scores.chunks_exact(experts).enumerate() {
-            let chosen = route(rule, bias, scores);
-            choices.extend(chosen.into_iter().map(|(expert, weight)| Choice { expert, row, weight }));
-        }
-        self.choices[call.places.of(out)] = choices;
+        route(scores, experts, rule, place.as_rows(length));
+        self.put_back(call, out, place);
     }
 
     /// What the chosen experts make of every row, weighed and added.
     pub(super) fn experts(&mut self, call: &Call<'_>, [x, choices, out]: [Value; 3], experts: &Experts) {
         let (from, to) = (self.width(x), self.width(out));
         let mut place = self.take_out(call, out);
-        let mut choices = std::mem::take(&mut self.choices[call.places.of(choices)]);
-        choices.sort_unstable_by_key(|choice| (choice.expert, choice.row));
+        let mut chosen = std::mem::take(&mut self.experts.choices);
+        chosen.clear();
+        let used = self.width(choices);
+        let choices = &self.rows(call, choices)[..call.rows * used];
+        for (row, choices) in choices.chunks_exact(used).enumerate() {
+            let choice = |choice: &[f32]| Choice { expert: choice[0] as usize, row, weight: choice[1] };
+            chosen.extend(choices.chunks_exact(2).map(choice));
+        }
+        chosen.sort_unstable_by_key(|choice| (choice.expert, choice.row));
         let sums = place.as_rows(call.rows * to);
         sums.fill(0.0);
         let Machine { ops, team, weights, values, scratch, inner, experts: buffers, .. } = self;
         let rows = values[call.places.of(x)].rows().expect("experts read rows as they are");
         let stacks = [experts.gate, experts.up, experts.down].map(|weight| weights.stack(weight));
         let mut workshop = Workshop { ops, team: &**team, scratch, inner };
-        for chosen in choices.chunk_by(|a, b| a.expert == b.expert) {
+        for chosen in chosen.chunk_by(|a, b| a.expert == b.expert) {
             let input = buffers.input.sized(chosen.len() * from);
             for (choice, input) in chosen.iter().zip(input.chunks_exact_mut(from)) {
                 input.copy_from_slice(&rows[choice.row * from..][..from]);
@@ -76,8 +79,7 @@ impl Machine {
                 sum.iter_mut().zip(output).for_each(|(sum, &y)| *sum = choice.weight.mul_add(y, *sum));
             }
         }
-        let Kind::Experts { choices: value, .. } = &call.step.kind else { return };
-        self.choices[call.places.of(*value)] = choices;
+        self.experts.choices = chosen;
         self.put_back(call, out, place);
     }
 }

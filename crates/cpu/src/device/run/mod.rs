@@ -5,19 +5,22 @@ mod experts;
 mod products;
 mod rowset;
 
+use std::collections::HashSet;
+
 use hefu_numerics::attention::Attention;
+use hefu_numerics::device::Work;
 use hefu_numerics::kv::LayerCache;
 use hefu_numerics::matrix::Matrix;
 use hefu_numerics::ops::Norm;
 use hefu_numerics::prepared::Prepared;
-use hefu_numerics::program::{Kind as ValueKind, Rows, State, StateSpec, Value, Values};
+use hefu_numerics::program::{Amount, Kind as ValueKind, Op, Rows, State, StateSpec, Value, Values, Weight, work};
 
 use super::arena::Places;
 use super::executable::Machine;
 use super::lower::{Gain, Kind, Step};
 use super::weights::CpuWeights;
 
-pub(super) use experts::{Buffers as ExpertBuffers, Choice};
+pub(super) use experts::Buffers as ExpertBuffers;
 pub(super) use products::rows_at_once;
 pub(super) use rowset::Rowset;
 
@@ -60,7 +63,28 @@ impl Machine {
     }
 
     fn width(&self, value: Value) -> usize {
-        self.program.value(value).width
+        self.program.value(value).numbers()
+    }
+
+    /// How much a step did.
+    pub(super) fn work(&self, step: &Step, places: &Places, rowset: &Rowset<'_>) -> Work {
+        let bytes = |weight: Weight| self.weights.stack(weight).iter().map(|matrix| matrix.range.len()).sum();
+        let mut all = Work::default();
+        for op in &step.operations {
+            let which = op.output().map_or(Rows::All, |value| self.program.value(value).rows);
+            let experts = match op {
+                Op::Experts { choices, .. } => {
+                    let rows = rowset.count(which) * self.width(*choices);
+                    let choices = self.values[places.of(*choices)].rows().map_or(&[][..], |choices| &choices[..rows]);
+                    let chosen: HashSet<usize> = choices.chunks_exact(2).map(|choice| choice[0] as usize).collect();
+                    chosen.len()
+                }
+                _ => 0,
+            };
+            let spans = rowset.batch.spans;
+            all += work(&self.program, op, &Amount { rows: rowset.count(which), which, spans, experts, bytes: &bytes });
+        }
+        all
     }
 
     /// The rows of a value that a step reads.
@@ -121,6 +145,6 @@ fn is_in_planes(kind: ValueKind) -> bool {
 }
 
 /// The matrices of some weights.
-fn matrices<'w>(weights: &'w CpuWeights, all: &[hefu_numerics::program::Weight]) -> Vec<&'w Matrix> {
+fn matrices<'w>(weights: &'w CpuWeights, all: &[Weight]) -> Vec<&'w Matrix> {
     all.iter().map(|weight| weights.matrix(*weight)).collect()
 }

@@ -100,12 +100,7 @@ impl Machine {
 fn part<'w>(weights: &'w CpuWeights, gated: &Gated) -> GatedPart<'w> {
     let bias = |weight: Option<Weight>| weight.map(|weight| &weights.vector(weight)[..]);
     let side = |product: &Product| (weights.matrix(product.weight), bias(product.bias));
-    GatedPart {
-        gate: side(&gated.gate),
-        up: side(&gated.up),
-        down: side(&gated.down),
-        activation: gated.activation,
-    }
+    GatedPart { gate: side(&gated.gate), up: side(&gated.up), down: side(&gated.down), activation: gated.activation }
 }
 
 impl Workshop<'_> {
@@ -146,8 +141,8 @@ impl Workshop<'_> {
         }
         let length = rows * gate.rows;
         let (opening, opened) = self.inner.as_rows(2 * length).split_at_mut(length);
-        let mut projections = [(gate, opening), (up, opened)]
-            .map(|(matrix, output)| Projection { matrix, output, not_finite: None });
+        let mut projections =
+            [(gate, opening), (up, opened)].map(|(matrix, output)| Projection { matrix, output, not_finite: None });
         (self.ops.linear)(self.team, self.scratch, input, rows, &mut projections);
         let [opening, opened] = projections.map(|projection| projection.output);
         add_bias(opening, gate_bias);
