@@ -12,6 +12,7 @@
 //! It knows no model, no token and no file format beyond what `hefu_numerics::quant` describes.
 
 mod apart;
+mod device;
 pub mod generic;
 pub mod isa;
 pub mod layout;
@@ -21,5 +22,6 @@ pub mod pack;
 pub mod pool;
 pub mod select;
 
+pub use device::CpuDevice;
 pub use memory::{HugeAllocator, HugeMemory, Mapping};
 pub use pool::Pool;

@@ -1,8 +1,12 @@
 //! Which instruction set to use: chosen once, at start.
 
-use hefu_numerics::ops::Ops;
-use hefu_numerics::reference;
+use std::sync::Arc;
 
+use hefu_numerics::device::Device;
+use hefu_numerics::ops::{Ops, Team};
+use hefu_numerics::reference::{self, ReferenceDevice};
+
+use crate::device::CpuDevice;
 use crate::isa;
 use crate::limits::Peaks;
 
@@ -59,6 +63,19 @@ impl Isa {
     /// Its operations, if this machine has the instructions.
     pub fn ops(&self) -> Option<&'static Ops> {
         (self.is_available)().then_some(self.ops)
+    }
+
+    /// The device that computes with these instructions by these threads, if this machine has them. The reference has no
+    /// use for threads.
+    pub fn device(&self, team: Arc<dyn Team + Send + Sync>) -> Option<Arc<dyn Device>> {
+        let device = |ops: &'static Ops| -> Arc<dyn Device> {
+            if self.name == reference::OPS.name {
+                Arc::new(ReferenceDevice)
+            } else {
+                Arc::new(CpuDevice::new(ops, team))
+            }
+        };
+        self.ops().map(device)
     }
 
     /// The kernels that show what it can do at most, if this machine has the instructions. The reference has none: it

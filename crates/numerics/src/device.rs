@@ -85,6 +85,9 @@ pub trait Executable: Send {
     /// Pages of each group.
     fn pages(&self) -> usize;
 
+    /// Memory that it has taken so far, the device's scratch memory not counted.
+    fn footprint(&self) -> Footprint;
+
     /// Who is told of every step from now on.
     fn observe(&mut self, observer: Option<Arc<dyn StepObserver>>);
 }

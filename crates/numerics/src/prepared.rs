@@ -33,6 +33,11 @@ impl Prepared {
         self.prepared.is_none().then_some(&self.rows)
     }
 
+    /// The numbers, to be changed where they lie.
+    pub fn rows_mut(&mut self) -> Option<&mut [f32]> {
+        if self.prepared.is_none() { Some(&mut self.rows) } else { None }
+    }
+
     /// The device's own form, if that is what was made and if it has so many bytes.
     pub fn prepared(&self, bytes: usize) -> Option<*const u8> {
         (self.prepared == Some(bytes)).then(|| self.device.start())

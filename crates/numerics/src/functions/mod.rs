@@ -9,5 +9,5 @@ mod gates;
 mod real;
 
 pub use exp::exp;
-pub use gates::{activation, gelu, sigmoid, silu, tanh};
+pub use gates::{activation, gelu, sigmoid, silu, softplus, tanh};
 pub use real::Real;

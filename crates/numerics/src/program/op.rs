@@ -44,6 +44,17 @@ pub enum Op {
         /// The result.
         out: Value,
     },
+    /// Euclidean norm of each `size` consecutive elements becomes 1 (clause N2).
+    L2Norm {
+        /// Input.
+        x: Value,
+        /// Elements of one norm: a divisor of the width.
+        size: usize,
+        /// What is added to the sum of the squares.
+        epsilon: f32,
+        /// The result.
+        out: Value,
+    },
     /// Product with a matrix (clause Q), and a bias added to it.
     Linear {
         /// Input.
@@ -53,6 +64,15 @@ pub enum Op {
         /// `[out width]`.
         bias: Option<Weight>,
         /// The result.
+        out: Value,
+    },
+    /// Product of each head with a matrix of its own (clause Q4).
+    HeadLinear {
+        /// `[items * columns]`.
+        x: Value,
+        /// A stack: `[items][rows][columns]`.
+        weight: Weight,
+        /// `[items * rows]`.
         out: Value,
     },
     /// Rotation of each head by its row's angles (clause P2).
@@ -121,7 +141,95 @@ pub enum Op {
         /// The result.
         out: Value,
     },
-    /// Choice of experts by their scores, and their weights (clauses E1 and E2).
+    /// `activation(x[i])` (clause F6).
+    Activate {
+        /// Input.
+        x: Value,
+        /// The function.
+        activation: Activation,
+        /// The result.
+        out: Value,
+    },
+    /// Each element times a factor (clause F8).
+    Scale {
+        /// Input.
+        x: Value,
+        /// The factors.
+        by: Factor,
+        /// The result.
+        out: Value,
+    },
+    /// Some consecutive elements of each head (clause C1).
+    Slice {
+        /// Heads, one after the other; a row may be one head.
+        x: Value,
+        /// Elements of a head: a divisor of the width.
+        head: usize,
+        /// The first element that is taken.
+        first: usize,
+        /// How many are taken.
+        size: usize,
+        /// `[heads * size]`.
+        out: Value,
+    },
+    /// Heads put together from the heads of several values (clause C2).
+    Join {
+        /// As many heads each; a head of the result is theirs, one after the other.
+        parts: Vec<Value>,
+        /// Heads of every part.
+        heads: usize,
+        /// As wide as all parts together.
+        out: Value,
+    },
+    /// Causal convolution of every channel with a kernel of its own (clause D2).
+    ShortConv {
+        /// `[channels]`.
+        x: Value,
+        /// `[channels][taps]`, the tap of the row itself last.
+        weight: Weight,
+        /// `[channels]`.
+        bias: Option<Weight>,
+        /// A function of the result.
+        activation: Option<Activation>,
+        /// The last `taps - 1` inputs of every channel.
+        state: State,
+        /// `[channels]`.
+        out: Value,
+    },
+    /// `rate * softplus(x + bias)`, the logarithm of what a memory keeps (clause D3).
+    Decay {
+        /// Input.
+        x: Value,
+        /// One for each of as many equal parts of a row: `[heads]` or `[width]`.
+        rate: Weight,
+        /// `[width]`.
+        bias: Weight,
+        /// The result.
+        out: Value,
+    },
+    /// Gated delta rule: a matrix per head that decays, is corrected by each key and value, and is read by each query
+    /// (clause D4).
+    GatedDelta {
+        /// `[key heads * key size]`.
+        queries: Value,
+        /// `[key heads * key size]`.
+        keys: Value,
+        /// `[value heads * value size]`.
+        values: Value,
+        /// Logarithms of what is kept, `[value heads]`.
+        decay: Value,
+        /// How far a value is corrected, `[value heads]`.
+        beta: Value,
+        /// Shape of the heads.
+        heads: DeltaHeads,
+        /// Factor of every result.
+        scale: f32,
+        /// `value heads * key size * value size` numbers.
+        state: State,
+        /// `[value heads * value size]`.
+        out: Value,
+    },
+    /// Choice of experts by their scores, and their weights (clauses E1, E2, E4 and E5).
     Route {
         /// One score for each expert.
         scores: Value,
@@ -156,13 +264,53 @@ pub enum Op {
     },
 }
 
-/// The function of a gate.
+/// A function of one number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activation {
     /// `x * sigmoid(x)` (clause F3).
     Silu,
     /// The tanh form of GELU (clause F4).
     Gelu,
+    /// `1 / (1 + exp(-x))` (clause F2).
+    Sigmoid,
+    /// `ln(1 + exp(x))` (clause F9).
+    Softplus,
+}
+
+/// Factors of the elements of a row. Where there are `n` of them, each is that of one of `n` equal parts of the row: one
+/// for all, one for each head, or one for each element.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Factor {
+    /// The same for all elements of all rows.
+    Constant(f32),
+    /// The same for all rows.
+    Weight(Weight),
+    /// For each row its own.
+    Value(Value),
+}
+
+/// Shape of the heads of a gated delta rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeltaHeads {
+    /// Heads of queries and keys: a divisor of `values`.
+    pub keys: usize,
+    /// Heads of values.
+    pub values: usize,
+    /// Elements of a query or key.
+    pub key_size: usize,
+    /// Elements of a value.
+    pub value_size: usize,
+    /// Which value heads share a key head.
+    pub sharing: Sharing,
+}
+
+/// Which of `v` value heads read which of `k` key heads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sharing {
+    /// Value head `h` reads key head `h mod k`, as GGUF files of qwen35 order them.
+    Tiled,
+    /// Value head `h` reads key head `h div (v / k)`, as the model's authors order them.
+    Grouped,
 }
 
 /// Which two elements of a head rotate together.
@@ -181,7 +329,7 @@ pub struct RouteRule {
     pub used: usize,
     /// What scores become.
     pub scoring: Scoring,
-    /// Added to what scores became for the choice alone: one number for each expert.
+    /// Added to what scores became, for the choice alone: one number for each expert.
     pub bias: Option<Weight>,
     /// Experts are chosen from the best groups only.
     pub groups: Option<Groups>,
@@ -196,6 +344,10 @@ pub struct RouteRule {
 pub enum Scoring {
     /// `exp(l - m)` over the sum of all.
     Softmax,
+    /// `sigmoid(l)`.
+    Sigmoid,
+    /// `exp(l - m)` over the sum of those of the chosen, `m` being the greatest of theirs.
+    SoftmaxOfChosen,
 }
 
 /// Choice among groups of consecutive experts.
@@ -207,86 +359,4 @@ pub struct Groups {
     pub used: usize,
     /// How many of a group's best numbers are added to its score.
     pub best: usize,
-}
-
-impl Op {
-    /// The value that it writes.
-    pub fn output(&self) -> Option<Value> {
-        match *self {
-            Op::StoreKv { .. } => None,
-            Op::Embed { out, .. }
-            | Op::Inject { out, .. }
-            | Op::Angles { out, .. }
-            | Op::RmsNorm { out, .. }
-            | Op::Linear { out, .. }
-            | Op::Rotate { out, .. }
-            | Op::Attend { out, .. }
-            | Op::Gate { out, .. }
-            | Op::Add { out, .. }
-            | Op::SoftCap { out, .. }
-            | Op::Route { out, .. }
-            | Op::Experts { out, .. }
-            | Op::Select { out, .. } => Some(out),
-        }
-    }
-
-    /// The values that it reads.
-    pub fn inputs(&self) -> Vec<Value> {
-        let mut inputs = self.clone();
-        let mut all = Vec::new();
-        inputs.each_input(&mut |value| all.push(*value));
-        all
-    }
-
-    /// Calls `change` with each value that it reads.
-    pub fn each_input(&mut self, change: &mut dyn FnMut(&mut Value)) {
-        match self {
-            Op::Embed { .. } | Op::Inject { .. } | Op::Angles { .. } => {}
-            Op::RmsNorm { x, .. } | Op::Linear { x, .. } | Op::SoftCap { x, .. } | Op::Select { x, .. } => change(x),
-            Op::Rotate { x, angles, .. } => [x, angles].into_iter().for_each(change),
-            Op::StoreKv { keys, values, .. } => std::iter::once(keys).chain(values).for_each(change),
-            Op::Attend { queries, .. } => change(queries),
-            Op::Gate { gate, up, .. } => [gate, up].into_iter().for_each(change),
-            Op::Add { a, b, .. } => [a, b].into_iter().for_each(change),
-            Op::Route { scores, .. } => change(scores),
-            Op::Experts { x, choices, .. } => [x, choices].into_iter().for_each(change),
-        }
-    }
-
-    /// The weights that it uses, in the order in which it is described.
-    pub fn weights(&self) -> Vec<Weight> {
-        match *self {
-            Op::Embed { table, .. } => vec![table],
-            Op::RmsNorm { gain, .. } => gain.into_iter().collect(),
-            Op::Linear { weight, bias, .. } => std::iter::once(weight).chain(bias).collect(),
-            Op::Route { rule, .. } => rule.bias.into_iter().collect(),
-            Op::Experts { gate, up, down, .. } => vec![gate, up, down],
-            _ => Vec::new(),
-        }
-    }
-
-    /// The state that it writes, so that it must be done for all rows.
-    pub fn writes_state(&self) -> bool {
-        matches!(self, Op::StoreKv { .. })
-    }
-
-    /// Its name in texts.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Op::Embed { .. } => "embed",
-            Op::Inject { .. } => "inject",
-            Op::Angles { .. } => "angles",
-            Op::RmsNorm { .. } => "rms_norm",
-            Op::Linear { .. } => "linear",
-            Op::Rotate { .. } => "rotate",
-            Op::StoreKv { .. } => "store_kv",
-            Op::Attend { .. } => "attend",
-            Op::Gate { .. } => "gate",
-            Op::Add { .. } => "add",
-            Op::SoftCap { .. } => "soft_cap",
-            Op::Route { .. } => "route",
-            Op::Experts { .. } => "experts",
-            Op::Select { .. } => "select",
-        }
-    }
 }

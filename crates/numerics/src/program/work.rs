@@ -4,7 +4,7 @@
 //! is what the numeric contract prescribes, a multiply-add counting once; everything that a device adds (unpacking,
 //! quantising, copying) counts as none, so that a limit is one for every device.
 
-use super::{Activation, Op, Program, Rows, Shape, State, StateSpec, Value, Weight};
+use super::{Activation, DeltaHeads, Op, Program, Rows, Shape, State, StateSpec, Value, Weight};
 use crate::device::{Span, Work};
 use crate::kv::{KvShape, LayerCache, PAGE, Profile};
 use crate::quant::Encoding;
@@ -41,36 +41,64 @@ pub fn work(program: &Program, op: &Op, amount: &Amount<'_>) -> Work {
     match *op {
         Op::Embed { table, .. } => rows_of(program, table, amount),
         Op::RmsNorm { x, .. } => float(elements(x) * NORM),
+        Op::L2Norm { x, .. } => float(elements(x) * 2),
         Op::Linear { weight, bias, out, .. } => {
             let mut work = product(program, weight, amount.rows);
             work.bytes = (amount.bytes)(weight) as u64;
             work.float += bias.map_or(0, |_| elements(out));
             work
         }
+        Op::HeadLinear { weight, .. } => {
+            let one = product(program, weight, amount.rows * items(program, weight));
+            Work { bytes: (amount.bytes)(weight) as u64, ..one }
+        }
         Op::Rotate { x, head, angles, .. } => {
             let heads = program.value(x).width / head.max(1);
             float((amount.rows * heads * (program.value(angles).width / 2)) as u64 * PAIR)
         }
         Op::Attend { heads, state, .. } => attention(program, state, heads, amount),
-        Op::Gate { out, activation, .. } => float(elements(out) * gate(activation)),
-        Op::Add { out, .. } => float(elements(out)),
+        Op::Gate { out, activation, .. } => float(elements(out) * (function(activation) + 1)),
+        Op::Activate { out, activation, .. } => float(elements(out) * function(activation)),
+        Op::Add { out, .. } | Op::Scale { out, .. } => float(elements(out)),
         Op::SoftCap { out, .. } => float(elements(out) * CAP),
         Op::Route { scores, .. } => float(elements(scores) * (EXP + 3)),
-        Op::Experts { choices, gate: opens, up, down, activation, out, .. } => {
+        Op::Experts { choices, gate, up, down, activation, out, .. } => {
             let chosen = amount.rows * program.value(choices).width;
             let mut all = Work::default();
-            for weight in [opens, up, down] {
+            for weight in [gate, up, down] {
                 let one = product(program, weight, chosen);
                 let bytes = (amount.bytes)(weight) / items(program, weight).max(1) * amount.experts;
                 all += Work { bytes: bytes as u64, ..one };
             }
             let inner = program.weight(down).shape.columns();
-            let opened = (chosen * inner) as u64 * gate(activation);
-            all += float(opened + (chosen * program.value(out).width) as u64);
+            let hidden = (chosen * inner) as u64 * (function(activation) + 1);
+            all += float(hidden + (chosen * program.value(out).width) as u64);
             all
         }
+        Op::ShortConv { weight, bias, activation, out, .. } => {
+            let taps = program.weight(weight).shape.columns() as u64;
+            let each = taps + u64::from(bias.is_some()) + activation.map_or(0, function);
+            Work {
+                bytes: (amount.bytes)(weight) as u64 + state_bytes(program, op, amount),
+                integer: 0,
+                float: elements(out) * each,
+            }
+        }
+        Op::Decay { out, .. } => float(elements(out) * (function(Activation::Softplus) + 2)),
+        Op::GatedDelta { heads, .. } => {
+            let DeltaHeads { values, key_size, value_size, .. } = heads;
+            // Per number of the state: it fades, is read for the key, corrected, and read for the query.
+            let each = values * (key_size * value_size * 4 + value_size * 3);
+            let exps = values as u64 * EXP;
+            Work { bytes: state_bytes(program, op, amount), ..float(amount.rows as u64 * (each as u64 + exps)) }
+        }
         // They copy, or take what is there.
-        Op::Inject { .. } | Op::Angles { .. } | Op::StoreKv { .. } | Op::Select { .. } => Work::default(),
+        Op::Inject { .. }
+        | Op::Angles { .. }
+        | Op::StoreKv { .. }
+        | Op::Slice { .. }
+        | Op::Join { .. }
+        | Op::Select { .. } => Work::default(),
     }
 }
 
@@ -78,12 +106,23 @@ fn float(operations: u64) -> Work {
     Work { float: operations, ..Work::default() }
 }
 
-/// Operations of one gate: its function and the product.
-fn gate(activation: Activation) -> u64 {
+/// Operations of one function.
+fn function(activation: Activation) -> u64 {
     match activation {
-        Activation::Silu => EXP + 3,
-        Activation::Gelu => EXP + 6,
+        Activation::Silu | Activation::Sigmoid => EXP + 2,
+        Activation::Gelu => EXP + 5,
+        Activation::Softplus => EXP + 10,
     }
+}
+
+/// Bytes of the recurrent state that the batch's spans begin with.
+fn state_bytes(program: &Program, op: &Op, amount: &Amount<'_>) -> u64 {
+    let numbers = match op.state().map(|state| program.state(state)) {
+        Some(StateSpec::Recurrent { numbers }) => *numbers,
+        _ => 0,
+    };
+    let begun = amount.spans.iter().filter(|span| span.slots.as_ref().is_some_and(|slots| slots.read.is_some()));
+    (begun.count() * numbers * size_of::<f32>()) as u64
 }
 
 /// Matrices of a weight.

@@ -4,36 +4,54 @@
 //! program lists them. Weights stay in the file's own layout. Nothing here is fast, and nothing here may become clever:
 //! what these loops compute, to the bit, is what every device must compute.
 
+mod activate;
 mod add;
 mod angles;
 mod attend;
+mod decay;
 mod device;
 mod embed;
 mod experts;
 mod gate;
+mod gated_delta;
+mod head_linear;
+mod join;
+mod l2_norm;
 mod linear;
 mod ops;
 mod quantize;
 mod rms_norm;
 mod rotate;
 mod route;
+mod scale;
+mod short_conv;
+mod slice;
 mod soft_cap;
 mod store_kv;
 mod sums;
 
+pub use activate::activate;
 pub use add::add;
 pub use angles::angles;
 pub use attend::attend;
+pub use decay::decay;
 pub use device::ReferenceDevice;
 pub use embed::embed;
 pub use experts::{Experts, experts};
 pub use gate::gate;
+pub use gated_delta::{Delta, gated_delta};
+pub use head_linear::head_linear;
+pub use join::join;
+pub use l2_norm::l2_norm;
 pub use linear::linear;
 pub use ops::OPS;
 pub use quantize::{QuantizedBlock, TINY, quantize_block};
 pub use rms_norm::rms_norm;
 pub use rotate::rotate;
 pub use route::route;
+pub use scale::scale;
+pub use short_conv::short_conv;
+pub use slice::slice;
 pub use soft_cap::soft_cap;
 pub use store_kv::store_kv;
 pub use sums::{chain, stripe16};

@@ -1,19 +1,27 @@
-//! Choice of experts (clauses E1, E2 and E4).
+//! Choice of experts (clauses E1, E2, E4 and E5).
 
 use super::stripe16;
-use crate::functions::exp;
-use crate::program::{RouteRule, Scoring};
+use crate::functions::{exp, sigmoid};
+use crate::program::{Groups, RouteRule, Scoring};
 
-/// Chooses `rule.used` of each row's experts. `scores`: `[rows][experts]`; `out`: `[rows][rule.used][2]`, for each chosen
-/// expert its index, in ascending order, and its weight.
-pub fn route(scores: &[f32], experts: usize, rule: &RouteRule, out: &mut [f32]) {
+/// Chooses `rule.used` of each row's experts. `scores`: `[rows][experts]`; `bias`: `[experts]`, where the rule has one;
+/// `out`: `[rows][rule.used][2]`, for each chosen expert its index, in ascending order, and its weight.
+pub fn route(scores: &[f32], experts: usize, rule: &RouteRule, bias: Option<&[f32]>, out: &mut [f32]) {
     for (scores, out) in scores.chunks_exact(experts).zip(out.chunks_exact_mut(2 * rule.used)) {
-        let weights = match rule.scoring {
+        let mut weights = match rule.scoring {
             Scoring::Softmax => softmax(scores),
+            Scoring::Sigmoid => scores.iter().map(|x| sigmoid(*x)).collect(),
+            Scoring::SoftmaxOfChosen => scores.to_vec(),
         };
-        let mut chosen = greatest(scores, rule.used);
+        let mut candidates = if bias.is_none() && rule.groups.is_none() { scores.to_vec() } else { weights.clone() };
+        for (candidate, bias) in candidates.iter_mut().zip(bias.unwrap_or(&[])) {
+            *candidate += bias;
+        }
+        let mut chosen = greatest(&candidates, &allowed(&candidates, rule.groups), rule.used);
         chosen.sort_unstable();
-        // A NaN passes on, so that it is seen in the logits.
+        if rule.scoring == Scoring::SoftmaxOfChosen {
+            softmax_of(&chosen, &mut weights);
+        }
         let mut sum = 0.0;
         for &expert in &chosen {
             sum += weights[expert];
@@ -21,6 +29,7 @@ pub fn route(scores: &[f32], experts: usize, rule: &RouteRule, out: &mut [f32]) 
         for (&expert, out) in chosen.iter().zip(out.chunks_exact_mut(2)) {
             let mut weight = weights[expert];
             if let Some(least) = rule.normalised {
+                // A NaN passes on, so that it is seen in the logits.
                 weight /= if sum < least { least } else { sum };
             }
             out[0] = expert as f32;
@@ -31,19 +40,50 @@ pub fn route(scores: &[f32], experts: usize, rule: &RouteRule, out: &mut [f32]) 
 
 /// `exp(l - m)` over the sum of all.
 fn softmax(scores: &[f32]) -> Vec<f32> {
-    let largest = scores.iter().fold(f32::NEG_INFINITY, |largest, &x| if x > largest { x } else { largest });
+    let largest = maximum(scores.iter().copied());
     let p: Vec<f32> = scores.iter().map(|x| exp(x - largest)).collect();
     let factor = 1.0 / stripe16(&p, |p, sum| sum + p);
     p.iter().map(|p| p * factor).collect()
 }
 
-/// The indices of the `count` greatest numbers; of equal ones, the lower index counts as greater.
-fn greatest(numbers: &[f32], count: usize) -> Vec<usize> {
+/// The same of the chosen alone, whose sum is taken in ascending order.
+fn softmax_of(chosen: &[usize], scores: &mut [f32]) {
+    let largest = maximum(chosen.iter().map(|expert| scores[*expert]));
+    let mut sum = 0.0;
+    for &expert in chosen {
+        scores[expert] = exp(scores[expert] - largest);
+        sum += scores[expert];
+    }
+    for &expert in chosen {
+        scores[expert] /= sum;
+    }
+}
+
+/// Clause R3.
+fn maximum(numbers: impl Iterator<Item = f32>) -> f32 {
+    numbers.fold(f32::NEG_INFINITY, |largest, x| if x > largest { x } else { largest })
+}
+
+/// Which experts may be chosen: those of the groups with the greatest sums of their best candidates.
+fn allowed(candidates: &[f32], groups: Option<Groups>) -> Vec<usize> {
+    let Some(groups) = groups else { return (0..candidates.len()).collect() };
+    let size = candidates.len() / groups.count;
+    let all: Vec<usize> = (0..size).collect();
+    let score = |group: &[f32]| greatest(group, &all, groups.best).iter().fold(0.0, |sum, best| sum + group[*best]);
+    let scores: Vec<f32> = candidates.chunks_exact(size).map(score).collect();
+    let mut used = greatest(&scores, &(0..groups.count).collect::<Vec<_>>(), groups.used);
+    used.sort_unstable();
+    used.iter().flat_map(|group| group * size..(group + 1) * size).collect()
+}
+
+/// The `count` greatest of some numbers, by their places, one after the other: of those that are left, in ascending order,
+/// the first, unless a later one is greater.
+fn greatest(numbers: &[f32], among: &[usize], count: usize) -> Vec<usize> {
     let mut chosen: Vec<usize> = Vec::new();
     for _ in 0..count {
         let mut best: Option<usize> = None;
-        for (i, number) in numbers.iter().enumerate() {
-            if !chosen.contains(&i) && best.is_none_or(|best| *number > numbers[best]) {
+        for &i in among {
+            if !chosen.contains(&i) && best.is_none_or(|best| numbers[i] > numbers[best]) {
                 best = Some(i);
             }
         }
@@ -65,10 +105,14 @@ mod tests {
         scale: 1.0,
     };
 
-    fn chosen(scores: &[f32], used: usize) -> Vec<(usize, f32)> {
-        let mut out = vec![f32::NAN; 2 * used];
-        route(scores, scores.len(), &RouteRule { used, ..RULE }, &mut out);
+    fn chosen_by(rule: RouteRule, scores: &[f32], bias: Option<&[f32]>) -> Vec<(usize, f32)> {
+        let mut out = vec![f32::NAN; 2 * rule.used];
+        route(scores, scores.len(), &rule, bias, &mut out);
         out.chunks(2).map(|pair| (pair[0] as usize, pair[1])).collect()
+    }
+
+    fn chosen(scores: &[f32], used: usize) -> Vec<(usize, f32)> {
+        chosen_by(RouteRule { used, ..RULE }, scores, None)
     }
 
     #[test]
@@ -85,5 +129,33 @@ mod tests {
     fn a_nan_is_not_hidden() {
         assert!(chosen(&[1.0, f32::NAN, 2.0], 1)[0].1.is_nan());
         assert!(chosen(&[f32::NAN, f32::NAN], 2)[1].1.is_nan());
+    }
+
+    #[test]
+    fn a_bias_changes_the_choice_and_not_the_weights() {
+        let rule = RouteRule { used: 1, scoring: Scoring::Sigmoid, normalised: None, scale: 2.0, ..RULE };
+        assert_eq!(chosen_by(rule, &[0.0, -1.0], None), [(0, 1.0)]);
+        let biased = chosen_by(rule, &[0.0, -1.0], Some(&[0.0, 0.5]));
+        assert_eq!(biased, [(1, 2.0 * sigmoid(-1.0))]);
+    }
+
+    #[test]
+    fn only_experts_of_the_best_groups_are_chosen() {
+        // Sums of the best two of each group: 1.1, 1.2 and 0.9; the greatest single number is in the first.
+        let bias = [0.5, -0.4, -0.5, 0.1, 0.1, -0.5, -0.05, -0.05, -0.5];
+        let groups = Some(Groups { count: 3, used: 1, best: 2 });
+        let rule = RouteRule { scoring: Scoring::Sigmoid, groups, ..RULE };
+        assert_eq!(chosen_by(rule, &[0.0; 9], Some(&bias)), [(3, 0.5), (4, 0.5)]);
+        let both = RouteRule { used: 3, groups: Some(Groups { used: 2, ..groups.unwrap() }), ..rule };
+        let experts: Vec<usize> = chosen_by(both, &[0.0; 9], Some(&bias)).iter().map(|choice| choice.0).collect();
+        assert_eq!(experts, [0, 3, 4]);
+    }
+
+    #[test]
+    fn a_softmax_of_the_chosen_knows_no_other() {
+        let rule = RouteRule { scoring: Scoring::SoftmaxOfChosen, normalised: None, ..RULE };
+        let weights = chosen_by(rule, &[1.0, -5.0, 1.0, 0.9], None);
+        assert_eq!(weights, [(0, 0.5), (2, 0.5)]);
+        assert_eq!(chosen_by(rule, &[200.0, 100.0, 0.0], None), [(0, 1.0), (1, exp(-100.0))]);
     }
 }

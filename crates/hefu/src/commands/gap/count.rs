@@ -87,6 +87,8 @@ impl Work {
         let each = match activation {
             Activation::Silu => SILU,
             Activation::Gelu => GELU,
+            Activation::Sigmoid => EXP + 3,
+            Activation::Softplus => EXP + 11,
         };
         Work::float(elements as u64 * each)
     }

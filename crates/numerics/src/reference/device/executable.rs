@@ -4,18 +4,10 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::states::Memory;
 use super::weights::Loaded;
-use crate::device::{Batch, Error, Executable, Size, StepObserver, StepReport, check};
-use crate::kv::LayerCache;
+use crate::device::{Batch, Error, Executable, Footprint, Size, StepObserver, StepReport, Weights, check};
 use crate::program::{Entry, Program, Rows, StateSpec, Step, Value};
-
-/// What a state holds.
-pub(super) enum Memory {
-    /// Keys and values.
-    Pages(LayerCache),
-    /// `[slots][numbers]`.
-    Slots(Vec<f32>),
-}
 
 /// The interpreter.
 pub(super) struct Interpreter {
@@ -38,17 +30,13 @@ pub(super) struct Pass<'a> {
     /// Rows of what the step writes.
     pub(super) rows: usize,
     /// Rows rows they are.
-    pub(super) which: Rows,
+    pub(super) rows_of: Rows,
 }
 
 impl Interpreter {
     /// An interpreter with empty states.
     pub(super) fn new(program: Arc<Program>, weights: Arc<Loaded>, size: Size, probes: &[Value]) -> Self {
-        let memory = |spec: &StateSpec| match spec {
-            StateSpec::KeyValue { .. } => Memory::Pages(LayerCache::of(spec, program.profile, size.pages)),
-            StateSpec::Recurrent { numbers } => Memory::Slots(vec![0.0; numbers * size.slots]),
-        };
-        let states = program.states.iter().map(memory).collect();
+        let states = program.states.iter().map(|spec| Memory::new(&program, spec, size.pages, size.slots)).collect();
         let values = vec![Vec::new(); program.values.len()];
         Interpreter { states, values, size, probes: probes.to_vec(), wanted: 0, observer: None, program, weights }
     }
@@ -72,9 +60,9 @@ impl Executable for Interpreter {
         let program = self.program.clone();
         let body = program.section(Entry::Body).expect("the program was sealed");
         for step in &body.steps {
-            let which = step.op.output().map_or(Rows::All, |value| program.value(value).rows);
-            let rows = if which == Rows::All { batch.tokens.len() } else { self.wanted };
-            self.step(step, &Pass { batch, rows, which });
+            let rows_of = step.op.output().map_or(Rows::All, |value| program.value(value).rows);
+            let rows = if rows_of == Rows::All { batch.tokens.len() } else { self.wanted };
+            self.step(step, &Pass { batch, rows, rows_of });
         }
         Ok(())
     }
@@ -95,7 +83,7 @@ impl Executable for Interpreter {
         let all = std::mem::replace(&mut self.values[body.0 as usize], some);
         let batch = Batch { tokens: &[], spans: &[], inputs: &[] };
         for step in &section.steps {
-            self.step(step, &Pass { batch: &batch, rows: rows.len(), which: Rows::Wanted });
+            self.step(step, &Pass { batch: &batch, rows: rows.len(), rows_of: Rows::Wanted });
         }
         self.values[body.0 as usize] = all;
         let (results, width) = (&self.values[section.output.0 as usize], program.value(section.output).numbers());
@@ -142,6 +130,12 @@ impl Executable for Interpreter {
 
     fn pages(&self) -> usize {
         self.size.pages
+    }
+
+    fn footprint(&self) -> Footprint {
+        let numbers: usize = self.values.iter().map(Vec::capacity).sum();
+        let states = super::state_bytes(&self.program, &self.size).unwrap_or(usize::MAX);
+        Footprint { weights: self.weights.bytes(), states, activations: numbers * size_of::<f32>() }
     }
 
     fn observe(&mut self, observer: Option<Arc<dyn StepObserver>>) {

@@ -1,9 +1,8 @@
 //! Each operation by its loop.
 
-use super::executable::{Interpreter, Memory, Pass};
-use crate::attention::{Attention, Span};
+use super::executable::{Interpreter, Pass};
 use crate::device::{Batch, Work};
-use crate::program::{Amount, Op, Rows, StateSpec, Value, Weight, work};
+use crate::program::{Amount, Factor, Op, Value, Weight, work};
 use crate::reference;
 
 impl Interpreter {
@@ -53,21 +52,42 @@ impl Interpreter {
             Op::Linear { x, weight, bias, .. } => {
                 reference::linear(self.rows(x), self.weights.matrix(weight), vector(bias), out);
             }
+            Op::HeadLinear { x, weight, .. } => {
+                reference::head_linear(self.rows(x), self.weights.stack(weight), out);
+            }
+            Op::Scale { x, by, .. } => self.scale(x, by, out),
+            Op::Decay { x, rate, bias, .. } => {
+                reference::decay(self.rows(x), self.weights.vector(rate), self.weights.vector(bias), out);
+            }
             Op::Route { scores, rule, .. } => {
-                reference::route(self.rows(scores), self.program.value(scores).width, &rule, out);
+                reference::route(self.rows(scores), self.width(scores), &rule, vector(rule.bias), out);
             }
             Op::Experts { x, choices, gate, up, down, activation, .. } => {
                 let [gate, up, down] = [gate, up, down].map(|weight| self.weights.stack(weight));
                 let experts = reference::Experts { gate, up, down, activation };
-                reference::experts(self.rows(x), self.rows(choices), self.program.value(choices).width, &experts, out);
+                reference::experts(self.rows(x), self.rows(choices), self.width(choices), &experts, out);
             }
             _ => {}
+        }
+    }
+
+    /// Each element times a factor.
+    fn scale(&self, x: Value, by: Factor, out: &mut [f32]) {
+        let (x, width) = (self.rows(x), self.width(x));
+        match by {
+            Factor::Constant(factor) => reference::scale(x, width, &[factor], 1, out),
+            Factor::Weight(weight) => {
+                let factors = self.weights.vector(weight);
+                reference::scale(x, width, factors, factors.len(), out);
+            }
+            Factor::Value(value) => reference::scale(x, width, self.rows(value), self.width(value), out),
         }
     }
 
     /// Operations on elements.
     fn of_elements(&self, op: &Op, out: &mut [f32]) {
         match *op {
+            Op::L2Norm { x, size, epsilon, .. } => reference::l2_norm(self.rows(x), size, epsilon, out),
             Op::Rotate { x, head, first, style, angles, .. } => {
                 let pairs = self.program.value(angles).width / 2;
                 reference::rotate(self.rows(x), head, first, style, self.rows(angles), pairs, out);
@@ -77,33 +97,24 @@ impl Interpreter {
             }
             Op::Add { a, b, .. } => reference::add(self.rows(a), self.rows(b), out),
             Op::SoftCap { x, cap, .. } => reference::soft_cap(self.rows(x), cap, out),
+            Op::Activate { x, activation, .. } => reference::activate(activation, self.rows(x), out),
+            Op::Slice { x, head, first, size, .. } => reference::slice(self.rows(x), head, first, size, out),
+            Op::Join { ref parts, heads, .. } => {
+                let parts: Vec<_> = parts.iter().map(|part| (self.rows(*part), self.width(*part) / heads)).collect();
+                reference::join(&parts, out);
+            }
             _ => {}
         }
-    }
-
-    /// Operations that read states.
-    fn with_states(&mut self, op: &Op, pass: &Pass<'_>, out: &mut [f32]) {
-        if let Op::Attend { queries, heads, scale, state, .. } = *op {
-            let StateSpec::KeyValue { window, group, .. } = *self.program.state(state) else { return };
-            let Memory::Pages(cache) = &self.states[state.0 as usize] else { return };
-            let spans = spans(pass.batch, group, pass.which);
-            let queries = self.rows(queries);
-            reference::attend(&Attention { queries, heads, scale, window, cache, spans: &spans }, out);
-        }
-    }
-
-    /// Keys and values into the cache.
-    fn store(&mut self, op: &Op, pass: &Pass<'_>) {
-        let Op::StoreKv { keys, values, state } = *op else { return };
-        let StateSpec::KeyValue { group, .. } = *self.program.state(state) else { return };
-        let rows = |value: Value| &self.values[value.0 as usize][..];
-        let Memory::Pages(cache) = &mut self.states[state.0 as usize] else { return };
-        reference::store_kv(rows(keys), values.map(rows), &spans(pass.batch, group, Rows::All), cache);
     }
 
     /// The rows of a value.
     fn rows(&self, value: Value) -> &[f32] {
         &self.values[value.0 as usize]
+    }
+
+    /// Numbers, or choices, of a row.
+    fn width(&self, value: Value) -> usize {
+        self.program.value(value).width
     }
 
     /// How much an operation did.
@@ -118,7 +129,7 @@ impl Interpreter {
             }
             _ => 0,
         };
-        let amount = Amount { rows: pass.rows, which: pass.which, spans: pass.batch.spans, experts, bytes: &bytes };
+        let amount = Amount { rows: pass.rows, which: pass.rows_of, spans: pass.batch.spans, experts, bytes: &bytes };
         work(&self.program, op, &amount)
     }
 }
@@ -126,17 +137,4 @@ impl Interpreter {
 /// The position of every row.
 fn positions(batch: &Batch<'_>) -> Vec<usize> {
     batch.spans.iter().flat_map(|span| span.position..span.position + span.rows.len()).collect()
-}
-
-/// The spans of all rows, or those of the wanted rows, which follow each other then.
-fn spans<'a>(batch: &Batch<'a>, group: u8, which: Rows) -> Vec<Span<'a>> {
-    let mut row = 0;
-    let mut spans = Vec::new();
-    for span in batch.spans {
-        let some = if which == Rows::All { 0..span.rows.len() } else { span.wanted.clone() };
-        let pages = span.tables[usize::from(group)];
-        spans.push(Span { row, tokens: some.len(), position: span.position + some.start, pages });
-        row += some.len();
-    }
-    spans
 }

@@ -5,6 +5,7 @@
 
 mod executable;
 mod interpret;
+mod states;
 mod weights;
 
 use std::any::Any;

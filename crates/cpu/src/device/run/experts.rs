@@ -1,0 +1,85 @@
+//! A mixture of experts (clause E).
+//!
+//! Experts are visited in ascending order with all their rows at once, so that each expert's weights are read once per
+//! batch; a row's sum does not depend on who shares the batch.
+
+use hefu_numerics::buffer::Buffer;
+use hefu_numerics::prepared::Input;
+use hefu_numerics::program::{RouteRule, Value};
+use hefu_numerics::reference::route;
+
+use super::products::{GatedPart, Workshop};
+use super::{Call, Machine};
+use crate::device::lower::Experts;
+
+/// Rows of one expert, gathered: what it reads, and what it makes of them.
+#[derive(Default)]
+pub(in crate::device) struct Buffers {
+    input: Buffer,
+    output: Buffer,
+    choices: Vec<Choice>,
+}
+
+impl Buffers {
+    /// Bytes that they have grown to.
+    pub(in crate::device) fn bytes(&self) -> usize {
+        self.input.bytes() + self.output.bytes() + self.choices.capacity() * size_of::<Choice>()
+    }
+}
+
+/// One expert chosen for one row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Choice {
+    expert: usize,
+    row: usize,
+    weight: f32,
+}
+
+impl Machine {
+    /// The chosen experts of every row, and their weights.
+    pub(super) fn route(&mut self, call: &Call<'_>, scores: Value, rule: &RouteRule, out: Value) {
+        let experts = self.width(scores);
+        let length = call.rows * self.width(out);
+        let mut place = self.take_out(call, out);
+        let scores = &self.rows(call, scores)[..call.rows * experts];
+        route(scores, experts, rule, place.as_rows(length));
+        self.put_back(call, out, place);
+    }
+
+    /// What the chosen experts make of every row, weighed and added.
+    pub(super) fn experts(&mut self, call: &Call<'_>, [x, choices, out]: [Value; 3], experts: &Experts) {
+        let (from, to) = (self.width(x), self.width(out));
+        let mut place = self.take_out(call, out);
+        let mut chosen = std::mem::take(&mut self.experts.choices);
+        chosen.clear();
+        let used = self.width(choices);
+        let choices = &self.rows(call, choices)[..call.rows * used];
+        for (row, choices) in choices.chunks_exact(used).enumerate() {
+            let choice = |choice: &[f32]| Choice { expert: choice[0] as usize, row, weight: choice[1] };
+            chosen.extend(choices.chunks_exact(2).map(choice));
+        }
+        chosen.sort_unstable_by_key(|choice| (choice.expert, choice.row));
+        let sums = place.as_rows(call.rows * to);
+        sums.fill(0.0);
+        let Machine { ops, team, weights, values, scratch, inner, experts: buffers, .. } = self;
+        let rows = values[call.places.of(x)].rows().expect("experts read rows as they are");
+        let stacks = [experts.gate, experts.up, experts.down].map(|weight| weights.stack(weight));
+        let mut workshop = Workshop { ops, team: &**team, scratch, inner };
+        for chosen in chosen.chunk_by(|a, b| a.expert == b.expert) {
+            let input = buffers.input.sized(chosen.len() * from);
+            for (choice, input) in chosen.iter().zip(input.chunks_exact_mut(from)) {
+                input.copy_from_slice(&rows[choice.row * from..][..from]);
+            }
+            let output = buffers.output.sized(chosen.len() * to);
+            let [gate, up, down] = stacks.map(|stack| (&stack[chosen[0].expert], None));
+            let part = GatedPart { gate, up, down, activation: experts.activation };
+            workshop.gated(&part, &[], Input::Rows(input), chosen.len(), output);
+            for (choice, output) in chosen.iter().zip(output.chunks_exact(to)) {
+                let sum = &mut sums[choice.row * to..][..to];
+                sum.iter_mut().zip(output).for_each(|(sum, &y)| *sum = choice.weight.mul_add(y, *sum));
+            }
+        }
+        self.experts.choices = chosen;
+        self.put_back(call, out, place);
+    }
+}

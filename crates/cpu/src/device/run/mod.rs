@@ -1,0 +1,150 @@
+//! Steps on a batch.
+
+mod elementwise;
+mod experts;
+mod products;
+mod rowset;
+
+use std::collections::HashSet;
+
+use hefu_numerics::attention::Attention;
+use hefu_numerics::device::Work;
+use hefu_numerics::kv::LayerCache;
+use hefu_numerics::matrix::Matrix;
+use hefu_numerics::ops::Norm;
+use hefu_numerics::prepared::Prepared;
+use hefu_numerics::program::{Amount, Kind as ValueKind, Op, Rows, State, StateSpec, Value, Values, Weight, work};
+
+use super::arena::Places;
+use super::executable::Machine;
+use super::lower::{Gain, Kind, Step};
+use super::weights::CpuWeights;
+
+pub(super) use experts::Buffers as ExpertBuffers;
+pub(super) use products::rows_at_once;
+pub(super) use rowset::Rowset;
+
+/// A step where its values lie.
+#[derive(Clone, Copy)]
+pub(super) struct Call<'a> {
+    step: &'a Step,
+    places: &'a Places,
+    rowset: &'a Rowset<'a>,
+    /// Rows that the step works on.
+    rows: usize,
+    /// Whether its products look for numbers that are none.
+    looks: bool,
+}
+
+impl Machine {
+    /// Runs a step. `looks`: whether its products note numbers that are none.
+    pub(super) fn step(&mut self, step: &Step, places: &Places, rowset: &Rowset<'_>, looks: bool) {
+        let call = Call { step, places, rowset, rows: rowset.count(step.rows), looks };
+        match &step.kind {
+            Kind::Linear { x, products } => self.linear(&call, *x, products),
+            Kind::Gated { x, gated } => self.gated(&call, *x, gated),
+            Kind::Experts { x, choices, experts, out } => self.experts(&call, [*x, *choices, *out], experts),
+            Kind::Route { scores, rule, out } => self.route(&call, *scores, rule, *out),
+            Kind::StoreKv { keys, values, state } => self.store(&call, *keys, *values, *state),
+            Kind::Attend { queries, heads, scale, state, out } => {
+                self.attend(&call, *queries, (*heads, *scale), *state, *out);
+            }
+            _ => self.elementwise(&call),
+        }
+    }
+
+    /// Takes a value's place out, with room for its rows; to be put back.
+    fn take_out(&mut self, call: &Call<'_>, value: Value) -> Prepared {
+        std::mem::take(&mut self.values[call.places.of(value)])
+    }
+
+    fn put_back(&mut self, call: &Call<'_>, value: Value, place: Prepared) {
+        self.values[call.places.of(value)] = place;
+    }
+
+    fn width(&self, value: Value) -> usize {
+        self.program.value(value).numbers()
+    }
+
+    /// How much a step did.
+    pub(super) fn work(&self, step: &Step, places: &Places, rowset: &Rowset<'_>) -> Work {
+        let bytes = |weight: Weight| self.weights.stack(weight).iter().map(|matrix| matrix.range.len()).sum();
+        let mut all = Work::default();
+        for op in &step.operations {
+            let which = op.output().map_or(Rows::All, |value| self.program.value(value).rows);
+            let experts = match op {
+                Op::Experts { choices, .. } => {
+                    let rows = rowset.count(which) * self.width(*choices);
+                    let choices = self.values[places.of(*choices)].rows().map_or(&[][..], |choices| &choices[..rows]);
+                    let chosen: HashSet<usize> = choices.chunks_exact(2).map(|choice| choice[0] as usize).collect();
+                    chosen.len()
+                }
+                _ => 0,
+            };
+            let spans = rowset.batch.spans;
+            all += work(&self.program, op, &Amount { rows: rowset.count(which), which, spans, experts, bytes: &bytes });
+        }
+        all
+    }
+
+    /// The rows of a value that a step reads.
+    fn rows<'m>(&'m self, call: &Call<'_>, value: Value) -> &'m [f32] {
+        let width = self.width(value);
+        let all = self.values[call.places.of(value)].rows().expect("only products read values in another form");
+        let start = call.rowset.start(value) * width;
+        &all[start..]
+    }
+
+    fn store(&mut self, call: &Call<'_>, keys: Value, values: Option<Value>, state: State) {
+        let StateSpec::KeyValue { group, heads, key, value, .. } = *self.program.state(state) else {
+            unreachable!("a sealed program stores keys in a key-value state");
+        };
+        let mut cache = self.caches[state.0 as usize].take().expect("made when the program was compiled");
+        let all_keys = &self.rows(call, keys)[..call.rows * heads * key];
+        let spans = call.rowset.spans(group, Rows::All);
+        match (values, value) {
+            (Some(values), _) => {
+                let values = &self.rows(call, values)[..call.rows * heads * value.size()];
+                (self.ops.store)(&*self.team, &mut cache, spans, all_keys, values);
+            }
+            (None, Values::FirstOfKey(size)) => {
+                let values: Vec<f32> = all_keys.chunks_exact(key).flat_map(|key| &key[..size]).copied().collect();
+                (self.ops.store)(&*self.team, &mut cache, spans, all_keys, &values);
+            }
+            (None, Values::Own(_)) => unreachable!("a sealed program brings values where they are stored"),
+        }
+        self.caches[state.0 as usize] = Some(cache);
+    }
+
+    fn attend(&mut self, call: &Call<'_>, queries: Value, (heads, scale): (usize, f32), state: State, out: Value) {
+        let StateSpec::KeyValue { group, window, .. } = *self.program.state(state) else {
+            unreachable!("a sealed program attends to a key-value state");
+        };
+        let length = call.rows * self.width(out);
+        let mut output = self.take_out(call, out);
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let cache: &LayerCache = self.caches[state.0 as usize].as_ref().expect("made when the program was compiled");
+        let queries = &self.rows(call, queries)[..call.rows * self.width(queries)];
+        let spans = call.rowset.spans(group, call.step.rows);
+        let attention = Attention { queries, heads, scale, window, cache, spans };
+        (self.ops.attention)(&*self.team, &mut scratch, &attention, output.as_rows(length));
+        self.scratch = scratch;
+        self.put_back(call, out, output);
+    }
+}
+
+/// The norm that a step does.
+fn norm<'w>(weights: &'w CpuWeights, gain: &Gain) -> Norm<'w> {
+    let numbers = gain.gain.map_or_else(|| weights.ones(gain.size), |gain| &weights.vector(gain)[..]);
+    Norm { gain: numbers, epsilon: gain.epsilon }
+}
+
+/// Which of a value's numbers are a row's: angles lie in two planes.
+fn is_in_planes(kind: ValueKind) -> bool {
+    kind == ValueKind::Angles
+}
+
+/// The matrices of some weights.
+fn matrices<'w>(weights: &'w CpuWeights, all: &[Weight]) -> Vec<&'w Matrix> {
+    all.iter().map(|weight| weights.matrix(*weight)).collect()
+}

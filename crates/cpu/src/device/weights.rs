@@ -1,0 +1,238 @@
+//! Weights in the layout of this device.
+//!
+//! All matrices are packed, in pieces, by all threads, in the order of the file: that keeps a mapped file's read-ahead
+//! useful, and small pieces let the caller drop the pages of the file as soon as they have been read, so that file and
+//! packed weights are never both resident. The memory to fill is cut into one slice per piece beforehand, so that threads
+//! own what they write.
+
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hefu_numerics::device::{Error, Files, Weights};
+use hefu_numerics::matrix::{Bytes, Matrix};
+use hefu_numerics::ops::{Ops, Team};
+use hefu_numerics::program::{Program, Shape, Weight, WeightSpec};
+
+use crate::memory::HugeMemory;
+
+/// Bytes of the file in one piece, about.
+const PIECE_BYTES: usize = 1 << 20;
+
+/// Matrices begin at multiples of this, a line of the processor's cache.
+const ALIGNMENT: usize = 64;
+
+/// All weights of a program.
+pub(super) struct CpuWeights {
+    all: Vec<Loaded>,
+    /// The gain of norms without one.
+    ones: Vec<f32>,
+    bytes: usize,
+}
+
+/// One weight.
+enum Loaded {
+    Vector(Arc<[f32]>),
+    /// One matrix, or those of a stack.
+    Matrices(Vec<Matrix>),
+}
+
+impl Weights for CpuWeights {
+    fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl CpuWeights {
+    /// The numbers of a vector.
+    pub(super) fn vector(&self, weight: Weight) -> &Arc<[f32]> {
+        match &self.all[weight.0 as usize] {
+            Loaded::Vector(vector) => vector,
+            Loaded::Matrices(_) => panic!("a sealed program asks for vectors where it has vectors"),
+        }
+    }
+
+    /// So many ones.
+    pub(super) fn ones(&self, count: usize) -> &[f32] {
+        &self.ones[..count]
+    }
+
+    /// The matrices of a stack; none of a vector.
+    pub(super) fn stack(&self, weight: Weight) -> &[Matrix] {
+        match &self.all[weight.0 as usize] {
+            Loaded::Matrices(matrices) => matrices,
+            Loaded::Vector(_) => &[],
+        }
+    }
+
+    /// A matrix.
+    pub(super) fn matrix(&self, weight: Weight) -> &Matrix {
+        &self.stack(weight)[0]
+    }
+
+    /// Decodes all vectors and packs all matrices.
+    pub(super) fn load(
+        ops: &'static Ops,
+        team: &dyn Team,
+        program: &Program,
+        files: &dyn Files,
+    ) -> Result<Self, Error> {
+        let bytes = bytes(ops, program).ok_or_else(|| memory_error(usize::MAX, "it cannot be addressed"))?;
+        let mut memory = HugeMemory::new(bytes).map_err(|error| memory_error(bytes, &error.to_string()))?;
+        let mut pieces = Vec::new();
+        let mut region = memory.as_mut();
+        for spec in &program.weights {
+            if !matches!(spec.shape, Shape::Vector(_)) {
+                region = cut(ops, spec, files, region, &mut pieces)?;
+            }
+        }
+        pack(ops, team, pieces, files);
+        let memory: Bytes = Arc::new(memory);
+        let mut at = 0;
+        let mut all = Vec::with_capacity(program.weights.len());
+        for spec in &program.weights {
+            all.push(match spec.shape {
+                Shape::Vector(length) => Loaded::Vector(vector(spec, length, files)?),
+                _ => Loaded::Matrices(places(ops, spec, &mut at, &memory)),
+            });
+        }
+        let widest = program.values.iter().map(|value| value.width).max().unwrap_or(0);
+        Ok(CpuWeights { all, ones: vec![1.0; widest], bytes })
+    }
+}
+
+fn memory_error(bytes: usize, reason: &str) -> Error {
+    Error::Memory { bytes, what: "weights", reason: reason.into() }
+}
+
+/// Matrices of a weight, and rows and columns of each.
+fn matrices(spec: &WeightSpec) -> (usize, usize, usize) {
+    match spec.shape {
+        Shape::Vector(columns) => (0, 1, columns),
+        Shape::Matrix { rows, columns } => (1, rows, columns),
+        Shape::Stack { items, rows, columns } => (items, rows, columns),
+    }
+}
+
+/// Bytes of a packed matrix, its alignment included.
+fn packed_bytes(ops: &Ops, spec: &WeightSpec) -> usize {
+    let (_, rows, columns) = matrices(spec);
+    (ops.packed_bytes)(spec.format, rows, columns).next_multiple_of(ALIGNMENT)
+}
+
+/// Bytes that all packed matrices take; `None` if that overflows.
+pub(super) fn bytes(ops: &Ops, program: &Program) -> Option<usize> {
+    program.weights.iter().try_fold(0_usize, |sum, spec| {
+        let (items, ..) = matrices(spec);
+        sum.checked_add(packed_bytes(ops, spec).checked_mul(items)?)
+    })
+}
+
+/// The matrices of a weight, from `at` on in the memory of all.
+fn places(ops: &Ops, spec: &WeightSpec, at: &mut usize, memory: &Bytes) -> Vec<Matrix> {
+    let (items, rows, columns) = matrices(spec);
+    let place = |_| {
+        let range = *at..*at + (ops.packed_bytes)(spec.format, rows, columns);
+        *at += packed_bytes(ops, spec);
+        Matrix { format: spec.format, rows, columns, memory: Arc::clone(memory), range }
+    };
+    (0..items).map(place).collect()
+}
+
+/// Bytes of the file, which the program says are there.
+fn source<'f>(spec: &WeightSpec, files: &'f dyn Files, range: Range<usize>) -> Result<&'f [u8], Error> {
+    let file = files.bytes(spec.source.file);
+    let length = file.len();
+    file.get(range.clone()).ok_or_else(|| Error::Files {
+        tensor: spec.tensor.clone(),
+        problem: format!("it lies at {range:?}, but the file has {length} bytes"),
+    })
+}
+
+fn vector(spec: &WeightSpec, length: usize, files: &dyn Files) -> Result<Arc<[f32]>, Error> {
+    let mut numbers = vec![0.0; length];
+    let mut filled = 0;
+    for (offset, rows) in spec.stretches() {
+        let bytes = source(spec, files, offset..offset + rows * spec.row_bytes())?;
+        spec.format.decode_row(bytes, &mut numbers[filled..]);
+        filled += length;
+    }
+    Ok(numbers.into())
+}
+
+/// Some rows of a matrix, a multiple of the device's group unless they are the last of it.
+struct Piece<'f, 'r> {
+    spec: &'r WeightSpec,
+    rows: usize,
+    /// Where in the file the rows begin, if they are consecutive there, and their bytes.
+    offset: usize,
+    bytes: std::borrow::Cow<'f, [u8]>,
+    target: &'r mut [u8],
+}
+
+/// Cuts the matrices of a weight into pieces with their places at the beginning of `region`; gives back what is left of it.
+fn cut<'f, 'r>(
+    ops: &Ops,
+    spec: &'r WeightSpec,
+    files: &'f dyn Files,
+    mut region: &'r mut [u8],
+    pieces: &mut Vec<Piece<'f, 'r>>,
+) -> Result<&'r mut [u8], Error> {
+    let (items, rows, columns) = matrices(spec);
+    let (row_bytes, group) = (spec.row_bytes(), ops.row_group.max(1));
+    let step = (PIECE_BYTES / row_bytes.max(1)).next_multiple_of(group).max(group);
+    for item in 0..items {
+        let (mut target, after) = region.split_at_mut(packed_bytes(ops, spec));
+        region = after;
+        for start in (0..rows).step_by(step) {
+            let count = step.min(rows - start);
+            // The last piece takes what is left: groups are filled up.
+            let (first, rest) = target.split_at_mut((ops.packed_bytes)(spec.format, count, columns));
+            target = rest;
+            let (offset, bytes) = file_rows(spec, files, item * rows + start, count)?;
+            pieces.push(Piece { spec, rows: count, offset, bytes, target: first });
+        }
+    }
+    Ok(region)
+}
+
+/// `count` rows of a weight from `start` on, as the file has them; copied together where they lie apart.
+fn file_rows<'f>(
+    spec: &WeightSpec,
+    files: &'f dyn Files,
+    start: usize,
+    count: usize,
+) -> Result<(usize, std::borrow::Cow<'f, [u8]>), Error> {
+    let row_bytes = spec.row_bytes();
+    let (mut before, mut gathered, mut first) = (0, Vec::new(), None);
+    for (offset, rows) in spec.stretches() {
+        let own = start.max(before)..(start + count).min(before + rows);
+        if !own.is_empty() {
+            let at = offset + (own.start - before) * row_bytes;
+            let bytes = source(spec, files, at..at + own.len() * row_bytes)?;
+            if own.len() == count {
+                return Ok((at, bytes.into()));
+            }
+            first.get_or_insert(at);
+            gathered.extend_from_slice(bytes);
+        }
+        before += rows;
+    }
+    Ok((first.unwrap_or(0), gathered.into()))
+}
+
+fn pack(ops: &'static Ops, team: &dyn Team, mut pieces: Vec<Piece<'_, '_>>, files: &dyn Files) {
+    // Taken from the end, so that the first byte of the file comes first.
+    pieces.sort_by_key(|piece| std::cmp::Reverse((piece.spec.source.file, piece.offset)));
+    let pieces = Mutex::new(pieces);
+    team.run(&|_| {
+        loop {
+            let next = pieces.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let Some(piece) = next else { return };
+            let Piece { spec, rows, offset, bytes, target } = piece;
+            (ops.pack)(spec.format, rows, spec.shape.columns(), &bytes, target);
+            if matches!(bytes, std::borrow::Cow::Borrowed(_)) {
+                files.done(spec.source.file, offset..offset + bytes.len());
+            }
+        }
+    });
+}

@@ -1,0 +1,137 @@
+//! What an operation reads and writes.
+
+use super::{Factor, Op, State, Value, Weight};
+
+impl Op {
+    /// The value that it writes.
+    pub fn output(&self) -> Option<Value> {
+        match *self {
+            Op::StoreKv { .. } => None,
+            Op::Embed { out, .. }
+            | Op::Inject { out, .. }
+            | Op::Angles { out, .. }
+            | Op::RmsNorm { out, .. }
+            | Op::L2Norm { out, .. }
+            | Op::Linear { out, .. }
+            | Op::HeadLinear { out, .. }
+            | Op::Rotate { out, .. }
+            | Op::Attend { out, .. }
+            | Op::Gate { out, .. }
+            | Op::Add { out, .. }
+            | Op::SoftCap { out, .. }
+            | Op::Activate { out, .. }
+            | Op::Scale { out, .. }
+            | Op::Slice { out, .. }
+            | Op::Join { out, .. }
+            | Op::ShortConv { out, .. }
+            | Op::Decay { out, .. }
+            | Op::GatedDelta { out, .. }
+            | Op::Route { out, .. }
+            | Op::Experts { out, .. }
+            | Op::Select { out, .. } => Some(out),
+        }
+    }
+
+    /// The values that it reads.
+    pub fn inputs(&self) -> Vec<Value> {
+        let mut inputs = self.clone();
+        let mut all = Vec::new();
+        inputs.each_input(&mut |value| all.push(*value));
+        all
+    }
+
+    /// Calls `change` with each value that it reads.
+    pub fn each_input(&mut self, change: &mut dyn FnMut(&mut Value)) {
+        match self {
+            Op::Embed { .. } | Op::Inject { .. } | Op::Angles { .. } => {}
+            Op::RmsNorm { x, .. }
+            | Op::L2Norm { x, .. }
+            | Op::Linear { x, .. }
+            | Op::HeadLinear { x, .. }
+            | Op::SoftCap { x, .. }
+            | Op::Activate { x, .. }
+            | Op::Slice { x, .. }
+            | Op::ShortConv { x, .. }
+            | Op::Decay { x, .. }
+            | Op::Select { x, .. } => change(x),
+            Op::Scale { x, by, .. } => {
+                change(x);
+                if let Factor::Value(value) = by {
+                    change(value);
+                }
+            }
+            Op::Join { parts, .. } => parts.iter_mut().for_each(change),
+            Op::GatedDelta { queries, keys, values, decay, beta, .. } => {
+                [queries, keys, values, decay, beta].into_iter().for_each(change);
+            }
+            Op::Rotate { x, angles, .. } => [x, angles].into_iter().for_each(change),
+            Op::StoreKv { keys, values, .. } => std::iter::once(keys).chain(values).for_each(change),
+            Op::Attend { queries, .. } => change(queries),
+            Op::Gate { gate, up, .. } => [gate, up].into_iter().for_each(change),
+            Op::Add { a, b, .. } => [a, b].into_iter().for_each(change),
+            Op::Route { scores, .. } => change(scores),
+            Op::Experts { x, choices, .. } => [x, choices].into_iter().for_each(change),
+        }
+    }
+
+    /// The weights that it uses, in the order in which it is described.
+    pub fn weights(&self) -> Vec<Weight> {
+        match *self {
+            Op::Embed { table, .. } => vec![table],
+            Op::RmsNorm { gain, .. } => gain.into_iter().collect(),
+            Op::Linear { weight, bias, .. } | Op::ShortConv { weight, bias, .. } => {
+                std::iter::once(weight).chain(bias).collect()
+            }
+            Op::HeadLinear { weight, .. } | Op::Scale { by: Factor::Weight(weight), .. } => vec![weight],
+            Op::Decay { rate, bias, .. } => vec![rate, bias],
+            Op::Route { rule, .. } => rule.bias.into_iter().collect(),
+            Op::Experts { gate, up, down, .. } => vec![gate, up, down],
+            _ => Vec::new(),
+        }
+    }
+
+    /// The state that it reads or writes.
+    pub fn state(&self) -> Option<State> {
+        match *self {
+            Op::StoreKv { state, .. }
+            | Op::Attend { state, .. }
+            | Op::ShortConv { state, .. }
+            | Op::GatedDelta { state, .. } => Some(state),
+            _ => None,
+        }
+    }
+
+    /// Whether it writes a state, so that it must be done for all rows.
+    pub fn writes_state(&self) -> bool {
+        matches!(self, Op::StoreKv { .. } | Op::ShortConv { .. } | Op::GatedDelta { .. })
+    }
+
+    /// Its name in texts.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Op::Embed { .. } => "embed",
+            Op::Inject { .. } => "inject",
+            Op::Angles { .. } => "angles",
+            Op::RmsNorm { .. } => "rms_norm",
+            Op::L2Norm { .. } => "l2_norm",
+            Op::Linear { .. } => "linear",
+            Op::HeadLinear { .. } => "head_linear",
+            Op::Rotate { .. } => "rotate",
+            Op::StoreKv { .. } => "store_kv",
+            Op::Attend { .. } => "attend",
+            Op::Gate { .. } => "gate",
+            Op::Add { .. } => "add",
+            Op::SoftCap { .. } => "soft_cap",
+            Op::Activate { .. } => "activate",
+            Op::Scale { .. } => "scale",
+            Op::Slice { .. } => "slice",
+            Op::Join { .. } => "join",
+            Op::ShortConv { .. } => "short_conv",
+            Op::Decay { .. } => "decay",
+            Op::GatedDelta { .. } => "gated_delta",
+            Op::Route { .. } => "route",
+            Op::Experts { .. } => "experts",
+            Op::Select { .. } => "select",
+        }
+    }
+}

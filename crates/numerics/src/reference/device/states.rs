@@ -1,0 +1,144 @@
+//! What is kept of sequences from batch to batch, and the operations that read or write it.
+
+use std::ops::Range;
+
+use super::executable::{Interpreter, Pass};
+use crate::attention::{Attention, Span};
+use crate::device::Batch;
+use crate::kv::LayerCache;
+use crate::program::{Op, Program, Rows, State, StateSpec, Value};
+use crate::reference::{Delta, attend, gated_delta, short_conv, store_kv};
+
+/// What a state holds.
+pub(super) enum Memory {
+    /// Keys and values.
+    Pages(LayerCache),
+    /// Numbers that every position changes.
+    Slots(Slots),
+}
+
+/// The numbers of one recurrent state in every slot.
+pub(super) struct Slots {
+    /// `[slots][size]`.
+    numbers: Vec<f32>,
+    size: usize,
+}
+
+impl Memory {
+    /// An empty state.
+    pub(super) fn new(program: &Program, spec: &StateSpec, pages: usize, slots: usize) -> Memory {
+        match *spec {
+            StateSpec::KeyValue { .. } => Memory::Pages(LayerCache::of(spec, program.profile, pages)),
+            StateSpec::Recurrent { numbers: size } => Memory::Slots(Slots { numbers: vec![0.0; size * slots], size }),
+        }
+    }
+
+    fn pages(&mut self) -> &mut LayerCache {
+        match self {
+            Memory::Pages(cache) => cache,
+            Memory::Slots(_) => unreachable!("the program was sealed: the state holds keys and values"),
+        }
+    }
+
+    fn slots(&mut self) -> &mut Slots {
+        match self {
+            Memory::Slots(slots) => slots,
+            Memory::Pages(_) => unreachable!("the program was sealed: the state is recurrent"),
+        }
+    }
+}
+
+impl Slots {
+    fn slot(&mut self, slot: u32) -> &mut [f32] {
+        &mut self.numbers[slot as usize * self.size..][..self.size]
+    }
+
+    /// Calls `advance` with the rows of every span and the numbers that it begins with, which it moves on; in pieces, where
+    /// they are to be kept in between (clause D1).
+    fn for_each_span(&mut self, batch: &Batch<'_>, mut advance: impl FnMut(Range<usize>, &mut [f32])) {
+        for span in batch.spans {
+            let Some(slots) = &span.slots else { continue };
+            let mut numbers = vec![0.0; self.size];
+            if let Some(slot) = slots.read {
+                numbers.copy_from_slice(self.slot(slot));
+            }
+            let mut from = span.rows.start;
+            for &(rows, slot) in slots.keep {
+                advance(from..span.rows.start + rows, &mut numbers);
+                self.slot(slot).copy_from_slice(&numbers);
+                from = span.rows.start + rows;
+            }
+            advance(from..span.rows.end, &mut numbers);
+            self.slot(slots.write).copy_from_slice(&numbers);
+        }
+    }
+}
+
+impl Interpreter {
+    /// Operations that write a value and read a state.
+    pub(super) fn with_states(&mut self, op: &Op, pass: &Pass<'_>, out: &mut [f32]) {
+        let values = &self.values;
+        let all = |value: Value| &values[value.0 as usize][..];
+        match *op {
+            Op::Attend { queries, heads, scale, state, .. } => {
+                let (group, window) = group_and_window(&self.program, state);
+                let spans = spans(pass.batch, group, pass.rows_of);
+                let cache = &*self.states[state.0 as usize].pages();
+                attend(&Attention { queries: all(queries), heads, scale, window, cache, spans: &spans }, out);
+            }
+            Op::ShortConv { x, weight, bias, activation, state, .. } => {
+                let (kernel, bias) = (self.weights.matrix(weight), bias.map(|bias| self.weights.vector(bias)));
+                let channels = kernel.rows;
+                self.states[state.0 as usize].slots().for_each_span(pass.batch, |rows, numbers| {
+                    let rows = rows.start * channels..rows.end * channels;
+                    short_conv(&all(x)[rows.clone()], kernel, bias, activation, numbers, &mut out[rows]);
+                });
+            }
+            Op::GatedDelta { queries, keys, values, decay, beta, ref heads, scale, state, .. } => {
+                self.states[state.0 as usize].slots().for_each_span(pass.batch, |rows, numbers| {
+                    let of = |width: usize| rows.start * width..rows.end * width;
+                    let (key_width, value_width) = (heads.keys * heads.key_size, heads.values * heads.value_size);
+                    let delta = Delta {
+                        queries: &all(queries)[of(key_width)],
+                        keys: &all(keys)[of(key_width)],
+                        values: &all(values)[of(value_width)],
+                        decay: &all(decay)[of(heads.values)],
+                        beta: &all(beta)[of(heads.values)],
+                    };
+                    gated_delta(&delta, heads, scale, numbers, &mut out[of(value_width)]);
+                });
+            }
+            _ => {}
+        }
+    }
+
+    /// Keys and values into the cache.
+    pub(super) fn store(&mut self, op: &Op, pass: &Pass<'_>) {
+        let Op::StoreKv { keys, values, state } = *op else { return };
+        let (group, _) = group_and_window(&self.program, state);
+        let rows = |value: Value| &self.values[value.0 as usize][..];
+        let cache = self.states[state.0 as usize].pages();
+        store_kv(rows(keys), values.map(rows), &spans(pass.batch, group, Rows::All), cache);
+    }
+}
+
+/// Which page table a state's positions are found by, and how far attention sees.
+fn group_and_window(program: &Program, state: State) -> (usize, Option<usize>) {
+    match *program.state(state) {
+        StateSpec::KeyValue { group, window, .. } => (usize::from(group), window),
+        StateSpec::Recurrent { .. } => (0, None),
+    }
+}
+
+/// The spans of all rows, or those of the wanted rows, which follow each other then.
+fn spans<'a>(batch: &Batch<'a>, group: usize, rows_of: Rows) -> Vec<Span<'a>> {
+    let mut row = 0;
+    let mut spans = Vec::new();
+    for span in batch.spans {
+        let some = if rows_of == Rows::All { 0..span.rows.len() } else { span.wanted.clone() };
+        let pages = span.tables[group];
+        spans.push(Span { row, tokens: some.len(), position: span.position + some.start, pages });
+        row += some.len();
+    }
+    spans
+}
