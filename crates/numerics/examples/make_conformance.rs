@@ -3,11 +3,12 @@
 //! Run: `cargo run --release -p hefu-numerics --example make_conformance > golden/conformance/version-1.txt`
 
 use hefu_numerics::conformance::cases;
-use hefu_numerics::ops::Alone;
-use hefu_numerics::reference;
+use hefu_numerics::device::Error;
+use hefu_numerics::reference::ReferenceDevice;
 
-fn main() {
+fn main() -> Result<(), Error> {
     for case in cases() {
-        println!("{} {}", case.digest(&reference::OPS, &Alone), case.name);
+        println!("{} {}", case.digest_on(&ReferenceDevice)?, case.name);
     }
+    Ok(())
 }

@@ -6,27 +6,32 @@
 //!
 //! Inputs come from integers ([`Numbers`]), so that they are the same everywhere; any two NaN count as the same.
 
+mod attention;
+mod elements;
+mod experts;
+mod list;
 mod numbers;
+mod ops;
+mod products;
+mod recurrence;
+mod trial;
 mod work;
 
+pub use list::cases;
 pub use numbers::{Numbers, Style};
 
-use crate::kv::Profile;
-use crate::ops::{Activation, Alone, Ops, RopeStyle, Team};
-use crate::quant::FORMATS;
-use crate::reference;
+use crate::device::{Device, Error};
+use crate::ops::{Alone, Ops, Team};
+use crate::reference::{OPS, ReferenceDevice};
 use sha2::{Digest, Sha256};
 use std::fmt;
-use work::{Heads, Work};
+use work::Work;
 
 /// The digests, one line for each case: digest, a space, the case's name.
 const TABLE: &str = include_str!("../../../../golden/conformance/version-1.txt");
 
 /// Hexadecimal digits of a digest.
 const DIGITS: usize = 32;
-
-/// Tokens of the products of each format: alone, and for the tiles of every size.
-const TOKENS: [usize; 5] = [1, 3, 13, 16, 33];
 
 /// One operation on fixed inputs.
 #[derive(Debug, Clone)]
@@ -50,84 +55,60 @@ pub struct Deviation {
     pub numbers: usize,
 }
 
-/// Every case.
-pub fn cases() -> Vec<Case> {
-    let mut cases = Vec::new();
-    let mut add = |name: String, work| cases.push(Case { name, work });
-    for format in FORMATS {
-        for tokens in TOKENS {
-            let name = format!("product {} tokens {tokens} usual", format.name);
-            add(name, Work::Product(format, tokens, Style::Usual));
-        }
-        for style in [Style::Extreme, Style::Wild] {
-            add(format!("product {} tokens 5 {}", format.name, style.name()), Work::Product(format, 5, style));
-        }
-        for (tokens, name, activation) in [(5, "silu", Activation::Silu), (33, "gelu", Activation::Gelu)] {
-            let work = Work::Gated(format, tokens, activation);
-            add(format!("gated {} tokens {tokens} {name}", format.name), work);
-        }
-        add(format!("rows {}", format.name), Work::Rows(format));
-    }
-    add("products of all formats".to_owned(), Work::Products);
-    for style in Style::ALL {
-        for width in [1, 17, 300] {
-            add(format!("norm width {width} {}", style.name()), Work::Norm(width, style));
-        }
-        add(format!("sum {}", style.name()), Work::Sum(style));
-        add(format!("sum and norms {}", style.name()), Work::SumAndNorms(style));
-    }
-    for (name, pairs) in [("halves", RopeStyle::NeoX), ("neighbours", RopeStyle::Interleaved)] {
-        add(format!("rotation {name}"), Work::Rotation(pairs, false));
-        add(format!("rotation {name} after a norm"), Work::Rotation(pairs, true));
-    }
-    add("gate silu".to_owned(), Work::Gate(Activation::Silu));
-    add("gate gelu".to_owned(), Work::Gate(Activation::Gelu));
-    for profile in Profile::ALL {
-        for (name, heads) in attentions(profile) {
-            add(format!("attention {} {name}", profile.name()), Work::Attention(heads));
-        }
-    }
-    cases
-}
-
-/// Shapes of attention: short and long, few queries and many, usual and odd sizes, with and without a window.
-fn attentions(profile: Profile) -> [(&'static str, Heads); 6] {
-    let heads = |size, group, window, sequences| Heads { profile, size, group, window, sequences };
-    [
-        ("size 64 step", heads(64, 7, None, &[(1, 600)])),
-        ("size 64 prompt", heads(64, 2, None, &[(40, 500)])),
-        ("size 128 batch", heads(128, 1, None, &[(1, 9), (3, 70), (1, 511)])),
-        ("size 256 window 100", heads(256, 1, Some(100), &[(2, 300)])),
-        ("size 40 window 512", heads(40, 3, Some(512), &[(9, 1020)])),
-        ("size 33 beginning", heads(33, 1, None, &[(5, 0), (1, 0)])),
-    ]
-}
-
 impl Case {
     /// The digest of what a device computes.
-    pub fn digest(&self, ops: &Ops, team: &dyn Team) -> String {
-        digest(&self.work.results(ops, team))
+    ///
+    /// # Errors
+    /// What the device fails with.
+    pub fn digest_on(&self, device: &dyn Device) -> Result<String, Error> {
+        Ok(digest(&self.work.results(device)?))
     }
 
-    /// How a device departs from the table, if it does.
-    fn deviation(&self, ops: &Ops, team: &dyn Team) -> Option<Deviation> {
-        let found = self.work.results(ops, team);
-        if expected(&self.name) == Some(&digest(&found)[..]) {
-            return None;
+    /// The digest of what a table of functions computes, if it has the operation.
+    pub fn digest(&self, ops: &Ops, team: &dyn Team) -> Option<String> {
+        Some(digest(&ops::results(self.work, ops, team)?))
+    }
+
+    /// How results depart from the table, if they do; `right` computes those of the naive loops.
+    fn deviation<E>(
+        &self,
+        device: &'static str,
+        found: &[f32],
+        right: impl FnOnce() -> Result<Vec<f32>, E>,
+    ) -> Result<Option<Deviation>, E> {
+        if expected(&self.name) == Some(&digest(found)[..]) {
+            return Ok(None);
         }
-        let right = self.work.results(&reference::OPS, &Alone);
+        let right = right()?;
         let differs = |(right, found): &(&f32, &f32)| canonical(**right) != canonical(**found);
         let mut differing =
-            right.iter().zip(&found).enumerate().filter(|(_, pair)| differs(pair)).map(|(at, (r, f))| (at, *r, *f));
+            right.iter().zip(found).enumerate().filter(|(_, pair)| differs(pair)).map(|(at, (r, f))| (at, *r, *f));
         let first = differing.next();
         let numbers = usize::from(first.is_some()) + differing.count();
-        Some(Deviation { device: ops.name, case: self.name.clone(), first, numbers })
+        Ok(Some(Deviation { device, case: self.name.clone(), first, numbers }))
     }
 }
 
 /// Computes every case on a device, and says where it departs from the contract: nowhere, if it may be used.
+///
+/// # Errors
+/// What the device fails with.
+pub fn deviations_on(device: &dyn Device) -> Result<Vec<Deviation>, Error> {
+    let mut deviations = Vec::new();
+    for case in cases() {
+        let found = case.work.results(device)?;
+        deviations.extend(case.deviation(device.name(), &found, || case.work.results(&ReferenceDevice))?);
+    }
+    Ok(deviations)
+}
+
+/// The same of a table of functions, for the cases whose operation it has.
 pub fn deviations(ops: &Ops, team: &dyn Team) -> Vec<Deviation> {
-    cases().iter().filter_map(|case| case.deviation(ops, team)).collect()
+    let deviation = |case: &Case| {
+        let found = ops::results(case.work, ops, team)?;
+        case.deviation(ops.name, &found, || ops::results(case.work, &OPS, &Alone).ok_or(())).ok().flatten()
+    };
+    cases().iter().filter_map(deviation).collect()
 }
 
 /// The table's digest for a case, if there is one.
@@ -162,6 +143,22 @@ impl fmt::Display for Deviation {
                 right.to_bits()
             ),
             None => write!(f, "{device}: {case}: the table of digests says otherwise, and so do the naive loops here"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A case that is all NaN, or all zero, would be passed by a device that computes nothing.
+    #[test]
+    fn every_case_has_numbers_to_tell_devices_apart() {
+        for case in cases() {
+            let results = case.work.results(&ReferenceDevice).unwrap();
+            let distinct: std::collections::HashSet<u32> =
+                results.iter().filter(|x| x.is_finite()).map(|x| x.to_bits()).collect();
+            assert!(distinct.len() > 1, "{}: {} numbers", case.name, results.len());
         }
     }
 }

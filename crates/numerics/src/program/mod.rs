@@ -12,9 +12,11 @@
 //! Every value is a row of numbers for each row of a batch, `[rows][width]`. [`Program::seal`] finds out which of them are
 //! needed for all rows, and which only for the rows whose results are wanted.
 
+mod check;
 mod op;
 mod reads;
 mod seal;
+mod text;
 mod work;
 
 pub use op::{Activation, DeltaHeads, Factor, Groups, Op, RopeStyle, RouteRule, Scoring, Sharing};

@@ -6,13 +6,14 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::check;
 use super::{Entry, Op, Order, Program, Rows, Step, Value, ValueSpec};
 
 /// A program that cannot be run: a mistake in the family's file, in one sentence.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the program is no program: {problem}")]
 pub struct SealError {
-    problem: String,
+    pub(super) problem: String,
 }
 
 impl Program {
@@ -20,9 +21,13 @@ impl Program {
     /// that are to be there for all rows whatever depends on them.
     ///
     /// # Errors
-    /// A value that is read before it is written, or written twice; a body that is missing.
+    /// A value, weight, state or rotation that is not there; a value that is read before it is written, or written twice; an
+    /// operation whose values or weights are of another width, shape or kind than it needs; a state that nothing writes; a
+    /// body that is missing.
     pub fn seal(mut self, all_rows: &[Value]) -> Result<Program, SealError> {
+        self.check_places(all_rows)?;
         self.check_order()?;
+        check::check(&self)?;
         let Some(body) = self.sections.iter().position(|section| section.entry == Entry::Body) else {
             return Err(SealError { problem: "it has no body".into() });
         };
@@ -33,6 +38,32 @@ impl Program {
         }
         self.select(body);
         Ok(self)
+    }
+
+    /// Everything that is named is there.
+    fn check_places(&self, all_rows: &[Value]) -> Result<(), SealError> {
+        let bad = |what: &str| SealError { problem: format!("{what} that is not there") };
+        let is_there = |value: &Value| (value.0 as usize) < self.values.len();
+        for step in self.sections.iter().flat_map(|section| &section.steps) {
+            let op = &step.op;
+            let name = op.name();
+            if !op.inputs().iter().chain(&op.output()).all(is_there) {
+                return Err(bad(&format!("`{name}` names a value")));
+            }
+            if op.weights().iter().any(|weight| weight.0 as usize >= self.weights.len()) {
+                return Err(bad(&format!("`{name}` names a weight")));
+            }
+            if op.state().is_some_and(|state| state.0 as usize >= self.states.len()) {
+                return Err(bad(&format!("`{name}` names a state")));
+            }
+            if matches!(op, Op::Angles { rope, .. } if rope.0 as usize >= self.ropes.len()) {
+                return Err(bad(&format!("`{name}` names a rotation")));
+            }
+        }
+        if !self.sections.iter().map(|section| &section.output).chain(all_rows).all(is_there) {
+            return Err(bad("a section or a probe names a value"));
+        }
+        Ok(())
     }
 
     /// Every value is written once, and before it is read.

@@ -1,0 +1,61 @@
+//! Routers and experts.
+
+use super::{Check, SealError};
+use crate::program::{Groups, Kind, Op, RouteRule, Shape, Value};
+
+/// Experts at most: their indices are exact as f32.
+const MAX_EXPERTS: usize = 1 << 24;
+
+impl Check<'_> {
+    pub(super) fn experts(&self) -> Result<(), SealError> {
+        match self.step.op {
+            Op::Route { scores, rule, out } => self.route(scores, &rule, out),
+            Op::Experts { x, choices, gate, up, down, out, .. } => {
+                let shapes = [gate, up, down].map(|weight| self.program.weight(weight).shape);
+                let [Shape::Stack { items, rows: inner, columns }, _, _] = shapes else {
+                    return self.fault("needs stacks of matrices");
+                };
+                self.of(choices, Kind::Choices, self.width(choices))?;
+                if self.chosen_among(choices) != Some(items) {
+                    return self.fault(&format!("has {items} experts, but its router chooses among others"));
+                }
+                self.numbers(x, columns)?;
+                self.numbers(out, self.width(out))?;
+                self.shape(up, Shape::Stack { items, rows: inner, columns })?;
+                self.shape(down, Shape::Stack { items, rows: self.width(out), columns: inner })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn route(&self, scores: Value, rule: &RouteRule, out: Value) -> Result<(), SealError> {
+        let experts = self.width(scores);
+        self.numbers(scores, experts)?;
+        self.of(out, Kind::Choices, rule.used)?;
+        if let Some(bias) = rule.bias {
+            self.vector(bias, experts)?;
+        }
+        let groups = rule.groups.unwrap_or(Groups { count: 1, used: 1, best: 1 });
+        if groups.count == 0 || !experts.is_multiple_of(groups.count) {
+            return self.fault(&format!("cuts {experts} experts into {} groups", groups.count));
+        }
+        let size = experts / groups.count;
+        if groups.used > groups.count || groups.best == 0 || groups.best > size {
+            return self.fault(&format!("chooses by {groups:?} of {size} experts each"));
+        }
+        if rule.used > groups.used * size || experts > MAX_EXPERTS {
+            return self.fault(&format!("chooses {} experts of {experts}", rule.used));
+        }
+        Ok(())
+    }
+
+    /// How many experts a value's choices are from.
+    fn chosen_among(&self, choices: Value) -> Option<usize> {
+        let steps = self.program.sections.iter().flat_map(|section| &section.steps);
+        let mut experts = steps.filter_map(|step| match step.op {
+            Op::Route { scores, out, .. } if out == choices => Some(self.width(scores)),
+            _ => None,
+        });
+        experts.next()
+    }
+}
