@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use hefu_cpu::Pool;
+use hefu_cpu::select::ISAS;
 use hefu_model::gguf::Gguf;
 use hefu_model::{Error, LoadOptions, ModelFiles, ModelSpec};
 use hefu_numerics::device::{Batch, Device, Error as DeviceError, Executable, Size, Slots, Span, Weights};
@@ -11,14 +13,16 @@ use hefu_numerics::program::Entry;
 use hefu_numerics::reference::ReferenceDevice;
 
 /// The devices, the one that the others must equal first.
-pub(crate) fn devices() -> Vec<Box<dyn Device>> {
-    vec![Box::new(ReferenceDevice)]
+pub(crate) fn devices() -> Vec<Arc<dyn Device>> {
+    let reference: Arc<dyn Device> = Arc::new(ReferenceDevice);
+    let others = ISAS.iter().filter(|isa| isa.name != "reference");
+    std::iter::once(reference).chain(others.filter_map(|isa| isa.device(Arc::new(Pool::new(2))))).collect()
 }
 
 /// A model whose weights are on all devices.
 pub(crate) struct Model {
     pub(crate) spec: ModelSpec,
-    pub(crate) on: Vec<(Box<dyn Device>, Arc<dyn Weights>)>,
+    pub(crate) on: Vec<(Arc<dyn Device>, Arc<dyn Weights>)>,
 }
 
 /// The model's states and working memory on all devices.
@@ -41,7 +45,7 @@ pub(crate) fn load(bytes: &[u8], options: &LoadOptions) -> Result<Model, Error> 
     let gguf = Gguf::parse(&[bytes])?;
     let spec = ModelSpec::read(&gguf, options)?;
     let files = ModelFiles::new(&gguf, &|_, _| ());
-    let weights = |device: Box<dyn Device>| {
+    let weights = |device: Arc<dyn Device>| {
         let weights = device.load(&spec.program, &files).expect("memory for a small model");
         (device, weights)
     };
@@ -58,7 +62,7 @@ impl Model {
     /// Empty states of so many pages.
     pub(crate) fn session(&self, pages: usize) -> Session {
         let program = &self.spec.program;
-        let compile = |(device, weights): &(Box<dyn Device>, Arc<dyn Weights>)| {
+        let compile = |(device, weights): &(Arc<dyn Device>, Arc<dyn Weights>)| {
             let executable = device.compile(program, weights, &size(pages), &[]).expect("memory for a small cache");
             (device.name(), executable)
         };
