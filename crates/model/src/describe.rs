@@ -2,7 +2,6 @@
 
 use hefu_numerics::quant::{FORMATS, Format};
 
-use crate::config::Config;
 use crate::gguf::Gguf;
 
 /// A model in facts and figures.
@@ -18,12 +17,10 @@ pub struct Description {
     pub parameters: u64,
     /// Which formats its tensors have, in the order of [`FORMATS`].
     pub formats: Vec<FormatUse>,
-    /// Bytes of the packed weights; small vectors come on top.
-    pub packed_bytes: usize,
     /// Positions that it was made for.
     pub context_length: usize,
-    /// Bytes of the cache of one sequence of that length, if that can be addressed.
-    pub cache_bytes: Option<usize>,
+    /// Numbers of a hidden state.
+    pub hidden_size: usize,
     /// Whether the file brings a chat template (`tokenizer.chat_template`).
     pub has_template: bool,
 }
@@ -42,19 +39,18 @@ pub struct FormatUse {
 }
 
 impl Description {
-    pub(crate) fn new(gguf: &Gguf<'_>, config: &Config, packed_bytes: usize) -> Self {
+    pub(crate) fn new(gguf: &Gguf<'_>, architecture: &'static str, context_length: usize, hidden_size: usize) -> Self {
         let formats = FORMATS.iter().map(|format| FormatUse::of(gguf, format)).filter(|used| used.tensors > 0);
         let formats: Vec<FormatUse> = formats.collect();
         let text = |key: &str| gguf.metadata().string(key).ok().flatten().map(str::to_owned);
         Description {
-            architecture: config.arch.name,
+            architecture,
             name: text("general.name"),
             license: text("general.license"),
             parameters: formats.iter().map(|used| used.elements).sum(),
             formats,
-            packed_bytes,
-            context_length: config.context_length,
-            cache_bytes: config.cache_bytes(config.context_length),
+            context_length,
+            hidden_size,
             has_template: gguf.metadata().get("tokenizer.chat_template").is_some(),
         }
     }

@@ -1,5 +1,7 @@
 //! Everything that can go wrong between a file and its logits.
 
+use hefu_numerics::program::SealError;
+
 use crate::gguf;
 
 /// A model that cannot be loaded or run, in one sentence.
@@ -78,6 +80,10 @@ pub enum Error {
         /// The family.
         architecture: &'static str,
     },
+
+    /// A program that cannot be run: a mistake in the family's file.
+    #[error(transparent)]
+    Program(#[from] SealError),
 
     /// Memory that is not there, or less than was asked for.
     #[error("there is no memory for {bytes} bytes of {what}: {reason}")]

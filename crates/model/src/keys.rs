@@ -1,6 +1,7 @@
 //! Metadata of one family, read key by key.
 
 use crate::arch::{Arch, FAMILIES, HARMLESS_KEYS};
+pub(crate) use crate::build::shown;
 use crate::error::Error;
 use crate::gguf::{Gguf, Metadata};
 
@@ -90,17 +91,4 @@ impl<'g, 'a> Keys<'g, 'a> {
     pub(crate) fn bad(&self, key: &str, problem: String) -> Error {
         Error::BadKey { key: self.name(key), problem }
     }
-}
-
-/// Most characters of a stranger's text in an error.
-const SHOWN_CHARACTERS: usize = 80;
-
-/// A stranger's text, cut short and without control characters.
-pub(crate) fn shown(text: &str) -> String {
-    let mut shown: String =
-        text.chars().take(SHOWN_CHARACTERS).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-    if text.chars().nth(SHOWN_CHARACTERS).is_some() {
-        shown.push('…');
-    }
-    shown
 }

@@ -13,23 +13,28 @@
 pub mod arch;
 mod bind;
 mod blocks;
+mod build;
 pub mod config;
 mod describe;
 mod error;
+pub mod families;
 mod forward;
 pub mod gguf;
 mod keys;
 mod kv;
 mod model;
 pub mod rope;
+mod spec;
 mod state;
 mod weights;
 
 pub use bind::Plan;
+pub use build::limits;
 pub use config::Config;
 pub use describe::{Description, FormatUse};
 pub use error::Error;
 pub use forward::Chunk;
 pub use kv::{Cache, MAX_PAGES, PagePool};
 pub use model::{LoadOptions, Model};
+pub use spec::{ModelFiles, ModelSpec};
 pub use state::State;

@@ -29,6 +29,7 @@ pub struct Model {
     pub(crate) config: Config,
     pub(crate) context: usize,
     pub(crate) weights: Weights,
+    pub(crate) packed_bytes: usize,
     pub(crate) description: Description,
 }
 
@@ -63,6 +64,11 @@ impl Model {
     /// Positions that sequences may have.
     pub fn context(&self) -> usize {
         self.context
+    }
+
+    /// Bytes of the packed weights.
+    pub fn packed_bytes(&self) -> usize {
+        self.packed_bytes
     }
 
     /// What there is to say about the model.

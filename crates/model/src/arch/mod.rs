@@ -41,9 +41,7 @@ pub const COMMON_KEYS: &[&str] = &[
     "rope.scaling.yarn_ext_factor",
 ];
 
-/// Metadata keys (below `<architecture>.`) that every family may have and that cannot change a result: the vocabulary's
-/// size is that of the embedding, and the others are notes on how the file came about.
-pub const HARMLESS_KEYS: &[&str] = &["rope.scaling.finetuned", "tensor_data_layout", "vocab_size"];
+pub use crate::build::HARMLESS_KEYS;
 
 /// Description of a family: blocks of a mixer and a feed-forward part, each added to the residual stream, between an
 /// embedding and an output matrix.

@@ -49,7 +49,7 @@ impl<'a> Plan<'a> {
         let mut binder = Binder::new(gguf, config.arch.name, ops);
         let weights = tensors::bind(&mut binder, &config, context)?;
         let (placements, memory, packed_bytes) = binder.finish()?;
-        let description = Description::new(gguf, &config, packed_bytes);
+        let description = Description::new(gguf, config.arch.name, config.context_length, config.width);
         Ok(Plan { ops, config, context, weights, placements, memory, packed_bytes, description })
     }
 
@@ -102,6 +102,7 @@ impl<'a> Plan<'a> {
             config: self.config,
             context: self.context,
             weights: self.weights,
+            packed_bytes: self.packed_bytes,
             description: self.description,
         })
     }

@@ -13,22 +13,7 @@ use crate::gguf::Gguf;
 use crate::keys::Keys;
 use crate::rope::Rope;
 
-/// Most positions of a context.
-pub const MAX_CONTEXT: usize = 1 << 26;
-/// Most blocks.
-pub const MAX_LAYERS: usize = 1024;
-/// Most elements of a row of the residual stream.
-pub const MAX_WIDTH: usize = 1 << 17;
-/// Most elements inside a feed-forward part.
-pub const MAX_FEED_FORWARD: usize = 1 << 20;
-/// Most heads of queries.
-pub const MAX_HEADS: usize = 4096;
-/// Most elements of a query, key or value.
-pub const MAX_HEAD_SIZE: usize = 1024;
-/// Most experts of a layer.
-pub const MAX_EXPERTS: usize = 4096;
-/// Most tokens of a vocabulary.
-pub const MAX_VOCABULARY: usize = 1 << 22;
+pub use crate::build::limits::*;
 
 /// Everything about a model but its weights.
 #[derive(Debug, Clone, PartialEq)]

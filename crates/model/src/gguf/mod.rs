@@ -49,6 +49,7 @@ use reader::Reader;
 /// A parsed model file, or all parts of one.
 #[derive(Debug, Clone)]
 pub struct Gguf<'a> {
+    files: Vec<&'a [u8]>,
     version: u32,
     metadata: Metadata<'a>,
     tensors: Vec<TensorInfo<'a>>,
@@ -82,7 +83,12 @@ impl<'a> Gguf<'a> {
                 return Err(Error::DuplicateTensor { tensor: Shown::new(tensor.name), part });
             }
         }
-        Ok(Gguf { version, metadata, tensors, by_name })
+        Ok(Gguf { files: parts.to_vec(), version, metadata, tensors, by_name })
+    }
+
+    /// The bytes of the files that were parsed, in order; [`TensorInfo::shard`] numbers them.
+    pub fn files(&self) -> &[&'a [u8]] {
+        &self.files
     }
 
     /// The version of the format: 2 or 3.

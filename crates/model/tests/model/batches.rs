@@ -1,10 +1,10 @@
 //! Logits do not depend on how tokens were cut into chunks and batches.
 
-use hefu_model::{Cache, Chunk, PagePool, State};
-use hefu_numerics::ops::Alone;
+use hefu_numerics::kv::PAGE;
 use proptest::prelude::*;
 
-use crate::tiny::{FAMILIES, Tiny, VOCABULARY, bits, logits, tokens};
+use crate::devices::{Chunk, Model, logits};
+use crate::tiny::{FAMILIES, Tiny, VOCABULARY, bits, tokens};
 
 #[test]
 fn chunks_of_any_size_give_the_same_bits() {
@@ -30,16 +30,19 @@ fn sequences_in_one_batch_do_not_touch_each_other() {
 }
 
 /// Every batch takes up to 9 tokens of each sequence, in turning order; pages are handed out as they are needed.
-fn together(model: &hefu_model::Model, sequences: &[Vec<u32>]) -> Vec<Vec<u32>> {
-    let mut cache = Cache::new(model.config(), 8).expect("a small cache");
-    let (mut pool, mut state) = (PagePool::new(&cache), State::new());
-    let mut tables = vec![vec![]; sequences.len()];
+fn together(model: &Model, sequences: &[Vec<u32>]) -> Vec<Vec<u32>> {
+    let mut session = model.session(8);
+    let mut free = 0..8;
+    let mut tables: Vec<Vec<u32>> = vec![vec![]; sequences.len()];
     let mut results = vec![vec![]; sequences.len()];
     let mut order: Vec<usize> = (0..sequences.len()).collect();
     for start in (0..70).step_by(9) {
         order.rotate_left(1);
         let part = |i: usize| start.min(sequences[i].len())..(start + 9).min(sequences[i].len());
-        order.iter().for_each(|&i| pool.grow(&mut tables[i], part(i).end).expect("enough pages"));
+        for &i in &order {
+            let missing = part(i).end.div_ceil(PAGE).saturating_sub(tables[i].len());
+            tables[i].extend(free.by_ref().take(missing));
+        }
         let chunk = |&i: &usize| Chunk {
             tokens: &sequences[i][part(i)],
             position: part(i).start,
@@ -47,12 +50,12 @@ fn together(model: &hefu_model::Model, sequences: &[Vec<u32>]) -> Vec<Vec<u32>> 
             wanted: 0..part(i).len(),
         };
         let chunks: Vec<_> = order.iter().map(chunk).collect();
-        model.forward(&Alone, &mut state, &mut cache, &chunks).expect("a good batch");
+        session.run(&chunks).expect("a good batch");
         let mut row = 0;
         for &i in &order {
             let rows = row..row + part(i).len();
             row = rows.end;
-            results[i].extend(bits(model.logits(&Alone, &mut state, rows).expect("finite logits")));
+            results[i].extend(bits(&session.logits(rows).expect("finite logits")));
         }
     }
     results
@@ -64,22 +67,22 @@ fn only_wanted_rows_come_out() {
     let (a, b) = (tokens(10, 1), tokens(6, 2));
     let expected =
         [&logits(&model, &a, [10])[3 * VOCABULARY..5 * VOCABULARY], &logits(&model, &b, [6])[5 * VOCABULARY..]];
-    let mut cache = Cache::new(model.config(), 3).expect("a small cache");
-    let mut state = State::new();
+    let mut session = model.session(3);
     let chunk = |tokens, pages, wanted| Chunk { tokens, position: 0, pages, wanted };
     let chunks = [chunk(&a, &[2], 3..5), chunk(&a[..4], &[1], 0..0), chunk(&b, &[0], 5..6)];
-    assert_eq!(model.forward(&Alone, &mut state, &mut cache, &chunks).expect("a good batch"), 3);
-    let found = model.logits(&Alone, &mut state, 0..3).expect("finite logits");
-    assert_eq!(bits(found), bits(&expected.concat()));
-    let last = model.logits(&Alone, &mut state, 2..3).expect("finite logits");
-    assert_eq!(bits(last), bits(expected[1]));
-    assert!(model.logits(&Alone, &mut state, 2..4).is_err(), "there are three rows");
+    session.run(&chunks).expect("a good batch");
+    let found = session.logits(0..3).expect("finite logits");
+    assert_eq!(bits(&found), bits(&expected.concat()));
+    let last = session.logits(2..3).expect("finite logits");
+    assert_eq!(bits(&last), bits(expected[1]));
+    assert!(session.logits(2..4).is_err(), "there are three rows");
     // A batch that wants nothing still fills the cache.
-    assert_eq!(model.forward(&Alone, &mut state, &mut cache, &[chunk(&a[..9], &[1], 0..0)]).expect("a good batch"), 0);
+    session.run(&[chunk(&a[..9], &[1], 0..0)]).expect("a good batch");
+    assert!(session.logits(0..1).is_err() && session.logits(0..0).expect("no rows").is_empty(), "there is no row");
     let next = Chunk { tokens: &a[9..], position: 9, pages: &[1], wanted: 0..1 };
-    model.forward(&Alone, &mut state, &mut cache, &[next]).expect("a good batch");
-    let found = model.logits(&Alone, &mut state, 0..1).expect("finite logits");
-    assert_eq!(bits(found), bits(&logits(&model, &a, [10])[9 * VOCABULARY..]));
+    session.run(&[next]).expect("a good batch");
+    let found = session.logits(0..1).expect("finite logits");
+    assert_eq!(bits(&found), bits(&logits(&model, &a, [10])[9 * VOCABULARY..]));
 }
 
 #[test]
@@ -87,29 +90,26 @@ fn a_copied_page_goes_on_as_the_page_it_was_copied_from() {
     let model = Tiny::new("gemma3", 2, 5).load().expect("a good model");
     let shared = tokens(20, 1);
     let (a, b) = ([&shared[..], &tokens(9, 2)].concat(), [&shared[..], &tokens(9, 3)].concat());
-    let mut cache = Cache::new(model.config(), 3).expect("a small cache");
-    let mut state = State::new();
+    let mut session = model.session(3);
     let chunk = |tokens, pages| Chunk { tokens, position: 0, pages, wanted: 0..0 };
     // The copy is made when the first sequence has already gone on by itself.
-    model.forward(&Alone, &mut state, &mut cache, &[chunk(&a, &[2])]).expect("a good batch");
-    cache.copy_page(2, 0).expect("both pages are there");
+    session.run(&[chunk(&a, &[2])]).expect("a good batch");
+    session.copy_page(2, 0).expect("both pages are there");
     let rest = Chunk { tokens: &b[20..], position: 20, pages: &[0], wanted: 0..9 };
-    model.forward(&Alone, &mut state, &mut cache, &[rest]).expect("a good batch");
-    let found = bits(model.logits(&Alone, &mut state, 0..9).expect("finite logits"));
+    session.run(&[rest]).expect("a good batch");
+    let found = bits(&session.logits(0..9).expect("finite logits"));
     assert_eq!(found, bits(&logits(&model, &b, [29])[20 * VOCABULARY..]));
-    assert!(cache.copy_page(0, 3).is_err() && cache.copy_page(3, 0).is_err(), "there are three pages");
+    assert!(session.copy_page(0, 3).is_err() && session.copy_page(3, 0).is_err(), "there are three pages");
 }
 
 #[test]
 fn impossible_batches_are_refused() {
     let model = Tiny::new("llama", 1, 5).load().expect("a good model");
-    let other = Tiny::new("llama", 2, 5).load().expect("a good model");
-    let mut cache = Cache::new(model.config(), 5).expect("a small cache");
-    let mut state = State::new();
+    let mut session = model.session(5);
     let long = vec![0; 257];
     let mut refused = |tokens: &[u32], position, pages: &[u32], wanted, expected: &str| {
         let chunk = Chunk { tokens, position, pages, wanted };
-        let error = model.forward(&Alone, &mut state, &mut cache, &[chunk]).expect_err(expected);
+        let error = session.run(&[chunk]).expect_err(expected);
         assert!(error.to_string().contains(expected), "{error} should say: {expected}");
     };
     refused(&[VOCABULARY as u32], 0, &[0], 0..1, "token 96 is not among the 96");
@@ -118,8 +118,6 @@ fn impossible_batches_are_refused() {
     refused(&[1], 0, &[0], 0..2, "logits of 0..2 of 1 tokens");
     refused(&[1], usize::MAX, &[0], 0..1, "the context has 256 positions");
     refused(&long, 0, &[0, 1, 2, 3, 4], 0..1, "position 257, but the context has 256");
-    let chunk = Chunk { tokens: &[1], position: 0, pages: &[0], wanted: 0..1 };
-    assert!(other.forward(&Alone, &mut state, &mut cache, &[chunk]).is_err(), "a cache of another model");
 }
 
 proptest! {

@@ -4,24 +4,12 @@ use std::ops::Range;
 use std::sync::Mutex;
 
 use hefu_model::gguf::{Gguf, Value};
-use hefu_model::{Cache, Chunk, Error, LoadOptions, MAX_PAGES, Model, Plan, State};
-use hefu_numerics::ops::{Alone, Team};
-use hefu_numerics::reference::OPS;
+use hefu_model::{Error, LoadOptions, ModelFiles, ModelSpec};
+use hefu_numerics::device::{Error as DeviceError, Weights};
+use hefu_numerics::program::Shape;
 
-use crate::tiny::{FAMILIES, Tensor, Tiny, VOCABULARY, WIDTH, bits, load, logits, tokens};
-
-/// Threads that live for one call.
-struct Threads(usize);
-
-impl Team for Threads {
-    fn threads(&self) -> usize {
-        self.0
-    }
-
-    fn run(&self, job: &(dyn Fn(usize) + Sync)) {
-        std::thread::scope(|scope| (0..self.0).for_each(|i| drop(scope.spawn(move || job(i)))));
-    }
-}
+use crate::devices::{Chunk, devices, load, logits, size};
+use crate::tiny::{FAMILIES, Tensor, Tiny, VOCABULARY, WIDTH, bits, tokens};
 
 #[test]
 fn every_byte_of_every_matrix_is_read_once() {
@@ -30,21 +18,24 @@ fn every_byte_of_every_matrix_is_read_once() {
         enlarge(&mut tiny);
         let file = tiny.bytes();
         let gguf = Gguf::parse(&[&file]).expect("a good file");
-        let plan = Plan::new(&gguf, &OPS, &LoadOptions::default()).expect("a good model");
-        let source_bytes = plan.source_bytes();
-        let read: Mutex<Vec<Range<usize>>> = Mutex::default();
-        let memory = vec![0u8; plan.packed_bytes()];
-        let packed = |shard, range| {
-            assert_eq!(shard, 0);
-            read.lock().expect("no thread panicked").push(range);
-        };
-        plan.load(&Threads(3), memory, &packed).expect("enough memory");
-        let mut read = read.into_inner().expect("no thread panicked");
-        read.sort_by_key(|range| range.start);
-        assert!(read.windows(2).all(|pair| pair[0].end <= pair[1].start), "{family}: pieces overlap");
-        assert_eq!(read.iter().map(Range::len).sum::<usize>(), source_bytes);
-        let matrices = gguf.tensors().iter().filter(|tensor| tensor.shape.len() > 1);
-        assert_eq!(matrices.map(|tensor| tensor.bytes).sum::<usize>(), source_bytes, "{family}");
+        let spec = ModelSpec::read(&gguf, &LoadOptions::default()).expect("a good model");
+        for device in devices() {
+            let read: Mutex<Vec<Range<usize>>> = Mutex::default();
+            let done = |file, range| {
+                assert_eq!(file, 0);
+                read.lock().expect("no thread panicked").push(range);
+            };
+            device.load(&spec.program, &ModelFiles::new(&gguf, &done)).expect("enough memory");
+            let mut read = read.into_inner().expect("no thread panicked");
+            read.sort_by_key(|range| range.start);
+            assert!(read.windows(2).all(|pair| pair[0].end <= pair[1].start), "{family}: pieces overlap");
+            for tensor in gguf.tensors().iter().filter(|tensor| tensor.shape.len() > 1) {
+                let of = tensor.offset..tensor.offset + tensor.bytes;
+                let inside = read.iter().filter(|range| of.start <= range.start && range.end <= of.end);
+                let name = tensor.name;
+                assert_eq!(inside.map(Range::len).sum::<usize>(), tensor.bytes, "{family}: {name} is read once");
+            }
+        }
     }
 }
 
@@ -60,24 +51,26 @@ fn enlarge(tiny: &mut Tiny) {
 }
 
 #[test]
-fn threads_and_pieces_do_not_change_what_is_packed() {
+fn pieces_do_not_change_what_is_loaded() {
     let mut tiny = Tiny::new("qwen3", 1, 32);
     enlarge(&mut tiny);
-    let file = tiny.bytes();
-    let run = |team: &dyn Team| {
-        let model = load(&file, team, LoadOptions::default()).expect("a good model");
-        bits(&logits(&model, &[1, 5000, 10_000], [3]))
-    };
-    assert_eq!(run(&Alone), run(&Threads(4)));
+    // Devices are compared there.
+    logits(&tiny.load().expect("a good model"), &[1, 5000, 10_000], [3]);
 }
 
 #[test]
 fn a_tied_output_is_in_memory_once() {
     let mut tiny = Tiny::new("qwen2", 1, 33);
-    let packed = |tiny: &Tiny| tiny.load().expect("a good model").description().packed_bytes;
-    let (untied, rows) = (packed(&tiny), VOCABULARY * WIDTH);
+    let bytes = |tiny: &Tiny| {
+        let model = tiny.load().expect("a good model");
+        let bytes = model.on.iter().map(|(_, weights)| weights.bytes());
+        bytes.collect::<Vec<_>>()
+    };
+    let (untied, rows) = (bytes(&tiny), VOCABULARY * WIDTH);
     tiny.tensors.retain(|tensor| tensor.name != "output.weight");
-    assert_eq!(untied - packed(&tiny), rows * size_of::<u16>());
+    for (untied, tied) in untied.into_iter().zip(bytes(&tiny)) {
+        assert_eq!(untied - tied, rows * size_of::<u16>());
+    }
     // The logits are the embedding's products then.
     let embedding = tiny.tensor("token_embd.weight").clone();
     let tokens = tokens(5, 1);
@@ -91,32 +84,43 @@ fn a_description_counts_what_is_there() {
     let mut tiny = Tiny::new("qwen2", 2, 34);
     tiny.keys.push(("general.license".into(), Value::String(b"mit")));
     let model = tiny.load().expect("a good model");
-    let description = model.description();
+    let description = &model.spec.description;
     assert_eq!((description.architecture, description.license.as_deref()), ("qwen2", Some("mit")));
     assert!(!description.has_template);
+    assert_eq!((description.context_length, description.hidden_size), (256, WIDTH));
     assert_eq!(description.parameters, tiny.tensors.iter().map(|tensor| tensor.values.len() as u64).sum::<u64>());
     assert_eq!(description.formats.iter().map(|used| used.tensors).sum::<usize>(), tiny.tensors.len());
-    // Two layers, two heads, keys and values of 16 halves, 256 positions.
-    assert_eq!(description.cache_bytes, Some(2 * 2 * (16 + 16) * 2 * 256));
-    let per_position = 2 * 2 * (16 + 16) * 2;
-    assert_eq!(model.config().cache_bytes(65), Some(per_position * 128), "whole pages");
+    for (device, weights) in &model.on {
+        // Two layers, two heads, keys and values of 16 halves, 256 positions.
+        let footprint = device.footprint(&model.spec.program, &size(4)).expect("a small model");
+        assert_eq!(footprint.states, 2 * 2 * (16 + 16) * 2 * 256);
+        assert_eq!(footprint.weights, weights.bytes(), "what is stated is taken");
+    }
 }
 
 #[test]
-fn buffers_grow_to_what_was_stated_and_no_further() {
+fn every_value_of_a_layer_has_its_own_name() {
     for family in FAMILIES {
-        let model = Tiny::new(family, 2, 38).load().expect("a good model");
-        let (mut cache, mut state) = (Cache::new(model.config(), 1).expect("a small cache"), State::new());
-        let tokens = tokens(40, 2);
-        let mut run = |tokens: &[u32]| {
-            let chunk = Chunk { tokens, position: 0, pages: &[0], wanted: 0..2 };
-            model.forward(&Alone, &mut state, &mut cache, &[chunk]).expect("a good batch");
-            model.logits(&Alone, &mut state, 0..2).expect("finite logits");
-            state.bytes()
+        let program = Tiny::new(family, 2, 38).spec().expect("a good model").program;
+        let mut names: Vec<_> = program.values.iter().map(|value| (value.layer, &value.name)).collect();
+        names.sort();
+        assert_eq!(names.windows(2).find(|pair| pair[0] == pair[1]), None, "{family}");
+    }
+}
+
+#[test]
+fn a_weight_that_is_used_twice_is_there_once() {
+    for family in FAMILIES {
+        let mut tiny = Tiny::new(family, 2, 39);
+        tiny.tensors.retain(|tensor| tensor.name != "output.weight");
+        let program = tiny.spec().expect("a good model").program;
+        let rows = |weight: &hefu_numerics::program::WeightSpec| {
+            weight.stretches().map(|(offset, rows)| (offset, rows * weight.row_bytes())).collect::<Vec<_>>()
         };
-        let (grown, stated) = (run(&tokens), model.config().state_bytes(40, 2));
-        assert!(grown <= stated && stated < grown * 4 / 3, "{family}: {grown} bytes, {stated} stated");
-        assert_eq!((run(&tokens[..3]), run(&tokens)), (grown, grown), "{family}: nothing new is needed");
+        let mut read: Vec<(usize, usize)> = program.weights.iter().flat_map(rows).collect();
+        read.sort_unstable();
+        assert!(read.windows(2).all(|pair| pair[0].0 + pair[0].1 <= pair[1].0), "{family}: weights share no bytes");
+        assert!(program.weights.iter().any(|weight| matches!(weight.shape, Shape::Matrix { .. })));
     }
 }
 
@@ -125,7 +129,7 @@ fn what_is_no_model_is_refused_by_name() {
     let check = |change: &dyn Fn(&mut Tiny), expected: &str| {
         let mut tiny = Tiny::new("qwen2", 1, 35);
         change(&mut tiny);
-        let error = tiny.load().expect_err(expected).to_string();
+        let error = tiny.spec().expect_err(expected).to_string();
         assert!(error.contains(expected), "`{error}` should say `{expected}`");
     };
     let set = |key: &'static str, value| move |tiny: &mut Tiny| tiny.set(key, value);
@@ -170,23 +174,48 @@ fn what_is_no_model_is_refused_by_name() {
 }
 
 #[test]
+fn keys_that_nobody_read_are_named_before_tensors_that_do_not_fit() {
+    let mut tiny = Tiny::new("llama", 1, 36);
+    tiny.set("attention.clamp_kqv", Value::F32(8.0));
+    tiny.tensors.retain(|tensor| tensor.name != "blk.0.ffn_norm.weight");
+    let error = tiny.spec().expect_err("two things are wrong").to_string();
+    assert!(error.contains("`llama.attention.clamp_kqv` is not known"), "{error}");
+}
+
+#[test]
 fn contexts_and_memory_are_checked() {
     let file = Tiny::new("qwen2", 1, 36).bytes();
     for context in [0, 257] {
-        let result = load(&file, &Alone, LoadOptions { context: Some(context), ..LoadOptions::default() });
+        let result = load(&file, &LoadOptions { context: Some(context), ..LoadOptions::default() });
         assert!(matches!(result, Err(Error::Context { asked, allowed: 256 }) if asked == context));
     }
     let gguf = Gguf::parse(&[&file]).expect("a good file");
-    let allocate = |result: fn(usize) -> std::io::Result<Vec<u8>>| {
-        Model::load(&gguf, &OPS, &Alone, &LoadOptions::default(), result, &|_, _| ())
-    };
-    assert!(matches!(allocate(|bytes| Ok(vec![0; bytes - 1])), Err(Error::Memory { .. })));
-    let refused = allocate(|_| Err(std::io::ErrorKind::OutOfMemory.into()));
-    assert!(matches!(refused, Err(Error::Memory { .. })));
-    let model = allocate(|bytes| Ok(vec![0; bytes])).expect("enough memory");
-    assert!(Cache::new(model.config(), MAX_PAGES + 1).is_err());
-    fn is_shared<T: Send + Sync>(_: &T) {}
-    is_shared(&model);
+    assert_eq!(ModelSpec::context_length(&gguf).expect("a good model"), 256);
+    let model = load(&file, &LoadOptions::default()).expect("a good model");
+    for (device, weights) in &model.on {
+        // More than any machine has.
+        let huge = size(1 << 40);
+        let refused = device.compile(&model.spec.program, weights, &huge, &[]).err();
+        assert!(matches!(refused, Some(DeviceError::Memory { what: "cache", .. })), "{refused:?}");
+    }
+    fn is_shared<T: Send + Sync + ?Sized>() {}
+    is_shared::<dyn Weights>();
+    is_shared::<ModelSpec>();
+}
+
+#[test]
+fn a_file_that_is_shorter_than_its_table_says_is_an_error() {
+    let file = Tiny::new("qwen2", 1, 36).bytes();
+    let gguf = Gguf::parse(&[&file]).expect("a good file");
+    let spec = ModelSpec::read(&gguf, &LoadOptions::default()).expect("a good model");
+    let mut other = Tiny::new("llama", 1, 36);
+    other.tensors.truncate(1);
+    let other = other.bytes();
+    let short = Gguf::parse(&[&other]).expect("a good file");
+    for device in devices() {
+        let refused = device.load(&spec.program, &ModelFiles::new(&short, &|_, _| ())).err();
+        assert!(matches!(refused, Some(DeviceError::Files { .. })), "{refused:?}");
+    }
 }
 
 #[test]
@@ -194,8 +223,8 @@ fn damaged_weights_end_in_an_error_not_in_a_token() {
     let mut tiny = Tiny::new("qwen2", 1, 37);
     tiny.tensor("blk.0.ffn_norm.weight").values[3] = f32::NAN;
     let model = tiny.load().expect("values are not looked at when loading");
-    let (mut cache, mut state) = (Cache::new(model.config(), 1).expect("a small cache"), State::new());
+    let mut session = model.session(1);
     let chunk = Chunk { tokens: &[1, 2], position: 0, pages: &[0], wanted: 1..2 };
-    model.forward(&Alone, &mut state, &mut cache, &[chunk]).expect("a good batch");
-    assert!(matches!(model.logits(&Alone, &mut state, 0..1), Err(Error::NotFinite { row: 0 })));
+    session.run(&[chunk]).expect("a good batch");
+    assert!(matches!(session.logits(0..1), Err(DeviceError::NotFinite { row: 0 })));
 }

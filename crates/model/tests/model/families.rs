@@ -2,11 +2,10 @@
 
 use hefu_model::LoadOptions;
 use hefu_model::gguf::Value;
-use hefu_numerics::ops::Alone;
 
+use crate::devices::{load, logits};
 use crate::tiny::{
-    EXPERTS, FAMILIES, HEAD_SIZE, HEADS, KEY_VALUE_HEADS, Tiny, VOCABULARY, WIDTH, WINDOW, bits, distance, load,
-    logits, tokens,
+    EXPERTS, FAMILIES, HEAD_SIZE, HEADS, KEY_VALUE_HEADS, Tiny, VOCABULARY, WIDTH, WINDOW, bits, distance, tokens,
 };
 
 fn run(tiny: &Tiny, tokens: &[u32]) -> Vec<f32> {
@@ -193,15 +192,15 @@ fn a_long_context_rotates_by_the_long_factors() {
     let tokens = tokens(10, 10);
     let at = |context| {
         let options = LoadOptions { context: Some(context), ..LoadOptions::default() };
-        bits(&logits(&load(&tiny.bytes(), &Alone, options).expect("a good model"), &tokens, [10]))
+        bits(&logits(&load(&tiny.bytes(), &options).expect("a good model"), &tokens, [10]))
     };
     assert_eq!(at(100), at(128));
     assert_ne!(at(128), at(129));
     let mut swapped = tiny.clone();
     let long = swapped.tensor("rope_factors_long.weight").values.clone();
     swapped.tensor("rope_factors_short.weight").values = long;
-    let model = load(&swapped.bytes(), &Alone, LoadOptions { context: Some(128), ..LoadOptions::default() })
-        .expect("a good model");
+    let model =
+        load(&swapped.bytes(), &LoadOptions { context: Some(128), ..LoadOptions::default() }).expect("a good model");
     assert_eq!(at(129), bits(&logits(&model, &tokens, [10])));
 }
 

@@ -1,25 +1,31 @@
 //! Damaged files end in an error or in a model, never in a panic.
 
-use hefu_model::{Cache, Chunk, LoadOptions, State};
-use hefu_numerics::ops::Alone;
+use hefu_model::gguf::Gguf;
+use hefu_model::{LoadOptions, ModelSpec};
 use proptest::prelude::*;
 
-use crate::tiny::{FAMILIES, Tiny, load};
+use crate::devices::{Chunk, devices, load, size};
+use crate::tiny::{FAMILIES, Tiny};
 
 /// Largest model that a damaged file may describe before it is not run: more would only be slow.
 const MAX_CACHE: usize = 1 << 24;
 
 /// Loads a file and, if that works, runs two tokens.
 fn try_to_run(bytes: &[u8]) {
-    let Ok(model) = load(bytes, &Alone, LoadOptions::default()) else { return };
-    if model.config().cache_bytes(64).is_none_or(|bytes| bytes > MAX_CACHE) {
+    let options = LoadOptions::default();
+    let Ok(spec) = Gguf::parse(&[bytes]).map_err(Into::into).and_then(|gguf| ModelSpec::read(&gguf, &options)) else {
         return;
+    };
+    for device in devices() {
+        let footprint = device.footprint(&spec.program, &size(1));
+        if footprint.is_none_or(|footprint| footprint.states > MAX_CACHE) {
+            return;
+        }
     }
-    let Ok(mut cache) = Cache::new(model.config(), 1) else { return };
-    let mut state = State::new();
+    let mut session = load(bytes, &options).expect("it was read before").session(1);
     let chunk = Chunk { tokens: &[0, 1], position: 0, pages: &[0], wanted: 0..2 };
-    if model.forward(&Alone, &mut state, &mut cache, &[chunk]).is_ok() {
-        let _ = model.logits(&Alone, &mut state, 0..2);
+    if session.run(&[chunk]).is_ok() {
+        let _ = session.logits(0..2);
     }
 }
 

@@ -1,8 +1,11 @@
-//! Models put together in memory, run on the reference device.
+//! Models put together in memory, and those of `golden/models`, run on every device.
 
 mod batches;
 mod binding;
+mod devices;
 mod families;
+mod former;
+mod golden;
 mod hostile;
 mod oracle;
 mod tiny;

@@ -5,9 +5,8 @@ use std::f64::consts::PI;
 
 use hefu_model::gguf::Value;
 
-use crate::tiny::{
-    FAMILIES, HEAD_SIZE, HEADS, KEY_VALUE_HEADS, Tiny, VOCABULARY, WIDTH, WINDOW, distance, logits, tokens,
-};
+use crate::devices::logits;
+use crate::tiny::{FAMILIES, HEAD_SIZE, HEADS, KEY_VALUE_HEADS, Tiny, VOCABULARY, WIDTH, WINDOW, distance, tokens};
 
 #[test]
 fn every_family_agrees_with_the_textbook() {

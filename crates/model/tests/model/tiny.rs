@@ -1,12 +1,12 @@
-//! Tiny random models as GGUF bytes, one of each family, and ways to run them.
+//! Tiny random models as GGUF bytes, one of each family.
 
 use hefu_model::gguf::write::Writer;
 use hefu_model::gguf::{Gguf, Value};
-use hefu_model::{Cache, Chunk, Error, LoadOptions, Model, PagePool, State};
+use hefu_model::{Error, LoadOptions, ModelSpec};
 use hefu_numerics::half::f32_to_f16;
-use hefu_numerics::ops::{Alone, Team};
 use hefu_numerics::quant::Format;
-use hefu_numerics::reference::OPS;
+
+use crate::devices::{Model, load};
 
 pub(crate) const FAMILIES: [&str; 7] = ["llama", "llama-experts", "qwen2", "qwen3", "qwen3moe", "gemma3", "phi3"];
 pub(crate) const VOCABULARY: usize = 96;
@@ -164,31 +164,13 @@ impl Tiny {
     }
 
     pub(crate) fn load(&self) -> Result<Model, Error> {
-        load(&self.bytes(), &Alone, LoadOptions::default())
+        load(&self.bytes(), &LoadOptions::default())
     }
-}
 
-pub(crate) fn load(bytes: &[u8], team: &dyn Team, options: LoadOptions) -> Result<Model, Error> {
-    let gguf = Gguf::parse(&[bytes])?;
-    Model::load(&gguf, &OPS, team, &options, |bytes| Ok(vec![0u8; bytes]), &|_, _| ())
-}
-
-/// All logits of one sequence whose tokens go through the model in chunks of these sizes.
-pub(crate) fn logits(model: &Model, tokens: &[u32], chunks: impl IntoIterator<Item = usize>) -> Vec<f32> {
-    let mut cache = Cache::new(model.config(), tokens.len().div_ceil(64)).expect("a small cache");
-    let (mut pool, mut pages, mut state) = (PagePool::new(&cache), vec![], State::new());
-    let (mut position, mut logits) = (0, vec![]);
-    for size in chunks {
-        let size = size.min(tokens.len() - position);
-        pool.grow(&mut pages, position + size).expect("enough pages");
-        let chunk = Chunk { tokens: &tokens[position..position + size], position, pages: &pages, wanted: 0..size };
-        let wanted = model.forward(&Alone, &mut state, &mut cache, &[chunk]).expect("a good batch");
-        assert_eq!(wanted, size);
-        logits.extend_from_slice(model.logits(&Alone, &mut state, 0..wanted).expect("finite logits"));
-        position += size;
+    /// What the file describes, on no device.
+    pub(crate) fn spec(&self) -> Result<ModelSpec, Error> {
+        ModelSpec::read(&Gguf::parse(&[&self.bytes()])?, &LoadOptions::default())
     }
-    assert_eq!(position, tokens.len(), "the chunks cover the tokens");
-    logits
 }
 
 pub(crate) fn tokens(count: usize, seed: u64) -> Vec<u32> {

@@ -64,7 +64,7 @@ pub(super) fn measure(loaded: &Loaded, peaks: &'static Peaks, load: Load) -> Res
     let (prompt, steps) = all.split_at(load.prompt.min(all.len()));
     let mut meter = Meter::new("measuring", Unit::Count);
     let rates = rates(peaks, &*loaded.pool)?;
-    let mut sampler = Sampler::new(peaks, &*loaded.pool, loaded.model.description().packed_bytes as u64)?;
+    let mut sampler = Sampler::new(peaks, &*loaded.pool, loaded.model.packed_bytes() as u64)?;
     let mut sequences = Sequences::new(loaded, &load)?;
     let mut rounds = Vec::new();
     let started = Instant::now();

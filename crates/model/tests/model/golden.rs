@@ -1,13 +1,10 @@
-//! The logits of tiny random models against those of llama.cpp (`golden/models/README.md` tells how they were made),
-//! and against themselves on every instruction set of this machine.
+//! The logits of tiny random models against those of llama.cpp (`golden/models/README.md` tells how they were made).
 
 use std::path::PathBuf;
 
-use hefu_cpu::select::ISAS;
-use hefu_model::gguf::Gguf;
-use hefu_model::{Cache, Chunk, LoadOptions, Model, PagePool, State};
-use hefu_numerics::ops::{Alone, Ops};
-use hefu_numerics::reference;
+use hefu_model::LoadOptions;
+
+use crate::devices::{self, load};
 
 /// The expected logits are those of the first token and of every third after it.
 const STEP: usize = 3;
@@ -30,21 +27,11 @@ const EXACT_WEIGHTS: Tolerance = Tolerance { mean: 0.001, largest: 0.008, other_
 const QUANTISED_WEIGHTS: Tolerance = Tolerance { mean: 0.035, largest: 0.18, other_tokens: 2 };
 
 /// Tokens in, logits out, all at once.
-fn logits(ops: &'static Ops, model: &str, context: Option<usize>) -> Vec<f32> {
-    let bytes = read(&format!("{model}.gguf"));
-    let gguf = Gguf::parse(&[&bytes]).expect("a model that was written for this test");
+fn logits(model: &str, context: Option<usize>) -> Vec<f32> {
     let options = LoadOptions { context, ..LoadOptions::default() };
-    // The packed memory must begin at a multiple of 64 bytes.
-    let allocate = |bytes| Ok(Aligned::new(bytes));
-    let model = Model::load(&gguf, ops, &Alone, &options, allocate, &|_, _| {}).expect("it can be run");
+    let model = load(&read(&format!("{model}.gguf")), &options).expect("it can be run");
     let tokens = tokens();
-    let mut cache = Cache::new(model.config(), 1).expect("a page is not too large");
-    let mut pages = vec![];
-    PagePool::new(&cache).grow(&mut pages, tokens.len()).expect("the page is free");
-    let mut state = State::new();
-    let chunk = Chunk { tokens: &tokens, position: 0, pages: &pages, wanted: 0..tokens.len() };
-    let rows = model.forward(&Alone, &mut state, &mut cache, &[chunk]).expect("tokens of the vocabulary");
-    model.logits(&Alone, &mut state, 0..rows).expect("numbers").to_vec()
+    devices::logits(&model, &tokens, [tokens.len()])
 }
 
 fn check(model: &str, tolerance: Tolerance) {
@@ -52,7 +39,7 @@ fn check(model: &str, tolerance: Tolerance) {
 }
 
 fn check_context(model: &str, expected: &str, context: Option<usize>, tolerance: Tolerance) {
-    let ours = logits(&reference::OPS, model, context);
+    let ours = logits(model, context);
     let theirs = expected_logits(expected);
     let vocabulary = theirs.len() / tokens().len().div_ceil(STEP);
     let rows = || ours.chunks_exact(vocabulary).step_by(STEP).zip(theirs.chunks_exact(vocabulary));
@@ -69,17 +56,6 @@ fn check_context(model: &str, expected: &str, context: Option<usize>, tolerance:
     assert!(mean <= tolerance.mean, "{expected}: logits are off by {mean} (mean)");
     assert!(largest <= tolerance.largest, "{expected}: logits are off by {largest} (largest)");
     assert!(other <= tolerance.other_tokens, "{expected}: {other} positions have another highest logit");
-    same_on_every_isa(model, context, &ours);
-}
-
-/// Every instruction set gives the bits of the naive loops.
-fn same_on_every_isa(model: &str, context: Option<usize>, expected: &[f32]) {
-    for isa in ISAS {
-        let Some(ops) = isa.ops() else { continue };
-        let found = logits(ops, model, context);
-        let same = found.len() == expected.len() && found.iter().zip(expected).all(|(a, b)| a.to_bits() == b.to_bits());
-        assert!(same, "{model}: {} gives other bits than the reference", isa.name);
-    }
 }
 
 #[test]
@@ -152,12 +128,12 @@ fn phi3_with_factors_for_long_contexts() {
     check_context("tiny-phi3-longrope", "tiny-phi3-longrope-long", None, EXACT_WEIGHTS);
 }
 
-fn read(name: &str) -> Vec<u8> {
+pub(crate) fn read(name: &str) -> Vec<u8> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../golden/models").join(name);
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn tokens() -> Vec<u32> {
+pub(crate) fn tokens() -> Vec<u32> {
     let text = String::from_utf8(read("tokens.txt")).expect("numbers are text");
     text.split_whitespace().map(|number| number.parse().expect("a number")).collect()
 }
@@ -174,31 +150,4 @@ fn root_mean(values: impl Iterator<Item = f64>) -> f64 {
 
 fn highest(row: &[f32]) -> Option<usize> {
     (0..row.len()).max_by(|a, b| row[*a].total_cmp(&row[*b]))
-}
-
-/// Bytes that begin at a multiple of 64.
-struct Aligned {
-    bytes: Vec<u8>,
-    start: usize,
-    length: usize,
-}
-
-impl Aligned {
-    fn new(length: usize) -> Self {
-        let bytes = vec![0; length + 64];
-        let start = bytes.as_ptr().align_offset(64);
-        Aligned { bytes, start, length }
-    }
-}
-
-impl AsRef<[u8]> for Aligned {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes[self.start..self.start + self.length]
-    }
-}
-
-impl AsMut<[u8]> for Aligned {
-    fn as_mut(&mut self) -> &mut [u8] {
-        &mut self.bytes[self.start..self.start + self.length]
-    }
 }

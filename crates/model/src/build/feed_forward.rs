@@ -1,0 +1,127 @@
+//! Gated feed-forward parts (Shazeer, arXiv 2002.05202) and mixtures of experts as most families have them.
+
+use hefu_numerics::program::{Activation, RouteRule, Scoring, Value};
+
+use super::limits::{MAX_EXPERTS, MAX_FEED_FORWARD};
+use super::{Builder, Presence};
+use crate::error::Error;
+
+/// The sum of the chosen probabilities counts as at least this: the smallest normal binary16 (clause E2).
+const LEAST_SUM: f32 = 6.103_515_6e-5;
+
+/// `down(activation(gate(x)) * up(x))`: tensors `ffn_gate`, `ffn_up`, `ffn_down`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Gated {
+    /// Elements between.
+    pub(crate) inner: usize,
+    /// The gate's function.
+    pub(crate) activation: Activation,
+    /// One tensor, `ffn_up`, holds the rows of gate and up, in this order.
+    pub(crate) is_fused: bool,
+    /// Biases of gate, up and down.
+    pub(crate) bias: Presence,
+}
+
+/// A router and experts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Experts {
+    /// How many there are.
+    pub(crate) count: usize,
+    /// How many of them each row goes through.
+    pub(crate) used: usize,
+    /// Elements inside each.
+    pub(crate) inner: usize,
+    /// The gates' function.
+    pub(crate) activation: Activation,
+}
+
+/// What a layer does with what it saw.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum FeedForward {
+    /// The same for every row.
+    Gated(Gated),
+    /// Few of many.
+    Experts(Experts),
+}
+
+impl Gated {
+    /// Without biases, with three tensors.
+    pub(crate) fn new(inner: usize, activation: Activation) -> Self {
+        Gated { inner, activation, is_fused: false, bias: Presence::Forbidden }
+    }
+}
+
+impl Experts {
+    /// The rule of clauses E1 and E2: a softmax of all scores, the weights of the chosen add up to 1.
+    pub(crate) fn softmax(&self) -> RouteRule {
+        RouteRule {
+            used: self.used,
+            scoring: Scoring::Softmax,
+            bias: None,
+            groups: None,
+            normalised: Some(LEAST_SUM),
+            scale: 1.0,
+        }
+    }
+}
+
+impl Builder<'_, '_> {
+    /// Elements inside a dense feed-forward part.
+    pub(crate) fn inner(&mut self) -> Result<usize, Error> {
+        self.keys.required_size("feed_forward_length", 1, MAX_FEED_FORWARD)
+    }
+
+    /// How many experts there are and how many are used, if any.
+    pub(crate) fn expert_counts(&mut self) -> Result<Option<(usize, usize)>, Error> {
+        self.keys.know(&["expert_used_count"]);
+        let count = self.keys.size("expert_count", 0, MAX_EXPERTS)?.unwrap_or(0);
+        if count == 0 {
+            return Ok(None);
+        }
+        Ok(Some((count, self.keys.required_size("expert_used_count", 1, count)?)))
+    }
+
+    /// As [`Builder::expert_counts`], for families that all have experts.
+    pub(crate) fn required_expert_counts(&mut self) -> Result<(usize, usize), Error> {
+        let missing = || "is missing or 0, but this family has experts".to_owned();
+        self.expert_counts()?.ok_or_else(|| self.keys.bad("expert_count", missing()))
+    }
+
+    /// Elements inside each expert, where files may say it in a key of its own.
+    pub(crate) fn expert_inner(&mut self) -> Result<usize, Error> {
+        self.keys.know(&["feed_forward_length"]);
+        match self.keys.size("expert_feed_forward_length", 1, MAX_FEED_FORWARD)? {
+            Some(inner) => Ok(inner),
+            None => self.inner(),
+        }
+    }
+
+    /// Either feed-forward part of `x`.
+    pub(crate) fn feed_forward(&mut self, x: Value, part: &FeedForward) -> Value {
+        match part {
+            FeedForward::Gated(gated) => self.gated(x, gated),
+            FeedForward::Experts(experts) => self.mixture(x, experts, experts.softmax()),
+        }
+    }
+
+    /// The gated part of `x`.
+    pub(crate) fn gated(&mut self, x: Value, gated: &Gated) -> Value {
+        let Gated { inner, activation, is_fused, bias } = *gated;
+        let [gate, up] = if is_fused {
+            // Files call the fused tensor by the name of its second half.
+            self.fused(x, "ffn_up", [("ffn_gate", inner), ("ffn_up", inner)])
+        } else {
+            let gate = self.linear("ffn_gate", x, "ffn_gate", inner, bias);
+            [gate, self.linear("ffn_up", x, "ffn_up", inner, bias)]
+        };
+        let hidden = self.gate("ffn_hidden", gate, up, activation);
+        self.linear("ffn_output", hidden, "ffn_down", self.width, bias)
+    }
+
+    /// The experts of `x` by a rule.
+    pub(crate) fn mixture(&mut self, x: Value, experts: &Experts, rule: RouteRule) -> Value {
+        let scores = self.linear("expert_scores", x, "ffn_gate_inp", experts.count, Presence::Forbidden);
+        let choices = self.route(scores, rule);
+        self.experts("ffn_output", x, choices, experts)
+    }
+}

@@ -1,0 +1,109 @@
+//! Metadata below an architecture's name, read key by key.
+
+use std::collections::HashSet;
+
+use crate::error::Error;
+use crate::gguf::{Metadata, Value};
+
+/// Metadata keys (below `<architecture>.`) that every family may have and that cannot change a result: the vocabulary's
+/// size is that of the embedding, and the others are notes on how the file came about.
+pub const HARMLESS_KEYS: &[&str] = &["rope.scaling.finetuned", "tensor_data_layout", "vocab_size"];
+
+/// Metadata keys and which of them were read: one that nothing reads could be one that changes results.
+pub(crate) struct Keys<'g, 'a> {
+    metadata: &'g Metadata<'a>,
+    architecture: &'static str,
+    known: HashSet<String>,
+}
+
+impl<'g, 'a> Keys<'g, 'a> {
+    pub(super) fn new(metadata: &'g Metadata<'a>, architecture: &'static str) -> Self {
+        let known = HARMLESS_KEYS.iter().map(|key| (*key).to_owned()).collect();
+        Keys { metadata, architecture, known }
+    }
+
+    /// A size from `least` to `most`, if the file has it.
+    pub(crate) fn size(&mut self, key: &str, least: usize, most: usize) -> Result<Option<usize>, Error> {
+        let Some(value) = self.metadata.unsigned(&self.read(key))? else { return Ok(None) };
+        match usize::try_from(value) {
+            Ok(size) if (least..=most).contains(&size) => Ok(Some(size)),
+            _ => Err(self.bad(key, format!("is {value}, but only {least} to {most} is supported"))),
+        }
+    }
+
+    /// Like [`Keys::size`] where the model is not defined without it.
+    pub(crate) fn required_size(&mut self, key: &str, least: usize, most: usize) -> Result<usize, Error> {
+        self.metadata.required_unsigned(&self.name(key))?;
+        self.size(key, least, most)?.ok_or_else(|| self.bad(key, "is missing".into()))
+    }
+
+    /// A number from `least` to `most`, if the file has it.
+    pub(crate) fn number(&mut self, key: &str, least: f32, most: f32) -> Result<Option<f32>, Error> {
+        let Some(value) = self.metadata.float(&self.read(key))? else { return Ok(None) };
+        if !(least..=most).contains(&value) {
+            return Err(self.bad(key, format!("is {value}, but only {least:e} to {most:e} is supported")));
+        }
+        Ok(Some(value))
+    }
+
+    /// A boolean, if the file has it.
+    pub(crate) fn boolean(&mut self, key: &str) -> Result<Option<bool>, Error> {
+        Ok(self.metadata.boolean(&self.read(key))?)
+    }
+
+    /// A string, if the file has it.
+    pub(crate) fn string(&mut self, key: &str) -> Result<Option<&'g str>, Error> {
+        Ok(self.metadata.string(&self.read(key))?)
+    }
+
+    /// The value of a key, whatever its type, if the file has it.
+    pub(crate) fn value(&mut self, key: &str) -> Option<&'g Value<'a>> {
+        self.metadata.get(&self.read(key))
+    }
+
+    /// Keys that change nothing in this file: what they say, others said already, or nothing asks for it.
+    pub(crate) fn know(&mut self, keys: &[&str]) {
+        self.known.extend(keys.iter().map(|key| (*key).to_owned()));
+    }
+
+    /// An error about the value of a key.
+    pub(crate) fn bad(&self, key: &str, problem: String) -> Error {
+        Error::BadKey { key: self.name(key), problem }
+    }
+
+    /// An error if the file has a key that was not read.
+    pub(super) fn finish(&self) -> Result<(), Error> {
+        for (key, _) in self.metadata.iter() {
+            let below = key.strip_prefix(self.architecture).and_then(|key| key.strip_prefix('.'));
+            if below.is_some_and(|below| !self.known.contains(below)) {
+                return Err(Error::UnknownKey { key: shown(key), architecture: self.architecture });
+            }
+        }
+        Ok(())
+    }
+
+    /// The whole name of a key that is now read.
+    fn read(&mut self, key: &str) -> String {
+        if !self.known.contains(key) {
+            self.known.insert(key.to_owned());
+        }
+        self.name(key)
+    }
+
+    fn name(&self, key: &str) -> String {
+        format!("{}.{key}", self.architecture)
+    }
+}
+
+/// Most characters of a stranger's text in an error.
+const SHOWN_CHARACTERS: usize = 80;
+
+/// A stranger's text, cut short and without control characters.
+pub(crate) fn shown(text: &str) -> String {
+    let mut shown: String =
+        text.chars().take(SHOWN_CHARACTERS).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    if text.chars().nth(SHOWN_CHARACTERS).is_some() {
+        shown.push('…');
+    }
+    shown
+}

@@ -1,0 +1,179 @@
+//! How a family's file writes a [`Program`]: a [`Builder`] reads keys and tensors by name and appends operations.
+//!
+//! Keys are checked when they are read, so that everything after them is bounded ([`limits`]). What a family does not read
+//! is an error, for it could change results: keys below the architecture's name, and tensors. A program whose tensors are
+//! missing or of another shape is written to its end and then thrown away.
+
+mod attention;
+mod feed_forward;
+mod keys;
+pub mod limits;
+mod ops;
+mod rope;
+mod tensors;
+mod weights;
+mod windows;
+
+use std::collections::HashMap;
+
+use hefu_numerics::program::{Entry, Kind, Op, Order, Program, Rows, Section, Step, Value, ValueSpec, Weight};
+
+pub(crate) use attention::{Attention, score_scale};
+pub(crate) use feed_forward::{Experts, FeedForward, Gated};
+pub use keys::HARMLESS_KEYS;
+pub(crate) use keys::{Keys, shown};
+pub(crate) use rope::RopeFactors;
+
+use crate::error::Error;
+use crate::gguf::Gguf;
+use crate::model::LoadOptions;
+use limits::{MAX_CONTEXT, MAX_LAYERS, MAX_VOCABULARY, MAX_WIDTH};
+use tensors::Tensors;
+
+/// Whether files of a family have a tensor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Presence {
+    /// All have it.
+    Required,
+    /// Some have it; where it is missing the step is left out.
+    Optional,
+    /// None has it; a file that does is refused.
+    Forbidden,
+}
+
+/// A program that is being written, and what was read for it.
+pub(crate) struct Builder<'g, 'a> {
+    /// The file's metadata.
+    pub(crate) keys: Keys<'g, 'a>,
+    /// Elements of a row of the residual stream.
+    pub(crate) width: usize,
+    /// Blocks.
+    pub(crate) layers: usize,
+    /// Positions that the model was made for.
+    pub(crate) context_length: usize,
+    epsilon: f32,
+    tensors: Tensors<'g, 'a>,
+    program: Program,
+    weights: HashMap<(String, usize), Weight>,
+    windows: Vec<Option<usize>>,
+    layer: Option<u16>,
+    steps: Vec<Step>,
+}
+
+impl<'g, 'a> Builder<'g, 'a> {
+    /// Reads what every family has.
+    pub(crate) fn new(gguf: &'g Gguf<'a>, architecture: &'static str, options: &LoadOptions) -> Result<Self, Error> {
+        let mut keys = Keys::new(gguf.metadata(), architecture);
+        if keys.boolean("attention.causal")? == Some(false) {
+            return Err(keys.bad("attention.causal", "is false: this model embeds text, it does not write".into()));
+        }
+        let width = keys.required_size("embedding_length", 1, MAX_WIDTH)?;
+        let context_length = keys.required_size("context_length", 1, MAX_CONTEXT)?;
+        let layers = keys.required_size("block_count", 1, MAX_LAYERS)?;
+        let epsilon = epsilon(&mut keys)?;
+        let context = options.context.unwrap_or(context_length);
+        if context == 0 || context > context_length {
+            return Err(Error::Context { asked: context, allowed: context_length });
+        }
+        let program = Program {
+            vocabulary: vocabulary(gguf)?,
+            context,
+            profile: options.cache,
+            order: Order::Causal,
+            values: Vec::new(),
+            weights: Vec::new(),
+            states: Vec::new(),
+            ropes: Vec::new(),
+            sections: Vec::new(),
+            variants: Vec::new(),
+        };
+        Ok(Builder {
+            keys,
+            width,
+            layers,
+            context_length,
+            epsilon,
+            tensors: Tensors::new(gguf, architecture),
+            program,
+            weights: HashMap::new(),
+            windows: Vec::new(),
+            layer: None,
+            steps: Vec::new(),
+        })
+    }
+
+    /// Goes to a layer: its number is part of the names of tensors and values from now on.
+    pub(crate) fn layer(&mut self, layer: usize) {
+        self.layer = Some(layer as u16);
+    }
+
+    /// Ends the body with `x`, and writes what follows it in every family: a norm and the output matrix, which is the
+    /// embedding's where the file has none of its own.
+    ///
+    /// Logits `x` become `cap * tanh(x / cap)` where there is a cap.
+    pub(crate) fn output(&mut self, x: Value, cap: Option<f32>) {
+        self.section(Entry::Body, x);
+        self.layer = None;
+        let normed = self.norm(x, "output_norm");
+        let has_output = self.tensors.has("output.weight");
+        let output = self.matrix(if has_output { "output" } else { "token_embd" }, self.program.vocabulary, self.width);
+        let vocabulary = self.program.vocabulary;
+        let name = if cap.is_some() { "logits_before_cap" } else { "logits" };
+        let mut logits = self.product(name, normed, output, None, vocabulary);
+        if let Some(cap) = cap {
+            logits = self.write("logits", vocabulary, |out| Op::SoftCap { x: logits, cap, out });
+        }
+        self.section(Entry::Logits, logits);
+        let hidden = self.rms_norm("hidden", x, "output_norm", self.width);
+        self.section(Entry::Hidden, hidden);
+    }
+
+    /// The program, if all keys were read and all tensors taken.
+    pub(crate) fn finish(self) -> Result<Program, Error> {
+        self.keys.finish()?;
+        self.tensors.finish()?;
+        Ok(self.program.seal(&[])?)
+    }
+
+    fn section(&mut self, entry: Entry, output: Value) {
+        let steps = std::mem::take(&mut self.steps);
+        self.program.sections.push(Section { entry, steps, output });
+    }
+
+    /// Appends an operation that writes a new value of `width` numbers.
+    fn write(&mut self, name: &str, width: usize, op: impl FnOnce(Value) -> Op) -> Value {
+        self.write_kind(name, width, Kind::Numbers, op)
+    }
+
+    fn write_kind(&mut self, name: &str, width: usize, kind: Kind, op: impl FnOnce(Value) -> Op) -> Value {
+        let out = Value(self.program.values.len() as u32);
+        let spec = ValueSpec { name: name.to_owned(), layer: self.layer, width, kind, rows: Rows::All };
+        self.program.values.push(spec);
+        self.push(op(out));
+        out
+    }
+
+    fn push(&mut self, op: Op) {
+        self.steps.push(Step { layer: self.layer, op });
+    }
+
+    fn width_of(&self, value: Value) -> usize {
+        self.program.value(value).width
+    }
+}
+
+fn epsilon(keys: &mut Keys<'_, '_>) -> Result<f32, Error> {
+    const KEY: &str = "attention.layer_norm_rms_epsilon";
+    keys.number(KEY, 0.0, 1.0)?.ok_or_else(|| keys.bad(KEY, "is missing".into()))
+}
+
+fn vocabulary(gguf: &Gguf<'_>) -> Result<usize, Error> {
+    const NAME: &str = "token_embd.weight";
+    // A missing embedding is reported with all other tensors.
+    let Some(tensor) = gguf.tensor(NAME) else { return Ok(1) };
+    let rows = tensor.shape.get(1).copied().unwrap_or(1);
+    usize::try_from(rows).ok().filter(|rows| *rows <= MAX_VOCABULARY).ok_or_else(|| Error::BadTensor {
+        name: NAME.into(),
+        problem: format!("has {rows} rows, but a vocabulary of at most {MAX_VOCABULARY} tokens is supported"),
+    })
+}

@@ -1,0 +1,33 @@
+//! Which layers see only the latest positions.
+
+use super::Builder;
+use super::limits::{MAX_CONTEXT, MAX_LAYERS};
+use crate::error::Error;
+use crate::gguf::{Kind, Value};
+
+const WINDOW: &str = "attention.sliding_window";
+const PATTERN: &str = "attention.sliding_window_pattern";
+
+impl Builder<'_, '_> {
+    /// Positions that a local layer sees, if the file has local layers.
+    pub(crate) fn window(&mut self) -> Result<Option<usize>, Error> {
+        // Some files say 0 where they mean none.
+        Ok(self.keys.size(WINDOW, 0, MAX_CONTEXT)?.filter(|window| *window > 0))
+    }
+
+    /// The window of each layer: as the file lists local layers, or all but the last of every `period`, which the file may
+    /// say too.
+    pub(crate) fn windows(&mut self, period: usize) -> Result<Vec<Option<usize>>, Error> {
+        let (window, layers) = (self.window()?, self.layers);
+        let of = |is_local: bool| window.filter(|_| is_local);
+        let Some(Value::Array(array)) = self.keys.value(PATTERN) else {
+            let period = self.keys.size(PATTERN, 1, MAX_LAYERS)?.unwrap_or(period);
+            return Ok((0..layers).map(|layer| of(layer % period < period - 1)).collect());
+        };
+        if array.kind() != Kind::Bool || array.len() != layers {
+            let problem = format!("is an array of {} {:?}, but {layers} Bool are needed", array.len(), array.kind());
+            return Err(self.keys.bad(PATTERN, problem));
+        }
+        Ok(array.iter().map(|value| of(value.boolean() == Some(true))).collect())
+    }
+}

@@ -1,0 +1,77 @@
+//! A model as its files describe it, before any device has seen it.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use hefu_numerics::device::Files;
+use hefu_numerics::program::Program;
+
+use crate::build::{Builder, shown};
+use crate::describe::Description;
+use crate::error::Error;
+use crate::families::{FAMILIES, Family};
+use crate::gguf::Gguf;
+use crate::model::LoadOptions;
+
+/// A checked model: its program, with a place in the files for every weight, and what there is to say about it.
+#[derive(Debug, Clone)]
+pub struct ModelSpec {
+    /// What is computed.
+    pub program: Arc<Program>,
+    /// What there is to say about the model.
+    pub description: Description,
+}
+
+impl ModelSpec {
+    /// Reads the metadata and finds every tensor; no weights are read but those that the program depends on.
+    ///
+    /// # Errors
+    /// Everything by which a file is not a model that can be run; see [`Error`].
+    pub fn read(gguf: &Gguf<'_>, options: &LoadOptions) -> Result<ModelSpec, Error> {
+        let family = family(gguf)?;
+        let mut builder = Builder::new(gguf, family.name, options)?;
+        (family.write)(&mut builder)?;
+        let description = Description::new(gguf, family.name, builder.context_length, builder.width);
+        Ok(ModelSpec { program: Arc::new(builder.finish()?), description })
+    }
+
+    /// Positions that the model was made for, without reading the rest.
+    ///
+    /// # Errors
+    /// An unknown architecture, a key that is missing or out of bounds.
+    pub fn context_length(gguf: &Gguf<'_>) -> Result<usize, Error> {
+        Ok(Builder::new(gguf, family(gguf)?.name, &LoadOptions::default())?.context_length)
+    }
+}
+
+fn family(gguf: &Gguf<'_>) -> Result<&'static Family, Error> {
+    let name = gguf.metadata().required_string("general.architecture")?;
+    Family::from_name(name).ok_or_else(|| {
+        let known: Vec<&str> = FAMILIES.iter().map(|family| family.name).collect();
+        Error::UnknownArchitecture { found: shown(name), known: known.join(", ") }
+    })
+}
+
+/// The files of a parsed model, for a device that loads weights from them.
+pub struct ModelFiles<'g, 'a> {
+    gguf: &'g Gguf<'a>,
+    done: &'g (dyn Fn(usize, Range<usize>) + Sync),
+}
+
+impl<'g, 'a> ModelFiles<'g, 'a> {
+    /// `done` is called (by any thread) with the index of a file and a range of its bytes that will not be read again, so
+    /// that the caller can drop those pages of a mapping and show progress.
+    pub fn new(gguf: &'g Gguf<'a>, done: &'g (dyn Fn(usize, Range<usize>) + Sync)) -> Self {
+        ModelFiles { gguf, done }
+    }
+}
+
+impl Files for ModelFiles<'_, '_> {
+    fn bytes(&self, file: usize) -> &[u8] {
+        self.gguf.files().get(file).copied().unwrap_or_default()
+    }
+
+    fn done(&self, file: usize, range: Range<usize>) {
+        (self.done)(file, range);
+    }
+}
