@@ -6,7 +6,7 @@ use super::{Event, Failure, ForwardMany, Scheduler, Update};
 use crate::request::FinishReason;
 use crate::sampling::{Choice, Scratch};
 use crate::sequence::{Sequence, Unchosen};
-use hefu_numerics::ops::Team;
+use hefu_numerics::team::Team;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
