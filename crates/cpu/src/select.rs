@@ -74,6 +74,12 @@ pub enum SelectError {
     },
 }
 
+impl std::fmt::Debug for Isa {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Isa({})", self.name)
+    }
+}
+
 impl Isa {
     /// Its functions, if this machine has the instructions; the reference has none.
     pub fn ops(&self) -> Option<&'static Ops> {
