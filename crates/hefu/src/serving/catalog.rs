@@ -151,7 +151,7 @@ impl Book {
         let about = &spec.description;
         let footprint = device(&wishes.device, pool)?.footprint(&spec.program, &Size::of_pages(pages));
         let too_large = || Failure::Other(format!("a cache of {positions} positions is too large to address"));
-        let draft = draft_bytes(wishes, pages)?;
+        let draft = draft_bytes(wishes, pages, pool)?;
         let template = match &wishes.template {
             Some(path) => Some(text_file(path)?),
             None => metadata::template(&gguf).map(str::to_owned),
@@ -222,23 +222,31 @@ impl Catalog for Shelf {
 
 impl Engine for Seat {
     fn run(self: Box<Self>, body: &mut dyn FnMut(&mut dyn Steps)) -> Result<(), String> {
-            memory_bytes: footprint
-                .map(|taken| (taken.weights as u64).saturating_add(taken.states as u64).saturating_add(draft))
-                .ok_or_else(too_large)?,
+        let failed = |error: hefu_numerics::device::Error| error.to_string();
+        let paged = Paged::new(&self.model, self.context, self.pages).map_err(failed)?;
+        // A draft model has the same pages, so that it can follow every answer.
+        let draft = self.draft.as_ref().map(|draft| {
+            || {
+                let paged = Paged::new(&draft.model, draft.context, self.pages);
+                paged.map_err(|error| Failure::Other(error.to_string()))
+            }
+        });
+        let scheduler = Scheduler::new(paged, self.limits.clone());
+        body(&mut guessing(scheduler, self.guesses, draft).map_err(|failure| failure.to_string())?);
         Ok(())
     }
 }
 
 /// What the draft model takes beside the model that it guesses for, with as many pages.
-fn draft_bytes(wishes: &ShelfWishes, pages: usize) -> Result<u64, Failure> {
+fn draft_bytes(wishes: &ShelfWishes, pages: usize, pool: &Arc<Pool>) -> Result<u64, Failure> {
     let is_off = wishes.speculation.how(Speculate::Auto)? == Speculate::Off;
     let Some(name) = wishes.speculation.draft_model.as_ref().filter(|_| !is_off) else { return Ok(0) };
     let opened = Opened::new(models::find(&ModelArguments { model: Some(name.clone()) })?)?;
     let gguf = opened.gguf()?;
     let options = LoadOptions { context: None, cache: wishes.cache };
-    let plan = Plan::new(&gguf, operations(&wishes.device)?, &options).map_err(|error| opened.fault(&error))?;
-    let cache = plan.config().cache_bytes(pages.saturating_mul(PAGE)).unwrap_or(usize::MAX);
-    Ok((plan.packed_bytes() as u64).saturating_add(u64::try_from(cache).unwrap_or(u64::MAX)))
+    let spec = ModelSpec::read(&gguf, &options).map_err(|error| opened.fault(&error))?;
+    let footprint = device(&wishes.device, pool)?.footprint(&spec.program, &Size::of_pages(pages));
+    Ok(footprint.map_or(u64::MAX, |taken| (taken.weights as u64).saturating_add(taken.states as u64)))
 }
 
 /// The name of a model in requests: that of the store, or that of the file without its end.
