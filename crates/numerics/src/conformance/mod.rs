@@ -68,7 +68,8 @@ pub fn cases() -> Vec<Case> {
         }
         add(format!("rows {}", format.name), Work::Rows(format));
     }
-    add("products of all formats".to_owned(), Work::Products);
+    add("products of all formats".to_owned(), Work::Products { later: false });
+    add("products of later formats".to_owned(), Work::Products { later: true });
     for style in Style::ALL {
         for width in [1, 17, 300] {
             add(format!("norm width {width} {}", style.name()), Work::Norm(width, style));
