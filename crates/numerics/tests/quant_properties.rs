@@ -6,8 +6,9 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 /// A quantised format and the bytes of one to three blocks.
-fn blocks() -> impl Strategy<Value = (&'static Format, &'static Quantised, Vec<u8>)> {
-    let quantised: Vec<_> = FORMATS.iter().filter_map(|&format| Some((format, format.quantised()?))).collect();
+fn blocks(is_like: fn(&Format) -> bool) -> impl Strategy<Value = (&'static Format, &'static Quantised, Vec<u8>)> {
+    let formats = FORMATS.iter().filter(|format| is_like(format));
+    let quantised: Vec<_> = formats.filter_map(|&format| Some((format, format.quantised()?))).collect();
     (prop::sample::select(quantised), 1usize..4).prop_flat_map(|((format, quantised), count)| {
         prop::collection::vec(any::<u8>(), count * format.block_bytes).prop_map(move |bytes| (format, quantised, bytes))
     })

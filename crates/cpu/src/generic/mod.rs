@@ -24,6 +24,7 @@ pub mod product;
 pub mod rows;
 pub mod several;
 pub mod store;
+pub mod take;
 pub mod unpacked;
 pub(crate) mod unroll;
 pub mod wide;
