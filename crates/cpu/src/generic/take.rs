@@ -59,7 +59,7 @@ unsafe fn take_codes<R: Rows, const TYPE: u32>(planes: *const u8) -> [R::Codes; 
     }
 }
 
-/// Codes of column group `g` out of a block's planes.
+/// Codes of column group `g` out of a block's planes, of a format whose codes are plain bits.
 ///
 /// # Safety
 /// The machine has the instructions of `R`; `planes` is a whole block's.

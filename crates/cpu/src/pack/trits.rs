@@ -80,7 +80,7 @@ pub(super) fn codes_of(digits: Digits, planes: &[u8], shared: &[u8], index: usiz
                 Digits::TritsAndBits => planes[LINE + at] >> group & 1,
                 _ => run >> (group / 2) & 1,
             };
-            codes[group * 4 + column] = (u16::from(fraction) * 3 >> 8) as u8 | third << 2;
+            codes[group * 4 + column] = ((u16::from(fraction) * 3) >> 8) as u8 | third << 2;
             fraction = fraction.wrapping_mul(3);
         }
     }

@@ -45,7 +45,7 @@ fn split_trits(bytes: &[u8], codes: &mut [u8]) {
     let mut power = 1_u8;
     for codes in codes.chunks_exact_mut(bytes.len()) {
         for (byte, code) in bytes.iter().zip(codes) {
-            *code = (u16::from(byte.wrapping_mul(power)) * 3 >> 8) as u8;
+            *code = ((u16::from(byte.wrapping_mul(power)) * 3) >> 8) as u8;
         }
         power = power.wrapping_mul(3);
     }
