@@ -9,12 +9,11 @@ use crate::open::{Opened, operations};
 use crate::progress::{Meter, Unit, line};
 use crate::units;
 use hefu_cpu::{HugeAllocator, HugeMemory, Pool};
-use hefu_engine::Runner;
-use hefu_engine::forward::Session;
 use hefu_engine::sampling::Parameters;
+use hefu_engine::scheduler::{Limits, Paged, Scheduler};
 use hefu_model::gguf::Gguf;
 use hefu_model::{LoadOptions, Model, Plan};
-use hefu_numerics::kv::Profile;
+use hefu_numerics::kv::{PAGE, Profile};
 use hefu_numerics::ops::Ops;
 use hefu_store::ResolvedModel;
 use hefu_text::template::ChatTemplate;
@@ -174,13 +173,23 @@ impl Loaded {
         Ok(Self { model, tokenizer, template, recommended, pool, isa, context, took, resolved: opened.model })
     }
 
-    /// An empty sequence on this model. Its cache was sized when the model was loaded.
+    /// The cache of one sequence on this model, of the size that was stated when the model was loaded.
+    ///
+    /// # Errors
+    /// If it cannot be had.
+    pub(crate) fn paged(&self) -> Result<Paged<'_>, Failure> {
+        let paged = Paged::new(&self.model, &*self.pool, self.context, self.context.div_ceil(PAGE));
+        paged.map_err(|error| Failure::Other(error.to_string()))
+    }
+
+    /// What computes one job at a time on this model, `prefill_chunk` tokens of a prompt at once, each going on from what
+    /// the one before has left in the cache where `prefix_reuse` says so.
     ///
     /// # Errors
     /// If the cache cannot be had.
-    pub(crate) fn session(&self) -> Result<Session<Runner<'_>>, Failure> {
-        let runner = Runner::new(&self.model, &*self.pool, self.context);
-        runner.map(Session::new).map_err(|error| Failure::Other(error.to_string()))
+    pub(crate) fn scheduler(&self, prefill_chunk: usize, prefix_reuse: bool) -> Result<Scheduler<Paged<'_>>, Failure> {
+        let one = Limits { step_tokens: prefill_chunk, running: 1, queued: 1, prefix_reuse, ..Limits::default() };
+        Ok(Scheduler::new(self.paged()?, one))
     }
 
     /// What another answer must share for its bits to be comparable.

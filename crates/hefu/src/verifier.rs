@@ -6,14 +6,13 @@ use crate::fingerprint::Ingredients;
 use crate::load::{Loaded, Wishes};
 use crate::models;
 use crate::open::Opened;
-use hefu_engine::Runner;
 use hefu_engine::constraint::Constraint;
-use hefu_engine::forward::Session;
-use hefu_engine::generation::{self, Request};
-use hefu_engine::verification::{Claim, Difference, How, Step, Verdict, Verification};
+use hefu_engine::scheduler::{Event, Limits, Paged, Scheduler};
+use hefu_engine::verification::{Claim, Difference, How, Verdict};
+use hefu_engine::{FinishReason, Request};
 use hefu_grammar::{Grammars, Spec};
 use hefu_model::{Config, Model};
-use hefu_numerics::kv::Profile;
+use hefu_numerics::kv::{PAGE, Profile};
 use hefu_proof::{Answer, Finish, Prompt};
 use hefu_store::ResolvedModel;
 use hefu_text::tokenizer::Tokenizer;
@@ -113,16 +112,22 @@ impl Verifier {
         let started = Instant::now();
         // Positions for prompt and answer, however large the context was.
         let capacity = (claim.request.prompt.len() + claim.output.len()).clamp(1, self.model.context());
-        let runner = Runner::new(&self.model, &*self.pool, capacity).map_err(|error| error.to_string())?;
-        let mut session = Session::new(runner);
-        let verification = Verification::start(&mut session, claim, constraint, self.how);
-        let mut verification = verification.map_err(|error| error.to_string())?;
-        loop {
-            match verification.step(&*self.pool).map_err(|error| error.to_string())? {
-                Step::Progress { done, total } => progress(done as u64, total as u64),
-                Step::Finished(verdict) => return Ok(Outcome { verdict, took: started.elapsed() }),
+        let paged = Paged::new(&self.model, &*self.pool, capacity, capacity.div_ceil(PAGE));
+        let limits = Limits { step_tokens: self.prefill_chunk, prefix_reuse: false, ..Limits::default() };
+        let mut scheduler = Scheduler::new(paged.map_err(|error| error.to_string())?, limits);
+        let taken = scheduler.submit(claim.job(constraint, self.how), Duration::ZERO);
+        taken.map_err(|refusal| refusal.to_string())?;
+        while !scheduler.is_idle() {
+            for update in scheduler.step(Duration::ZERO) {
+                match update.event {
+                    Event::Prefill { done, total } => progress(done as u64, total as u64),
+                    Event::Verdict(verdict) => return Ok(Outcome { verdict, took: started.elapsed() }),
+                    Event::Failed(failure) => return Err(failure.to_string()),
+                    _ => {}
+                }
             }
         }
+        Err("the examination ended without a verdict; this is a fault of the program".to_owned())
     }
 
     /// The first token that differs, in words.
@@ -192,10 +197,10 @@ fn claim(answer: &Answer, prompt: Option<&[u32]>, prefill_chunk: usize) -> Resul
         (_, None) => return Err("it states its prompt's hash alone; give the tokens with --prompt-ids".to_owned()),
     };
     let finish = match answer.finish {
-        Finish::EndToken => Some(generation::Finish::EndToken),
-        Finish::MaxTokens => Some(generation::Finish::MaxTokens),
-        Finish::Context => Some(generation::Finish::Context),
-        Finish::Complete => Some(generation::Finish::Complete),
+        Finish::EndToken => Some(FinishReason::EndToken),
+        Finish::MaxTokens => Some(FinishReason::MaxTokens),
+        Finish::Context => Some(FinishReason::Context),
+        Finish::Complete => Some(FinishReason::Complete),
         Finish::StopString | Finish::Cancelled => None,
     };
     let request = Request {

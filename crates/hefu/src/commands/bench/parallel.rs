@@ -4,9 +4,9 @@ use super::{fault, tokens};
 use crate::failure::Failure;
 use crate::load::{Loaded, available_memory};
 use crate::units;
-use hefu_engine::generation::Request;
+use hefu_engine::Request;
 use hefu_engine::sampling::Parameters;
-use hefu_engine::scheduler::{ForwardMany, Job, Limits, Paged, Scheduler, What};
+use hefu_engine::scheduler::{Event, ForwardMany, Job, Limits, Paged, Scheduler};
 use hefu_numerics::kv::PAGE;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -50,15 +50,24 @@ impl Load {
         self.prompt + self.generate + 1
     }
 
+    /// A model with pages for all sequences.
+    ///
+    /// # Errors
+    /// If there is not that much memory.
+    pub(super) fn paged<'m>(&self, loaded: &'m Loaded) -> Result<Paged<'m>, Failure> {
+        // One page more for each: what a sequence needs next is set aside.
+        let pages = self.sequences.saturating_mul(self.capacity().div_ceil(PAGE) + 1);
+        fits(loaded, self.sequences, pages)?;
+        let capacity = self.capacity().min(loaded.context);
+        Paged::new(&loaded.model, &*loaded.pool, capacity, pages).map_err(fault)
+    }
+
     /// A scheduler with pages for all sequences.
     ///
     /// # Errors
     /// If there is not that much memory.
     pub(super) fn scheduler<'m>(&self, loaded: &'m Loaded) -> Result<Scheduler<Paged<'m>>, Failure> {
-        // One page more for each: what a sequence needs next is set aside.
-        let pages = self.sequences.saturating_mul(self.capacity().div_ceil(PAGE) + 1);
-        fits(loaded, self.sequences, pages)?;
-        let paged = Paged::new(&loaded.model, &*loaded.pool, self.capacity(), pages).map_err(fault)?;
+        let paged = self.paged(loaded)?;
         let limits = Limits {
             step_tokens: self.prefill_chunk,
             running: self.sequences,
@@ -93,10 +102,13 @@ impl Load {
         let started = Instant::now();
         let (mut answering, mut prefill) = (BTreeSet::new(), 0.0);
         while !scheduler.is_idle() {
-            for event in scheduler.step(Duration::ZERO) {
-                match event.what {
-                    What::Token(_) => answering.insert(event.key),
-                    What::Failed(failure) => return Err(Failure::Other(failure.to_string())),
+            let before = Instant::now();
+            let updates = scheduler.step(Duration::ZERO);
+            scheduler.record_time(before.elapsed().as_secs_f64());
+            for update in updates {
+                match update.event {
+                    Event::Token(_) => answering.insert(update.key),
+                    Event::Failed(failure) => return Err(Failure::Other(failure.to_string())),
                     _ => false,
                 };
             }

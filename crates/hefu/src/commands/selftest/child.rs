@@ -9,7 +9,7 @@ use super::matrix::{Group, capacity};
 use super::models::Source;
 use crate::failure::Failure;
 use hefu_cpu::Pool;
-use hefu_engine::generation::Finish;
+use hefu_engine::FinishReason;
 use hefu_engine::selftest::{Extent, Trace, answers, questions};
 use hefu_numerics::kv::Profile;
 use std::io::{self, BufReader, BufWriter, Read, Write};
@@ -23,8 +23,13 @@ const NONE: u32 = u32::MAX;
 /// More numbers than an answer of the matrix can have.
 const MOST: u32 = 1 << 28;
 /// How answers end, by number.
-const FINISHES: [Finish; 5] =
-    [Finish::EndToken, Finish::MaxTokens, Finish::Context, Finish::Complete, Finish::Deadline];
+const FINISHES: [FinishReason; 5] = [
+    FinishReason::EndToken,
+    FinishReason::MaxTokens,
+    FinishReason::Context,
+    FinishReason::Complete,
+    FinishReason::Deadline,
+];
 
 /// Answers that come out of another process.
 pub(crate) struct Child {
@@ -176,7 +181,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let traces = vec![
-            Trace { tokens: vec![1, 2], logits: vec![u32::MAX, 0], finish: Some(Finish::Context) },
+            Trace { tokens: vec![1, 2], logits: vec![u32::MAX, 0], finish: Some(FinishReason::Context) },
             Trace::default(),
         ];
         let mut bytes = Vec::new();

@@ -6,7 +6,7 @@ use super::{is_large, is_specification, specification};
 use crate::failure::Failure;
 use crate::progress::Meter;
 use hefu_cpu::Pool;
-use hefu_engine::generation::Request;
+use hefu_engine::Request;
 use hefu_engine::selftest::{Extent, Tally, Trace, Way, answers, questions, ways};
 use hefu_model::Model;
 use hefu_numerics::kv::Profile;
@@ -16,7 +16,7 @@ use hefu_numerics::ops::Ops;
 pub(crate) const THREADS_FULL: [usize; 3] = [1, 2, 3];
 const THREADS_QUICK: [usize; 2] = [1, 2];
 /// Where not every way is tried, one in so many is, by turns.
-const THINNED: usize = 4;
+const THINNED: usize = 9;
 
 /// What is combined with what.
 pub(crate) struct Matrix<'a> {
@@ -143,7 +143,7 @@ impl Asked {
         let model = source.load(ops, &team, cache)?;
         let (vocabulary, capacity) = (model.config().vocabulary, capacity(source, &model));
         let questions = questions(source.questions(), vocabulary);
-        let expected = answers(&model, &team, Way::PLAIN, &questions, capacity);
+        let expected = answers(&model, &team, Way::Plain, &questions, capacity);
         let expected = expected.map_err(|sentence| Failure::Other(format!("{}: {sentence}", source.name())))?;
         Ok(Self { questions, expected, vocabulary, capacity })
     }
