@@ -12,7 +12,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
 U8, BOOL, STRING, ARRAY, U32, U64 = 0, 7, 8, 9, 4, 10
-F32, Q4_0, Q4_2, IQ2_XXS = 0, 2, 4, 16
+F32, Q4_0, Q4_2, Q8_K = 0, 2, 4, 15
 
 
 def u32(value):
@@ -102,7 +102,7 @@ FILES = {
     "shape_zero": ("a tensor with a dimension of 0", file(tensors=(tensor(shape=(4, 0)),))),
     "shape_overflow": ("a tensor of 2^64 elements", file(tensors=(tensor(shape=(1 << 32, 1 << 16, 1 << 16)),))),
     "shape_huge": ("a tensor of 4 TiB", file(tensors=(tensor(shape=(1 << 20, 1 << 20)),))),
-    "type_iq2_xxs": ("a weight format that is not supported", file(tensors=(tensor(kind=IQ2_XXS, shape=(256,)),))),
+    "type_q8_k": ("a weight format that is not supported", file(tensors=(tensor(kind=Q8_K, shape=(256,)),))),
     "type_removed": ("a weight format that ggml removed", file(tensors=(tensor(kind=Q4_2, shape=(32,)),))),
     "type_200": ("a weight format that does not exist", file(tensors=(tensor(kind=200),))),
     "partial_block": ("rows of 33 elements in blocks of 32", file(tensors=(tensor(kind=Q4_0, shape=(33, 2)),))),

@@ -19,19 +19,30 @@
 //! | 4 | nibble | 256 |
 //! | 3 | crumb, bit | 192 |
 //! | 2 | crumb | 128 |
+//! | 1 | bit | 64 |
 //!
 //! * byte plane: 8 lines, line `g` holds column group `g`;
 //! * nibble plane: 4 lines, line `j` holds group `j` in the low and `j + 4` in the high nibbles;
 //! * crumb plane: 2 lines, line `j` holds groups `j`, `j + 2`, `j + 4`, `j + 6` in bits 0-1, 2-3, 4-5, 6-7;
 //! * bit plane: 1 line holds group `g` in bit `g`.
 //!
-//! **Scales**: scales, `[16 rows]` of 16 bits; minimums, alike, if the
-//! format has them; sub-scales, `[sub-blocks][16 rows]` signed bytes, if it has them; sub-minimums, alike, unsigned.
-//! A scale of E8M0 encoding is stored as the upper half of its f32.
+//! Codes whose two lower bits are never 3 ([`Digits`]) have these bits in bytes of five digits to base 3, which are
+//! fractions as in TQ1_0: 13 lines for the 8 blocks of a file block, where crumbs would take 16.
+//!
+//! | lines | hold |
+//! | --- | --- |
+//! | one for each block | groups 0 to 4; then, if each code has a third bit, a bit plane of these |
+//! | 4, line `k` | groups 5 to 7 of block `2 k`, the upper 4 of 5 bits, in the low and of block `2 k + 1` in the high nibbles |
+//! | 1 | the lowest of the 5 bits of block `i` in bit `i` |
+//! | 1, where runs of 8 codes share their third bit | `[4][16 rows]` bytes: byte `k` has 4 bits for block `2 k`, then for `2 k + 1` |
+//!
+//! **Scales**: scales, `[16 rows]` of 16 bits, if the format has them; minimums, alike; sub-scales,
+//! `[sub-blocks][16 rows]` signed bytes, or E4M3 numbers, or `[sub-blocks / 2][16 rows]` pairs of 4 bits, the first of a pair in the low
+//! ones; sub-minimums, alike, unsigned bytes. A scale of E8M0 encoding is stored as the upper half of its f32.
 //!
 //! A group of a float format is `[columns][16 rows]`.
 
-use hefu_numerics::quant::{Encoding, Format, Quantised};
+use hefu_numerics::quant::{Digits, Encoding, Format, Quantised, ScaleEncoding, SubScales};
 
 /// Rows that lie side by side.
 pub const GROUP: usize = 16;
@@ -45,8 +56,10 @@ pub const LINE: usize = 64;
 /// The layout of one quantised format.
 #[derive(Debug, Clone, Copy)]
 pub struct QuantLayout {
-    /// Bytes of codes for 32 columns.
+    /// Bytes of codes that a block of 32 columns has to itself.
     pub codes_per_block: usize,
+    /// Bytes of codes that the blocks of a block of the file share; they follow all of those.
+    pub shared_codes: usize,
     /// Columns per block of the file.
     pub file_block: usize,
     /// Bytes of scales per block of the file.
@@ -63,13 +76,25 @@ impl QuantLayout {
     /// The layout of a format with this description and this many columns per block of the file.
     pub const fn new(quantised: &Quantised, file_block: usize) -> QuantLayout {
         let halves = GROUP * 2;
-        let minimums_at = halves;
-        let sub_scales_at = halves + if quantised.has_minimum { halves } else { 0 };
-        let sub_bytes = if quantised.has_sub_scales { file_block / quantised.sub_block * GROUP } else { 0 };
+        let minimums_at = if matches!(quantised.scale_encoding, ScaleEncoding::One) { 0 } else { halves };
+        let sub_scales_at = minimums_at + if quantised.has_minimum { halves } else { 0 };
+        let subs = file_block / quantised.sub_block;
+        let sub_bytes = match quantised.sub_scales {
+            SubScales::None => 0,
+            SubScales::Integer | SubScales::HalfE4M3 => subs * GROUP,
+            SubScales::Odd { .. } => subs / 2 * GROUP,
+        };
+        let (own_lines, shared_lines) = match quantised.digits {
+            Digits::Bits => (quantised.code_bits as usize, 0),
+            Digits::Trits => (1, 5),
+            Digits::TritsAndBits => (2, 5),
+            Digits::TritsAndRuns => (1, 6),
+        };
         let sub_minimums_at = sub_scales_at + sub_bytes;
         let end = sub_minimums_at + if quantised.has_minimum { sub_bytes } else { 0 };
         QuantLayout {
-            codes_per_block: BLOCK * GROUP * quantised.code_bits as usize / 8,
+            codes_per_block: own_lines * LINE,
+            shared_codes: shared_lines * LINE,
             file_block,
             scales_per_file_block: end,
             minimums_at,
@@ -100,7 +125,7 @@ impl QuantLayout {
 
     /// Where the scales begin in a block of the file.
     pub const fn scales_at(&self) -> usize {
-        self.blocks() * self.codes_per_block
+        self.blocks() * self.codes_per_block + self.shared_codes
     }
 
     /// Bytes of a group.

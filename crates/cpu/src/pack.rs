@@ -1,10 +1,13 @@
 //! From the file's layout to ours ([`crate::layout`]), and single rows back to f32.
 
+mod trits;
+
 use std::ops::Range;
 
 use hefu_numerics::matrix::Matrix;
 use hefu_numerics::quant::{
-    Encoding, Float, Format, MAX_BLOCK_ELEMENTS, Parts, Quantised, ScaleEncoding, Values, scale_value,
+    Digits, Encoding, Float, Format, MAX_BLOCK_ELEMENTS, Parts, Quantised, ScaleEncoding, SubScales, Values,
+    scale_value,
 };
 
 use crate::layout::{BLOCK, GROUP, LINE, QuantLayout, group_bytes};
@@ -63,8 +66,14 @@ fn pack_group(format: &Format, quantised: &Quantised, columns: usize, file: &[u8
             }
             pack_scales(quantised, &layout, &parts, row, scales);
         }
-        for (block, planes) in blocks.iter().zip(codes.chunks_exact_mut(layout.codes_per_block)) {
-            pack_codes(quantised.code_bits, block, planes);
+        let (own, shared) = codes.split_at_mut(layout.blocks() * layout.codes_per_block);
+        shared.fill(0);
+        for (index, (block, planes)) in blocks.iter().zip(own.chunks_exact_mut(layout.codes_per_block)).enumerate() {
+            let words = by_column(block);
+            match quantised.digits {
+                Digits::Bits => pack_codes(quantised.code_bits, &words, planes),
+                digits => trits::pack(digits, &words, index, planes, shared),
+            }
         }
     }
 }
@@ -78,23 +87,27 @@ fn words(codes: &[u8; BLOCK]) -> [u32; BLOCK / 4] {
     words
 }
 
-/// Writes the codes of a block to its planes.
-fn pack_codes(code_bits: u32, block: &RowWords, planes: &mut [u8]) {
+fn by_column(block: &RowWords) -> ColumnWords {
     let mut words = ColumnWords::default();
     for (row, of_row) in block.iter().enumerate() {
         for (words, word) in words.iter_mut().zip(of_row) {
             words[row] = *word;
         }
     }
+    words
+}
+
+/// Writes the codes of a block to its planes.
+fn pack_codes(code_bits: u32, words: &ColumnWords, planes: &mut [u8]) {
     let (mut shift, mut planes) = (0, planes);
     for &(bits, lines) in planes_of(code_bits) {
         let (plane, rest) = planes.split_at_mut(lines * LINE);
         planes = rest;
         match bits {
-            8 => pack_plane::<8, 8>(&words, shift, plane),
-            4 => pack_plane::<4, 4>(&words, shift, plane),
-            2 => pack_plane::<2, 2>(&words, shift, plane),
-            _ => pack_plane::<1, 1>(&words, shift, plane),
+            8 => pack_plane::<8, 8>(words, shift, plane),
+            4 => pack_plane::<4, 4>(words, shift, plane),
+            2 => pack_plane::<2, 2>(words, shift, plane),
+            _ => pack_plane::<1, 1>(words, shift, plane),
         }
         shift += bits;
     }
@@ -126,26 +139,34 @@ fn planes_of(code_bits: u32) -> &'static [(u32, usize)] {
         4 => &[(4, 4)],
         3 => &[(2, 2), (1, 1)],
         2 => &[(2, 2)],
+        1 => &[(1, 1)],
         _ => unreachable!("no format has codes of {code_bits} bits"),
     }
 }
 
 fn pack_scales(quantised: &Quantised, layout: &QuantLayout, parts: &Parts, row: usize, scales: &mut [u8]) {
-    let scale = match quantised.scale_encoding {
-        ScaleEncoding::F16 => parts.scale,
-        encoding => (scale_value(encoding, parts.scale).to_bits() >> 16) as u16,
-    };
-    scales[row * 2..][..2].copy_from_slice(&scale.to_le_bytes());
-    if quantised.has_minimum {
-        scales[layout.minimums_at + row * 2..][..2].copy_from_slice(&parts.minimum.to_le_bytes());
+    let half = |bits: u16, at: usize, scales: &mut [u8]| scales[at..at + 2].copy_from_slice(&bits.to_le_bytes());
+    match quantised.scale_encoding {
+        ScaleEncoding::F16 => half(parts.scale, row * 2, scales),
+        ScaleEncoding::One => (),
+        encoding => half((scale_value(encoding, parts.scale).to_bits() >> 16) as u16, row * 2, scales),
     }
-    if !quantised.has_sub_scales {
-        return;
+    if quantised.has_minimum {
+        half(parts.minimum, layout.minimums_at + row * 2, scales);
     }
     for sub in 0..layout.file_block / quantised.sub_block {
-        scales[layout.sub_scales_at + sub * GROUP + row] = parts.sub_scales[sub] as u8;
+        let at = |from: usize| from + sub * GROUP + row;
+        match quantised.sub_scales {
+            SubScales::None => return,
+            SubScales::Integer | SubScales::HalfE4M3 => scales[at(layout.sub_scales_at)] = parts.sub_scales[sub] as u8,
+            SubScales::Odd { .. } => {
+                let pair = &mut scales[layout.sub_scales_at + sub / 2 * GROUP + row];
+                // The first of a pair takes the place of what was there.
+                *pair = if sub % 2 == 0 { 0 } else { *pair } | (parts.sub_scales[sub] as u8 & 15) << (sub % 2 * 4);
+            }
+        }
         if quantised.has_minimum {
-            scales[layout.sub_minimums_at + sub * GROUP + row] = parts.sub_minimums[sub];
+            scales[at(layout.sub_minimums_at)] = parts.sub_minimums[sub];
         }
     }
 }
@@ -190,32 +211,47 @@ fn row_of_group(
     output: &mut [f32],
     reading: &dyn Fn(Range<usize>),
 ) {
-    use hefu_numerics::half::{bf16_to_f32, f16_to_f32};
     let layout = QuantLayout::new(quantised, matrix.format.block_elements);
-    let half = |at: usize| u16::from_le_bytes([packed[at], packed[at + 1]]);
     for (block, output) in output.chunks_exact_mut(BLOCK).enumerate() {
         reading(layout.codes_at(block)..layout.codes_at(block) + layout.block_bytes());
-        let planes = &packed[layout.codes_at(block)..][..layout.codes_per_block];
-        let at = block / layout.blocks() * layout.file_block_bytes() + layout.scales_at();
-        let scale = match quantised.scale_encoding {
-            ScaleEncoding::F16 => f16_to_f32(half(at + row * 2)),
-            ScaleEncoding::HalfE8M0 => bf16_to_f32(half(at + row * 2)),
+        let index = block % layout.blocks();
+        let file_block = &packed[block / layout.blocks() * layout.file_block_bytes()..][..layout.file_block_bytes()];
+        let (codes, scales) = file_block.split_at(layout.scales_at());
+        let (own, shared) = codes.split_at(layout.blocks() * layout.codes_per_block);
+        let planes = &own[index * layout.codes_per_block..][..layout.codes_per_block];
+        let codes = match quantised.digits {
+            Digits::Bits => codes_of(quantised.code_bits, planes, row),
+            digits => trits::codes_of(digits, planes, shared, index, row),
         };
-        let minimum = if quantised.has_minimum { f16_to_f32(half(at + layout.minimums_at + row * 2)) } else { 0.0 };
-        let codes = codes_of(quantised.code_bits, planes, row);
-        let first = block % layout.blocks() * BLOCK / quantised.sub_block;
+        let first = index * BLOCK / quantised.sub_block;
         let subs = output.chunks_exact_mut(quantised.sub_block).zip(codes.chunks_exact(quantised.sub_block));
         for (sub, (output, codes)) in (first..).zip(subs) {
-            let (mut s, mut m) = (scale, minimum);
-            if quantised.has_sub_scales {
-                s *= f32::from(packed[at + layout.sub_scales_at + sub * GROUP + row] as i8);
-                if quantised.has_minimum {
-                    m *= f32::from(packed[at + layout.sub_minimums_at + sub * GROUP + row]);
-                }
-            }
+            let (s, m) = scales_of(quantised, &layout, scales, row, sub);
             weigh(quantised, codes, s, m, output);
         }
     }
+}
+
+/// Scale and minimum of a row's sub-block, from the scales of a block of the file.
+fn scales_of(quantised: &Quantised, layout: &QuantLayout, scales: &[u8], row: usize, sub: usize) -> (f32, f32) {
+    use hefu_numerics::half::{bf16_to_f32, f16_to_f32};
+    let half = |at: usize| u16::from_le_bytes([scales[at], scales[at + 1]]);
+    let byte = |at: usize| scales[at + sub * GROUP + row];
+    let scale = match quantised.scale_encoding {
+        ScaleEncoding::F16 => f16_to_f32(half(row * 2)),
+        ScaleEncoding::One => 1.0,
+        ScaleEncoding::HalfE8M0 => bf16_to_f32(half(row * 2)),
+    };
+    let mut minimum = if quantised.has_minimum { f16_to_f32(half(layout.minimums_at + row * 2)) } else { 0.0 };
+    let piece = match quantised.sub_scales {
+        SubScales::None => return (scale, minimum),
+        SubScales::Integer | SubScales::HalfE4M3 => byte(layout.sub_scales_at),
+        SubScales::Odd { .. } => scales[layout.sub_scales_at + sub / 2 * GROUP + row] >> (sub % 2 * 4) & 15,
+    };
+    if quantised.has_minimum {
+        minimum *= f32::from(byte(layout.sub_minimums_at));
+    }
+    (scale * quantised.sub_scales.factor(piece as i8), minimum)
 }
 
 /// `output = s * weight - m` for the weights of some codes.

@@ -1,6 +1,6 @@
 //! A weight format as constants, so that the compiler makes a kernel for each.
 
-use hefu_numerics::quant::{Encoding, FORMATS, Format, Quantised, ScaleEncoding, Values};
+use hefu_numerics::quant::{Encoding, FORMATS, Format, Quantised, Values};
 
 use super::rows::Rows;
 use crate::layout::QuantLayout;
@@ -30,9 +30,6 @@ impl<const TYPE: u32> Class<TYPE> {
 
     /// Whether a minimum is subtracted.
     pub const MINIMUM: bool = Self::QUANTISED.has_minimum;
-
-    /// Whether scales are stored as bfloat16.
-    pub const BF16_SCALE: bool = !matches!(Self::QUANTISED.scale_encoding, ScaleEncoding::F16);
 
     /// Bits of a code once it is taken out of its planes and looked up.
     pub const BITS: u32 = match Self::QUANTISED.values {

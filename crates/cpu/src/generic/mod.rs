@@ -25,6 +25,7 @@ pub mod recurrent;
 pub mod rows;
 pub mod several;
 pub mod store;
+pub mod take;
 pub mod unpacked;
 pub(crate) mod unroll;
 pub mod wide;

@@ -14,12 +14,12 @@
 
 use std::sync::atomic::Ordering;
 
-use super::ahead::fetch_ahead;
 use super::class::Class;
 use super::job::TileJob;
 use super::rows::Rows;
+use super::take::take_block_and_ask;
 use super::unroll::unroll;
-use crate::layout::{BLOCK, GROUP, LINE};
+use crate::layout::GROUP;
 
 /// 32 columns of `R::WIDTH` rows in registers.
 pub struct Block<R: Rows> {
@@ -64,136 +64,6 @@ unsafe impl<R: Rows, const TYPE: u32, const MOVES_ON: bool> Source<R> for Packed
     unsafe fn block(job: &TileJob, first_row: usize, index: usize) -> Block<R> {
         // SAFETY: the caller's duty.
         unsafe { take_block_and_ask::<R, TYPE>(job, first_row, index, MOVES_ON) }
-    }
-}
-
-/// As [`take_block`], asking for what comes later.
-///
-/// # Safety
-/// As [`Source::block`].
-#[inline(always)]
-pub unsafe fn take_block_and_ask<R: Rows, const TYPE: u32>(
-    job: &TileJob,
-    first_row: usize,
-    index: usize,
-    moves_on: bool,
-) -> Block<R> {
-    if first_row == 0 {
-        fetch_ahead::<R, TYPE>(job.codes, index, moves_on);
-    }
-    // SAFETY: the caller's duty.
-    unsafe { take_block::<R, TYPE>(job, first_row, index) }
-}
-
-/// The rows from `first_row` on of block `index`, straight from the packed planes.
-///
-/// # Safety
-/// As [`Source::block`].
-#[inline(always)]
-pub unsafe fn take_block<R: Rows, const TYPE: u32>(job: &TileJob, first_row: usize, index: usize) -> Block<R> {
-    let layout = Class::<TYPE>::LAYOUT;
-    // SAFETY: block `index` lies within the group; each line has 4 bytes per row.
-    unsafe {
-        let codes = take_codes::<R, TYPE>(job.codes.add(layout.codes_at(index) + first_row * 4));
-        let at = job.codes.add(index / layout.blocks() * layout.file_block_bytes() + layout.scales_at());
-        let (scales, minimums) = take_scales::<R, TYPE>(at, first_row, index * BLOCK % layout.file_block);
-        Block { codes, scales, minimums }
-    }
-}
-
-/// Codes of 8 column groups out of their planes.
-#[inline(always)]
-unsafe fn take_codes<R: Rows, const TYPE: u32>(planes: *const u8) -> [R::Codes; 8] {
-    // SAFETY: the caller's duty.
-    unsafe {
-        let mut codes = [R::load_codes(planes); 8];
-        unroll!(g < 8 => { codes[g] = take_group::<R, TYPE>(planes, g); });
-        codes
-    }
-}
-
-/// Codes of column group `g` out of a block's planes.
-///
-/// # Safety
-/// The machine has the instructions of `R`; `planes` is a whole block's.
-#[inline(always)]
-pub unsafe fn take_group<R: Rows, const TYPE: u32>(planes: *const u8, g: usize) -> R::Codes {
-    // SAFETY: the caller's duty.
-    unsafe {
-        let codes = match Class::<TYPE>::QUANTISED.code_bits {
-            8 => {
-                let codes = R::load_codes(planes.add(g * LINE));
-                if R::SIGNED_BYTES { R::flip_sign(codes) } else { codes }
-            }
-            2 | 3 => take_bits::<R>(planes, 2, 0, g),
-            _ => take_bits::<R>(planes, 4, 0, g),
-        };
-        let codes = match Class::<TYPE>::QUANTISED.code_bits {
-            3 => R::or(codes, take_bits::<R>(planes.add(2 * LINE), 1, 2, g)),
-            5 => R::or(codes, take_bits::<R>(planes.add(4 * LINE), 1, 4, g)),
-            6 => R::or(codes, take_bits::<R>(planes.add(4 * LINE), 2, 4, g)),
-            _ => codes,
-        };
-        match const { &Class::<TYPE>::table(false) } {
-            Some(table) => {
-                let table = if R::SIGNED_BYTES { const { &unwrap(Class::<TYPE>::table(true)) } } else { table };
-                R::look_up(codes, table)
-            }
-            None => codes,
-        }
-    }
-}
-
-const fn unwrap(table: Option<[u8; 16]>) -> [u8; 16] {
-    match table {
-        Some(table) => table,
-        None => [0; 16],
-    }
-}
-
-/// Takes `bits` bits of column group `g` out of a plane, to place `to` of the code.
-#[inline(always)]
-unsafe fn take_bits<R: Rows>(plane: *const u8, bits: i32, to: i32, g: usize) -> R::Codes {
-    let lines = bits as usize;
-    let mask = (((1u32 << bits) - 1) << to) as u8;
-    // SAFETY: the caller's duty: `lines` whole lines.
-    unsafe {
-        let line = R::load_codes(plane.add(g % lines * LINE));
-        R::shift_and(line, to - (g / lines) as i32 * bits, mask)
-    }
-}
-
-/// Scales and minimums of the block that begins at `column` of the file block whose scales lie at `at`.
-///
-/// # Safety
-/// The machine has the instructions of `R`; `at` is valid for a whole file block's scales.
-#[inline(always)]
-pub unsafe fn take_scales<R: Rows, const TYPE: u32>(
-    at: *const u8,
-    row: usize,
-    column: usize,
-) -> ([R::Floats; 2], [R::Floats; 2]) {
-    let layout = Class::<TYPE>::LAYOUT;
-    // SAFETY: the caller's duty: a whole file block's scales.
-    unsafe {
-        let load = if Class::<TYPE>::BF16_SCALE { R::load_bf16 } else { R::load_f16 };
-        let mut scales = [load(at.add(row * 2)); 2];
-        let mut minimums = [R::no_floats(); 2];
-        if Class::<TYPE>::MINIMUM {
-            minimums = [R::load_f16(at.add(layout.minimums_at + row * 2)); 2];
-        }
-        if Class::<TYPE>::QUANTISED.has_sub_scales {
-            for sub in 0..Class::<TYPE>::SUBS {
-                let index = column / Class::<TYPE>::QUANTISED.sub_block + sub;
-                let factor = R::load_signed_bytes(at.add(layout.sub_scales_at + index * GROUP + row));
-                scales[sub] = R::mul(scales[sub], factor);
-                if Class::<TYPE>::MINIMUM {
-                    let factor = R::load_unsigned_bytes(at.add(layout.sub_minimums_at + index * GROUP + row));
-                    minimums[sub] = R::mul(minimums[sub], factor);
-                }
-            }
-        }
-        (scales, minimums)
     }
 }
 

@@ -74,6 +74,19 @@ pub unsafe trait Rows: Copy {
     /// one byte into another must be masked off.
     unsafe fn shift_and(codes: Self::Codes, places: i32, mask: u8) -> Self::Codes;
 
+    /// `codes` shifted to the right by so many bits within 16, which need not be known before; bits that cross from one
+    /// byte into another must be masked off.
+    unsafe fn shift_right(codes: Self::Codes, places: usize) -> Self::Codes;
+
+    /// Three times each byte, without what does not fit: the next digit of fractions to base 3 moves to the top.
+    unsafe fn triple(codes: Self::Codes) -> Self::Codes;
+
+    /// The whole part of three times each byte as a fraction of 256: 0, 1 or 2.
+    unsafe fn top_trit(codes: Self::Codes) -> Self::Codes;
+
+    /// Reads one byte per row, for all four of the row's.
+    unsafe fn spread(from: *const u8) -> Self::Codes;
+
     /// Bitwise or.
     unsafe fn or(a: Self::Codes, b: Self::Codes) -> Self::Codes;
 
@@ -125,6 +138,12 @@ pub unsafe trait Rows: Copy {
 
     /// Reads one unsigned byte per row.
     unsafe fn load_unsigned_bytes(from: *const u8) -> Self::Floats;
+
+    /// Reads 4 bits per row, without sign, from place `shift` of a byte: 0 or 4.
+    unsafe fn load_nibbles(from: *const u8, shift: usize) -> Self::Floats;
+
+    /// Reads one number per row, half of [`hefu_numerics::quant::SubScales::HalfE4M3`]'s 7 bits.
+    unsafe fn load_half_e4m3(from: *const u8) -> Self::Floats;
 
     /// `a * b`.
     unsafe fn mul(a: Self::Floats, b: Self::Floats) -> Self::Floats;

@@ -52,6 +52,8 @@ const GGML_TYPES: &[&str] = &[
     "IQ4_NL_8_8",
     "MXFP4",
     "NVFP4",
+    "Q1_0",
+    "Q2_0",
 ];
 
 /// A tensor of the file.

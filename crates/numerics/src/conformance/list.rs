@@ -25,7 +25,8 @@ impl List {
 pub fn cases() -> Vec<Case> {
     let mut list = List::default();
     FORMATS.iter().for_each(|format| products(&mut list, format));
-    list.add("products of all formats", Work::Products);
+    list.add("products of all formats", Work::Products { later: false });
+    list.add("products of later formats", Work::Products { later: true });
     elements(&mut list);
     for profile in Profile::ALL {
         for (name, heads) in attentions(profile) {

@@ -105,10 +105,21 @@ impl Numbers {
                 for &at in scale_places(format.name) {
                     block[at..at + 2].copy_from_slice(&f32_to_f16(self.unit() * factor).to_le_bytes());
                 }
-                if format.name == "MXFP4" {
-                    block[0] = 110 + (self.bits() % 20) as u8;
+                match format.name {
+                    "MXFP4" => block[0] = 110 + (self.bits() % 20) as u8,
+                    "IQ1_M" => self.tame_iq1_m(block, factor),
+                    _ => (),
                 }
             }
+        }
+    }
+
+    /// IQ1_M has its scale in the upper bits of four numbers.
+    fn tame_iq1_m(&mut self, block: &mut [u8], factor: f32) {
+        let scale = f32_to_f16(self.unit() * factor);
+        for i in 0..4 {
+            let upper = &mut block[49 + 2 * i];
+            *upper = *upper & 15 | (scale >> (4 * i) << 4) as u8;
         }
     }
 }
@@ -117,7 +128,10 @@ impl Numbers {
 /// test says that none is.
 fn scale_places(name: &str) -> &'static [usize] {
     match name {
-        "Q4_0" | "Q5_0" | "Q8_0" | "IQ4_NL" | "IQ4_XS" => &[0],
+        "Q4_0" | "Q5_0" | "Q8_0" | "Q1_0" | "Q2_0" | "IQ4_NL" | "IQ4_XS" => &[0],
+        "IQ1_S" | "IQ2_XXS" | "IQ2_XS" | "IQ2_S" | "IQ3_XXS" | "IQ3_S" => &[0],
+        "TQ1_0" => &[52],
+        "TQ2_0" => &[64],
         "Q4_1" | "Q5_1" | "Q4_K" | "Q5_K" => &[0, 2],
         "Q2_K" => &[80, 82],
         "Q3_K" => &[108],

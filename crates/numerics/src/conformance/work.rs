@@ -11,8 +11,8 @@ use crate::quant::Format;
 pub(super) enum Work {
     /// A product with a matrix of this format, for so many tokens, with a bias or without.
     Product(&'static Format, usize, Style, bool),
-    /// Products of one input with a matrix of every format at once.
-    Products,
+    /// Products of one input with matrices of many formats at once: of those that came later, or of all before.
+    Products { later: bool },
     /// Two products, the gate's function between them, and the product with what they make: for so many tokens.
     Gated(&'static Format, usize, Activation),
     /// Every row of a matrix, decoded, times a factor.
@@ -62,7 +62,7 @@ impl Work {
             Work::Product(format, tokens, style, with_bias) => {
                 products::product(device, format, tokens, style, with_bias)
             }
-            Work::Products => products::products(device),
+            Work::Products { later } => products::products(device, later),
             Work::Gated(format, tokens, activation) => products::gated(device, format, tokens, activation),
             Work::Rows(format, scale) => products::rows(device, format, scale),
             Work::HeadProducts(format, tokens) => products::head_products(device, format, tokens),

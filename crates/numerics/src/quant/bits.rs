@@ -5,6 +5,11 @@ pub(super) fn u16_at(block: &[u8], at: usize) -> u16 {
     u16::from_le_bytes([block[at], block[at + 1]])
 }
 
+/// The little-endian 32-bit number at byte `at`.
+pub(super) fn u32_at(block: &[u8], at: usize) -> u32 {
+    u32::from(u16_at(block, at)) | u32::from(u16_at(block, at + 2)) << 16
+}
+
 /// `n` bytes become `2 n` codes of 4 bits: first all low nibbles, then all high ones.
 pub(super) fn split_nibbles(bytes: &[u8], codes: &mut [u8]) {
     let (low, high) = codes.split_at_mut(bytes.len());
@@ -19,10 +24,27 @@ pub(super) fn add_fifth_bits(plane: &[u8], codes: &mut [u8]) {
     for (byte, codes) in plane.iter().zip(codes.chunks_exact_mut(8)) {
         let mut word = [0; 8];
         word.copy_from_slice(codes);
-        // The byte in all eight places, bit i kept in place i; adding 127 carries whatever is left to the top bit.
-        let kept = (u64::from(*byte) * 0x0101_0101_0101_0101) & 0x8040_2010_0804_0201;
-        let tops = (kept + 0x7f7f_7f7f_7f7f_7f7f) & 0x8080_8080_8080_8080;
-        codes.copy_from_slice(&(u64::from_le_bytes(word) | tops >> 3).to_le_bytes());
+        codes.copy_from_slice(&(u64::from_le_bytes(word) | spread(*byte) << 4).to_le_bytes());
+    }
+}
+
+/// Bit `i` becomes byte `i`, 0 or 1.
+pub(super) fn spread(byte: u8) -> u64 {
+    // The byte in all eight places, bit i kept in place i; adding 127 carries whatever is left to the top bit.
+    let kept = (u64::from(byte) * 0x0101_0101_0101_0101) & 0x8040_2010_0804_0201;
+    ((kept + 0x7f7f_7f7f_7f7f_7f7f) & 0x8080_8080_8080_8080) >> 7
+}
+
+/// Eight signs of which the file has seven: the number of negative ones is even.
+pub(super) fn even_signs(seven: u32) -> u8 {
+    let seven = (seven & 127) as u8;
+    seven | (seven.count_ones() as u8 & 1) << 7
+}
+
+/// The low nibble of byte `i` is factor `2 i`, the high one factor `2 i + 1`.
+pub(super) fn nibble_scales(bytes: &[u8], scales: &mut [i8]) {
+    for (byte, scales) in bytes.iter().zip(scales.chunks_exact_mut(2)) {
+        (scales[0], scales[1]) = ((byte & 15) as i8, (byte >> 4) as i8);
     }
 }
 

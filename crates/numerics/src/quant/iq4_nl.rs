@@ -7,7 +7,7 @@
 //! ```
 
 use super::bits::{split_nibbles, u16_at};
-use super::{Encoding, Format, Parts, Quantised, ScaleEncoding, Values};
+use super::{Digits, Encoding, Format, Parts, Quantised, ScaleEncoding, SubScales, Values};
 
 /// The values that IQ4_NL and IQ4_XS choose from: denser near zero, as weights are.
 pub(super) const VALUES: [i8; 16] = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
@@ -19,10 +19,11 @@ pub(super) const IQ4_NL: Format = Format {
     block_bytes: 18,
     encoding: Encoding::Quantised(Quantised {
         code_bits: 4,
+        digits: Digits::Bits,
         values: Values::Table(&VALUES),
         sub_block: 32,
         has_minimum: false,
-        has_sub_scales: false,
+        sub_scales: SubScales::None,
         scale_encoding: ScaleEncoding::F16,
         take_apart,
     }),

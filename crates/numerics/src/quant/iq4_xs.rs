@@ -12,7 +12,7 @@
 
 use super::bits::{split_nibbles, u16_at};
 use super::iq4_nl::VALUES;
-use super::{Encoding, Format, Parts, Quantised, ScaleEncoding, Values};
+use super::{Digits, Encoding, Format, Parts, Quantised, ScaleEncoding, SubScales, Values};
 
 pub(super) const IQ4_XS: Format = Format {
     name: "IQ4_XS",
@@ -21,10 +21,11 @@ pub(super) const IQ4_XS: Format = Format {
     block_bytes: 136,
     encoding: Encoding::Quantised(Quantised {
         code_bits: 4,
+        digits: Digits::Bits,
         values: Values::Table(&VALUES),
         sub_block: 32,
         has_minimum: false,
-        has_sub_scales: true,
+        sub_scales: SubScales::Integer,
         scale_encoding: ScaleEncoding::F16,
         take_apart,
     }),

@@ -7,17 +7,28 @@
 //! The value of element `i` in sub-block `b` of a block is
 //!
 //! ```text
-//! w_i   = codes[i] - offset            or  table[codes[i]]
-//! s_b   = scale * sub_scales[b]        m_b = minimum * sub_minimums[b]      (exact in f32)
+//! w_i   = codes[i] - offset                    or  table[codes[i]]
+//! s_b   = scale * factor of sub_scales[b]      m_b = minimum * sub_minimums[b]      (exact in f32)
 //! value = s_b * w_i - m_b
 //! ```
 
 mod bits;
 mod float;
+mod grids;
+mod iq1_m;
+mod iq1_s;
+mod iq2_s;
+mod iq2_xs;
+mod iq2_xxs;
+mod iq3_s;
+mod iq3_xxs;
 mod iq4_nl;
 mod iq4_xs;
 mod mxfp4;
+mod nvfp4;
 mod parts;
+mod q1_0;
+mod q2_0;
 mod q2_k;
 mod q3_k;
 mod q4_0;
@@ -28,8 +39,10 @@ mod q5_1;
 mod q5_k;
 mod q6_k;
 mod q8_0;
+mod tq1_0;
+mod tq2_0;
 
-pub use parts::{MAX_BLOCK_ELEMENTS, MIN_SUB_BLOCK, Parts, scale_value};
+pub use parts::{HALF_E4M3_FACTOR, MAX_BLOCK_ELEMENTS, MIN_SUB_BLOCK, Parts, scale_value};
 
 /// Every format that Hefu reads, in the order of their GGUF type numbers.
 pub const FORMATS: &[&Format] = &[
@@ -45,10 +58,22 @@ pub const FORMATS: &[&Format] = &[
     &q4_k::Q4_K,
     &q5_k::Q5_K,
     &q6_k::Q6_K,
+    &iq2_xxs::IQ2_XXS,
+    &iq2_xs::IQ2_XS,
+    &iq3_xxs::IQ3_XXS,
+    &iq1_s::IQ1_S,
     &iq4_nl::IQ4_NL,
+    &iq3_s::IQ3_S,
+    &iq2_s::IQ2_S,
     &iq4_xs::IQ4_XS,
+    &iq1_m::IQ1_M,
     &float::BF16,
+    &tq1_0::TQ1_0,
+    &tq2_0::TQ2_0,
     &mxfp4::MXFP4,
+    &nvfp4::NVFP4,
+    &q1_0::Q1_0,
+    &q2_0::Q2_0,
 ];
 
 /// A weight format.
@@ -89,17 +114,18 @@ pub enum Float {
 /// Description of a quantised format.
 #[derive(Debug)]
 pub struct Quantised {
-    /// Bits of one code: 2, 3, 4, 5, 6 or 8.
+    /// Bits of one code: 1, 2, 3, 4, 5, 6 or 8.
     pub code_bits: u32,
+    /// What is known of those bits, so that a packing may do with fewer.
+    pub digits: Digits,
     /// From code to integer weight.
     pub values: Values,
     /// Elements that share a scale: 16 or 32.
     pub sub_block: usize,
     /// Whether a minimum is subtracted (`m_b` above).
     pub has_minimum: bool,
-    /// Whether each sub-block scales the block's scale by a small integer; if not, `sub_scales` and `sub_minimums`
-    /// are all 1 and the block has 32 elements.
-    pub has_sub_scales: bool,
+    /// What each sub-block's scale is made of besides the block's.
+    pub sub_scales: SubScales,
     /// How [`Parts::scale`] is to be read.
     pub scale_encoding: ScaleEncoding,
     /// Takes one block of the file apart. `block` has exactly [`Format::block_bytes`] bytes.
@@ -111,8 +137,38 @@ pub struct Quantised {
 pub enum Values {
     /// The code less this offset: 0 to 128.
     Offset(u8),
-    /// An entry of a table, for codes of 4 bits.
+    /// An entry of a table, for codes of at most 4 bits.
     Table(&'static [i8; 16]),
+}
+
+/// What is known of the bits of codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Digits {
+    /// Nothing.
+    Bits,
+    /// Codes are 0, 1 or 2; a block has 256 elements.
+    Trits,
+    /// Alike for the two lower bits of a code; the third is any.
+    TritsAndBits,
+    /// Alike for the two lower bits; the third is the same for elements `8 i .. 8 i + 8`.
+    TritsAndRuns,
+}
+
+/// What the scale of a sub-block is made of besides the block's scale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SubScales {
+    /// Nothing: `sub_scales` and `sub_minimums` are all 1.
+    None,
+    /// A signed integer of 8 bits, and alike an unsigned one for the minimum.
+    Integer,
+    /// An odd number of eighths, `(2 k + 1) * eighths / 8` for `k` from 0 to 15; no minimum.
+    Odd {
+        /// A power of two.
+        eighths: u8,
+    },
+    /// A number of 7 bits without sign, 4 of them exponent (E4M3, bias 7), halved, because the code table holds doubled
+    /// values; no minimum.
+    HalfE4M3,
 }
 
 /// How the bits of a block's scale are read.
@@ -120,6 +176,8 @@ pub enum Values {
 pub enum ScaleEncoding {
     /// IEEE-754 binary16.
     F16,
+    /// There is none: it is 1.
+    One,
     /// `2^(bits - 128)`: an OCP E8M0 exponent (bias 127) halved, because the code table holds doubled values.
     HalfE8M0,
 }

@@ -11,10 +11,10 @@
 //! for NaN; here, as in GGUF files, it is the next power of two.
 
 use super::bits::split_nibbles;
-use super::{Encoding, Format, Parts, Quantised, ScaleEncoding, Values};
+use super::{Digits, Encoding, Format, Parts, Quantised, ScaleEncoding, SubScales, Values};
 
 /// Twice the value of each E2M1 code. Integers know no negative zero, so code 8 is plain zero.
-const DOUBLED: [i8; 16] = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
+pub(super) const DOUBLED: [i8; 16] = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
 
 pub(super) const MXFP4: Format = Format {
     name: "MXFP4",
@@ -23,10 +23,11 @@ pub(super) const MXFP4: Format = Format {
     block_bytes: 17,
     encoding: Encoding::Quantised(Quantised {
         code_bits: 4,
+        digits: Digits::Bits,
         values: Values::Table(&DOUBLED),
         sub_block: 32,
         has_minimum: false,
-        has_sub_scales: false,
+        sub_scales: SubScales::None,
         scale_encoding: ScaleEncoding::HalfE8M0,
         take_apart,
     }),

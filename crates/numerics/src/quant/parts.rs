@@ -1,6 +1,6 @@
 //! A block of quantised weights, taken apart.
 
-use super::{Quantised, ScaleEncoding, Values};
+use super::{Quantised, ScaleEncoding, SubScales, Values};
 use crate::half::f16_to_f32;
 
 /// Most elements that a block of any format holds.
@@ -19,7 +19,7 @@ pub struct Parts {
     pub scale: u16,
     /// Bits (binary16) of the block's minimum, which is *subtracted*; 0 for formats without.
     pub minimum: u16,
-    /// Factor of the scale per sub-block.
+    /// Factor of the scale per sub-block, read as [`SubScales::factor`] says.
     pub sub_scales: [i8; MAX_BLOCK_ELEMENTS / MIN_SUB_BLOCK],
     /// Factor of the minimum per sub-block.
     pub sub_minimums: [u8; MAX_BLOCK_ELEMENTS / MIN_SUB_BLOCK],
@@ -36,12 +36,29 @@ impl Default for Parts {
 pub fn scale_value(encoding: ScaleEncoding, bits: u16) -> f32 {
     match encoding {
         ScaleEncoding::F16 => f16_to_f32(bits),
+        ScaleEncoding::One => 1.0,
         // 2^(e-128): normal for e >= 2, else one of the two subnormals 2^-127 and 2^-128.
         ScaleEncoding::HalfE8M0 => match bits & 0xff {
             0 => f32::from_bits(0x0020_0000),
             1 => f32::from_bits(0x0040_0000),
             e => f32::from_bits(u32::from(e - 1) << 23),
         },
+    }
+}
+
+/// What the bits of an E4M3 number are short of its half, once they lie in the place of an f32's: the difference of the
+/// exponents' biases, 127 - 7, less one. Subnormal numbers stay right, as f32 has these too.
+pub const HALF_E4M3_FACTOR: f32 = f32::from_bits((127 + 119) << 23);
+
+impl SubScales {
+    /// The factor that a sub-block's piece stands for; exact.
+    #[inline]
+    pub fn factor(self, piece: i8) -> f32 {
+        match self {
+            SubScales::None | SubScales::Integer => f32::from(piece),
+            SubScales::Odd { eighths } => (f32::from(piece) * 2.0 + 1.0) * (f32::from(eighths) / 8.0),
+            SubScales::HalfE4M3 => f32::from_bits(u32::from(piece as u8) << 20) * HALF_E4M3_FACTOR,
+        }
     }
 }
 
@@ -65,7 +82,7 @@ impl Parts {
     /// The scale `s_b` of sub-block `b`; exact, because 11 bits times 8 bits fit 24.
     #[inline]
     pub fn scale_of(&self, quantised: &Quantised, b: usize) -> f32 {
-        scale_value(quantised.scale_encoding, self.scale) * f32::from(self.sub_scales[b])
+        scale_value(quantised.scale_encoding, self.scale) * quantised.sub_scales.factor(self.sub_scales[b])
     }
 
     /// The minimum `m_b` of sub-block `b`, which is subtracted; exact.

@@ -10,7 +10,7 @@
 //! ```
 
 use super::bits::u16_at;
-use super::{Encoding, Format, Parts, Quantised, ScaleEncoding, Values};
+use super::{Digits, Encoding, Format, Parts, Quantised, ScaleEncoding, SubScales, Values};
 
 pub(super) const Q2_K: Format = Format {
     name: "Q2_K",
@@ -19,10 +19,11 @@ pub(super) const Q2_K: Format = Format {
     block_bytes: 84,
     encoding: Encoding::Quantised(Quantised {
         code_bits: 2,
+        digits: Digits::Bits,
         values: Values::Offset(0),
         sub_block: 16,
         has_minimum: true,
-        has_sub_scales: true,
+        sub_scales: SubScales::Integer,
         scale_encoding: ScaleEncoding::F16,
         take_apart,
     }),

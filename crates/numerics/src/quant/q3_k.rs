@@ -12,7 +12,7 @@
 
 use super::bits::{split_nibbles, u16_at};
 use super::q2_k::split_pairs;
-use super::{Encoding, Format, Parts, Quantised, ScaleEncoding, Values};
+use super::{Digits, Encoding, Format, Parts, Quantised, ScaleEncoding, SubScales, Values};
 
 pub(super) const Q3_K: Format = Format {
     name: "Q3_K",
@@ -21,10 +21,11 @@ pub(super) const Q3_K: Format = Format {
     block_bytes: 110,
     encoding: Encoding::Quantised(Quantised {
         code_bits: 3,
+        digits: Digits::Bits,
         values: Values::Offset(4),
         sub_block: 16,
         has_minimum: false,
-        has_sub_scales: true,
+        sub_scales: SubScales::Integer,
         scale_encoding: ScaleEncoding::F16,
         take_apart,
     }),

@@ -7,7 +7,7 @@
 //! ```
 
 use super::bits::{split_nibbles, u16_at};
-use super::{Encoding, Format, Parts, Quantised, ScaleEncoding, Values};
+use super::{Digits, Encoding, Format, Parts, Quantised, ScaleEncoding, SubScales, Values};
 
 pub(super) const Q4_0: Format = Format {
     name: "Q4_0",
@@ -16,10 +16,11 @@ pub(super) const Q4_0: Format = Format {
     block_bytes: 18,
     encoding: Encoding::Quantised(Quantised {
         code_bits: 4,
+        digits: Digits::Bits,
         values: Values::Offset(8),
         sub_block: 32,
         has_minimum: false,
-        has_sub_scales: false,
+        sub_scales: SubScales::None,
         scale_encoding: ScaleEncoding::F16,
         take_apart,
     }),

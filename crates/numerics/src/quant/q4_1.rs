@@ -8,7 +8,7 @@
 //! ```
 
 use super::bits::{split_nibbles, u16_at};
-use super::{Encoding, Format, Parts, Quantised, ScaleEncoding, Values};
+use super::{Digits, Encoding, Format, Parts, Quantised, ScaleEncoding, SubScales, Values};
 
 pub(super) const Q4_1: Format = Format {
     name: "Q4_1",
@@ -17,10 +17,11 @@ pub(super) const Q4_1: Format = Format {
     block_bytes: 20,
     encoding: Encoding::Quantised(Quantised {
         code_bits: 4,
+        digits: Digits::Bits,
         values: Values::Offset(0),
         sub_block: 32,
         has_minimum: true,
-        has_sub_scales: false,
+        sub_scales: SubScales::None,
         scale_encoding: ScaleEncoding::F16,
         take_apart,
     }),

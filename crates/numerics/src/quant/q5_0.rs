@@ -8,7 +8,7 @@
 //! ```
 
 use super::bits::{add_fifth_bits, split_nibbles, u16_at};
-use super::{Encoding, Format, Parts, Quantised, ScaleEncoding, Values};
+use super::{Digits, Encoding, Format, Parts, Quantised, ScaleEncoding, SubScales, Values};
 
 pub(super) const Q5_0: Format = Format {
     name: "Q5_0",
@@ -17,10 +17,11 @@ pub(super) const Q5_0: Format = Format {
     block_bytes: 22,
     encoding: Encoding::Quantised(Quantised {
         code_bits: 5,
+        digits: Digits::Bits,
         values: Values::Offset(16),
         sub_block: 32,
         has_minimum: false,
-        has_sub_scales: false,
+        sub_scales: SubScales::None,
         scale_encoding: ScaleEncoding::F16,
         take_apart,
     }),

@@ -9,7 +9,7 @@
 //! ```
 
 use super::bits::{add_fifth_bits, split_nibbles, u16_at};
-use super::{Encoding, Format, Parts, Quantised, ScaleEncoding, Values};
+use super::{Digits, Encoding, Format, Parts, Quantised, ScaleEncoding, SubScales, Values};
 
 pub(super) const Q5_1: Format = Format {
     name: "Q5_1",
@@ -18,10 +18,11 @@ pub(super) const Q5_1: Format = Format {
     block_bytes: 24,
     encoding: Encoding::Quantised(Quantised {
         code_bits: 5,
+        digits: Digits::Bits,
         values: Values::Offset(0),
         sub_block: 32,
         has_minimum: true,
-        has_sub_scales: false,
+        sub_scales: SubScales::None,
         scale_encoding: ScaleEncoding::F16,
         take_apart,
     }),

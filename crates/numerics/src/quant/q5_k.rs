@@ -11,7 +11,7 @@
 //! ```
 
 use super::bits::{six_bit_scales, split_nibbles, u16_at};
-use super::{Encoding, Format, Parts, Quantised, ScaleEncoding, Values};
+use super::{Digits, Encoding, Format, Parts, Quantised, ScaleEncoding, SubScales, Values};
 
 pub(super) const Q5_K: Format = Format {
     name: "Q5_K",
@@ -20,10 +20,11 @@ pub(super) const Q5_K: Format = Format {
     block_bytes: 176,
     encoding: Encoding::Quantised(Quantised {
         code_bits: 5,
+        digits: Digits::Bits,
         values: Values::Offset(0),
         sub_block: 32,
         has_minimum: true,
-        has_sub_scales: true,
+        sub_scales: SubScales::Integer,
         scale_encoding: ScaleEncoding::F16,
         take_apart,
     }),

@@ -11,7 +11,7 @@
 //! ```
 
 use super::bits::{split_nibbles, u16_at};
-use super::{Encoding, Format, Parts, Quantised, ScaleEncoding, Values};
+use super::{Digits, Encoding, Format, Parts, Quantised, ScaleEncoding, SubScales, Values};
 
 pub(super) const Q6_K: Format = Format {
     name: "Q6_K",
@@ -20,10 +20,11 @@ pub(super) const Q6_K: Format = Format {
     block_bytes: 210,
     encoding: Encoding::Quantised(Quantised {
         code_bits: 6,
+        digits: Digits::Bits,
         values: Values::Offset(32),
         sub_block: 16,
         has_minimum: false,
-        has_sub_scales: true,
+        sub_scales: SubScales::Integer,
         scale_encoding: ScaleEncoding::F16,
         take_apart,
     }),

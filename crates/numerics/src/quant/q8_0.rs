@@ -7,7 +7,7 @@
 //! ```
 
 use super::bits::u16_at;
-use super::{Encoding, Format, Parts, Quantised, ScaleEncoding, Values};
+use super::{Digits, Encoding, Format, Parts, Quantised, ScaleEncoding, SubScales, Values};
 
 pub(super) const Q8_0: Format = Format {
     name: "Q8_0",
@@ -16,10 +16,11 @@ pub(super) const Q8_0: Format = Format {
     block_bytes: 34,
     encoding: Encoding::Quantised(Quantised {
         code_bits: 8,
+        digits: Digits::Bits,
         values: Values::Offset(128),
         sub_block: 32,
         has_minimum: false,
-        has_sub_scales: false,
+        sub_scales: SubScales::None,
         scale_encoding: ScaleEncoding::F16,
         take_apart,
     }),

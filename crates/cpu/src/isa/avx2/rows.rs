@@ -12,6 +12,8 @@
 
 use std::arch::x86_64::*;
 
+use hefu_numerics::quant::HALF_E4M3_FACTOR;
+
 use super::lanes::widen_bf16;
 use crate::generic::rows::{Rows, quantizer};
 use crate::generic::unroll::unroll;
@@ -71,6 +73,39 @@ unsafe impl Rows for YmmRows {
                 _ => _mm256_srl_epi16(codes, _mm_cvtsi32_si128(-places)),
             };
             _mm256_and_si256(shifted, _mm256_set1_epi8(mask as i8))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn shift_right(codes: Self::Codes, places: usize) -> Self::Codes {
+        // SAFETY: the caller's duty.
+        unsafe { _mm256_srl_epi16(codes, _mm_cvtsi32_si128(places as i32)) }
+    }
+
+    #[inline(always)]
+    unsafe fn triple(codes: Self::Codes) -> Self::Codes {
+        // SAFETY: the caller's duty.
+        unsafe { _mm256_add_epi8(_mm256_add_epi8(codes, codes), codes) }
+    }
+
+    #[inline(always)]
+    unsafe fn top_trit(codes: Self::Codes) -> Self::Codes {
+        // SAFETY: the caller's duty. Comparisons are of signed bytes, and give -1.
+        unsafe {
+            let signed = Self::flip_sign(codes);
+            let one = _mm256_cmpgt_epi8(signed, _mm256_set1_epi8(-43));
+            let two = _mm256_cmpgt_epi8(signed, _mm256_set1_epi8(42));
+            _mm256_abs_epi8(_mm256_add_epi8(one, two))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn spread(from: *const u8) -> Self::Codes {
+        // SAFETY: the caller's duty.
+        unsafe {
+            let wide = _mm256_cvtepu8_epi32(_mm_loadl_epi64(from.cast()));
+            let places = _mm_setr_epi8(0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12);
+            _mm256_shuffle_epi8(wide, _mm256_broadcastsi128_si256(places))
         }
     }
 
@@ -185,6 +220,26 @@ unsafe impl Rows for YmmRows {
     unsafe fn load_unsigned_bytes(from: *const u8) -> Self::Floats {
         // SAFETY: the caller's duty.
         unsafe { _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(from.cast()))) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_nibbles(from: *const u8, shift: usize) -> Self::Floats {
+        // SAFETY: the caller's duty.
+        unsafe {
+            let wide = _mm256_cvtepu8_epi32(_mm_loadl_epi64(from.cast()));
+            let shifted = _mm256_srl_epi32(wide, _mm_cvtsi32_si128(shift as i32));
+            _mm256_cvtepi32_ps(_mm256_and_si256(shifted, _mm256_set1_epi32(15)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_half_e4m3(from: *const u8) -> Self::Floats {
+        // SAFETY: the caller's duty.
+        unsafe {
+            let wide = _mm256_cvtepu8_epi32(_mm_loadl_epi64(from.cast()));
+            let floats = _mm256_castsi256_ps(_mm256_slli_epi32::<20>(wide));
+            _mm256_mul_ps(floats, _mm256_set1_ps(HALF_E4M3_FACTOR))
+        }
     }
 
     #[inline(always)]

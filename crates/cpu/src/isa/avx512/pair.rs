@@ -13,12 +13,15 @@
 
 use std::sync::atomic::{Ordering, compiler_fence};
 
+use hefu_numerics::quant::{Digits, SubScales};
+
 use super::rows::ZmmRows;
 use crate::generic::class::Class;
 use crate::generic::job::TileJob;
 use crate::generic::kernels::by_format;
-use crate::generic::product::{find_not_finite, take_group, take_scales};
+use crate::generic::product::find_not_finite;
 use crate::generic::rows::Rows;
+use crate::generic::take::{take_group, take_scales};
 use crate::generic::unpacked;
 use crate::generic::unroll::unroll;
 use crate::generic::wide::{Order, Wide, WideKernels, WideProducts};
@@ -235,10 +238,11 @@ unsafe fn add<O: Origin, const HALF: usize, const T: usize>(job: &TileJob, index
 /// Most tiles whose codes are taken apart on the way, each time anew, while the dot products run: none where a scale is
 /// for 16 columns, or where codes are looked up and a scale is a product; few where it is a product, as that takes a
 /// multiplier; not too many where codes have a fifth bit. Measured on Zen 5, as is from how many tokens these kernels are
-/// faster than those for one group.
+/// faster than those for one group. Digits to base 3 come one from the other, all groups at once.
 const fn straight<const TYPE: u32>() -> usize {
     let description = Class::<TYPE>::QUANTISED;
-    match (description.has_sub_scales, description.code_bits) {
+    match (!matches!(description.sub_scales, SubScales::None), description.code_bits) {
+        _ if !matches!(description.digits, Digits::Bits) => 0,
         (true, _) if Class::<TYPE>::HALVES || !Class::<TYPE>::MINIMUM => 0,
         (true, _) => 5,
         (false, 5) => 20,

@@ -3,6 +3,8 @@
 use std::arch::x86_64::*;
 use std::ops::Range;
 
+use hefu_numerics::quant::HALF_E4M3_FACTOR;
+
 use super::panel;
 use crate::generic::panel::{self as generic, PanelShape, Source, Tile};
 use crate::generic::rows::{Rows, quantizer};
@@ -76,6 +78,37 @@ unsafe impl Rows for ZmmRows {
                 _ => _mm512_srl_epi16(codes, _mm_cvtsi32_si128(-places)),
             };
             _mm512_and_si512(shifted, _mm512_set1_epi8(mask as i8))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn shift_right(codes: Self::Codes, places: usize) -> Self::Codes {
+        // SAFETY: the caller's duty.
+        unsafe { _mm512_srl_epi16(codes, _mm_cvtsi32_si128(places as i32)) }
+    }
+
+    #[inline(always)]
+    unsafe fn triple(codes: Self::Codes) -> Self::Codes {
+        // SAFETY: the caller's duty.
+        unsafe { _mm512_add_epi8(_mm512_add_epi8(codes, codes), codes) }
+    }
+
+    #[inline(always)]
+    unsafe fn top_trit(codes: Self::Codes) -> Self::Codes {
+        // SAFETY: the caller's duty.
+        unsafe {
+            let one = _mm512_maskz_set1_epi8(_mm512_cmpgt_epu8_mask(codes, _mm512_set1_epi8(85)), 1);
+            _mm512_mask_set1_epi8(one, _mm512_cmpgt_epu8_mask(codes, _mm512_set1_epi8(170_u8 as i8)), 2)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn spread(from: *const u8) -> Self::Codes {
+        // SAFETY: the caller's duty.
+        unsafe {
+            let wide = _mm512_cvtepu8_epi32(_mm_loadu_si128(from.cast()));
+            let places = _mm_setr_epi8(0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12);
+            _mm512_shuffle_epi8(wide, _mm512_broadcast_i32x4(places))
         }
     }
 
@@ -179,6 +212,26 @@ unsafe impl Rows for ZmmRows {
     unsafe fn load_unsigned_bytes(from: *const u8) -> Self::Floats {
         // SAFETY: the caller's duty.
         unsafe { _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(from.cast()))) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_nibbles(from: *const u8, shift: usize) -> Self::Floats {
+        // SAFETY: the caller's duty.
+        unsafe {
+            let wide = _mm512_cvtepu8_epi32(_mm_loadu_si128(from.cast()));
+            let shifted = _mm512_srl_epi32(wide, _mm_cvtsi32_si128(shift as i32));
+            _mm512_cvtepi32_ps(_mm512_and_si512(shifted, _mm512_set1_epi32(15)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_half_e4m3(from: *const u8) -> Self::Floats {
+        // SAFETY: the caller's duty.
+        unsafe {
+            let wide = _mm512_cvtepu8_epi32(_mm_loadu_si128(from.cast()));
+            let floats = _mm512_castsi512_ps(_mm512_slli_epi32::<20>(wide));
+            _mm512_mul_ps(floats, _mm512_set1_ps(HALF_E4M3_FACTOR))
+        }
     }
 
     #[inline(always)]

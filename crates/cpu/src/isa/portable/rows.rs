@@ -3,6 +3,7 @@
 use std::array::from_fn;
 
 use hefu_numerics::half::{bf16_to_f32, f16_to_f32};
+use hefu_numerics::quant::SubScales;
 use hefu_numerics::reference::quantize_block;
 
 use crate::generic::rows::Rows;
@@ -47,6 +48,28 @@ unsafe impl Rows for ArrayRows {
     #[inline(always)]
     unsafe fn shift_and(codes: Self::Codes, places: i32, mask: u8) -> Self::Codes {
         if places >= 0 { codes.map(|code| (code << places) & mask) } else { codes.map(|code| (code >> -places) & mask) }
+    }
+
+    #[inline(always)]
+    unsafe fn shift_right(codes: Self::Codes, places: usize) -> Self::Codes {
+        codes.map(|code| code >> places)
+    }
+
+    #[inline(always)]
+    unsafe fn triple(codes: Self::Codes) -> Self::Codes {
+        codes.map(|code| code.wrapping_mul(3))
+    }
+
+    #[inline(always)]
+    unsafe fn top_trit(codes: Self::Codes) -> Self::Codes {
+        codes.map(|code| u8::from(code > 85) + u8::from(code > 170))
+    }
+
+    #[inline(always)]
+    unsafe fn spread(from: *const u8) -> Self::Codes {
+        // SAFETY: the caller's duty.
+        let bytes = unsafe { from.cast::<[u8; WIDTH]>().read_unaligned() };
+        from_fn(|i| bytes[i / 4])
     }
 
     #[inline(always)]
@@ -145,6 +168,19 @@ unsafe impl Rows for ArrayRows {
     unsafe fn load_unsigned_bytes(from: *const u8) -> Self::Floats {
         // SAFETY: the caller's duty.
         unsafe { from.cast::<[u8; WIDTH]>().read_unaligned() }.map(f32::from)
+    }
+
+    #[inline(always)]
+    unsafe fn load_nibbles(from: *const u8, shift: usize) -> Self::Floats {
+        // SAFETY: the caller's duty.
+        unsafe { from.cast::<[u8; WIDTH]>().read_unaligned() }.map(|byte| f32::from(byte >> shift & 15))
+    }
+
+    #[inline(always)]
+    unsafe fn load_half_e4m3(from: *const u8) -> Self::Floats {
+        // SAFETY: the caller's duty.
+        let bytes = unsafe { from.cast::<[u8; WIDTH]>().read_unaligned() };
+        bytes.map(|byte| SubScales::HalfE4M3.factor(byte as i8))
     }
 
     #[inline(always)]

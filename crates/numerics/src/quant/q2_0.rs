@@ -1,0 +1,34 @@
+//! Q2_0: 64 elements of 2 bits, one scale.
+//!
+//! ```text
+//! byte  0..2    scale, binary16
+//! byte  2..18   byte j: bits 1-0, 3-2, 5-4, 7-6 are elements 4 j, + 1, + 2, + 3
+//! value = scale * (code - 1)
+//! ```
+
+use super::bits::u16_at;
+use super::{Digits, Encoding, Format, Parts, Quantised, ScaleEncoding, SubScales, Values};
+
+pub(super) const Q2_0: Format = Format {
+    name: "Q2_0",
+    gguf_type: 42,
+    block_elements: 64,
+    block_bytes: 18,
+    encoding: Encoding::Quantised(Quantised {
+        code_bits: 2,
+        digits: Digits::Bits,
+        values: Values::Offset(1),
+        sub_block: 32,
+        has_minimum: false,
+        sub_scales: SubScales::None,
+        scale_encoding: ScaleEncoding::F16,
+        take_apart,
+    }),
+};
+
+fn take_apart(block: &[u8], parts: &mut Parts) {
+    parts.set_scales(u16_at(block, 0), 0);
+    for (byte, codes) in block[2..18].iter().zip(parts.codes.chunks_exact_mut(4)) {
+        codes.copy_from_slice(&[byte & 3, byte >> 2 & 3, byte >> 4 & 3, byte >> 6]);
+    }
+}
