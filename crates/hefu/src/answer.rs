@@ -87,7 +87,7 @@ pub(crate) fn parameters(
     let breakers: Vec<Vec<u32>> =
         flags.dry_breaker.iter().map(|text| loaded.tokenizer.encode(text, Special::Plain)).collect();
     parameters.dry.breakers = Breakers::new(&breakers).map_err(|error| Failure::Usage(in_flags(&error)))?;
-    let vocabulary = loaded.model.config().vocabulary;
+    let vocabulary = loaded.model.program.vocabulary;
     parameters.validate_tokens(vocabulary).map_err(|error| Failure::Usage(in_flags(&error)))?;
     Ok(parameters)
 }
@@ -98,7 +98,7 @@ pub(crate) fn parameters(
 /// A prompt that does not fit, what the model reports, or what `show` returns.
 pub(crate) fn answer(
     loaded: &Loaded,
-    scheduler: &mut Scheduler<Paged<'_>>,
+    scheduler: &mut Scheduler<Paged>,
     question: Question<'_>,
     show: &mut dyn FnMut(&str) -> Result<(), Failure>,
 ) -> Result<Answer, Failure> {
@@ -131,7 +131,7 @@ pub(crate) fn answer(
 
 /// One answer under way.
 struct Drive<'a, 's, 'm> {
-    scheduler: &'s mut Scheduler<Paged<'m>>,
+    scheduler: &'s mut Scheduler<Paged>,
     stream: Stream<'a>,
     answer: Answer,
     hasher: Option<Sha256>,
@@ -190,7 +190,7 @@ impl Drive<'_, '_, '_> {
     }
 }
 
-fn hash(scheduler: &mut Scheduler<Paged<'_>>, rows: Range<usize>, hasher: &mut Sha256) -> Result<(), Failure> {
+fn hash(scheduler: &mut Scheduler<Paged>, rows: Range<usize>, hasher: &mut Sha256) -> Result<(), Failure> {
     for first in rows.clone().step_by(HASHED_AT_ONCE) {
         let logits = scheduler.logits(first..rows.end.min(first + HASHED_AT_ONCE));
         let logits = logits.map_err(|error| Failure::Other(error.to_string()))?;

@@ -47,7 +47,7 @@ impl<'a> Answering<'a> {
     ///
     /// # Errors
     /// If the cache of a model cannot be had.
-    pub(crate) fn scheduler(&self) -> Result<Scheduler<Paged<'_>>, Failure> {
+    pub(crate) fn scheduler(&self) -> Result<Scheduler<Paged>, Failure> {
         let scheduler = self.loaded.scheduler(self.flags.device.prefill_chunk.get(), true)?;
         let draft = self.draft.as_ref().map(|draft| || draft.paged());
         guessing(scheduler, (self.how()?, self.flags.speculation.most()), draft)

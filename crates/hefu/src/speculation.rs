@@ -27,7 +27,7 @@ pub(crate) fn draft_model(
         model: &model,
         device,
         context: Some(target.context),
-        cache: target.model.config().cache,
+        cache: target.model.program.profile,
         template: None,
         state_memory: false,
     };
@@ -58,11 +58,11 @@ fn difference<'v>(ours: &'v Vocabulary, its: &'v Vocabulary) -> Option<String> {
 ///
 /// # Errors
 /// If the cache of the draft model cannot be had.
-pub(crate) fn guessing<'m>(
-    scheduler: Scheduler<Paged<'m>>,
+pub(crate) fn guessing(
+    scheduler: Scheduler<Paged>,
     (how, most): (Speculate, usize),
-    draft: Option<impl FnOnce() -> Result<Paged<'m>, Failure>>,
-) -> Result<Scheduler<Paged<'m>>, Failure> {
+    draft: Option<impl FnOnce() -> Result<Paged, Failure>>,
+) -> Result<Scheduler<Paged>, Failure> {
     let policy = if how == Speculate::Auto { SpeculationPolicy::measuring } else { SpeculationPolicy::always };
     Ok(match (how, draft) {
         (Speculate::Off, _) => scheduler,

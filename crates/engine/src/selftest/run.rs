@@ -6,9 +6,8 @@ use crate::request::Request;
 use crate::scheduler::{Event, Job, Key, Limits, Paged, ReuseDomain, Scheduler};
 use crate::speculation::{Speculation, SpeculationPolicy};
 use crate::witness;
-use hefu_model::Model;
+use hefu_numerics::device::Model;
 use hefu_numerics::kv::PAGE;
-use hefu_numerics::ops::Team;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -24,22 +23,16 @@ const SHARED: ReuseDomain = ReuseDomain::Group(0);
 ///
 /// # Errors
 /// A sentence, where an answer cannot be had at all: logits that are not numbers above all.
-pub fn answers(
-    model: &Model,
-    team: &dyn Team,
-    way: Way,
-    questions: &[Request],
-    capacity: usize,
-) -> Result<Vec<Trace>, String> {
+pub fn answers(model: &Model, way: Way, questions: &[Request], capacity: usize) -> Result<Vec<Trace>, String> {
     match way {
-        Way::Plain => questions.iter().map(|question| plain(model, team, question, capacity)).collect(),
-        Way::Scheduled(way) => scheduled(model, team, way, questions, capacity),
+        Way::Plain => questions.iter().map(|question| plain(model, question, capacity)).collect(),
+        Way::Scheduled(way) => scheduled(model, way, questions, capacity),
     }
 }
 
 /// One answer by the naive loop.
-fn plain(model: &Model, team: &dyn Team, question: &Request, capacity: usize) -> Result<Trace, String> {
-    let paged = Paged::new(model, team, capacity, capacity.div_ceil(PAGE));
+fn plain(model: &Model, question: &Request, capacity: usize) -> Result<Trace, String> {
+    let paged = Paged::new(model, capacity, capacity.div_ceil(PAGE));
     let mut trace = Trace::default();
     let mut see = |row: &[f32]| trace.add(row);
     let mut paged = paged.map_err(|error| error.to_string())?;
@@ -49,21 +42,15 @@ fn plain(model: &Model, team: &dyn Team, question: &Request, capacity: usize) ->
     Ok(trace)
 }
 
-fn scheduled(
-    model: &Model,
-    team: &dyn Team,
-    way: Scheduled,
-    questions: &[Request],
-    capacity: usize,
-) -> Result<Vec<Trace>, String> {
+fn scheduled(model: &Model, way: Scheduled, questions: &[Request], capacity: usize) -> Result<Vec<Trace>, String> {
     let pages = match way.layout {
         // One sequence and one page more.
         Layout::Scarce => capacity.div_ceil(PAGE) + 1,
         // All of them, each with a page that is only begun.
         _ => questions.len().max(1) * 2 * (capacity.div_ceil(way.layout.page()) + 1) * (way.layout.page() / PAGE),
     };
-    let laid = || Ok(Laid::new(Paged::new(model, team, capacity, pages)?, way.layout));
-    let laid = || laid().map_err(|error: hefu_model::Error| error.to_string());
+    let laid = || Ok(Laid::new(Paged::new(model, capacity, pages)?, way.layout));
+    let laid = || laid().map_err(|error: hefu_numerics::device::Error| error.to_string());
     let limits = Limits { step_tokens: way.chunk, running: way.batch, prefix_reuse: way.reuse, ..Limits::default() };
     let scheduler = Scheduler::new(laid()?, limits);
     let policy = SpeculationPolicy::always(GUESSES);
@@ -81,7 +68,7 @@ fn scheduled(
 }
 
 /// Asks every question once.
-fn round(scheduler: &mut Scheduler<Laid<'_>>, way: Scheduled, questions: &[Request]) -> Result<Vec<Trace>, String> {
+fn round(scheduler: &mut Scheduler<Laid>, way: Scheduled, questions: &[Request]) -> Result<Vec<Trace>, String> {
     let mut waiting: Vec<usize> = (0..questions.len()).collect();
     if way.arrival != Arrival::Reversed {
         waiting.reverse();

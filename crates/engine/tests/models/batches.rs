@@ -6,7 +6,7 @@ use hefu_engine::scheduler::{
     Event, ForwardMany, Job, Key, Kind, Limits, Paged, Part, Pooling, ReuseDomain, Scheduler, Statistics,
 };
 use hefu_engine::speculation::{Speculation, SpeculationPolicy};
-use hefu_model::Model;
+use hefu_numerics::device::Model;
 use hefu_numerics::kv::{PAGE, Profile};
 use hefu_numerics::ops::Alone;
 use std::collections::BTreeMap;
@@ -37,7 +37,7 @@ const SCENES: [Scene; 6] = [
 /// The answers to the first requests, each asked twice over.
 fn together(model: &Model, scene: Scene) -> (Vec<Answer>, Statistics) {
     let limits = Limits { step_tokens: scene.step_tokens, prefix_reuse: scene.reuse, ..Limits::default() };
-    let paged = Paged::new(model, &Alone, CAPACITY, scene.pages).unwrap();
+    let paged = Paged::new(model, CAPACITY, scene.pages).unwrap();
     let speculation = Speculation::lookup(SpeculationPolicy::always(scene.guesses));
     let mut scheduler = Scheduler::new(paged, limits).with_speculation(speculation);
     let (mut keys, mut answers) = (Vec::new(), BTreeMap::<Key, Answer>::new());
@@ -92,7 +92,7 @@ fn an_answer_in_a_batch_is_the_one_alone() {
 /// The vector of a prompt, computed with others or alone.
 fn vectors(model: &Model, step_tokens: usize, pooling: Pooling, numbers: &[usize]) -> Vec<Vec<u32>> {
     let limits = Limits { step_tokens, ..Limits::default() };
-    let mut scheduler = Scheduler::new(Paged::new(model, &Alone, CAPACITY, 30).unwrap(), limits);
+    let mut scheduler = Scheduler::new(Paged::new(model, CAPACITY, 30).unwrap(), limits);
     let mut found = BTreeMap::new();
     for &number in numbers {
         let asked = request(number, model.config().vocabulary);
@@ -130,7 +130,7 @@ fn a_vector_is_the_same_in_a_batch_and_alone() {
 #[test]
 fn a_part_without_pages_or_room_is_refused() {
     let model = load("tiny-qwen2", hefu_cpu::select::best());
-    let mut paged = Paged::new(&model, &Alone, CAPACITY, 3).unwrap();
+    let mut paged = Paged::new(&model, CAPACITY, 3).unwrap();
     let tokens = [1; PAGE + 1];
     paged.forward(&[Part { tokens: &tokens, position: 0, pages: &[2, 0], rows: 0 }]).unwrap();
     let refused = [
@@ -140,5 +140,5 @@ fn a_part_without_pages_or_room_is_refused() {
     ];
     assert!(refused.into_iter().all(|part| paged.forward(&[part]).is_err()));
     assert!(paged.copy_page(0, 3).is_err());
-    assert!(Paged::new(&model, &Alone, model.context() + 1, 3).is_err());
+    assert!(Paged::new(&model, model.context() + 1, 3).is_err());
 }

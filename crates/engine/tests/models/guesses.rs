@@ -4,14 +4,14 @@ use crate::support::{Answer, CAPACITY, MODELS, alone, devices, load, load_with_c
 use hefu_engine::Request;
 use hefu_engine::scheduler::{Job, Limits, Paged, Scheduler, Statistics};
 use hefu_engine::speculation::{Speculation, SpeculationPolicy};
-use hefu_model::Model;
+use hefu_numerics::device::Model;
 use hefu_numerics::kv::{PAGE, Profile};
 use hefu_numerics::ops::Alone;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-fn paged(model: &Model, capacity: usize) -> Paged<'_> {
-    Paged::new(model, &Alone, capacity, capacity.div_ceil(PAGE)).unwrap()
+fn paged(model: &Model, capacity: usize) -> Paged {
+    Paged::new(model, capacity, capacity.div_ceil(PAGE)).unwrap()
 }
 
 /// One request by the scheduler with guesses.
@@ -19,7 +19,7 @@ fn guessed<'m>(
     model: &'m Model,
     capacity: usize,
     asked: &Request,
-    speculation: Speculation<Paged<'m>>,
+    speculation: Speculation<Paged>,
 ) -> (Answer, Statistics) {
     let mut scheduler = Scheduler::new(paged(model, capacity), Limits::default()).with_speculation(speculation);
     scheduler.submit(Job::new(asked.clone()), Duration::ZERO).unwrap();

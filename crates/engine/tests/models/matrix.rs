@@ -7,7 +7,7 @@ use hefu_engine::selftest::{
     Arrival, Extent, Guesses, Layout, Place, Questions, Scheduled, Tally, Trace, Way, answers, questions, ways,
 };
 use hefu_engine::{FinishReason, Request};
-use hefu_model::Model;
+use hefu_numerics::device::Model;
 use hefu_numerics::kv::Profile;
 use hefu_numerics::ops::{Alone as OneThread, Ops, Team};
 use hefu_numerics::reference;

@@ -67,7 +67,7 @@ pub(crate) fn settings(kind: usize, seed: u64) -> Parameters {
 
 /// One request by the naive loop.
 pub(crate) fn alone(model: &Model, capacity: usize, request: &Request) -> Answer {
-    let mut paged = Paged::new(model, &Alone, capacity, capacity.div_ceil(PAGE)).unwrap();
+    let mut paged = Paged::new(model, capacity, capacity.div_ceil(PAGE)).unwrap();
     let mut bits = Vec::new();
     let mut see = |row: &[f32]| bits.extend(row.iter().map(|logit| logit.to_bits()));
     let found = witness::answer(&mut paged, request, None, Some(&mut see));
@@ -75,7 +75,7 @@ pub(crate) fn alone(model: &Model, capacity: usize, request: &Request) -> Answer
 }
 
 /// Takes an event of a job, with its rows of logits.
-pub(crate) fn note(answer: &mut Answer, update: Update, scheduler: &mut Scheduler<Paged<'_>>) {
+pub(crate) fn note(answer: &mut Answer, update: Update, scheduler: &mut Scheduler<Paged>) {
     // The first token's logits are the last of the prompt.
     if !matches!(update.event, Event::Token(_)) || !answer.0.is_empty() {
         answer.1.extend(scheduler.logits(update.rows).unwrap().iter().map(|logit| logit.to_bits()));

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use hefu_cpu::Pool;
-use hefu_cpu::select::ISAS;
+use hefu_cpu::select::available;
 use hefu_model::gguf::Gguf;
 use hefu_model::{Error, LoadOptions, ModelFiles, ModelSpec};
 use hefu_numerics::device::{Batch, Device, Error as DeviceError, Executable, Size, Slots, Span, Weights};
@@ -15,8 +15,8 @@ use hefu_numerics::reference::ReferenceDevice;
 /// The devices, the one that the others must equal first.
 pub(crate) fn devices() -> Vec<Arc<dyn Device>> {
     let reference: Arc<dyn Device> = Arc::new(ReferenceDevice);
-    let others = ISAS.iter().filter(|isa| isa.name != "reference");
-    std::iter::once(reference).chain(others.filter_map(|isa| isa.device(Arc::new(Pool::new(2))))).collect()
+    let others = available().filter(|isa| isa.name != "reference");
+    std::iter::once(reference).chain(others.map(|isa| isa.device(Arc::new(Pool::new(2))))).collect()
 }
 
 /// A model whose weights are on all devices.

@@ -179,8 +179,8 @@ fn report(loaded: &Loaded, arguments: &Arguments, guessed: Guessed, seconds: &[(
 }
 
 /// A prefill and as many single steps as are asked for, each from an empty cache.
-fn timed(loaded: &Loaded, scheduler: &mut Scheduler<Paged<'_>>, arguments: &Arguments) -> Result<(f64, f64), Failure> {
-    let tokens = tokens(arguments.prompt.max(arguments.generate), loaded.model.config().vocabulary);
+fn timed(loaded: &Loaded, scheduler: &mut Scheduler<Paged>, arguments: &Arguments) -> Result<(f64, f64), Failure> {
+    let tokens = tokens(arguments.prompt.max(arguments.generate), loaded.model.program.vocabulary);
     let prompt = tokens.get(..arguments.prompt).unwrap_or_default();
     let steps = tokens.get(..arguments.generate).unwrap_or_default();
     let prefill = timed_rows(scheduler, prompt, arguments.device.prefill_chunk.get(), prompt.len().saturating_sub(1))?;
@@ -189,7 +189,7 @@ fn timed(loaded: &Loaded, scheduler: &mut Scheduler<Paged<'_>>, arguments: &Argu
 
 /// Computes tokens from an empty cache, so many at once, with the logits of those from `from` on.
 fn timed_rows(
-    scheduler: &mut Scheduler<Paged<'_>>,
+    scheduler: &mut Scheduler<Paged>,
     tokens: &[u32],
     prefill_chunk: usize,
     from: usize,

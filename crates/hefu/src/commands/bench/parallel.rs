@@ -7,6 +7,7 @@ use crate::units;
 use hefu_engine::Request;
 use hefu_engine::sampling::Parameters;
 use hefu_engine::scheduler::{Event, ForwardMany, Job, Limits, Paged, Scheduler};
+use hefu_numerics::device::Size;
 use hefu_numerics::kv::PAGE;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -19,7 +20,7 @@ pub(in crate::commands) const MAX_PARALLEL: u64 = 1024;
 /// # Errors
 /// If there is not.
 pub(in crate::commands) fn fits(loaded: &Loaded, sequences: usize, pages: usize) -> Result<(), Failure> {
-    let bytes = loaded.model.config().cache_bytes(pages.saturating_mul(PAGE)).unwrap_or(usize::MAX) as u64;
+    let bytes = loaded.model.footprint(&Size::of_pages(pages)).map_or(u64::MAX, |taken| taken.states as u64);
     let available = available_memory().unwrap_or(u64::MAX);
     if bytes <= available {
         return Ok(());
@@ -54,19 +55,19 @@ impl Load {
     ///
     /// # Errors
     /// If there is not that much memory.
-    pub(super) fn paged<'m>(&self, loaded: &'m Loaded) -> Result<Paged<'m>, Failure> {
+    pub(super) fn paged(&self, loaded: &Loaded) -> Result<Paged, Failure> {
         // One page more for each: what a sequence needs next is set aside.
         let pages = self.sequences.saturating_mul(self.capacity().div_ceil(PAGE) + 1);
         fits(loaded, self.sequences, pages)?;
         let capacity = self.capacity().min(loaded.context);
-        Paged::new(&loaded.model, &*loaded.pool, capacity, pages).map_err(fault)
+        Paged::new(&loaded.model, capacity, pages).map_err(fault)
     }
 
     /// A scheduler with pages for all sequences.
     ///
     /// # Errors
     /// If there is not that much memory.
-    pub(super) fn scheduler<'m>(&self, loaded: &'m Loaded) -> Result<Scheduler<Paged<'m>>, Failure> {
+    pub(super) fn scheduler(&self, loaded: &Loaded) -> Result<Scheduler<Paged>, Failure> {
         let paged = self.paged(loaded)?;
         let limits = Limits {
             step_tokens: self.prefill_chunk,
@@ -83,7 +84,7 @@ impl Load {
     ///
     /// # Errors
     /// What the model reports.
-    pub(super) fn timed(&self, scheduler: &mut Scheduler<Paged<'_>>) -> Result<(f64, f64), Failure> {
+    pub(super) fn timed(&self, scheduler: &mut Scheduler<Paged>) -> Result<(f64, f64), Failure> {
         let vocabulary = scheduler.model().vocabulary();
         let all = tokens(self.sequences * self.prompt, vocabulary);
         for prompt in all.chunks(self.prompt) {

@@ -87,7 +87,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
 /// A conversation under way.
 struct Chat<'a> {
     answering: &'a Answering<'a>,
-    scheduler: Scheduler<Paged<'a>>,
+    scheduler: Scheduler<Paged>,
     saved: Saved,
     last: Option<Answer>,
     cancelled: &'a AtomicBool,
