@@ -189,6 +189,22 @@ fn states_are_checked() {
             ),
             (
                 |s| {
+                    s.program.profile = hefu_numerics::kv::Profile::Q8;
+                    key_value(
+                        s,
+                        StateSpec::KeyValue {
+                            group: 0,
+                            heads: 1,
+                            key: 16,
+                            value: Values::FirstOfKey(16),
+                            window: None,
+                        },
+                    );
+                },
+                "state 2 has values in keys that are no whole blocks",
+            ),
+            (
+                |s| {
                     let steps = &mut s.program.sections[0].steps;
                     let at = steps.iter().position(|step| step.op.name() == "store_kv").expect("it stores");
                     steps[at..at + 2].reverse();
