@@ -137,10 +137,15 @@ fn latent_attention(list: &mut List) {
             window: None,
             sequences,
         };
+        // In q8 they are whole blocks.
+        let (odd, odd_value) = match profile {
+            Profile::F16 => ("values 40 of 72 batch", 40),
+            Profile::Q8 => ("values 32 of 72 batch", 32),
+        };
         for (name, heads) in [
             ("values 64 of 96 step", heads(96, 64, 5, &[(1, 600)])),
             ("values 64 of 96 prompt", heads(96, 64, 2, &[(40, 500)])),
-            ("values 40 of 72 batch", heads(72, 40, 3, &[(2, 9), (1, 511), (3, 0)])),
+            (odd, heads(72, odd_value, 3, &[(2, 9), (1, 511), (3, 0)])),
             ("values 512 of 576 step", heads(576, 512, 2, &[(1, 70)])),
         ] {
             list.add(format!("attention {} {name}", profile.name()), Work::Attention(heads));

@@ -62,23 +62,19 @@ impl Case {
         Ok(digest(&self.work.results(device)?))
     }
 
-    /// How results depart from the table, if they do; `right` computes those of the naive loops.
-    fn deviation<E>(
-        &self,
-        device: &'static str,
-        found: &[f32],
-        right: impl FnOnce() -> Result<Vec<f32>, E>,
-    ) -> Result<Option<Deviation>, E> {
-        if expected(&self.name) == Some(&digest(found)[..]) {
+    /// How a device departs from the table, if it does.
+    fn deviation(&self, device: &dyn Device) -> Result<Option<Deviation>, Error> {
+        let found = self.work.results(device)?;
+        if expected(&self.name) == Some(&digest(&found)[..]) {
             return Ok(None);
         }
-        let right = right()?;
+        let right = self.work.results(&ReferenceDevice)?;
         let differs = |(right, found): &(&f32, &f32)| canonical(**right) != canonical(**found);
         let mut differing =
-            right.iter().zip(found).enumerate().filter(|(_, pair)| differs(pair)).map(|(at, (r, f))| (at, *r, *f));
+            right.iter().zip(&found).enumerate().filter(|(_, pair)| differs(pair)).map(|(at, (r, f))| (at, *r, *f));
         let first = differing.next();
         let numbers = usize::from(first.is_some()) + differing.count();
-        Ok(Some(Deviation { device, case: self.name.clone(), first, numbers }))
+        Ok(Some(Deviation { device: device.name(), case: self.name.clone(), first, numbers }))
     }
 }
 
@@ -89,8 +85,7 @@ impl Case {
 pub fn deviations(device: &dyn Device) -> Result<Vec<Deviation>, Error> {
     let mut deviations = Vec::new();
     for case in cases() {
-        let found = case.work.results(device)?;
-        deviations.extend(case.deviation(device.name(), &found, || case.work.results(&ReferenceDevice))?);
+        deviations.extend(case.deviation(device)?);
     }
     Ok(deviations)
 }

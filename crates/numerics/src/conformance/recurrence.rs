@@ -1,6 +1,6 @@
 //! States that every position changes, taken up where an earlier batch left or kept them.
 
-use super::trial::{Part, Pass, Trial};
+use super::trial::{Part, PartSlots, Pass, Trial};
 use super::{Numbers, Style};
 use crate::device::{Device, Error};
 use crate::program::{Activation, DeltaHeads, Op, Shape, StateSpec};
@@ -26,7 +26,7 @@ fn passes(numbers: &mut Numbers, widths: &[usize], decay: Option<usize>) -> Vec<
         rows,
         position,
         pages: Vec::new(),
-        slots: Some((read, write, keep.to_vec())),
+        slots: Some(PartSlots { read, write, keep: keep.to_vec() }),
     };
     let nan = widths.iter().map(|width| vec![f32::NAN; SLOTS as usize * width]).collect();
     let filled = (0..SLOTS).map(|slot| part(1, 0, None, slot, &[])).collect();

@@ -42,8 +42,16 @@ pub(super) struct Part {
     pub(super) position: usize,
     /// Its pages, if the program has a key-value state.
     pub(super) pages: Vec<u32>,
-    /// Slots read and written, and kept after so many rows.
-    pub(super) slots: Option<(Option<u32>, u32, Vec<(usize, u32)>)>,
+    /// Its slots, if the program has a recurrent state.
+    pub(super) slots: Option<PartSlots>,
+}
+
+/// The slots of a span.
+pub(super) struct PartSlots {
+    pub(super) read: Option<u32>,
+    pub(super) write: u32,
+    /// Slots in which it is kept after so many rows.
+    pub(super) keep: Vec<(usize, u32)>,
 }
 
 /// A file that is only memory.
@@ -176,7 +184,8 @@ impl Pass {
         let tables: Vec<Vec<&[u32]>> = self.spans.iter().map(|span| span.tables()).collect();
         let (mut spans, mut row) = (Vec::new(), 0);
         for (part, tables) in self.spans.iter().zip(&tables) {
-            let slots = part.slots.as_ref().map(|(read, write, keep)| Slots { read: *read, write: *write, keep });
+            let slots =
+                part.slots.as_ref().map(|slots| Slots { read: slots.read, write: slots.write, keep: &slots.keep });
             let wanted = if self.is_wanted { 0..part.rows } else { 0..0 };
             spans.push(Span { rows: row..row + part.rows, position: part.position, wanted, tables, slots });
             row += part.rows;

@@ -56,7 +56,7 @@ pub fn softplus<R: Real>(x: R) -> R {
     let y = exp(x.abs().neg());
     let s = y.div(y.add(c(2.0)));
     let square = s.mul(s);
-    let mut polynomial = c(1.382_835_9e-1);
+    let mut polynomial = c(1.382_836e-1);
     polynomial = polynomial.fma(square, c(1.404_187_9e-1));
     polynomial = polynomial.fma(square, c(2.000_781_1e-1));
     polynomial = polynomial.fma(square, c(3.333_327_2e-1));

@@ -16,6 +16,14 @@ pub struct SealError {
     pub(super) problem: String,
 }
 
+impl Step {
+    /// What a mistake's sentence begins with.
+    pub(super) fn place(&self) -> String {
+        let layer = self.layer.map_or(String::new(), |layer| format!(" of layer {layer}"));
+        format!("`{}`{layer}", self.op.name())
+    }
+}
+
 impl Program {
     /// Checks the program, says of each value for which rows it is needed, and puts the `Select`s in. `all_rows` are values
     /// that are to be there for all rows whatever depends on them.
@@ -73,7 +81,7 @@ impl Program {
             for step in &section.steps {
                 let fault = |value: Value, what: &str| {
                     let name = self.values.get(value.0 as usize).map_or("?", |spec| &spec.name);
-                    SealError { problem: format!("`{}` of layer {:?} {what} `{name}`", step.op.name(), step.layer) }
+                    SealError { problem: format!("{} {what} `{name}`", step.place()) }
                 };
                 if let Some(value) = step.op.inputs().into_iter().find(|value| !written.contains(value)) {
                     return Err(fault(value, "reads before it is written"));

@@ -3,7 +3,7 @@
 //! ```text
 //! vocabulary 256, context 64, causal, cache f16
 //! rope 0: 8 pairs from 1.0 to 0.00031622776601683794, magnitude 1.0, digest 5f3a0c1e
-//! state 0: group 0, 2 heads, key 16, value 16
+//! state 0: group 0, heads 2, key 16, value 16
 //! body
 //!     embd[64] = embed(token_embd.weight[256,64]; scale 1.0)
 //!   0 attn_norm[64] = rms_norm(/embd; attn_norm.weight[64]; size 64, epsilon 1e-5)
@@ -83,9 +83,12 @@ impl Program {
         };
         let (source, rows) = (spec.source, spec.shape.rows());
         let is_cut = source.block != source.stride && source.block < rows;
-        let from = if source.first > 0 { format!(" from row {}", source.first) } else { String::new() };
-        let cut = if is_cut { format!(" {} of every {} rows", source.block, source.stride) } else { String::new() };
-        format!("{tensor}{shape}{from}{cut}")
+        let rows = match (source.first, is_cut) {
+            (0, false) => String::new(),
+            (first, false) => format!(" (rows from {first})"),
+            (first, true) => format!(" (rows from {first}, {} of every {})", source.block, source.stride),
+        };
+        format!("{tensor}{shape}{rows}")
     }
 }
 
@@ -114,7 +117,7 @@ fn state_text(state: &StateSpec) -> String {
                 Values::FirstOfKey(size) => format!("value first {size} of key"),
             };
             let window = window.map_or(String::new(), |window| format!(", window {window}"));
-            format!("group {group}, {heads} heads, key {key}, {value}{window}")
+            format!("group {group}, heads {heads}, key {key}, {value}{window}")
         }
         StateSpec::Recurrent { numbers } => format!("{numbers} numbers"),
     }

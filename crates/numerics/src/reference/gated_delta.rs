@@ -49,3 +49,67 @@ pub fn gated_delta(rows: &Delta<'_>, heads: &DeltaHeads, scale: f32, state: &mut
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance::{Numbers, Style};
+
+    const ROWS: usize = 9;
+    const KEY: usize = 6;
+    const VALUE: usize = 5;
+
+    /// The paper's form, in f64, one head: `S = exp(g) (I - β κ κᵀ) S + β κ vᵀ`, read as `Sᵀ q`.
+    fn textbook(q: &[f32], k: &[f32], v: &[f32], decay: &[f32], beta: &[f32]) -> Vec<f64> {
+        let mut state = [[0.0f64; VALUE]; KEY];
+        let mut out = Vec::new();
+        for row in 0..ROWS {
+            let (key, value) = (&k[row * KEY..][..KEY], &v[row * VALUE..][..VALUE]);
+            let (kept, beta) = (f64::from(decay[row]).exp(), f64::from(beta[row]));
+            let before = state;
+            for (i, line) in state.iter_mut().enumerate() {
+                for (j, x) in line.iter_mut().enumerate() {
+                    let along: f64 = (0..KEY).map(|l| f64::from(key[l]) * before[l][j]).sum();
+                    let projected = before[i][j] - beta * f64::from(key[i]) * along;
+                    *x = kept * projected + beta * f64::from(key[i]) * f64::from(value[j]);
+                }
+            }
+            let query = &q[row * KEY..][..KEY];
+            out.extend((0..VALUE).map(|j| (0..KEY).map(|i| state[i][j] * f64::from(query[i])).sum::<f64>()));
+        }
+        out
+    }
+
+    /// One head's part of every row.
+    fn head(rows: &[f32], heads: usize, head: usize) -> Vec<f32> {
+        let size = rows.len() / ROWS / heads;
+        rows.chunks_exact(size).skip(head).step_by(heads).flatten().copied().collect()
+    }
+
+    #[test]
+    fn is_the_rule_of_the_paper_with_keys_shared_as_said() {
+        let (keys, values) = (2, 4);
+        let mut numbers = Numbers::new(3);
+        let mut rows = |width: usize| numbers.activations(ROWS * width, Style::Usual);
+        let [q, k, v] =
+            [keys * KEY, keys * KEY, values * VALUE].map(&mut rows).map(|x| x.iter().map(|x| x / 4.0).collect());
+        let [q, k, v]: [Vec<f32>; 3] = [q, k, v];
+        let decay: Vec<f32> = rows(values).iter().map(|x| -x.abs()).collect();
+        let beta: Vec<f32> = rows(values).iter().map(|x| x.abs() / 3.0).collect();
+        for (sharing, shared) in [(Sharing::Tiled, [0, 1, 0, 1]), (Sharing::Grouped, [0, 0, 1, 1])] {
+            let heads = DeltaHeads { keys, values, key_size: KEY, value_size: VALUE, sharing };
+            let mut state = vec![0.0; values * KEY * VALUE];
+            let mut out = vec![f32::NAN; ROWS * values * VALUE];
+            let delta = Delta { queries: &q, keys: &k, values: &v, decay: &decay, beta: &beta };
+            gated_delta(&delta, &heads, 1.0, &mut state, &mut out);
+            for (value_head, key_head) in shared.into_iter().enumerate() {
+                let [q, k] = [&q, &k].map(|rows| head(rows, keys, key_head));
+                let [v, decay, beta] = [&v, &decay, &beta].map(|rows| head(rows, values, value_head));
+                let truth = textbook(&q, &k, &v, &decay, &beta);
+                for (found, truth) in head(&out, values, value_head).iter().zip(truth) {
+                    assert!((f64::from(*found) - truth).abs() < 1e-6, "{sharing:?}: {found}, not {truth}");
+                }
+            }
+        }
+    }
+}

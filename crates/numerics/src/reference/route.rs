@@ -143,10 +143,10 @@ mod tests {
     fn only_experts_of_the_best_groups_are_chosen() {
         // Sums of the best two of each group: 1.1, 1.2 and 0.9; the greatest single number is in the first.
         let bias = [0.5, -0.4, -0.5, 0.1, 0.1, -0.5, -0.05, -0.05, -0.5];
-        let groups = Some(Groups { count: 3, used: 1, best: 2 });
-        let rule = RouteRule { scoring: Scoring::Sigmoid, groups, ..RULE };
+        let groups = Groups { count: 3, used: 1, best: 2 };
+        let rule = RouteRule { scoring: Scoring::Sigmoid, groups: Some(groups), ..RULE };
         assert_eq!(chosen_by(rule, &[0.0; 9], Some(&bias)), [(3, 0.5), (4, 0.5)]);
-        let both = RouteRule { used: 3, groups: Some(Groups { used: 2, ..groups.unwrap() }), ..rule };
+        let both = RouteRule { used: 3, groups: Some(Groups { used: 2, ..groups }), ..rule };
         let experts: Vec<usize> = chosen_by(both, &[0.0; 9], Some(&bias)).iter().map(|choice| choice.0).collect();
         assert_eq!(experts, [0, 3, 4]);
     }

@@ -103,10 +103,8 @@ impl Check<'_> {
 
     /// A mistake of this operation.
     fn fault<T>(&self, problem: &str) -> Result<T, SealError> {
-        let layer = self.step.layer.map_or(String::new(), |layer| format!(" of layer {layer}"));
         let writes = self.step.op.output().map(|value| format!(" that writes `{}`", self.program.value(value).name));
-        let (name, writes) = (self.step.op.name(), writes.unwrap_or_default());
-        Err(SealError { problem: format!("`{name}`{layer}{writes} {problem}") })
+        Err(SealError { problem: format!("{}{} {problem}", self.step.place(), writes.unwrap_or_default()) })
     }
 
     fn width(&self, value: Value) -> usize {

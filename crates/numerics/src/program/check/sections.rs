@@ -20,6 +20,9 @@ pub(super) fn check(program: &Program) -> Result<(), SealError> {
             let (tensor, shape, format) = (&weight.tensor, weight.shape, weight.format.name);
             return bad(format!("`{tensor}` cannot be a {shape:?} of {format}"));
         }
+        if weight.source.block == 0 || weight.source.stride < weight.source.block {
+            return bad(format!("`{}` cannot lie at {:?}", weight.tensor, weight.source));
+        }
     }
     program.sections.iter().try_for_each(|section| steps(program, section, body))
 }

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Check, SealError, times};
+use crate::kv::{BLOCK, Profile};
 use crate::program::{DeltaHeads, Op, Order, Program, Shape, State, StateSpec, Step, Values};
 
 /// Every state is sound by itself, and is written by one operation before it is read.
@@ -17,6 +18,10 @@ pub(super) fn check(program: &Program) -> Result<(), SealError> {
                 }
                 if matches!(value, Values::FirstOfKey(size) if size > key) {
                     return bad(index, "has values that are longer than its keys");
+                }
+                let is_cut = matches!(value, Values::FirstOfKey(size) if !size.is_multiple_of(BLOCK));
+                if is_cut && program.profile == Profile::Q8 {
+                    return bad(index, "has values in keys that are no whole blocks of the cache");
                 }
                 if *windows.entry(group).or_insert(window) != window {
                     return bad(index, "has another window than the others of its group");

@@ -13,7 +13,7 @@ impl Interpreter {
         out.clear();
         // Nothing may be left as it was.
         out.resize(pass.rows * self.program.value(value).numbers(), f32::NAN);
-        self.from_batch(op, pass, &mut out);
+        self.with_batch(op, pass, &mut out);
         self.with_weights(op, &mut out);
         self.of_elements(op, &mut out);
         self.with_states(op, pass, &mut out);
@@ -24,7 +24,7 @@ impl Interpreter {
     }
 
     /// Operations that read what the batch brings.
-    fn from_batch(&self, op: &Op, pass: &Pass<'_>, out: &mut [f32]) {
+    fn with_batch(&self, op: &Op, pass: &Pass<'_>, out: &mut [f32]) {
         match *op {
             Op::Embed { table, scale, .. } => {
                 reference::embed(self.weights.matrix(table), pass.batch.tokens, scale, out);
