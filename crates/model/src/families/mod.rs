@@ -2,11 +2,13 @@
 //!
 //! Nothing outside this folder compares a family's name. `docs/families.md` tells how to add one.
 
+mod deepseek2;
 mod gemma3;
 mod llama;
 mod phi3;
 mod qwen2;
 mod qwen3;
+mod qwen35;
 mod qwen3moe;
 
 use crate::build::Builder;
@@ -22,8 +24,16 @@ pub struct Family {
 }
 
 /// Every family that Hefu runs.
-pub const FAMILIES: &[Family] =
-    &[llama::LLAMA, qwen2::QWEN2, qwen3::QWEN3, qwen3moe::QWEN3_MOE, gemma3::GEMMA3, phi3::PHI3];
+pub const FAMILIES: &[Family] = &[
+    llama::LLAMA,
+    qwen2::QWEN2,
+    qwen3::QWEN3,
+    qwen3moe::QWEN3_MOE,
+    gemma3::GEMMA3,
+    phi3::PHI3,
+    deepseek2::DEEPSEEK2,
+    qwen35::QWEN35,
+];
 
 impl Family {
     /// The family of this name.

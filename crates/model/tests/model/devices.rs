@@ -1,24 +1,32 @@
 //! Models on every device at once: each is held to the bits of the first.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use hefu_cpu::Pool;
+use hefu_cpu::select::ISAS;
 use hefu_model::gguf::Gguf;
 use hefu_model::{Error, LoadOptions, ModelFiles, ModelSpec};
 use hefu_numerics::device::{Batch, Device, Error as DeviceError, Executable, Size, Slots, Span, Weights};
 use hefu_numerics::kv::PAGE;
+use hefu_numerics::ops::{Alone, Team};
 use hefu_numerics::program::Entry;
-use hefu_numerics::reference::ReferenceDevice;
 
-/// The devices, the one that the others must equal first.
-pub(crate) fn devices() -> Vec<Box<dyn Device>> {
-    vec![Box::new(ReferenceDevice)]
+/// The devices, the one that the others must equal first: every instruction set of this machine on one thread, and the
+/// best one on several.
+pub(crate) fn devices() -> Vec<Arc<dyn Device>> {
+    static POOL: OnceLock<Arc<Pool>> = OnceLock::new();
+    let pool = POOL.get_or_init(|| Arc::new(Pool::new(3)));
+    let alone = || -> Arc<dyn Team + Send + Sync> { Arc::new(Alone) };
+    let mut devices: Vec<Arc<dyn Device>> = ISAS.iter().rev().filter_map(|isa| isa.device(alone())).collect();
+    devices.extend(ISAS.iter().find_map(|isa| isa.device(pool.clone())));
+    devices
 }
 
 /// A model whose weights are on all devices.
 pub(crate) struct Model {
     pub(crate) spec: ModelSpec,
-    pub(crate) on: Vec<(Box<dyn Device>, Arc<dyn Weights>)>,
+    pub(crate) on: Vec<(Arc<dyn Device>, Arc<dyn Weights>)>,
 }
 
 /// The model's states and working memory on all devices.
@@ -41,7 +49,7 @@ pub(crate) fn load(bytes: &[u8], options: &LoadOptions) -> Result<Model, Error> 
     let gguf = Gguf::parse(&[bytes])?;
     let spec = ModelSpec::read(&gguf, options)?;
     let files = ModelFiles::new(&gguf, &|_, _| ());
-    let weights = |device: Box<dyn Device>| {
+    let weights = |device: Arc<dyn Device>| {
         let weights = device.load(&spec.program, &files).expect("memory for a small model");
         (device, weights)
     };
@@ -58,7 +66,7 @@ impl Model {
     /// Empty states of so many pages.
     pub(crate) fn session(&self, pages: usize) -> Session {
         let program = &self.spec.program;
-        let compile = |(device, weights): &(Box<dyn Device>, Arc<dyn Weights>)| {
+        let compile = |(device, weights): &(Arc<dyn Device>, Arc<dyn Weights>)| {
             let executable = device.compile(program, weights, &size(pages), &[]).expect("memory for a small cache");
             (device.name(), executable)
         };
