@@ -7,35 +7,55 @@ use hefu_numerics::ops::{Ops, Team};
 use hefu_numerics::reference::{self, ReferenceDevice};
 
 use crate::device::CpuDevice;
+use crate::generic::kernels::Kernels;
 use crate::isa;
 use crate::limits::Peaks;
 
 /// An instruction set.
-#[derive(Debug)]
 pub struct Isa {
     /// Name by which `--isa` chooses it.
     pub name: &'static str,
     /// Whether this machine has it.
     pub is_available: fn() -> bool,
     ops: &'static Ops,
+    kernels: Option<&'static Kernels>,
     peaks: Option<&'static Peaks>,
 }
 
 /// All instruction sets of this target, best first; the last is the specification itself.
 pub const ISAS: &[Isa] = &[
     #[cfg(target_arch = "x86_64")]
-    Isa { name: "amx", is_available: isa::amx::is_available, ops: &isa::amx::OPS, peaks: Some(&isa::amx::PEAKS) },
+    Isa {
+        name: "amx",
+        is_available: isa::amx::is_available,
+        ops: &isa::amx::OPS,
+        kernels: Some(&isa::amx::KERNELS),
+        peaks: Some(&isa::amx::PEAKS),
+    },
     #[cfg(target_arch = "x86_64")]
     Isa {
         name: "avx512",
         is_available: isa::avx512::is_available,
         ops: &isa::avx512::OPS,
+        kernels: Some(&isa::avx512::KERNELS),
         peaks: Some(&isa::avx512::PEAKS),
     },
     #[cfg(target_arch = "x86_64")]
-    Isa { name: "avx2", is_available: isa::avx2::is_available, ops: &isa::avx2::OPS, peaks: Some(&isa::avx2::PEAKS) },
-    Isa { name: "portable", is_available: || true, ops: &isa::portable::OPS, peaks: Some(&isa::portable::PEAKS) },
-    Isa { name: "reference", is_available: || true, ops: &reference::OPS, peaks: None },
+    Isa {
+        name: "avx2",
+        is_available: isa::avx2::is_available,
+        ops: &isa::avx2::OPS,
+        kernels: Some(&isa::avx2::KERNELS),
+        peaks: Some(&isa::avx2::PEAKS),
+    },
+    Isa {
+        name: "portable",
+        is_available: || true,
+        ops: &isa::portable::OPS,
+        kernels: Some(&isa::portable::KERNELS),
+        peaks: Some(&isa::portable::PEAKS),
+    },
+    Isa { name: "reference", is_available: || true, ops: &reference::OPS, kernels: None, peaks: None },
 ];
 
 /// Why there are no operations for a name.
@@ -69,10 +89,9 @@ impl Isa {
     /// use for threads.
     pub fn device(&self, team: Arc<dyn Team + Send + Sync>) -> Option<Arc<dyn Device>> {
         let device = |ops: &'static Ops| -> Arc<dyn Device> {
-            if self.name == reference::OPS.name {
-                Arc::new(ReferenceDevice)
-            } else {
-                Arc::new(CpuDevice::new(ops, team))
+            match self.kernels {
+                Some(kernels) => Arc::new(CpuDevice::new(ops, kernels, team)),
+                None => Arc::new(ReferenceDevice),
             }
         };
         self.ops().map(device)

@@ -3,10 +3,10 @@
 mod common;
 mod written;
 
-use common::{Eager, Numbers, Style, assert_same_bits};
+use common::{Eager, Numbers, assert_same_bits};
 use hefu_cpu::Pool;
 use hefu_cpu::select::ISAS;
-use hefu_numerics::device::{Batch, Device, Executable, Size, Span};
+use hefu_numerics::device::{Batch, Device, Executable, Size, Slots, Span};
 use hefu_numerics::kv::PAGE;
 use hefu_numerics::program::{Entry, Program, Value};
 use hefu_numerics::reference::ReferenceDevice;
@@ -14,12 +14,15 @@ use proptest::prelude::*;
 use std::sync::Arc;
 use written::{Parts, Written};
 
+/// Slots of each sequence: where its states are, in turns, and where they are kept on the way.
+const SLOTS: usize = 3;
+
 /// Tokens in a batch and which of them are wanted, of several sequences, batch after batch.
 type Batches = Vec<Vec<(usize, std::ops::Range<usize>)>>;
 
 fn compiled(device: &dyn Device, written: &Written, probes: &[Value], pages: usize) -> Box<dyn Executable> {
     let weights = device.load(&written.program, written).expect("the weights are there");
-    let size = Size { pages, slots: 0, rows: 64, head_rows: 64 };
+    let size = Size { pages, slots: SLOTS * 4, rows: 64, head_rows: 64 };
     device.compile(&written.program, &weights, &size, probes).expect("a small cache")
 }
 
@@ -31,11 +34,19 @@ fn seen(executable: &mut dyn Executable, program: &Program, batches: &Batches, p
     let groups: Vec<Vec<&[u32]>> = tables.iter().map(|table| vec![&table[..]; program.groups()]).collect();
     let mut positions = vec![0; sequences];
     let mut all = Vec::new();
-    for batch in batches {
+    for (turn, batch) in batches.iter().enumerate() {
+        let keeps: Vec<[(usize, u32); 1]> =
+            batch.iter().enumerate().map(|(i, (tokens, _))| [(tokens.div_ceil(2), (i * SLOTS + 2) as u32)]).collect();
         let (mut spans, mut rows) = (Vec::new(), 0);
         for (sequence, (tokens, wanted)) in batch.iter().enumerate().filter(|(_, (tokens, _))| *tokens > 0) {
             let (range, position) = (rows..rows + tokens, positions[sequence]);
-            spans.push(Span { rows: range, position, wanted: wanted.clone(), tables: &groups[sequence], slots: None });
+            let slot = |turn: usize| (sequence * SLOTS + turn % 2) as u32;
+            // Every third batch goes back to where the last one was kept on its way: as good as any numbers.
+            let read =
+                (position > 0).then(|| if turn % 3 == 2 { (sequence * SLOTS + 2) as u32 } else { slot(turn + 1) });
+            let slots = Slots { read, write: slot(turn), keep: &keeps[sequence] };
+            let slots = (program.slot_numbers() > 0).then_some(slots);
+            spans.push(Span { rows: range, position, wanted: wanted.clone(), tables: &groups[sequence], slots });
             rows += tokens;
             positions[sequence] += tokens;
         }
@@ -104,7 +115,7 @@ proptest! {
 #[test]
 fn large_batches_equal_the_reference() {
     let batches = vec![vec![(PAGE * 3, PAGE * 3 - 1..PAGE * 3), (1, 0..1)], vec![(50, 0..50), (1, 0..1)]];
-    for parts in [Parts::PLAIN, Parts { post_norms: true, head_norms: true, ..Parts::PLAIN }] {
+    for parts in [Parts::PLAIN, Parts { post_norms: true, head_norms: true, delta: true, ..Parts::PLAIN }] {
         check(parts, 5, &batches, None, 2);
     }
 }

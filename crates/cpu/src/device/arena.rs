@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use hefu_numerics::program::{Kind as ValueKind, Program, Value};
+use hefu_numerics::program::{Kind as ValueKind, Op, Program, Value};
 
 use super::lower::{Kind, Lowered};
 
@@ -97,8 +97,8 @@ fn take(pool: &mut Pool, free: &mut Vec<usize>, class: Class) -> usize {
 fn class(program: &Program, step: &Kind, value: Value) -> Class {
     let spec = program.value(value);
     let is_prepared = match step {
-        Kind::Norm { .. } => true,
-        Kind::Add { after: Some(after), .. } => after.out == value,
+        Kind::Plain(Op::RmsNorm { size, .. }) => *size == spec.width,
+        Kind::Add(add) => add.after.as_ref().is_some_and(|after| after.out == value),
         _ => false,
     };
     Class { numbers: spec.numbers(), kind: spec.kind, is_prepared }

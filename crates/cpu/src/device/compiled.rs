@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use hefu_numerics::device::Size;
-use hefu_numerics::program::{Entry, Program, Section, Value};
+use hefu_numerics::program::{Entry, Op, Program, Section, Value};
 
 use super::arena::{Places, Pool, place};
 use super::lower::{Kind, Lowered, Mode, lower};
@@ -97,8 +97,8 @@ impl Compiled {
                     let sides = if gated.gate.bias.is_none() && gated.up.bias.is_none() { 1 } else { 2 };
                     (program.weight(gated.gate.weight).shape.rows(), sides, 0)
                 }
-                Kind::Experts { x, experts, out, .. } => {
-                    let inner = program.weight(experts.down).shape.columns();
+                Kind::Plain(Op::Experts { x, down, out, .. }) => {
+                    let inner = program.weight(*down).shape.columns();
                     (inner, 1, program.value(*x).width + program.value(*out).width)
                 }
                 _ => continue,

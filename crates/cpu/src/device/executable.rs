@@ -16,6 +16,7 @@ use super::compiled::{Compiled, List};
 use super::lower::Mode;
 use super::run::{ExpertBuffers, Rowset};
 use super::weights::CpuWeights;
+use crate::generic::kernels::Kernels;
 
 /// Most pages of one cache: 2^26 positions.
 const MAX_PAGES: usize = 1 << 20;
@@ -23,6 +24,7 @@ const MAX_PAGES: usize = 1 << 20;
 /// What steps work with.
 pub(super) struct Machine {
     pub(super) ops: &'static Ops,
+    pub(super) kernels: &'static Kernels,
     pub(super) team: Arc<dyn Team + Send + Sync>,
     pub(super) program: Arc<Program>,
     pub(super) weights: Arc<CpuWeights>,
@@ -34,6 +36,8 @@ pub(super) struct Machine {
     pub(super) experts: ExpertBuffers,
     /// Keys and values, by state; none for other states.
     pub(super) caches: Vec<Option<LayerCache>>,
+    /// Numbers of recurrent states, `[slots][numbers]`, by state; none for other states.
+    pub(super) recurrent: Vec<Vec<f32>>,
     /// Whether a product made a number that is none.
     pub(super) not_finite: AtomicBool,
 }
@@ -53,7 +57,7 @@ pub(super) struct CpuExecutable {
 
 impl CpuExecutable {
     pub(super) fn new(
-        ops: &'static Ops,
+        (ops, kernels): (&'static Ops, &'static Kernels),
         team: Arc<dyn Team + Send + Sync>,
         program: &Arc<Program>,
         weights: Arc<CpuWeights>,
@@ -65,6 +69,7 @@ impl CpuExecutable {
         let compiled = Compiled::new(program, &probes);
         let machine = Machine {
             ops,
+            kernels,
             team,
             program: Arc::clone(program),
             weights,
@@ -73,6 +78,7 @@ impl CpuExecutable {
             inner: Prepared::default(),
             experts: ExpertBuffers::default(),
             caches,
+            recurrent: recurrent(program, size),
             not_finite: AtomicBool::new(false),
         };
         Ok(CpuExecutable { machine, compiled, size: *size, probes, observer: None, rows: (0, 0), mode: Mode::Full })
@@ -248,4 +254,13 @@ fn caches(program: &Program, size: &Size) -> Result<Vec<Option<LayerCache>>, Err
     }
     let cache = |state| shape(program, state).map(|shape| LayerCache::new(shape, size.pages));
     Ok(program.states.iter().map(cache).collect())
+}
+
+/// Zeroed numbers of all recurrent states.
+fn recurrent(program: &Program, size: &Size) -> Vec<Vec<f32>> {
+    let numbers = |state: &StateSpec| match state {
+        StateSpec::Recurrent { numbers } => vec![0.0; numbers * size.slots],
+        StateSpec::KeyValue { .. } => Vec::new(),
+    };
+    program.states.iter().map(numbers).collect()
 }

@@ -25,19 +25,21 @@ use hefu_numerics::device::{Device, Error, Executable, Files, Footprint, Size, W
 use hefu_numerics::ops::{Ops, Team};
 use hefu_numerics::program::{Program, Value};
 
+use crate::generic::kernels::Kernels;
 use executable::CpuExecutable;
 use weights::CpuWeights;
 
 /// One instruction set of this machine with a team of threads.
 pub struct CpuDevice {
     ops: &'static Ops,
+    kernels: &'static Kernels,
     team: Arc<dyn Team + Send + Sync>,
 }
 
 impl CpuDevice {
     /// The operations of an instruction set, by these threads.
-    pub(crate) fn new(ops: &'static Ops, team: Arc<dyn Team + Send + Sync>) -> Self {
-        CpuDevice { ops, team }
+    pub(crate) fn new(ops: &'static Ops, kernels: &'static Kernels, team: Arc<dyn Team + Send + Sync>) -> Self {
+        CpuDevice { ops, kernels, team }
     }
 }
 
@@ -72,7 +74,8 @@ impl Device for CpuDevice {
         let weights: Arc<dyn std::any::Any + Send + Sync> = weights.clone();
         let weights =
             weights.downcast::<CpuWeights>().unwrap_or_else(|_| panic!("another device loaded these weights"));
-        let executable = CpuExecutable::new(self.ops, Arc::clone(&self.team), program, weights, size, probes)?;
+        let executable =
+            CpuExecutable::new((self.ops, self.kernels), Arc::clone(&self.team), program, weights, size, probes)?;
         Ok(Box::new(executable))
     }
 }

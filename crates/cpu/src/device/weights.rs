@@ -5,13 +5,14 @@
 //! packed weights are never both resident. The memory to fill is cut into one slice per piece beforehand, so that threads
 //! own what they write.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hefu_numerics::device::{Error, Files, Weights};
 use hefu_numerics::matrix::{Bytes, Matrix};
 use hefu_numerics::ops::{Ops, Team};
-use hefu_numerics::program::{Program, Shape, Weight, WeightSpec};
+use hefu_numerics::program::{Op, Program, Shape, Step, Weight, WeightSpec};
 
 use crate::memory::HugeMemory;
 
@@ -32,6 +33,8 @@ pub(super) struct CpuWeights {
 /// One weight.
 enum Loaded {
     Vector(Arc<[f32]>),
+    /// The kernel of a short convolution, `[taps][channels]`.
+    Kernel(Vec<f32>),
     /// One matrix, or those of a stack.
     Matrices(Vec<Matrix>),
 }
@@ -47,7 +50,15 @@ impl CpuWeights {
     pub(super) fn vector(&self, weight: Weight) -> &Arc<[f32]> {
         match &self.all[weight.0 as usize] {
             Loaded::Vector(vector) => vector,
-            Loaded::Matrices(_) => panic!("a sealed program asks for vectors where it has vectors"),
+            _ => unreachable!("a sealed program asks for vectors where it has vectors"),
+        }
+    }
+
+    /// The kernel of a short convolution, `[taps][channels]`.
+    pub(super) fn kernel(&self, weight: Weight) -> &[f32] {
+        match &self.all[weight.0 as usize] {
+            Loaded::Kernel(kernel) => kernel,
+            _ => unreachable!("made for every short convolution when weights were loaded"),
         }
     }
 
@@ -60,7 +71,7 @@ impl CpuWeights {
     pub(super) fn stack(&self, weight: Weight) -> &[Matrix] {
         match &self.all[weight.0 as usize] {
             Loaded::Matrices(matrices) => matrices,
-            Loaded::Vector(_) => &[],
+            _ => &[],
         }
     }
 
@@ -80,8 +91,9 @@ impl CpuWeights {
         let mut memory = HugeMemory::new(bytes).map_err(|error| memory_error(bytes, &error.to_string()))?;
         let mut pieces = Vec::new();
         let mut region = memory.as_mut();
-        for spec in &program.weights {
-            if !matches!(spec.shape, Shape::Vector(_)) {
+        let kernels = kernels(program);
+        for (index, spec) in program.weights.iter().enumerate() {
+            if is_packed(spec, kernels.contains(&index)) {
                 region = cut(ops, spec, files, region, &mut pieces)?;
             }
         }
@@ -89,8 +101,9 @@ impl CpuWeights {
         let memory: Bytes = Arc::new(memory);
         let mut at = 0;
         let mut all = Vec::with_capacity(program.weights.len());
-        for spec in &program.weights {
+        for (index, spec) in program.weights.iter().enumerate() {
             all.push(match spec.shape {
+                _ if kernels.contains(&index) => Loaded::Kernel(kernel(spec, files)?),
                 Shape::Vector(length) => Loaded::Vector(vector(spec, length, files)?),
                 _ => Loaded::Matrices(places(ops, spec, &mut at, &memory)),
             });
@@ -121,8 +134,9 @@ fn packed_bytes(ops: &Ops, spec: &WeightSpec) -> usize {
 
 /// Bytes that all packed matrices take; `None` if that overflows.
 pub(super) fn bytes(ops: &Ops, program: &Program) -> Option<usize> {
-    program.weights.iter().try_fold(0_usize, |sum, spec| {
-        let (items, ..) = matrices(spec);
+    let kernels = kernels(program);
+    program.weights.iter().enumerate().try_fold(0_usize, |sum, (index, spec)| {
+        let (items, ..) = if kernels.contains(&index) { (0, 0, 0) } else { matrices(spec) };
         sum.checked_add(packed_bytes(ops, spec).checked_mul(items)?)
     })
 }
@@ -146,6 +160,32 @@ fn source<'f>(spec: &WeightSpec, files: &'f dyn Files, range: Range<usize>) -> R
         tensor: spec.tensor.clone(),
         problem: format!("it lies at {range:?}, but the file has {length} bytes"),
     })
+}
+
+/// The weights that short convolutions have as kernels; small, so that they are not counted among packed matrices.
+fn kernels(program: &Program) -> HashSet<usize> {
+    let steps = program.sections.iter().flat_map(|section| &section.steps);
+    let kernel = |step: &Step| match step.op {
+        Op::ShortConv { weight, .. } => Some(weight.0 as usize),
+        _ => None,
+    };
+    steps.filter_map(kernel).collect()
+}
+
+fn is_packed(spec: &WeightSpec, is_kernel: bool) -> bool {
+    !is_kernel && !matches!(spec.shape, Shape::Vector(_))
+}
+
+/// The taps of all channels, `[taps][channels]`, from rows of one channel's.
+fn kernel(spec: &WeightSpec, files: &dyn Files) -> Result<Vec<f32>, Error> {
+    let (channels, taps) = (spec.shape.rows(), spec.shape.columns());
+    let (_, bytes) = file_rows(spec, files, 0, channels)?;
+    let (mut kernel, mut row) = (vec![0.0; channels * taps], vec![0.0; taps]);
+    for (channel, bytes) in bytes.chunks_exact(spec.row_bytes().max(1)).enumerate() {
+        spec.format.decode_row(bytes, &mut row);
+        row.iter().enumerate().for_each(|(tap, weight)| kernel[tap * channels + channel] = *weight);
+    }
+    Ok(kernel)
 }
 
 fn vector(spec: &WeightSpec, length: usize, files: &dyn Files) -> Result<Arc<[f32]>, Error> {

@@ -5,9 +5,10 @@ use std::ops::Range;
 use hefu_numerics::ops::{Activation, Norm, Rotation};
 
 use super::attention::{QueryTile, TileMemory};
-use super::elementwise::GateRows;
+use super::elementwise::{GateRows, Rowwise};
 use super::job::TileJob;
 use super::panel::{PanelShape, Source, Tile};
+use super::recurrent::{ConvJob, DeltaJob};
 use super::store::Place;
 use super::wide::Wide;
 
@@ -38,6 +39,12 @@ pub struct Kernels {
     pub add: unsafe fn(&mut [f32], &[f32], Option<Norm<'_>>),
     /// [`super::elementwise::rope`].
     pub rope: unsafe fn(&Rotation<'_>, usize, usize, &mut [f32]),
+    /// [`super::elementwise::rowwise`].
+    pub rowwise: unsafe fn(&Rowwise<'_>, usize, &[f32], &mut [f32]),
+    /// [`super::recurrent::short_conv`].
+    pub short_conv: unsafe fn(&ConvJob<'_>),
+    /// [`super::recurrent::gated_delta`].
+    pub gated_delta: unsafe fn(&DeltaJob<'_>),
     /// Asks for so many bytes before they are needed, into the second cache; any address will do.
     pub fetch: unsafe fn(*const u8, usize),
     /// [`super::store::store`].
@@ -83,11 +90,12 @@ macro_rules! isa {
 
         use $crate::generic::attention::{self, QueryTile, TileMemory};
         use $crate::generic::class::{Class, code_offset};
-        use $crate::generic::elementwise::{self, GateRows};
+        use $crate::generic::elementwise::{self, GateRows, Rowwise};
         use $crate::generic::kernels::{Attend, Kernels, Products};
         use $crate::generic::panel::{PanelShape, Source, Tile};
         use $crate::generic::job::TileJob;
         use $crate::generic::product::{self, Packed};
+        use $crate::generic::recurrent::{self, ConvJob, DeltaJob};
         use $crate::generic::rows::Rows;
         use $crate::generic::store::Place;
         use $crate::generic::unpacked::{self, Unpacked};
@@ -132,7 +140,7 @@ macro_rules! isa {
         };
 
         /// The kernels behind [`OPS`].
-        pub(in $crate::isa) const KERNELS: Kernels = Kernels {
+        pub(crate) const KERNELS: Kernels = Kernels {
             tiles: &[$($tile),*],
             code_offset: code_offset::<$rows>,
             fill_tile,
@@ -144,6 +152,9 @@ macro_rules! isa {
             gate_rows,
             add,
             rope,
+            rowwise,
+            short_conv,
+            gated_delta,
             fetch,
             store,
             queries: &[$($queries),*],
@@ -173,6 +184,15 @@ macro_rules! isa {
             }
             fn rope(rotation: &Rotation<'_>, first: usize, per_token: usize, heads: &mut [f32]) {
                 elementwise::rope::<$lanes>(rotation, first, per_token, heads)
+            }
+            fn rowwise(job: &Rowwise<'_>, first: usize, x: &[f32], out: &mut [f32]) {
+                elementwise::rowwise::<$lanes>(job, first, x, out)
+            }
+            fn short_conv(job: &ConvJob<'_>) {
+                recurrent::short_conv::<$lanes>(job)
+            }
+            fn gated_delta(job: &DeltaJob<'_>) {
+                recurrent::gated_delta::<$lanes>(job)
             }
             fn fetch(from: *const u8, bytes: usize) {
                 $crate::generic::rows::fetch::<$rows>(from, bytes)

@@ -21,6 +21,7 @@ pub mod kernels;
 pub mod lanes;
 pub mod panel;
 pub mod product;
+pub mod recurrent;
 pub mod rows;
 pub mod several;
 pub mod store;

@@ -4,8 +4,8 @@ use hefu_numerics::conformance::{Numbers, Style};
 use hefu_numerics::device::Files;
 use hefu_numerics::kv::Profile;
 use hefu_numerics::program::{
-    Activation, Entry, Kind, Op, Order, Program, Rope, RopeStyle, RouteRule, Rows, Scoring, Section, Shape, Source,
-    State, StateSpec, Step, Value, ValueSpec, Values, Weight, WeightSpec,
+    Activation, DeltaHeads, Entry, Factor, Kind, Op, Order, Program, Rope, RopeStyle, RouteRule, Rows, Scoring,
+    Section, Shape, Sharing, Source, State, StateSpec, Step, Value, ValueSpec, Values, Weight, WeightSpec,
 };
 use hefu_numerics::quant::{FORMATS, Format};
 use hefu_numerics::rope::Frequencies;
@@ -33,6 +33,7 @@ pub(crate) struct Parts {
     pub(crate) cap: bool,
     pub(crate) gelu: bool,
     pub(crate) latent: bool,
+    pub(crate) delta: bool,
 }
 
 impl Parts {
@@ -47,15 +48,16 @@ impl Parts {
         cap: false,
         gelu: false,
         latent: false,
+        delta: false,
     };
 }
 
 pub(crate) fn any_parts() -> impl Strategy<Value = Parts> {
-    let flags = prop::array::uniform7(any::<bool>());
+    let flags = prop::array::uniform8(any::<bool>());
     (0..FORMATS.len(), any::<bool>(), prop::option::of(1_usize..60), flags).prop_map(|(format, q8, window, flags)| {
-        let [post_norms, head_norms, biases, experts, cap, gelu, latent] = flags;
+        let [post_norms, head_norms, biases, experts, cap, gelu, latent, delta] = flags;
         let profile = if q8 { Profile::Q8 } else { Profile::F16 };
-        Parts { format, profile, post_norms, head_norms, biases, experts, window, cap, gelu, latent }
+        Parts { format, profile, post_norms, head_norms, biases, experts, window, cap, gelu, latent, delta }
     })
 }
 
@@ -219,6 +221,10 @@ impl Writer<'_> {
         if self.parts.post_norms {
             mixed = self.norm("post_attention_norm", mixed, HIDDEN, HIDDEN);
         }
+        if self.parts.delta {
+            let delta = self.delta(normed);
+            mixed = self.step("with_delta", HIDDEN, |out| Op::Add { a: delta, b: mixed, out });
+        }
         let x = self.step("after_attention", HIDDEN, |out| Op::Add { a: x, b: mixed, out });
         let normed = self.norm("ffn_norm", x, HIDDEN, HIDDEN);
         let mut mixed = if self.parts.experts { self.experts(normed) } else { self.gated(normed) };
@@ -226,6 +232,74 @@ impl Writer<'_> {
             mixed = self.norm("post_ffw_norm", mixed, HIDDEN, HIDDEN);
         }
         self.step("after_ffn", HIDDEN, |out| Op::Add { a: x, b: mixed, out })
+    }
+
+    /// A gated delta layer: keys of one head, values of three, of sizes that fill no lanes.
+    fn delta(&mut self, x: Value) -> Value {
+        let heads = DeltaHeads { keys: 1, values: 3, key_size: 24, value_size: 72, sharing: Sharing::Tiled };
+        let (keys, values) = (heads.keys * heads.key_size, heads.values * heads.value_size);
+        let channels = 2 * keys + values;
+        let [conv, memory] = [2 * channels, heads.values * heads.key_size * heads.value_size].map(|numbers| {
+            self.program.states.push(StateSpec::Recurrent { numbers });
+            State(self.program.states.len() as u32 - 1)
+        });
+        let plain = |writer: &mut Self, name: &str, rows: usize, columns: usize| {
+            writer.weight(&format!("blk.0.{name}.weight"), FORMATS[0], Shape::Matrix { rows, columns })
+        };
+        let weight = plain(self, "attn_qkv", channels, HIDDEN);
+        let mixed = self.step("delta_mixed", channels, |out| Op::Linear { x, weight, bias: None, out });
+        let weight = plain(self, "ssm_conv1d", channels, 3);
+        let bias = self.parts.biases.then(|| self.vector("blk.0.ssm_conv1d.bias", channels));
+        let activation = Some(self.activation());
+        let mixed = self.step("delta_convolved", channels, |out| Op::ShortConv {
+            x: mixed,
+            weight,
+            bias,
+            activation,
+            state: conv,
+            out,
+        });
+        let mut part = |name: &str, first: usize, size: usize| {
+            self.step(name, size, |out| Op::Slice { x: mixed, head: channels, first, size, out })
+        };
+        let [q, k, v] = [("delta_q", 0, keys), ("delta_k", keys, keys), ("delta_v", 2 * keys, values)]
+            .map(|(name, first, size)| part(name, first, size));
+        let [queries, keys] = [("delta_queries", q), ("delta_keys", k)]
+            .map(|(name, x)| self.step(name, keys, |out| Op::L2Norm { x, size: heads.key_size, epsilon: 1.0e-6, out }));
+        let weight = plain(self, "ssm_alpha", heads.values, HIDDEN);
+        let alpha = self.step("delta_alpha", heads.values, |out| Op::Linear { x, weight, bias: None, out });
+        let (rate, bias) = (self.vector("blk.0.ssm_a", heads.values), self.vector("blk.0.ssm_dt.bias", heads.values));
+        let rate_of = |out| Op::Decay { x: alpha, rate, bias, out };
+        let decay = self.step("delta_decay", heads.values, rate_of);
+        // Rates of any sign would let a memory grow without bound.
+        let decay = self.step("delta_bounded", heads.values, |out| Op::Activate {
+            x: decay,
+            activation: Activation::Sigmoid,
+            out,
+        });
+        let decay =
+            self.step("delta_negative", heads.values, |out| Op::Scale { x: decay, by: Factor::Constant(-1.0), out });
+        let beta = self.step("delta_beta", heads.values, |out| Op::Activate {
+            x: alpha,
+            activation: Activation::Sigmoid,
+            out,
+        });
+        let delta = self.step("delta", values, |out| Op::GatedDelta {
+            queries,
+            keys,
+            values: v,
+            decay,
+            beta,
+            heads,
+            scale: 0.2,
+            state: memory,
+            out,
+        });
+        let delta = self.norm("ssm_norm", delta, values, heads.value_size);
+        let delta = self.step("delta_scaled", values, |out| Op::Scale { x: delta, by: Factor::Value(beta), out });
+        let delta = self.step("delta_joined", 2 * values, |out| Op::Join { parts: vec![delta, v], heads: 3, out });
+        let weight = plain(self, "ssm_out", HIDDEN, 2 * values);
+        self.step("delta_output", HIDDEN, |out| Op::Linear { x: delta, weight, bias: None, out })
     }
 
     fn activation(&self) -> Activation {

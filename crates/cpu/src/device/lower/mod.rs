@@ -18,7 +18,7 @@ use std::collections::{HashMap, HashSet};
 
 use hefu_numerics::program::{Op, Program, Rows, Section, Value, Weight};
 
-pub(in crate::device) use step::{Experts, Gain, Gated, Kind, NextNorm, Product, Step};
+pub(in crate::device) use step::{Add, Gain, Gated, Kind, NextNorm, Product, Rotate, Step};
 
 /// For which batches operations are lowered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,7 +121,7 @@ impl Lowering<'_> {
     fn resolve_readers(&self, steps: &mut [Step]) {
         for index in 0..steps.len() {
             let (before, later) = steps.split_at_mut(index + 1);
-            let Some(Step { kind: Kind::Add { after: Some(after), .. }, rows, .. }) = before.last_mut() else {
+            let Some(Step { kind: Kind::Add(Add { after: Some(after), .. }), rows, .. }) = before.last_mut() else {
                 continue;
             };
             let mut readers = later.iter().filter(|step| step.kind.reads().contains(&after.out));
@@ -143,7 +143,7 @@ fn link_prefetches(steps: &mut [Step]) {
         match step.kind.weights() {
             Some(weights) => step.prefetch = std::mem::replace(&mut next, weights),
             // Its products are many, and which of them nobody knows yet.
-            None if matches!(step.kind, Kind::Experts { .. }) => next.clear(),
+            None if matches!(step.kind, Kind::Plain(Op::Experts { .. })) => next.clear(),
             None => {}
         }
     }

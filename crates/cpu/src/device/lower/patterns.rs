@@ -2,7 +2,7 @@
 
 use hefu_numerics::program::{Op, Rows, Value};
 
-use super::{Experts, Gain, Gated, Kind, Lowering, NextNorm, Product};
+use super::{Add, Gain, Gated, Kind, Lowering, NextNorm, Product, Rotate};
 
 /// A pattern that matched: how many operations it takes, selecting ones between them included, and the step.
 type Matched = Option<(usize, Kind)>;
@@ -87,8 +87,8 @@ impl<'a> Lowering<'a> {
             return None;
         }
         let norm = Some(Gain { gain: *gain, size: *size, epsilon: *epsilon });
-        let kind = Kind::Rotate { norm, x: *x, head: *head, first: 0, style: *style, angles: *angles, out: *out };
-        Some((next - at + 1, kind))
+        let rotate = Rotate { norm, x: *x, head: *head, first: 0, style: *style, angles: *angles, out: *out };
+        Some((next - at + 1, Kind::Rotate(rotate)))
     }
 
     fn add_with_norms(&self, at: usize) -> Matched {
@@ -110,8 +110,8 @@ impl<'a> Lowering<'a> {
         let (b, before) = before.map_or((*b, None), |(x, gain)| (x, Some(gain)));
         let after = self.norm_after(add, *out, rows);
         let last = after.as_ref().map_or(add, |(at, _)| *at);
-        let kind = Kind::Add { a: *a, b, before, out: *out, after: after.map(|(_, norm)| norm) };
-        Some((last - at + 1, kind))
+        let add = Add { a: *a, b, before, out: *out, after: after.map(|(_, norm)| norm) };
+        Some((last - at + 1, Kind::Add(add)))
     }
 
     /// The norm of a sum, if it follows.
@@ -129,24 +129,12 @@ impl<'a> Lowering<'a> {
     /// The step of one operation by itself.
     pub(super) fn single(&self, op: &Op) -> Kind {
         match *op {
-            Op::Embed { table, scale, out } => Kind::Embed { table, scale, out },
-            Op::Inject { input, out } => Kind::Inject { input: input.into(), out },
-            Op::Angles { rope, out } => Kind::Angles { rope: rope.0 as usize, out },
-            Op::RmsNorm { x, size, gain, epsilon, out } => Kind::Norm { gain: Gain { gain, size, epsilon }, x, out },
             Op::Linear { x, weight, bias, out } => Kind::Linear { x, products: vec![Product { weight, bias, out }] },
             Op::Rotate { x, head, first, style, angles, out } => {
-                Kind::Rotate { norm: None, x, head, first, style, angles, out }
+                Kind::Rotate(Rotate { norm: None, x, head, first, style, angles, out })
             }
-            Op::StoreKv { keys, values, state } => Kind::StoreKv { keys, values, state },
-            Op::Attend { queries, heads, scale, state, out } => Kind::Attend { queries, heads, scale, state, out },
-            Op::Gate { gate, up, activation, out } => Kind::Gate { gate, up, activation, out },
-            Op::Add { a, b, out } => Kind::Add { a, b, before: None, out, after: None },
-            Op::SoftCap { x, cap, out } => Kind::SoftCap { x, cap, out },
-            Op::Route { scores, rule, out } => Kind::Route { scores, rule, out },
-            Op::Experts { x, choices, gate, up, down, activation, out } => {
-                Kind::Experts { x, choices, experts: Experts { gate, up, down, activation }, out }
-            }
-            Op::Select { x, out } => Kind::Select { x, out },
+            Op::Add { a, b, out } => Kind::Add(Add { a, b, before: None, out, after: None }),
+            _ => Kind::Plain(op.clone()),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Steps: what this device does at once.
 
-use hefu_numerics::program::{Activation, Op, RopeStyle, RouteRule, Rows, State, Value, Weight};
+use hefu_numerics::program::{Activation, Op, RopeStyle, Rows, Value, Weight};
 
 /// One step, of one operation or of several.
 pub(in crate::device) struct Step {
@@ -8,10 +8,11 @@ pub(in crate::device) struct Step {
     pub(in crate::device) rows: Rows,
     /// What is done.
     pub(in crate::device) kind: Kind,
-    /// Which matrices the product after this one reads: brought nearer meanwhile.
+    /// Which weights the product after this one reads: brought nearer meanwhile.
     pub(in crate::device) prefetch: Vec<Weight>,
-    /// The operations that it stands for, and its name, the same in every layer.
+    /// The operations that it stands for.
     pub(in crate::device) operations: Vec<Op>,
+    /// What it is called in reports, the same in every layer.
     pub(in crate::device) name: String,
 }
 
@@ -41,20 +42,32 @@ pub(in crate::device) struct Gated {
     pub(in crate::device) activation: Activation,
 }
 
-/// The stacks of all experts.
+/// A rotation of heads, after their norm if there is one.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::device) struct Experts {
-    pub(in crate::device) gate: Weight,
-    pub(in crate::device) up: Weight,
-    pub(in crate::device) down: Weight,
-    pub(in crate::device) activation: Activation,
+pub(in crate::device) struct Rotate {
+    pub(in crate::device) norm: Option<Gain>,
+    pub(in crate::device) x: Value,
+    pub(in crate::device) head: usize,
+    pub(in crate::device) first: usize,
+    pub(in crate::device) style: RopeStyle,
+    pub(in crate::device) angles: Value,
+    pub(in crate::device) out: Value,
+}
+
+/// A sum, with norms of the addend before and of the sum after it.
+pub(in crate::device) struct Add {
+    pub(in crate::device) a: Value,
+    pub(in crate::device) b: Value,
+    pub(in crate::device) before: Option<Gain>,
+    pub(in crate::device) out: Value,
+    pub(in crate::device) after: Option<NextNorm>,
 }
 
 /// The norm of a sum, for those who read it next.
 pub(in crate::device) struct NextNorm {
     pub(in crate::device) gain: Gain,
     pub(in crate::device) out: Value,
-    /// The matrices of the one product that reads it, or none if it is read as it is.
+    /// The weights of the one product that reads it, or none if it is read as it is.
     pub(in crate::device) readers: Vec<Weight>,
     /// Elements inside the gated part that reads it, if that is who does: it takes some rows at a time where they are many.
     pub(in crate::device) inner: Option<usize>,
@@ -62,24 +75,6 @@ pub(in crate::device) struct NextNorm {
 
 /// What a step does.
 pub(in crate::device) enum Kind {
-    Embed {
-        table: Weight,
-        scale: f32,
-        out: Value,
-    },
-    Inject {
-        input: usize,
-        out: Value,
-    },
-    Angles {
-        rope: usize,
-        out: Value,
-    },
-    Norm {
-        gain: Gain,
-        x: Value,
-        out: Value,
-    },
     /// Products with one shared input.
     Linear {
         x: Value,
@@ -89,111 +84,41 @@ pub(in crate::device) enum Kind {
         x: Value,
         gated: Gated,
     },
-    Rotate {
-        norm: Option<Gain>,
-        x: Value,
-        head: usize,
-        first: usize,
-        style: RopeStyle,
-        angles: Value,
-        out: Value,
-    },
-    StoreKv {
-        keys: Value,
-        values: Option<Value>,
-        state: State,
-    },
-    Attend {
-        queries: Value,
-        heads: usize,
-        scale: f32,
-        state: State,
-        out: Value,
-    },
-    Gate {
-        gate: Value,
-        up: Value,
-        activation: Activation,
-        out: Value,
-    },
-    Add {
-        a: Value,
-        b: Value,
-        before: Option<Gain>,
-        out: Value,
-        after: Option<NextNorm>,
-    },
-    SoftCap {
-        x: Value,
-        cap: f32,
-        out: Value,
-    },
-    Route {
-        scores: Value,
-        rule: RouteRule,
-        out: Value,
-    },
-    Experts {
-        x: Value,
-        choices: Value,
-        experts: Experts,
-        out: Value,
-    },
-    Select {
-        x: Value,
-        out: Value,
-    },
+    Rotate(Rotate),
+    Add(Add),
+    /// One operation by itself.
+    Plain(Op),
 }
 
 impl Kind {
     /// The values that it reads.
     pub(in crate::device) fn reads(&self) -> Vec<Value> {
         match self {
-            Kind::Embed { .. } | Kind::Inject { .. } | Kind::Angles { .. } => Vec::new(),
-            Kind::Norm { x, .. }
-            | Kind::Linear { x, .. }
-            | Kind::Gated { x, .. }
-            | Kind::SoftCap { x, .. }
-            | Kind::Select { x, .. } => vec![*x],
-            Kind::Rotate { x, angles, .. } => vec![*x, *angles],
-            Kind::StoreKv { keys, values, .. } => std::iter::once(*keys).chain(*values).collect(),
-            Kind::Attend { queries, .. } => vec![*queries],
-            Kind::Gate { gate, up, .. } => vec![*gate, *up],
-            Kind::Add { a, b, .. } => vec![*a, *b],
-            Kind::Route { scores, .. } => vec![*scores],
-            Kind::Experts { x, choices, .. } => vec![*x, *choices],
+            Kind::Linear { x, .. } | Kind::Gated { x, .. } => vec![*x],
+            Kind::Rotate(rotate) => vec![rotate.x, rotate.angles],
+            Kind::Add(add) => vec![add.a, add.b],
+            Kind::Plain(op) => op.inputs(),
         }
     }
 
     /// The values that it writes.
     pub(in crate::device) fn writes(&self) -> Vec<Value> {
         match self {
-            Kind::StoreKv { .. } => Vec::new(),
             Kind::Linear { products, .. } => products.iter().map(|product| product.out).collect(),
             Kind::Gated { gated, .. } => vec![gated.down.out],
-            Kind::Add { out, after, .. } => {
-                std::iter::once(*out).chain(after.as_ref().map(|after| after.out)).collect()
-            }
-            Kind::Embed { out, .. }
-            | Kind::Inject { out, .. }
-            | Kind::Angles { out, .. }
-            | Kind::Norm { out, .. }
-            | Kind::Rotate { out, .. }
-            | Kind::Attend { out, .. }
-            | Kind::Gate { out, .. }
-            | Kind::SoftCap { out, .. }
-            | Kind::Route { out, .. }
-            | Kind::Experts { out, .. }
-            | Kind::Select { out, .. } => vec![*out],
+            Kind::Rotate(rotate) => vec![rotate.out],
+            Kind::Add(add) => std::iter::once(add.out).chain(add.after.as_ref().map(|after| after.out)).collect(),
+            Kind::Plain(op) => op.output().into_iter().collect(),
         }
     }
 
     /// What it reads and what it writes there, if the one may take the other's place.
     pub(in crate::device) fn in_place(&self) -> Option<(Value, Value)> {
-        match *self {
-            Kind::Rotate { x, out, .. } | Kind::SoftCap { x, out, .. } | Kind::Select { x, out } => Some((x, out)),
-            Kind::Gate { gate, out, .. } => Some((gate, out)),
-            Kind::Add { a, out, .. } => Some((a, out)),
+        match self {
+            Kind::Rotate(rotate) => Some((rotate.x, rotate.out)),
+            Kind::Add(add) => Some((add.a, add.out)),
+            Kind::Plain(Op::Select { x, out }) => Some((*x, *out)),
+            Kind::Plain(Op::Gate { gate, out, .. }) => Some((*gate, *out)),
             _ => None,
         }
     }

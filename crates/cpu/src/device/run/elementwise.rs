@@ -1,40 +1,90 @@
 //! Steps that work on every row by itself.
 
-use hefu_numerics::functions::tanh;
+use std::sync::Arc;
+
 use hefu_numerics::ops::{After, Around, Rotation};
-use hefu_numerics::program::{Rows, Value};
+use hefu_numerics::program::{Factor, Op, Rows, Value};
+use hefu_numerics::reference::join;
 
 use super::products::is_one_piece;
 use super::{Call, Machine, is_in_planes, matrices, norm};
 use crate::device::angles;
-use crate::device::lower::{Gain, Kind, NextNorm};
+use crate::device::lower::{Add, Gain, Rotate};
+use crate::generic::drive::elementwise::by_rows;
+use crate::generic::elementwise::Rowwise;
 
 impl Machine {
-    pub(super) fn elementwise(&mut self, call: &Call<'_>) {
-        match &call.step.kind {
-            Kind::Embed { table, scale, out } => self.make(call, *out, |machine, rows| {
-                let table = machine.weights.matrix(*table);
-                (machine.ops.rows)(&*machine.team, table, call.rowset.batch.tokens, *scale, rows);
+    pub(super) fn elementwise(&mut self, call: &Call<'_>, op: &Op) {
+        match *op {
+            Op::Embed { table, scale, out } => self.make(call, out, |machine, rows| {
+                let table = machine.weights.matrix(table);
+                (machine.ops.rows)(&*machine.team, table, call.rowset.batch.tokens, scale, rows);
             }),
-            Kind::Inject { input, out } => self.inject(call, *input, *out),
-            Kind::Angles { rope, out } => self.make(call, *out, |machine, rows| {
-                angles::fill(&*machine.team, &machine.program.ropes[*rope], &call.rowset.positions(), rows);
+            Op::Inject { input, out } => self.inject(call, input.into(), out),
+            Op::Angles { rope, out } => self.make(call, out, |machine, rows| {
+                let frequencies = &machine.program.ropes[rope.0 as usize];
+                angles::fill(&*machine.team, frequencies, &call.rowset.positions(), rows);
             }),
-            Kind::Norm { gain, x, out } => self.make(call, *out, |machine, rows| {
-                let input = &machine.rows(call, *x)[..rows.len()];
-                (machine.ops.rms_norm)(&*machine.team, norm(&machine.weights, gain), input, rows);
+            Op::RmsNorm { x, size, gain, epsilon, out } => self.make(call, out, |machine, rows| {
+                let input = &machine.rows(call, x)[..rows.len()];
+                let norm = norm(&machine.weights, &Gain { gain, size, epsilon });
+                (machine.ops.rms_norm)(&*machine.team, norm, input, rows);
             }),
-            Kind::Rotate { .. } => self.rotate(call),
-            Kind::Gate { gate, up, activation, out } => self.change(call, *gate, *out, |machine, rows| {
-                let up = &machine.rows(call, *up)[..rows.len()];
-                (machine.ops.gate)(&*machine.team, *activation, rows, up);
+            Op::Gate { gate, up, activation, out } => self.change(call, gate, out, |machine, rows| {
+                let up = &machine.rows(call, up)[..rows.len()];
+                (machine.ops.gate)(&*machine.team, activation, rows, up);
             }),
-            Kind::Add { a, b, before, out, after } => self.add(call, [*a, *b, *out], before.as_ref(), after.as_ref()),
-            Kind::SoftCap { x, cap, out } => self.change(call, *x, *out, |_, rows| {
-                rows.iter_mut().for_each(|x| *x = cap * tanh(*x / cap));
+            Op::Select { x, out } => self.select(call, x, out),
+            Op::Slice { x, head, first, size, out } => self.make(call, out, |machine, rows| {
+                let heads = machine.rows(call, x).chunks_exact(head);
+                heads
+                    .zip(rows.chunks_exact_mut(size))
+                    .for_each(|(x, out)| out.copy_from_slice(&x[first..first + size]));
             }),
-            Kind::Select { x, out } => self.select(call, *x, *out),
+            Op::Join { ref parts, heads, out } => self.make(call, out, |machine, rows| {
+                let part = |value: &Value| (&machine.rows(call, *value)[..], machine.width(*value) / heads);
+                let parts: Vec<(&[f32], usize)> = parts.iter().map(part).collect();
+                join(&parts, rows);
+            }),
+            Op::L2Norm { x, size, epsilon, out } => self.rowwise(call, x, out, &Rowwise::L2Norm { size, epsilon }),
+            Op::Activate { x, activation, out } => self.rowwise(call, x, out, &Rowwise::Activate(activation)),
+            Op::SoftCap { x, cap, out } => self.rowwise(call, x, out, &Rowwise::SoftCap(cap)),
+            Op::Scale { x, by, out } => self.scale(call, x, by, out),
+            Op::Decay { x, rate, bias, out } => {
+                let (rate, bias) = (Arc::clone(self.weights.vector(rate)), Arc::clone(self.weights.vector(bias)));
+                self.rowwise(call, x, out, &Rowwise::Decay { rate: &rate, bias: &bias });
+            }
             _ => unreachable!("done elsewhere"),
+        }
+    }
+
+    /// Rows of a value from those of another one; threads take some each.
+    fn rowwise(&mut self, call: &Call<'_>, x: Value, out: Value, job: &Rowwise<'_>) {
+        let width = self.width(out);
+        self.make(call, out, |machine, rows| {
+            let x = &machine.rows(call, x)[..rows.len()];
+            by_rows(&*machine.team, rows, width, &|at, rows| {
+                // SAFETY: these kernels are handed out only where their instructions are.
+                unsafe { (machine.kernels.rowwise)(job, at / width, &x[at..][..rows.len()], rows) };
+            });
+        });
+    }
+
+    fn scale(&mut self, call: &Call<'_>, x: Value, by: Factor, out: Value) {
+        let width = self.width(x);
+        match by {
+            Factor::Constant(factor) => {
+                self.rowwise(call, x, out, &Rowwise::Scale { width, factors: &[factor], count: 1 });
+            }
+            Factor::Weight(weight) => {
+                let factors = Arc::clone(self.weights.vector(weight));
+                self.rowwise(call, x, out, &Rowwise::Scale { width, factors: &factors, count: factors.len() });
+            }
+            Factor::Value(value) => {
+                let count = self.width(value);
+                let factors = self.rows(call, value)[..call.rows * count].to_vec();
+                self.rowwise(call, x, out, &Rowwise::Scale { width, factors: &factors, count });
+            }
         }
     }
 
@@ -76,8 +126,8 @@ impl Machine {
         });
     }
 
-    fn rotate(&mut self, call: &Call<'_>) {
-        let Kind::Rotate { norm: gain, x, head, first, style, angles, out } = &call.step.kind else { return };
+    pub(super) fn rotate(&mut self, call: &Call<'_>, rotate: &Rotate) {
+        let Rotate { norm: gain, x, head, first, style, angles, out } = rotate;
         let pairs = self.width(*angles) / 2;
         self.change(call, *x, *out, |machine, heads| {
             let (cosines, sines) = machine.rows(call, *angles)[..2 * call.rows * pairs].split_at(call.rows * pairs);
@@ -97,7 +147,8 @@ impl Machine {
         });
     }
 
-    fn add(&mut self, call: &Call<'_>, [a, b, out]: [Value; 3], before: Option<&Gain>, after: Option<&NextNorm>) {
+    pub(super) fn add(&mut self, call: &Call<'_>, add: &Add) {
+        let (a, b, out, before, after) = (add.a, add.b, add.out, add.before.as_ref(), add.after.as_ref());
         let mut normed = after.map(|after| self.take_out(call, after.out));
         self.change(call, a, out, |machine, sum| {
             let addend = &machine.rows(call, b)[..sum.len()];

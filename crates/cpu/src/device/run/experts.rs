@@ -5,12 +5,11 @@
 
 use hefu_numerics::buffer::Buffer;
 use hefu_numerics::prepared::Input;
-use hefu_numerics::program::{RouteRule, Value};
+use hefu_numerics::program::{Activation, RouteRule, Value, Weight};
 use hefu_numerics::reference::route;
 
 use super::products::{GatedPart, Workshop};
 use super::{Call, Machine};
-use crate::device::lower::Experts;
 
 /// Rows of one expert, gathered: what it reads, and what it makes of them.
 #[derive(Default)]
@@ -42,12 +41,19 @@ impl Machine {
         let length = call.rows * self.width(out);
         let mut place = self.take_out(call, out);
         let scores = &self.rows(call, scores)[..call.rows * experts];
-        route(scores, experts, rule, place.as_rows(length));
+        let bias = rule.bias.map(|bias| &self.weights.vector(bias)[..]);
+        route(scores, experts, rule, bias, place.as_rows(length));
         self.put_back(call, out, place);
     }
 
     /// What the chosen experts make of every row, weighed and added.
-    pub(super) fn experts(&mut self, call: &Call<'_>, [x, choices, out]: [Value; 3], experts: &Experts) {
+    pub(super) fn experts(
+        &mut self,
+        call: &Call<'_>,
+        [x, choices, out]: [Value; 3],
+        stacks: [Weight; 3],
+        activation: Activation,
+    ) {
         let (from, to) = (self.width(x), self.width(out));
         let mut place = self.take_out(call, out);
         let mut chosen = std::mem::take(&mut self.experts.choices);
@@ -63,7 +69,7 @@ impl Machine {
         sums.fill(0.0);
         let Machine { ops, team, weights, values, scratch, inner, experts: buffers, .. } = self;
         let rows = values[call.places.of(x)].rows().expect("experts read rows as they are");
-        let stacks = [experts.gate, experts.up, experts.down].map(|weight| weights.stack(weight));
+        let stacks = stacks.map(|weight| weights.stack(weight));
         let mut workshop = Workshop { ops, team: &**team, scratch, inner };
         for chosen in chosen.chunk_by(|a, b| a.expert == b.expert) {
             let input = buffers.input.sized(chosen.len() * from);
@@ -72,7 +78,7 @@ impl Machine {
             }
             let output = buffers.output.sized(chosen.len() * to);
             let [gate, up, down] = stacks.map(|stack| (&stack[chosen[0].expert], None));
-            let part = GatedPart { gate, up, down, activation: experts.activation };
+            let part = GatedPart { gate, up, down, activation };
             workshop.gated(&part, &[], Input::Rows(input), chosen.len(), output);
             for (choice, output) in chosen.iter().zip(output.chunks_exact(to)) {
                 let sum = &mut sums[choice.row * to..][..to];

@@ -4,16 +4,15 @@ mod elementwise;
 mod experts;
 mod products;
 mod rowset;
+mod states;
 
 use std::collections::HashSet;
 
-use hefu_numerics::attention::Attention;
 use hefu_numerics::device::Work;
-use hefu_numerics::kv::LayerCache;
 use hefu_numerics::matrix::Matrix;
 use hefu_numerics::ops::Norm;
 use hefu_numerics::prepared::Prepared;
-use hefu_numerics::program::{Amount, Kind as ValueKind, Op, Rows, State, StateSpec, Value, Values, Weight, work};
+use hefu_numerics::program::{Amount, Kind as ValueKind, Op, Rows, Value, Weight, work};
 
 use super::arena::Places;
 use super::executable::Machine;
@@ -43,13 +42,24 @@ impl Machine {
         match &step.kind {
             Kind::Linear { x, products } => self.linear(&call, *x, products),
             Kind::Gated { x, gated } => self.gated(&call, *x, gated),
-            Kind::Experts { x, choices, experts, out } => self.experts(&call, [*x, *choices, *out], experts),
-            Kind::Route { scores, rule, out } => self.route(&call, *scores, rule, *out),
-            Kind::StoreKv { keys, values, state } => self.store(&call, *keys, *values, *state),
-            Kind::Attend { queries, heads, scale, state, out } => {
-                self.attend(&call, *queries, (*heads, *scale), *state, *out);
+            Kind::Rotate(rotate) => self.rotate(&call, rotate),
+            Kind::Add(add) => self.add(&call, add),
+            Kind::Plain(op) => self.plain(&call, op),
+        }
+    }
+
+    /// One operation by itself.
+    fn plain(&mut self, call: &Call<'_>, op: &Op) {
+        match *op {
+            Op::HeadLinear { x, weight, out } => self.head_linear(call, x, weight, out),
+            Op::Route { scores, rule, out } => self.route(call, scores, &rule, out),
+            Op::Experts { x, choices, gate, up, down, activation, out } => {
+                self.experts(call, [x, choices, out], [gate, up, down], activation);
             }
-            _ => self.elementwise(&call),
+            Op::StoreKv { .. } | Op::Attend { .. } | Op::ShortConv { .. } | Op::GatedDelta { .. } => {
+                self.with_state(call, op);
+            }
+            _ => self.elementwise(call, op),
         }
     }
 
@@ -93,43 +103,6 @@ impl Machine {
         let all = self.values[call.places.of(value)].rows().expect("only products read values in another form");
         let start = call.rowset.start(value) * width;
         &all[start..]
-    }
-
-    fn store(&mut self, call: &Call<'_>, keys: Value, values: Option<Value>, state: State) {
-        let StateSpec::KeyValue { group, heads, key, value, .. } = *self.program.state(state) else {
-            unreachable!("a sealed program stores keys in a key-value state");
-        };
-        let mut cache = self.caches[state.0 as usize].take().expect("made when the program was compiled");
-        let all_keys = &self.rows(call, keys)[..call.rows * heads * key];
-        let spans = call.rowset.spans(group, Rows::All);
-        match (values, value) {
-            (Some(values), _) => {
-                let values = &self.rows(call, values)[..call.rows * heads * value.size()];
-                (self.ops.store)(&*self.team, &mut cache, spans, all_keys, values);
-            }
-            (None, Values::FirstOfKey(size)) => {
-                let values: Vec<f32> = all_keys.chunks_exact(key).flat_map(|key| &key[..size]).copied().collect();
-                (self.ops.store)(&*self.team, &mut cache, spans, all_keys, &values);
-            }
-            (None, Values::Own(_)) => unreachable!("a sealed program brings values where they are stored"),
-        }
-        self.caches[state.0 as usize] = Some(cache);
-    }
-
-    fn attend(&mut self, call: &Call<'_>, queries: Value, (heads, scale): (usize, f32), state: State, out: Value) {
-        let StateSpec::KeyValue { group, window, .. } = *self.program.state(state) else {
-            unreachable!("a sealed program attends to a key-value state");
-        };
-        let length = call.rows * self.width(out);
-        let mut output = self.take_out(call, out);
-        let mut scratch = std::mem::take(&mut self.scratch);
-        let cache: &LayerCache = self.caches[state.0 as usize].as_ref().expect("made when the program was compiled");
-        let queries = &self.rows(call, queries)[..call.rows * self.width(queries)];
-        let spans = call.rowset.spans(group, call.step.rows);
-        let attention = Attention { queries, heads, scale, window, cache, spans };
-        (self.ops.attention)(&*self.team, &mut scratch, &attention, output.as_rows(length));
-        self.scratch = scratch;
-        self.put_back(call, out, output);
     }
 }
 

@@ -1,12 +1,13 @@
 //! Products with one shared input, and gated parts.
 
-use hefu_numerics::ops::{Gated as GatedMatrices, Ops, Projection, Scratch, Team};
+use hefu_numerics::ops::{Alone, Gated as GatedMatrices, Ops, Projection, Scratch, Team};
 use hefu_numerics::prepared::{Input, Prepared};
 use hefu_numerics::program::{Activation, Value, Weight};
 
 use super::{Call, Machine, matrices};
 use crate::device::lower::{Gated, Product};
 use crate::device::weights::CpuWeights;
+use crate::generic::drive::{Shared, deal};
 
 /// Most bytes of what gate and up make: a quarter of the last cache of one core group of a Zen, so that what one product
 /// writes is still there for the next.
@@ -76,6 +77,28 @@ impl Machine {
         for (product, place) in products.iter().zip(places) {
             self.put_back(call, product.out, place);
         }
+    }
+
+    /// Products of heads with matrices of their own: threads take heads.
+    pub(super) fn head_linear(&mut self, call: &Call<'_>, x: Value, weight: Weight, out: Value) {
+        let (from, to) = (self.width(x), self.width(out));
+        let mut place = self.take_out(call, out);
+        let rows = Shared::new(place.as_rows(call.rows * to).as_mut_ptr());
+        let (stack, all) = (self.weights.stack(weight), self.rows(call, x));
+        deal(&*self.team, stack.len(), &|head, _| {
+            let matrix = &stack[head];
+            let own = |row: &[f32]| row[head * matrix.columns..][..matrix.columns].to_vec();
+            let input: Vec<f32> = all.chunks_exact(from).take(call.rows).flat_map(own).collect();
+            let mut output = vec![0.0; call.rows * matrix.rows];
+            let projection = Projection { matrix, output: &mut output, not_finite: None };
+            (self.ops.linear)(&Alone, &mut Scratch::default(), Input::Rows(&input), call.rows, &mut [projection]);
+            for (row, output) in output.chunks_exact(matrix.rows).enumerate() {
+                // SAFETY: heads have no element in common; the result is as long as all rows are wide.
+                let to = unsafe { std::slice::from_raw_parts_mut(rows.at(row * to + head * matrix.rows), matrix.rows) };
+                to.copy_from_slice(output);
+            }
+        });
+        self.put_back(call, out, place);
     }
 
     /// `down(activation(gate(x)) * up(x))`.

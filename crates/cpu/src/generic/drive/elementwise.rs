@@ -88,7 +88,7 @@ pub fn add(kernels: &Kernels, team: &dyn Team, sum: &mut [f32], addend: &[f32], 
 }
 
 /// Calls `work(at, rows)` for some rows of `data` at a time, of `width` elements each.
-fn by_rows(team: &dyn Team, data: &mut [f32], width: usize, work: &(dyn Fn(usize, &mut [f32]) + Sync)) {
+pub(crate) fn by_rows(team: &dyn Team, data: &mut [f32], width: usize, work: &(dyn Fn(usize, &mut [f32]) + Sync)) {
     if width == 0 {
         return;
     }

@@ -3,10 +3,12 @@
 mod gate;
 mod norm;
 mod rope;
+mod rowwise;
 
 pub use gate::{GateRows, gate, gate_rows};
 pub use norm::{add, rms_norm};
 pub use rope::rope;
+pub use rowwise::{Rowwise, rowwise};
 
 use super::lanes::{LANES, Lanes};
 
@@ -32,7 +34,7 @@ use in_fours;
 
 /// Reads up to 16 numbers; the lanes past the end are zero.
 #[inline(always)]
-unsafe fn load_some<L: Lanes>(from: &[f32]) -> L {
+pub(super) unsafe fn load_some<L: Lanes>(from: &[f32]) -> L {
     let mut some = [0.0; LANES];
     let count = from.len().min(LANES);
     some[..count].copy_from_slice(&from[..count]);
@@ -42,7 +44,7 @@ unsafe fn load_some<L: Lanes>(from: &[f32]) -> L {
 
 /// Writes the first lanes, as many as `to` takes.
 #[inline(always)]
-fn store_some<L: Lanes>(lanes: L, to: &mut [f32]) {
+pub(super) fn store_some<L: Lanes>(lanes: L, to: &mut [f32]) {
     let count = to.len().min(LANES);
     to[..count].copy_from_slice(&lanes.to_array()[..count]);
 }

@@ -42,7 +42,7 @@ pub(crate) const OPS: Ops = Ops {
     ..avx512::OPS
 };
 
-static KERNELS: Kernels = Kernels { wide: Some(&WIDE), ..avx512::KERNELS };
+pub(crate) static KERNELS: Kernels = Kernels { wide: Some(&WIDE), ..avx512::KERNELS };
 
 static WIDE: Wide = Wide {
     tile: tiles::SIDE,

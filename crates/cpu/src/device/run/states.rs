@@ -1,0 +1,152 @@
+//! Steps that read or write states.
+
+use std::ops::Range;
+
+use hefu_numerics::attention::Attention;
+use hefu_numerics::device::Batch;
+use hefu_numerics::kv::LayerCache;
+use hefu_numerics::program::{DeltaHeads, Op, Rows, Sharing, State, StateSpec, Value, Values};
+
+use super::{Call, Machine};
+use crate::generic::drive::{Shared, deal};
+use crate::generic::lanes::LANES;
+use crate::generic::recurrent::{ConvJob, DeltaJob};
+
+impl Machine {
+    /// An operation with a state.
+    pub(super) fn with_state(&mut self, call: &Call<'_>, op: &Op) {
+        match *op {
+            Op::StoreKv { keys, values, state } => self.store(call, keys, values, state),
+            Op::Attend { queries, heads, scale, state, out } => self.attend(call, queries, (heads, scale), state, out),
+            Op::ShortConv { out, state, .. } | Op::GatedDelta { out, state, .. } => {
+                let mut place = self.take_out(call, out);
+                let rows = place.as_rows(call.rows * self.width(out));
+                let mut numbers = std::mem::take(&mut self.recurrent[state.0 as usize]);
+                let StateSpec::Recurrent { numbers: size } = *self.program.state(state) else { return };
+                for_each_span(&call.rowset.batch, &mut numbers, size, |rows_of, numbers| match op {
+                    Op::ShortConv { .. } => self.short_conv(call, op, rows_of, numbers, rows),
+                    _ => self.gated_delta(call, op, rows_of, numbers, rows),
+                });
+                self.recurrent[state.0 as usize] = numbers;
+                self.put_back(call, out, place);
+            }
+            _ => unreachable!("only operations with states come here"),
+        }
+    }
+
+    fn store(&mut self, call: &Call<'_>, keys: Value, values: Option<Value>, state: State) {
+        let StateSpec::KeyValue { group, heads, key, value, .. } = *self.program.state(state) else {
+            unreachable!("a sealed program stores keys in a key-value state");
+        };
+        let mut cache = self.caches[state.0 as usize].take().expect("made when the program was compiled");
+        let all_keys = &self.rows(call, keys)[..call.rows * heads * key];
+        let spans = call.rowset.spans(group, Rows::All);
+        match (values, value) {
+            (Some(values), _) => {
+                let values = &self.rows(call, values)[..call.rows * heads * value.size()];
+                (self.ops.store)(&*self.team, &mut cache, spans, all_keys, values);
+            }
+            // Kept a second time, in the order in which attention reads values.
+            (None, Values::FirstOfKey(size)) => {
+                let values: Vec<f32> = all_keys.chunks_exact(key).flat_map(|key| &key[..size]).copied().collect();
+                (self.ops.store)(&*self.team, &mut cache, spans, all_keys, &values);
+            }
+            (None, Values::Own(_)) => unreachable!("a sealed program brings values where they are stored"),
+        }
+        self.caches[state.0 as usize] = Some(cache);
+    }
+
+    fn attend(&mut self, call: &Call<'_>, queries: Value, (heads, scale): (usize, f32), state: State, out: Value) {
+        let StateSpec::KeyValue { group, window, .. } = *self.program.state(state) else {
+            unreachable!("a sealed program attends to a key-value state");
+        };
+        let length = call.rows * self.width(out);
+        let mut output = self.take_out(call, out);
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let cache: &LayerCache = self.caches[state.0 as usize].as_ref().expect("made when the program was compiled");
+        let queries = &self.rows(call, queries)[..call.rows * self.width(queries)];
+        let spans = call.rowset.spans(group, call.step.rows);
+        let attention = Attention { queries, heads, scale, window, cache, spans };
+        (self.ops.attention)(&*self.team, &mut scratch, &attention, output.as_rows(length));
+        self.scratch = scratch;
+        self.put_back(call, out, output);
+    }
+
+    /// Rows `rows` of a short convolution: threads take channels.
+    fn short_conv(&self, call: &Call<'_>, op: &Op, rows: Range<usize>, state: &mut [f32], out: &mut [f32]) {
+        let Op::ShortConv { x, weight, bias, activation, .. } = *op else { return };
+        let channels = self.width(x);
+        let x = &self.rows(call, x)[rows.start * channels..rows.end * channels];
+        let out = &mut out[rows.start * channels..rows.end * channels];
+        let (kernel, bias) = (self.weights.kernel(weight), bias.map(|bias| &self.weights.vector(bias)[..]));
+        let (state, out) = (Shared::new(state.as_mut_ptr()), Shared::new(out.as_mut_ptr()));
+        deal(&*self.team, channels.div_ceil(LANES), &|index, _| {
+            let own = index * LANES..channels.min((index + 1) * LANES);
+            // SAFETY: these kernels are handed out only where their instructions are; jobs have no channel in common.
+            unsafe {
+                let (state, out) = (state.at(0), out.at(0));
+                (self.kernels.short_conv)(&ConvJob { x, kernel, bias, activation, channels, own, state, out });
+            }
+        });
+    }
+
+    /// Rows `rows` of the gated delta rule: threads take heads.
+    fn gated_delta(&self, call: &Call<'_>, op: &Op, rows: Range<usize>, state: &mut [f32], out: &mut [f32]) {
+        let Op::GatedDelta { queries, keys, values, decay, beta, heads, scale, .. } = *op else { return };
+        let DeltaHeads { key_size, value_size, .. } = heads;
+        let [queries, keys, values, decay, beta] = [queries, keys, values, decay, beta].map(|value| {
+            let width = self.width(value);
+            (&self.rows(call, value)[rows.start * width..rows.end * width], width)
+        });
+        let (state, out) = (Shared::new(state.as_mut_ptr()), Shared::new(out[rows.start * values.1..].as_mut_ptr()));
+        deal(&*self.team, heads.values, &|head, _| {
+            let shared = match heads.sharing {
+                Sharing::Tiled => head % heads.keys,
+                Sharing::Grouped => head / (heads.values / heads.keys),
+            };
+            let of = |(all, width): (_, usize), first: usize| -> (&[f32], usize) {
+                let all: &[f32] = all;
+                (all.get(first..).unwrap_or_default(), width)
+            };
+            // SAFETY: these kernels are handed out only where their instructions are; jobs have no head in common.
+            unsafe {
+                let job = DeltaJob {
+                    rows: rows.len(),
+                    queries: of(queries, shared * key_size),
+                    keys: of(keys, shared * key_size),
+                    values: of(values, head * value_size),
+                    decay: of(decay, head),
+                    beta: of(beta, head),
+                    key_size,
+                    value_size,
+                    scale,
+                    state: state.at(head * key_size * value_size),
+                    out: out.at(head * value_size),
+                };
+                (self.kernels.gated_delta)(&job);
+            }
+        });
+    }
+}
+
+/// Calls `advance` with the rows of every span and the numbers that it begins with, which it moves on; in pieces, where
+/// they are to be kept in between (clause D1). `all`: `[slots][size]`.
+fn for_each_span(batch: &Batch<'_>, all: &mut [f32], size: usize, mut advance: impl FnMut(Range<usize>, &mut [f32])) {
+    for span in batch.spans {
+        let Some(slots) = &span.slots else { continue };
+        let place = |slot: u32| slot as usize * size..(slot as usize + 1) * size;
+        let write = place(slots.write);
+        match slots.read {
+            Some(read) if read == slots.write => {}
+            Some(read) => all.copy_within(place(read), write.start),
+            None => all[write.clone()].fill(0.0),
+        }
+        let mut from = span.rows.start;
+        for &(rows, slot) in slots.keep {
+            advance(from..span.rows.start + rows, &mut all[write.clone()]);
+            all.copy_within(write.clone(), place(slot).start);
+            from = span.rows.start + rows;
+        }
+        advance(from..span.rows.end, &mut all[write]);
+    }
+}

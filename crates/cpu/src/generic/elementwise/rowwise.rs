@@ -1,0 +1,119 @@
+//! Operations on rows by themselves that few models have: each as its naive loop, sixteen numbers side by side.
+
+use hefu_numerics::functions;
+use hefu_numerics::program::Activation;
+
+use super::{load_some, store_some};
+use crate::generic::lanes::{LANES, Lanes};
+
+/// What is done with rows.
+pub enum Rowwise<'a> {
+    /// Clause N2, for each so many numbers.
+    L2Norm {
+        /// Numbers of a norm.
+        size: usize,
+        /// Added to the sum of the squares.
+        epsilon: f32,
+    },
+    /// Clause F6.
+    Activate(Activation),
+    /// Clause F8.
+    Scale {
+        /// Numbers of a row.
+        width: usize,
+        /// `[rows][count]`, or `[count]` for all rows.
+        factors: &'a [f32],
+        /// Factors of a row.
+        count: usize,
+    },
+    /// Clause D3.
+    Decay {
+        /// One for each of as many equal parts of a row.
+        rate: &'a [f32],
+        /// As long as a row.
+        bias: &'a [f32],
+    },
+    /// Clause F7.
+    SoftCap(f32),
+}
+
+/// Makes rows of others: `x` and `out` hold the same rows, of which `first` is the first.
+///
+/// # Safety
+/// The machine has the instructions of `L`.
+#[inline(always)]
+pub unsafe fn rowwise<L: Lanes>(job: &Rowwise<'_>, first: usize, x: &[f32], out: &mut [f32]) {
+    // SAFETY: the caller's duty.
+    unsafe {
+        match *job {
+            Rowwise::L2Norm { size, epsilon } => {
+                for (x, out) in x.chunks_exact(size).zip(out.chunks_exact_mut(size)) {
+                    let factor = l2_factor::<L>(x, epsilon);
+                    each::<L>(x, out, |_, x| x.mul(factor));
+                }
+            }
+            Rowwise::Activate(activation) => each::<L>(x, out, |_, x| functions::activation(activation, x)),
+            Rowwise::SoftCap(cap) => {
+                let cap = L::splat(cap);
+                each::<L>(x, out, |_, x| cap.mul(functions::tanh(x.div(cap))));
+            }
+            Rowwise::Scale { width, factors, count } => {
+                let part = width / count;
+                for (part_index, (x, out)) in x.chunks_exact(part).zip(out.chunks_exact_mut(part)).enumerate() {
+                    let at = if factors.len() == count { part_index % count } else { first * count + part_index };
+                    let factor = L::splat(factors[at]);
+                    each::<L>(x, out, |_, x| x.mul(factor));
+                }
+            }
+            Rowwise::Decay { rate, bias } => {
+                let part = bias.len() / rate.len();
+                for (x, out) in x.chunks_exact(bias.len()).zip(out.chunks_exact_mut(bias.len())) {
+                    for (head, rate) in rate.iter().enumerate() {
+                        let (own, rate) = (head * part..(head + 1) * part, L::splat(*rate));
+                        let bias = &bias[own.clone()];
+                        each::<L>(&x[own.clone()], &mut out[own], |at, x| {
+                            let bias = load_some::<L>(&bias[at..]);
+                            rate.mul(functions::softplus(x.add(bias)))
+                        });
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `1 / sqrt(sum of squares + epsilon)`.
+#[inline(always)]
+unsafe fn l2_factor<L: Lanes>(x: &[f32], epsilon: f32) -> L {
+    let whole = x.len() / LANES * LANES;
+    // SAFETY: the caller's duty.
+    unsafe {
+        let mut stripes = L::splat(0.0);
+        for chunk in x[..whole].chunks_exact(LANES) {
+            let x = L::load(chunk.as_ptr());
+            stripes = x.fma(x, stripes);
+        }
+        if whole < x.len() {
+            // Lanes past the end of the row add 0 * 0 to a sum that is no -0: nothing.
+            let x = load_some::<L>(&x[whole..]);
+            stripes = x.fma(x, stripes);
+        }
+        L::splat(1.0 / (stripes.tree_sum() + epsilon).sqrt())
+    }
+}
+
+/// Calls `make(at, numbers)` for up to 16 numbers at a time.
+#[inline(always)]
+unsafe fn each<L: Lanes>(x: &[f32], out: &mut [f32], make: impl Fn(usize, L) -> L) {
+    for (index, (x, out)) in x.chunks(LANES).zip(out.chunks_mut(LANES)).enumerate() {
+        // SAFETY: the caller's duty; whole chunks have 16 numbers.
+        let x = unsafe { if x.len() == LANES { L::load(x.as_ptr()) } else { load_some::<L>(x) } };
+        let made = make(index * LANES, x);
+        if out.len() == LANES {
+            // SAFETY: as above.
+            unsafe { made.store(out.as_mut_ptr()) };
+        } else {
+            store_some(made, out);
+        }
+    }
+}
