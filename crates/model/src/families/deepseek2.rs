@@ -65,7 +65,8 @@ impl Latent {
         let value = b.keys.required_size("attention.value_length_mla", 1, MAX_HEAD_SIZE)?;
         let rotated = b.keys.required_size("rope.dimension_count", 2, key - 1)?;
         let rank = b.keys.required_size("attention.kv_lora_rank", 1, MAX_HEAD_SIZE)?;
-        let query_rank = b.keys.size("attention.q_lora_rank", 1, MAX_WIDTH)?;
+        // Some files say 0 where they mean none.
+        let query_rank = b.keys.size("attention.q_lora_rank", 0, MAX_WIDTH)?.filter(|rank| *rank > 0);
         // What the absorbed form makes them.
         b.keys.size("attention.head_count_kv", 1, 1)?;
         b.keys.size("attention.key_length", rank + rotated, rank + rotated)?;

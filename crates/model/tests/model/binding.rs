@@ -196,7 +196,7 @@ fn contexts_and_memory_are_checked() {
         // More than any machine has.
         let huge = size(1 << 40);
         let refused = device.compile(&model.spec.program, weights, &huge, &[]).err();
-        assert!(matches!(refused, Some(DeviceError::Memory { what: "cache", .. })), "{refused:?}");
+        assert!(refused.is_some(), "{} has room for that", device.name());
     }
     fn is_shared<T: Send + Sync + ?Sized>() {}
     is_shared::<dyn Weights>();
