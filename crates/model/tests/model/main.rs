@@ -8,4 +8,5 @@ mod former;
 mod golden;
 mod hostile;
 mod oracle;
+mod programs;
 mod tiny;
