@@ -85,16 +85,13 @@ impl Isa {
         (self.is_available)().then_some(self.ops)
     }
 
-    /// The device that computes with these instructions by these threads, if this machine has them. The reference has no
-    /// use for threads.
-    pub fn device(&self, team: Arc<dyn Team + Send + Sync>) -> Option<Arc<dyn Device>> {
-        let device = |ops: &'static Ops| -> Arc<dyn Device> {
-            match self.kernels {
-                Some(kernels) => Arc::new(CpuDevice::new(ops, kernels, team)),
-                None => Arc::new(ReferenceDevice),
-            }
-        };
-        self.ops().map(device)
+    /// The device that computes with these instructions by these threads; the naive loops where this machine lacks them. The
+    /// reference has no use for threads.
+    pub fn device(&self, team: Arc<dyn Team + Send + Sync>) -> Arc<dyn Device> {
+        match (self.ops(), self.kernels) {
+            (Some(ops), Some(kernels)) => Arc::new(CpuDevice::new(ops, kernels, team)),
+            _ => Arc::new(ReferenceDevice),
+        }
     }
 
     /// The kernels that show what it can do at most, if this machine has the instructions. The reference has none: it
@@ -104,24 +101,30 @@ impl Isa {
     }
 }
 
-/// The best operations that this machine has.
-pub fn best() -> &'static Ops {
-    ISAS.iter().find_map(Isa::ops).unwrap_or(&reference::OPS)
+/// The best instruction set that this machine has.
+pub fn best() -> &'static Isa {
+    available().next().unwrap_or(&ISAS[ISAS.len() - 1])
 }
 
-/// The operations of the instruction set called `name`.
+/// The instruction sets that this machine has, best first.
+pub fn available() -> impl Iterator<Item = &'static Isa> {
+    ISAS.iter().filter(|isa| (isa.is_available)())
+}
+
+/// The instruction set called `name`.
 ///
 /// # Errors
 /// If there is none of this name, or this machine lacks it.
-pub fn by_name(name: &str) -> Result<&'static Ops, SelectError> {
+pub fn by_name(name: &str) -> Result<&'static Isa, SelectError> {
     let Some(isa) = ISAS.iter().find(|isa| isa.name == name) else {
         let known = ISAS.iter().map(|isa| isa.name).collect::<Vec<_>>().join(", ");
         return Err(SelectError::Unknown { name: name.to_owned(), known });
     };
-    isa.ops().ok_or_else(|| {
-        let available = ISAS.iter().filter(|isa| (isa.is_available)()).map(|isa| isa.name);
-        SelectError::Unavailable { name: isa.name, available: available.collect::<Vec<_>>().join(", ") }
-    })
+    if (isa.is_available)() {
+        return Ok(isa);
+    }
+    let available = available().map(|isa| isa.name).collect::<Vec<_>>().join(", ");
+    Err(SelectError::Unavailable { name: isa.name, available })
 }
 
 #[cfg(test)]
@@ -133,6 +136,6 @@ mod tests {
         let message = by_name("avx1024").unwrap_err().to_string();
         assert!(message.contains("avx1024") && message.contains("reference"), "{message}");
         assert_eq!(by_name("reference").unwrap().name, "reference");
-        assert!(ISAS.iter().any(|isa| isa.name == best().name));
+        assert!(ISAS.iter().any(|isa| isa.name == best().name) && (best().is_available)());
     }
 }

@@ -5,7 +5,7 @@ mod written;
 
 use common::{Eager, Numbers, assert_same_bits};
 use hefu_cpu::Pool;
-use hefu_cpu::select::ISAS;
+use hefu_cpu::select::{available, best};
 use hefu_numerics::device::{Batch, Device, Executable, Size, Slots, Span};
 use hefu_numerics::kv::PAGE;
 use hefu_numerics::program::{Entry, Program, Value};
@@ -77,12 +77,12 @@ fn check(parts: Parts, seed: u64, batches: &Batches, probe: Option<usize>, threa
     let probes: Vec<Value> = probes.into_iter().filter(is_body).collect();
     let pages = 4 * batches.iter().map(Vec::len).max().unwrap_or(0);
     let expected = seen(&mut *compiled(&ReferenceDevice, &written, &probes, pages), program, batches, &probes);
-    for isa in ISAS {
+    for isa in available() {
         for team in [
             Arc::new(Pool::new(threads)) as Arc<dyn hefu_numerics::ops::Team + Send + Sync>,
             Arc::new(Eager(Pool::new(threads))),
         ] {
-            let Some(device) = isa.device(team) else { continue };
+            let device = isa.device(team);
             let found = seen(&mut *compiled(&*device, &written, &probes, pages), program, batches, &probes);
             assert_same_bits(&format!("{} {parts:?} {batches:?} {probes:?}", isa.name), &expected, &found);
         }
@@ -124,8 +124,8 @@ fn large_batches_equal_the_reference() {
 fn numbers_that_are_none_are_found_in_the_row_where_they_are() {
     let mut written = Written::new(Parts::PLAIN, &mut Numbers::new(3));
     written.poison("token_embd.weight", 7);
-    for isa in ISAS {
-        let Some(device) = isa.device(Arc::new(Pool::new(2))) else { continue };
+    for isa in available() {
+        let device = isa.device(Arc::new(Pool::new(2)));
         let mut executable = compiled(&*device, &written, &[], 4);
         let table: [&[u32]; 1] = [&[0]];
         let spans = [Span { rows: 0..3, position: 0, wanted: 0..3, tables: &table, slots: None }];
@@ -143,8 +143,7 @@ fn numbers_that_are_none_are_found_in_the_row_where_they_are() {
 fn values_take_no_more_memory_than_was_stated() {
     for parts in [Parts::PLAIN, Parts { experts: true, ..Parts::PLAIN }, Parts { biases: true, ..Parts::PLAIN }] {
         let written = Written::new(parts, &mut Numbers::new(3));
-        let device = ISAS[0].device(Arc::new(Pool::new(1))).or_else(|| ISAS[1].device(Arc::new(Pool::new(1))));
-        let device = device.unwrap_or_else(|| Arc::new(ReferenceDevice));
+        let device = best().device(Arc::new(Pool::new(1)));
         let size = Size { pages: 4, slots: 0, rows: 40, head_rows: 2 };
         let stated = device.footprint(&written.program, &size).expect("small sizes");
         let mut executable = compiled(&*device, &written, &[], 4);

@@ -5,32 +5,12 @@
 //! tool made common: the text is cut into chunks of `context` tokens without overlap, what is left over at the end is
 //! not used, and of each chunk the tokens from place `context / 2 + 1` on are scored, each given the chunk before it.
 
-use crate::forward::{Forward, Session};
-use crate::sampling;
+use crate::request::Request;
+use crate::sampling::{self, Parameters};
+use crate::scheduler::{Job, Kind};
 use hefu_numerics::ops::Team;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-
-/// Positions whose logits are in memory at once (a vocabulary of 150 000 takes 19 MiB).
-const SCORED_AT_ONCE: usize = 32;
-
-/// Why a chunk has no score. `E` is the model's own error.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum Error<E: std::error::Error> {
-    /// The context does not fit the model's cache, or holds too little to score.
-    #[error("chunks of {tokens} tokens cannot be scored: they must have at least 4 tokens and at most {capacity}")]
-    Chunk {
-        /// Tokens of the chunk.
-        tokens: usize,
-        /// Positions of the cache.
-        capacity: usize,
-    },
-    /// Logits that are no distribution.
-    #[error(transparent)]
-    Sampling(#[from] sampling::Error),
-    /// The model failed.
-    #[error(transparent)]
-    Model(E),
-}
 
 /// A running score.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -60,57 +40,34 @@ impl Score {
         libm::sqrt(variance / (tokens - 1.0)) * self.perplexity()
     }
 
-    fn add(&mut self, negative_log_likelihood: f64) {
+    /// Adds the negative log-likelihood of a token.
+    pub fn add(&mut self, negative_log_likelihood: f64) {
         self.tokens += 1;
         self.sum += negative_log_likelihood;
         self.squares += negative_log_likelihood * negative_log_likelihood;
     }
 }
 
-/// Adds the score of one chunk. The cache is emptied before; `prefill_chunk` tokens at a time are computed.
+/// The job that scores one chunk, in [`Event::Likelihoods`](crate::scheduler::Event::Likelihoods); `prefill_chunk` tokens
+/// at a time are computed.
 ///
 /// `fed` is what the model reads: the chunk itself, with the beginning-of-sequence token in place of its first token if
 /// the vocabulary asks for one. (The first token is never scored, so the chunk is not needed beside it.)
-///
-/// # Errors
-/// A chunk that does not fit, what the model reports, or a NaN among the logits.
-pub fn score_chunk<M: Forward>(
-    session: &mut Session<M>,
-    fed: &[u32],
-    prefill_chunk: usize,
-    team: &dyn Team,
-    score: &mut Score,
-) -> Result<(), Error<M::Error>> {
-    let capacity = session.model().capacity();
-    if fed.len() < 4 || fed.len() > capacity {
-        return Err(Error::Chunk { tokens: fed.len(), capacity });
-    }
-    let first = fed.len() / 2;
-    session.truncate(0);
-    let (before, scored) = fed.split_at(first);
-    for part in before.chunks(prefill_chunk.max(1)) {
-        session.extend(part, 0).map_err(Error::Model)?;
-    }
-    let targets = fed.get(first + 1..).unwrap_or_default();
-    // The last token predicts nothing that is in the chunk.
-    let scored = scored.get(..targets.len()).unwrap_or_default();
-    let size = prefill_chunk.max(1);
-    for (part, targets) in scored.chunks(size).zip(targets.chunks(size)) {
-        session.extend(part, part.len()).map_err(Error::Model)?;
-        for (index, targets) in targets.chunks(SCORED_AT_ONCE).enumerate() {
-            let first = index * SCORED_AT_ONCE;
-            let vocabulary = session.model().vocabulary();
-            let logits = session.logits(first..first + targets.len()).map_err(Error::Model)?;
-            for likelihood in likelihoods(logits, vocabulary, targets, team) {
-                score.add(likelihood?);
-            }
-        }
-    }
-    Ok(())
+pub fn job(fed: Vec<u32>, prefill_chunk: usize) -> Job {
+    let kind = Kind::Likelihoods { from: fed.len() / 2 + 1 };
+    let request = Request {
+        prompt: fed,
+        parameters: Parameters::default(),
+        end_tokens: BTreeSet::new(),
+        max_tokens: None,
+        prefill_chunk,
+        all_logits: false,
+    };
+    Job::new(request).with_kind(kind)
 }
 
 /// For each row of `logits` the negative log-likelihood of its target. Rows are dealt to threads, sums are not.
-fn likelihoods(
+pub(crate) fn likelihoods(
     logits: &[f32],
     vocabulary: usize,
     targets: &[u32],
@@ -157,22 +114,18 @@ fn fault(row: &[f32]) -> sampling::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::RequestError;
+    use crate::scheduler::{Event, ForwardMany, Limits, Logits, Part, Refusal, Scheduler};
     use hefu_numerics::ops::Alone;
     use proptest::prelude::*;
+    use std::ops::Range;
+    use std::time::Duration;
 
     /// Predicts the next token to be the same again, with odds of 4 to 1 against each of the others.
-    struct Parrot {
-        sequence: Vec<u32>,
-        logits: Vec<f32>,
-    }
+    #[derive(Debug, Default)]
+    struct Parrot(Vec<f32>);
 
-    impl Parrot {
-        fn session() -> Session<Parrot> {
-            Session::new(Parrot { sequence: Vec::new(), logits: Vec::new() })
-        }
-    }
-
-    impl Forward for Parrot {
+    impl ForwardMany for Parrot {
         type Error = std::fmt::Error;
 
         fn vocabulary(&self) -> usize {
@@ -183,27 +136,48 @@ mod tests {
             16
         }
 
-        fn truncate(&mut self, length: usize) {
-            self.sequence.truncate(length);
+        fn page(&self) -> usize {
+            4
         }
 
-        fn forward(&mut self, tokens: &[u32], rows: usize) -> Result<(), Self::Error> {
-            self.sequence.extend_from_slice(tokens);
-            self.logits = vec![-3.0; 5 * rows];
-            for (row, id) in self.logits.chunks_mut(5).zip(&tokens[tokens.len() - rows..]) {
+        fn pages(&self) -> usize {
+            4
+        }
+
+        fn copy_page(&mut self, _: u32, _: u32) -> Result<(), Self::Error> {
+            Ok(())
+        }
+
+        fn forward(&mut self, parts: &[Part<'_>]) -> Result<(), Self::Error> {
+            self.0.clear();
+            for id in parts.iter().flat_map(|part| &part.tokens[part.tokens.len() - part.rows..]) {
+                let mut row = [-3.0; 5];
                 row[*id as usize] = -3.0 + 4_f32.ln();
+                self.0.extend(row);
             }
             Ok(())
         }
 
-        fn logits(&mut self, rows: std::ops::Range<usize>) -> Result<&[f32], Self::Error> {
-            Ok(&self.logits[rows.start * 5..rows.end * 5])
+        fn logits(&mut self, rows: Range<usize>) -> Result<Logits<'_>, Self::Error> {
+            Ok(Logits { values: &self.0[rows.start * 5..rows.end * 5], team: &Alone })
+        }
+
+        fn hidden(&mut self, _: Range<usize>) -> Result<&[f32], Self::Error> {
+            Err(std::fmt::Error)
         }
     }
 
     fn score(tokens: &[u32], prefill_chunk: usize) -> Score {
+        let mut scheduler = Scheduler::new(Parrot::default(), Limits::default());
+        scheduler.submit(job(tokens.to_vec(), prefill_chunk), Duration::ZERO).unwrap();
         let mut score = Score::default();
-        score_chunk(&mut Parrot::session(), tokens, prefill_chunk, &Alone, &mut score).unwrap();
+        while !scheduler.is_idle() {
+            for update in scheduler.step(Duration::ZERO) {
+                if let Event::Likelihoods(scores) = update.event {
+                    scores.into_iter().for_each(|one| score.add(one));
+                }
+            }
+        }
         score
     }
 
@@ -222,12 +196,18 @@ mod tests {
     }
 
     #[test]
-    fn chunks_that_do_not_fit_are_refused() {
-        for tokens in [0, 3, 17] {
-            let mut session = Parrot::session();
-            let done = score_chunk(&mut session, &vec![0; tokens], 8, &Alone, &mut Score::default());
-            assert_eq!(done, Err(Error::Chunk { tokens, capacity: 16 }));
-        }
+    fn chunks_that_do_not_fit_are_refused_and_those_that_just_do_are_not() {
+        let taken = |tokens: Vec<u32>| {
+            let mut scheduler = Scheduler::new(Parrot::default(), Limits::default());
+            scheduler.submit(job(tokens, 8), Duration::ZERO).map(drop)
+        };
+        // The last token is scored, and not computed.
+        assert_eq!(taken(vec![0; 17]), Ok(()));
+        let too_long = RequestError::TooLong { tokens: 17, context: 16 };
+        assert_eq!(taken(vec![0; 18]), Err(Refusal::Invalid(too_long)));
+        assert_eq!(taken(vec![]), Err(Refusal::Invalid(RequestError::EmptyPrompt)));
+        let unknown = RequestError::UnknownToken { id: 5, vocabulary: 5 };
+        assert_eq!(taken(vec![0, 0, 0, 5]), Err(Refusal::Invalid(unknown)));
     }
 
     #[test]

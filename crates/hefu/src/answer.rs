@@ -5,20 +5,20 @@ use crate::cli::in_flags;
 use crate::failure::Failure;
 use crate::fingerprint::hex;
 use crate::load::Loaded;
-use crate::speculation::Speculator;
+use crate::speculation::Guessed;
 use crate::units::rate;
-use hefu_engine::Runner;
 use hefu_engine::constraint::Constraint;
-use hefu_engine::forward::Session;
-use hefu_engine::generation::{Error, Finish, Generation, Request, Step};
 use hefu_engine::sampling::{Breakers, Choice, Parameters};
+use hefu_engine::scheduler::{Event, Failure as Broken, Job, Paged, Refusal, Scheduler};
 use hefu_engine::stop::StopMatcher;
+use hefu_engine::{FinishReason, Request, RequestError};
 use hefu_text::tokenizer::{Detokenizer, Position, Special, Tokenizer};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Rows of logits that are hashed at once.
 const HASHED_AT_ONCE: usize = 16;
@@ -55,7 +55,7 @@ pub(crate) struct Answer {
     /// `cancelled`.
     pub(crate) finish_reason: &'static str,
     /// The same as the engine says it; `None` where a stop string or a person ended the answer.
-    pub(crate) finish: Option<Finish>,
+    pub(crate) finish: Option<FinishReason>,
     /// Tokens of the prompt.
     pub(crate) prompt_tokens: usize,
     /// Tokens of the prompt that were in the cache already.
@@ -66,6 +66,8 @@ pub(crate) struct Answer {
     pub(crate) decode_seconds: f64,
     /// SHA-256 over the logits of every position, in order, as little-endian binary32.
     pub(crate) logits_hash: Option<String>,
+    /// Tokens that were guessed.
+    pub(crate) guessed: Guessed,
 }
 
 /// Settings from the file's recommendations and the flags; the flags that need a tokeniser are worked out here.
@@ -85,7 +87,7 @@ pub(crate) fn parameters(
     let breakers: Vec<Vec<u32>> =
         flags.dry_breaker.iter().map(|text| loaded.tokenizer.encode(text, Special::Plain)).collect();
     parameters.dry.breakers = Breakers::new(&breakers).map_err(|error| Failure::Usage(in_flags(&error)))?;
-    let vocabulary = loaded.model.config().vocabulary;
+    let vocabulary = loaded.model.program.vocabulary;
     parameters.validate_tokens(vocabulary).map_err(|error| Failure::Usage(in_flags(&error)))?;
     Ok(parameters)
 }
@@ -96,14 +98,12 @@ pub(crate) fn parameters(
 /// A prompt that does not fit, what the model reports, or what `show` returns.
 pub(crate) fn answer(
     loaded: &Loaded,
-    session: &mut Session<Runner<'_>>,
-    speculator: &mut Speculator<'_>,
+    scheduler: &mut Scheduler<Paged>,
     question: Question<'_>,
     show: &mut dyn FnMut(&str) -> Result<(), Failure>,
 ) -> Result<Answer, Failure> {
-    let mut stream = Stream::new(&loaded.tokenizer, question.stops)?;
-    let mut answer = Answer::empty(question.prompt.len());
-    let mut hasher = question.hash_logits.then(Sha256::new);
+    let stream = Stream::new(&loaded.tokenizer, question.stops)?;
+    let answer = Answer::empty(question.prompt.len());
     let request = Request {
         prompt: question.prompt,
         parameters: question.parameters,
@@ -112,64 +112,99 @@ pub(crate) fn answer(
         prefill_chunk: question.prefill_chunk,
         all_logits: question.hash_logits,
     };
+    let before = scheduler.statistics();
     let started = Instant::now();
-    let mut generation = Generation::start_constrained(session, request, question.constraint).map_err(failure)?;
-    answer.reused_tokens = generation.reused();
-    speculator.gauge.reset_counts();
-    if let Some(drafter) = &mut speculator.drafter {
-        generation = generation.speculating(drafter.as_mut(), &mut speculator.gauge);
-    }
-    loop {
-        if question.cancelled.load(Ordering::Relaxed) {
-            answer.finish_reason = "cancelled";
-            break;
-        }
-        let before = Instant::now();
-        let step = generation.step().map_err(failure)?;
-        generation.took(before.elapsed().as_secs_f64());
-        let is_first = matches!(step, Step::Token(_)) && answer.choices.is_empty();
-        match (&mut hasher, &step) {
-            // The logits of the first token are those of the prompt's last.
-            (Some(hasher), Step::Prefill { .. } | Step::Token(_)) if !is_first => hash(&mut generation, hasher)?,
-            _ => {}
-        }
-        match step {
-            Step::Prefill { .. } => {}
-            Step::Token(choice) => {
-                let id = choice.id;
-                answer.choices.push(choice);
-                answer.time(started, is_first);
-                if stream.push(id, &mut answer.text, show)? {
-                    answer.finish_reason = "stop";
-                    break;
-                }
-            }
-            Step::Finished(finish) => {
-                answer.finish = Some(finish);
-                let is_whole = matches!(finish, Finish::EndToken | Finish::Complete);
-                answer.finish_reason = if is_whole { "stop" } else { "length" };
-                break;
-            }
-        }
-    }
+    let job = Job { constraint: question.constraint, ..Job::new(request) };
+    let key = scheduler.submit(job, Duration::ZERO).map_err(|refusal| refused(&refusal))?;
+    let hasher = question.hash_logits.then(Sha256::new);
+    let mut drive = Drive { scheduler, stream, answer, hasher, started, show };
+    let ended = drive.run(question.cancelled);
+    // Whatever ended it, nothing of it is left behind.
+    drive.scheduler.cancel(key);
+    ended?;
+    let Drive { scheduler, stream, mut answer, hasher, show, .. } = drive;
     stream.finish(&mut answer.text, show)?;
     answer.logits_hash = hasher.map(|hasher| hex(&hasher.finalize()));
+    answer.guessed = Guessed::since(&before, &scheduler.statistics());
     Ok(answer)
 }
 
-fn hash(generation: &mut Generation<'_, Runner<'_>>, hasher: &mut Sha256) -> Result<(), Failure> {
-    let rows = generation.rows();
-    for first in (0..rows).step_by(HASHED_AT_ONCE) {
-        let logits = generation.logits(first..rows.min(first + HASHED_AT_ONCE)).map_err(failure)?;
+/// One answer under way.
+struct Drive<'a, 's, 'm> {
+    scheduler: &'s mut Scheduler<Paged>,
+    stream: Stream<'a>,
+    answer: Answer,
+    hasher: Option<Sha256>,
+    started: Instant,
+    show: &'s mut dyn FnMut(&str) -> Result<(), Failure>,
+}
+
+impl Drive<'_, '_, '_> {
+    /// Takes steps until the answer is over.
+    fn run(&mut self, cancelled: &AtomicBool) -> Result<(), Failure> {
+        loop {
+            if cancelled.load(Ordering::Relaxed) {
+                self.answer.finish_reason = "cancelled";
+                return Ok(());
+            }
+            let before = Instant::now();
+            let updates = self.scheduler.step(self.started.elapsed());
+            self.scheduler.record_time(before.elapsed().as_secs_f64());
+            for update in updates {
+                let is_first = matches!(update.event, Event::Token(_)) && self.answer.choices.is_empty();
+                // The logits of the first token are those of the prompt's last.
+                if !is_first && let Some(hasher) = &mut self.hasher {
+                    hash(self.scheduler, update.rows, hasher)?;
+                }
+                if self.take(update.event, is_first)? {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Takes an event; true once the answer is over.
+    fn take(&mut self, event: Event, is_first: bool) -> Result<bool, Failure> {
+        match event {
+            Event::Started { reused } => self.answer.reused_tokens = reused,
+            Event::Token(choice) => {
+                let id = choice.id;
+                self.answer.choices.push(choice);
+                self.answer.time(self.started, is_first);
+                if self.stream.push(id, &mut self.answer.text, self.show)? {
+                    self.answer.finish_reason = "stop";
+                    return Ok(true);
+                }
+            }
+            Event::Finished(finish) => {
+                self.answer.finish = Some(finish);
+                let is_whole = matches!(finish, FinishReason::EndToken | FinishReason::Complete);
+                self.answer.finish_reason = if is_whole { "stop" } else { "length" };
+                return Ok(true);
+            }
+            Event::Failed(Broken::Sampling(error)) => return Err(Failure::Other(in_flags(&error))),
+            Event::Failed(failure) => return Err(Failure::Other(failure.to_string())),
+            _ => {}
+        }
+        Ok(false)
+    }
+}
+
+fn hash(scheduler: &mut Scheduler<Paged>, rows: Range<usize>, hasher: &mut Sha256) -> Result<(), Failure> {
+    for first in rows.clone().step_by(HASHED_AT_ONCE) {
+        let logits = scheduler.logits(first..rows.end.min(first + HASHED_AT_ONCE));
+        let logits = logits.map_err(|error| Failure::Other(error.to_string()))?;
         logits.iter().for_each(|logit| hasher.update(logit.to_le_bytes()));
     }
     Ok(())
 }
 
-fn failure(error: Error<hefu_model::Error>) -> Failure {
-    match error {
-        Error::PromptTooLong { .. } => Failure::Other(format!("{error} with --context")),
-        Error::Sampling(error) => Failure::Other(in_flags(&error)),
+fn refused(refusal: &Refusal) -> Failure {
+    match refusal {
+        Refusal::Invalid(error @ RequestError::PromptTooLong { .. }) => {
+            Failure::Other(format!("{error} with --context"))
+        }
+        Refusal::Invalid(RequestError::Sampling(error)) => Failure::Other(in_flags(error)),
         other => Failure::Other(other.to_string()),
     }
 }
@@ -186,6 +221,7 @@ impl Answer {
             prefill_seconds: 0.0,
             decode_seconds: 0.0,
             logits_hash: None,
+            guessed: Guessed::default(),
         }
     }
 

@@ -4,8 +4,9 @@ use crate::answer::{self, Question};
 use crate::cli::{AnsweringArguments, Speculate};
 use crate::failure::Failure;
 use crate::load::{Loaded, Wishes};
-use crate::speculation::{Speculator, draft_model};
+use crate::speculation::{draft_model, guessing};
 use hefu_engine::sampling::Parameters;
+use hefu_engine::scheduler::{Paged, Scheduler};
 use std::num::NonZeroUsize;
 use std::sync::atomic::AtomicBool;
 
@@ -42,12 +43,22 @@ impl<'a> Answering<'a> {
         Ok(Self { loaded, parameters, draft, flags })
     }
 
-    /// What guesses.
+    /// What answers, and guesses as the flags say.
     ///
     /// # Errors
-    /// If the cache of the draft model cannot be had.
-    pub(crate) fn speculator(&self) -> Result<Speculator<'_>, Failure> {
-        Speculator::new(&self.loaded, self.draft.as_ref(), &self.flags.speculation, Speculate::Auto)
+    /// If the cache of a model cannot be had.
+    pub(crate) fn scheduler(&self) -> Result<Scheduler<Paged>, Failure> {
+        let scheduler = self.loaded.scheduler(self.flags.device.prefill_chunk.get(), true)?;
+        let draft = self.draft.as_ref().map(|draft| || draft.paged());
+        guessing(scheduler, (self.how()?, self.flags.speculation.most()), draft)
+    }
+
+    /// How tokens are guessed.
+    ///
+    /// # Errors
+    /// Flags that contradict one another.
+    pub(crate) fn how(&self) -> Result<Speculate, Failure> {
+        self.flags.speculation.how(Speculate::Auto)
     }
 
     /// Most tokens of an answer.

@@ -17,9 +17,8 @@
 
 use crate::digests;
 use crate::failure::Failure;
-use hefu_model::Config;
-use hefu_model::arch::{Mixer, RopeFactors};
 use hefu_numerics::kv::Profile;
+use hefu_numerics::program::Program;
 use hefu_store::{ModelFile, ResolvedModel};
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -33,28 +32,27 @@ pub(crate) struct Fingerprint(String);
 
 /// Everything that goes into a fingerprint.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Ingredients {
+pub(crate) struct FingerprintInput {
     /// Version of the numeric contract.
     pub(crate) contract: u32,
     /// SHA-256 of each file, in order.
     pub(crate) files: Vec<String>,
     /// What cached keys and values are made of.
     pub(crate) cache: Profile,
-    /// Whether long-context factors are in use.
-    pub(crate) long: bool,
+    /// What makes the program another one than the file's plain one, `rope long` above all.
+    pub(crate) variants: Vec<String>,
 }
 
-impl Ingredients {
-    /// What goes into the fingerprint of a model with a context of so many positions. Files outside the store are hashed
-    /// unless that was done before.
+impl FingerprintInput {
+    /// What goes into the fingerprint of a model that runs this program. Files outside the store are hashed unless that was
+    /// done before.
     ///
     /// # Errors
     /// If such a file cannot be read.
-    pub(crate) fn of(model: &ResolvedModel, config: &Config, context: usize) -> Result<Self, Failure> {
+    pub(crate) fn of(model: &ResolvedModel, program: &Program) -> Result<Self, Failure> {
         let files = model.files.iter().map(digest).collect::<Result<Vec<_>, _>>()?;
-        let Mixer::GroupedQuery(mixer) = config.arch.mixer;
-        let long = mixer.rope_factors == RopeFactors::ShortAndLong && context > config.original_context;
-        Ok(Self { contract: hefu_numerics::CONTRACT_VERSION, files, cache: config.cache, long })
+        let (cache, variants) = (program.profile, program.variants.clone());
+        Ok(Self { contract: hefu_numerics::CONTRACT_VERSION, files, cache, variants })
     }
 
     /// The lines that are hashed.
@@ -64,8 +62,8 @@ impl Ingredients {
             text += &format!("file {digest}\n");
         }
         text += &format!("cache {}\n", self.cache.name());
-        if self.long {
-            text += "rope long\n";
+        for variant in &self.variants {
+            text += &format!("{variant}\n");
         }
         text
     }
@@ -104,8 +102,9 @@ mod tests {
     #[test]
     fn everything_that_can_change_a_bit_changes_the_fingerprint() {
         let file = |text: &str| hex(&Sha256::digest(text));
-        let of = |contract, files: &[String], cache, long| {
-            Ingredients { contract, files: files.to_vec(), cache, long }.fingerprint()
+        let of = |contract, files: &[String], cache, long: bool| {
+            let variants = long.then(|| "rope long".to_owned()).into_iter().collect();
+            FingerprintInput { contract, files: files.to_vec(), cache, variants }.fingerprint()
         };
         let base = of(1, &[file("a")], Profile::F16, false);
         assert!(base.to_string().starts_with("hefu1-") && base.to_string().len() == 6 + DIGITS);

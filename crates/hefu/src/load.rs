@@ -2,20 +2,19 @@
 
 use crate::cli::{DeviceArguments, ModelArguments};
 use crate::failure::Failure;
-use crate::fingerprint::{Fingerprint, Ingredients};
+use crate::fingerprint::{Fingerprint, FingerprintInput};
 use crate::metadata;
 use crate::models;
-use crate::open::{Opened, operations};
+use crate::open::{Opened, device};
 use crate::progress::{Meter, Unit, line};
 use crate::units;
-use hefu_cpu::{HugeAllocator, HugeMemory, Pool};
-use hefu_engine::Runner;
-use hefu_engine::forward::Session;
+use hefu_cpu::{HugeAllocator, Pool};
 use hefu_engine::sampling::Parameters;
+use hefu_engine::scheduler::{Limits, Paged, Scheduler};
 use hefu_model::gguf::Gguf;
-use hefu_model::{LoadOptions, Model, Plan};
-use hefu_numerics::kv::Profile;
-use hefu_numerics::ops::Ops;
+use hefu_model::{LoadOptions, ModelFiles, ModelSpec};
+use hefu_numerics::device::{Device, Model, Size};
+use hefu_numerics::kv::{PAGE, Profile};
 use hefu_store::ResolvedModel;
 use hefu_text::template::ChatTemplate;
 use hefu_text::tokenizer::Tokenizer;
@@ -117,15 +116,7 @@ impl Loaded {
     /// # Errors
     /// As [`Loaded::new`].
     pub(crate) fn on(wishes: &Wishes<'_>, pool: &Arc<Pool>) -> Result<Self, Failure> {
-        Self::load(wishes, operations(wishes.device)?, pool, false)
-    }
-
-    /// As [`Loaded::new`], on operations that the caller has chosen.
-    ///
-    /// # Errors
-    /// As [`Loaded::new`].
-    pub(crate) fn with(wishes: &Wishes<'_>, ops: &'static Ops) -> Result<Self, Failure> {
-        Self::load(wishes, ops, &Arc::new(Pool::new(wishes.device.threads())), false)
+        Self::load(wishes, &device(wishes.device, pool)?, pool, false)
     }
 
     /// As [`Loaded::on`], for a model that only guesses: with a smaller context where it was made for a smaller one.
@@ -133,10 +124,10 @@ impl Loaded {
     /// # Errors
     /// As [`Loaded::new`].
     pub(crate) fn draft(wishes: &Wishes<'_>, pool: &Arc<Pool>) -> Result<Self, Failure> {
-        Self::load(wishes, operations(wishes.device)?, pool, true)
+        Self::load(wishes, &device(wishes.device, pool)?, pool, true)
     }
 
-    fn load(wishes: &Wishes<'_>, ops: &'static Ops, pool: &Arc<Pool>, at_most: bool) -> Result<Self, Failure> {
+    fn load(wishes: &Wishes<'_>, device: &Arc<dyn Device>, pool: &Arc<Pool>, at_most: bool) -> Result<Self, Failure> {
         let model = models::find(wishes.model)?;
         let started = Instant::now();
         let opened = Opened::new(model)?;
@@ -144,9 +135,9 @@ impl Loaded {
         let open = started.elapsed();
         let context = context(&gguf, &opened, wishes.context, at_most)?;
         let options = LoadOptions { context: Some(context), cache: wishes.cache };
-        let plan = Plan::new(&gguf, ops, &options).map_err(|error| opened.fault(&error))?;
-        let rows = plan.config().vocabulary;
-        check_memory(&plan, context, wishes.state_memory)?;
+        let spec = ModelSpec::read(&gguf, &options).map_err(|error| opened.fault(&error))?;
+        let rows = spec.program.vocabulary;
+        check_memory(&spec, &**device, context, wishes.state_memory)?;
         let planned = started.elapsed();
 
         let make_text = || {
@@ -154,7 +145,7 @@ impl Loaded {
             (made, started.elapsed())
         };
         let (packed, (text, texted)) = beside(make_text, || {
-            let model = pack(&opened, plan, pool);
+            let model = load_weights(&opened, &gguf, &spec, device);
             (model, started.elapsed())
         });
         let (tokenizer, template) = text?;
@@ -170,17 +161,27 @@ impl Loaded {
             text: texted.saturating_sub(planned),
             total: started.elapsed(),
         };
-        let (pool, isa, tokenizer) = (Arc::clone(pool), ops.name, Arc::new(tokenizer));
+        let (pool, isa, tokenizer) = (Arc::clone(pool), device.name(), Arc::new(tokenizer));
         Ok(Self { model, tokenizer, template, recommended, pool, isa, context, took, resolved: opened.model })
     }
 
-    /// An empty sequence on this model. Its cache was sized when the model was loaded.
+    /// The cache of one sequence on this model, of the size that was stated when the model was loaded.
+    ///
+    /// # Errors
+    /// If it cannot be had.
+    pub(crate) fn paged(&self) -> Result<Paged, Failure> {
+        let paged = Paged::new(&self.model, self.context, self.context.div_ceil(PAGE));
+        paged.map_err(|error| Failure::Other(error.to_string()))
+    }
+
+    /// What computes one job at a time on this model, `prefill_chunk` tokens of a prompt at once, each going on from what
+    /// the one before has left in the cache where `prefix_reuse` says so.
     ///
     /// # Errors
     /// If the cache cannot be had.
-    pub(crate) fn session(&self) -> Result<Session<Runner<'_>>, Failure> {
-        let runner = Runner::new(&self.model, &*self.pool, self.context);
-        runner.map(Session::new).map_err(|error| Failure::Other(error.to_string()))
+    pub(crate) fn scheduler(&self, prefill_chunk: usize, prefix_reuse: bool) -> Result<Scheduler<Paged>, Failure> {
+        let one = Limits { step_tokens: prefill_chunk, running: 1, queued: 1, prefix_reuse, ..Limits::default() };
+        Ok(Scheduler::new(self.paged()?, one))
     }
 
     /// What another answer must share for its bits to be comparable.
@@ -188,13 +189,12 @@ impl Loaded {
     /// # Errors
     /// If a file outside the store cannot be read to take its digest.
     pub(crate) fn fingerprint(&self) -> Result<Fingerprint, Failure> {
-        Ok(Ingredients::of(&self.resolved, self.model.config(), self.context)?.fingerprint())
+        Ok(FingerprintInput::of(&self.resolved, &self.model.program)?.fingerprint())
     }
 }
 
 fn context(gguf: &Gguf<'_>, opened: &Opened, asked: Option<usize>, at_most: bool) -> Result<usize, Failure> {
-    let config = hefu_model::Config::read(gguf).map_err(|error| opened.fault(&error))?;
-    let most = config.context_length;
+    let most = ModelSpec::context_length(gguf).map_err(|error| opened.fault(&error))?;
     match asked {
         None => Ok(DEFAULT_CONTEXT.min(most)),
         Some(asked) if asked <= most => Ok(asked),
@@ -240,13 +240,13 @@ fn text(
 }
 
 /// States the memory that is about to be taken, and refuses what cannot be had.
-fn check_memory(plan: &Plan<'_>, context: usize, state: bool) -> Result<(), Failure> {
-    let weights = plan.packed_bytes() as u64;
-    let cache = plan.config().cache_bytes(context).and_then(|bytes| u64::try_from(bytes).ok());
+fn check_memory(spec: &ModelSpec, device: &dyn Device, context: usize, state: bool) -> Result<(), Failure> {
+    let footprint = device.footprint(&spec.program, &Size::of_pages(context.div_ceil(PAGE)));
     let too_large = || Failure::Other(format!("a cache of {context} positions is too large to address"));
-    let cache = cache.ok_or_else(too_large)?;
+    let footprint = footprint.ok_or_else(too_large)?;
+    let (weights, cache) = (footprint.weights as u64, footprint.states as u64);
     if state {
-        let (weights, cache, profile) = (units::bytes(weights), units::bytes(cache), plan.config().cache.name());
+        let (weights, cache, profile) = (units::bytes(weights), units::bytes(cache), spec.program.profile.name());
         line(&format!(
             "hefu: taking {weights} for weights and {cache} for the cache of {context} positions ({profile})"
         ));
@@ -271,12 +271,16 @@ pub(crate) fn available_memory() -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
-/// Repacks the weights for the device. What was read is let go at once, so that no second copy stays resident.
-fn pack(opened: &Opened, plan: Plan<'_>, pool: &Pool) -> Result<Model, Failure> {
-    let memory = HugeMemory::new(plan.packed_bytes()).map_err(|error| Failure::Other(error.to_string()))?;
-    let total = plan.source_bytes() as u64;
+/// Brings the weights to the device. What was read is let go at once, so that no second copy stays resident.
+fn load_weights(
+    opened: &Opened,
+    gguf: &Gguf<'_>,
+    spec: &ModelSpec,
+    device: &Arc<dyn Device>,
+) -> Result<Model, Failure> {
+    let total = spec.program.source_bytes() as u64;
     let progress = Mutex::new((Meter::new("loading", Unit::Bytes), 0_u64));
-    let packed = |file: usize, range: Range<usize>| {
+    let done = |file: usize, range: Range<usize>| {
         let bytes = range.len() as u64;
         if let Some(mapping) = opened.mapping(file) {
             mapping.release(range);
@@ -287,5 +291,6 @@ fn pack(opened: &Opened, plan: Plan<'_>, pool: &Pool) -> Result<Model, Failure> 
             progress.0.set(done, Some(total));
         }
     };
-    plan.load(pool, memory, &packed).map_err(|error| opened.fault(&error))
+    let files = ModelFiles::new(gguf, &done);
+    Model::load(Arc::clone(device), Arc::clone(&spec.program), &files).map_err(|error| opened.fault(&error))
 }

@@ -3,13 +3,16 @@
 use crate::cli::DeviceArguments;
 use crate::failure::Failure;
 use crate::metadata::{self, OfFile};
-use hefu_cpu::Mapping;
+use hefu_cpu::select::Isa;
+use hefu_cpu::{Mapping, Pool};
 use hefu_model::gguf::Gguf;
-use hefu_numerics::ops::Ops;
+use hefu_numerics::device::Device;
+use hefu_numerics::ops::Team;
 use hefu_store::ResolvedModel;
 use hefu_text::template::ChatTemplate;
 use hefu_text::tokenizer::{Tokenizer, Vocabulary};
 use std::path::Path;
+use std::sync::Arc;
 
 /// A model's files in the address space.
 #[derive(Debug)]
@@ -89,13 +92,21 @@ impl Opened {
     }
 }
 
-/// The operations of the instruction set that was asked for, or the best.
+/// The instruction set that was asked for, or the best.
 ///
 /// # Errors
 /// [`Failure::Usage`] if this machine lacks it.
-pub(crate) fn operations(device: &DeviceArguments) -> Result<&'static Ops, Failure> {
+pub(crate) fn instruction_set(device: &DeviceArguments) -> Result<&'static Isa, Failure> {
     match &device.isa {
         None => Ok(hefu_cpu::select::best()),
         Some(name) => hefu_cpu::select::by_name(name).map_err(|error| Failure::Usage(error.to_string())),
     }
+}
+
+/// The device that computes with it, by these threads.
+///
+/// # Errors
+/// As [`instruction_set`].
+pub(crate) fn device(device: &DeviceArguments, pool: &Arc<Pool>) -> Result<Arc<dyn Device>, Failure> {
+    Ok(instruction_set(device)?.device(Arc::clone(pool) as Arc<dyn Team + Send + Sync>))
 }

@@ -5,7 +5,7 @@ use crate::digests;
 use crate::failure::Failure;
 use crate::home;
 use crate::load::Loaded;
-use hefu_engine::generation;
+use hefu_engine::FinishReason;
 use hefu_engine::sampling::Parameters;
 use hefu_proof::{Finish, Grammar, Identity, Prompt, Receipt, Software, new_id};
 use std::path::Path;
@@ -116,11 +116,11 @@ pub(crate) fn now() -> u64 {
 
 fn finish(answer: &Answer) -> Finish {
     match answer.finish {
-        Some(generation::Finish::EndToken) => Finish::EndToken,
-        Some(generation::Finish::MaxTokens) => Finish::MaxTokens,
-        Some(generation::Finish::Context) => Finish::Context,
-        Some(generation::Finish::Complete) => Finish::Complete,
+        Some(FinishReason::EndToken) => Finish::EndToken,
+        Some(FinishReason::MaxTokens) => Finish::MaxTokens,
+        Some(FinishReason::Context) => Finish::Context,
+        Some(FinishReason::Complete) => Finish::Complete,
         None if answer.finish_reason == "stop" => Finish::StopString,
-        Some(generation::Finish::Deadline) | None => Finish::Cancelled,
+        Some(FinishReason::Deadline) | None => Finish::Cancelled,
     }
 }

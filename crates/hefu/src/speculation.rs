@@ -3,18 +3,10 @@
 use crate::cli::{DeviceArguments, ModelArguments, Speculate, SpeculationArguments};
 use crate::failure::Failure;
 use crate::load::{Loaded, Wishes};
-use hefu_engine::Runner;
-use hefu_engine::speculation::{DraftModel, Drafter, Gauge, Lookup};
+use hefu_engine::scheduler::{Paged, Scheduler, Statistics};
+use hefu_engine::speculation::{Speculation, SpeculationPolicy};
 use hefu_text::tokenizer::Vocabulary;
 use serde_json::{Value, json};
-
-/// What guesses, and the measure of whether it pays. Kept from answer to answer.
-#[derive(Debug)]
-pub(crate) struct Speculator<'m> {
-    how: Speculate,
-    pub(crate) drafter: Option<Box<dyn Drafter + 'm>>,
-    pub(crate) gauge: Gauge,
-}
 
 /// Loads the draft model, if one is named and used.
 ///
@@ -35,7 +27,7 @@ pub(crate) fn draft_model(
         model: &model,
         device,
         context: Some(target.context),
-        cache: target.model.config().cache,
+        cache: target.model.program.profile,
         template: None,
         state_memory: false,
     };
@@ -61,47 +53,56 @@ fn difference<'v>(ours: &'v Vocabulary, its: &'v Vocabulary) -> Option<String> {
     (ours != its).then(|| format!("it has {its} tokens and not {ours}"))
 }
 
-impl<'m> Speculator<'m> {
-    /// What was asked for. The draft model computes with the threads of the target, as they never compute at once.
-    ///
-    /// # Errors
-    /// If the cache of the draft model cannot be had.
-    pub(crate) fn new(
-        target: &'m Loaded,
-        draft: Option<&'m Loaded>,
-        flags: &SpeculationArguments,
-        default: Speculate,
-    ) -> Result<Self, Failure> {
-        let how = flags.how(default)?;
-        let drafter: Option<Box<dyn Drafter + 'm>> = match (how, draft) {
-            (Speculate::Off, _) => None,
-            (_, Some(draft)) => {
-                let runner = Runner::new(&draft.model, &*target.pool, draft.context);
-                let runner = runner.map_err(|error| Failure::Other(error.to_string()))?;
-                Some(Box::new(DraftModel::new(runner)))
-            }
-            (_, None) => Some(Box::new(Lookup::new())),
-        };
-        let gauge = if how == Speculate::Auto { Gauge::measuring } else { Gauge::always };
-        Ok(Self { how, drafter, gauge: gauge(flags.most()) })
+/// Has a scheduler guess as the flags say. The draft model computes with the threads of the target, as they never compute
+/// at once; `paged` makes its cache.
+///
+/// # Errors
+/// If the cache of the draft model cannot be had.
+pub(crate) fn guessing(
+    scheduler: Scheduler<Paged>,
+    (how, most): (Speculate, usize),
+    draft: Option<impl FnOnce() -> Result<Paged, Failure>>,
+) -> Result<Scheduler<Paged>, Failure> {
+    let policy = if how == Speculate::Auto { SpeculationPolicy::measuring } else { SpeculationPolicy::always };
+    Ok(match (how, draft) {
+        (Speculate::Off, _) => scheduler,
+        (_, Some(draft)) => scheduler.with_speculation(Speculation::draft_model(draft()?, policy(most))),
+        (_, None) => scheduler.with_speculation(Speculation::lookup(policy(most))),
+    })
+}
+
+/// How many tokens were guessed, and how many of them right.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Guessed {
+    /// Tokens that were guessed and computed.
+    pub(crate) drafted: u64,
+    /// Those of them that were right.
+    pub(crate) accepted: u64,
+}
+
+impl Guessed {
+    /// Those since an earlier moment.
+    pub(crate) fn since(before: &Statistics, now: &Statistics) -> Self {
+        let drafted = now.drafted_tokens.saturating_sub(before.drafted_tokens);
+        Self { drafted, accepted: now.accepted_tokens.saturating_sub(before.accepted_tokens) }
     }
 
-    /// For the report: how, and how many tokens were guessed and how many of them right.
-    pub(crate) fn report(&self) -> Value {
-        let how = match self.how {
+    /// For the report, with how it was guessed.
+    pub(crate) fn report(self, how: Speculate) -> Value {
+        let how = match how {
             Speculate::Auto => "auto",
             Speculate::Ngram => "ngram",
             Speculate::Draft => "draft",
             Speculate::Off => "off",
         };
-        json!({"how": how, "drafted_tokens": self.gauge.drafted(), "accepted_tokens": self.gauge.accepted()})
+        json!({"how": how, "drafted_tokens": self.drafted, "accepted_tokens": self.accepted})
     }
 
     /// The same in words, after a semicolon; nothing if nothing was guessed.
-    pub(crate) fn words(&self) -> String {
-        match self.gauge.drafted() {
+    pub(crate) fn words(self) -> String {
+        match self.drafted {
             0 => String::new(),
-            drafted => format!("; {} of {drafted} guessed tokens were right", self.gauge.accepted()),
+            drafted => format!("; {} of {drafted} guessed tokens were right", self.accepted),
         }
     }
 }

@@ -2,18 +2,18 @@
 
 use crate::cli::{DeviceArguments, ModelArguments};
 use crate::failure::Failure;
-use crate::fingerprint::Ingredients;
+use crate::fingerprint::FingerprintInput;
 use crate::load::{Loaded, Wishes};
 use crate::models;
 use crate::open::Opened;
-use hefu_engine::Runner;
 use hefu_engine::constraint::Constraint;
-use hefu_engine::forward::Session;
-use hefu_engine::generation::{self, Request};
-use hefu_engine::verification::{Claim, Difference, How, Step, Verdict, Verification};
+use hefu_engine::scheduler::{Event, Limits, Paged, Scheduler};
+use hefu_engine::verification::{Claim, Difference, How, Verdict};
+use hefu_engine::{FinishReason, Request};
 use hefu_grammar::{Grammars, Spec};
-use hefu_model::{Config, Model};
-use hefu_numerics::kv::Profile;
+use hefu_model::{LoadOptions, ModelSpec};
+use hefu_numerics::device::Model;
+use hefu_numerics::kv::{PAGE, Profile};
 use hefu_proof::{Answer, Finish, Prompt};
 use hefu_store::ResolvedModel;
 use hefu_text::tokenizer::Tokenizer;
@@ -24,7 +24,6 @@ use std::time::{Duration, Instant};
 pub(crate) struct Verifier {
     model: Model,
     tokenizer: Arc<Tokenizer>,
-    pool: Arc<hefu_cpu::Pool>,
     fingerprint: String,
     /// Made when the first grammar comes.
     grammars: Option<Grammars>,
@@ -82,7 +81,6 @@ impl Verifier {
         Ok(Self {
             model: loaded.model,
             tokenizer: loaded.tokenizer,
-            pool: loaded.pool,
             fingerprint,
             grammars: None,
             how: if manner.steps { How::Steps } else { How::Prefill },
@@ -112,17 +110,23 @@ impl Verifier {
         let constraint = self.constraint(answer)?;
         let started = Instant::now();
         // Positions for prompt and answer, however large the context was.
-        let capacity = (claim.request.prompt.len() + claim.output.len()).clamp(1, self.model.context());
-        let runner = Runner::new(&self.model, &*self.pool, capacity).map_err(|error| error.to_string())?;
-        let mut session = Session::new(runner);
-        let verification = Verification::start(&mut session, claim, constraint, self.how);
-        let mut verification = verification.map_err(|error| error.to_string())?;
-        loop {
-            match verification.step(&*self.pool).map_err(|error| error.to_string())? {
-                Step::Progress { done, total } => progress(done as u64, total as u64),
-                Step::Finished(verdict) => return Ok(Outcome { verdict, took: started.elapsed() }),
+        let capacity = (claim.request.prompt.len() + claim.output.len()).clamp(1, self.model.program.context);
+        let paged = Paged::new(&self.model, capacity, capacity.div_ceil(PAGE));
+        let limits = Limits { step_tokens: self.prefill_chunk, prefix_reuse: false, ..Limits::default() };
+        let mut scheduler = Scheduler::new(paged.map_err(|error| error.to_string())?, limits);
+        let taken = scheduler.submit(claim.job(constraint, self.how), Duration::ZERO);
+        taken.map_err(|refusal| refusal.to_string())?;
+        while !scheduler.is_idle() {
+            for update in scheduler.step(Duration::ZERO) {
+                match update.event {
+                    Event::Prefill { done, total } => progress(done as u64, total as u64),
+                    Event::Verdict(verdict) => return Ok(Outcome { verdict, took: started.elapsed() }),
+                    Event::Failed(failure) => return Err(failure.to_string()),
+                    _ => {}
+                }
             }
         }
+        Err("the examination ended without a verdict; this is a fault of the program".to_owned())
     }
 
     /// The first token that differs, in words.
@@ -164,12 +168,14 @@ impl Verifier {
 /// The cache and the context with which a model has this fingerprint.
 fn suitable(model: ResolvedModel, fingerprint: &str, context: usize) -> Result<(Profile, usize), Failure> {
     let opened = Opened::new(model)?;
-    let config = Config::read(&opened.gguf()?).map_err(|error| opened.fault(&error))?;
-    let context = context.clamp(1, config.context_length);
+    let gguf = opened.gguf()?;
+    let most = ModelSpec::context_length(&gguf).map_err(|error| opened.fault(&error))?;
+    let context = context.clamp(1, most);
     let mut found = String::new();
     for cache in [Profile::F16, Profile::Q8] {
-        let config = Config { cache, ..config.clone() };
-        let own = Ingredients::of(&opened.model, &config, context)?.fingerprint().to_string();
+        let options = LoadOptions { context: Some(context), cache };
+        let spec = ModelSpec::read(&gguf, &options).map_err(|error| opened.fault(&error))?;
+        let own = FingerprintInput::of(&opened.model, &spec.program)?.fingerprint().to_string();
         if own == fingerprint {
             return Ok((cache, context));
         }
@@ -192,10 +198,10 @@ fn claim(answer: &Answer, prompt: Option<&[u32]>, prefill_chunk: usize) -> Resul
         (_, None) => return Err("it states its prompt's hash alone; give the tokens with --prompt-ids".to_owned()),
     };
     let finish = match answer.finish {
-        Finish::EndToken => Some(generation::Finish::EndToken),
-        Finish::MaxTokens => Some(generation::Finish::MaxTokens),
-        Finish::Context => Some(generation::Finish::Context),
-        Finish::Complete => Some(generation::Finish::Complete),
+        Finish::EndToken => Some(FinishReason::EndToken),
+        Finish::MaxTokens => Some(FinishReason::MaxTokens),
+        Finish::Context => Some(FinishReason::Context),
+        Finish::Complete => Some(FinishReason::Complete),
         Finish::StopString | Finish::Cancelled => None,
     };
     let request = Request {

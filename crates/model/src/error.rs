@@ -1,10 +1,10 @@
-//! Everything that can go wrong between a file and its logits.
+//! Everything that can go wrong between a file and its program.
 
 use hefu_numerics::program::SealError;
 
 use crate::gguf;
 
-/// A model that cannot be loaded or run, in one sentence.
+/// A model that cannot be run, in one sentence.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -12,7 +12,7 @@ pub enum Error {
     #[error(transparent)]
     File(#[from] gguf::Error),
 
-    /// A family that is not in [`crate::arch::FAMILIES`].
+    /// A family that is not in [`crate::families::FAMILIES`].
     #[error("the model's architecture is `{found}`, which is not supported; supported are {known}")]
     UnknownArchitecture {
         /// `general.architecture` of the file.
@@ -85,17 +85,6 @@ pub enum Error {
     #[error(transparent)]
     Program(#[from] SealError),
 
-    /// Memory that is not there, or less than was asked for.
-    #[error("there is no memory for {bytes} bytes of {what}: {reason}")]
-    Memory {
-        /// Bytes needed.
-        bytes: usize,
-        /// What for: `weights` or `cache`.
-        what: &'static str,
-        /// Why it failed.
-        reason: String,
-    },
-
     /// A context that the model cannot have.
     #[error("a context of {asked} positions was asked for, but the model allows from 1 to {allowed}")]
     Context {
@@ -103,30 +92,5 @@ pub enum Error {
         asked: usize,
         /// The most that the model was made for.
         allowed: usize,
-    },
-
-    /// The cache has too few free pages.
-    #[error("the cache has {free} of {total} pages free, but {needed} more are needed; end a sequence or enlarge it")]
-    CacheFull {
-        /// Free pages.
-        free: usize,
-        /// All pages.
-        total: usize,
-        /// Pages asked for.
-        needed: usize,
-    },
-
-    /// A batch that does not fit the model or the cache.
-    #[error("the batch cannot be run: {problem}")]
-    BadBatch {
-        /// What is wrong with it.
-        problem: String,
-    },
-
-    /// Logits that are no numbers.
-    #[error("row {row} of the logits holds a NaN or an infinity: the model's weights or its metadata are damaged")]
-    NotFinite {
-        /// Row among the wanted ones.
-        row: usize,
     },
 }

@@ -54,6 +54,47 @@ pub trait Weights: Any + Send + Sync {
     fn bytes(&self) -> usize;
 }
 
+/// A program whose weights are in a device's memory.
+#[derive(Clone)]
+pub struct Model {
+    /// Where they are.
+    pub device: Arc<dyn Device>,
+    /// The program.
+    pub program: Arc<Program>,
+    /// Its weights.
+    pub weights: Arc<dyn Weights>,
+}
+
+impl Model {
+    /// Brings the weights of a program into a device's memory.
+    ///
+    /// # Errors
+    /// As [`Device::load`].
+    pub fn load(device: Arc<dyn Device>, program: Arc<Program>, files: &dyn Files) -> Result<Model, Error> {
+        let weights = device.load(&program, files)?;
+        Ok(Model { device, program, weights })
+    }
+
+    /// The program with empty states for so many pages and rows, ready to run.
+    ///
+    /// # Errors
+    /// As [`Device::compile`].
+    pub fn compile(&self, size: &Size) -> Result<Box<dyn Executable>, Error> {
+        self.device.compile(&self.program, &self.weights, size, &[])
+    }
+
+    /// Bytes that weights and states take; `None` if they cannot be counted.
+    pub fn footprint(&self, size: &Size) -> Option<Footprint> {
+        self.device.footprint(&self.program, size)
+    }
+}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Model({} bytes of weights on {})", self.weights.bytes(), self.device.name())
+    }
+}
+
 /// A program with the states of many sequences, ready to run.
 pub trait Executable: Send {
     /// Runs a batch through the body: its rows go to the states, and those wanted stay for [`Executable::head`].
@@ -225,6 +266,15 @@ pub enum Error {
         problem: String,
     },
 
+    /// A context that the model cannot have.
+    #[error("a context of {asked} positions was asked for, but the model allows from 1 to {allowed}")]
+    Context {
+        /// The context asked for.
+        asked: usize,
+        /// The most that the model was made for.
+        allowed: usize,
+    },
+
     /// A batch that does not fit the program or its states.
     #[error("the batch cannot be run: {problem}")]
     BadBatch {
@@ -238,6 +288,13 @@ pub enum Error {
         /// Row among the wanted ones.
         row: usize,
     },
+}
+
+impl Size {
+    /// So many pages, no slots, and rows of a batch and of a head that are usual.
+    pub fn of_pages(pages: usize) -> Size {
+        Size { pages, slots: 0, rows: 512, head_rows: 16 }
+    }
 }
 
 impl Error {

@@ -4,7 +4,7 @@
 //! loaded it and is driven there by [`Steps`].
 
 use hefu_engine::sampling::Parameters;
-use hefu_engine::scheduler::{Event, ForwardMany, Job, Key, Pooling, Refusal, Scheduler, Statistics};
+use hefu_engine::scheduler::{ForwardMany, Job, Key, Pooling, Refusal, Scheduler, Statistics, Update};
 use hefu_text::template::ChatTemplate;
 use hefu_text::tokenizer::Tokenizer;
 use std::sync::Arc;
@@ -88,7 +88,10 @@ pub trait Steps {
     fn cancel(&mut self, key: Key);
 
     /// See [`Scheduler::step`].
-    fn step(&mut self, now: Duration) -> Vec<Event>;
+    fn step(&mut self, now: Duration) -> Vec<Update>;
+
+    /// See [`Scheduler::record_time`].
+    fn record_time(&mut self, seconds: f64);
 
     /// See [`Scheduler::is_idle`].
     fn is_idle(&self) -> bool;
@@ -106,8 +109,12 @@ impl<M: ForwardMany> Steps for Scheduler<M> {
         Scheduler::cancel(self, key);
     }
 
-    fn step(&mut self, now: Duration) -> Vec<Event> {
+    fn step(&mut self, now: Duration) -> Vec<Update> {
         Scheduler::step(self, now)
+    }
+
+    fn record_time(&mut self, seconds: f64) {
+        Scheduler::record_time(self, seconds);
     }
 
     fn is_idle(&self) -> bool {

@@ -246,7 +246,8 @@ pub(super) fn state_bytes(program: &Program, size: &Size) -> Option<usize> {
 fn caches(program: &Program, size: &Size) -> Result<Vec<Option<LayerCache>>, Error> {
     let bytes = state_bytes(program, size).filter(|_| size.pages <= MAX_PAGES);
     let Some(bytes) = bytes else {
-        return Err(Error::bad_batch(format!("a cache of {} pages is too large to address", size.pages)));
+        let reason = format!("a cache of {} pages is too large to address", size.pages);
+        return Err(Error::Memory { bytes: usize::MAX, what: "cache", reason });
     };
     // Asking first: an allocation that fails later would end the process.
     if let Err(error) = Vec::<u8>::new().try_reserve_exact(bytes) {

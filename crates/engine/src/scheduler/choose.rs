@@ -1,43 +1,50 @@
 //! The choice of many jobs' tokens at once, spread over the model's threads: with a vocabulary of 150,000 tokens each is
 //! worth more than a millisecond.
 
-use crate::generation::{Answering, Finish, Unchosen};
+use super::pass::Done;
+use super::{Event, Failure, ForwardMany, Scheduler, Update};
+use crate::request::FinishReason;
 use crate::sampling::{Choice, Scratch};
+use crate::sequence::{Sequence, Unchosen};
 use hefu_numerics::ops::Team;
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+/// Logits of so many positions are computed at once: a vocabulary may have a mebibyte of them for each.
+pub const ROWS_AT_ONCE: usize = 64;
+
 /// One job's rows of logits.
 #[derive(Debug)]
-pub(super) struct Task<'a> {
-    pub(super) answering: &'a mut Answering,
+struct Task<'a> {
+    sequence: &'a mut Sequence,
     /// Tokens that were computed after the last, one row each; what follows them depends on whether they are chosen.
-    pub(super) guesses: &'a [u32],
+    guesses: &'a [u32],
     /// `[1 + guesses][vocabulary]`, or fewer rows.
-    pub(super) rows: &'a [f32],
-    pub(super) vocabulary: usize,
-    pub(super) capacity: usize,
-    pub(super) chosen: Chosen,
+    rows: &'a [f32],
+    vocabulary: usize,
+    capacity: usize,
+    chosen: Chosen,
 }
 
-/// What became of it.
+/// Tokens of one job.
 #[derive(Debug, Default)]
-pub(super) struct Chosen {
+struct Chosen {
     /// Tokens in order, each with the row by which it was chosen; `None` for one that was forced.
-    pub(super) tokens: Vec<(Choice, Option<usize>)>,
+    tokens: Vec<(Choice, Option<usize>)>,
     /// How many of the guesses were right.
-    pub(super) right: usize,
-    pub(super) finish: Option<Finish>,
-    pub(super) fault: Option<Unchosen>,
+    right: usize,
+    finish: Option<FinishReason>,
+    fault: Option<Unchosen>,
 }
 
-/// Memory of one thread.
+/// Memory for choices, one part for each thread.
 #[derive(Debug, Default)]
-pub(super) struct Workplaces(Vec<Mutex<Scratch>>);
+pub(super) struct SamplerScratch(Vec<Mutex<Scratch>>);
 
-impl Workplaces {
+impl SamplerScratch {
     /// Carries all tasks out. Which thread has which makes no difference: a choice depends on its job alone.
-    pub(super) fn choose(&mut self, tasks: &mut [Task<'_>], team: &dyn Team) {
+    fn choose(&mut self, tasks: &mut [Task<'_>], team: &dyn Team) {
         self.0.resize_with(self.0.len().max(team.threads()).max(1), Mutex::default);
         if let [task] = tasks {
             if let Some(scratch) = self.0.first_mut() {
@@ -60,13 +67,13 @@ impl Workplaces {
 
 impl Task<'_> {
     fn run(&mut self, scratch: &mut Scratch) {
-        let before = self.answering.tokens().len();
+        let before = self.sequence.tokens().len();
         for (index, row) in self.rows.chunks_exact(self.vocabulary.max(1)).enumerate() {
             // A row whose token was forced by the one before has been decided already.
-            if self.answering.tokens().len() == before + index && !self.choose(index, row, scratch) {
+            if self.sequence.tokens().len() == before + index && !self.choose(index, row, scratch) {
                 return;
             }
-            if self.guesses.get(index) != self.answering.tokens().get(before + index) {
+            if self.guesses.get(index) != self.sequence.tokens().get(before + index) {
                 return;
             }
             self.chosen.right = index + 1;
@@ -75,24 +82,17 @@ impl Task<'_> {
 
     /// Chooses by one row, and takes what is forced after it; false if nothing follows.
     fn choose(&mut self, index: usize, row: &[f32], scratch: &mut Scratch) -> bool {
-        let first = self.answering.choose(row, scratch).transpose();
-        self.chosen.take(self.answering, first, Some(index), self.capacity);
+        let first = self.sequence.choose(row, scratch).transpose();
+        self.chosen.take(self.sequence, first, Some(index), self.capacity);
         self.chosen.finish.is_none() && self.chosen.fault.is_none()
     }
 }
 
 impl Chosen {
-    /// A token that is forced, and those that are forced after it.
-    pub(super) fn forced(answering: &mut Answering, first: Result<Choice, Unchosen>, capacity: usize) -> Self {
-        let mut chosen = Self::default();
-        chosen.take(answering, Some(first), None, capacity);
-        chosen
-    }
-
     /// Takes a token, and what is forced after it.
     fn take(
         &mut self,
-        answering: &mut Answering,
+        sequence: &mut Sequence,
         first: Option<Result<Choice, Unchosen>>,
         mut row: Option<usize>,
         capacity: usize,
@@ -103,8 +103,109 @@ impl Chosen {
                 Ok(choice) => self.tokens.push((choice, row.take())),
                 Err(fault) => return self.fault = Some(fault),
             }
-            next = if answering.finish(capacity).is_none() { answering.forced() } else { None };
+            next = if sequence.finish(capacity).is_none() { sequence.forced() } else { None };
         }
-        self.finish = answering.finish(capacity);
+        self.finish = sequence.finish(capacity);
     }
 }
+
+impl<M: ForwardMany> Scheduler<M> {
+    /// What needs no logits: the end of an answer that may have no token, and tokens that a constraint forces before any
+    /// was chosen. Whether there was such a thing.
+    pub(super) fn take_forced(&mut self, done: &Done, updates: &mut Vec<Update>, over: &mut Vec<Over>) -> bool {
+        let capacity = self.capacity;
+        let Some(scheduled) = self.running.get_mut(done.index) else { return false };
+        let mut chosen = Chosen { finish: scheduled.sequence.finish(capacity), ..Chosen::default() };
+        if chosen.finish.is_none() {
+            let Some(first) = scheduled.sequence.forced() else { return false };
+            chosen.take(&mut scheduled.sequence, Some(first), None, capacity);
+        }
+        self.report(done, chosen, updates, over);
+        true
+    }
+
+    /// Chooses the next tokens of these jobs; rows ascend.
+    pub(super) fn choose(&mut self, answers: &[Done], updates: &mut Vec<Update>, over: &mut Vec<Over>) {
+        // Rows that lie beside each other are computed together.
+        let mut runs: Vec<(Vec<Done>, Range<usize>)> = Vec::new();
+        for done in answers {
+            match runs.last_mut() {
+                Some((run, rows))
+                    if rows.end == done.choosing.start && done.choosing.end - rows.start <= ROWS_AT_ONCE =>
+                {
+                    rows.end = done.choosing.end;
+                    run.push(done.clone());
+                }
+                _ => runs.push((vec![done.clone()], done.choosing.clone())),
+            }
+        }
+        for (run, rows) in runs {
+            if self.choose_by(&run, rows, updates, over).is_ok() {
+                continue;
+            }
+            // One row's fault is no other's, nor that of a row that no choice may ever be made by.
+            for done in run {
+                let first = done.choosing.start;
+                if let Err(error) = self.choose_by(std::slice::from_ref(&done), first..first + 1, updates, over) {
+                    over.push((done.key, Event::Failed(Failure::Model(error))));
+                }
+            }
+        }
+    }
+
+    /// Chooses by these rows, which are those of the jobs one after another; the error is the model's.
+    fn choose_by(
+        &mut self,
+        run: &[Done],
+        rows: Range<usize>,
+        updates: &mut Vec<Update>,
+        over: &mut Vec<Over>,
+    ) -> Result<(), String> {
+        let (vocabulary, capacity) = (self.model.vocabulary(), self.capacity);
+        let logits = self.model.logits(rows.clone()).map_err(|error| error.to_string())?;
+        let mut tasks = Vec::with_capacity(run.len());
+        let mut waiting = run.iter().peekable();
+        for (index, scheduled) in self.running.iter_mut().enumerate() {
+            let Some(done) = waiting.next_if(|done| done.index == index) else { continue };
+            let (from, to) = (done.choosing.start - rows.start, done.choosing.end.min(rows.end) - rows.start);
+            tasks.push(Task {
+                sequence: &mut scheduled.sequence,
+                guesses: scheduled.guesses.computed(),
+                rows: logits.values.get(from * vocabulary..to * vocabulary).unwrap_or_default(),
+                vocabulary,
+                capacity,
+                chosen: Chosen::default(),
+            });
+        }
+        self.scratch.choose(&mut tasks, logits.team);
+        let chosen: Vec<Chosen> = tasks.into_iter().map(|task| task.chosen).collect();
+        run.iter().zip(chosen).for_each(|(done, chosen)| self.report(done, chosen, updates, over));
+        Ok(())
+    }
+
+    /// Tells what was chosen.
+    fn report(&mut self, done: &Done, chosen: Chosen, updates: &mut Vec<Update>, over: &mut Vec<Over>) {
+        let Some(scheduled) = self.running.get_mut(done.index) else { return };
+        scheduled.cached += chosen.right;
+        scheduled.turn += chosen.tokens.len();
+        self.queue.charge(scheduled.client, chosen.right);
+        self.statistics.answer_tokens += chosen.tokens.len() as u64;
+        self.statistics.accepted_tokens += chosen.right as u64;
+        if let Some(speculation) = &mut self.speculation {
+            let ids = chosen.tokens.iter().map(|(choice, _)| choice.id);
+            speculation.policy.learn(&mut scheduled.guesses, ids);
+        }
+        for (choice, row) in chosen.tokens {
+            let rows = row.map_or(0..0, |row| done.choosing.start + row..done.choosing.start + row + 1);
+            updates.push(Update { key: done.key, event: Event::Token(choice), rows });
+        }
+        match (chosen.fault, chosen.finish) {
+            (Some(fault), _) => over.push((done.key, Event::Failed(fault.into()))),
+            (None, Some(finish)) => over.push((done.key, Event::Finished(finish))),
+            (None, None) => {}
+        }
+    }
+}
+
+/// A job that is over, and its last event.
+pub(super) type Over = (super::Key, Event);

@@ -2,32 +2,35 @@
 
 use super::Key;
 use crate::constraint::ConstraintError;
-use crate::generation::Finish;
+use crate::request::FinishReason;
 use crate::sampling::{self, Choice};
+use crate::sequence::Unchosen;
+use crate::verification::Verdict;
 use std::ops::Range;
 
-/// What a step brought for one job.
+/// An event of one job, and the rows of logits that belong to it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Event {
+pub struct Update {
     /// The job.
     pub key: Key,
     /// What came of it.
-    pub what: What,
+    pub event: Event,
     /// Which rows of [`Scheduler::logits`](super::Scheduler::logits) belong to it until the next step: those of the part
     /// of the prompt whose logits were wanted, or the one that chose the token. Empty where nothing was computed.
     pub rows: Range<usize>,
 }
 
-/// What can come of a job. The last event of each is [`What::Finished`] or [`What::Failed`]; a job that was cancelled
+/// What can come of a job. The last event of each is [`Event::Finished`] or [`Event::Failed`]; a job that was cancelled
 /// has no further one.
 #[derive(Debug, Clone, PartialEq)]
-pub enum What {
+pub enum Event {
     /// It has left the queue.
     Started {
-        /// Tokens of its prompt that were in the cache already.
+        /// Tokens of its prompt that were in the cache already, left there by jobs of its own reuse domain.
         reused: usize,
     },
-    /// Others that run at the same time have computed what comes next in its prompt; it goes on after that.
+    /// Others of its reuse domain that run at the same time have computed what comes next in its prompt; it goes on after
+    /// that.
     Shared {
         /// Tokens that it need not compute, none of which were counted before.
         reused: usize,
@@ -41,10 +44,14 @@ pub enum What {
     },
     /// The next token of its answer.
     Token(Choice),
-    /// Its vector: of length 1, `[width]`. [`What::Finished`] follows.
+    /// Its vector: of length 1, `[width]`. [`Event::Finished`] follows.
     Embedding(Vec<f32>),
+    /// The negative natural logarithms of the next tokens' probabilities.
+    Likelihoods(Vec<f64>),
+    /// Whether its answer is the one that was claimed. [`Event::Finished`] follows.
+    Verdict(Verdict),
     /// It is over.
-    Finished(Finish),
+    Finished(FinishReason),
     /// It cannot go on.
     Failed(Failure),
 }
@@ -62,4 +69,13 @@ pub enum Failure {
     /// The model failed; its own sentence.
     #[error("{0}")]
     Model(String),
+}
+
+impl From<Unchosen> for Failure {
+    fn from(reason: Unchosen) -> Self {
+        match reason {
+            Unchosen::Sampling(error) => Self::Sampling(error),
+            Unchosen::Constraint(error) => Self::Constraint(error),
+        }
+    }
 }

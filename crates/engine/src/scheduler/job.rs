@@ -1,8 +1,8 @@
 //! What is asked of a scheduler, and how it refuses.
 
 use crate::constraint::Constraint;
-use crate::generation::{Error, Request};
-use std::convert::Infallible;
+use crate::request::{Request, RequestError};
+use crate::verification::Claimed;
 use std::time::Duration;
 
 /// Greatest priority, either sign; what lies beyond counts as this.
@@ -19,20 +19,47 @@ pub struct Job {
     pub constraint: Option<Box<dyn Constraint>>,
     /// Who asks: clients share the model evenly, however many jobs each of them has. An API key, say.
     pub client: u64,
-    /// Higher goes first; 0 is usual, [`MAX_PRIORITY`] the most. Waiting raises it, so that nothing waits for ever.
+    /// Whose cached beginnings of prompts it may go on from, and who may go on from its own.
+    pub domain: ReuseDomain,
+    /// Among the jobs of one client, higher goes first; 0 is usual, [`MAX_PRIORITY`] the most. Waiting raises it, so that
+    /// nothing waits for ever. It means nothing to the jobs of others.
     pub priority: i32,
     /// When the job is given up, by the clock of [`Scheduler::step`](super::Scheduler::step).
     pub deadline: Option<Duration>,
 }
 
+/// Who shares what the cache holds. Reuse saves time, and the time, like the number of reused tokens, tells whether
+/// somebody has asked the same before: jobs that must not learn that of one another belong to different domains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum ReuseDomain {
+    /// The jobs of one client share among themselves alone.
+    #[default]
+    Client,
+    /// All jobs that name this group share, whichever client's they are.
+    Group(u64),
+}
+
 /// What comes of a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Default)]
 pub enum Kind {
     /// Tokens.
     #[default]
     Answer,
     /// One vector for the prompt; sampling settings and limits of the request do not matter.
     Embedding(Pooling),
+    /// Nothing but the prompt's positions: the rows of logits of those from `from` on can be read after each step.
+    Rows {
+        /// The first position whose row is wanted.
+        from: usize,
+    },
+    /// The log-likelihoods of the prompt's own tokens from place `from` on, each given the tokens before it. The first
+    /// token of a text has none.
+    Likelihoods {
+        /// The first token that is scored, at least 1.
+        from: usize,
+    },
+    /// Whether the answer is this one: [`Claim::job`](crate::verification::Claim::job) makes such a job.
+    Verification(Box<Claimed>),
 }
 
 /// How the hidden states of a prompt's positions become one vector.
@@ -46,9 +73,18 @@ pub enum Pooling {
 }
 
 impl Job {
-    /// A job for an answer, of client 0, with priority 0 and without constraint and deadline.
+    /// A job for an answer, of client 0, which shares cached prompts with that client's jobs alone, with priority 0 and
+    /// without constraint and deadline.
     pub fn new(request: Request) -> Self {
-        Self { request, kind: Kind::Answer, constraint: None, client: 0, priority: 0, deadline: None }
+        Self {
+            request,
+            kind: Kind::Answer,
+            constraint: None,
+            client: 0,
+            domain: ReuseDomain::Client,
+            priority: 0,
+            deadline: None,
+        }
     }
 
     /// The same with another [`Kind`].
@@ -74,5 +110,5 @@ pub enum Refusal {
     },
     /// The job cannot be carried out.
     #[error(transparent)]
-    Invalid(#[from] Error<Infallible>),
+    Invalid(#[from] RequestError),
 }

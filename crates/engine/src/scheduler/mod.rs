@@ -1,7 +1,7 @@
 //! Many requests at once, as pure steps: one forward pass per step for all of them, so that each weight is read once.
 //!
 //! ```text
-//! submit ─▶ Queue ── admit ─▶ running ── plan ─▶ Share … ── compute ─▶ Event …
+//! submit ─▶ Queue ── admit ─▶ running ── plan ─▶ Share … ── compute ─▶ Update …
 //!              ▲                 │ one for each job    one pass, then the choices
 //!              └── interrupt ────┘ when pages or places are needed
 //! ```
@@ -14,39 +14,45 @@
 //! * `queue`: fairness between clients, priorities; `budget`: the tokens of a pass; `plan`: who runs, and interruptions;
 //! * `sharing`: of prompts that begin alike, one computes the beginning and the others go on after it;
 //! * `memory`: pages, shared by a radix tree over token ids;
-//! * `pass`: the forward pass, with masks computed beside it; `choose`: the choices, spread over threads.
+//! * `guess`: guesses at tokens, computed where they pay; `masks`: what grammars allow, computed beside the passes;
+//! * `pass`: the forward pass; `choose`: the choices, spread over threads; `reading`: rows that are no choices'.
 //!
-//! There is no clock here: the time is an argument, a [`Duration`] since any moment that the caller chooses.
+//! Nothing is decided by a clock: the time is an argument, a [`Duration`] since any moment that the caller chooses.
 
 mod budget;
 mod choose;
 mod event;
 mod forward;
+mod guess;
 mod job;
 mod limits;
-mod member;
-mod memory;
+mod masks;
+pub(crate) mod memory;
 mod paged;
 mod pass;
 mod plan;
 mod pooling;
 mod queue;
+mod reading;
+mod scheduled;
 mod sharing;
 mod statistics;
 
-pub use event::{Event, Failure, What};
+pub use choose::ROWS_AT_ONCE;
+pub use event::{Event, Failure, Update};
 pub use forward::{ForwardMany, Logits, Part};
-pub use job::{Job, Key, Kind, MAX_PRIORITY, Pooling, Refusal};
+pub use job::{Job, Key, Kind, MAX_PRIORITY, Pooling, Refusal, ReuseDomain};
 pub use limits::Limits;
 pub use paged::Paged;
-pub use pass::ROWS_AT_ONCE;
 pub use statistics::Statistics;
 
-use choose::Workplaces;
-use member::Member;
+use crate::speculation::Speculation;
+use choose::SamplerScratch;
+use masks::MaskWorkers;
 use memory::Memory;
 use queue::Queue;
-use std::collections::VecDeque;
+use scheduled::ScheduledSequence;
+use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -60,10 +66,16 @@ pub struct Scheduler<M> {
     memory: Memory,
     queue: Queue,
     /// The most protected first.
-    running: Vec<Member>,
+    running: Vec<ScheduledSequence>,
+    /// How often a job left the queue.
+    admitted: u64,
     /// Jobs of a pass that failed, to be tried one by one.
     suspects: VecDeque<Key>,
-    workplaces: Workplaces,
+    /// Whether the next pass tries one of them, without guesses.
+    is_isolating: bool,
+    masks: MaskWorkers,
+    speculation: Option<Speculation<M>>,
+    scratch: SamplerScratch,
     statistics: Statistics,
 }
 
@@ -80,10 +92,27 @@ impl<M: ForwardMany> Scheduler<M> {
             memory,
             queue: Queue::default(),
             running: Vec::new(),
+            admitted: 0,
             suspects: VecDeque::new(),
-            workplaces: Workplaces::default(),
+            is_isolating: false,
+            masks: MaskWorkers::new(),
+            speculation: None,
+            scratch: SamplerScratch::default(),
             statistics: Statistics::default(),
         }
+    }
+
+    /// The same with guesses at the tokens of answers, which change no token, only the time. Whoever drives it tells the
+    /// time of each step ([`Scheduler::record_time`]); without that, guesses are made only where they always are.
+    #[must_use]
+    pub fn with_speculation(self, speculation: Speculation<M>) -> Self {
+        Self { speculation: Some(speculation), ..self }
+    }
+
+    /// The same with masks that come late: after as many looks for each as `next` draws from a state.
+    #[cfg(test)]
+    pub(crate) fn with_delayed_masks(self, next: fn(&mut u64) -> usize, state: u64) -> Self {
+        Self { masks: MaskWorkers::delayed(next, state), ..self }
     }
 
     /// The model.
@@ -103,21 +132,21 @@ impl<M: ForwardMany> Scheduler<M> {
     /// room for an answer, or settings out of range.
     pub fn submit(&mut self, job: Job, now: Duration) -> Result<Key, Refusal> {
         let key = Key(self.statistics.submitted);
-        let member = Member::new(key, job, now, self.model.vocabulary(), self.capacity)?;
-        if self.queue.len() >= self.limits.queued {
+        let scheduled = ScheduledSequence::new(key, job, now, self.model.vocabulary(), self.capacity)?;
+        if self.queue.is_full_for(scheduled.client, self.limits.queued) {
             self.statistics.refused += 1;
             return Err(Refusal::QueueFull { queued: self.queue.len() });
         }
         self.statistics.submitted += 1;
-        self.queue.enter(member);
+        self.queue.enter(scheduled);
         Ok(key)
     }
 
     /// Gives a job up; one that is over is passed over. It has no further event.
     pub fn cancel(&mut self, key: Key) {
-        if let Some(member) = self.queue.remove(key) {
-            self.queue.leave(member.client);
-        } else if self.running.iter().any(|member| member.key == key) {
+        if let Some(scheduled) = self.queue.remove(key) {
+            self.queue.leave(scheduled.client);
+        } else if self.running.iter().any(|scheduled| scheduled.key == key) {
             self.stop(key);
         } else {
             return;
@@ -126,19 +155,22 @@ impl<M: ForwardMany> Scheduler<M> {
     }
 
     /// Goes one step further: ends what is late, starts what there is room for, and makes one forward pass, in which
-    /// each answer gets its next token and prompts share the rest of [`Limits::step_tokens`]. Never fails as a whole;
+    /// each answer gets its next tokens and prompts share the rest of [`Limits::step_tokens`]. Never fails as a whole;
     /// what goes wrong with a job is in its event. `now` never goes back.
-    pub fn step(&mut self, now: Duration) -> Vec<Event> {
-        let mut events = Vec::new();
-        self.expire(now, &mut events);
-        self.admit(now, &mut events);
-        self.share(&mut events);
+    pub fn step(&mut self, now: Duration) -> Vec<Update> {
+        let mut updates = Vec::new();
+        self.take_masks(BTreeSet::new());
+        self.expire(now, &mut updates);
+        self.admit(now, &mut updates);
+        self.share(&mut updates);
         let plan = self.plan();
-        if !plan.is_empty() {
-            self.compute(&plan, &mut events);
+        match plan.is_empty() {
+            false => self.compute(&plan, &mut updates),
+            true => self.await_masks(),
         }
         self.queue.settle();
-        events
+        self.end_mask_threads();
+        updates
     }
 
     /// The logits (`[rows][vocabulary]`) of some of the last step's rows.
@@ -166,12 +198,31 @@ impl<M: ForwardMany> Scheduler<M> {
         }
     }
 
+    /// What holds everything up, for a test that waits for nothing.
+    #[cfg(test)]
+    pub(crate) fn state(&self) -> String {
+        let of = |one: &ScheduledSequence| {
+            let tokens = (one.cached, one.sequence.tokens().len(), one.table.pages().len());
+            format!("{:?} {:?} away {} of client {}", one.key, tokens, one.sequence.is_away(), one.client)
+        };
+        let running: Vec<String> = self.running.iter().map(of).collect();
+        format!(
+            "{running:?}, {} wait, {:?} pages, suspects {:?}",
+            self.queue.len(),
+            self.memory.available(),
+            self.suspects
+        )
+    }
+
     /// Whether the books are right.
     #[cfg(test)]
     pub(crate) fn check(&self) {
-        self.memory.check(self.running.iter().map(|member| &member.table));
+        self.memory.check(self.running.iter().map(|scheduled| &scheduled.table));
         self.queue.check(&self.running);
-        assert!(self.running.is_sorted_by_key(Member::order), "the order of protection");
+        for scheduled in &self.running {
+            let own = self.running.iter().filter(|other| other.client == scheduled.client);
+            assert!(own.is_sorted_by_key(|own| own.order()), "the order of protection");
+        }
         assert!(self.running.len() <= self.limits.running.max(1) && self.queue.len() <= self.limits.queued + 64);
     }
 }

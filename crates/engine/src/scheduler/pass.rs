@@ -1,16 +1,11 @@
 //! One forward pass for all, and what follows from its rows.
 
-use super::choose::{Chosen, Task};
-use super::event::Failure;
-use super::member::Member;
+use super::choose::Over;
 use super::plan::Share;
-use super::{Event, ForwardMany, Key, Part, Scheduler, What};
-use crate::generation::{Finish, Guide, Unchosen, beside};
+use super::scheduled::ScheduledSequence;
+use super::{Event, Failure, ForwardMany, Key, Part, Scheduler, Update};
 use std::borrow::Cow;
 use std::ops::Range;
-
-/// Logits of so many positions are computed at once: a vocabulary may have a mebibyte of them for each.
-pub const ROWS_AT_ONCE: usize = 64;
 
 /// How large a job's part of a pass was.
 #[derive(Debug, Clone, Copy)]
@@ -22,232 +17,145 @@ struct Size {
 
 /// A part of a pass that was computed.
 #[derive(Debug, Clone)]
-struct Done {
-    index: usize,
-    key: Key,
+pub(super) struct Done {
+    pub(super) index: usize,
+    pub(super) key: Key,
     /// Its rows among those of the pass.
     rows: Range<usize>,
     /// The rows by which tokens are chosen, the last of `rows`; empty in the middle of a prompt.
-    choosing: Range<usize>,
-    is_vector: bool,
+    pub(super) choosing: Range<usize>,
+    is_answer: bool,
 }
 
 impl<M: ForwardMany> Scheduler<M> {
     /// Carries a plan out.
-    pub(super) fn compute(&mut self, plan: &[Share], events: &mut Vec<Event>) {
-        let mut guides = self.lend_guides(plan);
-        let members = plan.iter().filter_map(|share| Some((self.running.get(share.index)?, share.tokens)));
-        let texts: Vec<(&Member, Cow<'_, [u32]>, Size)> = members
-            .map(|(member, count)| {
-                let tokens = text(member, count);
-                let size = Size { tokens: tokens.len(), rows: member.rows(count) + member.guesses.len() };
-                (member, tokens, size)
+    pub(super) fn compute(&mut self, plan: &[Share], updates: &mut Vec<Update>) {
+        let asked = self.ask_masks(plan);
+        let shares = plan.iter().filter_map(|share| Some((self.running.get(share.index)?, share.tokens)));
+        let texts: Vec<(&ScheduledSequence, Cow<'_, [u32]>, Size)> = shares
+            .map(|(scheduled, count)| {
+                let tokens = text(scheduled, count);
+                let rows = scheduled.rows(count) + scheduled.guesses.computed().len();
+                let size = Size { tokens: tokens.len(), rows };
+                (scheduled, tokens, size)
             })
             .collect();
         let mut parts: Vec<Part<'_>> = Vec::with_capacity(texts.len());
-        for (member, tokens, size) in &texts {
-            parts.push(Part { tokens, position: member.cached, pages: member.table.pages(), rows: size.rows });
+        for (scheduled, tokens, size) in &texts {
+            let (position, pages) = (scheduled.cached, scheduled.table.pages());
+            parts.push(Part { tokens, position, pages, rows: size.rows });
         }
-        let model = &mut self.model;
-        let result = beside(guides.iter_mut().map(|(_, guide)| guide).collect(), || model.forward(&parts));
+        let result = self.model.forward(&parts);
         let sizes: Vec<Size> = texts.iter().map(|(_, _, size)| *size).collect();
-        for (index, guide) in guides {
-            if let Some(member) = self.running.get_mut(index) {
-                *member.answering.guide() = Some(guide);
-            }
-        }
+        self.take_masks(asked);
         match result {
-            Ok(()) => self.advance(plan, &sizes, events),
-            Err(error) => self.fail(plan, &error, events),
+            Ok(()) => self.advance(plan, &sizes, updates),
+            Err(error) => self.fail(plan, &error, updates),
         }
-    }
-
-    /// The constraints of the jobs that choose after this pass.
-    fn lend_guides(&mut self, plan: &[Share]) -> Vec<(usize, Guide)> {
-        let mut guides = Vec::new();
-        for share in plan {
-            let member = self.running.get_mut(share.index).filter(|member| member.pending() == share.tokens);
-            if let Some(guide) = member.and_then(|member| member.answering.guide().take()) {
-                guides.push((share.index, guide));
-            }
-        }
-        guides
     }
 
     /// A pass as a whole failed, and nothing was computed.
-    fn fail(&mut self, plan: &[Share], error: &M::Error, events: &mut Vec<Event>) {
-        let keys: Vec<Key> =
-            plan.iter().filter_map(|share| self.running.get(share.index)).map(|member| member.key).collect();
-        if let [key] = keys[..] {
-            self.end(key, What::Failed(Failure::Model(error.to_string())), events);
+    fn fail(&mut self, plan: &[Share], error: &M::Error, updates: &mut Vec<Update>) {
+        let failed = plan.iter().filter_map(|share| self.running.get(share.index));
+        let keys: Vec<Key> = failed.map(|scheduled| scheduled.key).collect();
+        let guessed = self.running.iter().any(|scheduled| !scheduled.guesses.computed().is_empty());
+        self.running.iter_mut().for_each(|scheduled| scheduled.guesses.drop_all());
+        // No answer ends for a guess that was none of its tokens.
+        if let ([key], false) = (&keys[..], guessed) {
+            let key = *key;
+            self.end(key, Event::Failed(Failure::Model(error.to_string())), updates);
         } else {
             self.suspects = keys.into();
         }
     }
 
     /// The parts are computed: counts them, takes what their rows are for, chooses.
-    fn advance(&mut self, plan: &[Share], sizes: &[Size], events: &mut Vec<Event>) {
+    fn advance(&mut self, plan: &[Share], sizes: &[Size], updates: &mut Vec<Update>) {
         let (mut first, mut all) = (0, Vec::with_capacity(plan.len()));
         for (share, size) in plan.iter().zip(sizes) {
             let rows = first..first + size.rows;
             first = rows.end;
-            all.extend(self.count(*share, *size, rows, events));
+            all.extend(self.count(*share, rows, updates));
         }
         self.statistics.steps += 1;
-        self.statistics.step_jobs = all.len();
+        self.statistics.step_jobs = plan.len();
         self.statistics.step_tokens = sizes.iter().map(|size| size.tokens).sum();
 
-        let mut over = Vec::new();
-        for done in all.iter().filter(|done| done.is_vector && !done.rows.is_empty()) {
-            self.pool(done, events, &mut over);
+        let mut over: Vec<Over> = Vec::new();
+        for done in all.iter().filter(|done| !done.is_answer) {
+            match self.read(done.index, done.rows.clone(), !done.choosing.is_empty()) {
+                Ok(events) => {
+                    for event in events {
+                        match event {
+                            Event::Finished(_) => over.push((done.key, event)),
+                            _ => updates.push(Update { key: done.key, event, rows: done.rows.clone() }),
+                        }
+                    }
+                }
+                Err(failure) => over.push((done.key, Event::Failed(failure))),
+            }
         }
-        let mut answers: Vec<Done> =
-            all.iter().filter(|done| !done.is_vector && !done.choosing.is_empty()).cloned().collect();
-        answers.retain(|done| !self.take_forced(done, events, &mut over));
-        self.choose(&answers, events, &mut over);
+        let choosing = all.iter().filter(|done| done.is_answer && !done.choosing.is_empty());
+        let mut answers: Vec<Done> = choosing.cloned().collect();
+        answers.retain(|done| !self.take_forced(done, updates, &mut over));
+        self.choose(&answers, updates, &mut over);
         for done in &all {
-            let Some(member) = self.running.get_mut(done.index) else { continue };
-            member.guesses.clear();
-            member.furthest = member.furthest.max(member.cached);
-            self.memory.settle(&mut member.table, member.answering.tokens(), member.cached);
+            let Some(scheduled) = self.running.get_mut(done.index) else { continue };
+            scheduled.guesses.drop_all();
+            scheduled.furthest = scheduled.furthest.max(scheduled.cached);
+            self.memory.settle(&mut scheduled.table, scheduled.sequence.tokens(), scheduled.cached);
         }
-        over.into_iter().for_each(|(key, what)| self.end(key, what, events));
+        over.into_iter().for_each(|(key, event)| self.end(key, event, updates));
     }
 
     /// Counts a part that was computed.
-    fn count(&mut self, share: Share, size: Size, rows: Range<usize>, events: &mut Vec<Event>) -> Option<Done> {
-        let member = self.running.get_mut(share.index)?;
-        let (from, total) = (member.cached, member.answering.prompt().len());
-        member.cached += share.tokens;
-        let done = member.cached.min(total);
-        let again = member.cached.min(member.furthest).saturating_sub(from);
+    fn count(&mut self, share: Share, mut rows: Range<usize>, updates: &mut Vec<Update>) -> Option<Done> {
+        let scheduled = self.running.get_mut(share.index)?;
+        let (from, total) = (scheduled.cached, scheduled.sequence.prompt().len());
+        let guesses = scheduled.guesses.computed().len();
+        let mut tokens = share.tokens;
+        self.statistics.drafted_tokens += guesses as u64;
+        let is_late = scheduled.pending() == tokens && scheduled.sequence.is_away();
+        if is_late {
+            // Without a mask there is no choice: its last token is computed again once the mask is there.
+            scheduled.guesses.drop_all();
+            tokens = tokens.saturating_sub(1);
+            rows.end = rows.end.saturating_sub(guesses + 1).max(rows.start);
+        }
+        scheduled.cached += tokens;
+        let done = scheduled.cached.min(total);
+        let again = scheduled.cached.min(scheduled.furthest).saturating_sub(from);
         self.statistics.tokens_recomputed += again as u64;
         self.statistics.prompt_tokens_computed += done.saturating_sub(from + again) as u64;
-        self.queue.charge(member.client, size.tokens);
-        if done > member.reported {
-            member.reported = done;
-            events.push(Event { key: member.key, what: What::Prefill { done, total }, rows: rows.clone() });
+        self.queue.charge(scheduled.client, share.tokens);
+        if done > scheduled.reported {
+            scheduled.reported = done;
+            let event = Event::Prefill { done, total };
+            updates.push(Update { key: scheduled.key, event, rows: rows.clone() });
         }
-        let choices = if member.pending() == 0 { 1 + member.guesses.len() } else { 0 };
-        let choosing = rows.end.saturating_sub(choices)..rows.end;
-        Some(Done { index: share.index, key: member.key, rows, choosing, is_vector: member.pool.is_some() })
-    }
-
-    /// Takes the tokens that a constraint forces before any was chosen; whether there are some. Their logits do not
-    /// matter.
-    fn take_forced(&mut self, done: &Done, events: &mut Vec<Event>, over: &mut Vec<(Key, What)>) -> bool {
-        let capacity = self.capacity;
-        let Some(member) = self.running.get_mut(done.index) else { return false };
-        let Some(first) = member.answering.forced() else { return false };
-        let chosen = Chosen::forced(&mut member.answering, first, capacity);
-        self.report(done, chosen, events, over);
-        true
-    }
-
-    /// Chooses the next tokens of these jobs; rows ascend.
-    fn choose(&mut self, answers: &[Done], events: &mut Vec<Event>, over: &mut Vec<(Key, What)>) {
-        // Rows that lie beside each other are computed together.
-        let mut runs: Vec<(Vec<Done>, Range<usize>)> = Vec::new();
-        for done in answers {
-            match runs.last_mut() {
-                Some((run, rows))
-                    if rows.end == done.choosing.start && done.choosing.end - rows.start <= ROWS_AT_ONCE =>
-                {
-                    rows.end = done.choosing.end;
-                    run.push(done.clone());
-                }
-                _ => runs.push((vec![done.clone()], done.choosing.clone())),
-            }
-        }
-        for (run, rows) in runs {
-            if self.choose_by(&run, rows, events, over).is_ok() {
-                continue;
-            }
-            // One row's fault is no other's, nor that of a row that no choice may ever be made by.
-            for done in run {
-                let first = done.choosing.start;
-                if let Err(error) = self.choose_by(std::slice::from_ref(&done), first..first + 1, events, over) {
-                    over.push((done.key, What::Failed(Failure::Model(error))));
-                }
-            }
-        }
-    }
-
-    /// Chooses by these rows, which are those of the jobs one after another; the error is the model's.
-    fn choose_by(
-        &mut self,
-        run: &[Done],
-        rows: Range<usize>,
-        events: &mut Vec<Event>,
-        over: &mut Vec<(Key, What)>,
-    ) -> Result<(), String> {
-        let (vocabulary, capacity) = (self.model.vocabulary(), self.capacity);
-        let logits = self.model.logits(rows.clone()).map_err(|error| error.to_string())?;
-        let mut tasks = Vec::with_capacity(run.len());
-        let mut waiting = run.iter().peekable();
-        for (index, member) in self.running.iter_mut().enumerate() {
-            let Some(done) = waiting.next_if(|done| done.index == index) else { continue };
-            let (from, to) = (done.choosing.start - rows.start, done.choosing.end.min(rows.end) - rows.start);
-            tasks.push(Task {
-                answering: &mut member.answering,
-                guesses: &member.guesses,
-                rows: logits.values.get(from * vocabulary..to * vocabulary).unwrap_or_default(),
-                vocabulary,
-                capacity,
-                chosen: Chosen::default(),
-            });
-        }
-        self.workplaces.choose(&mut tasks, logits.team);
-        let chosen: Vec<Chosen> = tasks.into_iter().map(|task| task.chosen).collect();
-        run.iter().zip(chosen).for_each(|(done, chosen)| self.report(done, chosen, events, over));
-        Ok(())
-    }
-
-    /// Tells what was chosen.
-    fn report(&mut self, done: &Done, chosen: Chosen, events: &mut Vec<Event>, over: &mut Vec<(Key, What)>) {
-        let Some(member) = self.running.get_mut(done.index) else { return };
-        member.cached += chosen.right;
-        member.turn += chosen.tokens.len();
-        self.statistics.answer_tokens += chosen.tokens.len() as u64;
-        for (choice, row) in chosen.tokens {
-            let rows = row.map_or(0..0, |row| done.choosing.start + row..done.choosing.start + row + 1);
-            events.push(Event { key: done.key, what: What::Token(choice), rows });
-        }
-        match (chosen.fault, chosen.finish) {
-            (Some(Unchosen::Sampling(error)), _) => over.push((done.key, What::Failed(error.into()))),
-            (Some(Unchosen::Constraint(error)), _) => over.push((done.key, What::Failed(error.into()))),
-            (None, Some(finish)) => over.push((done.key, What::Finished(finish))),
-            (None, None) => {}
-        }
-    }
-
-    /// Adds the hidden states of a part to its job's vector.
-    fn pool(&mut self, done: &Done, events: &mut Vec<Event>, over: &mut Vec<(Key, What)>) {
-        let Some(member) = self.running.get_mut(done.index) else { return };
-        let Some(pool) = &mut member.pool else { return };
-        match self.model.hidden(done.rows.clone()) {
-            Ok(hidden) => pool.add(hidden, done.rows.len()),
-            Err(error) => return over.push((done.key, What::Failed(Failure::Model(error.to_string())))),
-        }
-        if !done.choosing.is_empty() {
-            events.push(Event { key: done.key, what: What::Embedding(pool.vector()), rows: done.rows.clone() });
-            over.push((done.key, What::Finished(Finish::Complete)));
-        }
+        let choices = if scheduled.pending() == 0 { 1 + scheduled.guesses.computed().len() } else { 0 };
+        let is_answer = scheduled.reader.is_answer();
+        // A text that is only read may end without a row.
+        let choosing = match is_answer {
+            true => rows.end.saturating_sub(choices)..rows.end,
+            false => rows.end..rows.end + choices,
+        };
+        Some(Done { index: share.index, key: scheduled.key, rows, choosing, is_answer })
     }
 
     /// A job is over.
-    fn end(&mut self, key: Key, what: What, events: &mut Vec<Event>) {
+    fn end(&mut self, key: Key, event: Event, updates: &mut Vec<Update>) {
         self.stop(key);
         self.statistics.finished += 1;
-        events.push(Event { key, what, rows: 0..0 });
+        updates.push(Update { key, event, rows: 0..0 });
     }
 }
 
 /// The next tokens of a job, and its guesses after them.
-fn text(member: &Member, count: usize) -> Cow<'_, [u32]> {
-    let waiting = member.answering.waiting(member.cached);
+fn text(scheduled: &ScheduledSequence, count: usize) -> Cow<'_, [u32]> {
+    let waiting = scheduled.sequence.waiting(scheduled.cached);
     let tokens = waiting.get(..count).unwrap_or(waiting);
-    match &member.guesses[..] {
+    match scheduled.guesses.computed() {
         [] => tokens.into(),
         guesses => [tokens, guesses].concat().into(),
     }

@@ -1,9 +1,11 @@
 //! Who runs, and what each job computes in the next pass.
 
 use super::budget::{Need, divide};
-use super::member::Member;
-use super::{Event, ForwardMany, Key, Scheduler, What};
-use crate::generation::Finish;
+use super::scheduled::ScheduledSequence;
+use super::{Event, ForwardMany, Key, Scheduler, Update};
+use crate::request::FinishReason;
+use crate::speculation::Drafter;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// One job's part of a pass.
@@ -17,57 +19,63 @@ pub(super) struct Share {
 
 impl<M: ForwardMany> Scheduler<M> {
     /// Ends the jobs whose deadline has passed.
-    pub(super) fn expire(&mut self, now: Duration, events: &mut Vec<Event>) {
-        let is_late = |member: &Member| member.deadline.is_some_and(|deadline| deadline <= now);
+    pub(super) fn expire(&mut self, now: Duration, updates: &mut Vec<Update>) {
+        let is_late = |scheduled: &ScheduledSequence| scheduled.deadline.is_some_and(|deadline| deadline <= now);
         let mut late: Vec<Key> =
-            self.running.iter().filter(|member| is_late(member)).map(|member| member.key).collect();
+            self.running.iter().filter(|scheduled| is_late(scheduled)).map(|scheduled| scheduled.key).collect();
         late.iter().for_each(|key| self.stop(*key));
-        for member in self.queue.remove_if(is_late) {
-            self.queue.leave(member.client);
-            late.push(member.key);
+        for scheduled in self.queue.remove_if(is_late) {
+            self.queue.leave(scheduled.client);
+            late.push(scheduled.key);
         }
         self.statistics.expired += late.len() as u64;
-        let event = |key| Event { key, what: What::Finished(Finish::Deadline), rows: 0..0 };
-        events.extend(late.into_iter().map(event));
+        let update = |key| Update { key, event: Event::Finished(FinishReason::Deadline), rows: 0..0 };
+        updates.extend(late.into_iter().map(update));
     }
 
     /// Lets jobs out of the queue as long as there are places and memory. The one that comes next is waited for, so
     /// that small ones do not pass a large one for ever.
-    pub(super) fn admit(&mut self, now: Duration, events: &mut Vec<Event>) {
-        while let Some(key) = self.queue.next(now).map(|member| member.key) {
+    pub(super) fn admit(&mut self, now: Duration, updates: &mut Vec<Update>) {
+        while let Some(key) = self.queue.next(now).map(|scheduled| scheduled.key) {
             if !self.make_room(now) {
                 return;
             }
-            let Some(mut member) = self.queue.remove(key) else { return };
-            member.rank = member.aged(now);
-            member.turn = 0;
+            let Some(mut scheduled) = self.queue.remove(key) else { return };
+            scheduled.rank = scheduled.aged(now);
+            scheduled.turn = 0;
+            self.admitted += 1;
+            scheduled.seniority = self.admitted;
             let Self { memory, model, .. } = self;
             let copy = |from, to| model.copy_page(from, to);
-            (member.table, member.cached) = memory.open(member.answering.tokens(), member.reusable(), copy);
-            member.reported = member.reported.max(member.cached.min(member.answering.prompt().len()));
-            if !member.is_started {
-                member.is_started = true;
-                member.furthest = member.cached;
-                self.statistics.prompt_tokens_reused += member.cached as u64;
-                let what = What::Started { reused: member.cached };
-                events.push(Event { key, what, rows: 0..0 });
+            let (tokens, most) = (scheduled.sequence.tokens(), scheduled.reusable());
+            (scheduled.table, scheduled.cached) = memory.open(scheduled.domain, tokens, most, copy);
+            scheduled.reported = scheduled.reported.max(scheduled.cached.min(scheduled.sequence.prompt().len()));
+            if !scheduled.is_started {
+                scheduled.is_started = true;
+                scheduled.furthest = scheduled.cached;
+                self.statistics.prompt_tokens_reused += scheduled.cached as u64;
+                let event = Event::Started { reused: scheduled.cached };
+                updates.push(Update { key, event, rows: 0..0 });
             }
-            let place = self.running.partition_point(|other| other.order() < member.order());
-            self.running.insert(place, member);
+            self.running.push(scheduled);
+            protect(&mut self.running);
         }
     }
 
     /// What is computed next: pages are taken for it, from less protected jobs where there are no others.
     pub(super) fn plan(&mut self) -> Vec<Share> {
-        let need = |member: &Member| Need {
-            pending: member.pending(),
-            is_prefilling: member.is_prefilling(),
-            chunk: member.answering.prefill_chunk(),
+        let need = |scheduled: &ScheduledSequence| Need {
+            // Without its mask, nothing could be chosen by the row of its last token.
+            pending: scheduled.pending() - usize::from(scheduled.sequence.is_away()),
+            is_prefilling: scheduled.is_prefilling(),
+            chunk: scheduled.reader.chunk(scheduled.cached, scheduled.sequence.prefill_chunk()),
         };
+        self.is_isolating = false;
         let mut needs: Vec<Need> = self.running.iter().map(need).collect();
         if !self.suspects.is_empty() {
             let mut wanted = divide(&needs, self.limits.step_tokens);
-            if self.isolate(&mut wanted) {
+            self.is_isolating = self.isolate(&mut wanted);
+            if self.is_isolating {
                 return self.take_pages(wanted);
             }
         }
@@ -98,11 +106,18 @@ impl<M: ForwardMany> Scheduler<M> {
     }
 
     fn take_pages(&mut self, wanted: Vec<usize>) -> Vec<Share> {
+        if !self.is_isolating {
+            self.guess(&wanted);
+        }
         let mut plan = Vec::with_capacity(wanted.len());
         for (index, tokens) in wanted.into_iter().enumerate().filter(|(_, tokens)| *tokens > 0) {
-            while let Some(member) = self.running.get_mut(index) {
-                let positions = member.cached + tokens + member.guesses.len();
-                if self.memory.grow(&mut member.table, positions) {
+            while let Some(scheduled) = self.running.get_mut(index) {
+                let positions = scheduled.cached + tokens;
+                // Nobody gives way to guesses.
+                if !self.memory.grow(&mut scheduled.table, positions + scheduled.guesses.computed().len()) {
+                    scheduled.guesses.drop_all();
+                }
+                if self.memory.grow(&mut scheduled.table, positions) {
                     plan.push(Share { index, tokens });
                     break;
                 }
@@ -119,7 +134,7 @@ impl<M: ForwardMany> Scheduler<M> {
     /// After a pass that failed, each of its jobs is tried by itself, so that it is known whose fault it was. Whether one is.
     fn isolate(&mut self, wanted: &mut [usize]) -> bool {
         while let Some(key) = self.suspects.pop_front() {
-            if let Some(suspect) = self.running.iter().position(|member| member.key == key) {
+            if let Some(suspect) = self.running.iter().position(|scheduled| scheduled.key == key) {
                 let others = wanted.iter_mut().enumerate().filter(|(index, _)| *index != suspect);
                 others.for_each(|(_, tokens)| *tokens = 0);
                 return true;
@@ -135,7 +150,7 @@ impl<M: ForwardMany> Scheduler<M> {
             if self.running.len() < self.limits.running.max(1) && self.fits(next) {
                 return true;
             }
-            match self.running.iter().rposition(|member| self.queue.gives_way(member, next)) {
+            match self.queue.gives_way(&self.running, next, self.limits.running.max(1)) {
                 Some(index) => self.interrupt(index),
                 None => return false,
             }
@@ -143,11 +158,13 @@ impl<M: ForwardMany> Scheduler<M> {
     }
 
     /// Whether there are pages for all that is known of a job, beside what those that run need next.
-    fn fits(&self, next: &Member) -> bool {
-        let needed = |member: &Member| self.memory.needed(member.answering.tokens().len() + 1);
-        let promised = |member: &Member| needed(member).saturating_sub(member.table.pages().len()) + 1;
+    fn fits(&self, next: &ScheduledSequence) -> bool {
+        let next_end = |scheduled: &ScheduledSequence| (scheduled.sequence.tokens().len() + 1).min(self.capacity);
+        let needed = |scheduled: &ScheduledSequence| self.memory.needed(next_end(scheduled));
+        let promised =
+            |scheduled: &ScheduledSequence| needed(scheduled).saturating_sub(scheduled.table.pages().len()) + 1;
         let others: usize = self.running.iter().map(promised).sum();
-        let shared = self.memory.shared(next.answering.tokens(), next.reusable());
+        let shared = self.memory.shared(next.domain, next.sequence.tokens(), next.reusable());
         needed(next).saturating_sub(shared) + others <= self.memory.available()
     }
 
@@ -157,20 +174,48 @@ impl<M: ForwardMany> Scheduler<M> {
         if index >= self.running.len() {
             return;
         }
-        let mut member = self.running.remove(index);
-        self.memory.close(std::mem::take(&mut member.table), member.answering.tokens(), member.cached);
-        member.cached = 0;
-        member.guesses.clear();
+        let mut scheduled = self.running.remove(index);
+        self.memory.close(std::mem::take(&mut scheduled.table), scheduled.sequence.tokens(), scheduled.cached);
+        scheduled.cached = 0;
+        scheduled.guesses.drop_all();
+        self.forget_draft(scheduled.key);
         self.statistics.preemptions += 1;
-        self.queue.put_back(member);
+        self.queue.put_back(scheduled);
     }
 
     /// Takes a job that runs out of everything.
     pub(super) fn stop(&mut self, key: Key) {
-        if let Some(index) = self.running.iter().position(|member| member.key == key) {
-            let member = self.running.remove(index);
-            self.memory.close(member.table, member.answering.tokens(), member.cached);
-            self.queue.leave(member.client);
+        if let Some(index) = self.running.iter().position(|scheduled| scheduled.key == key) {
+            let scheduled = self.running.remove(index);
+            self.memory.close(scheduled.table, scheduled.sequence.tokens(), scheduled.cached);
+            self.queue.leave(scheduled.client);
+            self.forget_draft(key);
+        }
+    }
+
+    fn forget_draft(&mut self, key: Key) {
+        if let Some(Drafter::Model(model)) = self.speculation.as_mut().map(|speculation| &mut speculation.drafter) {
+            model.forget(key);
+        }
+    }
+}
+
+/// Puts running jobs in the order of protection: those that run for longest first, whoever's they are; but the places of
+/// one client's jobs among them go by its own priorities.
+pub(super) fn protect(running: &mut [ScheduledSequence]) {
+    running.sort_by_key(|scheduled| scheduled.seniority);
+    let mut places: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+    for (place, scheduled) in running.iter().enumerate() {
+        places.entry(scheduled.client).or_default().push(place);
+    }
+    for own in places.values().filter(|own| own.len() > 1) {
+        // A selection sort, by swaps: what is exchanged belongs to the same client.
+        for (at, &place) in own.iter().enumerate() {
+            let rest = own.get(at..).unwrap_or_default();
+            let best = rest.iter().min_by_key(|index| running.get(**index).map(ScheduledSequence::order));
+            if let Some(&best) = best {
+                running.swap(place, best);
+            }
         }
     }
 }

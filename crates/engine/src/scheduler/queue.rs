@@ -2,23 +2,25 @@
 //!
 //! Clients share the model by the tokens computed for them: of those who wait, the one who has had least comes next
 //! (start-time fair queueing: P. Goyal et al., IEEE/ACM Trans. Networking 5, 1997; for token streams: Y. Sheng et al.,
-//! "Fairness in serving large language models", OSDI 2024). A step of priority is a head start of [`QUANTUM`] tokens.
-//! Within a client, higher priority goes first, and waiting raises it.
+//! "Fairness in serving large language models", OSDI 2024). Within a client, higher priority goes first, and waiting raises
+//! it; between clients it means nothing.
 
-use super::member::Member;
-use super::{Key, MAX_PRIORITY};
+use super::Key;
+use super::scheduled::ScheduledSequence;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-/// Tokens that one step of priority is worth, and by which a client may be ahead of one who waits.
-pub(super) const QUANTUM: i64 = 1024;
+/// Tokens by which a client may be ahead of one who waits.
+const QUANTUM: i64 = 1024;
 /// Tokens of its answer that a job makes before it may be interrupted for another client's.
 const TURN: usize = 64;
+/// Jobs of a client that may wait however many of others do, if the queue has so many places at all.
+const OWN_PLACES: usize = 8;
 
 /// Jobs that wait, and the accounts of all clients that have jobs.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    waiting: BTreeMap<Key, Member>,
+    waiting: BTreeMap<Key, ScheduledSequence>,
     clients: BTreeMap<u64, Client>,
     /// Tokens of the client with jobs who has had least: where new clients begin.
     least: i64,
@@ -37,61 +39,90 @@ impl Queue {
         self.waiting.len()
     }
 
+    /// Whether a queue of so many places has none for a client: the common ones are taken, and its own too.
+    pub(super) fn is_full_for(&self, client: u64, places: usize) -> bool {
+        let own = || self.waiting.values().filter(|scheduled| scheduled.client == client).count();
+        self.len() >= places && own() >= OWN_PLACES.min(places)
+    }
+
+    /// Whether a client has jobs, waiting or running, or is ahead of those who have.
+    pub(super) fn is_known(&self, client: u64) -> bool {
+        self.clients.contains_key(&client)
+    }
+
+    /// A job that waits.
+    pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut ScheduledSequence> {
+        self.waiting.get_mut(&key)
+    }
+
     /// Takes a new job.
-    pub(super) fn enter(&mut self, member: Member) {
-        let client = self.clients.entry(member.client).or_default();
+    pub(super) fn enter(&mut self, scheduled: ScheduledSequence) {
+        let client = self.clients.entry(scheduled.client).or_default();
         client.tokens = client.tokens.max(self.least);
         client.jobs += 1;
-        self.waiting.insert(member.key, member);
+        self.waiting.insert(scheduled.key, scheduled);
     }
 
     /// Takes back a job that was interrupted.
-    pub(super) fn put_back(&mut self, member: Member) {
-        self.waiting.insert(member.key, member);
+    pub(super) fn put_back(&mut self, scheduled: ScheduledSequence) {
+        self.waiting.insert(scheduled.key, scheduled);
     }
 
     /// The job that comes next.
-    pub(super) fn next(&self, now: std::time::Duration) -> Option<&Member> {
+    pub(super) fn next(&self, now: std::time::Duration) -> Option<&ScheduledSequence> {
         // Of each client the first by priority, of those the one whose client has had least.
-        let mut first: BTreeMap<u64, ((i64, Reverse<Key>), &Member)> = BTreeMap::new();
-        for member in self.waiting.values() {
-            let place = (member.aged(now), Reverse(member.key));
-            let best = first.entry(member.client).or_insert((place, member));
+        let mut first: BTreeMap<u64, ((i64, Reverse<Key>), &ScheduledSequence)> = BTreeMap::new();
+        for scheduled in self.waiting.values() {
+            let place = (scheduled.aged(now), Reverse(scheduled.key));
+            let best = first.entry(scheduled.client).or_insert((place, scheduled));
             if place > best.0 {
-                *best = (place, member);
+                *best = (place, scheduled);
             }
         }
-        let members = first.into_values().map(|(_, member)| member);
-        members.min_by_key(|member| (self.score(member.client, member.priority.into()), member.key))
+        let all = first.into_values().map(|(_, scheduled)| scheduled);
+        all.min_by_key(|scheduled| (self.tokens(scheduled.client), scheduled.key))
     }
 
     /// Takes a job out, to run or because it is over.
-    pub(super) fn remove(&mut self, key: Key) -> Option<Member> {
+    pub(super) fn remove(&mut self, key: Key) -> Option<ScheduledSequence> {
         self.waiting.remove(&key)
     }
 
     /// Takes the jobs out of which this is true.
-    pub(super) fn remove_if(&mut self, condition: impl Fn(&Member) -> bool) -> Vec<Member> {
+    pub(super) fn remove_if(&mut self, condition: impl Fn(&ScheduledSequence) -> bool) -> Vec<ScheduledSequence> {
         let keys: Vec<Key> =
-            self.waiting.values().filter(|member| condition(member)).map(|member| member.key).collect();
+            self.waiting.values().filter(|scheduled| condition(scheduled)).map(|scheduled| scheduled.key).collect();
         keys.iter().filter_map(|key| self.waiting.remove(key)).collect()
     }
 
-    /// Whether a job that runs is to be interrupted for one that waits: for its priority, or because its client is a
-    /// quantum ahead and it has had a turn.
-    pub(super) fn gives_way(&self, running: &Member, waiting: &Member) -> bool {
-        let is_ahead = || {
-            let score = |member: &Member, rank| self.score(member.client, rank);
-            score(running, running.rank) >= score(waiting, waiting.priority.into()).saturating_add(QUANTUM)
-        };
-        running.rank < waiting.priority.into() || (running.turn >= TURN && is_ahead())
+    /// The last of the running jobs, of which there may be `places`, that is to be interrupted for one that waits. Of the
+    /// same client, one of lower priority is. Of another, one that has had a turn is, if its client is a quantum ahead, or
+    /// has more than its share of the places and who waits has less.
+    pub(super) fn gives_way(
+        &self,
+        running: &[ScheduledSequence],
+        waiting: &ScheduledSequence,
+        places: usize,
+    ) -> Option<usize> {
+        let mut held: BTreeMap<u64, usize> = BTreeMap::new();
+        running.iter().for_each(|scheduled| *held.entry(scheduled.client).or_default() += 1);
+        let held = |client: u64| held.get(&client).copied().unwrap_or(0);
+        let busy = self.clients.values().filter(|client| client.jobs > 0).count();
+        let share = (places / busy.max(1)).max(1);
+        let waits = self.tokens(waiting.client).saturating_add(QUANTUM);
+        running.iter().rposition(|scheduled| {
+            if scheduled.client == waiting.client {
+                return scheduled.rank < waiting.priority.into();
+            }
+            let is_ahead = self.tokens(scheduled.client) >= waits;
+            let has_more = held(scheduled.client) > share && held(waiting.client) < share;
+            scheduled.turn >= TURN && (is_ahead || has_more)
+        })
     }
 
-    /// What a client has had, less its head start.
-    fn score(&self, client: u64, priority: i64) -> i64 {
-        let tokens = self.clients.get(&client).map_or(0, |client| client.tokens);
-        let most = i64::from(MAX_PRIORITY) * 1000;
-        tokens.saturating_sub(priority.clamp(-most, most).saturating_mul(QUANTUM))
+    /// What a client has had.
+    fn tokens(&self, client: u64) -> i64 {
+        self.clients.get(&client).map_or(0, |client| client.tokens)
     }
 
     /// Tokens were computed for a client.
@@ -119,12 +150,12 @@ impl Queue {
     }
 
     #[cfg(test)]
-    pub(super) fn check(&self, running: &[Member]) {
+    pub(super) fn check(&self, running: &[ScheduledSequence]) {
         for (number, client) in &self.clients {
-            let jobs = self.waiting.values().chain(running).filter(|member| member.client == *number).count();
+            let jobs = self.waiting.values().chain(running).filter(|scheduled| scheduled.client == *number).count();
             assert_eq!(client.jobs, jobs, "jobs of client {number}");
         }
-        let known = |member: &Member| self.clients.contains_key(&member.client);
+        let known = |scheduled: &ScheduledSequence| self.clients.contains_key(&scheduled.client);
         assert!(self.waiting.values().chain(running).all(known), "a job without client");
     }
 }

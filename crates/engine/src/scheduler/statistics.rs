@@ -27,6 +27,10 @@ pub struct Statistics {
     pub tokens_recomputed: u64,
     /// Tokens of answers.
     pub answer_tokens: u64,
+    /// Guesses at tokens that were computed.
+    pub drafted_tokens: u64,
+    /// Those of them that were right.
+    pub accepted_tokens: u64,
     /// Jobs that were interrupted because memory or a place was needed.
     pub preemptions: u64,
     /// Jobs that were taken.

@@ -2,20 +2,20 @@
 
 use super::Layout;
 use crate::scheduler::{ForwardMany, Logits, Paged, Part};
-use hefu_model::Error;
+use hefu_numerics::device::Error;
 use std::ops::Range;
 
 /// A model whose pages are laid out as asked for: what the scheduler takes for page `p` of `factor` times the size are
 /// `factor` pages of the model, anywhere in its cache.
 #[derive(Debug)]
-pub(super) struct Laid<'m> {
-    model: Paged<'m>,
+pub(super) struct Laid {
+    model: Paged,
     layout: Layout,
     factor: usize,
 }
 
-impl<'m> Laid<'m> {
-    pub(super) fn new(model: Paged<'m>, layout: Layout) -> Self {
+impl Laid {
+    pub(super) fn new(model: Paged, layout: Layout) -> Self {
         let factor = (layout.page() / model.page()).max(1);
         Self { model, layout, factor }
     }
@@ -37,7 +37,7 @@ impl<'m> Laid<'m> {
     }
 }
 
-impl ForwardMany for Laid<'_> {
+impl ForwardMany for Laid {
     type Error = Error;
 
     fn vocabulary(&self) -> usize {

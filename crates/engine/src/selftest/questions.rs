@@ -1,6 +1,6 @@
 //! What is asked.
 
-use crate::generation::Request;
+use crate::request::Request;
 use crate::sampling::{Dry, Parameters};
 use std::collections::BTreeSet;
 

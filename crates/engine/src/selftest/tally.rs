@@ -1,6 +1,6 @@
 //! What answers are, bit by bit, and where two of them differ.
 
-use crate::generation::{Finish, Request};
+use crate::request::{FinishReason, Request};
 use std::fmt;
 
 /// Differences that are kept to be shown; the others are only counted.
@@ -15,7 +15,7 @@ pub struct Trace {
     /// the answer but the last.
     pub logits: Vec<u32>,
     /// How it ended.
-    pub finish: Option<Finish>,
+    pub finish: Option<FinishReason>,
 }
 
 impl Trace {

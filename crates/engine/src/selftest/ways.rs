@@ -6,31 +6,16 @@ use std::fmt;
 /// How answers come about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
-    /// One after another.
-    Alone(Alone),
-    /// Many at once, by the scheduler.
-    Together(Together),
+    /// As a newcomer would do it, by the naive loop: one after another, each prompt at once, nothing guessed and nothing
+    /// reused.
+    Plain,
+    /// By the scheduler.
+    Scheduled(Scheduled),
 }
 
-impl Way {
-    /// As a newcomer would do it: one after another, each prompt at once, nothing guessed and nothing reused.
-    pub const PLAIN: Way = Way::Alone(Alone { chunk: WHOLE, guesses: Guesses::Off, reuse: false });
-}
-
-/// One answer after another.
+/// How the scheduler is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Alone {
-    /// Tokens of the prompt per forward pass; [`WHOLE`] for all of them.
-    pub chunk: usize,
-    /// What guesses.
-    pub guesses: Guesses,
-    /// Whether an answer goes on from what the one before has left in the cache.
-    pub reuse: bool,
-}
-
-/// Many answers at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Together {
+pub struct Scheduled {
     /// Most answers at the same time.
     pub batch: usize,
     /// The order in which requests arrive.
@@ -41,6 +26,8 @@ pub struct Together {
     pub chunk: usize,
     /// How the cache lies in memory.
     pub layout: Layout,
+    /// What guesses.
+    pub guesses: Guesses,
 }
 
 /// A chunk that is never full.
@@ -101,30 +88,27 @@ pub enum Extent {
 /// The values that ways are combined from.
 #[derive(Debug, Clone, Copy)]
 struct Values {
-    alone_chunks: &'static [usize],
-    guesses: &'static [Guesses],
     batches: &'static [usize],
     arrivals: &'static [Arrival],
     chunks: &'static [usize],
     layouts: &'static [Layout],
+    guesses: &'static [Guesses],
 }
 
 const QUICK: Values = Values {
-    alone_chunks: &[7, WHOLE],
-    guesses: &[Guesses::Off, Guesses::Lookup],
-    batches: &[8],
+    batches: &[1, 8],
     arrivals: &[Arrival::AtOnce, Arrival::Reversed],
     chunks: &[16, WHOLE],
     layouts: &[Layout::Plain, Layout::Scattered],
+    guesses: &[Guesses::Off, Guesses::Lookup],
 };
 
 const FULL: Values = Values {
-    alone_chunks: &[1, 7, 64, WHOLE],
-    guesses: &[Guesses::Off, Guesses::Lookup, Guesses::Draft],
-    batches: &[1, 3, 8],
+    batches: &[1, 8],
     arrivals: &[Arrival::AtOnce, Arrival::OneByOne, Arrival::Reversed],
     chunks: &[5, 64, WHOLE],
     layouts: &[Layout::Plain, Layout::Scattered, Layout::Scarce],
+    guesses: &[Guesses::Off, Guesses::Lookup, Guesses::Draft],
 };
 
 impl Values {
@@ -141,15 +125,15 @@ pub fn ways(extent: Extent) -> Vec<Way> {
     let values = Values::of(extent);
     let mut ways = Vec::new();
     for reuse in [false, true] {
-        for &chunk in values.alone_chunks {
-            let alone = |&guesses| Way::Alone(Alone { chunk, guesses, reuse });
-            ways.extend(values.guesses.iter().map(alone));
-        }
         for &batch in values.batches {
             for &arrival in values.arrivals {
                 for &chunk in values.chunks {
-                    let together = |&layout| Way::Together(Together { batch, arrival, reuse, chunk, layout });
-                    ways.extend(values.layouts.iter().map(together));
+                    for &layout in values.layouts {
+                        let scheduled = |&guesses: &Guesses| {
+                            Way::Scheduled(Scheduled { batch, arrival, reuse, chunk, layout, guesses })
+                        };
+                        ways.extend(values.guesses.iter().map(scheduled));
+                    }
                 }
             }
         }
@@ -160,20 +144,12 @@ pub fn ways(extent: Extent) -> Vec<Way> {
 /// The dimensions of the ways of this extent, each with its values in words.
 pub fn dimensions(extent: Extent) -> Vec<(&'static str, Vec<String>)> {
     let values = Values::of(extent);
-    let batches = [&[1], values.batches].concat();
-    let mut batches: Vec<String> = batches.iter().map(ToString::to_string).collect();
-    batches.dedup();
-    let mut chunks = [values.alone_chunks, values.chunks].concat();
-    chunks.sort_unstable();
-    chunks.dedup();
-    let mut layouts = vec![Layout::Plain];
-    layouts.extend(values.layouts.iter().filter(|layout| **layout != Layout::Plain));
     vec![
-        ("batch", batches),
+        ("batch", values.batches.iter().map(ToString::to_string).collect()),
         ("arrival", values.arrivals.iter().map(ToString::to_string).collect()),
         ("prefix reuse", vec!["off".to_owned(), "on".to_owned()]),
-        ("prefill chunk", chunks.into_iter().map(chunk_name).collect()),
-        ("pages", layouts.iter().map(ToString::to_string).collect()),
+        ("prefill chunk", values.chunks.iter().map(|chunk| chunk_name(*chunk)).collect()),
+        ("pages", values.layouts.iter().map(ToString::to_string).collect()),
         ("speculation", values.guesses.iter().map(ToString::to_string).collect()),
     ]
 }
@@ -220,15 +196,10 @@ impl fmt::Display for Layout {
 impl fmt::Display for Way {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Way::Alone(Alone { chunk, guesses, reuse }) => write!(
+            Way::Plain => write!(f, "naive loop"),
+            Way::Scheduled(Scheduled { batch, arrival, reuse, chunk, layout, guesses }) => write!(
                 f,
-                "alone, prefill chunk {}, speculation {guesses}, prefix reuse {}",
-                chunk_name(*chunk),
-                switch(*reuse)
-            ),
-            Way::Together(Together { batch, arrival, reuse, chunk, layout }) => write!(
-                f,
-                "batch {batch}, arrival {arrival}, prefill chunk {}, pages {layout}, prefix reuse {}",
+                "batch {batch}, arrival {arrival}, prefill chunk {}, pages {layout}, speculation {guesses}, prefix reuse {}",
                 chunk_name(*chunk),
                 switch(*reuse)
             ),
@@ -251,6 +222,6 @@ mod tests {
             assert!(quick.len() > 1, "{name} has one value");
             assert!(*name == "prefill chunk" || quick.iter().all(|value| full.contains(value)), "{name}");
         }
-        assert_eq!(full.len(), 2 * (4 * 3 + 3 * 3 * 3 * 3));
+        assert_eq!(full.len(), 2 * 2 * 3 * 3 * 3 * 3);
     }
 }

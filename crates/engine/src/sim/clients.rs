@@ -1,10 +1,9 @@
 //! Who gets how much: fairness, priorities, deadlines and a prompt that is too long to wait for.
 
-use super::fake::Fake;
-use crate::generation::tests::request;
-use crate::generation::{Finish, Request};
+use super::fake::{Fake, request};
+use crate::request::{FinishReason, Request};
 use crate::sampling::Parameters;
-use crate::scheduler::{Event, Job, Key, Limits, Refusal, Scheduler, What};
+use crate::scheduler::{Event, Job, Key, Limits, Refusal, ReuseDomain, Scheduler, Update};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -23,8 +22,8 @@ fn scheduler(running: usize, step_tokens: usize) -> Scheduler<Fake> {
     Scheduler::new(Fake::new(4096, 4, 4096), limits)
 }
 
-fn is_last(event: &Event) -> bool {
-    matches!(event.what, What::Finished(_) | What::Failed(_))
+fn is_last(update: &Update) -> bool {
+    matches!(update.event, Event::Finished(_) | Event::Failed(_))
 }
 
 #[test]
@@ -40,9 +39,9 @@ fn clients_share_evenly_however_many_jobs_they_have() {
     (0..6).for_each(|_| add(&mut scheduler, 2, &mut owners));
     let mut tokens: BTreeMap<u64, u64> = BTreeMap::new();
     for step in 300..1000 {
-        for event in scheduler.step(SECOND * step) {
-            if let What::Token(_) = event.what {
-                *tokens.entry(owners[&event.key]).or_default() += 1;
+        for update in scheduler.step(SECOND * step) {
+            if let Event::Token(_) = update.event {
+                *tokens.entry(owners[&update.key]).or_default() += 1;
             }
         }
         // The second always has six jobs under way or waiting.
@@ -62,7 +61,7 @@ fn a_newcomer_does_not_wait_for_long_answers_of_others() {
     let key = scheduler.submit(job(2, 0, 10, 20), SECOND * 15).unwrap();
     let steps = (0..2000).find(|step| {
         let events = scheduler.step(SECOND * 15 + SECOND * *step / 100);
-        events.iter().any(|event| event.key == key && is_last(event))
+        events.iter().any(|update| update.key == key && is_last(update))
     });
     assert!(steps.is_some_and(|steps| steps < 900), "{steps:?}");
 }
@@ -75,16 +74,115 @@ fn priority_goes_first_but_waiting_counts() {
     let middle = scheduler.submit(job(1, 0, 4, 3), Duration::ZERO).unwrap();
     let high = scheduler.submit(job(1, 5, 4, 3), Duration::ZERO).unwrap();
     for _ in 0..20 {
-        order.extend(scheduler.step(Duration::ZERO).iter().filter(|event| is_last(event)).map(|event| event.key));
+        order.extend(scheduler.step(Duration::ZERO).iter().filter(|update| is_last(update)).map(|update| update.key));
     }
     assert_eq!(order, [high, middle, low]);
-    // A stream of better ones does not starve the worst.
+    // A stream of better ones does not starve the worst of the same client.
     let low = scheduler.submit(job(1, -100, 4, 3), Duration::ZERO).unwrap();
     let finished = (0..6000_u32).find(|step| {
         scheduler.submit(job(1, 100, 4, 3), SECOND * *step).ok();
-        scheduler.step(SECOND * *step).iter().any(|event| event.key == low && is_last(event))
+        scheduler.step(SECOND * *step).iter().any(|update| update.key == low && is_last(update))
     });
     assert!(finished.is_some_and(|step| step > 1000), "{finished:?}");
+}
+
+#[test]
+fn priority_means_nothing_to_others() {
+    let steps_to = |priority: i32| {
+        // One page is missing for both: somebody must give way sooner or later.
+        let limits = Limits { running: 4, step_tokens: 64, ..Limits::default() };
+        let mut scheduler = Scheduler::new(Fake::new(27, 4, 96).sound(), limits);
+        let first = scheduler.submit(job(1, 0, 10, 60), Duration::ZERO).unwrap();
+        scheduler.step(Duration::ZERO);
+        let second = scheduler.submit(job(2, priority, 10, 60), Duration::ZERO).unwrap();
+        let mut ends = BTreeMap::new();
+        for step in 0..400 {
+            for update in scheduler.step(Duration::ZERO).iter().filter(|update| is_last(update)) {
+                ends.insert(update.key, step);
+            }
+        }
+        (ends[&first], ends[&second], scheduler.statistics().preemptions)
+    };
+    let usual = steps_to(0);
+    assert_eq!(usual.0, 58, "the first was interrupted");
+    assert!(usual.2 > 0, "nobody had to give way");
+    assert_eq!((steps_to(100), steps_to(-100)), (usual, usual));
+    // Nor does it get anybody out of the queue before others.
+    let mut scheduler = scheduler(1, 64);
+    let running = scheduler.submit(job(1, 0, 4, 20), Duration::ZERO).unwrap();
+    scheduler.step(Duration::ZERO);
+    let (usual, high) = (job(2, 0, 4, 3), job(3, 100, 4, 3));
+    let order = [usual, high].map(|job| scheduler.submit(job, Duration::ZERO).unwrap());
+    let mut ended = Vec::new();
+    for _ in 0..40 {
+        ended.extend(scheduler.step(Duration::ZERO).iter().filter(|update| is_last(update)).map(|update| update.key));
+    }
+    assert_eq!(ended, [running, order[0], order[1]]);
+}
+
+#[test]
+fn every_client_has_its_share_of_places_and_of_the_queue() {
+    let limits = Limits { running: 4, step_tokens: 64, queued: 20, ..Limits::default() };
+    let mut scheduler = Scheduler::new(Fake::new(4096, 4, 4096).sound(), limits);
+    let mut owners: BTreeMap<Key, u64> = BTreeMap::new();
+    let add = |scheduler: &mut Scheduler<Fake>, client, owners: &mut BTreeMap<Key, u64>| {
+        let taken = scheduler.submit(job(client, 0, 10, 3000), Duration::ZERO);
+        taken.map(|key| owners.insert(key, client)).is_ok()
+    };
+    let taken = (0..100).filter(|_| add(&mut scheduler, 1, &mut owners)).count();
+    assert_eq!(taken, 20);
+    (0..100).for_each(|_| drop(scheduler.step(Duration::ZERO)));
+    while add(&mut scheduler, 1, &mut owners) {}
+    // The queue is full of the first client's jobs, and so are the places; both have room for a second all the same.
+    let taken = (0..100).filter(|_| add(&mut scheduler, 2, &mut owners)).count();
+    assert_eq!(taken, 8);
+    let mut last = BTreeMap::new();
+    for _ in 0..70 {
+        last.clear();
+        for update in scheduler.step(Duration::ZERO) {
+            if let Event::Token(_) = update.event {
+                *last.entry(owners[&update.key]).or_insert(0) += 1;
+            }
+        }
+        scheduler.check();
+    }
+    assert_eq!(last, BTreeMap::from([(1, 2), (2, 2)]));
+}
+
+#[test]
+fn nobody_learns_what_others_have_asked() {
+    let reused = |domains: [(u64, ReuseDomain); 2]| {
+        let mut scheduler = scheduler(8, 512);
+        let mut found = Vec::new();
+        for at_once in [false, true] {
+            for (client, domain) in domains {
+                // The prompts are the same.
+                let asked = Job { client, domain, ..job(u64::from(at_once), 0, 103, 2) };
+                let key = scheduler.submit(asked, Duration::ZERO).unwrap();
+                let mut all = 0;
+                while !scheduler.is_idle() && !(at_once && found.len() == 2) {
+                    for update in scheduler.step(Duration::ZERO) {
+                        match update.event {
+                            Event::Started { reused } | Event::Shared { reused } if update.key == key => all += reused,
+                            Event::Shared { reused } => all += reused,
+                            _ => {}
+                        }
+                    }
+                    scheduler.check();
+                }
+                found.push(all);
+            }
+        }
+        found
+    };
+    let (own, group) = (ReuseDomain::Client, ReuseDomain::Group(1));
+    assert_eq!(reused([(1, own), (2, own)]), [0, 0, 0, 0]);
+    // The number of a group is not that of a client.
+    assert_eq!(reused([(1, own), (2, group)]), [0, 0, 0, 0]);
+    assert_eq!(reused([(1, group), (1, own)]), [0, 0, 0, 0]);
+    assert_eq!(reused([(1, ReuseDomain::Group(2)), (2, group)]), [0, 0, 0, 0]);
+    assert_eq!(reused([(1, group), (2, group)]), [0, 100, 0, 100]);
+    assert_eq!(reused([(1, own), (1, own)]), [0, 100, 0, 100]);
 }
 
 #[test]
@@ -97,7 +195,7 @@ fn a_long_prompt_stalls_nobody() {
     let mut first = None;
     for step in 0..100 {
         let events = scheduler.step(Duration::ZERO);
-        let has_token = |key| events.iter().any(|event| event.key == key && matches!(event.what, What::Token(_)));
+        let has_token = |key| events.iter().any(|update| update.key == key && matches!(update.event, Event::Token(_)));
         assert!(has_token(answering), "an answer waited for a prompt");
         assert!(scheduler.statistics().step_tokens <= 32, "more than the budget");
         if has_token(short) {
@@ -114,10 +212,10 @@ fn deadlines_end_what_waits_and_what_runs() {
     let (running, waiting) = (scheduler.submit(with(7), SECOND).unwrap(), scheduler.submit(with(3), SECOND).unwrap());
     let mut ends = BTreeMap::new();
     for second in 1..10 {
-        for event in scheduler.step(SECOND * second) {
-            if is_last(&event) {
-                assert_eq!(event.what, What::Finished(Finish::Deadline));
-                ends.insert(event.key, second);
+        for update in scheduler.step(SECOND * second) {
+            if is_last(&update) {
+                assert_eq!(update.event, Event::Finished(FinishReason::Deadline));
+                ends.insert(update.key, second);
             }
         }
     }
@@ -150,8 +248,8 @@ fn the_same_prompt_again_costs_its_last_token() {
     for _ in 0..2 {
         scheduler.submit(job(1, 0, 103, 2), Duration::ZERO).unwrap();
         while !scheduler.is_idle() {
-            let started = scheduler.step(Duration::ZERO).into_iter().filter_map(|event| match event.what {
-                What::Started { reused } => Some(reused),
+            let started = scheduler.step(Duration::ZERO).into_iter().filter_map(|update| match update.event {
+                Event::Started { reused } => Some(reused),
                 _ => None,
             });
             reused.extend(started);
@@ -168,8 +266,8 @@ fn prompts_that_begin_alike_at_the_same_time_are_computed_once() {
     (0..5).for_each(|_| assert!(scheduler.submit(job(1, 0, 103, 2), Duration::ZERO).is_ok()));
     let mut shared = 0;
     while !scheduler.is_idle() {
-        for event in scheduler.step(Duration::ZERO) {
-            if let What::Shared { reused } = event.what {
+        for update in scheduler.step(Duration::ZERO) {
+            if let Event::Shared { reused } = update.event {
                 shared += reused;
             }
         }

@@ -1,7 +1,7 @@
 //! What scheduling itself costs, without a model.
 
-use crate::generation::Request;
-use crate::generation::tests::{Fault, request};
+use super::fake::{Fault, request};
+use crate::request::Request;
 use crate::sampling::Parameters;
 use crate::scheduler::{ForwardMany, Job, Limits, Logits, Part, Scheduler};
 use hefu_numerics::ops::Alone;

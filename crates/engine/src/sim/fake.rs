@@ -1,10 +1,36 @@
 //! A model that knows nothing but what is written on its pages: whoever hands it wrong pages gets wrong logits.
 
-use crate::generation::tests::{Fault, VOCABULARY, row};
+use crate::request::Request;
+use crate::sampling::Parameters;
 use crate::scheduler::{ForwardMany, Logits, Part};
 use hefu_numerics::ops::{Alone, Team};
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
+
+/// Tokens that the fake model knows.
+pub(crate) const VOCABULARY: usize = 11;
+
+#[derive(Debug, PartialEq, thiserror::Error)]
+#[error("out of order")]
+pub(crate) struct Fault;
+
+/// Logits that depend on every token of the text.
+pub(crate) fn row(text: &[u32]) -> [f32; VOCABULARY] {
+    let hash = text.iter().fold(7_u32, |hash, id| hash.wrapping_mul(0x9E37_79B1).wrapping_add(*id));
+    std::array::from_fn(|id| (hash.rotate_left(id as u32 * 3) % 1000) as f32 / 100.0)
+}
+
+pub(crate) fn request(prompt: &[u32]) -> Request {
+    Request {
+        prompt: prompt.to_vec(),
+        parameters: Parameters { seed: 3, ..Parameters::default() },
+        end_tokens: BTreeSet::new(),
+        max_tokens: Some(6),
+        prefill_chunk: 4,
+        all_logits: false,
+    }
+}
 
 /// A pass in which a position's text is this long and ends with [`POISON`] fails as a whole.
 pub(crate) const POISON: (usize, u32) = (3, 10);
@@ -25,6 +51,10 @@ pub(crate) struct Fake {
     kept: Vec<Vec<u32>>,
     values: Vec<f32>,
     team: Arc<dyn Team + Send>,
+    /// Whether nothing ever fails.
+    is_sound: bool,
+    /// One text in so many has other logits than it should.
+    wrong_one_in: Option<u32>,
     pub(crate) passes: usize,
 }
 
@@ -44,7 +74,33 @@ impl Team for Threads {
 impl Fake {
     pub(crate) fn new(pages: usize, size: usize, capacity: usize) -> Fake {
         let pages = vec![vec![EMPTY; size]; pages];
-        Fake { size, capacity, pages, kept: Vec::new(), values: Vec::new(), team: Arc::new(Alone), passes: 0 }
+        Fake {
+            size,
+            capacity,
+            pages,
+            kept: Vec::new(),
+            values: Vec::new(),
+            team: Arc::new(Alone),
+            is_sound: false,
+            wrong_one_in: None,
+            passes: 0,
+        }
+    }
+
+    /// The same without texts that fail.
+    pub(crate) fn sound(self) -> Fake {
+        Fake { is_sound: true, ..self }
+    }
+
+    /// A model that guesses: right but for one text in so many.
+    pub(crate) fn wrong_one_in(self, times: u32) -> Fake {
+        Fake { wrong_one_in: Some(times), ..self }
+    }
+
+    fn row(&self, text: &[u32]) -> [f32; VOCABULARY] {
+        let sum: u32 = text.iter().map(|id| id + 3).sum();
+        let is_wrong = self.wrong_one_in.is_some_and(|times| sum.is_multiple_of(times));
+        if is_wrong { row(text.get(1..).unwrap_or_default()) } else { row(text) }
     }
 
     pub(crate) fn with_threads(self, threads: usize) -> Fake {
@@ -64,6 +120,12 @@ pub(crate) fn is_faulty(text: &[u32]) -> bool {
 
 pub(crate) fn hidden(text: &[u32]) -> [f32; WIDTH] {
     std::array::from_fn(|index| row(text)[index] - 5.0)
+}
+
+impl std::fmt::Debug for Fake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Fake({} pages)", self.pages.len())
+    }
 }
 
 impl ForwardMany for Fake {
@@ -101,7 +163,7 @@ impl ForwardMany for Fake {
             let mut text: Vec<u32> = (0..part.position).map(held).collect();
             assert!(!text.contains(&EMPTY), "a position that was never computed");
             text.extend_from_slice(part.tokens);
-            if (part.position..end).any(|at| is_poisoned(&text[..=at])) {
+            if !self.is_sound && (part.position..end).any(|at| is_poisoned(&text[..=at])) {
                 return Err(Fault);
             }
             texts.push(text);
@@ -118,21 +180,15 @@ impl ForwardMany for Fake {
 
     fn logits(&mut self, rows: Range<usize>) -> Result<Logits<'_>, Fault> {
         let texts = &self.kept[rows];
-        if texts.iter().any(|text| is_faulty(text)) {
+        if !self.is_sound && texts.iter().any(|text| is_faulty(text)) {
             return Err(Fault);
         }
-        self.values = texts.iter().flat_map(|text| row(text)).collect();
+        self.values = texts.iter().flat_map(|text| self.row(text)).collect();
         Ok(Logits { values: &self.values, team: &*self.team })
     }
 
     fn hidden(&mut self, rows: Range<usize>) -> Result<&[f32], Fault> {
         self.values = self.kept[rows].iter().flat_map(|text| hidden(text)).collect();
         Ok(&self.values)
-    }
-}
-
-impl std::fmt::Debug for Fake {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Fake({} pages)", self.pages.len())
     }
 }

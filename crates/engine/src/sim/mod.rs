@@ -1,10 +1,11 @@
 //! The scheduler under thousands of random schedules: a fake model that reads what is written on the pages, a fake
 //! clock, and a seed that replays each failure.
 //!
-//! A schedule is a set of jobs with arrival times, cancellations, deadlines, priorities, constraints, shared beginnings
-//! and clients, on a cache that may be far too small for all of them, and limits drawn as well. After every step the
-//! books must be right; of every job exactly what it would get alone must come, or a true beginning of that where it was
-//! cancelled or its time was up.
+//! A schedule is a set of jobs with arrival times, cancellations, deadlines, priorities, constraints whose masks come
+//! late, shared beginnings, clients and reuse domains, on a cache that may be far too small for all of them, with guesses
+//! of several kinds, and limits drawn as well. After every step the books must be right; of every job exactly what the
+//! naive loop gives it must come, or a true beginning of that where it was cancelled or its time was up; and nothing of
+//! another domain is ever used again.
 //!
 //! ```sh
 //! cargo test --release -p hefu-engine sim:: -- --ignored --nocapture       # 100,000 schedules
@@ -37,7 +38,13 @@ struct Seen {
     failed: AtomicU64,
     refused: AtomicU64,
     vectors: AtomicU64,
+    scores: AtomicU64,
+    rows: AtomicU64,
     forced: AtomicU64,
+    drafted: AtomicU64,
+    accepted: AtomicU64,
+    /// Guesses that were right in schedules with constraints.
+    accepted_ruled: AtomicU64,
 }
 
 fn run(schedules: u64) -> Seen {
@@ -90,7 +97,12 @@ fn every_answer_is_the_one_alone_and_nothing_is_lost() {
         &seen.failed,
         &seen.refused,
         &seen.vectors,
+        &seen.scores,
+        &seen.rows,
         &seen.forced,
+        &seen.drafted,
+        &seen.accepted,
+        &seen.accepted_ruled,
     ];
     assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) > 50), "{seen:?} proves little");
 }

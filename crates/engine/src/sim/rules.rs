@@ -1,7 +1,7 @@
 //! A constraint made of a seed: at some places it allows a few tokens, at some it forces some, and it ends.
 
+use super::fake::VOCABULARY;
 use crate::constraint::{Constraint, ConstraintError};
-use crate::generation::tests::VOCABULARY;
 use crate::sampling::TokenMask;
 use std::collections::VecDeque;
 
@@ -57,6 +57,20 @@ impl Constraint for Rules {
         let count = count.min(self.length.saturating_sub(self.accepted));
         self.expected = (0..count).map(|at| self.draw(30 + at) % VOCABULARY as u32).collect();
         self.expected.iter().copied().collect()
+    }
+
+    fn could_follow(&mut self, tokens: &[u32]) -> usize {
+        let mut copy = self.clone();
+        let mut takes = |id: &u32| {
+            copy.forced();
+            copy.expected.is_empty() && copy.accept(*id).is_ok()
+        };
+        tokens.iter().take_while(|id| takes(id)).count()
+    }
+
+    fn fork(&self) -> Option<Box<dyn Constraint>> {
+        assert!(self.expected.is_empty(), "nobody guesses where a token is forced");
+        Some(Box::new(self.clone()))
     }
 
     fn may_end(&mut self) -> bool {

@@ -1,12 +1,12 @@
 //! A schedule: jobs with all that can happen to them, and the limits that they meet.
 
+use super::fake::VOCABULARY;
 use super::random::Random;
 use super::rules::Rules;
 use crate::constraint::Constraint;
-use crate::generation::Request;
-use crate::generation::tests::VOCABULARY;
+use crate::request::Request;
 use crate::sampling::Parameters;
-use crate::scheduler::{Job, Kind, Limits, Pooling};
+use crate::scheduler::{Job, Kind, Limits, Pooling, ReuseDomain};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -18,9 +18,26 @@ pub(super) struct Schedule {
     pub(super) limits: Limits,
     pub(super) page: usize,
     pub(super) pages: usize,
+    pub(super) guessing: Guessing,
+    /// Whether jobs have constraints.
+    pub(super) ruled: bool,
     pub(super) plans: Vec<Plan>,
     /// How the clock goes on from step to step.
     pub(super) random: Random,
+}
+
+/// What guesses at tokens.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Guessing {
+    Off,
+    /// The text, and the most guesses at a time.
+    Lookup(usize),
+    /// A draft model that is wrong once in so many texts and has so many pages, and the most guesses.
+    Draft {
+        wrong_one_in: u32,
+        pages: usize,
+        most: usize,
+    },
 }
 
 /// One job and what happens to it.
@@ -29,7 +46,8 @@ pub(super) struct Plan {
     pub(super) request: Request,
     pub(super) kind: Kind,
     pub(super) rules: Option<Rules>,
-    client: u64,
+    pub(super) client: u64,
+    pub(super) domain: ReuseDomain,
     priority: i32,
     /// How long after its arrival its time is up.
     patience: Option<Duration>,
@@ -56,10 +74,19 @@ impl Schedule {
         let beginnings: Vec<Vec<u32>> = (0..3).map(|_| text(&mut random, 1..30)).collect();
         let jobs = random.within(1..22);
         let rush = random.within(1..40);
-        // Masks take a thread at each step, which costs more than all the rest: not in every schedule.
-        let ruled = random.one_in(5);
+        let ruled = random.one_in(3);
         let plans = (0..jobs).map(|_| Plan::new(&mut random, &beginnings, rush, ruled)).collect();
-        Schedule { limits, page, pages, plans, random }
+        let guessing = match random.within(0..3) {
+            0 => Guessing::Off,
+            1 => Guessing::Lookup(random.within(1..9)),
+            _ => Guessing::Draft {
+                wrong_one_in: random.within(2..9) as u32,
+                // From enough for everybody to hardly any.
+                pages: random.within(2..least * 4),
+                most: random.within(1..9),
+            },
+        };
+        Schedule { limits, page, pages, guessing, ruled, plans, random }
     }
 }
 
@@ -85,9 +112,11 @@ impl Plan {
             prefill_chunk: random.within(0..30),
             all_logits: random.one_in(6),
         };
-        let kind = match random.within(0..10) {
+        let kind = match random.within(0..14) {
             0 => Kind::Embedding(Pooling::Mean),
             1 => Kind::Embedding(Pooling::Last),
+            2 => Kind::Rows { from: random.within(0..request.prompt.len()) },
+            3 => Kind::Likelihoods { from: random.within(1..request.prompt.len() + 1) },
             _ => Kind::Answer,
         };
         let is_ruled = ruled && kind == Kind::Answer && !random.one_in(3);
@@ -96,6 +125,7 @@ impl Plan {
             kind,
             rules: is_ruled.then(|| Rules::new(random.within(0..1 << 20) as u32, random.within(1..12) as u32)),
             client: random.within(0..4) as u64,
+            domain: if random.one_in(2) { ReuseDomain::Group(random.within(0..2) as u64) } else { ReuseDomain::Client },
             priority: if random.one_in(2) { 0 } else { random.within(0..7) as i32 - 3 },
             patience: random.one_in(6).then(|| Duration::from_secs(random.within(0..60) as u64)),
             arrival: random.within(0..rush),
@@ -107,9 +137,10 @@ impl Plan {
         Job {
             constraint: self.constraint(),
             client: self.client,
+            domain: self.domain,
             priority: self.priority,
             deadline: self.patience.map(|patience| now + patience),
-            ..Job::new(self.request.clone()).with_kind(self.kind)
+            ..Job::new(self.request.clone()).with_kind(self.kind.clone())
         }
     }
 

@@ -1,13 +1,13 @@
 //! A schedule carried out, with everything checked after every step.
 
 use super::Seen;
-use super::fake::{self, Fake};
-use super::schedule::{CAPACITY, Plan, Schedule};
-use crate::forward::Session;
-use crate::generation::tests::{Fake as Single, Fault, row};
-use crate::generation::{Error, Finish, Generation, Step};
+use super::fake::{self, Fake, row};
+use super::schedule::{CAPACITY, Guessing, Plan, Schedule};
+use crate::request::{FinishReason, RequestError};
 use crate::sampling::Choice;
-use crate::scheduler::{Event, Failure, Key, Kind, Pooling, Refusal, Scheduler, What};
+use crate::scheduler::{Event, Failure, Key, Kind, Pooling, Refusal, ReuseDomain, Scheduler, Update};
+use crate::speculation::{Speculation, SpeculationPolicy};
+use crate::witness;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -26,15 +26,19 @@ struct Got {
     /// Rows of logits that came with tokens.
     rows: usize,
     vector: Option<Vec<f32>>,
-    end: Option<What>,
+    scores: Vec<f64>,
+    end: Option<Event>,
     is_cancelled: bool,
 }
 
 /// What a job would get alone.
 #[derive(Debug, PartialEq)]
 enum Alone {
-    Answer(Vec<Choice>, Finish),
+    /// Its tokens, how many of them are forced, and its end.
+    Answer(Vec<Choice>, usize, FinishReason),
     Vector(Vec<f32>),
+    Scores(Vec<f64>),
+    Nothing,
     Fails(Vec<Choice>),
 }
 
@@ -45,13 +49,15 @@ pub(super) fn run(seed: u64, seen: &Seen) {
     if schedule.random.one_in(100) {
         model = model.with_threads(3);
     }
-    let mut scheduler = Scheduler::new(model, schedule.limits.clone());
+    let delay = if schedule.random.one_in(2) { |_: &mut u64| 0 } else { delay };
+    let scheduler = Scheduler::new(model, schedule.limits.clone()).with_delayed_masks(delay, seed);
+    let mut scheduler = guessing(scheduler, &mut schedule);
     let mut waiting: Vec<usize> = (0..schedule.plans.len()).collect();
     waiting.sort_by_key(|plan| schedule.plans[*plan].arrival);
     let mut jobs: BTreeMap<Key, Got> = BTreeMap::new();
     let mut now = Duration::ZERO;
     for step in 0.. {
-        assert!(step < MOST_STEPS, "a job is starved");
+        assert!(step < MOST_STEPS, "a job is starved: {}", scheduler.state());
         waiting.retain(|&plan| {
             schedule.plans[plan].arrival > step
                 || !submit(&mut scheduler, &schedule.plans[plan], plan, step, now, &mut jobs, seen)
@@ -64,9 +70,12 @@ pub(super) fn run(seed: u64, seen: &Seen) {
                 seen.cancelled.fetch_add(1, Relaxed);
             }
         }
-        for event in scheduler.step(now) {
-            let got = jobs.get_mut(&event.key).expect("an event of a job that was submitted");
-            note(got, event, &schedule.plans[got.plan], &mut scheduler);
+        let updates = scheduler.step(now);
+        scheduler.record_time(1.0 + schedule.random.within(0..5) as f64);
+        for update in updates {
+            check_domain(&update, &jobs, &schedule.plans);
+            let got = jobs.get_mut(&update.key).expect("an event of a job that was submitted");
+            note(got, update, &schedule.plans[got.plan], &mut scheduler);
         }
         scheduler.check();
         let statistics = scheduler.statistics();
@@ -82,7 +91,48 @@ pub(super) fn run(seed: u64, seen: &Seen) {
     assert_eq!((ended, jobs.len() as u64), (statistics.submitted, statistics.submitted), "a job was lost");
     seen.preemptions.fetch_add(statistics.preemptions, Relaxed);
     seen.reused.fetch_add(statistics.prompt_tokens_reused, Relaxed);
+    seen.drafted.fetch_add(statistics.drafted_tokens, Relaxed);
+    seen.accepted.fetch_add(statistics.accepted_tokens, Relaxed);
+    seen.accepted_ruled.fetch_add(if schedule.ruled { statistics.accepted_tokens } else { 0 }, Relaxed);
+    assert!(statistics.accepted_tokens <= statistics.drafted_tokens);
     jobs.values().for_each(|got| compare(got, &schedule.plans[got.plan], seen));
+}
+
+/// After how many looks a mask is there.
+fn delay(state: &mut u64) -> usize {
+    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+    (*state >> 33) as usize % 4
+}
+
+/// Has the scheduler guess as the schedule says.
+fn guessing(scheduler: Scheduler<Fake>, schedule: &mut Schedule) -> Scheduler<Fake> {
+    let always = !schedule.random.one_in(3);
+    let policy = if always { SpeculationPolicy::always } else { SpeculationPolicy::measuring };
+    match schedule.guessing {
+        Guessing::Off => scheduler,
+        Guessing::Lookup(most) => scheduler.with_speculation(Speculation::lookup(policy(most))),
+        Guessing::Draft { wrong_one_in, pages, most } => {
+            let model = Fake::new(pages, schedule.page, CAPACITY).sound().wrong_one_in(wrong_one_in);
+            scheduler.with_speculation(Speculation::draft_model(model, policy(most)))
+        }
+    }
+}
+
+/// What is used again must be a text of the job's own domain.
+fn check_domain(update: &Update, jobs: &BTreeMap<Key, Got>, plans: &[Plan]) {
+    let (Event::Started { reused } | Event::Shared { reused }) = update.event else { return };
+    let domain = |plan: &Plan| match plan.domain {
+        ReuseDomain::Client => (plan.client, None),
+        ReuseDomain::Group(group) => (0, Some(group)),
+    };
+    let own = &plans[jobs[&update.key].plan];
+    let is_known = jobs.iter().filter(|(key, _)| **key != update.key).any(|(_, got)| {
+        let plan = &plans[got.plan];
+        let text = plan.request.prompt.iter().copied().chain(got.choices.iter().map(|choice| choice.id));
+        let common = text.zip(&own.request.prompt).take_while(|(a, b)| a == *b).count();
+        domain(plan) == domain(own) && common >= reused
+    });
+    assert!(reused == 0 || is_known, "{reused} tokens come from nowhere");
 }
 
 /// Whether the job was taken or refused for good.
@@ -112,46 +162,61 @@ fn submit(
     }
 }
 
-fn too_long(plan: &Plan) -> Error<std::convert::Infallible> {
-    Error::PromptTooLong { prompt: plan.request.prompt.len(), context: CAPACITY }
+fn too_long(plan: &Plan) -> RequestError {
+    let (prompt, context) = (plan.request.prompt.len(), CAPACITY);
+    match plan.kind {
+        Kind::Rows { .. } => RequestError::TooLong { tokens: prompt, context },
+        Kind::Likelihoods { .. } => RequestError::TooLong { tokens: prompt - 1, context },
+        _ => RequestError::PromptTooLong { prompt, context },
+    }
 }
 
 /// Takes an event, after a look at whether it is in order.
-fn note(got: &mut Got, event: Event, plan: &Plan, scheduler: &mut Scheduler<Fake>) {
-    assert!(got.end.is_none() && !got.is_cancelled, "an event after the last: {event:?}");
+fn note(got: &mut Got, update: Update, plan: &Plan, scheduler: &mut Scheduler<Fake>) {
+    assert!(got.end.is_none() && !got.is_cancelled, "an event after the last: {update:?}");
     let prompt = &plan.request.prompt;
+    // Of a text that is scored, the last token is not computed.
+    let length = if matches!(plan.kind, Kind::Likelihoods { .. }) { (prompt.len() - 1).max(1) } else { prompt.len() };
     let is_first = got.choices.is_empty();
-    let begun = got.is_started || matches!(event.what, What::Started { .. } | What::Finished(Finish::Deadline));
-    assert!(begun, "an event before the first: {event:?}");
-    match event.what {
-        What::Started { reused } => {
-            assert!(!got.is_started && reused < prompt.len());
+    let begun =
+        got.is_started || matches!(update.event, Event::Started { .. } | Event::Finished(FinishReason::Deadline));
+    assert!(begun, "an event before the first: {update:?}");
+    match update.event {
+        Event::Started { reused } => {
+            assert!(!got.is_started && reused < length);
             (got.is_started, got.done) = (true, reused);
         }
-        What::Shared { reused } => assert!(got.is_started && reused > 0 && reused < prompt.len()),
-        What::Prefill { done, total } => {
-            assert!(done > got.done && done <= total && total == prompt.len());
-            if plan.request.all_logits && plan.kind == Kind::Answer {
-                assert_eq!(event.rows.len(), done - got.done, "rows of a prompt");
-                for (at, rows) in (got.done..done).zip(event.rows) {
+        Event::Shared { reused } => assert!(got.is_started && reused > 0 && reused < length),
+        Event::Prefill { done, total } => {
+            assert!(done > got.done && done <= total && total == length);
+            let first = match plan.kind {
+                Kind::Answer if plan.request.all_logits => 0,
+                Kind::Rows { from } => from,
+                _ => length,
+            };
+            if first < length {
+                assert_eq!(update.rows.len(), done.saturating_sub(got.done.max(first)), "rows of a prompt");
+                for (at, rows) in (got.done.max(first)..done).zip(update.rows) {
                     check_row(scheduler, rows..rows + 1, &prompt[..=at]);
                 }
             }
             got.done = done;
         }
-        What::Token(choice) => {
+        Event::Token(choice) => {
             assert_eq!(got.done, prompt.len());
             let ids = got.choices.iter().map(|choice| choice.id);
             let text: Vec<u32> = prompt.iter().copied().chain(ids).collect();
-            assert!(event.rows.len() <= 1 && (!is_first || plan.rules.is_some() || event.rows.len() == 1));
-            got.rows += event.rows.len();
-            if !event.rows.is_empty() {
-                check_row(scheduler, event.rows, &text);
+            assert!(update.rows.len() <= 1 && (!is_first || plan.rules.is_some() || update.rows.len() == 1));
+            got.rows += update.rows.len();
+            if !update.rows.is_empty() {
+                check_row(scheduler, update.rows, &text);
             }
             got.choices.push(choice);
         }
-        What::Embedding(vector) => got.vector = Some(vector),
-        What::Finished(_) | What::Failed(_) => got.end = Some(event.what),
+        Event::Embedding(vector) => got.vector = Some(vector),
+        Event::Likelihoods(scores) => got.scores.extend(scores),
+        Event::Verdict(_) => panic!("nobody claimed anything"),
+        Event::Finished(_) | Event::Failed(_) => got.end = Some(update.event),
     }
 }
 
@@ -167,68 +232,73 @@ fn compare(got: &Got, plan: &Plan, seen: &Seen) {
     let is_beginning = |of: &Vec<Choice>| of.starts_with(&got.choices);
     match (&got.end, &expected) {
         (None, _) => assert!(got.is_cancelled, "a job without end"),
-        (Some(What::Finished(Finish::Deadline)), _) => {
+        (Some(Event::Finished(FinishReason::Deadline)), _) => {
             seen.expired.fetch_add(1, Relaxed);
         }
-        (Some(What::Finished(finish)), Alone::Answer(choices, end)) => {
+        (Some(Event::Finished(finish)), Alone::Answer(choices, forced, end)) => {
             assert_eq!((&got.choices, finish), (choices, end));
-            let rules = if plan.rules.is_some() { got.choices.len() - got.rows } else { 0 };
-            assert!(plan.request.parameters.logprobs.is_none() || rules == 0);
-            assert_eq!(got.rows + rules, got.choices.len());
-            seen.forced.fetch_add(rules as u64, Relaxed);
+            assert_eq!(got.rows + forced, got.choices.len());
+            seen.forced.fetch_add(*forced as u64, Relaxed);
             seen.answers.fetch_add(1, Relaxed);
         }
-        (Some(What::Finished(Finish::Complete)), Alone::Vector(vector)) => {
+        (Some(Event::Finished(FinishReason::Complete)), Alone::Vector(vector)) => {
             assert_eq!(got.vector.as_ref(), Some(vector), "{plan:?}");
             seen.vectors.fetch_add(1, Relaxed);
         }
-        (Some(What::Failed(Failure::Model(_) | Failure::Constraint(_) | Failure::Sampling(_))), Alone::Fails(_)) => {
+        (Some(Event::Finished(FinishReason::Complete)), Alone::Scores(scores)) => {
+            assert_eq!(&got.scores, scores, "{plan:?}");
+            seen.scores.fetch_add(1, Relaxed);
+        }
+        (Some(Event::Finished(FinishReason::Complete)), Alone::Nothing) => {
+            seen.rows.fetch_add(1, Relaxed);
+        }
+        (Some(Event::Failed(Failure::Model(_) | Failure::Constraint(_) | Failure::Sampling(_))), Alone::Fails(_)) => {
             seen.failed.fetch_add(1, Relaxed);
         }
         (end, expected) => panic!("{end:?}, but {expected:?} alone: {plan:?}"),
     }
     match &expected {
-        Alone::Answer(choices, _) | Alone::Fails(choices) => assert!(is_beginning(choices), "{got:?}, {expected:?}"),
-        Alone::Vector(_) => assert!(got.choices.is_empty()),
+        Alone::Answer(choices, ..) | Alone::Fails(choices) => assert!(is_beginning(choices), "{got:?}, {expected:?}"),
+        _ => assert!(got.choices.is_empty()),
     }
 }
 
-/// The same job with a model of its own.
+/// The same job by the naive loop, on a model of its own.
 fn alone(plan: &Plan) -> Alone {
     let prompt = &plan.request.prompt;
     let is_poisoned = |text: &[u32]| (1..=text.len()).any(|end| fake::is_poisoned(&text[..end]));
-    if is_poisoned(prompt) {
-        return Alone::Fails(Vec::new());
-    }
-    if let Kind::Embedding(pooling) = plan.kind {
-        let first = if pooling == Pooling::Mean { 0 } else { prompt.len() - 1 };
-        let rows = (first..prompt.len()).map(|at| fake::hidden(&prompt[..=at]));
-        let sums = rows.fold([0.0_f64; 3], |sums, row| std::array::from_fn(|at| sums[at] + f64::from(row[at])));
-        let length = sums.iter().map(|sum| sum * sum).sum::<f64>().sqrt();
-        return Alone::Vector(sums.iter().map(|sum| (sum / length) as f32).collect());
-    }
-    let mut session: Session<Single> = Single::session(CAPACITY);
-    let request = plan.request.clone();
-    let mut generation = Generation::start_constrained(&mut session, request, plan.constraint()).expect("a job");
-    let mut choices: Vec<Choice> = Vec::new();
-    loop {
-        let text: Vec<u32> = prompt.iter().copied().chain(choices.iter().map(|choice| choice.id)).collect();
-        match generation.step() {
-            Ok(Step::Prefill { .. }) => {}
-            Ok(Step::Token(choice)) => {
-                // The single model has no faults of its own: what it computed is looked at here.
-                let is_computed = generation.rows() > 0;
-                if is_computed && (is_poisoned(&text) || fake::is_faulty(&text)) {
-                    return Alone::Fails(choices);
-                }
-                choices.push(choice);
+    match plan.kind {
+        Kind::Answer => {}
+        Kind::Likelihoods { from } => {
+            let text = &prompt[..(prompt.len() - 1).max(1)];
+            let mut scored = from..prompt.len();
+            if is_poisoned(text) || scored.clone().any(|at| fake::is_faulty(&prompt[..at])) {
+                return Alone::Fails(Vec::new());
             }
-            Ok(Step::Finished(Finish::Complete)) if is_poisoned(&text) || fake::is_faulty(&text) => {
-                return Alone::Fails(choices);
-            }
-            Ok(Step::Finished(finish)) => return Alone::Answer(choices, finish),
-            Err(Error::Model(Fault)) => unreachable!("the single model has no faults"),
-            Err(_) => return Alone::Fails(choices),
+            return Alone::Scores(scored.by_ref().map(|at| score(&prompt[..at], prompt[at])).collect());
         }
+        _ if is_poisoned(prompt) => return Alone::Fails(Vec::new()),
+        Kind::Embedding(pooling) => {
+            let first = if pooling == Pooling::Mean { 0 } else { prompt.len() - 1 };
+            let rows = (first..prompt.len()).map(|at| fake::hidden(&prompt[..=at]));
+            let sums = rows.fold([0.0_f64; 3], |sums, row| std::array::from_fn(|at| sums[at] + f64::from(row[at])));
+            let length = sums.iter().map(|sum| sum * sum).sum::<f64>().sqrt();
+            return Alone::Vector(sums.iter().map(|sum| (sum / length) as f32).collect());
+        }
+        _ => return Alone::Nothing,
     }
+    let mut model = Fake::new(CAPACITY, 1, CAPACITY);
+    let found = witness::answer(&mut model, &plan.request, plan.constraint(), None);
+    match found.finish {
+        Ok(finish) => Alone::Answer(found.choices, found.forced, finish),
+        Err(_) => Alone::Fails(found.choices),
+    }
+}
+
+/// How unlikely a token is after a text.
+fn score(text: &[u32], token: u32) -> f64 {
+    let row = row(text).map(f64::from);
+    let greatest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let sum: f64 = row.iter().map(|logit| libm::exp(logit - greatest)).sum();
+    libm::log(sum) - (row[token as usize] - greatest)
 }

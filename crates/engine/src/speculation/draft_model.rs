@@ -1,64 +1,145 @@
-//! Guesses of a smaller model with the same vocabulary.
+//! Guesses of a smaller model with the same vocabulary, for many sequences at once.
 
-use super::{Context, Drafter, Evidence};
-use crate::forward::{Forward, Session};
-use crate::sampling::{History, Scratch, sample};
+use crate::sampling::{History, Parameters, Scratch, sample};
+use crate::scheduler::memory::{Domain, Memory, Table};
+use crate::scheduler::{ForwardMany, Key, Part};
+use std::collections::BTreeMap;
 
-/// Tokens per forward pass while the draft model catches up with the text.
+/// Tokens of one forward pass while the draft model catches up with texts.
 const CATCH_UP: usize = 512;
 
-/// A smaller model that follows the answer. It chooses its guesses by the settings and the random numbers of the answer
+/// A smaller model that follows answers. It chooses its guesses by the settings and the random numbers of each answer
 /// itself, so that the nearer its logits are to those of the large model, the more of its choices are the same.
 #[derive(Debug)]
-pub struct DraftModel<M> {
-    session: Session<M>,
-    history: History,
+pub(crate) struct DraftModel<M> {
+    model: M,
+    memory: Memory,
+    texts: BTreeMap<Key, Text>,
     scratch: Scratch,
 }
 
-impl<M: Forward> DraftModel<M> {
-    /// Guesses by this model, whose token ids must mean what those of the large one mean.
-    pub fn new(model: M) -> Self {
-        Self { session: Session::new(model), history: History::default(), scratch: Scratch::default() }
-    }
-
-    /// The model's next token after `history`; `None` if there is no room, or whatever else went wrong.
-    fn next(&mut self, context: &Context<'_>) -> Option<u32> {
-        let tokens = self.history.tokens();
-        let known = self.session.model().vocabulary();
-        if tokens.len() > self.session.model().capacity() || context.parameters.validate_tokens(known).is_err() {
-            return None;
-        }
-        // The last token is computed in any case: its logits are needed.
-        let from = self.session.keep_common(tokens, tokens.len().checked_sub(1)?);
-        let waiting = tokens.get(from..)?;
-        if waiting.iter().any(|&id| id as usize >= known) {
-            return None;
-        }
-        for part in waiting.chunks(CATCH_UP) {
-            self.session.extend(part, 1).ok()?;
-        }
-        let logits = self.session.logits(0..1).ok()?;
-        let position = tokens.len() as u64;
-        let choice = sample(logits, &self.history, context.parameters, position, &mut self.scratch).ok()?;
-        Some(choice.id)
-    }
+/// What the model knows of one sequence.
+#[derive(Debug)]
+struct Text {
+    history: History,
+    table: Table,
+    /// Tokens in the cache.
+    cached: usize,
 }
 
-impl<M: Forward + std::fmt::Debug> Drafter for DraftModel<M> {
-    fn draft(&mut self, context: &Context<'_>, most: usize, guesses: &mut Vec<u32>) -> Evidence {
-        let common = self.history.tokens().iter().zip(context.tokens).take_while(|(a, b)| a == b).count();
-        self.history.truncate(common);
-        context.tokens.iter().skip(common).for_each(|&id| self.history.push(id));
-        for _ in 0..most {
-            let Some(guess) = self.next(context) else { break };
-            self.history.push(guess);
-            guesses.push(guess);
-        }
-        Evidence::default()
+/// One sequence for which guesses are wanted.
+#[derive(Debug)]
+pub(crate) struct Ask<'a> {
+    pub(crate) key: Key,
+    /// Whose cached beginnings may be used.
+    pub(crate) domain: Domain,
+    /// Prompt and answer so far.
+    pub(crate) tokens: &'a [u32],
+    /// How the answer's tokens are chosen.
+    pub(crate) parameters: &'a Parameters,
+    /// Most guesses.
+    pub(crate) most: usize,
+    /// The guesses; none is a valid answer, also to every fault.
+    pub(crate) guesses: &'a mut Vec<u32>,
+}
+
+impl<M: ForwardMany> DraftModel<M> {
+    pub(crate) fn new(model: M) -> Self {
+        let memory = Memory::new(model.pages(), model.page(), true);
+        Self { model, memory, texts: BTreeMap::new(), scratch: Scratch::default() }
     }
 
-    fn is_free(&self) -> bool {
-        false
+    /// A sequence is over, or interrupted.
+    pub(crate) fn forget(&mut self, key: Key) {
+        if let Some(text) = self.texts.remove(&key) {
+            self.memory.close(text.table, text.history.tokens(), text.cached);
+        }
+    }
+
+    /// Guesses for each of these. Texts that the model is far behind are caught up with first, in parts, and have no
+    /// guesses until then.
+    pub(crate) fn draft(&mut self, asks: &mut [Ask<'_>]) {
+        let mut left = CATCH_UP;
+        for ask in asks.iter() {
+            self.follow(ask);
+        }
+        for round in 0..asks.iter().map(|ask| ask.most).max().unwrap_or(0) {
+            let mut keys: Vec<usize> = Vec::new();
+            let mut counts: Vec<usize> = Vec::new();
+            for (index, ask) in asks.iter().enumerate() {
+                // A text without the guess of the round before has come to an end.
+                if ask.most > round && ask.guesses.len() == round {
+                    let count = self.ready(ask.key, left.max(1));
+                    if count > 0 {
+                        left = left.saturating_sub(count);
+                        keys.push(index);
+                        counts.push(count);
+                    }
+                }
+            }
+            if keys.is_empty() || !self.step(asks, &keys, &counts) {
+                return;
+            }
+        }
+    }
+
+    /// Brings what is known of a text up to date.
+    fn follow(&mut self, ask: &Ask<'_>) {
+        let (known, least) = (self.model.vocabulary(), ask.tokens.len().saturating_sub(1));
+        if ask.parameters.validate_tokens(known).is_err() || ask.tokens.iter().any(|&id| id as usize >= known) {
+            return self.forget(ask.key);
+        }
+        let Self { model, memory, texts, .. } = self;
+        let text = texts.entry(ask.key).or_insert_with(|| {
+            let (table, cached) = memory.open(ask.domain, ask.tokens, least, |from, to| model.copy_page(from, to));
+            Text { history: History::new(ask.tokens), table, cached }
+        });
+        let common = text.history.tokens().iter().zip(ask.tokens).take_while(|(a, b)| a == b).count();
+        text.history.truncate(common);
+        ask.tokens.iter().skip(common).for_each(|&id| text.history.push(id));
+        // The last token is computed in any case: its logits are needed.
+        text.cached = text.cached.min(common).min(least);
+    }
+
+    /// How many tokens of a text can be computed now, at most `most`; 0 if there is no room for them.
+    fn ready(&mut self, key: Key, most: usize) -> usize {
+        let capacity = self.model.capacity();
+        let Some(text) = self.texts.get_mut(&key) else { return 0 };
+        let length = text.history.tokens().len();
+        let end = length.min(text.cached + most);
+        if length > capacity || !self.memory.grow(&mut text.table, end) {
+            return 0;
+        }
+        end - text.cached
+    }
+
+    /// One forward pass for these asks, and the guess of each that is caught up with; false if the model failed.
+    fn step(&mut self, asks: &mut [Ask<'_>], chosen: &[usize], counts: &[usize]) -> bool {
+        let mut parts = Vec::with_capacity(chosen.len());
+        for (&index, &count) in chosen.iter().zip(counts) {
+            let Some(text) = asks.get(index).and_then(|ask| self.texts.get(&ask.key)) else { return false };
+            let tokens = text.history.tokens().get(text.cached..text.cached + count).unwrap_or_default();
+            parts.push(Part { tokens, position: text.cached, pages: text.table.pages(), rows: 1 });
+        }
+        if self.model.forward(&parts).is_err() {
+            return false;
+        }
+        for (row, (&index, &count)) in chosen.iter().zip(counts).enumerate() {
+            let Some(ask) = asks.get_mut(index) else { continue };
+            let Some(text) = self.texts.get_mut(&ask.key) else { continue };
+            text.cached += count;
+            self.memory.settle(&mut text.table, text.history.tokens(), text.cached);
+            if text.cached < text.history.tokens().len() {
+                continue;
+            }
+            let Ok(logits) = self.model.logits(row..row + 1) else { continue };
+            let position = text.cached as u64;
+            let choice = sample(logits.values, &text.history, ask.parameters, position, &mut self.scratch);
+            if let Ok(choice) = choice {
+                text.history.push(choice.id);
+                ask.guesses.push(choice.id);
+            }
+        }
+        true
     }
 }

@@ -2,67 +2,49 @@
 //!
 //! Method: A. Saxena, "Prompt lookup decoding" (2023); the longest of a few lengths that occurred before counts.
 
-use super::{Context, Drafter, Evidence};
+use super::Evidence;
 use std::collections::HashMap;
 
 /// How many last tokens are looked for, from the best reason to the least.
 const LENGTHS: [usize; 3] = [4, 3, 2];
-const LONGEST: usize = LENGTHS[0];
+const LEAST: usize = LENGTHS[2];
 
-/// The last `length` tokens, in the first places; the length tells [1, 2] from [1, 2, 0, 0].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Key {
-    length: usize,
-    tokens: [u32; LONGEST],
-}
+/// Earlier places of the last tokens that are looked at, the latest first.
+const LOOKED_AT: usize = 64;
 
-/// An index of every passage of a few tokens, kept up as the text grows.
+/// What no place is.
+const NOWHERE: u32 = u32::MAX;
+
+/// An index of every pair of tokens of one text, kept up as it grows: some twenty bytes for each token.
 #[derive(Debug, Default)]
-pub struct Lookup {
-    tokens: Vec<u32>,
-    /// Where what followed a passage begins, the last time that it occurred.
-    follows: HashMap<Key, usize>,
+pub(crate) struct Lookup {
+    /// Where what followed a pair begins, the last time that it occurred.
+    last: HashMap<[u32; LEAST], u32>,
+    /// For each place, the one before it that followed the same pair.
+    before: Vec<u32>,
 }
 
 impl Lookup {
-    /// An empty index.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Takes in the tokens that are new; of another text, all.
+    /// Takes in the tokens that are new.
     fn follow(&mut self, tokens: &[u32]) {
-        if !tokens.starts_with(&self.tokens) {
-            *self = Self::default();
-        }
-        let known = self.tokens.len();
-        for (end, &token) in tokens.iter().enumerate().skip(known) {
-            // A passage is entered when its follower is there, so that the last tokens never find themselves.
-            for length in LENGTHS {
-                if let Some(key) = key(tokens.get(..end).unwrap_or_default(), length) {
-                    self.follows.insert(key, end);
-                }
-            }
-            self.tokens.push(token);
+        // A pair is entered when its follower is there, so that the last tokens never find themselves.
+        for end in self.before.len()..tokens.len() {
+            let place = u32::try_from(end).unwrap_or(NOWHERE);
+            let earlier = pair(tokens.get(..end).unwrap_or_default()).and_then(|pair| self.last.insert(pair, place));
+            self.before.push(earlier.unwrap_or(NOWHERE));
         }
     }
-}
 
-impl Drafter for Lookup {
-    fn draft(&mut self, context: &Context<'_>, most: usize, guesses: &mut Vec<u32>) -> Evidence {
-        self.follow(context.tokens);
-        let found = LENGTHS.iter().enumerate().find_map(|(kind, &length)| {
-            let start = self.follows.get(&key(context.tokens, length)?)?;
-            Some((kind, *start))
-        });
-        let Some((kind, start)) = found else {
-            return Evidence::default();
-        };
+    /// Appends at most `most` guesses at the tokens that follow `tokens`, a text that only ever grows, and says how good
+    /// the reasons are.
+    pub(crate) fn draft(&mut self, tokens: &[u32], most: usize, guesses: &mut Vec<u32>) -> Evidence {
+        self.follow(tokens);
+        let Some((kind, start)) = self.find(tokens) else { return Evidence::default() };
         // A text that repeats itself goes on over its end: what is guessed is then part of the pattern.
         let already = guesses.len();
         for at in (start..).take(most) {
-            let beyond = at.checked_sub(context.tokens.len()).map(|index| already + index);
-            let guess = beyond.map_or_else(|| context.tokens.get(at), |index| guesses.get(index));
+            let beyond = at.checked_sub(tokens.len()).map(|index| already + index);
+            let guess = beyond.map_or_else(|| tokens.get(at), |index| guesses.get(index));
             match guess.copied() {
                 Some(guess) => guesses.push(guess),
                 None => break,
@@ -71,29 +53,44 @@ impl Drafter for Lookup {
         Evidence::new(kind)
     }
 
-    fn is_free(&self) -> bool {
-        true
+    /// The latest place at which what goes before agrees for longest, and which of the lengths that is.
+    fn find(&self, tokens: &[u32]) -> Option<(usize, usize)> {
+        let mut best: Option<(usize, usize)> = None;
+        let mut place = *self.last.get(&pair(tokens)?)?;
+        for _ in 0..LOOKED_AT {
+            let at = usize::try_from(place).ok().filter(|_| place != NOWHERE);
+            let Some(at) = at else { break };
+            let agrees = |length: &usize| {
+                let (here, there) = (tokens.len().checked_sub(*length), at.checked_sub(*length));
+                here.zip(there).is_some_and(|(here, there)| tokens.get(here..) == tokens.get(there..at))
+            };
+            if let Some(kind) = LENGTHS.iter().position(agrees)
+                && best.is_none_or(|(known, _)| kind < known)
+            {
+                best = Some((kind, at));
+                if kind == 0 {
+                    break;
+                }
+            }
+            place = self.before.get(at).copied().unwrap_or(NOWHERE);
+        }
+        best
     }
 }
 
-/// The last `length` of these tokens, if there are so many.
-fn key(tokens: &[u32], length: usize) -> Option<Key> {
-    let last = tokens.get(tokens.len().checked_sub(length)?..)?;
-    let mut key = Key { length, tokens: [0; LONGEST] };
-    key.tokens.get_mut(..length)?.copy_from_slice(last);
-    Some(key)
+/// The last two of these tokens, if there are so many.
+fn pair(tokens: &[u32]) -> Option<[u32; LEAST]> {
+    tokens.last_chunk().copied()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sampling::Parameters;
     use proptest::prelude::*;
 
     fn guess(lookup: &mut Lookup, tokens: &[u32], most: usize) -> (Vec<u32>, usize) {
         let mut guesses = Vec::new();
-        let context = Context { tokens, parameters: &Parameters::default() };
-        let evidence = lookup.draft(&context, most, &mut guesses);
+        let evidence = lookup.draft(tokens, most, &mut guesses);
         (guesses, evidence.kind())
     }
 
@@ -111,11 +108,12 @@ mod tests {
 
     #[test]
     fn the_longest_passage_counts_and_patterns_go_on() {
-        let mut lookup = Lookup::new();
-        assert_eq!(guess(&mut lookup, &[1, 2, 3], 4), (vec![], 0));
-        assert_eq!(guess(&mut lookup, &[1, 2, 3, 1, 2], 4), (vec![3, 1, 2, 3], 2));
-        assert_eq!(guess(&mut lookup, &[1, 2, 3, 4, 5, 9, 3, 4, 7, 2, 3, 4], 2), (vec![5, 9], 1));
-        assert_eq!(guess(&mut lookup, &[5, 5, 5, 5, 5], 3), (vec![5, 5, 5], 0));
+        let fresh = |tokens: &[u32], most| guess(&mut Lookup::default(), tokens, most);
+        assert_eq!(fresh(&[1, 2, 3], 4), (vec![], 0));
+        assert_eq!(fresh(&[1, 2, 3, 1, 2], 4), (vec![3, 1, 2, 3], 2));
+        assert_eq!(fresh(&[1, 2, 3, 4, 5, 9, 3, 4, 7, 2, 3, 4], 2), (vec![5, 9], 1));
+        assert_eq!(fresh(&[5, 5, 5, 5, 5], 3), (vec![5, 5, 5], 0));
+        assert_eq!(fresh(&[7], 3), (vec![], 0));
     }
 
     proptest! {
@@ -124,12 +122,12 @@ mod tests {
             tokens in prop::collection::vec(0_u32..3, 0..60),
             most in 0_usize..6,
         ) {
-            let mut grown = Lookup::new();
+            let mut grown = Lookup::default();
             for length in 0..=tokens.len() {
                 let text = &tokens[..length];
                 let found = guess(&mut grown, text, most).0;
                 prop_assert_eq!(&found, &expected(text, most));
-                prop_assert_eq!(guess(&mut Lookup::new(), text, most).0, found);
+                prop_assert_eq!(guess(&mut Lookup::default(), text, most).0, found);
             }
         }
     }

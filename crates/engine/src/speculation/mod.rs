@@ -1,58 +1,50 @@
-//! Guessing at tokens of an answer, so that several are checked by one forward pass.
+//! Guessing at tokens of answers, so that several are checked by one forward pass.
 //!
 //! Speculation cannot change an answer. A batch of positions gives the bits of single steps (the numeric contract), and
 //! a choice depends on logits, history, settings and position alone (`docs/sampling.md`), so the token of every guessed
 //! position is chosen from its own logits exactly as without guesses; the guess only decides whether the logits of the
-//! next position are there already. This holds for sampled answers as for greedy ones.
+//! next position are there already. This holds for sampled answers as for greedy ones, and under a constraint.
 //!
-//! A [`Drafter`] guesses: [`Lookup`] finds the last tokens earlier in the text, [`DraftModel`] asks a smaller model. The
-//! [`Gauge`] decides how many guesses pay.
+//! Guesses come from the text itself ([`Speculation::lookup`]) or from a smaller model ([`Speculation::draft_model`]).
+//! The [`SpeculationPolicy`] decides how many of them pay, for all answers of a pass together.
 
 mod draft_model;
-mod gauge;
+mod guesses;
 mod lookup;
-#[cfg(test)]
-mod tests;
+mod policy;
 
-pub use draft_model::DraftModel;
-pub use gauge::{Gauge, MAX_GUESSES};
-pub use lookup::Lookup;
+pub(crate) use draft_model::{Ask, DraftModel};
+pub(crate) use guesses::{Evidence, Guesses};
+pub(crate) use policy::Offer;
+pub use policy::{MAX_GUESSES, SpeculationPolicy};
 
-use crate::sampling::Parameters;
+use crate::scheduler::ForwardMany;
 
-/// What a guess can be made from.
-#[derive(Debug, Clone, Copy)]
-pub struct Context<'a> {
-    /// Prompt and answer so far.
-    pub tokens: &'a [u32],
-    /// How the answer's tokens are chosen.
-    pub parameters: &'a Parameters,
+/// Where guesses come from, and how many there are.
+#[derive(Debug)]
+pub struct Speculation<M> {
+    pub(crate) drafter: Drafter<M>,
+    pub(crate) policy: SpeculationPolicy,
 }
 
-/// How good the reason for a guess is: the acceptance of each of a few kinds is measured by itself.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Evidence(u8);
-
-/// Kinds of evidence.
-const KINDS: usize = 4;
-
-impl Evidence {
-    /// The kind of this number; numbers that are too large count as the largest.
-    pub fn new(kind: usize) -> Self {
-        Self(kind.min(KINDS - 1) as u8)
-    }
-
-    fn kind(self) -> usize {
-        usize::from(self.0)
-    }
+/// Where guesses come from.
+#[derive(Debug)]
+pub(crate) enum Drafter<M> {
+    /// The text itself.
+    Lookup,
+    /// A smaller model.
+    Model(Box<DraftModel<M>>),
 }
 
-/// Guesses at what follows.
-pub trait Drafter: std::fmt::Debug {
-    /// Appends at most `most` guesses at the tokens that follow the context, and says how good its reasons are. No guess
-    /// is a valid answer, also to every fault.
-    fn draft(&mut self, context: &Context<'_>, most: usize, guesses: &mut Vec<u32>) -> Evidence;
+impl<M: ForwardMany> Speculation<M> {
+    /// Guesses that what followed the last few tokens before follows again.
+    pub fn lookup(policy: SpeculationPolicy) -> Self {
+        Self { drafter: Drafter::Lookup, policy }
+    }
 
-    /// Whether guesses cost next to nothing, so that they may be made to be compared only.
-    fn is_free(&self) -> bool;
+    /// Guesses of this model, whose token ids must mean what those of the large one mean. All of its pages are for the
+    /// guesses; it needs as many as the large model to guess for as many answers.
+    pub fn draft_model(model: M, policy: SpeculationPolicy) -> Self {
+        Self { drafter: Drafter::Model(Box::new(DraftModel::new(model))), policy }
+    }
 }

@@ -1,12 +1,12 @@
 //! Whether an answer with these tokens ends where and as it is said to.
 
-use super::Claim;
-use crate::generation::Finish;
+use super::Claimed;
+use crate::request::{FinishReason, Request};
 
 /// What is wrong with the end of an answer whose tokens are all right, as a sentence; `None` if nothing is. Whether its
 /// grammar lets nothing follow, `is_complete` says.
-pub(super) fn problem(claim: &Claim, is_complete: bool) -> Option<String> {
-    let (request, output) = (&claim.request, &claim.output);
+pub(super) fn problem(request: &Request, claim: &Claimed, is_complete: bool) -> Option<String> {
+    let output = &claim.output;
     let is_end = |id: &u32| request.end_tokens.contains(id);
     let before_last = output.len().saturating_sub(1);
     if let Some(at) = output.iter().take(before_last).position(is_end) {
@@ -15,19 +15,19 @@ pub(super) fn problem(claim: &Claim, is_complete: bool) -> Option<String> {
     if let Some(most) = request.max_tokens.filter(|most| output.len() > *most) {
         return Some(format!("the answer has {} tokens, but at most {most} were asked for", output.len()));
     }
-    // The order in which a generation looks for its end.
+    // The order in which an answer's end is looked for.
     let ended_by_itself = if output.last().is_some_and(is_end) {
-        Some(Finish::EndToken)
+        Some(FinishReason::EndToken)
     } else if request.max_tokens == Some(output.len()) {
-        Some(Finish::MaxTokens)
+        Some(FinishReason::MaxTokens)
     } else if request.prompt.len() + output.len() >= claim.context {
-        Some(Finish::Context)
+        Some(FinishReason::Context)
     } else {
-        is_complete.then_some(Finish::Complete)
+        is_complete.then_some(FinishReason::Complete)
     };
     match claim.finish {
         // Who asked may stop at any token, also at one that would have been the last.
-        None | Some(Finish::Deadline) => None,
+        None | Some(FinishReason::Deadline) => None,
         finish if finish == ended_by_itself => None,
         Some(finish) => {
             let (said, is) = (words(Some(finish)), words(ended_by_itself));
@@ -36,13 +36,13 @@ pub(super) fn problem(claim: &Claim, is_complete: bool) -> Option<String> {
     }
 }
 
-fn words(finish: Option<Finish>) -> &'static str {
+fn words(finish: Option<FinishReason>) -> &'static str {
     match finish {
-        Some(Finish::EndToken) => "with an end token",
-        Some(Finish::MaxTokens) => "with as many tokens as were asked for",
-        Some(Finish::Context) => "because the context was full",
-        Some(Finish::Complete) => "because its grammar lets nothing follow",
-        Some(Finish::Deadline) => "by its deadline",
+        Some(FinishReason::EndToken) => "with an end token",
+        Some(FinishReason::MaxTokens) => "with as many tokens as were asked for",
+        Some(FinishReason::Context) => "because the context was full",
+        Some(FinishReason::Complete) => "because its grammar lets nothing follow",
+        Some(FinishReason::Deadline) => "by its deadline",
         None => "before it is complete",
     }
 }

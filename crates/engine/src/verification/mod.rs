@@ -4,28 +4,21 @@
 //! logits, history, settings and position alone. So the choices of a finished answer are made again in any order: prompt
 //! and answer go through the model like a prompt, and each row of logits must choose the token that follows it.
 //!
-//! ```text
-//! Verification::start ── step ─▶ Progress … Progress ── step ─▶ Finished(Verdict)
-//! ```
+//! [`Claim::job`] makes a job for the [`scheduler`](crate::scheduler) of it, which ends with
+//! [`Event::Verdict`](crate::scheduler::Event::Verdict).
 
 mod ending;
-mod error;
 mod replay;
 mod rows;
 #[cfg(test)]
 mod tests;
 
-pub use error::Error;
-
 use crate::constraint::Constraint;
-use crate::forward::{Forward, Session};
-use crate::generation::{Answering, Finish, Request};
+use crate::request::{FinishReason, Request, RequestError};
 use crate::sampling::History;
+use crate::scheduler::{Failure, Job, Kind};
 use hefu_numerics::ops::Team;
 use replay::{Decision, Replay};
-
-/// Rows of logits that are computed and looked at together; bounds the memory, changes nothing else.
-const ROWS_AT_ONCE: usize = 32;
 
 /// An answer and what it is said to have come from.
 #[derive(Clone, Debug)]
@@ -36,7 +29,7 @@ pub struct Claim {
     /// The tokens of the answer, with the one that ended it.
     pub output: Vec<u32>,
     /// Why the answer is over; `None` if whoever asked ended it, by a stop string or by going away.
-    pub finish: Option<Finish>,
+    pub finish: Option<FinishReason>,
     /// Positions that prompt and answer had together at most.
     pub context: usize,
 }
@@ -90,28 +83,29 @@ pub struct Candidate {
     pub logit: Option<f32>,
 }
 
-/// What one step brought.
+/// What is claimed of the answer to a job's request.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Step {
-    /// Some positions were computed, and the choices at them were right.
-    Progress {
-        /// Positions that are done.
-        done: usize,
-        /// All positions.
-        total: usize,
-    },
-    /// The verification is over; every further step says so again.
-    Finished(Verdict),
+pub struct Claimed {
+    output: Vec<u32>,
+    finish: Option<FinishReason>,
+    context: usize,
+    how: How,
+}
+
+impl Claim {
+    /// The job that makes the choices again. Of its grammar, if it had one, `constraint` is at the beginning.
+    pub fn job(self, constraint: Option<Box<dyn Constraint>>, how: How) -> Job {
+        let Self { request, output, finish, context } = self;
+        let claimed = Claimed { output, finish, context, how };
+        Job { constraint, ..Job::new(request).with_kind(Kind::Verification(Box::new(claimed))) }
+    }
 }
 
 /// A claim under examination.
 #[derive(Debug)]
-pub struct Verification<'s, M> {
-    session: &'s mut Session<M>,
-    claim: Claim,
-    how: How,
-    /// Prompt and answer but for the answer's last token, which nothing follows.
-    tokens: Vec<u32>,
+pub(crate) struct Verification {
+    request: Request,
+    claimed: Claimed,
     /// The way through the grammar, as far as the answer was examined.
     replay: Replay,
     /// The tokens before the next one that is to be examined.
@@ -119,107 +113,78 @@ pub struct Verification<'s, M> {
     /// Tokens of the answer that were examined.
     examined: usize,
     forced: usize,
-    verdict: Option<Verdict>,
 }
 
-impl<'s, M: Forward> Verification<'s, M> {
-    /// Takes a claim after checking that it can be examined. Of its grammar, if it had one, `constraint` is at the
-    /// beginning. Nothing is computed yet; of the cache, what it has in common is kept.
-    ///
-    /// # Errors
-    /// A request that could not have been carried out, tokens that the model does not have, or more of them than the
-    /// cache holds.
-    pub fn start(
-        session: &'s mut Session<M>,
-        claim: Claim,
+impl Verification {
+    /// Takes a claim after checking that it could be one. The request's prompt becomes the text whose rows are examined:
+    /// prompt and answer but for the answer's last token, which nothing follows.
+    pub(crate) fn new(
+        claimed: Claimed,
+        request: &mut Request,
         constraint: Option<Box<dyn Constraint>>,
-        how: How,
-    ) -> Result<Self, Error<M::Error>> {
-        let (vocabulary, capacity) = (session.model().vocabulary(), session.model().capacity());
-        let answering = Answering::new(claim.request.clone(), None, vocabulary, claim.context)?;
-        let mut tokens = [answering.prompt(), &claim.output].concat();
-        if let Some(&id) = claim.output.iter().find(|&&id| id as usize >= vocabulary) {
-            return Err(Error::UnknownToken { id, vocabulary });
+        vocabulary: usize,
+    ) -> Result<Self, RequestError> {
+        let (prompt, tokens) = (request.prompt.len(), request.prompt.len() + claimed.output.len());
+        if prompt == 0 {
+            return Err(RequestError::EmptyPrompt);
         }
-        if tokens.len() > claim.context {
-            return Err(Error::TooLong { tokens: tokens.len(), context: claim.context });
+        if prompt >= claimed.context {
+            return Err(RequestError::PromptTooLong { prompt, context: claimed.context });
         }
-        if !claim.output.is_empty() {
-            tokens.pop();
+        if tokens > claimed.context {
+            return Err(RequestError::TooLong { tokens, context: claimed.context });
         }
-        if tokens.len() > capacity {
-            return Err(Error::TooLong { tokens: tokens.len(), context: capacity });
+        if let Some(&id) = claimed.output.iter().find(|&&id| id as usize >= vocabulary) {
+            return Err(RequestError::UnknownToken { id, vocabulary });
         }
-        let history = History::new(answering.prompt());
-        let replay = Replay::new(constraint, &claim.request, vocabulary);
-        session.keep_common(&tokens, claim.request.prompt.len() - 1);
-        Ok(Self { session, claim, how, tokens, replay, history, examined: 0, forced: 0, verdict: None })
+        let original = request.clone();
+        request.prompt.extend(claimed.output.iter().take(claimed.output.len().saturating_sub(1)));
+        let history = History::new(&original.prompt);
+        let replay = Replay::new(constraint, &original, vocabulary);
+        Ok(Self { request: original, claimed, replay, history, examined: 0, forced: 0 })
     }
 
-    /// Goes one step further; `team` shares the choices out among its threads.
-    ///
-    /// # Errors
-    /// What the model reports, or logits from which no token can be chosen (a NaN above all).
-    pub fn step(&mut self, team: &dyn Team) -> Result<Step, Error<M::Error>> {
-        if self.verdict.is_none() && !self.is_computed() {
-            let rows = self.compute()?;
-            self.verdict = self.examine(rows, team)?.map(Verdict::Differs);
-        }
-        if self.verdict.is_none() && self.is_computed() {
-            let is_complete = self.claim.finish == Some(Finish::Complete) && self.replay.is_complete()?;
-            let ending = ending::problem(&self.claim, is_complete);
-            let chosen = self.examined - self.forced;
-            self.verdict =
-                Some(ending.map_or(Verdict::Matches { chosen, forced: self.forced }, Verdict::EndsOtherwise));
-        }
-        Ok(match &self.verdict {
-            Some(verdict) => Step::Finished(verdict.clone()),
-            None => Step::Progress { done: self.session.cached().len(), total: self.tokens.len() },
-        })
+    /// The first position whose row chose a token of the answer: the last of the prompt.
+    pub(crate) fn first_row(&self) -> usize {
+        self.request.prompt.len() - usize::from(!self.claimed.output.is_empty())
     }
 
-    /// Whether all positions went through the model, or need not: an answer without tokens has nothing to examine.
-    fn is_computed(&self) -> bool {
-        self.claim.output.is_empty() || self.session.cached().len() >= self.tokens.len()
-    }
-
-    /// Computes the next positions; returns how many rows of logits came of it, each of which chose a token.
-    fn compute(&mut self) -> Result<usize, Error<M::Error>> {
-        let (from, last_of_prompt) = (self.session.cached().len(), self.claim.request.prompt.len() - 1);
-        let chunk = match self.how {
-            How::Steps if from > last_of_prompt => 1,
+    /// Tokens of the next pass, if it may have `chunk`.
+    pub(crate) fn chunk(&self, cached: usize, chunk: usize) -> usize {
+        match self.claimed.how {
+            How::Prefill => chunk,
             // The last of the prompt is a step of its own kind in both ways: its row chooses the first token.
-            How::Steps => self.claim.request.prefill_chunk.max(1).min(last_of_prompt + 1 - from),
-            How::Prefill => self.claim.request.prefill_chunk.max(1),
-        };
-        let to = from.saturating_add(chunk).min(self.tokens.len());
-        let rows = to.saturating_sub(from.max(last_of_prompt));
-        let part = self.tokens.get(from..to).unwrap_or_default();
-        self.session.extend(part, rows).map_err(Error::Model)?;
-        Ok(rows)
+            How::Steps => chunk.min(self.request.prompt.len().saturating_sub(cached).max(1)),
+        }
     }
 
-    /// Makes the choices of the last `rows` positions again; the first that is another than the claimed one.
-    fn examine(&mut self, rows: usize, team: &dyn Team) -> Result<Option<Difference>, Error<M::Error>> {
-        let mut first = 0;
-        while first < rows {
-            let last = rows.min(first + ROWS_AT_ONCE);
-            let logits = self.session.logits(first..last).map_err(Error::Model)?;
-            let from = self.examined;
-            let output = self.claim.output.get(from..from + (last - first)).unwrap_or_default();
-            let decisions = output.iter().map_while(|&id| self.replay.next(id, &self.claim.request).transpose());
-            let decisions = decisions.collect::<Result<Vec<_>, _>>()?;
-            let group = rows::Group { logits, output, decisions: &decisions, history: &self.history };
-            let found = group.first_difference(&self.claim.request.parameters, team)?;
-            if let Some((at, mut difference)) = found {
-                difference.index = from + at;
-                return Ok(Some(difference));
-            }
-            self.forced += decisions.iter().filter(|decision| matches!(decision, Decision::Forced(_))).count();
-            output.iter().for_each(|&id| self.history.push(id));
-            self.examined += output.len();
-            first = last;
+    /// Makes the choices of the next `rows` positions again; the first that is another than the claimed one.
+    pub(crate) fn examine(
+        &mut self,
+        logits: &[f32],
+        rows: usize,
+        team: &dyn Team,
+    ) -> Result<Option<Difference>, Failure> {
+        let from = self.examined;
+        let output = self.claimed.output.get(from..from + rows).unwrap_or_default();
+        let decisions = output.iter().map_while(|&id| self.replay.next(id, &self.request).transpose());
+        let decisions = decisions.collect::<Result<Vec<_>, _>>()?;
+        let group = rows::Group { logits, output, decisions: &decisions, history: &self.history };
+        if let Some((at, mut difference)) = group.first_difference(&self.request.parameters, team)? {
+            difference.index = from + at;
+            return Ok(Some(difference));
         }
+        self.forced += decisions.iter().filter(|decision| matches!(decision, Decision::Forced(_))).count();
+        output.iter().for_each(|&id| self.history.push(id));
+        self.examined += output.len();
         Ok(None)
+    }
+
+    /// The verdict once all choices are found right.
+    pub(crate) fn verdict(&mut self) -> Result<Verdict, Failure> {
+        let is_complete = self.claimed.finish == Some(FinishReason::Complete) && self.replay.is_complete()?;
+        let ending = ending::problem(&self.request, &self.claimed, is_complete);
+        let chosen = self.examined - self.forced;
+        Ok(ending.map_or(Verdict::Matches { chosen, forced: self.forced }, Verdict::EndsOtherwise))
     }
 }

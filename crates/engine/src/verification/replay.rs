@@ -1,7 +1,7 @@
 //! What a grammar said at each token of an answer, found out by going through it again.
 
-use crate::constraint::{Constraint, ConstraintError};
-use crate::generation::{Allowed, Guide, Request};
+use crate::constraint::{Allowed, Constraint, ConstraintError, ConstraintState};
+use crate::request::Request;
 use crate::sampling::TokenMask;
 
 /// How a token of an answer came about.
@@ -18,15 +18,15 @@ pub(super) enum Decision {
 /// A way through a grammar that follows given tokens.
 #[derive(Debug)]
 pub(super) struct Replay {
-    guide: Option<Guide>,
+    state: Option<ConstraintState>,
     /// The given tokens have left the grammar or ended the answer.
     left: bool,
 }
 
 impl Replay {
     pub(super) fn new(constraint: Option<Box<dyn Constraint>>, request: &Request, vocabulary: usize) -> Self {
-        let guide = constraint.map(|constraint| Guide::new(constraint, request, vocabulary));
-        Self { guide, left: false }
+        let state = constraint.map(|constraint| ConstraintState::new(constraint, request, vocabulary));
+        Self { state, left: false }
     }
 
     /// How the next token came about, and goes on over it if it is `claimed`; `None` after a token that could not have
@@ -35,15 +35,15 @@ impl Replay {
     /// # Errors
     /// A grammar that gave up.
     pub(super) fn next(&mut self, claimed: u32, request: &Request) -> Result<Option<Decision>, ConstraintError> {
-        let Some(guide) = &mut self.guide else {
+        let Some(state) = &mut self.state else {
             return Ok(Some(Decision::Chosen(None)));
         };
         if self.left {
             return Ok(None);
         }
-        let decision = match guide.forced() {
+        let decision = match state.forced() {
             Some(id) => Decision::Forced(id),
-            None => match guide.allowed()? {
+            None => match state.allowed()? {
                 Allowed::Any => Decision::Chosen(None),
                 Allowed::Only(mask) => Decision::Chosen(Some(mask)),
                 Allowed::Nothing => Decision::Over,
@@ -56,7 +56,7 @@ impl Replay {
             Decision::Over => false,
         };
         if is_possible && !request.end_tokens.contains(&claimed) {
-            guide.accept(claimed)?;
+            state.accept(claimed)?;
         } else {
             self.left = true;
         }
@@ -68,8 +68,8 @@ impl Replay {
     /// # Errors
     /// A grammar that gave up.
     pub(super) fn is_complete(&mut self) -> Result<bool, ConstraintError> {
-        match &mut self.guide {
-            Some(guide) if !self.left => Ok(guide.forced().is_none() && guide.allowed()? == Allowed::Nothing),
+        match &mut self.state {
+            Some(state) if !self.left => Ok(state.forced().is_none() && state.allowed()? == Allowed::Nothing),
             _ => Ok(false),
         }
     }

@@ -2,28 +2,16 @@
 
 use super::*;
 use crate::constraint::ConstraintError;
-use crate::generation::tests::{Fake, VOCABULARY, row};
-use crate::generation::{Generation, Step as Made};
 use crate::sampling::{Dry, Parameters, TokenMask};
-use hefu_numerics::ops::Alone;
+use crate::scheduler::{Event, Limits, Refusal, Scheduler};
+use crate::sim::fake::{Fake, POISON, VOCABULARY, row};
+use crate::witness;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// Positions of every cache here.
 const CONTEXT: usize = 40;
-
-/// Threads one after another: which of them comes first must not matter.
-struct Reversed(usize);
-
-impl Team for Reversed {
-    fn threads(&self) -> usize {
-        self.0
-    }
-
-    fn run(&self, job: &(dyn Fn(usize) + Sync)) {
-        (0..self.0).rev().for_each(job);
-    }
-}
 
 /// Allows tokens of one parity in turn; after `forces_after` tokens forces two, and after `length` tokens is over.
 #[derive(Clone, Debug)]
@@ -79,29 +67,31 @@ fn request(kind: usize, seed: u64, prompt: usize) -> Request {
 }
 
 fn answer(request: &Request, constraint: Option<Box<dyn Constraint>>) -> Claim {
-    let mut session = Fake::session(CONTEXT);
-    let mut generation = Generation::start_constrained(&mut session, request.clone(), constraint).unwrap();
-    let mut output = Vec::new();
-    loop {
-        match generation.step().unwrap() {
-            Made::Prefill { .. } => {}
-            Made::Token(choice) => output.push(choice.id),
-            Made::Finished(finish) => {
-                return Claim { request: request.clone(), output, finish: Some(finish), context: CONTEXT };
-            }
-        }
+    let found = witness::answer(&mut Fake::new(CONTEXT, 1, CONTEXT), request, constraint, None);
+    let output = found.choices.iter().map(|choice| choice.id).collect();
+    Claim { request: request.clone(), output, finish: Some(found.finish.unwrap()), context: CONTEXT }
+}
+
+/// The last events of an examination.
+fn examined(model: Fake, job: Job) -> Result<Vec<Event>, Refusal> {
+    let limits = Limits { step_tokens: 1000, prefix_reuse: false, ..Limits::default() };
+    let mut scheduler = Scheduler::new(model, limits);
+    scheduler.submit(job, Duration::ZERO)?;
+    let mut events = Vec::new();
+    while !scheduler.is_idle() {
+        events.extend(scheduler.step(Duration::ZERO).into_iter().map(|update| update.event));
+        scheduler.check();
     }
+    Ok(events)
 }
 
 fn verdict(claim: &Claim, constraint: Option<Box<dyn Constraint>>, how: How, threads: usize) -> Verdict {
-    let mut session = Fake::session(CONTEXT);
-    let mut verification = Verification::start(&mut session, claim.clone(), constraint, how).unwrap();
-    for _ in 0..=CONTEXT {
-        if let Step::Finished(verdict) = verification.step(&Reversed(threads)).unwrap() {
-            return verdict;
-        }
+    let model = Fake::new(CONTEXT, 1, CONTEXT).with_threads(threads);
+    let events = examined(model, claim.clone().job(constraint, how)).unwrap();
+    match &events[events.len() - 2..] {
+        [Event::Verdict(verdict), Event::Finished(FinishReason::Complete)] => verdict.clone(),
+        other => panic!("{other:?}"),
     }
-    panic!("more steps than positions");
 }
 
 proptest! {
@@ -148,7 +138,7 @@ proptest! {
         let grammar = || Turns::boxed(forces_after, length);
         let asked = Request { max_tokens: None, end_tokens: BTreeSet::new(), ..request(1, seed, 5) };
         let mut claim = answer(&asked, grammar());
-        prop_assert_eq!(claim.finish, Some(Finish::Complete));
+        prop_assert_eq!(claim.finish, Some(FinishReason::Complete));
         claim.request.prefill_chunk = chunk;
         let forced = if forces_after <= length { 2 } else { 0 };
         let expected = Verdict::Matches { chosen: claim.output.len() - forced, forced };
@@ -181,7 +171,7 @@ proptest! {
 #[test]
 fn what_is_said_of_the_end_must_follow_from_the_tokens() {
     let claim = answer(&Request { max_tokens: Some(6), end_tokens: BTreeSet::new(), ..request(0, 0, 3) }, None);
-    assert_eq!((claim.finish, claim.output.len()), (Some(Finish::MaxTokens), 6));
+    assert_eq!((claim.finish, claim.output.len()), (Some(FinishReason::MaxTokens), 6));
     let says = |change: &dyn Fn(&mut Claim)| {
         let mut changed = claim.clone();
         change(&mut changed);
@@ -190,8 +180,8 @@ fn what_is_said_of_the_end_must_follow_from_the_tokens() {
             other => panic!("{other:?}"),
         }
     };
-    assert!(says(&|claim| claim.finish = Some(Finish::EndToken)).contains("as many tokens as were asked for"));
-    assert!(says(&|claim| claim.finish = Some(Finish::Context)).contains("because the context was full"));
+    assert!(says(&|claim| claim.finish = Some(FinishReason::EndToken)).contains("as many tokens as were asked for"));
+    assert!(says(&|claim| claim.finish = Some(FinishReason::Context)).contains("because the context was full"));
     assert!(says(&|claim| claim.request.max_tokens = Some(5)).contains("at most 5"));
     assert!(says(&|claim| claim.request.max_tokens = None).contains("before it is complete"));
     assert!(says(&|claim| claim.output.truncate(4)).contains("before it is complete"));
@@ -211,19 +201,27 @@ fn a_claim_that_could_not_be_carried_out_is_refused() {
     let refused = |change: &dyn Fn(&mut Claim), capacity: usize| {
         let mut changed = claim.clone();
         change(&mut changed);
-        let mut session = Fake::session(capacity);
-        Verification::start(&mut session, changed, None, How::Prefill).map(|_| ()).unwrap_err()
+        match examined(Fake::new(capacity, 1, capacity), changed.job(None, How::Prefill)) {
+            Err(Refusal::Invalid(error)) => error,
+            other => panic!("{other:?}"),
+        }
     };
-    let unknown = refused(&|claim| claim.output[0] = 11, CONTEXT);
-    assert_eq!(unknown, Error::UnknownToken { id: 11, vocabulary: VOCABULARY });
-    assert!(matches!(refused(&|claim| claim.request.prompt.clear(), CONTEXT), Error::Request(_)));
+    let unknown = refused(&|claim| claim.output[0] = VOCABULARY as u32, CONTEXT);
+    assert_eq!(unknown, RequestError::UnknownToken { id: VOCABULARY as u32, vocabulary: VOCABULARY });
+    assert_eq!(refused(&|claim| claim.request.prompt.clear(), CONTEXT), RequestError::EmptyPrompt);
     let tokens = claim.request.prompt.len() + claim.output.len();
     let short = tokens - 1;
-    assert_eq!(refused(&|claim| claim.context = short, CONTEXT), Error::TooLong { tokens, context: short });
-    assert!(matches!(refused(&|_| {}, 5), Error::TooLong { context: 5, .. }));
+    assert_eq!(refused(&|claim| claim.context = short, CONTEXT), RequestError::TooLong { tokens, context: short });
+    assert_eq!(refused(&|claim| claim.context = 3, CONTEXT), RequestError::PromptTooLong { prompt: 3, context: 3 });
+    assert!(matches!(refused(&|_| {}, 5), RequestError::TooLong { context: 5, .. }));
+    // The answer's last token needs no position of its own.
+    assert!(examined(Fake::new(short, 1, short), claim.clone().job(None, How::Prefill)).is_ok());
     // A model that fails fails the verification; it never says that the answer is wrong.
-    let mut session = Session::new(Fake::new(6));
-    let mut verification = Verification::start(&mut session, claim, None, How::Steps).unwrap();
-    let failed = (0..CONTEXT).find_map(|_| verification.step(&Alone).err());
-    assert!(matches!(failed, Some(Error::Model(_))));
+    let mut poisoned = claim;
+    poisoned.request.prompt[POISON.0 - 1] = POISON.1;
+    for how in [How::Prefill, How::Steps] {
+        let events = examined(Fake::new(CONTEXT, 1, CONTEXT), poisoned.clone().job(None, how)).unwrap();
+        assert!(matches!(events.last(), Some(Event::Failed(Failure::Model(_)))), "{events:?}");
+        assert!(!events.iter().any(|event| matches!(event, Event::Verdict(_))));
+    }
 }

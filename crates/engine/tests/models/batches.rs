@@ -1,9 +1,12 @@
 //! Batches of 1, 8 and 33 requests on one cache: with pages for all and for hardly one, with and without what earlier
 //! requests have left there.
 
-use crate::support::{Answer, CAPACITY, MODELS, alone, devices, load, load_with_cache, request};
-use hefu_engine::scheduler::{ForwardMany, Job, Key, Kind, Limits, Paged, Part, Pooling, Scheduler, Statistics, What};
-use hefu_model::Model;
+use crate::support::{Answer, CAPACITY, MODELS, alone, devices, load, load_with_cache, note, request};
+use hefu_engine::scheduler::{
+    Event, ForwardMany, Job, Key, Kind, Limits, Paged, Part, Pooling, ReuseDomain, Scheduler, Statistics,
+};
+use hefu_engine::speculation::{Speculation, SpeculationPolicy};
+use hefu_numerics::device::Model;
 use hefu_numerics::kv::{PAGE, Profile};
 use hefu_numerics::ops::Alone;
 use std::collections::BTreeMap;
@@ -18,44 +21,39 @@ struct Scene {
     pages: usize,
     reuse: bool,
     step_tokens: usize,
+    /// Most guesses at a time.
+    guesses: usize,
 }
 
 const SCENES: [Scene; 6] = [
-    Scene { count: 1, stagger: false, pages: 3, reuse: false, step_tokens: 200 },
-    Scene { count: 8, stagger: true, pages: 40, reuse: true, step_tokens: 64 },
-    Scene { count: 8, stagger: false, pages: 4, reuse: true, step_tokens: 50 },
-    Scene { count: 33, stagger: true, pages: 140, reuse: true, step_tokens: 256 },
-    Scene { count: 33, stagger: false, pages: 140, reuse: false, step_tokens: 1000 },
-    Scene { count: 33, stagger: true, pages: 9, reuse: true, step_tokens: 100 },
+    Scene { count: 1, stagger: false, pages: 3, reuse: false, step_tokens: 200, guesses: 0 },
+    Scene { count: 8, stagger: true, pages: 40, reuse: true, step_tokens: 64, guesses: 0 },
+    Scene { count: 8, stagger: false, pages: 4, reuse: true, step_tokens: 50, guesses: 4 },
+    Scene { count: 33, stagger: true, pages: 140, reuse: true, step_tokens: 256, guesses: 3 },
+    Scene { count: 33, stagger: false, pages: 140, reuse: false, step_tokens: 1000, guesses: 0 },
+    Scene { count: 33, stagger: true, pages: 9, reuse: true, step_tokens: 100, guesses: 6 },
 ];
 
 /// The answers to the first requests, each asked twice over.
 fn together(model: &Model, scene: Scene) -> (Vec<Answer>, Statistics) {
     let limits = Limits { step_tokens: scene.step_tokens, prefix_reuse: scene.reuse, ..Limits::default() };
-    let paged = Paged::new(model, &Alone, CAPACITY, scene.pages).unwrap();
-    let mut scheduler = Scheduler::new(paged, limits);
+    let paged = Paged::new(model, CAPACITY, scene.pages).unwrap();
+    let speculation = Speculation::lookup(SpeculationPolicy::always(scene.guesses));
+    let mut scheduler = Scheduler::new(paged, limits).with_speculation(speculation);
     let (mut keys, mut answers) = (Vec::new(), BTreeMap::<Key, Answer>::new());
     while keys.len() < 2 * scene.count || !scheduler.is_idle() {
         let joining = if scene.stagger { 1 } else { scene.count };
         for number in keys.len()..(2 * scene.count).min(keys.len() + joining) {
             let asked = request(number % scene.count, model.config().vocabulary);
-            let job = Job { client: number as u64 % 3, priority: number as i32 % 2, ..Job::new(asked) };
+            let (client, priority) = (number as u64 % 3, number as i32 % 2);
+            let job = Job { client, domain: ReuseDomain::Group(1), priority, ..Job::new(asked) };
             let key = scheduler.submit(job, Duration::ZERO).unwrap();
             keys.push(key);
             answers.insert(key, Answer::default());
         }
-        for event in scheduler.step(Duration::ZERO) {
-            let answer = answers.get_mut(&event.key).unwrap();
-            // The first token's logits are the last of the prompt.
-            if !matches!(event.what, What::Token(_)) || !answer.0.is_empty() {
-                answer.1.extend(scheduler.logits(event.rows).unwrap().iter().map(|logit| logit.to_bits()));
-            }
-            match event.what {
-                What::Token(choice) => answer.0.push(choice.id),
-                What::Finished(finish) => answer.2 = Some(finish),
-                What::Failed(failure) => panic!("{failure}"),
-                _ => {}
-            }
+        for update in scheduler.step(Duration::ZERO) {
+            let answer = answers.get_mut(&update.key).unwrap();
+            note(answer, update, &mut scheduler);
         }
     }
     let statistics = scheduler.statistics();
@@ -65,17 +63,18 @@ fn together(model: &Model, scene: Scene) -> (Vec<Answer>, Statistics) {
 
 #[test]
 fn an_answer_in_a_batch_is_the_one_alone() {
-    let (mut preemptions, mut reused) = (0, 0);
+    let (mut preemptions, mut reused, mut accepted) = (0, 0, 0);
     for name in MODELS {
         for (ops, cache) in devices().into_iter().flat_map(|ops| Profile::ALL.map(|cache| (ops, cache))) {
             let model = load_with_cache(name, ops, cache);
-            let single = |number| alone(&model, CAPACITY, request(number, model.config().vocabulary), None);
+            let single = |number| alone(&model, CAPACITY, &request(number, model.config().vocabulary));
             let expected: Vec<Answer> = (0..33).map(single).collect();
             assert!(expected.iter().all(|answer| !answer.1.is_empty() || answer.0.len() == 1));
             for scene in SCENES {
                 let (found, statistics) = together(&model, scene);
                 preemptions += statistics.preemptions;
                 reused += statistics.prompt_tokens_reused;
+                accepted += statistics.accepted_tokens;
                 for (number, found) in found.iter().enumerate() {
                     let what = format!("{name}, {}, {}, request {number}, {scene:?}", ops.name, cache.name());
                     let expected = &expected[number % scene.count];
@@ -86,13 +85,14 @@ fn an_answer_in_a_batch_is_the_one_alone() {
             }
         }
     }
-    assert!(preemptions > 10 && reused > 1000, "{preemptions} preemptions, {reused} reused tokens prove little");
+    let counts = format!("{preemptions} preemptions, {reused} reused tokens, {accepted} right guesses");
+    assert!(preemptions > 10 && reused > 1000 && accepted > 100, "{counts} prove little");
 }
 
 /// The vector of a prompt, computed with others or alone.
 fn vectors(model: &Model, step_tokens: usize, pooling: Pooling, numbers: &[usize]) -> Vec<Vec<u32>> {
     let limits = Limits { step_tokens, ..Limits::default() };
-    let mut scheduler = Scheduler::new(Paged::new(model, &Alone, CAPACITY, 30).unwrap(), limits);
+    let mut scheduler = Scheduler::new(Paged::new(model, CAPACITY, 30).unwrap(), limits);
     let mut found = BTreeMap::new();
     for &number in numbers {
         let asked = request(number, model.config().vocabulary);
@@ -102,11 +102,11 @@ fn vectors(model: &Model, step_tokens: usize, pooling: Pooling, numbers: &[usize
         );
     }
     while !scheduler.is_idle() {
-        for event in scheduler.step(Duration::ZERO) {
-            if let What::Embedding(vector) = event.what {
+        for update in scheduler.step(Duration::ZERO) {
+            if let Event::Embedding(vector) = update.event {
                 let length: f32 = vector.iter().map(|x| x * x).sum();
                 assert!((length - 1.0).abs() < 1e-5 && vector.len() == model.config().width, "{length}");
-                found.insert(event.key, vector.iter().map(|x| x.to_bits()).collect());
+                found.insert(update.key, vector.iter().map(|x| x.to_bits()).collect());
             }
         }
     }
@@ -130,7 +130,7 @@ fn a_vector_is_the_same_in_a_batch_and_alone() {
 #[test]
 fn a_part_without_pages_or_room_is_refused() {
     let model = load("tiny-qwen2", hefu_cpu::select::best());
-    let mut paged = Paged::new(&model, &Alone, CAPACITY, 3).unwrap();
+    let mut paged = Paged::new(&model, CAPACITY, 3).unwrap();
     let tokens = [1; PAGE + 1];
     paged.forward(&[Part { tokens: &tokens, position: 0, pages: &[2, 0], rows: 0 }]).unwrap();
     let refused = [
@@ -140,5 +140,5 @@ fn a_part_without_pages_or_room_is_refused() {
     ];
     assert!(refused.into_iter().all(|part| paged.forward(&[part]).is_err()));
     assert!(paged.copy_page(0, 3).is_err());
-    assert!(Paged::new(&model, &Alone, model.context() + 1, 3).is_err());
+    assert!(Paged::new(&model, model.context() + 1, 3).is_err());
 }

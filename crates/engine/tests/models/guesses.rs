@@ -1,12 +1,36 @@
 //! Guesses of every kind against none.
 
-use crate::support::{CAPACITY, MODELS, alone, devices, load, load_with_cache, request, settings};
-use hefu_engine::Runner;
-use hefu_engine::generation::Request;
-use hefu_engine::speculation::{DraftModel, Gauge, Lookup};
-use hefu_numerics::kv::Profile;
+use crate::support::{Answer, CAPACITY, MODELS, alone, devices, load, load_with_cache, note, request, settings};
+use hefu_engine::Request;
+use hefu_engine::scheduler::{Job, Limits, Paged, Scheduler, Statistics};
+use hefu_engine::speculation::{Speculation, SpeculationPolicy};
+use hefu_numerics::device::Model;
+use hefu_numerics::kv::{PAGE, Profile};
 use hefu_numerics::ops::Alone;
 use std::collections::BTreeSet;
+use std::time::Duration;
+
+fn paged(model: &Model, capacity: usize) -> Paged {
+    Paged::new(model, capacity, capacity.div_ceil(PAGE)).unwrap()
+}
+
+/// One request by the scheduler with guesses.
+fn guessed<'m>(
+    model: &'m Model,
+    capacity: usize,
+    asked: &Request,
+    speculation: Speculation<Paged>,
+) -> (Answer, Statistics) {
+    let mut scheduler = Scheduler::new(paged(model, capacity), Limits::default()).with_speculation(speculation);
+    scheduler.submit(Job::new(asked.clone()), Duration::ZERO).unwrap();
+    let mut answer = Answer::default();
+    while !scheduler.is_idle() {
+        let updates = scheduler.step(Duration::ZERO);
+        scheduler.record_time(1.0);
+        updates.into_iter().for_each(|update| note(&mut answer, update, &mut scheduler));
+    }
+    (answer, scheduler.statistics())
+}
 
 #[test]
 fn guesses_change_neither_tokens_nor_logits() {
@@ -17,6 +41,7 @@ fn guesses_change_neither_tokens_nor_logits() {
             let models = Profile::ALL.map(|cache| load_with_cache(name, ops, cache));
             let vocabulary = models[0].config().vocabulary;
             for (number, model) in (0..8).flat_map(|number| models.iter().map(move |model| (number, model))) {
+                let what = format!("{name}, {}, {}, request {number}", ops.name, model.config().cache.name());
                 // The longer prompt goes into the end of the context.
                 let asked = |end_tokens: BTreeSet<u32>| Request {
                     parameters: settings(number / 2, number as u64),
@@ -26,33 +51,23 @@ fn guesses_change_neither_tokens_nor_logits() {
                     ..request(number % 2 * 2 + 1, vocabulary)
                 };
                 let capacity = CAPACITY.min(asked(BTreeSet::new()).prompt.len() + 20);
-                let plain = alone(model, capacity, asked(BTreeSet::new()), None);
+                let plain = alone(model, capacity, &asked(BTreeSet::new()));
                 // An end token in the middle may fall into a run of guesses.
                 let ends = BTreeSet::from([plain.0[plain.0.len() / 2]]);
                 for ends in [BTreeSet::new(), ends] {
-                    let expected = alone(model, capacity, asked(ends.clone()), None);
-                    let mut draft = DraftModel::new(Runner::new(model, &Alone, capacity).unwrap());
-                    let mut gauge = Gauge::always(5);
-                    let found = alone(model, capacity, asked(ends.clone()), Some((&mut draft, &mut gauge)));
-                    assert!(
-                        found == expected,
-                        "{name}, {}, {}, request {number}: draft model",
-                        ops.name,
-                        model.config().cache.name()
-                    );
+                    let asked = asked(ends.clone());
+                    let expected = alone(model, capacity, &asked);
+                    let draft = Speculation::draft_model(paged(model, capacity), SpeculationPolicy::always(5));
+                    let (found, counts) = guessed(model, capacity, &asked, draft);
+                    assert!(found == expected, "{what}: draft model");
                     // A model that guesses at itself is always right.
-                    let missed = gauge.drafted() - gauge.accepted();
-                    assert!(missed == 0 || (missed < 5 && !ends.is_empty()), "{missed} of {}", gauge.drafted());
-                    for mut gauge in [Gauge::always(7), Gauge::measuring(4)] {
-                        let found = alone(model, capacity, asked(ends.clone()), Some((&mut Lookup::new(), &mut gauge)));
-                        assert!(
-                            found == expected,
-                            "{name}, {}, {}, request {number}: look-up",
-                            ops.name,
-                            model.config().cache.name()
-                        );
-                        drafted += gauge.drafted();
-                        accepted += gauge.accepted();
+                    let missed = counts.drafted_tokens - counts.accepted_tokens;
+                    assert!(missed == 0 || (missed < 5 && !ends.is_empty()), "{missed} of {}", counts.drafted_tokens);
+                    for policy in [SpeculationPolicy::always(7), SpeculationPolicy::measuring(4)] {
+                        let (found, counts) = guessed(model, capacity, &asked, Speculation::lookup(policy));
+                        assert!(found == expected, "{what}: look-up");
+                        drafted += counts.drafted_tokens;
+                        accepted += counts.accepted_tokens;
                     }
                 }
             }
@@ -66,12 +81,12 @@ fn another_models_guesses_change_nothing() {
     let ops = hefu_cpu::select::best();
     let (model, other) = (load("tiny-gemma3", ops), load("tiny-qwen2", ops));
     for number in 0..6 {
-        let asked = || Request { max_tokens: Some(20), ..request(number, model.config().vocabulary) };
-        let expected = alone(&model, CAPACITY, asked(), None);
+        let asked = Request { max_tokens: Some(20), ..request(number, model.config().vocabulary) };
+        let expected = alone(&model, CAPACITY, &asked);
         // Its context ends before the answer does.
-        let mut draft = DraftModel::new(Runner::new(&other, &Alone, asked().prompt.len() + 6).unwrap());
-        let mut gauge = Gauge::always(3);
-        assert!(alone(&model, CAPACITY, asked(), Some((&mut draft, &mut gauge))) == expected);
-        assert!(gauge.drafted() > 0);
+        let draft = paged(&other, asked.prompt.len() + 6);
+        let speculation = Speculation::draft_model(draft, SpeculationPolicy::always(3));
+        let (found, counts) = guessed(&model, CAPACITY, &asked, speculation);
+        assert!(found == expected && counts.drafted_tokens > 0);
     }
 }

@@ -3,11 +3,11 @@
 use crate::reordered::REORDERED;
 use crate::support::{CAPACITY, MODELS, load_with_cache};
 use hefu_cpu::Pool;
-use hefu_engine::generation::{Finish, Request};
 use hefu_engine::selftest::{
-    Alone, Arrival, Extent, Guesses, Layout, Place, Questions, Tally, Together, Trace, Way, answers, questions, ways,
+    Arrival, Extent, Guesses, Layout, Place, Questions, Scheduled, Tally, Trace, Way, answers, questions, ways,
 };
-use hefu_model::Model;
+use hefu_engine::{FinishReason, Request};
+use hefu_numerics::device::Model;
 use hefu_numerics::kv::Profile;
 use hefu_numerics::ops::{Alone as OneThread, Ops, Team};
 use hefu_numerics::reference;
@@ -18,7 +18,7 @@ const ASKED: Questions = Questions { count: 6, longest: 100, answer: 10, whole: 
 fn compare(tally: &mut Tally, name: &str, cache: Profile, ops: &'static Ops, team: &dyn Team, ways: &[Way]) {
     let model = load_with_cache(name, &reference::OPS, cache);
     let (asked, vocabulary) = (questions(ASKED, model.config().vocabulary), model.config().vocabulary);
-    let expected = run(&model, &OneThread, Way::PLAIN, &asked).unwrap();
+    let expected = run(&model, &OneThread, Way::Plain, &asked).unwrap();
     let model = load_with_cache(name, ops, cache);
     for way in ways {
         let found = run(&model, team, *way, &asked);
@@ -60,7 +60,7 @@ fn products_that_add_in_another_order_are_found_in_every_model() {
         assert!(matches!(place, Place::Logit { .. }) && expected != found);
         let sentence = first.to_string();
         let bits = format!("({found:#010x}) and must be");
-        assert!(sentence.contains("reordered, alone") && sentence.contains(&bits), "{sentence}");
+        assert!(sentence.contains("reordered, batch") && sentence.contains(&bits), "{sentence}");
     }
 }
 
@@ -76,14 +76,16 @@ static SHAKY: Ops = Ops {
 
 #[test]
 fn a_device_that_is_right_in_small_batches_alone_is_found_by_large_ones() {
-    let small = Way::Alone(Alone { chunk: 7, guesses: Guesses::Off, reuse: false });
-    let large = Way::Together(Together {
+    let large = Scheduled {
         batch: 8,
         arrival: Arrival::AtOnce,
         reuse: true,
         chunk: 64,
         layout: Layout::Scattered,
-    });
+        guesses: Guesses::Off,
+    };
+    let small = Way::Scheduled(Scheduled { batch: 1, reuse: false, chunk: 7, layout: Layout::Plain, ..large });
+    let large = Way::Scheduled(large);
     let mut tally = Tally::default();
     compare(&mut tally, "tiny-qwen2", Profile::F16, &SHAKY, &OneThread, &[small, large]);
     assert_eq!((tally.combinations, tally.differing_combinations), (2, 1), "{:?}", tally.differences);
@@ -93,7 +95,7 @@ fn a_device_that_is_right_in_small_batches_alone_is_found_by_large_ones() {
 #[test]
 fn everything_that_differs_is_counted_and_named() {
     let asked = questions(Questions { count: 1, longest: 16, answer: 4, whole: 1 }, 10);
-    let right = Trace { tokens: vec![1, 2, 3], logits: vec![7; 20], finish: Some(Finish::MaxTokens) };
+    let right = Trace { tokens: vec![1, 2, 3], logits: vec![7; 20], finish: Some(FinishReason::MaxTokens) };
     let tally = |found: Result<Vec<Trace>, String>| {
         let mut tally = Tally::default();
         tally.add("here", &asked, std::slice::from_ref(&right), &found, 10);
@@ -111,7 +113,7 @@ fn everything_that_differs_is_counted_and_named() {
     assert_eq!(token.differences[0].at, Some((Place::Token { index: 1 }, 2, 3)));
     let short = tally(Ok(vec![Trace { tokens: vec![1, 2], ..right.clone() }]));
     assert_eq!((short.differing_bits, short.is_clean()), (32, false));
-    let ended = tally(Ok(vec![Trace { finish: Some(Finish::Context), ..right.clone() }]));
+    let ended = tally(Ok(vec![Trace { finish: Some(FinishReason::Context), ..right.clone() }]));
     assert_eq!((ended.differing_bits, ended.is_clean()), (0, false));
     assert!(tally(Ok(vec![])).differences[0].to_string().contains("0 answers"));
     assert!(tally(Err("not a number".to_owned())).differences[0].to_string().contains("here: not a number"));

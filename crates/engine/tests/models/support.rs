@@ -1,13 +1,11 @@
 //! Loading the tiny models, and what an answer is.
 
-use hefu_engine::Runner;
-use hefu_engine::forward::Session;
-use hefu_engine::generation::{Finish, Generation, Request, Step};
 use hefu_engine::sampling::{Dry, Parameters};
-use hefu_engine::speculation::{Drafter, Gauge};
+use hefu_engine::scheduler::{Event, Paged, Scheduler, Update};
+use hefu_engine::{FinishReason, Request, witness};
 use hefu_model::gguf::Gguf;
 use hefu_model::{LoadOptions, Model};
-use hefu_numerics::kv::Profile;
+use hefu_numerics::kv::{PAGE, Profile};
 use hefu_numerics::ops::{Alone, Ops};
 use hefu_numerics::reference;
 use std::collections::BTreeSet;
@@ -20,7 +18,7 @@ pub(crate) const CAPACITY: usize = 160;
 pub(crate) const MODELS: [&str; 4] = ["tiny-qwen2", "tiny-gemma3", "tiny-llama-q4_k", "tiny-qwen3moe"];
 
 /// Tokens of an answer, the bits of all logits in order, and how it ended.
-pub(crate) type Answer = (Vec<u32>, Vec<u32>, Option<Finish>);
+pub(crate) type Answer = (Vec<u32>, Vec<u32>, Option<FinishReason>);
 
 /// The best instruction set of this machine, and the naive loops.
 pub(crate) fn devices() -> [&'static Ops; 2] {
@@ -67,30 +65,25 @@ pub(crate) fn settings(kind: usize, seed: u64) -> Parameters {
     }
 }
 
-/// One request by itself, with the passes and the guesses of the gauge if there is one.
-pub(crate) fn alone(
-    model: &Model,
-    capacity: usize,
-    request: Request,
-    guessing: Option<(&mut dyn Drafter, &mut Gauge)>,
-) -> Answer {
-    let mut session = Session::new(Runner::new(model, &Alone, capacity).unwrap());
-    let mut generation = Generation::start(&mut session, request).unwrap();
-    if let Some((drafter, gauge)) = guessing {
-        generation = generation.speculating(drafter, gauge);
+/// One request by the naive loop.
+pub(crate) fn alone(model: &Model, capacity: usize, request: &Request) -> Answer {
+    let mut paged = Paged::new(model, capacity, capacity.div_ceil(PAGE)).unwrap();
+    let mut bits = Vec::new();
+    let mut see = |row: &[f32]| bits.extend(row.iter().map(|logit| logit.to_bits()));
+    let found = witness::answer(&mut paged, request, None, Some(&mut see));
+    (found.choices.iter().map(|choice| choice.id).collect(), bits, Some(found.finish.unwrap()))
+}
+
+/// Takes an event of a job, with its rows of logits.
+pub(crate) fn note(answer: &mut Answer, update: Update, scheduler: &mut Scheduler<Paged>) {
+    // The first token's logits are the last of the prompt.
+    if !matches!(update.event, Event::Token(_)) || !answer.0.is_empty() {
+        answer.1.extend(scheduler.logits(update.rows).unwrap().iter().map(|logit| logit.to_bits()));
     }
-    let (mut tokens, mut bits) = (Vec::new(), Vec::new());
-    loop {
-        let before = tokens.len();
-        match generation.step().unwrap() {
-            Step::Prefill { .. } => {}
-            Step::Token(choice) => tokens.push(choice.id),
-            Step::Finished(finish) => return (tokens, bits, Some(finish)),
-        }
-        // The first token is chosen by logits that the prompt left.
-        if before > 0 || tokens.is_empty() {
-            let rows = generation.rows();
-            bits.extend(generation.logits(0..rows).unwrap().iter().map(|logit| logit.to_bits()));
-        }
+    match update.event {
+        Event::Token(choice) => answer.0.push(choice.id),
+        Event::Finished(finish) => answer.2 = Some(finish),
+        Event::Failed(failure) => panic!("{failure}"),
+        _ => {}
     }
 }

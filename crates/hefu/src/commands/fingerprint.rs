@@ -3,15 +3,15 @@
 use crate::cli::{CacheArguments, ModelArguments};
 use crate::digests;
 use crate::failure::Failure;
-use crate::fingerprint::{Ingredients, hex};
+use crate::fingerprint::{FingerprintInput, hex};
 use crate::load::DEFAULT_CONTEXT;
 use crate::metadata;
 use crate::models;
 use crate::open::Opened;
 use crate::output::{print, print_json};
 use clap::Args;
-use hefu_model::Config;
 use hefu_model::gguf::{Gguf, Value as Of};
+use hefu_model::{LoadOptions, ModelSpec};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::num::NonZeroUsize;
@@ -59,10 +59,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let model = ModelArguments { model: arguments.name.clone().or_else(|| arguments.model.model.clone()) };
     let opened = Opened::new(models::find(&model)?)?;
     let gguf = opened.gguf()?;
-    let config = Config::read(&gguf).map_err(|error| opened.fault(&error))?;
-    let config = Config { cache: arguments.cache.profile(), ..config };
-    let context = arguments.context.map_or(DEFAULT_CONTEXT.min(config.context_length), NonZeroUsize::get);
-    let ingredients = Ingredients::of(&opened.model, &config, context)?;
+    let most = ModelSpec::context_length(&gguf).map_err(|error| opened.fault(&error))?;
+    let context = arguments.context.map_or(DEFAULT_CONTEXT.min(most), NonZeroUsize::get);
+    let options = LoadOptions { context: Some(context), cache: arguments.cache.profile() };
+    let spec = ModelSpec::read(&gguf, &options).map_err(|error| opened.fault(&error))?;
+    let ingredients = FingerprintInput::of(&opened.model, &spec.program)?;
     if arguments.check {
         check(&opened, &ingredients)?;
     }
@@ -78,7 +79,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             "tokenizer": tokenizer,
             "template": template,
             "cache": ingredients.cache.name(),
-            "rope_long": ingredients.long,
+            "rope_long": ingredients.variants.iter().any(|variant| variant == "rope long"),
             "context": context,
             "checked": arguments.check,
         }));
@@ -94,7 +95,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// Compares every file with its digest.
-fn check(opened: &Opened, ingredients: &Ingredients) -> Result<(), Failure> {
+fn check(opened: &Opened, ingredients: &FingerprintInput) -> Result<(), Failure> {
     for (file, known) in opened.model.files.iter().zip(&ingredients.files) {
         let found = digests::taken_now(&file.path)?;
         if found != *known {

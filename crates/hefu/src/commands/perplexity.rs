@@ -6,12 +6,14 @@ use crate::load::{Loaded, Wishes};
 use crate::output::{print, print_json, text_file};
 use crate::progress::{Meter, Unit};
 use clap::Args;
-use hefu_engine::perplexity::{Score, score_chunk};
+use hefu_engine::perplexity::{self, Score};
+use hefu_engine::scheduler::Event;
 use hefu_text::tokenizer::Special;
 use serde_json::json;
 use std::io::{self, IsTerminal};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Fewest tokens of a chunk of which something is scored.
 const LEAST_CONTEXT: usize = 4;
@@ -112,7 +114,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 fn score(loaded: &Loaded, arguments: &Arguments, tokens: &[u32], chunks: usize) -> Result<(Score, f64), Failure> {
     let vocabulary = loaded.tokenizer.vocabulary();
     let bos = vocabulary.bos.filter(|_| vocabulary.add_bos);
-    let mut session = loaded.session()?;
+    let prefill_chunk = arguments.device.prefill_chunk.get();
+    // Each chunk starts with an empty cache.
+    let mut scheduler = loaded.scheduler(prefill_chunk, false)?;
     let mut score = Score::default();
     let mut meter = Meter::new("scoring", Unit::Count);
     meter.set(0, Some(chunks as u64));
@@ -121,9 +125,17 @@ fn score(loaded: &Loaded, arguments: &Arguments, tokens: &[u32], chunks: usize) 
         if let (Some(first), Some(bos)) = (fed.first_mut(), bos) {
             *first = bos;
         }
-        let prefill_chunk = arguments.device.prefill_chunk.get();
-        score_chunk(&mut session, &fed, prefill_chunk, &*loaded.pool, &mut score)
-            .map_err(|error| Failure::Other(error.to_string()))?;
+        let taken = scheduler.submit(perplexity::job(fed, prefill_chunk), Duration::ZERO);
+        taken.map_err(|refusal| Failure::Other(refusal.to_string()))?;
+        while !scheduler.is_idle() {
+            for update in scheduler.step(Duration::ZERO) {
+                match update.event {
+                    Event::Likelihoods(scores) => scores.into_iter().for_each(|one| score.add(one)),
+                    Event::Failed(failure) => return Err(Failure::Other(failure.to_string())),
+                    _ => {}
+                }
+            }
+        }
         meter.note(format!("perplexity {:.4}", score.perplexity()));
         meter.set(index as u64 + 1, Some(chunks as u64));
     }

@@ -9,7 +9,6 @@ use crate::output::{piped_input, print, print_json};
 use crate::progress::line;
 use crate::prompt;
 use crate::receipts::{self, Asked};
-use crate::speculation::Speculator;
 use clap::Args;
 use hefu_engine::constraint::Constraint;
 use hefu_grammar::{Grammars, Spec};
@@ -107,15 +106,14 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     let constraint = spec.as_ref().map(|spec| constraint(spec, loaded, &arguments.structure)).transpose()?;
     // Whoever asks for a receipt learns before the answer that none can be made.
     let asked = arguments.receipt.is_some().then(|| receipts::identity().map(|_| prompt.clone())).transpose()?;
-    let mut speculator = answering.speculator()?;
     let cancelled = AtomicBool::new(false);
     let question = answering.question(prompt, seed, &cancelled);
     let question = Question { hash_logits: arguments.logits_hash, constraint, ..question };
     let json = arguments.json;
     let mut show = |piece: &str| if json { Ok(()) } else { print(piece) };
-    let answer = answer::answer(loaded, &mut loaded.session()?, &mut speculator, question, &mut show)?;
+    let answer = answer::answer(loaded, &mut answering.scheduler()?, question, &mut show)?;
     if json {
-        print_json(&report(loaded, &answer, seed, &speculator, &arguments)?)?;
+        print_json(&report(&answering, &answer, seed, &arguments)?)?;
     } else if io::stdout().is_terminal() && !answer.text.ends_with('\n') {
         print("\n")?;
     }
@@ -128,7 +126,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         write_receipt(&answering, asked, &answer, path)?;
     }
     if arguments.stats {
-        statistics(loaded, &answer, seed, &speculator);
+        statistics(loaded, &answer, seed);
     }
     Ok(())
 }
@@ -180,13 +178,8 @@ fn prompt_text(arguments: &Arguments) -> Result<String, Failure> {
     }
 }
 
-fn report(
-    loaded: &Loaded,
-    answer: &Answer,
-    seed: u64,
-    speculator: &Speculator<'_>,
-    arguments: &Arguments,
-) -> Result<Value, Failure> {
+fn report(answering: &Answering<'_>, answer: &Answer, seed: u64, arguments: &Arguments) -> Result<Value, Failure> {
+    let loaded = &answering.loaded;
     let token_ids: Vec<u32> = answer.choices.iter().map(|choice| choice.id).collect();
     let mut report = json!({
         "text": answer.text,
@@ -207,7 +200,7 @@ fn report(
             "prefill_tokens_per_second": answer.prefill_rate(),
             "decode_tokens_per_second": answer.decode_rate(),
         },
-        "speculation": speculator.report(),
+        "speculation": answer.guessed.report(answering.how()?),
         "model": loaded.resolved.name,
     });
     if let Value::Object(fields) = &mut report {
@@ -222,7 +215,7 @@ fn report(
 }
 
 /// What `--stats` says.
-fn statistics(loaded: &Loaded, answer: &Answer, seed: u64, speculator: &Speculator<'_>) {
+fn statistics(loaded: &Loaded, answer: &Answer, seed: u64) {
     line(&format!(
         "hefu: {} loaded in {:.2} s ({}; {}, {} threads); prompt {} tokens in {:.2} s ({:.1} tokens/s); answer {} tokens in \
          {:.2} s ({:.1} tokens/s), ended by {}{}; seed {seed}",
@@ -238,6 +231,6 @@ fn statistics(loaded: &Loaded, answer: &Answer, seed: u64, speculator: &Speculat
         answer.decode_seconds,
         answer.decode_rate(),
         answer.finish_reason,
-        speculator.words(),
+        answer.guessed.words(),
     ));
 }

@@ -5,7 +5,7 @@ use crate::cli::{MODEL_VARIABLE, RecordArguments, SignatureArguments};
 use crate::commands::{key, selftest};
 use crate::failure::Failure;
 use crate::load::available_memory;
-use crate::open::operations;
+use crate::open::device;
 use crate::output::print;
 use crate::serving::{Labelled, Ledger, Shelf, ShelfWishes, connections};
 use crate::telemetry;
@@ -107,7 +107,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         (Some(certificates), Some(key)) => Some(tls::config(certificates, key).map_err(Failure::Other)?),
         _ => None,
     };
-    selftest::must_conform(operations(&arguments.device)?, &Pool::new(arguments.device.threads()))?;
+    let pool = Arc::new(Pool::new(arguments.device.threads()));
+    selftest::must_conform(&*device(&arguments.device, &pool)?)?;
     let traces = arguments.otlp_endpoint.as_deref().map(telemetry::Sender::new).transpose()?.map(Arc::new);
     let watcher = traces.clone().map(|traces| traces as Arc<dyn Watcher>);
     let shelf = Shelf::new(shelf_wishes(arguments)?)?;

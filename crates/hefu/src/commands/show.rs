@@ -5,15 +5,19 @@ use crate::failure::Failure;
 use crate::load::DEFAULT_CONTEXT;
 use crate::metadata;
 use crate::models;
-use crate::open::{Opened, operations};
+use crate::open::{Opened, device};
 use crate::output::{print, print_json};
 use crate::units::{bytes, thousands};
 use clap::Args;
+use hefu_cpu::Pool;
 use hefu_model::gguf::{Gguf, Value};
-use hefu_model::{Description, LoadOptions, Plan};
+use hefu_model::{Description, LoadOptions, ModelSpec};
+use hefu_numerics::device::{Device, Size};
+use hefu_numerics::kv::PAGE;
 use hefu_store::ResolvedModel;
 use serde_json::{Map, Value as Json, json};
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 /// Longest text of a metadata value that is shown in full, in characters.
 const LONGEST_VALUE: usize = 100;
@@ -77,25 +81,26 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         return print(metadata::template(&gguf).ok_or_else(missing)?);
     }
     let options = LoadOptions { context: None, cache: arguments.cache.profile() };
-    let plan = Plan::new(&gguf, operations(&arguments.device)?, &options);
-    let plan = plan.map_err(|error| opened.fault(&error))?;
-    let memory = memory(&plan, arguments.context.map(NonZeroUsize::get))?;
+    let spec = ModelSpec::read(&gguf, &options).map_err(|error| opened.fault(&error))?;
+    let device = device(&arguments.device, &Arc::new(Pool::new(1)))?;
+    let memory = memory(&spec, &*device, arguments.context.map(NonZeroUsize::get))?;
     if arguments.json {
-        return print_json(&report(&opened.model, &gguf, plan.description(), &memory, arguments.tensors));
+        return print_json(&report(&opened.model, &gguf, &spec.description, &memory, arguments.tensors));
     }
-    print(&page(&opened.model, &gguf, plan.description(), &memory, arguments.tensors))
+    print(&page(&opened.model, &gguf, &spec.description, &memory, arguments.tensors))
 }
 
-fn memory(plan: &Plan<'_>, asked: Option<usize>) -> Result<Memory, Failure> {
-    let most = plan.config().context_length;
+fn memory(spec: &ModelSpec, device: &dyn Device, asked: Option<usize>) -> Result<Memory, Failure> {
+    let most = spec.description.context_length;
     let context = asked.unwrap_or_else(|| DEFAULT_CONTEXT.min(most));
     if context > most {
         return Err(Failure::Usage(format!("--context {context} is more than the {most} positions of this model")));
     }
-    let cache = plan.config().cache_bytes(context).and_then(|bytes| u64::try_from(bytes).ok());
+    let footprint = device.footprint(&spec.program, &Size::of_pages(context.div_ceil(PAGE)));
     let too_large = || Failure::Other(format!("a cache of {context} positions is too large to address"));
-    let (weights, profile) = (plan.packed_bytes() as u64, plan.config().cache.name());
-    Ok(Memory { context, weights, cache: cache.ok_or_else(too_large)?, profile })
+    let footprint = footprint.ok_or_else(too_large)?;
+    let (weights, cache) = (footprint.weights as u64, footprint.states as u64);
+    Ok(Memory { context, weights, cache, profile: spec.program.profile.name() })
 }
 
 fn page(model: &ResolvedModel, gguf: &Gguf<'_>, about: &Description, memory: &Memory, tensors: bool) -> String {

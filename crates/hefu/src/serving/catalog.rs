@@ -5,12 +5,13 @@ use crate::failure::Failure;
 use crate::load::{Loaded, Wishes};
 use crate::metadata;
 use crate::models;
-use crate::open::{Opened, operations};
+use crate::open::{Opened, device};
 use crate::output::text_file;
 use crate::signing::Signed;
 use hefu_cpu::Pool;
 use hefu_engine::scheduler::{Limits, Paged, Pooling, Scheduler};
-use hefu_model::{LoadOptions, Model, Plan};
+use hefu_model::{LoadOptions, ModelSpec};
+use hefu_numerics::device::{Model, Size};
 use hefu_numerics::kv::{PAGE, Profile};
 use hefu_provenance::signing::PublicKey;
 use hefu_server::catalog::{Catalog, Engine, ModelCard, Steps};
@@ -90,7 +91,6 @@ struct Book {
 /// A model ready to compute.
 struct Seat {
     model: Model,
-    pool: Arc<Pool>,
     context: usize,
     pages: usize,
     limits: Limits,
@@ -107,25 +107,25 @@ impl Shelf {
         if asked.is_empty() {
             asked.push(ModelArguments { model: None });
         }
+        let pool = Arc::new(Pool::new(wishes.device.threads()));
         let mut books: Vec<Book> = Vec::new();
         for asked in asked {
-            let book = Book::new(asked, &wishes)?;
+            let book = Book::new(asked, &wishes, &pool)?;
             if books.iter().any(|other| other.card.name == book.card.name) {
                 let name = &book.card.name;
                 return Err(Failure::Usage(format!("two models are named {name}; rename one of the files")));
             }
             books.push(book);
         }
-        let pool = Arc::new(Pool::new(wishes.device.threads()));
         Ok(Self { wishes, books, pool })
     }
 }
 
 impl Book {
-    fn new(asked: ModelArguments, wishes: &ShelfWishes) -> Result<Self, Failure> {
+    fn new(asked: ModelArguments, wishes: &ShelfWishes, pool: &Arc<Pool>) -> Result<Self, Failure> {
         let opened = Opened::new(models::find(&asked)?)?;
         let gguf = opened.gguf()?;
-        let most = hefu_model::Config::read(&gguf).map_err(|error| opened.fault(&error))?.context_length;
+        let most = ModelSpec::context_length(&gguf).map_err(|error| opened.fault(&error))?;
         let context = wishes.context.unwrap_or(DEFAULT_CONTEXT.min(most));
         let name = served_name(&opened.model.name);
         if context > most {
@@ -140,9 +140,9 @@ impl Book {
         }
         let pages = positions.div_ceil(PAGE);
         let options = LoadOptions { context: Some(context), cache: wishes.cache };
-        let plan = Plan::new(&gguf, operations(&wishes.device)?, &options).map_err(|error| opened.fault(&error))?;
-        let about = plan.description();
-        let cache = plan.config().cache_bytes(pages.saturating_mul(PAGE)).and_then(|bytes| u64::try_from(bytes).ok());
+        let spec = ModelSpec::read(&gguf, &options).map_err(|error| opened.fault(&error))?;
+        let about = &spec.description;
+        let footprint = device(&wishes.device, pool)?.footprint(&spec.program, &Size::of_pages(pages));
         let too_large = || Failure::Other(format!("a cache of {positions} positions is too large to address"));
         let template = match &wishes.template {
             Some(path) => Some(text_file(path)?),
@@ -153,7 +153,9 @@ impl Book {
             name,
             created: opened.model.files.first().map_or(0, |file| changed(&file.path)),
             file_bytes: opened.model.size(),
-            memory_bytes: (plan.packed_bytes() as u64).saturating_add(cache.ok_or_else(too_large)?),
+            memory_bytes: footprint
+                .map(|taken| (taken.weights as u64).saturating_add(taken.states as u64))
+                .ok_or_else(too_large)?,
             digest: opened.model.files.first().and_then(|file| file.sha256).map(|digest| digest.to_string()),
             family: about.architecture.to_owned(),
             parameters: about.parameters,
@@ -188,7 +190,6 @@ impl Catalog for Shelf {
         let fingerprint = loaded.fingerprint().map_err(|failure| failure.to_string())?.to_string();
         let seat = Seat {
             model: loaded.model,
-            pool: loaded.pool,
             context: loaded.context,
             pages: book.pages,
             limits: self.wishes.limits.clone(),
@@ -208,7 +209,7 @@ impl Catalog for Shelf {
 
 impl Engine for Seat {
     fn run(self: Box<Self>, body: &mut dyn FnMut(&mut dyn Steps)) -> Result<(), String> {
-        let paged = Paged::new(&self.model, &*self.pool, self.context, self.pages);
+        let paged = Paged::new(&self.model, self.context, self.pages);
         body(&mut Scheduler::new(paged.map_err(|error| error.to_string())?, self.limits.clone()));
         Ok(())
     }

@@ -7,7 +7,7 @@ use crate::gguf::{Kind, Metadata, Value};
 
 /// Metadata keys (below `<architecture>.`) that every family may have and that cannot change a result: the vocabulary's
 /// size is that of the embedding, and the others are notes on how the file came about.
-pub const HARMLESS_KEYS: &[&str] = &["rope.scaling.finetuned", "tensor_data_layout", "vocab_size"];
+const HARMLESS_KEYS: &[&str] = &["rope.scaling.finetuned", "tensor_data_layout", "vocab_size"];
 
 /// Metadata keys and which of them were read: one that nothing reads could be one that changes results.
 pub(crate) struct Keys<'g, 'a> {

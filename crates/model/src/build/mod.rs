@@ -21,7 +21,6 @@ use hefu_numerics::program::{Entry, Kind, Op, Order, Program, Rows, Section, Ste
 
 pub(crate) use attention::{Attention, score_scale};
 pub(crate) use feed_forward::{Experts, FeedForward, Gated};
-pub use keys::HARMLESS_KEYS;
 pub(crate) use keys::{Keys, shown};
 pub(crate) use mixture::Mixture;
 pub(crate) use ops::Rotation;
@@ -29,7 +28,7 @@ pub(crate) use rope::RopeFactors;
 
 use crate::error::Error;
 use crate::gguf::Gguf;
-use crate::model::LoadOptions;
+use crate::spec::LoadOptions;
 use limits::{MAX_CONTEXT, MAX_LAYERS, MAX_VOCABULARY, MAX_WIDTH};
 use tensors::Tensors;
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use hefu_cpu::Pool;
-use hefu_cpu::select::ISAS;
+use hefu_cpu::select::available;
 use hefu_model::gguf::Gguf;
 use hefu_model::{Error, LoadOptions, ModelFiles, ModelSpec};
 use hefu_numerics::device::{Batch, Device, Error as DeviceError, Executable, Size, Slots, Span, Weights};
@@ -18,8 +18,9 @@ pub(crate) fn devices() -> Vec<Arc<dyn Device>> {
     static POOL: OnceLock<Arc<Pool>> = OnceLock::new();
     let pool = POOL.get_or_init(|| Arc::new(Pool::new(3)));
     let alone = || -> Arc<dyn Team + Send + Sync> { Arc::new(Alone) };
-    let mut devices: Vec<Arc<dyn Device>> = ISAS.iter().rev().filter_map(|isa| isa.device(alone())).collect();
-    devices.extend(ISAS.iter().find_map(|isa| isa.device(pool.clone())));
+    let mut devices: Vec<Arc<dyn Device>> = available().map(|isa| isa.device(alone())).collect();
+    devices.reverse();
+    devices.extend(available().next().map(|isa| isa.device(pool.clone())));
     devices
 }
 

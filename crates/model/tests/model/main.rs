@@ -4,7 +4,6 @@ mod batches;
 mod binding;
 mod devices;
 mod families;
-mod former;
 mod golden;
 mod hostile;
 mod oracle;

@@ -310,6 +310,11 @@ impl Program {
         if names.is_empty() { op.name().to_owned() } else { names.join(" + ") }
     }
 
+    /// Bytes of files that the weights are made of.
+    pub fn source_bytes(&self) -> usize {
+        self.weights.iter().map(|spec| spec.shape.rows() * spec.row_bytes()).sum()
+    }
+
     /// The list of operations for an entry, if the model has it.
     pub fn section(&self, entry: Entry) -> Option<&Section> {
         self.sections.iter().find(|section| section.entry == entry)

@@ -15,7 +15,7 @@ use crate::registry::Lease;
 use crate::structure::Structure;
 use crate::watch::{Account, Ending, Watcher};
 use crate::worker::{Happening, Running};
-use hefu_engine::generation::{self, Request};
+use hefu_engine::{FinishReason, Request};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc;
@@ -137,7 +137,7 @@ impl Task {
                     voice.token(&token, &self.stops)
                 }
                 Happening::Embedding(_) => Vec::new(),
-                Happening::Finished(generation::Finish::Deadline) => return Err(Early::Failed(self.overdue())),
+                Happening::Finished(FinishReason::Deadline) => return Err(Early::Failed(self.overdue())),
                 Happening::Finished(finish) => voice.finish(finish, &self.stops),
                 Happening::Failed(failure) => {
                     return Err(Early::Failed(ApiError::internal(failure.to_string())));

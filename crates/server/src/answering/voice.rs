@@ -3,7 +3,7 @@
 use crate::answer::{Delta, Finish, Token, TokenLogprob};
 use crate::record;
 use crate::structure::Structure;
-use hefu_engine::generation;
+use hefu_engine::FinishReason;
 use hefu_engine::sampling::Choice;
 use hefu_engine::stop::{Progress, StopMatcher};
 use hefu_text::tokenizer::{Detokenizer, Position, Tokenizer};
@@ -82,7 +82,7 @@ impl Voice {
     }
 
     /// Takes the engine's end of the choice.
-    pub(super) fn finish(&mut self, finish: generation::Finish, stops: &[String]) -> Vec<Delta> {
+    pub(super) fn finish(&mut self, finish: FinishReason, stops: &[String]) -> Vec<Delta> {
         let Some((detokenizer, mut matcher)) = self.text.take() else { return Vec::new() };
         let mut deltas = Vec::new();
         let progress = matcher.push(&detokenizer.finish());
@@ -92,11 +92,11 @@ impl Voice {
         }
         self.say(&matcher.finish(), &mut deltas);
         let (seen, recorded) = match finish {
-            generation::Finish::EndToken => (Finish::End, record::Finish::EndToken),
-            generation::Finish::Complete => (Finish::End, record::Finish::Complete),
-            generation::Finish::MaxTokens => (Finish::Length, record::Finish::MaxTokens),
-            generation::Finish::Context => (Finish::Length, record::Finish::Context),
-            generation::Finish::Deadline => (Finish::Length, record::Finish::Cancelled),
+            FinishReason::EndToken => (Finish::End, record::Finish::EndToken),
+            FinishReason::Complete => (Finish::End, record::Finish::Complete),
+            FinishReason::MaxTokens => (Finish::Length, record::Finish::MaxTokens),
+            FinishReason::Context => (Finish::Length, record::Finish::Context),
+            FinishReason::Deadline => (Finish::Length, record::Finish::Cancelled),
         };
         self.end(seen, recorded, &mut deltas);
         deltas

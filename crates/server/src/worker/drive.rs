@@ -2,7 +2,7 @@
 
 use super::{Command, Happening, Outlet, Worker};
 use crate::catalog::{Loaded, Steps};
-use hefu_engine::scheduler::{Event, Job, Key, Refusal, Statistics, What};
+use hefu_engine::scheduler::{Event, Job, Key, Refusal, Statistics, Update};
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -69,9 +69,10 @@ impl Drive<'_> {
             }
             if !self.steps.is_idle() {
                 let from = Instant::now();
-                let events = self.steps.step(from.saturating_duration_since(self.epoch));
+                let updates = self.steps.step(from.saturating_duration_since(self.epoch));
                 let to = Instant::now();
-                events.into_iter().for_each(|event| self.tell(event, from, to));
+                self.steps.record_time(to.saturating_duration_since(from).as_secs_f64());
+                updates.into_iter().for_each(|update| self.tell(update, from, to));
             }
             *self.statistics.lock().unwrap_or_else(PoisonError::into_inner) = self.steps.statistics();
         }
@@ -115,24 +116,26 @@ impl Drive<'_> {
     }
 
     /// Hands on what came of a step that lasted from one moment to another.
-    fn tell(&mut self, event: Event, from: Instant, to: Instant) {
-        let Some(route) = self.routes.get_mut(&event.key) else { return };
-        let (happening, at, is_last) = match event.what {
-            What::Started { reused } => (Happening::Started(reused), from, false),
-            What::Shared { reused } => (Happening::Shared(reused), from, false),
-            What::Prefill { .. } if std::mem::replace(&mut route.is_begun, true) => return,
+    fn tell(&mut self, update: Update, from: Instant, to: Instant) {
+        let Some(route) = self.routes.get_mut(&update.key) else { return };
+        let (happening, at, is_last) = match update.event {
+            Event::Started { reused } => (Happening::Started(reused), from, false),
+            Event::Shared { reused } => (Happening::Shared(reused), from, false),
+            Event::Prefill { .. } if std::mem::replace(&mut route.is_begun, true) => return,
             // The step took part of the prompt from its beginning, though it is known only now.
-            What::Prefill { .. } => (Happening::Begun, from, false),
-            What::Token(choice) => (Happening::Token(choice), to, false),
-            What::Embedding(vector) => (Happening::Embedding(vector), to, false),
-            What::Finished(finish) => (Happening::Finished(finish), to, true),
-            What::Failed(failure) => (Happening::Failed(failure), to, true),
+            Event::Prefill { .. } => (Happening::Begun, from, false),
+            Event::Token(choice) => (Happening::Token(choice), to, false),
+            Event::Embedding(vector) => (Happening::Embedding(vector), to, false),
+            // The server asks for none of these.
+            Event::Likelihoods(_) | Event::Verdict(_) => return,
+            Event::Finished(finish) => (Happening::Finished(finish), to, true),
+            Event::Failed(failure) => (Happening::Failed(failure), to, true),
         };
         let is_heard = route.outlet.send((route.job, happening, at)).is_ok();
         if is_last {
-            self.routes.remove(&event.key);
+            self.routes.remove(&update.key);
         } else if !is_heard {
-            self.cancel(event.key);
+            self.cancel(update.key);
         }
     }
 }

@@ -12,9 +12,9 @@ mod drive;
 
 use crate::catalog::{Catalog, Loaded};
 use crate::error::{ApiError, Kind};
-use hefu_engine::generation::{self, Finish};
 use hefu_engine::sampling::{Choice, Parameters};
 use hefu_engine::scheduler::{Failure, Job, Key, Pooling, Refusal, Statistics};
+use hefu_engine::{FinishReason, RequestError};
 use hefu_grammar::Grammars;
 use hefu_text::template::ChatTemplate;
 use hefu_text::tokenizer::Tokenizer;
@@ -79,7 +79,7 @@ pub enum Happening {
     /// Its vector.
     Embedding(Vec<f32>),
     /// It is over.
-    Finished(Finish),
+    Finished(FinishReason),
     /// It cannot go on.
     Failed(Failure),
 }
@@ -215,7 +215,7 @@ fn refused(refusal: &Refusal) -> ApiError {
         Refusal::QueueFull { .. } => {
             ApiError::new(Kind::Busy { retry_after: RETRY_AFTER }, sentence).code("queue_full")
         }
-        Refusal::Invalid(generation::Error::PromptTooLong { .. }) => {
+        Refusal::Invalid(RequestError::PromptTooLong { .. }) => {
             ApiError::invalid(sentence).code("context_length_exceeded")
         }
         _ => ApiError::invalid(sentence),

@@ -17,7 +17,7 @@ mod tests;
 mod tree;
 
 use pages::Pages;
-pub(super) use tree::Node;
+pub(crate) use tree::{Domain, Node};
 use tree::{ROOT, Tree};
 
 /// A page is copied for so many positions at least; fewer are computed as fast.
@@ -25,7 +25,7 @@ const WORTH_COPYING: usize = 4;
 
 /// The pages of one cache.
 #[derive(Debug)]
-pub(super) struct Memory {
+pub(crate) struct Memory {
     pages: Pages,
     tree: Tree,
     /// Positions of a page.
@@ -38,13 +38,14 @@ pub(super) struct Memory {
 
 /// The pages of one sequence, in order. The first are in the tree, as many as `nodes`.
 #[derive(Debug, Default)]
-pub(super) struct Table {
+pub(crate) struct Table {
+    domain: Domain,
     pages: Vec<u32>,
     nodes: Vec<Node>,
 }
 
 impl Table {
-    pub(super) fn pages(&self) -> &[u32] {
+    pub(crate) fn pages(&self) -> &[u32] {
         &self.pages
     }
 
@@ -55,52 +56,53 @@ impl Table {
 
 impl Memory {
     /// `pages` pages of `size` positions each; with `reuse`, they are kept for prompts to come.
-    pub(super) fn new(pages: usize, size: usize, reuse: bool) -> Self {
+    pub(crate) fn new(pages: usize, size: usize, reuse: bool) -> Self {
         Self { pages: Pages::new(pages), tree: Tree::new(), size: size.max(1), reuse, clock: 0 }
     }
 
     /// Pages in all.
-    pub(super) fn total(&self) -> usize {
+    pub(crate) fn total(&self) -> usize {
         self.pages.total()
     }
 
     /// Pages that sequences hold.
-    pub(super) fn used(&self) -> usize {
+    pub(crate) fn used(&self) -> usize {
         self.pages.used()
     }
 
     /// Pages that are kept and that no sequence holds.
-    pub(super) fn kept(&self) -> usize {
+    pub(crate) fn kept(&self) -> usize {
         self.pages.idle()
     }
 
     /// Pages that can be had.
-    pub(super) fn available(&self) -> usize {
+    pub(crate) fn available(&self) -> usize {
         self.pages.free() + self.pages.idle()
     }
 
     /// Pages for so many positions.
-    pub(super) fn needed(&self, positions: usize) -> usize {
+    pub(crate) fn needed(&self, positions: usize) -> usize {
         positions.div_ceil(self.size)
     }
 
     /// How many of the first pages of `tokens` sequences hold at this moment: they cost nothing.
-    pub(super) fn shared(&self, tokens: &[u32], most: usize) -> usize {
-        let path = self.path(tokens, most);
+    pub(crate) fn shared(&self, domain: Domain, tokens: &[u32], most: usize) -> usize {
+        let path = self.path(domain, tokens, most);
         path.iter().filter(|node| self.tree.page(**node).is_some_and(|page| self.pages.is_held(page))).count()
     }
 
-    /// A table for a sequence that begins with `tokens`, and how many positions it holds already, at most `most`.
-    /// `copy` copies one page to another.
-    pub(super) fn open<E>(
+    /// A table for a sequence that begins with `tokens`, and how many positions it holds already, at most `most`: of those
+    /// that sequences of the same domain have left. `copy` copies one page to another.
+    pub(crate) fn open<E>(
         &mut self,
+        domain: Domain,
         tokens: &[u32],
         most: usize,
         copy: impl FnOnce(u32, u32) -> Result<(), E>,
     ) -> (Table, usize) {
-        let mut table = Table::default();
+        let mut table = Table { domain, ..Table::default() };
         self.clock += 1;
-        for node in self.path(tokens, most) {
+        for node in self.path(domain, tokens, most) {
             self.share(&mut table, node);
         }
         let known = table.nodes.len() * self.size;
@@ -111,7 +113,7 @@ impl Memory {
 
     /// Goes on along the tree as far as others have computed the same text meanwhile, at most `most` positions; how many
     /// positions the shared pages hold then. What the sequence itself has computed of them is let go.
-    pub(super) fn follow(&mut self, table: &mut Table, tokens: &[u32], most: usize) -> usize {
+    pub(crate) fn follow(&mut self, table: &mut Table, tokens: &[u32], most: usize) -> usize {
         while let Some((node, page)) = self.next_page(table, tokens, most) {
             self.clock += 1;
             self.pages.hold(page);
@@ -128,20 +130,20 @@ impl Memory {
 
     fn next_page(&self, table: &Table, tokens: &[u32], most: usize) -> Option<(Node, u32)> {
         let (parent, text) = self.next_text(table, tokens, most)?;
-        let node = self.tree.child(parent, text)?;
+        let node = self.tree.child(table.domain, parent, text)?;
         Some((node, self.tree.page(node)?))
     }
 
     /// What the next full page of a sequence will hold, and after which node, if it could come out of the tree: two
     /// sequences with the same answer are about to compute the same page.
-    pub(super) fn next_text<'t>(&self, table: &Table, tokens: &'t [u32], most: usize) -> Option<(Node, &'t [u32])> {
+    pub(crate) fn next_text<'t>(&self, table: &Table, tokens: &'t [u32], most: usize) -> Option<(Node, &'t [u32])> {
         let (from, to) = (table.nodes.len() * self.size, (table.nodes.len() + 1) * self.size);
         let text = tokens.get(from..to).filter(|_| self.reuse && to <= most)?;
         Some((table.last_node(), text))
     }
 
     /// Gives the table pages for so many positions, if there are so many; nothing changes otherwise.
-    pub(super) fn grow(&mut self, table: &mut Table, positions: usize) -> bool {
+    pub(crate) fn grow(&mut self, table: &mut Table, positions: usize) -> bool {
         let missing = self.needed(positions).saturating_sub(table.pages.len());
         if missing > self.available() {
             return false;
@@ -156,7 +158,7 @@ impl Memory {
 
     /// Puts the pages that the first `cached` of the sequence's `tokens` fill into the tree. Where it holds such a page
     /// already, that one is shared and the sequence's own let go.
-    pub(super) fn settle(&mut self, table: &mut Table, tokens: &[u32], cached: usize) {
+    pub(crate) fn settle(&mut self, table: &mut Table, tokens: &[u32], cached: usize) {
         while self.reuse && (table.nodes.len() + 1) * self.size <= cached {
             let at = table.nodes.len();
             let (Some(text), Some(place)) = (tokens.get(at * self.size..(at + 1) * self.size), table.pages.get_mut(at))
@@ -166,7 +168,7 @@ impl Memory {
             let parent = table.nodes.last().copied().unwrap_or(ROOT);
             self.clock += 1;
             if let Some((node, page)) =
-                self.tree.child(parent, text).and_then(|node| Some((node, self.tree.page(node)?)))
+                self.tree.child(table.domain, parent, text).and_then(|node| Some((node, self.tree.page(node)?)))
             {
                 self.pages.hold(page);
                 self.tree.touch(node, self.clock, true);
@@ -174,23 +176,23 @@ impl Memory {
                 table.nodes.push(node);
             } else {
                 let page = *place;
-                table.nodes.push(self.insert(parent, text, page));
+                table.nodes.push(self.insert(table.domain, parent, text, page));
             }
         }
     }
 
     /// Lets go of a sequence of which the first `cached` tokens are computed; what it leaves is kept as long as there is
     /// room.
-    pub(super) fn close(&mut self, mut table: Table, tokens: &[u32], cached: usize) {
+    pub(crate) fn close(&mut self, mut table: Table, tokens: &[u32], cached: usize) {
         self.settle(&mut table, tokens, cached);
         let full = table.nodes.len();
         let rest = tokens.get(full * self.size..cached.min(tokens.len())).unwrap_or_default();
         let parent = table.last_node();
-        let is_new = self.tree.closest(parent, rest).is_none_or(|(_, common)| common < rest.len());
+        let is_new = self.tree.closest(table.domain, parent, rest).is_none_or(|(_, common)| common < rest.len());
         let end = table.pages.get(full).copied().filter(|_| self.reuse && is_new && rest.len() >= WORTH_COPYING);
         if let Some(page) = end {
             self.clock += 1;
-            let node = self.insert(parent, rest, page);
+            let node = self.insert(table.domain, parent, rest, page);
             table.nodes.push(node);
         }
         self.clock += 1;
@@ -203,14 +205,14 @@ impl Memory {
     }
 
     /// The nodes whose pages hold the beginning of the tokens, at most `most` of them.
-    fn path(&self, tokens: &[u32], most: usize) -> Vec<Node> {
+    fn path(&self, domain: Domain, tokens: &[u32], most: usize) -> Vec<Node> {
         let mut path = Vec::new();
         if !self.reuse {
             return path;
         }
         let known = tokens.get(..most).unwrap_or(tokens);
         for text in known.chunks_exact(self.size) {
-            let Some(node) = self.tree.child(path.last().copied().unwrap_or(ROOT), text) else { break };
+            let Some(node) = self.tree.child(domain, path.last().copied().unwrap_or(ROOT), text) else { break };
             path.push(node);
         }
         path
@@ -232,7 +234,7 @@ impl Memory {
         rest: &[u32],
         copy: impl FnOnce(u32, u32) -> Result<(), E>,
     ) -> usize {
-        let closest = self.tree.closest(table.last_node(), rest).filter(|_| self.reuse);
+        let closest = self.tree.closest(table.domain, table.last_node(), rest).filter(|_| self.reuse);
         let Some((node, common)) = closest.filter(|(_, common)| *common >= WORTH_COPYING) else { return 0 };
         let Some(from) = self.tree.page(node) else { return 0 };
         // Held, so that it is not the one that makes room for its copy.
@@ -255,8 +257,8 @@ impl Memory {
         self.pages.take()
     }
 
-    fn insert(&mut self, parent: Node, text: &[u32], page: u32) -> Node {
-        let (node, superfluous) = self.tree.insert(parent, text, page, self.clock);
+    fn insert(&mut self, domain: Domain, parent: Node, text: &[u32], page: u32) -> Node {
+        let (node, superfluous) = self.tree.insert(domain, parent, text, page, self.clock);
         self.pages.keep(page, true);
         superfluous.into_iter().for_each(|page| self.pages.keep(page, false));
         node
@@ -264,7 +266,7 @@ impl Memory {
 
     /// Whether the books are right when these are the tables in use.
     #[cfg(test)]
-    pub(super) fn check<'t>(&self, tables: impl Iterator<Item = &'t Table>) {
+    pub(in crate::scheduler) fn check<'t>(&self, tables: impl Iterator<Item = &'t Table>) {
         let mut holders = vec![0; self.total()];
         for table in tables {
             table.pages.iter().for_each(|page| holders[*page as usize] += 1);

@@ -24,7 +24,7 @@ impl World {
             pages[to as usize] = pages[from as usize];
             Ok(())
         };
-        let (table, cached) = self.memory.open(&tokens, most, copy);
+        let (table, cached) = self.memory.open(Domain::default(), &tokens, most, copy);
         assert!(cached <= most && cached <= tokens.len());
         self.open.push((table, tokens, cached));
         cached

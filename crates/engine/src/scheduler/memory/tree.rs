@@ -7,7 +7,22 @@
 use std::collections::BTreeSet;
 
 /// A node's number.
-pub(in crate::scheduler) type Node = usize;
+pub(crate) type Node = usize;
+
+/// Whose texts are shared with one another, and with nobody else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Domain {
+    /// Those of one client.
+    Client(u64),
+    /// Those of a group.
+    Group(u64),
+}
+
+impl Default for Domain {
+    fn default() -> Self {
+        Self::Client(0)
+    }
+}
 
 /// The node of the empty text; it has no page.
 pub(super) const ROOT: Node = 0;
@@ -24,6 +39,7 @@ pub(super) struct Tree {
 
 #[derive(Debug)]
 struct Entry {
+    domain: Domain,
     tokens: Box<[u32]>,
     page: u32,
     parent: Node,
@@ -35,7 +51,15 @@ struct Entry {
 
 impl Tree {
     pub(super) fn new() -> Self {
-        let root = Entry { tokens: [].into(), page: 0, parent: ROOT, children: Vec::new(), used: 0, is_held: true };
+        let root = Entry {
+            domain: Domain::default(),
+            tokens: [].into(),
+            page: 0,
+            parent: ROOT,
+            children: Vec::new(),
+            used: 0,
+            is_held: true,
+        };
         Self { nodes: vec![Some(root)], vacant: Vec::new(), idle: BTreeSet::new() }
     }
 
@@ -44,27 +68,35 @@ impl Tree {
         Some(self.entry(node)?.page)
     }
 
-    /// The child that holds exactly these tokens.
-    pub(super) fn child(&self, parent: Node, tokens: &[u32]) -> Option<Node> {
-        self.children(parent).find(|(_, entry)| *entry.tokens == *tokens).map(|(node, _)| node)
+    /// The child of this domain that holds exactly these tokens.
+    pub(super) fn child(&self, domain: Domain, parent: Node, tokens: &[u32]) -> Option<Node> {
+        self.children(domain, parent).find(|(_, entry)| *entry.tokens == *tokens).map(|(node, _)| node)
     }
 
-    /// The child that begins as `tokens` do for longest, and for how long that is.
-    pub(super) fn closest(&self, parent: Node, tokens: &[u32]) -> Option<(Node, usize)> {
+    /// The child of this domain that begins as `tokens` do for longest, and for how long that is.
+    pub(super) fn closest(&self, domain: Domain, parent: Node, tokens: &[u32]) -> Option<(Node, usize)> {
         let common = |entry: &Entry| entry.tokens.iter().zip(tokens).take_while(|(a, b)| a == b).count();
         // Of equal ones the last is taken.
-        self.children(parent).map(|(node, entry)| (node, common(entry))).max_by_key(|(_, common)| *common)
+        self.children(domain, parent).map(|(node, entry)| (node, common(entry))).max_by_key(|(_, common)| *common)
     }
 
     /// Adds a child. The shorter beginnings of its text that nothing holds have become superfluous: their pages are
     /// returned.
-    pub(super) fn insert(&mut self, parent: Node, tokens: &[u32], page: u32, now: u64) -> (Node, Vec<u32>) {
+    pub(super) fn insert(
+        &mut self,
+        domain: Domain,
+        parent: Node,
+        tokens: &[u32],
+        page: u32,
+        now: u64,
+    ) -> (Node, Vec<u32>) {
         let is_shorter =
             |entry: &Entry| entry.children.is_empty() && !entry.is_held && tokens.starts_with(&entry.tokens);
         let shorter: Vec<Node> =
-            self.children(parent).filter(|(_, entry)| is_shorter(entry)).map(|(node, _)| node).collect();
+            self.children(domain, parent).filter(|(_, entry)| is_shorter(entry)).map(|(node, _)| node).collect();
         let pages = shorter.into_iter().filter_map(|node| self.remove(node)).collect();
-        let entry = Entry { tokens: tokens.into(), page, parent, children: Vec::new(), used: now, is_held: true };
+        let (tokens, children) = (tokens.into(), Vec::new());
+        let entry = Entry { domain, tokens, page, parent, children, used: now, is_held: true };
         let node = self.vacant.pop().unwrap_or(self.nodes.len());
         match self.nodes.get_mut(node) {
             Some(place) => *place = Some(entry),
@@ -89,9 +121,10 @@ impl Tree {
         self.nodes.get(node)?.as_ref()
     }
 
-    fn children(&self, parent: Node) -> impl Iterator<Item = (Node, &Entry)> {
+    fn children(&self, domain: Domain, parent: Node) -> impl Iterator<Item = (Node, &Entry)> {
         let numbers = self.entry(parent).map_or(&[][..], |entry| &entry.children);
-        numbers.iter().filter_map(|node| Some((*node, self.entry(*node)?)))
+        let all = numbers.iter().filter_map(|node| Some((*node, self.entry(*node)?)));
+        all.filter(move |(_, entry)| entry.domain == domain)
     }
 
     fn remove(&mut self, node: Node) -> Option<u32> {
@@ -121,7 +154,9 @@ impl Tree {
             assert_eq!(self.idle.contains(&(entry.used, node)), is_idle, "idle");
             if node != ROOT {
                 assert_eq!(entry.is_held, is_held(entry.page), "held");
-                assert!(self.entry(entry.parent).unwrap().children.contains(&node), "a child without parent");
+                let parent = self.entry(entry.parent).unwrap();
+                assert!(parent.children.contains(&node), "a child without parent");
+                assert!(entry.parent == ROOT || parent.domain == entry.domain, "a child of another domain");
                 pages.push(entry.page);
             }
         }

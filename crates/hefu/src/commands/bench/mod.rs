@@ -1,25 +1,26 @@
 //! `hefu bench`: how fast a model is here.
 
 mod parallel;
-mod speculative;
 
 use crate::cli::{CacheArguments, DeviceArguments, ModelArguments, Speculate, SpeculationArguments};
 use crate::failure::Failure;
 use crate::load::{Loaded, Wishes};
 use crate::output::{print, print_json};
 use crate::progress::{Meter, Unit};
-use crate::speculation::{Speculator, draft_model};
+use crate::speculation::{Guessed, draft_model, guessing};
 use crate::units::rate;
 use clap::Args;
-use hefu_engine::Runner;
-use hefu_engine::forward::Session;
+use hefu_engine::Request;
+use hefu_engine::sampling::Parameters;
+use hefu_engine::scheduler::{Event, Job, Kind, Paged, Scheduler};
 use hefu_numerics::ops::Team;
 use parallel::Load;
 pub(super) use parallel::{MAX_PARALLEL, fits};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
 use std::num::NonZeroUsize;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Measure the speed of a model on this machine
 ///
@@ -28,7 +29,7 @@ use std::time::Instant;
 ///
 /// With --parallel, measured as llama-batched-bench does: N sequences, each with a prompt of its own, then --generate
 /// steps of all of them together, after the prompts; the figures count the tokens of all sequences. With --speculate,
-/// one sequence generates after its prompt, and guesses.
+/// sequences generate after their prompts, and guess.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The keys of --json: load (seconds), prefill_tokens_per_second and decode_tokens_per_second (medians), prefill_seconds and \
@@ -87,9 +88,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         generate,
         prefill_chunk: arguments.device.prefill_chunk.get(),
     };
-    if load.sequences > 1 && how != Speculate::Off {
-        return Err(Failure::Usage("--speculate is measured with one sequence; leave --parallel out".to_owned()));
-    }
     let is_plain = load.sequences == 1 && how == Speculate::Off;
     let loaded = Loaded::new(&Wishes {
         model: &arguments.model,
@@ -100,21 +98,22 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         state_memory: io::stderr().is_terminal(),
     })?;
     let draft = draft_model(&loaded, &arguments.speculation, Speculate::Off, &arguments.device)?;
-    let mut speculator = Speculator::new(&loaded, draft.as_ref(), &arguments.speculation, Speculate::Off)?;
-    let seconds = if load.sequences > 1 {
-        let mut scheduler = load.scheduler(&loaded)?;
-        repeat(arguments.repetitions, || load.timed(&mut scheduler))?
-    } else {
-        let mut session = loaded.session()?;
-        repeat(arguments.repetitions, || match how {
-            Speculate::Off => timed(&loaded, &mut session, arguments),
-            _ => {
-                let tokens = (prompt, generate);
-                speculative::timed(&loaded, &mut session, &mut speculator, tokens, load.prefill_chunk)
-            }
-        })?
-    };
-    report(&loaded, arguments, &speculator, &seconds)
+    if is_plain {
+        let mut scheduler = loaded.scheduler(load.prefill_chunk, false)?;
+        let seconds = repeat(arguments.repetitions, || timed(&loaded, &mut scheduler, arguments))?;
+        return report(&loaded, arguments, Guessed::default(), &seconds);
+    }
+    let scheduler = load.scheduler(&loaded)?;
+    let draft = draft.as_ref().map(|draft| || load.paged(draft));
+    let mut scheduler = guessing(scheduler, (how, arguments.speculation.most()), draft)?;
+    let mut guessed = Guessed::default();
+    let seconds = repeat(arguments.repetitions, || {
+        let before = scheduler.statistics();
+        let seconds = load.timed(&mut scheduler)?;
+        guessed = Guessed::since(&before, &scheduler.statistics());
+        Ok(seconds)
+    })?;
+    report(&loaded, arguments, guessed, &seconds)
 }
 
 /// Seconds of every repetition: prefill and decode. One round before them warms caches and clock.
@@ -135,12 +134,7 @@ fn repeat(
     Ok(seconds)
 }
 
-fn report(
-    loaded: &Loaded,
-    arguments: &Arguments,
-    speculator: &Speculator<'_>,
-    seconds: &[(f64, f64)],
-) -> Result<(), Failure> {
+fn report(loaded: &Loaded, arguments: &Arguments, guessed: Guessed, seconds: &[(f64, f64)]) -> Result<(), Failure> {
     let (prompt, generate, parallel) = (arguments.prompt, arguments.generate, arguments.parallel as usize);
     let (prefill, decode): (Vec<f64>, Vec<f64>) = seconds.iter().copied().unzip();
     let prefill_rate = rate(prompt * parallel, median(&prefill));
@@ -153,7 +147,7 @@ fn report(
             loaded.isa,
             loaded.pool.threads(),
             arguments.repetitions,
-            speculator.words(),
+            guessed.words(),
         );
         let one = |label: &str, tokens, figure| match tokens {
             0 => String::new(),
@@ -176,7 +170,7 @@ fn report(
         "generate": generate,
         "parallel": parallel,
         "generated_tokens_per_second": decode_rate,
-        "speculation": speculator.report(),
+        "speculation": guessed.report(arguments.speculation.how(Speculate::Off)?),
         "repetitions": arguments.repetitions,
         "threads": loaded.pool.threads(),
         "isa": loaded.isa,
@@ -185,34 +179,43 @@ fn report(
 }
 
 /// A prefill and as many single steps as are asked for, each from an empty cache.
-fn timed(loaded: &Loaded, session: &mut Session<Runner<'_>>, arguments: &Arguments) -> Result<(f64, f64), Failure> {
-    let tokens = tokens(arguments.prompt.max(arguments.generate), loaded.model.config().vocabulary);
+fn timed(loaded: &Loaded, scheduler: &mut Scheduler<Paged>, arguments: &Arguments) -> Result<(f64, f64), Failure> {
+    let tokens = tokens(arguments.prompt.max(arguments.generate), loaded.model.program.vocabulary);
     let prompt = tokens.get(..arguments.prompt).unwrap_or_default();
     let steps = tokens.get(..arguments.generate).unwrap_or_default();
-    let prefill = timed_prefill(session, prompt, arguments.device.prefill_chunk.get())?;
-    Ok((prefill, timed_decode(session, steps)?))
+    let prefill = timed_rows(scheduler, prompt, arguments.device.prefill_chunk.get(), prompt.len().saturating_sub(1))?;
+    Ok((prefill, timed_rows(scheduler, steps, 1, 0)?))
 }
 
-/// Computes the prompt from an empty cache, with the logits of its last token.
-fn timed_prefill(session: &mut Session<Runner<'_>>, prompt: &[u32], chunk: usize) -> Result<f64, Failure> {
-    session.truncate(0);
-    let started = Instant::now();
-    for part in prompt.chunks(chunk) {
-        session.extend(part, 1).map_err(fault)?;
+/// Computes tokens from an empty cache, so many at once, with the logits of those from `from` on.
+fn timed_rows(
+    scheduler: &mut Scheduler<Paged>,
+    tokens: &[u32],
+    prefill_chunk: usize,
+    from: usize,
+) -> Result<f64, Failure> {
+    if tokens.is_empty() {
+        return Ok(0.0);
     }
-    if !prompt.is_empty() {
-        session.logits(0..1).map_err(fault)?;
-    }
-    Ok(started.elapsed().as_secs_f64())
-}
-
-/// Computes single tokens from an empty cache, each with its logits.
-fn timed_decode(session: &mut Session<Runner<'_>>, steps: &[u32]) -> Result<f64, Failure> {
-    session.truncate(0);
+    let request = Request {
+        prompt: tokens.to_vec(),
+        parameters: Parameters::greedy(),
+        end_tokens: BTreeSet::new(),
+        max_tokens: None,
+        prefill_chunk,
+        all_logits: false,
+    };
     let started = Instant::now();
-    for &token in steps {
-        session.extend(&[token], 1).map_err(fault)?;
-        session.logits(0..1).map_err(fault)?;
+    let taken = scheduler.submit(Job::new(request).with_kind(Kind::Rows { from }), Duration::ZERO);
+    taken.map_err(|refusal| Failure::Other(refusal.to_string()))?;
+    while !scheduler.is_idle() {
+        for update in scheduler.step(Duration::ZERO) {
+            match update.event {
+                Event::Prefill { .. } if !update.rows.is_empty() => drop(scheduler.logits(update.rows).map_err(fault)?),
+                Event::Failed(failure) => return Err(Failure::Other(failure.to_string())),
+                _ => {}
+            }
+        }
     }
     Ok(started.elapsed().as_secs_f64())
 }

@@ -4,9 +4,10 @@ use super::{fault, tokens};
 use crate::failure::Failure;
 use crate::load::{Loaded, available_memory};
 use crate::units;
-use hefu_engine::generation::Request;
+use hefu_engine::Request;
 use hefu_engine::sampling::Parameters;
-use hefu_engine::scheduler::{ForwardMany, Job, Limits, Paged, Scheduler, What};
+use hefu_engine::scheduler::{Event, ForwardMany, Job, Limits, Paged, Scheduler};
+use hefu_numerics::device::Size;
 use hefu_numerics::kv::PAGE;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -19,7 +20,7 @@ pub(in crate::commands) const MAX_PARALLEL: u64 = 1024;
 /// # Errors
 /// If there is not.
 pub(in crate::commands) fn fits(loaded: &Loaded, sequences: usize, pages: usize) -> Result<(), Failure> {
-    let bytes = loaded.model.config().cache_bytes(pages.saturating_mul(PAGE)).unwrap_or(usize::MAX) as u64;
+    let bytes = loaded.model.footprint(&Size::of_pages(pages)).map_or(u64::MAX, |taken| taken.states as u64);
     let available = available_memory().unwrap_or(u64::MAX);
     if bytes <= available {
         return Ok(());
@@ -50,15 +51,24 @@ impl Load {
         self.prompt + self.generate + 1
     }
 
+    /// A model with pages for all sequences.
+    ///
+    /// # Errors
+    /// If there is not that much memory.
+    pub(super) fn paged(&self, loaded: &Loaded) -> Result<Paged, Failure> {
+        // One page more for each: what a sequence needs next is set aside.
+        let pages = self.sequences.saturating_mul(self.capacity().div_ceil(PAGE) + 1);
+        fits(loaded, self.sequences, pages)?;
+        let capacity = self.capacity().min(loaded.context);
+        Paged::new(&loaded.model, capacity, pages).map_err(fault)
+    }
+
     /// A scheduler with pages for all sequences.
     ///
     /// # Errors
     /// If there is not that much memory.
-    pub(super) fn scheduler<'m>(&self, loaded: &'m Loaded) -> Result<Scheduler<Paged<'m>>, Failure> {
-        // One page more for each: what a sequence needs next is set aside.
-        let pages = self.sequences.saturating_mul(self.capacity().div_ceil(PAGE) + 1);
-        fits(loaded, self.sequences, pages)?;
-        let paged = Paged::new(&loaded.model, &*loaded.pool, self.capacity(), pages).map_err(fault)?;
+    pub(super) fn scheduler(&self, loaded: &Loaded) -> Result<Scheduler<Paged>, Failure> {
+        let paged = self.paged(loaded)?;
         let limits = Limits {
             step_tokens: self.prefill_chunk,
             running: self.sequences,
@@ -74,7 +84,7 @@ impl Load {
     ///
     /// # Errors
     /// What the model reports.
-    pub(super) fn timed(&self, scheduler: &mut Scheduler<Paged<'_>>) -> Result<(f64, f64), Failure> {
+    pub(super) fn timed(&self, scheduler: &mut Scheduler<Paged>) -> Result<(f64, f64), Failure> {
         let vocabulary = scheduler.model().vocabulary();
         let all = tokens(self.sequences * self.prompt, vocabulary);
         for prompt in all.chunks(self.prompt) {
@@ -93,10 +103,13 @@ impl Load {
         let started = Instant::now();
         let (mut answering, mut prefill) = (BTreeSet::new(), 0.0);
         while !scheduler.is_idle() {
-            for event in scheduler.step(Duration::ZERO) {
-                match event.what {
-                    What::Token(_) => answering.insert(event.key),
-                    What::Failed(failure) => return Err(Failure::Other(failure.to_string())),
+            let before = Instant::now();
+            let updates = scheduler.step(Duration::ZERO);
+            scheduler.record_time(before.elapsed().as_secs_f64());
+            for update in updates {
+                match update.event {
+                    Event::Token(_) => answering.insert(update.key),
+                    Event::Failed(failure) => return Err(Failure::Other(failure.to_string())),
                     _ => false,
                 };
             }

@@ -11,12 +11,10 @@ use crate::failure::Failure;
 use crate::output::print;
 use crate::progress::line;
 use crate::prompt;
-use crate::speculation::Speculator;
 use clap::Args;
 use conversation::Saved;
 use directive::Directive;
-use hefu_engine::Runner;
-use hefu_engine::forward::Session;
+use hefu_engine::scheduler::{Paged, Scheduler};
 use input::{Entry, Input};
 use std::path::Path;
 use std::sync::Arc;
@@ -65,8 +63,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     input
         .say(&format!("{} ({} tokens of context); /help lists what can be done", loaded.resolved.name, loaded.context));
     let mut chat = Chat {
-        session: loaded.session()?,
-        speculator: answering.speculator()?,
+        scheduler: answering.scheduler()?,
         saved: Saved::new(arguments.system.clone(), answering.parameters.seed),
         last: None,
         cancelled: &cancelled,
@@ -90,8 +87,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
 /// A conversation under way.
 struct Chat<'a> {
     answering: &'a Answering<'a>,
-    session: Session<Runner<'a>>,
-    speculator: Speculator<'a>,
+    scheduler: Scheduler<Paged>,
     saved: Saved,
     last: Option<Answer>,
     cancelled: &'a AtomicBool,
@@ -130,7 +126,7 @@ impl Chat<'_> {
         let loaded = &self.answering.loaded;
         let prompt = prompt::of_conversation(loaded, &self.saved.messages())?;
         let question = self.answering.question(prompt, self.saved.seed, self.cancelled);
-        let answer = answer::answer(loaded, &mut self.session, &mut self.speculator, question, &mut print)?;
+        let answer = answer::answer(loaded, &mut self.scheduler, question, &mut print)?;
         print(if answer.text.ends_with('\n') { "\n" } else { "\n\n" })?;
         Ok(answer)
     }
@@ -174,13 +170,12 @@ impl Chat<'_> {
     }
 
     fn statistics(&self) -> Result<(), Failure> {
-        let (cached, context) = (self.session.cached().len(), self.answering.loaded.context);
-        let seed = self.saved.seed;
+        let (context, seed) = (self.answering.loaded.context, self.saved.seed);
         match &self.last {
             None => line(&format!("no answer yet; the context holds {context} tokens; seed {seed}")),
             Some(answer) => line(&format!(
                 "prompt {} tokens ({} of them kept from before) in {:.2} s ({:.1} tokens/s); answer {} tokens in {:.2} s \
-                 ({:.1} tokens/s); {cached} of {context} tokens of the context are used; seed {seed}{}",
+                 ({:.1} tokens/s); {} of {context} tokens of the context are used; seed {seed}{}",
                 answer.prompt_tokens,
                 answer.reused_tokens,
                 answer.prefill_seconds,
@@ -188,7 +183,8 @@ impl Chat<'_> {
                 answer.choices.len(),
                 answer.decode_seconds,
                 answer.decode_rate(),
-                self.speculator.words(),
+                answer.prompt_tokens + answer.choices.len(),
+                answer.guessed.words(),
             )),
         }
         Ok(())

@@ -1,15 +1,16 @@
 //! Runs the model in rounds, with the machine's limits sampled in between.
 
 use super::ceilings::{Ceilings, Rates, Sampler, rates};
-use super::probe::{self, Totals};
+use super::probe::{Probe, Total};
 use crate::commands::bench::{fits, tokens};
 use crate::failure::Failure;
 use crate::load::Loaded;
 use crate::progress::{Meter, Unit};
 use hefu_cpu::limits::Peaks;
 use hefu_engine::scheduler::{ForwardMany, Paged, Part, ROWS_AT_ONCE};
-use hefu_model::Error;
+use hefu_numerics::device::Error;
 use hefu_numerics::kv::PAGE;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Rounds are repeated until this much time has passed.
@@ -18,16 +19,16 @@ const ENOUGH: Duration = Duration::from_secs(6);
 const MOST_ROUNDS: usize = 5;
 
 /// One run of a phase.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Run {
     /// From the first token to the last logits.
     pub(super) time: Duration,
     /// What was noted meanwhile.
-    pub(super) totals: Totals,
+    pub(super) totals: Vec<Total>,
 }
 
 /// A prefill and a decode, and what the machine could do meanwhile; none of a phase without tokens.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Round {
     pub(super) limits: Ceilings,
     pub(super) prefill: Option<Run>,
@@ -59,28 +60,29 @@ pub(super) struct Load {
 /// # Errors
 /// If there is no memory to read or for the caches, or the model fails.
 pub(super) fn measure(loaded: &Loaded, peaks: &'static Peaks, load: Load) -> Result<Measured, Failure> {
-    let vocabulary = loaded.model.config().vocabulary;
+    let vocabulary = loaded.model.program.vocabulary;
     let all = tokens(load.prompt + load.steps, vocabulary);
     let (prompt, steps) = all.split_at(load.prompt.min(all.len()));
     let mut meter = Meter::new("measuring", Unit::Count);
     let rates = rates(peaks, &*loaded.pool)?;
     let mut sampler = Sampler::new(peaks, &*loaded.pool, loaded.model.packed_bytes() as u64)?;
     let mut sequences = Sequences::new(loaded, &load)?;
+    let probe = Arc::new(Probe::default());
+    sequences.paged.executable().observe(Some(Arc::clone(&probe) as _));
     let mut rounds = Vec::new();
     let started = Instant::now();
     for index in 0..=MOST_ROUNDS {
         meter.set(index as u64, Some(MOST_ROUNDS as u64 + 1));
-        probe::start(vocabulary);
+        probe.take();
         let time = timed(|| sequences.prefill(prompt, load.chunk))?;
-        let prefill = Run { time, totals: probe::totals() };
+        let prefill = Run { time, totals: probe.take() };
         sequences.share().map_err(fault)?;
-        probe::start(vocabulary);
         let mut time = Duration::ZERO;
         for (step, token) in steps.iter().enumerate() {
             time += timed(|| sequences.step(prompt.len() + step, token))?;
             sampler.read();
         }
-        let decode = Run { time, totals: probe::totals() };
+        let decode = Run { time, totals: probe.take() };
         let limits = sampler.finish_round();
         // The first round warms caches and buffers.
         if index > 0 {
@@ -104,19 +106,19 @@ fn timed(work: impl FnOnce() -> Result<(), Error>) -> Result<Duration, Failure> 
 }
 
 /// The model with the pages of all sequences.
-struct Sequences<'m> {
-    paged: Paged<'m>,
+struct Sequences {
+    paged: Paged,
     /// The pages of each.
     tables: Vec<Vec<u32>>,
 }
 
-impl<'m> Sequences<'m> {
-    fn new(loaded: &'m Loaded, load: &Load) -> Result<Self, Failure> {
+impl Sequences {
+    fn new(loaded: &Loaded, load: &Load) -> Result<Self, Failure> {
         let capacity = load.prompt + load.steps;
         let each = capacity.div_ceil(PAGE);
         let pages = each.saturating_mul(load.sequences);
         fits(loaded, load.sequences, pages)?;
-        let paged = Paged::new(&loaded.model, &*loaded.pool, capacity, pages).map_err(fault)?;
+        let paged = Paged::new(&loaded.model, capacity, pages).map_err(fault)?;
         let all: Vec<u32> = (0..).take(pages).collect();
         Ok(Self { paged, tables: all.chunks(each).map(<[u32]>::to_vec).collect() })
     }

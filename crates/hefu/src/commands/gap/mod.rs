@@ -1,10 +1,9 @@
 //! `hefu gap`: how far a model is from what this machine can do, and where.
 //!
-//! * [`ceilings`]: the machine's limits; [`probe`] and [`count`]: what each operation does, and how long it takes;
+//! * [`ceilings`]: the machine's limits; [`probe`]: what each step of the device does, and how long it takes;
 //! * [`measure`]: runs both; [`report`]: holds one against the other; [`text`], [`plot`]: what a person sees.
 
 mod ceilings;
-mod count;
 mod measure;
 mod plot;
 mod probe;
@@ -17,7 +16,7 @@ use super::bench::MAX_PARALLEL;
 use crate::cli::{CacheArguments, DeviceArguments, ModelArguments};
 use crate::failure::Failure;
 use crate::load::{Loaded, Wishes};
-use crate::open::operations;
+use crate::open::instruction_set;
 use crate::output::{print, print_json};
 use clap::Args;
 use hefu_cpu::limits::Peaks;
@@ -84,8 +83,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let problem = "there is nothing to measure; --prompt or --generate must be above 0, and their sum a context";
         return Err(Failure::Usage(problem.to_owned()));
     };
-    let ops = operations(&arguments.device)?;
-    let peaks = peaks(ops.name)?;
+    let peaks = peaks(instruction_set(&arguments.device)?.name)?;
     let wishes = Wishes {
         model: &arguments.model,
         device: &arguments.device,
@@ -94,7 +92,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         template: None,
         state_memory: io::stderr().is_terminal(),
     };
-    let loaded = Loaded::with(&wishes, probe::around(ops))?;
+    let loaded = Loaded::new(&wishes)?;
     let chunk = arguments.device.prefill_chunk.get();
     let sequences = arguments.parallel as usize;
     let measured = measure::measure(&loaded, peaks, Load { prompt, chunk, steps: generate, sequences })?;

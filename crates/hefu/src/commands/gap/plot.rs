@@ -6,9 +6,9 @@ use crate::units;
 use std::fmt::Write;
 
 /// Pixels of the whole picture from left to right.
-const WIDTH: f64 = 1080.0;
+const WIDTH: f64 = 1220.0;
 /// Where bars begin.
-const LEFT: f64 = 190.0;
+const LEFT: f64 = 330.0;
 /// Pixels of the longest bar.
 const LONGEST: f64 = 560.0;
 /// From one bar to the next.
@@ -105,7 +105,7 @@ fn panel(svg: &mut String, phase: &Phase, top: f64) {
     for (index, line) in phase.operations.iter().enumerate() {
         let y = first + index as f64 * STEP + (STEP - THICK) / 2.0;
         let (time, limit) = (milliseconds(line.seconds), milliseconds(line.limit_seconds));
-        write(svg, LEFT - 10.0, y + THICK - 5.0, "end", "", line.operation);
+        write(svg, LEFT - 10.0, y + THICK - 5.0, "end", "", &line.operation);
         let above = if line.bound == Bound::Nothing { REST_COLOUR } else { GAP_COLOUR };
         bar(svg, LEFT, y, time * scale, THICK, above);
         bar(svg, LEFT, y, limit * scale, THICK, colour(line.bound));

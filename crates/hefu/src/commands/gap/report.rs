@@ -1,10 +1,10 @@
 //! From times and counts to gaps.
 
 use super::ceilings::{Ceilings, Rates};
-use super::count::Work;
 use super::measure::{Measured, Round, Run};
-use super::probe::Operation;
+use hefu_numerics::device::Work;
 use serde::Serialize;
+use std::sync::Arc;
 
 /// By how much a limit may be passed before the count counts as wrong: clocks and neighbours change from one
 /// millisecond to the next.
@@ -32,10 +32,10 @@ impl Bound {
     }
 }
 
-/// One operation, all of them, or what lies outside. Times are seconds of the whole phase.
+/// One step of the device, all of them, or what lies outside. Times are seconds of the whole phase.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Line {
-    pub(super) operation: &'static str,
+    pub(super) operation: Arc<str>,
     pub(super) calls: u64,
     pub(super) bytes: u64,
     pub(super) int8_multiply_adds: u64,
@@ -74,7 +74,7 @@ pub(super) struct Phase {
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Gap {
     pub(super) phase: &'static str,
-    pub(super) operation: &'static str,
+    pub(super) operation: Arc<str>,
     pub(super) seconds: f64,
     pub(super) worth: f64,
 }
@@ -110,13 +110,13 @@ pub(super) struct Subject {
 impl Report {
     /// Holds what was measured against the limits.
     pub(super) fn new(subject: Subject, measured: &Measured) -> Report {
-        let phase = |name, tokens, steps, run: fn(&Round) -> Option<Run>| {
+        let phase = |name, tokens, steps, run: fn(&Round) -> Option<&Run>| {
             let runs = measured.rounds.iter().filter_map(|round| Some((run(round)?, round.limits)));
-            middle(runs.map(|(run, limits)| Phase::new(name, tokens, steps, &run, limits)).collect())
+            middle(runs.map(|(run, limits)| Phase::new(name, tokens, steps, run, limits)).collect())
         };
-        let prefill = phase("prefill", subject.prompt, 1, |round| round.prefill);
+        let prefill = phase("prefill", subject.prompt, 1, |round| round.prefill.as_ref());
         let tokens = subject.steps * subject.sequences;
-        let decode = phase("decode", tokens, subject.steps.max(1), |round| round.decode);
+        let decode = phase("decode", tokens, subject.steps.max(1), |round| round.decode.as_ref());
         let phases: Vec<Phase> = prefill.into_iter().chain(decode).collect();
         let mut largest_gaps: Vec<Gap> = phases.iter().filter_map(Phase::largest_gap).collect();
         largest_gaps.sort_by(|a, b| b.worth.total_cmp(&a.worth));
@@ -137,13 +137,13 @@ impl Report {
 impl Phase {
     fn new(phase: &'static str, tokens: usize, steps: usize, run: &Run, limits: Ceilings) -> Phase {
         let total = run.time.as_secs_f64();
-        let mut all = Line::new("all", total);
+        let mut all = Line::new("all".into(), total);
         let mut operations = Vec::new();
         let mut inside = 0.0;
-        for (operation, done) in Operation::ALL.iter().zip(&run.totals).filter(|(_, done)| done.calls > 0) {
+        for done in &run.totals {
             let seconds = done.time.as_secs_f64();
             inside += seconds;
-            let line = Line::new(operation.name(), seconds).with(done.calls, done.work, &limits);
+            let line = Line::new(Arc::clone(&done.name), seconds).with(done.calls, done.work, &limits);
             all.limit_seconds += line.limit_seconds;
             all.calls += line.calls;
             all.bytes += line.bytes;
@@ -151,7 +151,7 @@ impl Phase {
             all.f32_operations += line.f32_operations;
             operations.push(line);
         }
-        operations.push(Line::new("rest", (total - inside).max(0.0)));
+        operations.push(Line::new("rest".into(), (total - inside).max(0.0)));
         all.bound = widest(&operations);
         all.finish(total);
         operations.iter_mut().for_each(|line| line.finish(total));
@@ -173,7 +173,12 @@ impl Phase {
 
     fn largest_gap(&self) -> Option<Gap> {
         let line = self.operations.first()?;
-        Some(Gap { phase: self.phase, operation: line.operation, seconds: line.gap_seconds, worth: line.worth })
+        Some(Gap {
+            phase: self.phase,
+            operation: Arc::clone(&line.operation),
+            seconds: line.gap_seconds,
+            worth: line.worth,
+        })
     }
 
     /// No phase is faster than its limit, nor any operation that computes; where one seems to be, the count or the limit
@@ -196,7 +201,7 @@ impl Phase {
 }
 
 impl Line {
-    fn new(operation: &'static str, seconds: f64) -> Line {
+    fn new(operation: Arc<str>, seconds: f64) -> Line {
         Line {
             operation,
             calls: 0,

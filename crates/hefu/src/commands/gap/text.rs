@@ -4,6 +4,9 @@ use super::report::{Line, Phase, Report};
 use crate::units;
 use std::fmt::Write;
 
+/// Characters of the column of names, at least.
+const LEAST_WIDTH: usize = 16;
+
 /// The whole report, largest gap first.
 pub(super) fn text(report: &Report) -> String {
     let mut text = format!("{}\n\n", subject(report));
@@ -74,20 +77,21 @@ fn table(text: &mut String, phase: &Phase) {
         phase.share_of_int8_limit * 100.0,
         units::bytes(phase.bytes_per_token as u64),
     );
+    let width = phase.operations.iter().map(|line| line.operation.chars().count()).max().unwrap_or(0).max(LEAST_WIDTH);
     let _ = writeln!(text, "limits of the machine meanwhile: {}", limits(phase));
     let _ = writeln!(
         text,
-        "{each:16} {:>7} {:>10} {:>8} {:>8} {:>9} {:>9} {:>6} {:>9} {:>9} {:>7}",
+        "{each:width$} {:>7} {:>10} {:>8} {:>8} {:>9} {:>9} {:>6} {:>9} {:>9} {:>7}",
         "calls", "MB", "int8 G", "f32 G", "ms", "limit ms", "", "achieved", "gap ms", "worth"
     );
     for line in phase.operations.iter().chain([&phase.all]) {
-        let _ = writeln!(text, "{}", row(line, per));
+        let _ = writeln!(text, "{}", row(line, per, width));
     }
 }
 
-fn row(line: &Line, per: f64) -> String {
+fn row(line: &Line, per: f64, width: usize) -> String {
     format!(
-        "{:16} {:>7} {:>10.3} {:>8.3} {:>8.3} {:>9.3} {:>9.3} {:>6} {:>7.1} % {:>9.3} {:>7}",
+        "{:width$} {:>7} {:>10.3} {:>8.3} {:>8.3} {:>9.3} {:>9.3} {:>6} {:>7.1} % {:>9.3} {:>7}",
         line.operation,
         (line.calls as f64 / per).round(),
         line.bytes as f64 / per / 1e6,

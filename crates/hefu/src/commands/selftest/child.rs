@@ -9,12 +9,13 @@ use super::matrix::{Group, capacity};
 use super::models::Source;
 use crate::failure::Failure;
 use hefu_cpu::Pool;
-use hefu_engine::generation::Finish;
+use hefu_engine::FinishReason;
 use hefu_engine::selftest::{Extent, Trace, answers, questions};
 use hefu_numerics::kv::Profile;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 use std::process::{ChildStdout, Command, Stdio};
+use std::sync::Arc;
 
 /// Comes before the number of a model that is tried in every way.
 const FULL: &str = "full";
@@ -23,8 +24,13 @@ const NONE: u32 = u32::MAX;
 /// More numbers than an answer of the matrix can have.
 const MOST: u32 = 1 << 28;
 /// How answers end, by number.
-const FINISHES: [Finish; 5] =
-    [Finish::EndToken, Finish::MaxTokens, Finish::Context, Finish::Complete, Finish::Deadline];
+const FINISHES: [FinishReason; 5] = [
+    FinishReason::EndToken,
+    FinishReason::MaxTokens,
+    FinishReason::Context,
+    FinishReason::Complete,
+    FinishReason::Deadline,
+];
 
 /// Answers that come out of another process.
 pub(crate) struct Child {
@@ -40,7 +46,7 @@ impl Child {
     pub(crate) fn start(source: &Source, group: &Group, extent: Extent) -> Result<Self, Failure> {
         let failed = |error: io::Error| Failure::Other(format!("the program cannot start itself again: {error}"));
         let full = if group.in_full { FULL } else { "" };
-        let place = format!("{full}{},{},{},{}", group.source, group.ops.name, group.threads, group.cache.name());
+        let place = format!("{full}{},{},{},{}", group.source, group.isa.name, group.threads, group.cache.name());
         let mut command = Command::new(std::env::current_exe().map_err(failed)?);
         command.args(["selftest", "--child", &place]).stdin(Stdio::null()).stdout(Stdio::piped());
         if extent == Extent::Full {
@@ -92,12 +98,11 @@ pub(crate) fn answer(sources: &[Source], extent: Extent, place: &str) -> Result<
     let (group, source) = parse(sources, place).ok_or_else(|| {
         Failure::Usage(format!("--child {place} names no combination; hefu selftest gives it to itself"))
     })?;
-    let team = Pool::new(group.threads);
-    let model = source.load(group.ops, &team, group.cache)?;
-    let questions = questions(source.questions(), model.config().vocabulary);
+    let model = source.load(group.isa.device(Arc::new(Pool::new(group.threads))), group.cache)?;
+    let questions = questions(source.questions(), model.program.vocabulary);
     let mut output = BufWriter::new(io::stdout().lock());
     for way in group.ways(extent) {
-        let found = answers(&model, &team, way, &questions, capacity(source, &model));
+        let found = answers(&model, way, &questions, capacity(source, &model));
         write(&mut output, &found).map_err(|error| match error.kind() {
             io::ErrorKind::BrokenPipe => Failure::ClosedPipe,
             _ => Failure::file("write to", Path::new("standard output"), error),
@@ -112,10 +117,10 @@ fn parse<'s>(sources: &'s [Source], place: &str) -> Option<(Group, &'s Source)> 
         Some(number) => (number.parse().ok()?, true),
         None => (source.parse().ok()?, false),
     };
-    let ops = hefu_cpu::select::by_name(isa).ok()?;
+    let isa = hefu_cpu::select::by_name(isa).ok()?;
     let threads = threads.parse().ok().filter(|threads| (1..=64).contains(threads))?;
     let cache = Profile::ALL.into_iter().find(|profile| profile.name() == cache)?;
-    Some((Group { source: number, cache, ops, threads, in_full }, sources.get(number)?))
+    Some((Group { source: number, cache, isa, threads, in_full }, sources.get(number)?))
 }
 
 fn write(output: &mut impl Write, found: &Result<Vec<Trace>, String>) -> io::Result<()> {
@@ -176,7 +181,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let traces = vec![
-            Trace { tokens: vec![1, 2], logits: vec![u32::MAX, 0], finish: Some(Finish::Context) },
+            Trace { tokens: vec![1, 2], logits: vec![u32::MAX, 0], finish: Some(FinishReason::Context) },
             Trace::default(),
         ];
         let mut bytes = Vec::new();

@@ -6,22 +6,23 @@ use super::{is_large, is_specification, specification};
 use crate::failure::Failure;
 use crate::progress::Meter;
 use hefu_cpu::Pool;
-use hefu_engine::generation::Request;
+use hefu_cpu::select::Isa;
+use hefu_engine::Request;
 use hefu_engine::selftest::{Extent, Tally, Trace, Way, answers, questions, ways};
-use hefu_model::Model;
+use hefu_numerics::device::Model;
 use hefu_numerics::kv::Profile;
-use hefu_numerics::ops::Ops;
+use std::sync::Arc;
 
 /// Threads that are tried with `--full`, and without.
 pub(crate) const THREADS_FULL: [usize; 3] = [1, 2, 3];
 const THREADS_QUICK: [usize; 2] = [1, 2];
 /// Where not every way is tried, one in so many is, by turns.
-const THINNED: usize = 4;
+const THINNED: usize = 9;
 
 /// What is combined with what.
 pub(crate) struct Matrix<'a> {
-    /// Operations of each instruction set.
-    pub(crate) devices: &'a [&'static Ops],
+    /// Instruction sets.
+    pub(crate) devices: &'a [&'static Isa],
     /// The models.
     pub(crate) sources: &'a [Source],
     /// How much is tried.
@@ -35,8 +36,8 @@ pub(crate) struct Group {
     pub(crate) source: usize,
     /// Kind of the cache.
     pub(crate) cache: Profile,
-    /// Operations.
-    pub(crate) ops: &'static Ops,
+    /// Instruction set.
+    pub(crate) isa: &'static Isa,
     /// Threads.
     pub(crate) threads: usize,
     /// Whether every way of the extent is tried.
@@ -55,9 +56,9 @@ impl Group {
     }
 
     fn words(&self, source: &Source, restart: bool, way: Way) -> String {
-        let Group { cache, ops, threads, .. } = self;
+        let Group { cache, isa, threads, .. } = self;
         let (name, process) = (source.name(), if restart { "new process" } else { "same process" });
-        format!("{name}, {}, {threads} threads, cache {}, {process}, {way}", ops.name, cache.name())
+        format!("{name}, {}, {threads} threads, cache {}, {process}, {way}", isa.name, cache.name())
     }
 }
 
@@ -81,15 +82,15 @@ impl Matrix<'_> {
         let mut groups = Vec::new();
         for (number, source) in self.sources.iter().enumerate() {
             for &cache in caches(source, self.extent) {
-                for &ops in self.devices {
-                    let is_slow = is_specification(ops);
+                for &isa in self.devices {
+                    let is_slow = is_specification(isa);
                     let threads = match (is_slow, is_large(source)) {
                         (true, true) => continue,
                         (true, false) => &THREADS_FULL[..1],
                         (false, _) => threads(self.extent),
                     };
                     let in_full = self.extent == Extent::Full && number == 0 && !is_slow && !is_large(source);
-                    let group = |&threads: &usize| Group { source: number, cache, ops, threads, in_full };
+                    let group = |&threads: &usize| Group { source: number, cache, isa, threads, in_full };
                     groups.extend(threads.iter().map(group));
                 }
             }
@@ -114,7 +115,7 @@ impl Matrix<'_> {
                 Some((_, _, asked)) => asked,
                 None => Asked::new(source, self.base(source), group.cache)?,
             };
-            meter.note(format!("{}, {}", source.name(), group.ops.name));
+            meter.note(format!("{}, {}", source.name(), group.isa.name));
             let mut show = |tally: &Tally| meter.set(tally.combinations, Some(total as u64));
             compare(source, &group, &asked, self.extent, &mut tally, &mut show)?;
             before = Some((group.source, group.cache, asked));
@@ -123,8 +124,9 @@ impl Matrix<'_> {
     }
 
     /// What answers are compared with: the naive loops, or for a model of real size the simplest instruction set.
-    fn base(&self, source: &Source) -> &'static Ops {
-        let simplest = hefu_cpu::select::ISAS.iter().rev().filter_map(hefu_cpu::select::Isa::ops).nth(1);
+    fn base(&self, source: &Source) -> &'static Isa {
+        let all: Vec<&Isa> = hefu_cpu::select::available().collect();
+        let simplest = all.into_iter().rev().nth(1);
         if is_large(source) { simplest.unwrap_or(specification()) } else { specification() }
     }
 }
@@ -138,12 +140,12 @@ struct Asked {
 }
 
 impl Asked {
-    fn new(source: &Source, ops: &'static Ops, cache: Profile) -> Result<Self, Failure> {
-        let team = Pool::new(if is_large(source) { 2 } else { 1 });
-        let model = source.load(ops, &team, cache)?;
-        let (vocabulary, capacity) = (model.config().vocabulary, capacity(source, &model));
+    fn new(source: &Source, isa: &Isa, cache: Profile) -> Result<Self, Failure> {
+        let pool = Arc::new(Pool::new(if is_large(source) { 2 } else { 1 }));
+        let model = source.load(isa.device(pool), cache)?;
+        let (vocabulary, capacity) = (model.program.vocabulary, capacity(source, &model));
         let questions = questions(source.questions(), vocabulary);
-        let expected = answers(&model, &team, Way::PLAIN, &questions, capacity);
+        let expected = answers(&model, Way::Plain, &questions, capacity);
         let expected = expected.map_err(|sentence| Failure::Other(format!("{}: {sentence}", source.name())))?;
         Ok(Self { questions, expected, vocabulary, capacity })
     }
@@ -151,7 +153,7 @@ impl Asked {
 
 /// Positions of a sequence.
 pub(crate) fn capacity(source: &Source, model: &Model) -> usize {
-    source.capacity().min(model.context())
+    source.capacity().min(model.program.context)
 }
 
 /// Runs a group in this process, on one model in memory, and in a new one, which loads the model again.
@@ -170,10 +172,9 @@ fn compare(
     };
     let ways = group.ways(extent);
     {
-        let team = Pool::new(group.threads);
-        let model = source.load(group.ops, &team, group.cache)?;
+        let model = source.load(group.isa.device(Arc::new(Pool::new(group.threads))), group.cache)?;
         for way in &ways {
-            add(false, *way, &answers(&model, &team, *way, questions, *capacity));
+            add(false, *way, &answers(&model, *way, questions, *capacity));
         }
     }
     let mut child = Child::start(source, group, extent)?;

@@ -13,11 +13,12 @@ use clap::builder::PossibleValuesParser;
 use hefu_cpu::Pool;
 use hefu_cpu::select::{ISAS, Isa};
 use hefu_engine::selftest::Extent;
-use hefu_numerics::conformance;
-use hefu_numerics::ops::{Ops, Team};
+use hefu_numerics::conformance::{self, Deviation};
+use hefu_numerics::device::Device;
 use matrix::Matrix;
 use models::Source;
 use report::Report;
+use std::sync::Arc;
 
 /// Check that this machine gives the same bits in every way that answers come about
 ///
@@ -73,10 +74,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let mut meter = Meter::new("conformance", Unit::Count);
     let mut deviations = Vec::new();
-    let pool = Pool::new(matrix::THREADS_FULL.last().copied().unwrap_or(1));
-    for (index, ops) in devices.iter().enumerate() {
+    let pool = Arc::new(Pool::new(matrix::THREADS_FULL.last().copied().unwrap_or(1)));
+    for (index, isa) in devices.iter().enumerate() {
         meter.set(index as u64, Some(devices.len() as u64));
-        deviations.extend(conformance::deviations(ops, &pool));
+        deviations.extend(found_deviations(&*isa.device(Arc::clone(&pool) as _))?);
     }
     drop(pool);
     let conformance_seconds = meter.elapsed().as_secs_f64();
@@ -98,12 +99,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     report.outcome()
 }
 
-/// Refuses operations that are not the contract's, before a server computes with them.
+/// Where a device departs from the published list.
+///
+/// # Errors
+/// If there is no memory for it.
+fn found_deviations(device: &dyn Device) -> Result<Vec<Deviation>, Failure> {
+    conformance::deviations(device).map_err(|error| Failure::Other(error.to_string()))
+}
+
+/// Refuses a device that is not the contract's, before a server computes with it.
 ///
 /// # Errors
 /// [`Failure::Other`] with the first thing that is wrong.
-pub(crate) fn must_conform(ops: &Ops, team: &dyn Team) -> Result<(), Failure> {
-    let deviations = conformance::deviations(ops, team);
+pub(crate) fn must_conform(device: &dyn Device) -> Result<(), Failure> {
+    let deviations = found_deviations(device)?;
     deviations.first().map_or(Ok(()), |first| {
         Err(Failure::Other(format!(
             "this machine does not compute what the numeric contract says, so nothing is served: {first}; hefu selftest \
@@ -112,25 +121,25 @@ pub(crate) fn must_conform(ops: &Ops, team: &dyn Team) -> Result<(), Failure> {
     })
 }
 
-/// Operations of the instruction sets that this machine has, or of the one that was named.
-fn devices(named: Option<&str>) -> Result<Vec<&'static Ops>, Failure> {
+/// The instruction sets that this machine has, or the one that was named.
+fn devices(named: Option<&str>) -> Result<Vec<&'static Isa>, Failure> {
     match named {
         Some(name) => {
-            let ops = hefu_cpu::select::by_name(name).map_err(|error| Failure::Usage(error.to_string()))?;
-            Ok(vec![ops])
+            let isa = hefu_cpu::select::by_name(name).map_err(|error| Failure::Usage(error.to_string()))?;
+            Ok(vec![isa])
         }
-        None => Ok(ISAS.iter().filter_map(Isa::ops).collect()),
+        None => Ok(hefu_cpu::select::available().collect()),
     }
 }
 
 /// The naive loops, which everything is compared with: the last of the list.
-fn specification() -> &'static Ops {
-    ISAS.last().and_then(Isa::ops).unwrap_or(&hefu_numerics::reference::OPS)
+fn specification() -> &'static Isa {
+    hefu_cpu::select::available().last().unwrap_or(&ISAS[0])
 }
 
 /// Whether these are the naive loops.
-fn is_specification(ops: &Ops) -> bool {
-    ops.name == specification().name
+fn is_specification(isa: &Isa) -> bool {
+    isa.name == specification().name
 }
 
 /// Whether a model is so large that the naive loops would take hours.
@@ -141,22 +150,92 @@ fn is_large(source: &Source) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hefu_numerics::ops::Alone;
-    use hefu_numerics::reference;
+    use hefu_numerics::device::{Batch, Error, Executable, Files, Footprint, Size, StepObserver, Weights};
+    use hefu_numerics::ops::{Alone, Team};
+    use hefu_numerics::program::{Entry, Op, Program, Value};
+    use hefu_numerics::reference::ReferenceDevice;
+    use std::ops::Range;
+
+    /// The naive loops, but for sums: these are differences.
+    struct Broken;
+
+    struct BrokenExecutable {
+        within: Box<dyn Executable>,
+        /// Sums, by what is read of them.
+        sums: Vec<Value>,
+    }
+
+    impl Device for Broken {
+        fn name(&self) -> &'static str {
+            "broken"
+        }
+
+        fn team(&self) -> &dyn Team {
+            &Alone
+        }
+
+        fn footprint(&self, program: &Program, size: &Size) -> Option<Footprint> {
+            ReferenceDevice.footprint(program, size)
+        }
+
+        fn load(&self, program: &Program, files: &dyn Files) -> Result<Arc<dyn Weights>, Error> {
+            ReferenceDevice.load(program, files)
+        }
+
+        fn compile(
+            &self,
+            program: &Arc<Program>,
+            weights: &Arc<dyn Weights>,
+            size: &Size,
+            probes: &[Value],
+        ) -> Result<Box<dyn Executable>, Error> {
+            let within = ReferenceDevice.compile(program, weights, size, probes)?;
+            let steps = program.sections.iter().flat_map(|section| &section.steps);
+            let sum = |op: &Op| if let Op::Add { out, .. } = op { Some(*out) } else { None };
+            Ok(Box::new(BrokenExecutable { within, sums: steps.filter_map(|step| sum(&step.op)).collect() }))
+        }
+    }
+
+    impl Executable for BrokenExecutable {
+        fn run(&mut self, batch: &Batch<'_>) -> Result<(), Error> {
+            self.within.run(batch)
+        }
+
+        fn head(&mut self, entry: Entry, rows: Range<usize>) -> Result<&[f32], Error> {
+            self.within.head(entry, rows)
+        }
+
+        fn read(&self, value: Value, rows: Range<usize>, to: &mut [f32]) -> Result<(), Error> {
+            self.within.read(value, rows, to)?;
+            if self.sums.contains(&value) {
+                to.iter_mut().for_each(|x| *x = -*x);
+            }
+            Ok(())
+        }
+
+        fn copy_page(&mut self, group: usize, from: u32, to: u32) -> Result<(), Error> {
+            self.within.copy_page(group, from, to)
+        }
+
+        fn pages(&self) -> usize {
+            self.within.pages()
+        }
+
+        fn footprint(&self) -> Footprint {
+            self.within.footprint()
+        }
+
+        fn observe(&mut self, observer: Option<Arc<dyn StepObserver>>) {
+            self.within.observe(observer);
+        }
+    }
 
     #[test]
-    fn a_server_does_not_start_on_operations_that_are_not_the_contracts() {
-        for ops in devices(None).unwrap() {
-            must_conform(ops, &Alone).unwrap();
+    fn a_server_does_not_start_on_a_device_that_is_not_the_contracts() {
+        for isa in devices(None).unwrap() {
+            must_conform(&*isa.device(Arc::new(Pool::new(1)))).unwrap();
         }
-        static BROKEN: Ops = Ops {
-            name: "broken",
-            add: |_, sum, addend, _| {
-                sum.iter_mut().zip(addend).for_each(|(a, b)| *a = (f64::from(*a) - f64::from(*b)) as f32)
-            },
-            ..reference::OPS
-        };
-        let sentence = must_conform(&BROKEN, &Alone).unwrap_err().to_string();
+        let sentence = must_conform(&Broken).unwrap_err().to_string();
         assert!(sentence.contains("nothing is served: broken: sum"), "{sentence}");
         assert_eq!(sentence.lines().count(), 1);
     }

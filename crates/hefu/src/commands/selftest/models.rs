@@ -3,12 +3,12 @@
 use crate::cli::ModelArguments;
 use crate::failure::Failure;
 use crate::open::Opened;
-use hefu_cpu::HugeMemory;
 use hefu_engine::selftest::{Extent, Questions};
 use hefu_model::gguf::Gguf;
-use hefu_model::{LoadOptions, Model};
+use hefu_model::{LoadOptions, ModelFiles, ModelSpec};
+use hefu_numerics::device::{Device, Model};
 use hefu_numerics::kv::Profile;
-use hefu_numerics::ops::{Ops, Team};
+use std::sync::Arc;
 
 /// Positions of a sequence with a tiny model: two pages and a half.
 const TINY_CAPACITY: usize = 160;
@@ -89,30 +89,31 @@ impl Source {
     ///
     /// # Errors
     /// Whatever is wrong with the file, or too little memory.
-    pub(crate) fn load(&self, ops: &'static Ops, team: &dyn Team, cache: Profile) -> Result<Model, Failure> {
+    pub(crate) fn load(&self, device: Arc<dyn Device>, cache: Profile) -> Result<Model, Failure> {
         let fault = |error: &dyn std::error::Error| Failure::Other(format!("{}: {error}", self.name()));
         let gguf = match self {
             Source::Tiny(_, bytes) => Gguf::parse(&[bytes]).map_err(|error| fault(&error))?,
             Source::File(_, opened) => opened.gguf()?,
         };
-        let allocate = |bytes| HugeMemory::new(bytes).map_err(std::io::Error::other);
         let options = LoadOptions { context: None, cache };
-        Model::load(&gguf, ops, team, &options, allocate, &|_, _| {}).map_err(|error| fault(&error))
+        let spec = ModelSpec::read(&gguf, &options).map_err(|error| fault(&error))?;
+        let files = ModelFiles::new(&gguf, &|_, _| ());
+        Model::load(device, spec.program, &files).map_err(|error| fault(&error))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hefu_model::arch::FAMILIES;
-    use hefu_numerics::ops::Alone;
+    use hefu_model::families::FAMILIES;
     use std::collections::BTreeSet;
 
     #[test]
     fn every_family_is_tried() {
         let of = |source: Source| {
-            let model = source.load(super::super::specification(), &Alone, Profile::F16).unwrap();
-            model.config().arch.name
+            let Source::Tiny(_, bytes) = source else { panic!("only tiny models are tried without a name") };
+            let gguf = Gguf::parse(&[bytes]).unwrap();
+            ModelSpec::read(&gguf, &LoadOptions::default()).unwrap().description.architecture
         };
         let tried: BTreeSet<&str> = sources(None, Extent::Full).unwrap().into_iter().map(of).collect();
         let known: BTreeSet<&str> = FAMILIES.iter().map(|family| family.name).collect();

@@ -4,10 +4,10 @@ use super::matrix::{caches, threads};
 use super::models::Source;
 use crate::failure::Failure;
 use crate::units::thousands;
+use hefu_cpu::select::Isa;
 use hefu_engine::selftest::{Extent, Tally, dimensions};
 use hefu_numerics::conformance::{self, Deviation};
 use hefu_numerics::kv::Profile;
-use hefu_numerics::ops::Ops;
 use serde_json::{Map, Value, json};
 
 /// Deviations from the list of digests that are shown in words.
@@ -15,7 +15,7 @@ const SHOWN: usize = 20;
 
 /// Everything that a self-test found.
 pub(crate) struct Report<'a> {
-    pub(crate) devices: &'a [&'static Ops],
+    pub(crate) devices: &'a [&'static Isa],
     pub(crate) sources: &'a [Source],
     pub(crate) extent: Extent,
     pub(crate) deviations: &'a [Deviation],
@@ -64,7 +64,7 @@ impl Report<'_> {
             "conformance": {
                 "cases": conformance::cases().len(),
                 "seconds": self.conformance_seconds,
-                "instruction_sets": devices.iter().map(|ops| ops.name).collect::<Vec<_>>(),
+                "instruction_sets": devices.iter().map(|isa| isa.name).collect::<Vec<_>>(),
                 "deviations": deviations.iter().map(ToString::to_string).collect::<Vec<_>>(),
             },
             "matrix": {
@@ -102,7 +102,7 @@ impl Report<'_> {
         let caches = self.sources.first().map_or(&[][..], |source| caches(source, self.extent));
         let mut all = vec![
             ("model", own(self.sources.iter().map(Source::name).collect())),
-            ("instruction set", own(self.devices.iter().map(|ops| ops.name).collect())),
+            ("instruction set", own(self.devices.iter().map(|isa| isa.name).collect())),
             ("threads", threads(self.extent).iter().map(ToString::to_string).collect()),
             ("cache", own(caches.iter().copied().map(Profile::name).collect())),
             ("restart", own(vec!["same process", "new process"])),
@@ -112,8 +112,8 @@ impl Report<'_> {
     }
 }
 
-fn names(devices: &[&'static Ops]) -> String {
-    devices.iter().map(|ops| ops.name).collect::<Vec<_>>().join(", ")
+fn names(devices: &[&'static Isa]) -> String {
+    devices.iter().map(|isa| isa.name).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

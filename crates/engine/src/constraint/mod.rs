@@ -1,5 +1,9 @@
 //! What a grammar is to the engine: which tokens may come next, which must, and whether the answer may end.
 
+mod state;
+
+pub(crate) use state::{Allowed, ConstraintState};
+
 use crate::sampling::TokenMask;
 
 /// What may follow, by a grammar: a pure state machine on token ids, so that an answer under a constraint is as much a
@@ -9,6 +13,7 @@ use crate::sampling::TokenMask;
 /// whatever the mask says of them, and are never given to [`Constraint::accept`].
 pub trait Constraint: Send + std::fmt::Debug {
     /// The tokens that may come next; `None` is no restriction. An empty set where the text may end ends the answer.
+    /// May be slow: it is asked for on a thread of its own.
     ///
     /// # Errors
     /// A sentence, if the grammar cannot go on.
@@ -27,6 +32,17 @@ pub trait Constraint: Send + std::fmt::Debug {
 
     /// Whether the text so far is complete by the grammar, so that the answer may end here.
     fn may_end(&mut self) -> bool;
+
+    /// How many of the first of `tokens` could follow one after another; none of them is taken. Guesses are cut to that.
+    fn could_follow(&mut self, tokens: &[u32]) -> usize {
+        let _ = tokens;
+        0
+    }
+
+    /// The same state once more, to look beyond guesses with; without one, nothing is guessed.
+    fn fork(&self) -> Option<Box<dyn Constraint>> {
+        None
+    }
 }
 
 /// Why a constraint cannot go on: one sentence.

@@ -1,10 +1,11 @@
 //! A job on its way: waiting, running, interrupted and running again.
 
-use super::memory::Table;
-use super::pooling::Pool;
-use super::{Job, Key, Kind, MAX_PRIORITY};
-use crate::generation::{Answering, Error};
-use std::convert::Infallible;
+use super::memory::{Domain, Table};
+use super::reading::Reader;
+use super::{Job, Key, Kind, MAX_PRIORITY, ReuseDomain};
+use crate::request::RequestError;
+use crate::sequence::Sequence;
+use crate::speculation::Guesses;
 use std::time::Duration;
 
 /// Waiting so long counts as one step of priority.
@@ -12,23 +13,27 @@ const AGING: Duration = Duration::from_secs(10);
 
 /// A job that was taken.
 #[derive(Debug)]
-pub(super) struct Member {
+pub(super) struct ScheduledSequence {
     pub(super) key: Key,
     pub(super) client: u64,
+    pub(super) domain: Domain,
     pub(super) priority: i32,
     pub(super) deadline: Option<Duration>,
     submitted: Duration,
-    pub(super) answering: Answering,
-    /// Where a vector is wanted and not an answer.
-    pub(super) pool: Option<Pool>,
+    pub(super) sequence: Sequence,
+    /// What its rows are for.
+    pub(super) reader: Reader,
     /// Its pages, while it runs.
     pub(super) table: Table,
     /// Its tokens in the cache.
     pub(super) cached: usize,
-    /// Guesses at the tokens after its last, computed with the next part.
-    pub(super) guesses: Vec<u32>,
-    /// Its priority when it last left the queue, what it had waited included. Higher is interrupted later.
+    /// Guesses at the tokens after its last, and how well they were right so far.
+    pub(super) guesses: Guesses,
+    /// Its priority when it last left the queue, what it had waited included. Among the jobs of its client, higher is
+    /// interrupted later.
     pub(super) rank: i64,
+    /// When it last left the queue, counted in such events. Earlier is interrupted later.
+    pub(super) seniority: u64,
     /// Tokens of the answer since it last left the queue.
     pub(super) turn: usize,
     pub(super) is_started: bool,
@@ -38,30 +43,35 @@ pub(super) struct Member {
     pub(super) furthest: usize,
 }
 
-impl Member {
+impl ScheduledSequence {
     pub(super) fn new(
         key: Key,
-        job: Job,
+        mut job: Job,
         now: Duration,
         vocabulary: usize,
         capacity: usize,
-    ) -> Result<Self, Error<Infallible>> {
-        let pool = match job.kind {
-            Kind::Answer => None,
-            Kind::Embedding(pooling) => Some(Pool::new(pooling)),
+    ) -> Result<Self, RequestError> {
+        // A vector needs no room for a token after it, but a prompt that has none could be no answer's either.
+        let answers = matches!(job.kind, Kind::Answer | Kind::Embedding(_));
+        let reader = Reader::new(job.kind, &mut job.request, &mut job.constraint, vocabulary)?;
+        let domain = match job.domain {
+            ReuseDomain::Client => Domain::Client(job.client),
+            ReuseDomain::Group(group) => Domain::Group(group),
         };
         Ok(Self {
             key,
             client: job.client,
+            domain,
             priority: job.priority.clamp(-MAX_PRIORITY, MAX_PRIORITY),
             deadline: job.deadline,
             submitted: now,
-            answering: Answering::new(job.request, job.constraint, vocabulary, capacity)?,
-            pool,
+            sequence: Sequence::new(job.request, job.constraint, vocabulary, capacity, answers)?,
+            reader,
             table: Table::default(),
             cached: 0,
-            guesses: Vec::new(),
+            guesses: Guesses::default(),
             rank: 0,
+            seniority: 0,
             turn: 0,
             is_started: false,
             reported: 0,
@@ -77,38 +87,38 @@ impl Member {
 
     /// Tokens that are not computed yet.
     pub(super) fn pending(&self) -> usize {
-        self.answering.tokens().len().saturating_sub(self.cached)
+        self.sequence.tokens().len().saturating_sub(self.cached)
     }
 
     /// Whether it works at its prompt, or at what an interruption has cost it.
     pub(super) fn is_prefilling(&self) -> bool {
-        self.cached < self.answering.prompt().len() || self.cached < self.furthest
+        self.cached < self.sequence.prompt().len() || self.cached < self.furthest
     }
 
-    /// Whether a row of every token of the prompt is wanted.
-    pub(super) fn wants_all(&self) -> bool {
-        self.pool.as_ref().map_or(self.answering.all_logits(), Pool::wants_all)
+    /// The first position of the prompt whose row is wanted.
+    fn first_row(&self) -> usize {
+        self.reader.first_row(self.sequence.prompt().len(), self.sequence.all_logits())
     }
 
     /// How many of its tokens may come out of the cache: not the last, whose logits choose the next, nor any whose row
     /// is wanted and was not reported.
     pub(super) fn reusable(&self) -> usize {
-        let most = self.answering.tokens().len().saturating_sub(1);
-        let is_reported = self.reported == self.answering.prompt().len();
-        if self.wants_all() && !is_reported { most.min(self.reported) } else { most }
+        let most = self.sequence.tokens().len().saturating_sub(1);
+        let is_reported = self.reported == self.sequence.prompt().len();
+        if is_reported { most } else { most.min(self.reported.max(self.first_row())) }
     }
 
     /// How many of the last of `tokens` further tokens have rows that are wanted, without guesses.
     pub(super) fn rows(&self, tokens: usize) -> usize {
-        let (total, end) = (self.answering.prompt().len(), self.cached + tokens);
-        if self.wants_all() && self.reported < total {
+        let (total, end) = (self.sequence.prompt().len(), self.cached + tokens);
+        if self.reported < total {
             // Until the prompt is done there is no answer, so no part goes over its end.
-            return end.min(total).saturating_sub(self.reported.max(self.cached));
+            return end.min(total).saturating_sub(self.reported.max(self.cached).max(self.first_row()));
         }
-        usize::from(end == self.answering.tokens().len())
+        usize::from(end == self.sequence.tokens().len())
     }
 
-    /// The most protected first.
+    /// The most protected of its client first.
     pub(super) fn order(&self) -> (std::cmp::Reverse<i64>, Key) {
         (std::cmp::Reverse(self.rank), self.key)
     }

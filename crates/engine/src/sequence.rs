@@ -1,27 +1,27 @@
-//! What a request knows of itself, without a model: what is to be computed next, and which token follows from it.
+//! What a request knows of itself, without a model: which token follows, by logits, history and constraint.
 
-use super::guide::{Allowed, Guide};
-use super::{Error, Finish, Request};
-use crate::constraint::{Constraint, ConstraintError};
+use crate::constraint::{Allowed, Constraint, ConstraintError, ConstraintState};
+use crate::request::{FinishReason, Request, RequestError};
 use crate::sampling::{self, Choice, History, Parameters, Scratch, sample_allowed};
 
-/// A request and its answer so far.
+/// A text: a request's prompt, and its answer so far.
 #[derive(Debug)]
-pub(crate) struct Answering {
+pub(crate) struct Sequence {
     request: Request,
     history: History,
-    guide: Option<Guide>,
+    constraint: Slot,
     /// Tokens of the answer so far.
     produced: usize,
-    finish: Option<Finish>,
+    finish: Option<FinishReason>,
 }
 
-/// A part of a prompt.
+/// Where a sequence's constraint is.
 #[derive(Debug)]
-pub(crate) struct Part<'a> {
-    pub(crate) tokens: &'a [u32],
-    /// How many of the last tokens' logits are wanted.
-    pub(crate) rows: usize,
+enum Slot {
+    Free,
+    Here(Box<ConstraintState>),
+    /// Somebody computes what it allows next.
+    Away,
 }
 
 /// Why no token could be chosen.
@@ -31,29 +31,35 @@ pub(crate) enum Unchosen {
     Constraint(ConstraintError),
 }
 
-impl Answering {
-    /// Takes a request after checking that it can be carried out by a model with so many logits and positions.
-    pub(crate) fn new<E: std::error::Error>(
+impl Sequence {
+    /// Takes a request after checking that it can be carried out by a model with so many logits and positions. Where
+    /// `answers`, one position of them must be left for an answer.
+    pub(crate) fn new(
         request: Request,
         constraint: Option<Box<dyn Constraint>>,
         vocabulary: usize,
         capacity: usize,
-    ) -> Result<Self, Error<E>> {
+        answers: bool,
+    ) -> Result<Self, RequestError> {
         let prompt = &request.prompt;
         if prompt.is_empty() {
-            return Err(Error::EmptyPrompt);
+            return Err(RequestError::EmptyPrompt);
         }
-        if prompt.len() >= capacity {
-            return Err(Error::PromptTooLong { prompt: prompt.len(), context: capacity });
+        if answers && prompt.len() >= capacity {
+            return Err(RequestError::PromptTooLong { prompt: prompt.len(), context: capacity });
+        }
+        if prompt.len() > capacity {
+            return Err(RequestError::TooLong { tokens: prompt.len(), context: capacity });
         }
         if let Some(&id) = prompt.iter().find(|&&id| id as usize >= vocabulary) {
-            return Err(Error::UnknownToken { id, vocabulary });
+            return Err(RequestError::UnknownToken { id, vocabulary });
         }
         request.parameters.validate()?;
         request.parameters.validate_tokens(vocabulary)?;
         let history = History::new(prompt);
-        let guide = constraint.map(|constraint| Guide::new(constraint, &request, vocabulary));
-        Ok(Self { request, history, guide, produced: 0, finish: None })
+        let state = constraint.map(|constraint| Box::new(ConstraintState::new(constraint, &request, vocabulary)));
+        let constraint = state.map_or(Slot::Free, Slot::Here);
+        Ok(Self { request, history, constraint, produced: 0, finish: None })
     }
 
     /// The prompt.
@@ -71,11 +77,6 @@ impl Answering {
         &self.request.parameters
     }
 
-    /// Its constraint, lent out while a forward pass borrows the tokens; to be put back before the next choice.
-    pub(crate) fn guide(&mut self) -> &mut Option<Guide> {
-        &mut self.guide
-    }
-
     /// Tokens of the prompt that the request wants computed at once, at least 1.
     pub(crate) fn prefill_chunk(&self) -> usize {
         self.request.prefill_chunk.max(1)
@@ -86,23 +87,7 @@ impl Answering {
         self.request.all_logits
     }
 
-    /// How much of the prompt may come out of a cache. Its last token is computed in any case: its logits choose the
-    /// first token of the answer.
-    pub(crate) fn reusable(&self) -> usize {
-        if self.request.all_logits { 0 } else { self.prompt().len() - 1 }
-    }
-
-    /// The next part of the prompt, at most `most` tokens, after the `cached` that are computed; `None` after the last.
-    pub(crate) fn prefill(&self, cached: usize, most: usize) -> Option<Part<'_>> {
-        let total = self.prompt().len();
-        let to = cached.saturating_add(most).min(total);
-        let tokens = self.prompt().get(cached..to).filter(|tokens| !tokens.is_empty())?;
-        let rows = if self.request.all_logits { tokens.len() } else { usize::from(to == total) };
-        Some(Part { tokens, rows })
-    }
-
-    /// The last tokens of the answer, those that are not among the `cached` that are computed: more than one where a
-    /// constraint has forced some.
+    /// The tokens after the `cached` first.
     pub(crate) fn waiting(&self, cached: usize) -> &[u32] {
         self.tokens().get(cached..).unwrap_or_default()
     }
@@ -114,13 +99,45 @@ impl Answering {
         context.min(asked).saturating_sub(1)
     }
 
+    /// Whether its constraint is away, so that no token can be chosen now.
+    pub(crate) fn is_away(&self) -> bool {
+        matches!(self.constraint, Slot::Away)
+    }
+
+    /// Lends its constraint out where a mask must be computed before the next choice, or those after so many guesses.
+    pub(crate) fn lend_constraint(&mut self, guesses: usize) -> Option<Box<ConstraintState>> {
+        let Slot::Here(state) = &mut self.constraint else { return None };
+        if !state.needs_mask(guesses) {
+            return None;
+        }
+        match std::mem::replace(&mut self.constraint, Slot::Away) {
+            Slot::Here(state) => Some(state),
+            Slot::Free | Slot::Away => None,
+        }
+    }
+
+    /// Takes its constraint back.
+    pub(crate) fn return_constraint(&mut self, state: Box<ConstraintState>) {
+        self.constraint = Slot::Here(state);
+    }
+
+    /// How many of the first of these guesses its constraint could allow.
+    pub(crate) fn permitted(&mut self, guesses: &[u32]) -> usize {
+        match &mut self.constraint {
+            Slot::Free => guesses.len(),
+            Slot::Here(state) => state.permitted(guesses),
+            Slot::Away => 0,
+        }
+    }
+
     /// The next token where a constraint leaves no choice. Where log-probabilities are wanted, it needs its logits all
-    /// the same, and [`Answering::choose`] returns it.
+    /// the same, and [`Sequence::choose`] returns it.
     pub(crate) fn forced(&mut self) -> Option<Result<Choice, Unchosen>> {
         if self.request.parameters.logprobs.is_some() {
             return None;
         }
-        let id = self.guide.as_mut()?.forced()?;
+        let Slot::Here(state) = &mut self.constraint else { return None };
+        let id = state.forced()?;
         Some(self.push(Choice { id, logprob: None, top: Vec::new() }))
     }
 
@@ -129,18 +146,18 @@ impl Answering {
         let position = self.tokens().len() as u64;
         let parameters = &self.request.parameters;
         let mut mask = Allowed::Any;
-        if let Some(guide) = &mut self.guide {
-            if let Some(id) = guide.forced() {
+        if let Slot::Here(state) = &mut self.constraint {
+            if let Some(id) = state.forced() {
                 let choice = sampling::given(logits, id, parameters, scratch)?;
                 return self.push(choice).map(Some);
             }
-            mask = guide.allowed()?;
+            mask = state.allowed()?;
         }
         let mask = match &mask {
             Allowed::Any => None,
             Allowed::Only(mask) => Some(mask),
             Allowed::Nothing => {
-                self.finish = Some(Finish::Complete);
+                self.finish = Some(FinishReason::Complete);
                 return Ok(None);
             }
         };
@@ -149,26 +166,26 @@ impl Answering {
     }
 
     /// Why no token follows, if none does, in a context of `capacity` positions.
-    pub(crate) fn finish(&mut self, capacity: usize) -> Option<Finish> {
+    pub(crate) fn finish(&mut self, capacity: usize) -> Option<FinishReason> {
         if self.finish.is_none() {
             self.finish = self.limit(capacity);
         }
         self.finish
     }
 
-    fn limit(&self, capacity: usize) -> Option<Finish> {
+    fn limit(&self, capacity: usize) -> Option<FinishReason> {
         if self.request.max_tokens.is_some_and(|most| self.produced >= most) {
-            return Some(Finish::MaxTokens);
+            return Some(FinishReason::MaxTokens);
         }
-        (self.tokens().len() >= capacity).then_some(Finish::Context)
+        (self.tokens().len() >= capacity).then_some(FinishReason::Context)
     }
 
     /// Appends a token to the answer.
     fn push(&mut self, choice: Choice) -> Result<Choice, Unchosen> {
         if self.request.end_tokens.contains(&choice.id) {
-            self.finish = Some(Finish::EndToken);
-        } else if let Some(guide) = &mut self.guide {
-            guide.accept(choice.id)?;
+            self.finish = Some(FinishReason::EndToken);
+        } else if let Slot::Here(state) = &mut self.constraint {
+            state.accept(choice.id)?;
         }
         self.history.push(choice.id);
         self.produced += 1;
@@ -185,14 +202,5 @@ impl From<sampling::Error> for Unchosen {
 impl From<ConstraintError> for Unchosen {
     fn from(error: ConstraintError) -> Self {
         Self::Constraint(error)
-    }
-}
-
-impl<E: std::error::Error> From<Unchosen> for Error<E> {
-    fn from(reason: Unchosen) -> Self {
-        match reason {
-            Unchosen::Sampling(error) => Self::Sampling(error),
-            Unchosen::Constraint(error) => Self::Constraint(error),
-        }
     }
 }

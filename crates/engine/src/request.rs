@@ -1,0 +1,76 @@
+//! What is asked of a model, why an answer ends, and what can be wrong with a request.
+
+use crate::sampling::{self, Parameters};
+use std::collections::BTreeSet;
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The prompt's tokens, at least one.
+    pub prompt: Vec<u32>,
+    /// How tokens are chosen.
+    pub parameters: Parameters,
+    /// Tokens that end the answer. The one that does is its last token.
+    pub end_tokens: BTreeSet<u32>,
+    /// Most tokens of the answer; `None` leaves it to the end tokens and the context.
+    pub max_tokens: Option<usize>,
+    /// Tokens of the prompt per forward pass; 0 counts as 1. It changes the time and the memory, never a bit.
+    pub prefill_chunk: usize,
+    /// Compute the logits of every position of the prompt, not of the last alone. Nothing cached is used then.
+    pub all_logits: bool,
+}
+
+/// Why an answer is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FinishReason {
+    /// An end token was chosen.
+    EndToken,
+    /// The answer has as many tokens as were asked for.
+    MaxTokens,
+    /// Prompt and answer fill the context.
+    Context,
+    /// The constraint allows nothing further, and there is no end token to say so; or all of a job that is no answer is
+    /// done.
+    Complete,
+    /// The job's deadline passed; what there is of the answer is true.
+    Deadline,
+}
+
+/// Why a request was refused, one sentence each.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// There is nothing to answer.
+    #[error("the prompt is empty; give at least one character of text")]
+    EmptyPrompt,
+    /// Prompt and one token of the answer do not fit.
+    #[error(
+        "the prompt has {prompt} tokens, but the context holds {context} and the answer needs at least one of them; \
+         shorten the prompt or give a larger context"
+    )]
+    PromptTooLong {
+        /// Tokens of the prompt.
+        prompt: usize,
+        /// Positions of the cache.
+        context: usize,
+    },
+    /// A given text, prompt and answer together, has more tokens than there are positions.
+    #[error("the text has {tokens} tokens, but the context holds {context}")]
+    TooLong {
+        /// Tokens of the text.
+        tokens: usize,
+        /// Positions of the cache.
+        context: usize,
+    },
+    /// The text names a token that the model does not have.
+    #[error("the text names token {id}, but the model's vocabulary has only the tokens below {vocabulary}")]
+    UnknownToken {
+        /// The token.
+        id: u32,
+        /// Number of tokens in the vocabulary.
+        vocabulary: usize,
+    },
+    /// Settings out of range.
+    #[error(transparent)]
+    Sampling(#[from] sampling::Error),
+}

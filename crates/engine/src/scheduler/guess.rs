@@ -1,0 +1,97 @@
+//! Guesses for the answers of a pass: proposed for each, computed for those where they pay.
+
+use super::{ForwardMany, Scheduler};
+use crate::speculation::{Ask, Drafter, Evidence, Offer, Speculation};
+
+impl<M: ForwardMany> Scheduler<M> {
+    /// Proposes guesses for the jobs that choose their next token after a pass with these parts (one number of tokens for
+    /// each running job). A pass with a prompt in it has no arithmetic to spare.
+    pub(super) fn guess(&mut self, wanted: &[usize]) {
+        let Self { speculation: Some(Speculation { drafter, policy }), running, capacity, .. } = self else { return };
+        let tokens: usize = wanted.iter().sum();
+        let is_mixed = running.iter().zip(wanted).any(|(scheduled, tokens)| *tokens > 0 && scheduled.is_prefilling());
+        policy.passed((!is_mixed).then_some(tokens), false);
+        if is_mixed {
+            return;
+        }
+        let is_free = matches!(drafter, Drafter::Lookup);
+        let (mut who, mut offers): (Vec<usize>, Vec<Offer>) = (Vec::new(), Vec::new());
+        for (index, (scheduled, tokens)) in running.iter_mut().zip(wanted).enumerate() {
+            if *tokens == 0 || *tokens != scheduled.pending() || !scheduled.reader.is_answer() {
+                continue;
+            }
+            let room = scheduled.sequence.room(*capacity).min(policy.most());
+            let guesses = &mut scheduled.guesses;
+            guesses.drop_all();
+            let (mut found, mut evidence) = (room, Evidence::default());
+            if is_free && room > 0 {
+                let mut proposed = std::mem::take(&mut guesses.proposed);
+                evidence = guesses.lookup.draft(scheduled.sequence.tokens(), room, &mut proposed);
+                proposed.truncate(scheduled.sequence.permitted(&proposed));
+                found = proposed.len();
+                guesses.proposed = proposed;
+            }
+            guesses.evidence = evidence;
+            if found > 0 {
+                offers.push(policy.offer(guesses, evidence, found));
+                who.push(index);
+            }
+        }
+        if who.is_empty() {
+            return;
+        }
+        let counts = policy.choose(tokens, &offers, !is_free);
+        if !is_free {
+            self.draft(&who, &counts);
+        }
+        let mut guessed = 0;
+        for (index, count) in who.into_iter().zip(counts) {
+            if let Some(scheduled) = self.running.get_mut(index) {
+                scheduled.guesses.compute(count);
+                guessed += scheduled.guesses.computed().len();
+            }
+        }
+        if let Some(speculation) = &mut self.speculation {
+            speculation.policy.passed(Some(tokens + guessed), !is_free && guessed > 0);
+        }
+    }
+
+    /// Has the draft model guess for these jobs.
+    fn draft(&mut self, who: &[usize], counts: &[usize]) {
+        let Self { speculation: Some(Speculation { drafter: Drafter::Model(model), .. }), running, .. } = self else {
+            return;
+        };
+        let mut proposals: Vec<Vec<u32>> = vec![Vec::new(); who.len()];
+        let wanted = who.iter().zip(counts).zip(&mut proposals).filter(|((_, count), _)| **count > 0);
+        let mut asks: Vec<Ask<'_>> = wanted
+            .filter_map(|((index, count), guesses)| {
+                let scheduled = running.get(*index)?;
+                Some(Ask {
+                    key: scheduled.key,
+                    domain: scheduled.domain,
+                    tokens: scheduled.sequence.tokens(),
+                    parameters: scheduled.sequence.parameters(),
+                    most: *count,
+                    guesses,
+                })
+            })
+            .collect();
+        model.draft(&mut asks);
+        let known = self.model.vocabulary();
+        for (index, mut guesses) in who.iter().zip(proposals) {
+            let Some(scheduled) = self.running.get_mut(*index) else { continue };
+            // A guess that the model could not take is no guess, nor is what follows it.
+            let end = guesses.iter().position(|&id| id as usize >= known).unwrap_or(guesses.len());
+            guesses.truncate(end);
+            guesses.truncate(scheduled.sequence.permitted(&guesses));
+            scheduled.guesses.proposed = guesses;
+        }
+    }
+
+    /// Tells the seconds that the last step took, by which speculation judges whether it pays.
+    pub fn record_time(&mut self, seconds: f64) {
+        if let Some(speculation) = &mut self.speculation {
+            speculation.policy.record_time(seconds);
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! What becomes of a text's rows where no token is chosen by them.
+
+use super::pooling::Pool;
+use super::{Event, Failure, ForwardMany, Kind, Scheduler};
+use crate::constraint::Constraint;
+use crate::perplexity::likelihoods;
+use crate::request::{FinishReason, Request, RequestError};
+use crate::verification::{Verdict, Verification};
+use std::ops::Range;
+
+/// Rows of logits that are computed and read together; bounds the memory, changes nothing else.
+const READ_AT_ONCE: usize = 32;
+
+/// What a job's rows are for.
+#[derive(Debug)]
+pub(super) enum Reader {
+    /// Choices.
+    Answer,
+    /// A vector.
+    Vector(Pool),
+    /// Whoever asks, from this position on.
+    Rows(usize),
+    /// The scores of `targets`, which follow the positions from `first` on.
+    Likelihoods { first: usize, targets: Vec<u32>, scored: usize },
+    /// The choices of a finished answer.
+    Verification(Box<Verification>),
+}
+
+impl Reader {
+    /// What a kind of job asks for; the request's prompt becomes the text that is to be computed.
+    pub(super) fn new(
+        kind: Kind,
+        request: &mut Request,
+        constraint: &mut Option<Box<dyn Constraint>>,
+        vocabulary: usize,
+    ) -> Result<Self, RequestError> {
+        Ok(match kind {
+            Kind::Answer => Self::Answer,
+            Kind::Embedding(pooling) => Self::Vector(Pool::new(pooling)),
+            Kind::Rows { from } => Self::Rows(from),
+            Kind::Likelihoods { from } => {
+                let first = from.max(1).min(request.prompt.len());
+                let targets = request.prompt.split_off(first);
+                if let Some(&id) = targets.iter().find(|&&id| id as usize >= vocabulary) {
+                    return Err(RequestError::UnknownToken { id, vocabulary });
+                }
+                // The last token predicts nothing that is scored.
+                request.prompt.extend(targets.iter().take(targets.len().saturating_sub(1)));
+                Self::Likelihoods { first: first.saturating_sub(1), targets, scored: 0 }
+            }
+            Kind::Verification(claimed) => {
+                Self::Verification(Box::new(Verification::new(*claimed, request, constraint.take(), vocabulary)?))
+            }
+        })
+    }
+
+    /// Whether tokens are chosen.
+    pub(super) fn is_answer(&self) -> bool {
+        matches!(self, Self::Answer)
+    }
+
+    /// The first position of the text whose row is wanted.
+    pub(super) fn first_row(&self, length: usize, all_logits: bool) -> usize {
+        match self {
+            Self::Answer if all_logits => 0,
+            Self::Vector(pool) if pool.wants_all() => 0,
+            Self::Answer | Self::Vector(_) => length.saturating_sub(1),
+            Self::Rows(from) => *from,
+            Self::Likelihoods { first, .. } => *first,
+            Self::Verification(verification) => verification.first_row(),
+        }
+    }
+
+    /// Most tokens of the text in the next pass.
+    pub(super) fn chunk(&self, cached: usize, chunk: usize) -> usize {
+        match self {
+            Self::Verification(verification) => verification.chunk(cached, chunk),
+            _ => chunk,
+        }
+    }
+}
+
+impl<M: ForwardMany> Scheduler<M> {
+    /// Reads the rows of a job that is no answer; with the last of them it is over.
+    pub(super) fn read(&mut self, index: usize, rows: Range<usize>, is_last: bool) -> Result<Vec<Event>, Failure> {
+        let Self { model, running, .. } = self;
+        let Some(scheduled) = running.get_mut(index) else { return Ok(Vec::new()) };
+        let mut events = Vec::new();
+        match &mut scheduled.reader {
+            Reader::Answer => return Ok(events),
+            Reader::Rows(_) => {}
+            Reader::Vector(pool) => {
+                if !rows.is_empty() {
+                    pool.add(model.hidden(rows.clone()).map_err(fault)?, rows.len());
+                }
+                if is_last {
+                    events.push(Event::Embedding(pool.vector()));
+                }
+            }
+            Reader::Likelihoods { targets, scored, .. } => {
+                let mut scores = Vec::with_capacity(rows.len());
+                for rows in groups(rows) {
+                    let vocabulary = model.vocabulary();
+                    let logits = model.logits(rows.clone()).map_err(fault)?;
+                    let some = targets.get(*scored..*scored + rows.len()).unwrap_or_default();
+                    for score in likelihoods(logits.values, vocabulary, some, logits.team) {
+                        scores.push(score?);
+                    }
+                    *scored += rows.len();
+                }
+                if !scores.is_empty() {
+                    events.push(Event::Likelihoods(scores));
+                }
+            }
+            Reader::Verification(verification) => {
+                for rows in groups(rows) {
+                    let logits = model.logits(rows.clone()).map_err(fault)?;
+                    if let Some(difference) = verification.examine(logits.values, rows.len(), logits.team)? {
+                        return Ok(vec![
+                            Event::Verdict(Verdict::Differs(difference)),
+                            Event::Finished(FinishReason::Complete),
+                        ]);
+                    }
+                }
+                if is_last {
+                    events.push(Event::Verdict(verification.verdict()?));
+                }
+            }
+        }
+        if is_last {
+            events.push(Event::Finished(FinishReason::Complete));
+        }
+        Ok(events)
+    }
+}
+
+/// These rows in groups that are read together.
+fn groups(rows: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    rows.clone().step_by(READ_AT_ONCE).map(move |first| first..rows.end.min(first + READ_AT_ONCE))
+}
+
+fn fault(error: impl std::error::Error) -> Failure {
+    Failure::Model(error.to_string())
+}
