@@ -92,8 +92,12 @@ impl Session {
             });
             spans.push(Span { rows, position: *position, wanted: wanted.clone(), tables, slots });
         }
-        let batch = Batch { tokens: &tokens, spans: &spans, inputs: &[] };
-        self.all(|executable| executable.run(&batch))
+        self.run_batch(&Batch { tokens: &tokens, spans: &spans, inputs: &[] })
+    }
+
+    /// Runs a batch as it is.
+    pub(crate) fn run_batch(&mut self, batch: &Batch<'_>) -> Result<(), DeviceError> {
+        self.all(|executable| executable.run(batch))
     }
 
     /// Logits of some of the wanted rows.
