@@ -8,10 +8,10 @@
 
 use std::time::Instant;
 
+use hefu_cpu::ops::{Ops, Scratch};
 use hefu_cpu::{Pool, select};
 use hefu_numerics::attention::{Attention, Span};
 use hefu_numerics::kv::{KvShape, LayerCache, PAGE, Profile};
-use hefu_numerics::ops::{Ops, Scratch};
 
 /// Query heads, key-value heads and elements of a head, as in small models of two families.
 const SHAPES: [(usize, usize, usize); 2] = [(14, 2, 64), (4, 1, 256)];
@@ -20,6 +20,7 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let threads = arguments.first().and_then(|text| text.parse().ok()).unwrap_or(1);
     let ops = arguments.get(1).map_or_else(select::best, |name| select::by_name(name).expect("an instruction set"));
+    let ops = ops.ops().expect("not the reference, which is not made to be fast");
     let team = Pool::new(threads);
     println!("{} with {threads} threads: multiply-adds per nanosecond", ops.name);
     println!(

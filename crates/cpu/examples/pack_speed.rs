@@ -8,7 +8,7 @@ const COLUMNS: usize = 1024;
 const ROUNDS: usize = 20;
 
 fn main() {
-    let ops = hefu_cpu::select::best();
+    let ops = hefu_cpu::select::best().ops().expect("an instruction set of its own");
     for format in FORMATS {
         let bytes = ROWS * format.row_bytes(COLUMNS).expect("whole blocks");
         let file: Vec<u8> = (0..bytes).map(|index| (index.wrapping_mul(0x9E37_79B9) >> 16) as u8).collect();

@@ -10,10 +10,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hefu_cpu::ops::{Ops, Projection, Scratch, Team};
+use hefu_cpu::prepared::Input;
 use hefu_cpu::{HugeAllocator, HugeMemory, Pool, select};
 use hefu_numerics::matrix::Matrix;
-use hefu_numerics::ops::{Ops, Projection, Scratch, Team};
-use hefu_numerics::prepared::Input;
 use hefu_numerics::quant::{FORMATS, Format};
 
 /// As in the program.
@@ -30,6 +30,7 @@ fn main() {
     let number = |index: usize, default| arguments.get(index).and_then(|text| text.parse().ok()).unwrap_or(default);
     let (threads, kib, columns) = (number(0, 1), number(2, 128 * 1024), number(3, 1024));
     let ops = arguments.get(1).map_or_else(select::best, |name| select::by_name(name).expect("an instruction set"));
+    let ops = ops.ops().expect("not the reference, which is not made to be fast");
     let only = arguments.get(4);
     let team = Pool::new(threads);
     println!("{} with {threads} threads, {kib} KiB of weights, {columns} columns", ops.name);

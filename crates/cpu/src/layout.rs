@@ -117,7 +117,7 @@ pub fn group_bytes(format: &Format, columns: usize) -> usize {
     }
 }
 
-/// See [`hefu_numerics::ops::Ops::packed_bytes`].
+/// See [`crate::ops::Ops::packed_bytes`].
 pub fn packed_bytes(format: &'static Format, rows: usize, columns: usize) -> usize {
     rows.div_ceil(GROUP) * group_bytes(format, columns)
 }

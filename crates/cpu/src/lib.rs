@@ -1,6 +1,6 @@
 //! The numeric contract on CPUs: kernels, the memory that holds weights, and the threads that run them.
 //!
-//! This is the only crate with unsafe code. It fills the table [`hefu_numerics::ops::Ops`] once per instruction set:
+//! This is the only crate with unsafe code. [`CpuDevice`] runs programs with the table [`ops::Ops`] of one instruction set:
 //!
 //! * [`generic`]: every algorithm, written once over lanes of a fixed logical width;
 //! * [`isa`]: one folder per instruction set, giving the lanes; all of a target's are compiled;
@@ -18,8 +18,10 @@ pub mod isa;
 pub mod layout;
 pub mod limits;
 pub mod memory;
+pub mod ops;
 pub mod pack;
 pub mod pool;
+pub mod prepared;
 pub mod select;
 
 pub use device::CpuDevice;

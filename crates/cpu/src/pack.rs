@@ -9,7 +9,7 @@ use hefu_numerics::quant::{
 
 use crate::layout::{BLOCK, GROUP, LINE, QuantLayout, group_bytes};
 
-/// See [`hefu_numerics::ops::Ops::pack`].
+/// See [`crate::ops::Ops::pack`].
 pub fn pack(format: &'static Format, rows: usize, columns: usize, file: &[u8], packed: &mut [u8]) {
     let row_bytes = format.row_bytes(columns).expect("the caller checked that a row is a whole number of blocks");
     let groups = packed.chunks_exact_mut(group_bytes(format, columns));

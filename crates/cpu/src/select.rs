@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::ops::{Ops, Team};
 use hefu_numerics::device::Device;
-use hefu_numerics::ops::{Ops, Team};
-use hefu_numerics::reference::{self, ReferenceDevice};
+use hefu_numerics::reference::ReferenceDevice;
 
 use crate::device::CpuDevice;
 use crate::generic::kernels::Kernels;
@@ -17,8 +17,7 @@ pub struct Isa {
     pub name: &'static str,
     /// Whether this machine has it.
     pub is_available: fn() -> bool,
-    ops: &'static Ops,
-    kernels: Option<&'static Kernels>,
+    table: Option<(&'static Ops, &'static Kernels)>,
     peaks: Option<&'static Peaks>,
 }
 
@@ -28,34 +27,30 @@ pub const ISAS: &[Isa] = &[
     Isa {
         name: "amx",
         is_available: isa::amx::is_available,
-        ops: &isa::amx::OPS,
-        kernels: Some(&isa::amx::KERNELS),
+        table: Some((&isa::amx::OPS, &isa::amx::KERNELS)),
         peaks: Some(&isa::amx::PEAKS),
     },
     #[cfg(target_arch = "x86_64")]
     Isa {
         name: "avx512",
         is_available: isa::avx512::is_available,
-        ops: &isa::avx512::OPS,
-        kernels: Some(&isa::avx512::KERNELS),
+        table: Some((&isa::avx512::OPS, &isa::avx512::KERNELS)),
         peaks: Some(&isa::avx512::PEAKS),
     },
     #[cfg(target_arch = "x86_64")]
     Isa {
         name: "avx2",
         is_available: isa::avx2::is_available,
-        ops: &isa::avx2::OPS,
-        kernels: Some(&isa::avx2::KERNELS),
+        table: Some((&isa::avx2::OPS, &isa::avx2::KERNELS)),
         peaks: Some(&isa::avx2::PEAKS),
     },
     Isa {
         name: "portable",
         is_available: || true,
-        ops: &isa::portable::OPS,
-        kernels: Some(&isa::portable::KERNELS),
+        table: Some((&isa::portable::OPS, &isa::portable::KERNELS)),
         peaks: Some(&isa::portable::PEAKS),
     },
-    Isa { name: "reference", is_available: || true, ops: &reference::OPS, kernels: None, peaks: None },
+    Isa { name: "reference", is_available: || true, table: None, peaks: None },
 ];
 
 /// Why there are no operations for a name.
@@ -79,18 +74,24 @@ pub enum SelectError {
     },
 }
 
+impl std::fmt::Debug for Isa {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Isa({})", self.name)
+    }
+}
+
 impl Isa {
-    /// Its operations, if this machine has the instructions.
+    /// Its functions, if this machine has the instructions; the reference has none.
     pub fn ops(&self) -> Option<&'static Ops> {
-        (self.is_available)().then_some(self.ops)
+        self.table.filter(|_| (self.is_available)()).map(|(ops, _)| ops)
     }
 
     /// The device that computes with these instructions by these threads; the naive loops where this machine lacks them. The
     /// reference has no use for threads.
     pub fn device(&self, team: Arc<dyn Team + Send + Sync>) -> Arc<dyn Device> {
-        match (self.ops(), self.kernels) {
-            (Some(ops), Some(kernels)) => Arc::new(CpuDevice::new(ops, kernels, team)),
-            _ => Arc::new(ReferenceDevice),
+        match self.table.filter(|_| (self.is_available)()) {
+            Some((ops, kernels)) => Arc::new(CpuDevice::new(ops, kernels, team)),
+            None => Arc::new(ReferenceDevice),
         }
     }
 

@@ -2,12 +2,12 @@
 
 mod common;
 
+use common::naive::NAIVE;
 use common::{Eager, Numbers, Style, any_style, assert_same_bits, devices};
 use hefu_cpu::Pool;
+use hefu_cpu::ops::{Alone, Scratch, Team};
 use hefu_numerics::attention::{Attention, Span};
 use hefu_numerics::kv::{KvShape, LayerCache, PAGE, Profile};
-use hefu_numerics::ops::{Alone, Scratch, Team};
-use hefu_numerics::reference;
 use proptest::prelude::*;
 
 /// Sequences as (tokens in the batch, position of the first).
@@ -50,7 +50,7 @@ fn check(
     let queries = numbers.activations(row * heads * shape.key_size, style);
     let attention = Attention { queries: &queries, heads, scale: 0.125, window, cache: &cache, spans: &spans };
     let mut expected = vec![0.0; row * heads * shape.value_size];
-    (reference::OPS.attention)(&Alone, &mut Scratch::default(), &attention, &mut expected);
+    (NAIVE.attention)(&Alone, &mut Scratch::default(), &attention, &mut expected);
     let eager = Eager(Pool::new(threads));
     let teams: [&dyn Team; 2] = [&eager, &eager.0];
     for (ops, team) in devices().flat_map(|ops| teams.map(|team| (ops, team))) {
@@ -145,14 +145,14 @@ fn check_store(style: Style, seed: u64, shape: KvShape, sequences: &[(usize, usi
     let keys = numbers.activations(row * shape.heads * shape.key_size, style);
     let values = numbers.activations(row * shape.heads * shape.value_size, style);
     let team = Pool::new(threads);
-    let stored = |ops: &hefu_numerics::ops::Ops| {
+    let stored = |ops: &hefu_cpu::ops::Ops| {
         let mut cache = LayerCache::new(shape, total);
         cache.keys.fill(0x5a);
         cache.values.fill(0xa5);
         (ops.store)(&team, &mut cache, &spans, &keys, &values);
         cache
     };
-    let expected = stored(&reference::OPS);
+    let expected = stored(&NAIVE);
     for ops in devices() {
         let found = stored(ops);
         let name = format!("{} {shape:?} {sequences:?}", ops.name);
@@ -184,7 +184,7 @@ fn of_two_spans_that_write_to_one_place_the_last_one_stays() {
     for ops in devices() {
         let (mut both, mut last) = (LayerCache::new(shape, 1), LayerCache::new(shape, 1));
         (ops.store)(&Pool::new(2), &mut both, &spans, &keys, &values);
-        (reference::OPS.store)(&Alone, &mut last, &spans[1..], &keys, &values);
+        (NAIVE.store)(&Alone, &mut last, &spans[1..], &keys, &values);
         assert!(both.keys[..] == last.keys[..] && both.values[..] == last.values[..], "{}", ops.name);
     }
 }

@@ -2,14 +2,14 @@
 
 mod common;
 
+use common::naive::NAIVE;
 use common::{Numbers, Style, assert_same_bits, devices, matrix_pair};
 use hefu_cpu::Pool;
-use hefu_numerics::ops::{
+use hefu_cpu::ops::{
     Activation, After, Alone, Around, Gated, Norm, Ops, Projection, RopeStyle, Rotation, Scratch, Team,
 };
-use hefu_numerics::prepared::{Input, Prepared};
+use hefu_cpu::prepared::{Input, Prepared};
 use hefu_numerics::quant::FORMATS;
-use hefu_numerics::reference;
 use proptest::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -38,7 +38,7 @@ fn check_product(format: usize, style: Style, seed: u64, rows: usize, blocks: us
     let input = numbers.activations(tokens * columns, style);
     for ops in devices() {
         let (naive, packed) = matrix_pair(ops, format, rows, columns, &file);
-        let expected = product(&reference::OPS, &Alone, &[&naive], &input, tokens);
+        let expected = product(&NAIVE, &Alone, &[&naive], &input, tokens);
         let found = product(ops, team, &[&packed], &input, tokens);
         let name = format!("{} {} {rows}x{columns} tokens {tokens} {style:?}", ops.name, format.name);
         assert_same_bits(&name, &expected[0], &found[0]);
@@ -83,7 +83,7 @@ fn several_matrices_share_their_input() {
             .collect();
         let naive: Vec<_> = pairs.iter().map(|pair| &pair.0).collect();
         let packed: Vec<_> = pairs.iter().map(|pair| &pair.1).collect();
-        let expected = product(&reference::OPS, &Alone, &naive, &input, tokens);
+        let expected = product(&NAIVE, &Alone, &naive, &input, tokens);
         let found = product(ops, &team, &packed, &input, tokens);
         for ((expected, found), matrix) in expected.iter().zip(&found).zip(&naive) {
             assert_same_bits(&format!("{} {matrix:?}", ops.name), expected, found);
@@ -101,7 +101,7 @@ fn rows_come_back_out_of_the_packing() {
             let (naive, packed) = matrix_pair(ops, format, rows, columns, &file);
             for row in 0..rows {
                 let (mut expected, mut found) = (vec![0.0; columns], vec![0.0; columns]);
-                (reference::OPS.rows)(&Alone, &naive, &[row as u32], 0.7, &mut expected);
+                (NAIVE.rows)(&Alone, &naive, &[row as u32], 0.7, &mut expected);
                 (ops.rows)(&Alone, &packed, &[row as u32], 0.7, &mut found);
                 assert_same_bits(&format!("{} {} row {row}", ops.name, format.name), &expected, &found);
             }
@@ -120,9 +120,9 @@ fn an_output_that_is_not_finite_is_noticed_wherever_it_is() {
         let mut numbers = Numbers::new(9);
         let file = numbers.weights(format, rows, columns, Style::Usual);
         let input = numbers.activations(tokens * columns, Style::Usual);
-        for ops in devices().chain([&reference::OPS]) {
+        for ops in devices().chain([&NAIVE]) {
             let (naive, packed) = matrix_pair(ops, format, rows, columns, &file);
-            let matrix = if ops.name == reference::OPS.name { &naive } else { &packed };
+            let matrix = if ops.name == NAIVE.name { &naive } else { &packed };
             let is_noticed = |input: &[f32]| {
                 let (mut output, not_finite) = (vec![0.0; tokens * rows], AtomicBool::new(false));
                 let projection = Projection { matrix, output: &mut output, not_finite: Some(&not_finite) };
@@ -180,7 +180,7 @@ proptest! {
                 (ops.linear)(team, &mut scratch, opened.input(), tokens, &mut [projection]);
                 output
             };
-            let expected = outputs(&reference::OPS, &Alone, [&pairs[0].0, &pairs[1].0, &pairs[2].0]);
+            let expected = outputs(&NAIVE, &Alone, [&pairs[0].0, &pairs[1].0, &pairs[2].0]);
             let found = outputs(ops, &team, [&pairs[0].1, &pairs[1].1, &pairs[2].1]);
             let name = format!("{} {} {} {} {tokens} tokens", ops.name, gate.name, up.name, down.name);
             assert_same_bits(&name, &expected, &found);
@@ -214,7 +214,7 @@ proptest! {
                 (ops.linear)(team, &mut Scratch::default(), normed.input(), tokens, &mut projections);
                 [&sum[..], &outputs[0], &outputs[1]].concat()
             };
-            let expected = outputs(&reference::OPS, &Alone, [&pairs[0].0, &pairs[1].0]);
+            let expected = outputs(&NAIVE, &Alone, [&pairs[0].0, &pairs[1].0]);
             let found = outputs(ops, &team, [&pairs[0].1, &pairs[1].1]);
             let name = format!("{} {} {} {tokens} tokens", ops.name, formats[0].name, formats[1].name);
             assert_same_bits(&name, &expected, &found);
@@ -232,12 +232,12 @@ proptest! {
         for ops in devices() {
             let (mut expected, mut found) = (vec![0.0; x.len()], vec![0.0; x.len()]);
             let norm = Norm { gain: &gain, epsilon: 1.0e-6 };
-            (reference::OPS.rms_norm)(&Alone, norm, &x, &mut expected);
+            (NAIVE.rms_norm)(&Alone, norm, &x, &mut expected);
             (ops.rms_norm)(&team, norm, &x, &mut found);
             assert_same_bits(&format!("{} norm {rows}x{width}", ops.name), &expected, &found);
             for activation in [Activation::Silu, Activation::Gelu] {
                 let (mut expected, mut found) = (x.clone(), x.clone());
-                (reference::OPS.gate)(&Alone, activation, &mut expected, &y);
+                (NAIVE.gate)(&Alone, activation, &mut expected, &y);
                 (ops.gate)(&team, activation, &mut found, &y);
                 assert_same_bits(&format!("{} {activation:?}", ops.name), &expected, &found);
             }
@@ -248,7 +248,7 @@ proptest! {
                     (ops.add)(team, &mut sum, &y, Around { before, after });
                     [&sum, normed.rows().expect("no product reads them")].concat()
                 };
-                assert_same_bits(&format!("{} add", ops.name), &sums(&reference::OPS, &Alone), &sums(ops, &team));
+                assert_same_bits(&format!("{} add", ops.name), &sums(&NAIVE, &Alone), &sums(ops, &team));
             }
         }
     }
@@ -269,7 +269,7 @@ proptest! {
         let rotation = Rotation { tokens, head_size, norm, pairs, cosines: &cosines, sines: &sines };
         for ops in devices() {
             let (mut expected, mut found) = (x.clone(), x.clone());
-            (reference::OPS.rope)(&Alone, &rotation, &mut expected);
+            (NAIVE.rope)(&Alone, &rotation, &mut expected);
             (ops.rope)(&Alone, &rotation, &mut found);
             assert_same_bits(&format!("{} rope", ops.name), &expected, &found);
         }

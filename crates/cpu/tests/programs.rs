@@ -79,7 +79,7 @@ fn check(parts: Parts, seed: u64, batches: &Batches, probe: Option<usize>, threa
     let expected = seen(&mut *compiled(&ReferenceDevice, &written, &probes, pages), program, batches, &probes);
     for isa in available() {
         for team in [
-            Arc::new(Pool::new(threads)) as Arc<dyn hefu_numerics::ops::Team + Send + Sync>,
+            Arc::new(Pool::new(threads)) as Arc<dyn hefu_cpu::ops::Team + Send + Sync>,
             Arc::new(Eager(Pool::new(threads))),
         ] {
             let device = isa.device(team);

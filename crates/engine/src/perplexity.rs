@@ -8,7 +8,7 @@
 use crate::request::Request;
 use crate::sampling::{self, Parameters};
 use crate::scheduler::{Job, Kind};
-use hefu_numerics::ops::Team;
+use hefu_numerics::team::Team;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
     use crate::request::RequestError;
     use crate::scheduler::{Event, ForwardMany, Limits, Logits, Part, Refusal, Scheduler};
-    use hefu_numerics::ops::Alone;
+    use hefu_numerics::team::Alone;
     use proptest::prelude::*;
     use std::ops::Range;
     use std::time::Duration;

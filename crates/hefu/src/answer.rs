@@ -130,7 +130,7 @@ pub(crate) fn answer(
 }
 
 /// One answer under way.
-struct Drive<'a, 's, 'm> {
+struct Drive<'a, 's> {
     scheduler: &'s mut Scheduler<Paged>,
     stream: Stream<'a>,
     answer: Answer,
@@ -139,7 +139,7 @@ struct Drive<'a, 's, 'm> {
     show: &'s mut dyn FnMut(&str) -> Result<(), Failure>,
 }
 
-impl Drive<'_, '_, '_> {
+impl Drive<'_, '_> {
     /// Takes steps until the answer is over.
     fn run(&mut self, cancelled: &AtomicBool) -> Result<(), Failure> {
         loop {

@@ -7,7 +7,7 @@ use hefu_cpu::select::Isa;
 use hefu_cpu::{Mapping, Pool};
 use hefu_model::gguf::Gguf;
 use hefu_numerics::device::Device;
-use hefu_numerics::ops::Team;
+use hefu_numerics::team::Team;
 use hefu_store::ResolvedModel;
 use hefu_text::template::ChatTemplate;
 use hefu_text::tokenizer::{Tokenizer, Vocabulary};

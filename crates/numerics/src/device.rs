@@ -11,8 +11,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::ops::Team;
 use crate::program::{Entry, Op, Program, Value};
+use crate::team::Team;
 
 /// Where programs run.
 pub trait Device: Send + Sync {

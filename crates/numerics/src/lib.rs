@@ -1,7 +1,7 @@
 //! The numeric contract as code (`docs/numerics.md` is the same in words).
 //!
 //! * [`quant`]: how weights lie in files, one file per format; [`quant::FORMATS`] lists them all.
-//! * [`ops`]: [`ops::Ops`], the one table of functions that a device fills, and the plain data those functions take.
+//! * [`program`]: what a model is, as a list of operations; [`device`]: what runs it.
 //! * [`functions`]: `exp`, `silu` and their like, operation by operation, generic over scalars and lanes.
 //! * [`mod@reference`]: the naive scalar loops. They *are* the specification: every device is tested against them for
 //!   equality, not closeness.
@@ -17,12 +17,11 @@ pub mod functions;
 pub mod half;
 pub mod kv;
 pub mod matrix;
-pub mod ops;
-pub mod prepared;
 pub mod program;
 pub mod quant;
 pub mod reference;
 pub mod rope;
+pub mod team;
 
 /// Version of the numeric contract; a change of any result is a new version.
 pub const CONTRACT_VERSION: u32 = 1;

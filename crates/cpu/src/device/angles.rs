@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use hefu_numerics::ops::Team;
+use crate::ops::Team;
 use hefu_numerics::rope::Frequencies;
 
 /// Rows that are worth another thread.

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+use crate::ops::{Ops, Scratch, Team};
+use crate::prepared::Prepared;
 use hefu_numerics::device::{Batch, Error, Executable, Footprint, Size, StepObserver, StepReport, check};
 use hefu_numerics::kv::{KvShape, LayerCache};
-use hefu_numerics::ops::{Ops, Scratch, Team};
-use hefu_numerics::prepared::Prepared;
 use hefu_numerics::program::{Entry, Kind, Program, Rows, StateSpec, Value};
 
 use super::compiled::{Compiled, List};

@@ -21,8 +21,8 @@ mod weights;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use crate::ops::{Ops, Team};
 use hefu_numerics::device::{Device, Error, Executable, Files, Footprint, Size, Weights};
-use hefu_numerics::ops::{Ops, Team};
 use hefu_numerics::program::{Program, Value};
 
 use crate::generic::kernels::Kernels;

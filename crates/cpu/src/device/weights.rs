@@ -9,9 +9,9 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::ops::{Ops, Team};
 use hefu_numerics::device::{Error, Files, Weights};
 use hefu_numerics::matrix::{Bytes, Matrix};
-use hefu_numerics::ops::{Ops, Team};
 use hefu_numerics::program::{Op, Program, Shape, Step, Weight, WeightSpec};
 
 use crate::memory::HugeMemory;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use hefu_numerics::ops::{Activation, Norm, Rotation};
+use crate::ops::{Activation, Norm, Rotation};
 
 use super::attention::{QueryTile, TileMemory};
 use super::elementwise::{GateRows, Rowwise};
@@ -84,8 +84,8 @@ macro_rules! isa {
         use hefu_numerics::attention::{Attention, Span};
         use hefu_numerics::kv::LayerCache;
         use hefu_numerics::matrix::Matrix;
-        use hefu_numerics::ops::{Activation, Around, Gated, Norm, Ops, Projection, Rotation, Scratch, Team};
-        use hefu_numerics::prepared::{Input, Prepared};
+        use $crate::ops::{Activation, Around, Gated, Norm, Ops, Projection, Rotation, Scratch, Team};
+        use $crate::prepared::{Input, Prepared};
         use hefu_numerics::quant::Float;
 
         use $crate::generic::attention::{self, QueryTile, TileMemory};

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use hefu_numerics::ops::Team;
+use crate::ops::Team;
 use memmap2::{MmapMut, MmapOptions};
 
 use super::peaks::{PANEL_BYTES, Peak, Peaks, READ_UNIT};

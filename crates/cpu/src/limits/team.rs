@@ -1,6 +1,6 @@
 //! Some threads of a team.
 
-use hefu_numerics::ops::Team;
+use crate::ops::Team;
 
 /// The first so many threads of a team; the others have nothing to do.
 pub struct Part<'a> {

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 
-use hefu_numerics::ops::Team;
+use crate::ops::Team;
 
 use crate::apart::Apart;
 use soon::Soon;

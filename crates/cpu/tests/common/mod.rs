@@ -1,13 +1,15 @@
 //! Numbers to test with, and how results are compared.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
+pub mod naive;
+
 use std::sync::Arc;
 
 use hefu_cpu::Pool;
+use hefu_cpu::ops::{Ops, Team};
 use hefu_cpu::select::ISAS;
 pub use hefu_numerics::conformance::{Numbers, Style};
 use hefu_numerics::matrix::Matrix;
-use hefu_numerics::ops::{Ops, Team};
 use hefu_numerics::quant::Format;
 use proptest::prelude::*;
 
@@ -28,9 +30,9 @@ impl Team for Eager {
     }
 }
 
-/// Every device of this machine but the reference.
+/// The functions of every instruction set that this machine has.
 pub fn devices() -> impl Iterator<Item = &'static Ops> {
-    ISAS.iter().filter_map(|isa| isa.ops()).filter(|ops| ops.name != "reference")
+    ISAS.iter().filter_map(|isa| isa.ops())
 }
 
 /// The same matrix for the reference and for a device.

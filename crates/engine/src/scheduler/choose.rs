@@ -6,7 +6,7 @@ use super::{Event, Failure, ForwardMany, Scheduler, Update};
 use crate::request::FinishReason;
 use crate::sampling::{Choice, Scratch};
 use crate::sequence::{Sequence, Unchosen};
-use hefu_numerics::ops::Team;
+use hefu_numerics::team::Team;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -186,7 +186,8 @@ impl<M: ForwardMany> Scheduler<M> {
     /// Tells what was chosen.
     fn report(&mut self, done: &Done, chosen: Chosen, updates: &mut Vec<Update>, over: &mut Vec<Over>) {
         let Some(scheduled) = self.running.get_mut(done.index) else { return };
-        scheduled.cached += chosen.right;
+        // Where the row after a right guess could not be had, that position is computed again for it.
+        scheduled.cached = (scheduled.cached + chosen.right).min(scheduled.sequence.tokens().len().saturating_sub(1));
         scheduled.turn += chosen.tokens.len();
         self.queue.charge(scheduled.client, chosen.right);
         self.statistics.answer_tokens += chosen.tokens.len() as u64;

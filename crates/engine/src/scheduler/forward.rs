@@ -1,6 +1,6 @@
 //! What a scheduler asks of a model with the caches of many sequences.
 
-use hefu_numerics::ops::Team;
+use hefu_numerics::team::Team;
 use std::ops::Range;
 
 /// A model with a cache in pages. Which page holds which positions of which sequence is the caller's to decide: every

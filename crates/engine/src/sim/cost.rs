@@ -4,7 +4,7 @@ use super::fake::{Fault, request};
 use crate::request::Request;
 use crate::sampling::Parameters;
 use crate::scheduler::{ForwardMany, Job, Limits, Logits, Part, Scheduler};
-use hefu_numerics::ops::Alone;
+use hefu_numerics::team::Alone;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 

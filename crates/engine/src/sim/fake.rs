@@ -3,7 +3,7 @@
 use crate::request::Request;
 use crate::sampling::Parameters;
 use crate::scheduler::{ForwardMany, Logits, Part};
-use hefu_numerics::ops::{Alone, Team};
+use hefu_numerics::team::{Alone, Team};
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;

@@ -116,7 +116,7 @@ impl Plan {
             0 => Kind::Embedding(Pooling::Mean),
             1 => Kind::Embedding(Pooling::Last),
             2 => Kind::Rows { from: random.within(0..request.prompt.len()) },
-            3 => Kind::Likelihoods { from: random.within(1..request.prompt.len() + 1) },
+            3 => Kind::Likelihoods { from: random.within(1..request.prompt.len().max(2)) },
             _ => Kind::Answer,
         };
         let is_ruled = ruled && kind == Kind::Answer && !random.one_in(3);

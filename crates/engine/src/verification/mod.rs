@@ -17,7 +17,7 @@ use crate::constraint::Constraint;
 use crate::request::{FinishReason, Request, RequestError};
 use crate::sampling::History;
 use crate::scheduler::{Failure, Job, Kind};
-use hefu_numerics::ops::Team;
+use hefu_numerics::team::Team;
 use replay::{Decision, Replay};
 
 /// An answer and what it is said to have come from.

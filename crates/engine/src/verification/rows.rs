@@ -3,7 +3,7 @@
 use super::replay::Decision;
 use super::{Candidate, Difference};
 use crate::sampling::{self, History, Parameters, Scratch, sample_allowed};
-use hefu_numerics::ops::Team;
+use hefu_numerics::team::Team;
 use std::sync::Mutex;
 
 /// Consecutive rows, with the token that each is said to have chosen.

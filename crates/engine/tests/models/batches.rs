@@ -1,15 +1,16 @@
 //! Batches of 1, 8 and 33 requests on one cache: with pages for all and for hardly one, with and without what earlier
 //! requests have left there.
 
-use crate::support::{Answer, CAPACITY, MODELS, alone, devices, load, load_with_cache, note, request};
+use crate::support::{Answer, CAPACITY, MODELS, alone, best, devices, load, load_with_cache, note, request};
 use hefu_engine::scheduler::{
     Event, ForwardMany, Job, Key, Kind, Limits, Paged, Part, Pooling, ReuseDomain, Scheduler, Statistics,
 };
 use hefu_engine::speculation::{Speculation, SpeculationPolicy};
 use hefu_numerics::device::Model;
 use hefu_numerics::kv::{PAGE, Profile};
-use hefu_numerics::ops::Alone;
+use hefu_numerics::program::Entry;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How requests come together.
@@ -44,7 +45,7 @@ fn together(model: &Model, scene: Scene) -> (Vec<Answer>, Statistics) {
     while keys.len() < 2 * scene.count || !scheduler.is_idle() {
         let joining = if scene.stagger { 1 } else { scene.count };
         for number in keys.len()..(2 * scene.count).min(keys.len() + joining) {
-            let asked = request(number % scene.count, model.config().vocabulary);
+            let asked = request(number % scene.count, model.program.vocabulary);
             let (client, priority) = (number as u64 % 3, number as i32 % 2);
             let job = Job { client, domain: ReuseDomain::Group(1), priority, ..Job::new(asked) };
             let key = scheduler.submit(job, Duration::ZERO).unwrap();
@@ -65,9 +66,10 @@ fn together(model: &Model, scene: Scene) -> (Vec<Answer>, Statistics) {
 fn an_answer_in_a_batch_is_the_one_alone() {
     let (mut preemptions, mut reused, mut accepted) = (0, 0, 0);
     for name in MODELS {
-        for (ops, cache) in devices().into_iter().flat_map(|ops| Profile::ALL.map(|cache| (ops, cache))) {
-            let model = load_with_cache(name, ops, cache);
-            let single = |number| alone(&model, CAPACITY, &request(number, model.config().vocabulary));
+        let tried = devices().into_iter().flat_map(|device| Profile::ALL.map(|cache| (Arc::clone(&device), cache)));
+        for (device, cache) in tried {
+            let model = load_with_cache(name, Arc::clone(&device), cache);
+            let single = |number| alone(&model, CAPACITY, &request(number, model.program.vocabulary));
             let expected: Vec<Answer> = (0..33).map(single).collect();
             assert!(expected.iter().all(|answer| !answer.1.is_empty() || answer.0.len() == 1));
             for scene in SCENES {
@@ -76,7 +78,7 @@ fn an_answer_in_a_batch_is_the_one_alone() {
                 reused += statistics.prompt_tokens_reused;
                 accepted += statistics.accepted_tokens;
                 for (number, found) in found.iter().enumerate() {
-                    let what = format!("{name}, {}, {}, request {number}, {scene:?}", ops.name, cache.name());
+                    let what = format!("{name}, {}, {}, request {number}, {scene:?}", device.name(), cache.name());
                     let expected = &expected[number % scene.count];
                     assert_eq!(found.0, expected.0, "tokens of {what}");
                     assert!(found.1 == expected.1, "logits of {what}");
@@ -93,9 +95,10 @@ fn an_answer_in_a_batch_is_the_one_alone() {
 fn vectors(model: &Model, step_tokens: usize, pooling: Pooling, numbers: &[usize]) -> Vec<Vec<u32>> {
     let limits = Limits { step_tokens, ..Limits::default() };
     let mut scheduler = Scheduler::new(Paged::new(model, CAPACITY, 30).unwrap(), limits);
+    let width = model.program.value(model.program.section(Entry::Hidden).unwrap().output).width;
     let mut found = BTreeMap::new();
     for &number in numbers {
-        let asked = request(number, model.config().vocabulary);
+        let asked = request(number, model.program.vocabulary);
         found.insert(
             scheduler.submit(Job::new(asked).with_kind(Kind::Embedding(pooling)), Duration::ZERO).unwrap(),
             vec![],
@@ -105,7 +108,7 @@ fn vectors(model: &Model, step_tokens: usize, pooling: Pooling, numbers: &[usize
         for update in scheduler.step(Duration::ZERO) {
             if let Event::Embedding(vector) = update.event {
                 let length: f32 = vector.iter().map(|x| x * x).sum();
-                assert!((length - 1.0).abs() < 1e-5 && vector.len() == model.config().width, "{length}");
+                assert!((length - 1.0).abs() < 1e-5 && vector.len() == width, "{length}");
                 found.insert(update.key, vector.iter().map(|x| x.to_bits()).collect());
             }
         }
@@ -115,7 +118,7 @@ fn vectors(model: &Model, step_tokens: usize, pooling: Pooling, numbers: &[usize
 
 #[test]
 fn a_vector_is_the_same_in_a_batch_and_alone() {
-    let model = load("tiny-gemma3", hefu_cpu::select::best());
+    let model = load("tiny-gemma3", best());
     for pooling in [Pooling::Mean, Pooling::Last] {
         let numbers: Vec<usize> = (0..12).collect();
         let alone: Vec<Vec<u32>> =
@@ -129,16 +132,16 @@ fn a_vector_is_the_same_in_a_batch_and_alone() {
 
 #[test]
 fn a_part_without_pages_or_room_is_refused() {
-    let model = load("tiny-qwen2", hefu_cpu::select::best());
+    let model = load("tiny-qwen2", best());
     let mut paged = Paged::new(&model, CAPACITY, 3).unwrap();
     let tokens = [1; PAGE + 1];
     paged.forward(&[Part { tokens: &tokens, position: 0, pages: &[2, 0], rows: 0 }]).unwrap();
     let refused = [
         Part { tokens: &tokens, position: 0, pages: &[2], rows: 0 },
         Part { tokens: &tokens, position: 0, pages: &[2, 3], rows: 0 },
-        Part { tokens: &[1], position: model.context(), pages: &[0; 1 << 12], rows: 0 },
+        Part { tokens: &[1], position: model.program.context, pages: &[0; 1 << 12], rows: 0 },
     ];
     assert!(refused.into_iter().all(|part| paged.forward(&[part]).is_err()));
     assert!(paged.copy_page(0, 3).is_err());
-    assert!(Paged::new(&model, model.context() + 1, 3).is_err());
+    assert!(Paged::new(&model, model.program.context + 1, 3).is_err());
 }

@@ -1,13 +1,13 @@
 //! Guesses of every kind against none.
 
-use crate::support::{Answer, CAPACITY, MODELS, alone, devices, load, load_with_cache, note, request, settings};
+use crate::support::{Answer, CAPACITY, MODELS, alone, best, devices, load, load_with_cache, note, request, settings};
 use hefu_engine::Request;
 use hefu_engine::scheduler::{Job, Limits, Paged, Scheduler, Statistics};
 use hefu_engine::speculation::{Speculation, SpeculationPolicy};
 use hefu_numerics::device::Model;
 use hefu_numerics::kv::{PAGE, Profile};
-use hefu_numerics::ops::Alone;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 fn paged(model: &Model, capacity: usize) -> Paged {
@@ -15,12 +15,7 @@ fn paged(model: &Model, capacity: usize) -> Paged {
 }
 
 /// One request by the scheduler with guesses.
-fn guessed<'m>(
-    model: &'m Model,
-    capacity: usize,
-    asked: &Request,
-    speculation: Speculation<Paged>,
-) -> (Answer, Statistics) {
+fn guessed(model: &Model, capacity: usize, asked: &Request, speculation: Speculation<Paged>) -> (Answer, Statistics) {
     let mut scheduler = Scheduler::new(paged(model, capacity), Limits::default()).with_speculation(speculation);
     scheduler.submit(Job::new(asked.clone()), Duration::ZERO).unwrap();
     let mut answer = Answer::default();
@@ -36,12 +31,12 @@ fn guessed<'m>(
 fn guesses_change_neither_tokens_nor_logits() {
     let (mut drafted, mut accepted) = (0, 0);
     for name in MODELS {
-        for ops in devices() {
+        for device in devices() {
             // Every kind of settings with two prompts, on each profile of the cache.
-            let models = Profile::ALL.map(|cache| load_with_cache(name, ops, cache));
-            let vocabulary = models[0].config().vocabulary;
+            let models = Profile::ALL.map(|cache| load_with_cache(name, Arc::clone(&device), cache));
+            let vocabulary = models[0].program.vocabulary;
             for (number, model) in (0..8).flat_map(|number| models.iter().map(move |model| (number, model))) {
-                let what = format!("{name}, {}, {}, request {number}", ops.name, model.config().cache.name());
+                let what = format!("{name}, {}, {}, request {number}", device.name(), model.program.profile.name());
                 // The longer prompt goes into the end of the context.
                 let asked = |end_tokens: BTreeSet<u32>| Request {
                     parameters: settings(number / 2, number as u64),
@@ -78,10 +73,9 @@ fn guesses_change_neither_tokens_nor_logits() {
 
 #[test]
 fn another_models_guesses_change_nothing() {
-    let ops = hefu_cpu::select::best();
-    let (model, other) = (load("tiny-gemma3", ops), load("tiny-qwen2", ops));
+    let (model, other) = (load("tiny-gemma3", best()), load("tiny-qwen2", best()));
     for number in 0..6 {
-        let asked = Request { max_tokens: Some(20), ..request(number, model.config().vocabulary) };
+        let asked = Request { max_tokens: Some(20), ..request(number, model.program.vocabulary) };
         let expected = alone(&model, CAPACITY, &asked);
         // Its context ends before the answer does.
         let draft = paged(&other, asked.prompt.len() + 6);

@@ -1,46 +1,42 @@
 //! The identity matrix: nothing differs where all is right, and what is nearly right is found.
 
-use crate::reordered::REORDERED;
-use crate::support::{CAPACITY, MODELS, load_with_cache};
+use crate::reordered::{REORDERED, reorder};
+use crate::support::{CAPACITY, MODELS, best, load_with_cache};
 use hefu_cpu::Pool;
+use hefu_engine::FinishReason;
 use hefu_engine::selftest::{
     Arrival, Extent, Guesses, Layout, Place, Questions, Scheduled, Tally, Trace, Way, answers, questions, ways,
 };
-use hefu_engine::{FinishReason, Request};
-use hefu_numerics::device::Model;
+use hefu_numerics::device::Device;
 use hefu_numerics::kv::Profile;
-use hefu_numerics::ops::{Alone as OneThread, Ops, Team};
-use hefu_numerics::reference;
+use hefu_numerics::reference::{AlteredDevice, ReferenceDevice};
+use std::sync::Arc;
 
 const ASKED: Questions = Questions { count: 6, longest: 100, answer: 10, whole: 2 };
 
 /// Runs ways on a device against the naive loops.
-fn compare(tally: &mut Tally, name: &str, cache: Profile, ops: &'static Ops, team: &dyn Team, ways: &[Way]) {
-    let model = load_with_cache(name, &reference::OPS, cache);
-    let (asked, vocabulary) = (questions(ASKED, model.config().vocabulary), model.config().vocabulary);
-    let expected = run(&model, &OneThread, Way::Plain, &asked).unwrap();
-    let model = load_with_cache(name, ops, cache);
+fn compare(tally: &mut Tally, name: &str, cache: Profile, device: Arc<dyn Device>, ways: &[Way]) {
+    let model = load_with_cache(name, Arc::new(ReferenceDevice), cache);
+    let (asked, vocabulary) = (questions(ASKED, model.program.vocabulary), model.program.vocabulary);
+    let expected = answers(&model, Way::Plain, &asked, CAPACITY).unwrap();
+    let model = load_with_cache(name, Arc::clone(&device), cache);
     for way in ways {
-        let found = run(&model, team, *way, &asked);
-        tally.add(&format!("{name}, {}, {way}", ops.name), &asked, &expected, &found, vocabulary);
+        let found = answers(&model, *way, &asked, CAPACITY);
+        tally.add(&format!("{name}, {}, {way}", device.name()), &asked, &expected, &found, vocabulary);
     }
-}
-
-fn run(model: &Model, team: &dyn Team, way: Way, asked: &[Request]) -> Result<Vec<Trace>, String> {
-    answers(model, team, way, asked, CAPACITY)
 }
 
 #[test]
 fn no_bit_differs_in_any_way() {
     let mut tally = Tally::default();
     let (full, quick) = (ways(Extent::Full), ways(Extent::Quick));
-    let team = Pool::new(2);
     for (name, cache) in MODELS.into_iter().flat_map(|name| Profile::ALL.map(|cache| (name, cache))) {
         let tried = if name == "tiny-qwen2" && cache == Profile::F16 { &full } else { &quick };
-        compare(&mut tally, name, cache, hefu_cpu::select::best(), &OneThread, tried);
-        compare(&mut tally, name, cache, &reference::OPS, &OneThread, &quick[..3]);
+        compare(&mut tally, name, cache, best(), tried);
+        compare(&mut tally, name, cache, Arc::new(ReferenceDevice), &quick[..3]);
     }
-    compare(&mut tally, "tiny-llama-q4_k", Profile::F16, hefu_cpu::select::best(), &team, &quick);
+    let two_threads = hefu_cpu::select::best().device(Arc::new(Pool::new(2)));
+    compare(&mut tally, "tiny-llama-q4_k", Profile::F16, two_threads, &quick);
     assert!(tally.is_clean(), "{}", tally.differences[0]);
     assert_eq!(tally.differing_bits, 0);
     assert_eq!(tally.combinations as usize, full.len() + 8 * quick.len() + 8 * 3);
@@ -52,7 +48,7 @@ fn products_that_add_in_another_order_are_found_in_every_model() {
     for name in MODELS {
         let mut tally = Tally::default();
         let tried = ways(Extent::Quick);
-        compare(&mut tally, name, Profile::F16, &REORDERED, &OneThread, &tried);
+        compare(&mut tally, name, Profile::F16, Arc::new(REORDERED), &tried);
         assert!(tally.differing_bits > 0, "{name}: {:?}", tally.differences);
         assert_eq!(tally.differing_combinations, tried.len() as u64, "{name}");
         let first = &tally.differences[0];
@@ -65,13 +61,13 @@ fn products_that_add_in_another_order_are_found_in_every_model() {
 }
 
 /// A device whose results depend on how many tokens come at once: right alone, wrong in a batch.
-static SHAKY: Ops = Ops {
+const SHAKY: AlteredDevice = AlteredDevice {
     name: "shaky",
-    linear: |team, scratch, input, tokens, outputs| {
-        let ops = if tokens < 20 { &reference::OPS } else { &REORDERED };
-        (ops.linear)(team, scratch, input, tokens, outputs);
+    alter: |op, given, out| {
+        if given.rows >= 20 {
+            reorder(op, given, out);
+        }
     },
-    ..reference::OPS
 };
 
 #[test]
@@ -87,7 +83,7 @@ fn a_device_that_is_right_in_small_batches_alone_is_found_by_large_ones() {
     let small = Way::Scheduled(Scheduled { batch: 1, reuse: false, chunk: 7, layout: Layout::Plain, ..large });
     let large = Way::Scheduled(large);
     let mut tally = Tally::default();
-    compare(&mut tally, "tiny-qwen2", Profile::F16, &SHAKY, &OneThread, &[small, large]);
+    compare(&mut tally, "tiny-qwen2", Profile::F16, Arc::new(SHAKY), &[small, large]);
     assert_eq!((tally.combinations, tally.differing_combinations), (2, 1), "{:?}", tally.differences);
     assert!(tally.differences.iter().all(|difference| difference.combination.contains("batch 8")));
 }

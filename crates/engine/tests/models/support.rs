@@ -1,15 +1,17 @@
 //! Loading the tiny models, and what an answer is.
 
+use hefu_cpu::Pool;
 use hefu_engine::sampling::{Dry, Parameters};
 use hefu_engine::scheduler::{Event, Paged, Scheduler, Update};
 use hefu_engine::{FinishReason, Request, witness};
 use hefu_model::gguf::Gguf;
-use hefu_model::{LoadOptions, Model};
+use hefu_model::{LoadOptions, ModelFiles, ModelSpec};
+use hefu_numerics::device::{Device, Model};
 use hefu_numerics::kv::{PAGE, Profile};
-use hefu_numerics::ops::{Alone, Ops};
-use hefu_numerics::reference;
+use hefu_numerics::reference::ReferenceDevice;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Positions of every cache in these tests.
 pub(crate) const CAPACITY: usize = 160;
@@ -21,22 +23,27 @@ pub(crate) const MODELS: [&str; 4] = ["tiny-qwen2", "tiny-gemma3", "tiny-llama-q
 pub(crate) type Answer = (Vec<u32>, Vec<u32>, Option<FinishReason>);
 
 /// The best instruction set of this machine, and the naive loops.
-pub(crate) fn devices() -> [&'static Ops; 2] {
-    [hefu_cpu::select::best(), &reference::OPS]
+pub(crate) fn devices() -> [Arc<dyn Device>; 2] {
+    [best(), Arc::new(ReferenceDevice)]
+}
+
+/// The best instruction set of this machine, on one thread.
+pub(crate) fn best() -> Arc<dyn Device> {
+    hefu_cpu::select::best().device(Arc::new(Pool::new(1)))
 }
 
 /// A model with a cache of the default profile.
-pub(crate) fn load(name: &str, ops: &'static Ops) -> Model {
-    load_with_cache(name, ops, Profile::default())
+pub(crate) fn load(name: &str, device: Arc<dyn Device>) -> Model {
+    load_with_cache(name, device, Profile::default())
 }
 
-pub(crate) fn load_with_cache(name: &str, ops: &'static Ops, cache: Profile) -> Model {
+pub(crate) fn load_with_cache(name: &str, device: Arc<dyn Device>, cache: Profile) -> Model {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../golden/models").join(format!("{name}.gguf"));
     let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let gguf = Gguf::parse(&[&bytes]).unwrap();
     let options = LoadOptions { context: None, cache };
-    let allocate = |bytes| hefu_cpu::HugeMemory::new(bytes).map_err(std::io::Error::other);
-    Model::load(&gguf, ops, &Alone, &options, allocate, &|_, _| {}).unwrap()
+    let spec = ModelSpec::read(&gguf, &options).unwrap();
+    Model::load(device, spec.program, &ModelFiles::new(&gguf, &|_, _| ())).unwrap()
 }
 
 /// A request whose prompt and settings follow from `number`.

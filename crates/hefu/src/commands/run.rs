@@ -223,7 +223,7 @@ fn statistics(loaded: &Loaded, answer: &Answer, seed: u64) {
         loaded.took.total.as_secs_f64(),
         loaded.took.words(),
         loaded.isa,
-        hefu_numerics::ops::Team::threads(&*loaded.pool),
+        hefu_numerics::team::Team::threads(&*loaded.pool),
         answer.prompt_tokens,
         answer.prefill_seconds,
         answer.prefill_rate(),

@@ -11,7 +11,6 @@ mod elements;
 mod experts;
 mod list;
 mod numbers;
-mod ops;
 mod products;
 mod recurrence;
 mod trial;
@@ -21,8 +20,7 @@ pub use list::cases;
 pub use numbers::{Numbers, Style};
 
 use crate::device::{Device, Error};
-use crate::ops::{Alone, Ops, Team};
-use crate::reference::{OPS, ReferenceDevice};
+use crate::reference::ReferenceDevice;
 use sha2::{Digest, Sha256};
 use std::fmt;
 use work::Work;
@@ -60,13 +58,8 @@ impl Case {
     ///
     /// # Errors
     /// What the device fails with.
-    pub fn digest_on(&self, device: &dyn Device) -> Result<String, Error> {
+    pub fn digest(&self, device: &dyn Device) -> Result<String, Error> {
         Ok(digest(&self.work.results(device)?))
-    }
-
-    /// The digest of what a table of functions computes, if it has the operation.
-    pub fn digest(&self, ops: &Ops, team: &dyn Team) -> Option<String> {
-        Some(digest(&ops::results(self.work, ops, team)?))
     }
 
     /// How results depart from the table, if they do; `right` computes those of the naive loops.
@@ -93,22 +86,13 @@ impl Case {
 ///
 /// # Errors
 /// What the device fails with.
-pub fn deviations_on(device: &dyn Device) -> Result<Vec<Deviation>, Error> {
+pub fn deviations(device: &dyn Device) -> Result<Vec<Deviation>, Error> {
     let mut deviations = Vec::new();
     for case in cases() {
         let found = case.work.results(device)?;
         deviations.extend(case.deviation(device.name(), &found, || case.work.results(&ReferenceDevice))?);
     }
     Ok(deviations)
-}
-
-/// The same of a table of functions, for the cases whose operation it has.
-pub fn deviations(ops: &Ops, team: &dyn Team) -> Vec<Deviation> {
-    let deviation = |case: &Case| {
-        let found = ops::results(case.work, ops, team)?;
-        case.deviation(ops.name, &found, || ops::results(case.work, &OPS, &Alone).ok_or(())).ok().flatten()
-    };
-    cases().iter().filter_map(deviation).collect()
 }
 
 /// The table's digest for a case, if there is one.

@@ -1,7 +1,7 @@
 //! The smooth steps of feed-forward blocks.
 
 use super::{Real, exp};
-use crate::ops::Activation;
+use crate::program::Activation;
 
 /// `1 / (1 + e^-x)`, within 2.5 ulp where the result is normal.
 #[inline(always)]

@@ -1,28 +1,35 @@
 //! A device that is nearly right: its products add the two halves of every sum, each in order.
 
-use hefu_numerics::ops::{Ops, Projection, Scratch, Team};
-use hefu_numerics::prepared::Input;
-use hefu_numerics::reference;
+use hefu_numerics::program::{Op, Value, Weight};
+use hefu_numerics::reference::{self, AlteredDevice, Given};
 
 /// The naive loops but for one thing: every sum is cut in two.
-pub(crate) static REORDERED: Ops = Ops { name: "reordered", linear, ..reference::OPS };
+pub(crate) const REORDERED: AlteredDevice = AlteredDevice { name: "reordered", alter: reorder };
 
-fn linear(team: &dyn Team, scratch: &mut Scratch, input: Input<'_>, tokens: usize, outputs: &mut [Projection<'_>]) {
-    let input = input.rows().expect("rows stay as they are here");
-    for Projection { matrix, output, not_finite } in outputs {
-        let columns = matrix.columns;
-        // Between blocks of activations, where there are some.
-        let middle = if matrix.format.quantised().is_some() { columns / 2 / 32 * 32 } else { columns / 2 };
-        let halves = [0..middle, middle..columns].map(|half| {
-            // A column of zeros adds nothing, not even a rounding.
-            let kept = |(at, x): (usize, &f32)| if half.contains(&(at % columns)) { *x } else { 0.0 };
-            let input: Vec<f32> = input.iter().enumerate().map(kept).collect();
-            let mut sums = vec![0.0; output.len()];
-            let projection = Projection { matrix, output: &mut sums, not_finite: *not_finite };
-            (reference::OPS.linear)(team, scratch, Input::Rows(&input), tokens, &mut [projection]);
-            sums
-        });
-        let [first, second] = &halves;
-        output.iter_mut().zip(first).zip(second).for_each(|((sum, a), b)| *sum = a + b);
+/// Makes products again, in another order.
+pub(crate) fn reorder(op: &Op, given: &Given<'_>, out: &mut [f32]) {
+    if let Op::Linear { x, weight, bias, .. } = *op {
+        product(given, x, weight, bias, out);
+    }
+}
+
+fn product(given: &Given<'_>, x: Value, weight: Weight, bias: Option<Weight>, out: &mut [f32]) {
+    let matrix = given.matrix(weight);
+    let columns = matrix.columns;
+    // Between blocks of activations, where there are some.
+    let middle = if matrix.format.quantised().is_some() { columns / 2 / 32 * 32 } else { columns / 2 };
+    let halves = [0..middle, middle..columns].map(|half| {
+        // A column of zeros adds nothing, not even a rounding.
+        let kept = |(at, x): (usize, &f32)| if half.contains(&(at % columns)) { *x } else { 0.0 };
+        let input: Vec<f32> = given.value(x)[..given.rows * columns].iter().enumerate().map(kept).collect();
+        let mut sums = vec![0.0; out.len()];
+        reference::linear(&input, matrix, None, &mut sums);
+        sums
+    });
+    let [first, second] = &halves;
+    out.iter_mut().zip(first).zip(second).for_each(|((sum, a), b)| *sum = a + b);
+    if let Some(bias) = bias {
+        let bias = given.vector(bias);
+        out.chunks_exact_mut(bias.len()).for_each(|row| row.iter_mut().zip(bias).for_each(|(x, bias)| *x += bias));
     }
 }

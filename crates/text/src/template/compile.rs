@@ -5,13 +5,17 @@
 //! instruction stream is rewritten once, after compilation:
 //!
 //! ```text
-//! BuildList, BuildMap, BuildTuple, Mul, Slice, ApplyFilter   X          ->  X, check(1)
+//! BuildList, BuildMap, BuildTuple, Mul, ApplyFilter, Slice        X          ->  X, check(1)
 //! SetAttr   (stack: value, namespace)                             SetAttr    ->  Swap, keep(1), Swap, SetAttr
 //! PushLoop                                                        X          ->  iterate(1), X
 //! StringConcat                                                               ->  concat(2)
 //! Add                                                                        ->  add(2)
 //! Rem                                                                        ->  remainder(2)
+//! GetItem, Slice, Eq … Gte, In, comparisons in chains, MergeKwargs, `changed` X  ->  pay(n), UnpackList(n), X
 //! ```
+//!
+//! A payment takes the operands off the stack, pays for what the instruction will read of them ([`super::cost`]), and
+//! hands them back as a list that is put onto the stack again.
 //!
 //! The guards are functions whose names no template can spell. Jump targets move with the instructions.
 
@@ -19,7 +23,7 @@ use minijinja::machinery::{CodeGenerator, Instruction, Instructions, Token, pars
 use minijinja::syntax::SyntaxConfig;
 
 use super::error::{Error, translate};
-use super::limits::{MAX_CONSTANT_ITEMS, MAX_ELIF, MAX_SOURCE_BYTES, MAX_TAG_TOKENS};
+use super::limits::{MAX_CONSTANT_ITEMS, MAX_ELIF, MAX_NAME_BYTES, MAX_SOURCE_BYTES, MAX_TAG_TOKENS};
 
 /// Function that checks and completes one value; see [`super::guard::check`].
 pub(super) const CHECK: &str = "|check";
@@ -33,6 +37,19 @@ pub(super) const CONCAT: &str = "|concat";
 pub(super) const ADD: &str = "|add";
 /// Function for `%`.
 pub(super) const REMAINDER: &str = "|remainder";
+
+/// Function that pays for taking an item out of a value.
+pub(super) const PAY_ITEM: &str = "|pay item";
+/// Function that pays for a comparison.
+pub(super) const PAY_COMPARISON: &str = "|pay comparison";
+/// Function that pays for finding the first operand in the second.
+pub(super) const PAY_MEMBERSHIP: &str = "|pay membership";
+/// Function that pays for a comparison or for finding the first operand in the second, whichever costs more.
+pub(super) const PAY_CHAIN: &str = "|pay chain";
+/// Function that pays for the operands' own sizes.
+pub(super) const PAY_SIZES: &str = "|pay sizes";
+/// Function that pays for all that is in the operands.
+pub(super) const PAY_WHOLES: &str = "|pay wholes";
 
 /// Name that the library uses for the template in its own messages.
 const NAME: &str = "chat template";
@@ -75,6 +92,7 @@ fn check_size(source: &str, syntax: &SyntaxConfig) -> Result<(), Error> {
                 constant_items = constant_items.saturating_add(std::mem::take(&mut repeated).items(in_tag as u64));
             }
             Token::Ident("elif") => elif += 1,
+            Token::Ident(name) => within(name.len(), MAX_NAME_BYTES, "the length of a name in bytes")?,
             _ => repeated.see(&token),
         }
         in_tag += 1;
@@ -158,7 +176,6 @@ fn guarded<'source>(instruction: &Instruction<'source>) -> Vec<Instruction<'sour
         | Instruction::BuildMap(_)
         | Instruction::BuildTuple(_)
         | Instruction::Mul
-        | Instruction::Slice
         | Instruction::ApplyFilter(..) => vec![instruction.clone(), check],
         Instruction::SetAttr(_) => {
             let keep = Instruction::CallFunction(KEEP, Some(1));
@@ -168,8 +185,30 @@ fn guarded<'source>(instruction: &Instruction<'source>) -> Vec<Instruction<'sour
         Instruction::StringConcat => vec![Instruction::CallFunction(CONCAT, Some(2))],
         Instruction::Add => vec![Instruction::CallFunction(ADD, Some(2))],
         Instruction::Rem => vec![Instruction::CallFunction(REMAINDER, Some(2))],
+        Instruction::GetItem => paid(PAY_ITEM, 2, instruction),
+        Instruction::Slice => {
+            let mut all = paid(PAY_SIZES, 4, instruction);
+            all.push(check);
+            all
+        }
+        Instruction::Eq | Instruction::Ne | Instruction::Gt | Instruction::Gte | Instruction::Lt | Instruction::Lte => {
+            paid(PAY_COMPARISON, 2, instruction)
+        }
+        Instruction::In => paid(PAY_MEMBERSHIP, 2, instruction),
+        // The library does not say which of them it is.
+        Instruction::CompareAndPreserve(_) => paid(PAY_CHAIN, 2, instruction),
+        Instruction::MergeKwargs(count) => u16::try_from(*count)
+            .map_or_else(|_| vec![instruction.clone()], |count| paid(PAY_SIZES, count, instruction)),
+        // A loop compares what it is given with what it was given before.
+        Instruction::CallMethod("changed", Some(count)) => paid(PAY_WHOLES, *count, instruction),
         _ => vec![instruction.clone()],
     }
+}
+
+/// The instruction behind a payment for its operands.
+fn paid<'source>(pay: &'static str, operands: u16, instruction: &Instruction<'source>) -> Vec<Instruction<'source>> {
+    let pay = Instruction::CallFunction(pay, Some(operands));
+    vec![pay, Instruction::UnpackList(usize::from(operands)), instruction.clone()]
 }
 
 #[cfg(test)]

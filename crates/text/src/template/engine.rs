@@ -14,7 +14,7 @@ use super::error::{Error, translate};
 use super::generation::replace_tags;
 use super::guard::invalid;
 use super::limits::{
-    BASE_FUEL, FUEL_PER_INPUT_BYTE, FUEL_PER_INPUT_VALUE, MAX_NESTING, MAX_OUTPUT_BYTES, MAX_OUTPUT_COPIES,
+    BASE_FUEL, FUEL_PER_INPUT_BYTE, FUEL_PER_INPUT_VALUE, MAX_FUEL, MAX_NESTING, MAX_OUTPUT_BYTES, MAX_OUTPUT_COPIES,
     MAX_RECURSION, STACK_BYTES,
 };
 use super::text::push_str;
@@ -113,7 +113,8 @@ fn json_map(fields: &serde_json::Map<String, Json>) -> Value {
 }
 
 fn environment(fuel: u64) -> Environment<'static> {
-    let mut environment = Environment::new();
+    // Empty, so that nothing is there that is not paid for.
+    let mut environment = Environment::empty();
     environment.set_fuel(Some(fuel));
     environment.set_recursion_limit(MAX_RECURSION);
     environment.set_undefined_behavior(UndefinedBehavior::Lenient);
@@ -127,6 +128,7 @@ fn environment(fuel: u64) -> Environment<'static> {
         push_str(state, &mut text, value)?;
         output.write_str(&text).map_err(minijinja::Error::from)
     });
+    super::builtins::install(&mut environment);
     super::filters::install(&mut environment);
     environment
 }
@@ -188,5 +190,6 @@ impl Size {
         BASE_FUEL
             .saturating_add(self.values.saturating_mul(FUEL_PER_INPUT_VALUE))
             .saturating_add(FUEL_PER_INPUT_BYTE.saturating_mul(self.bytes as u64))
+            .min(MAX_FUEL)
     }
 }

@@ -3,12 +3,13 @@
 use minijinja::value::{Kwargs, Rest, Value, ValueKind, ValueOrKwargs, from_args};
 use minijinja::{Environment, Error, State};
 
+use super::cost;
 use super::error::RaisedMessage;
 use super::guard::{self, charge_bytes, invalid};
 use super::json::tojson;
 use super::limits::MAX_FIELD_WIDTH;
 use super::operators;
-use super::string_methods::{capitalize, lines, strip};
+use super::string_methods::{self, capitalize, lines, strip};
 use super::text::{push_str, python_str};
 
 /// Adds everything to an environment.
@@ -25,14 +26,12 @@ pub(super) fn install(environment: &mut Environment<'_>) {
     environment.add_filter("escape", escape);
     environment.add_filter("e", escape);
     environment.add_filter("forceescape", escape);
-    environment.add_filter("count", |value: &Value| {
-        value.len().ok_or_else(|| invalid(format!("a {} has no length", value.kind())))
-    });
-    environment.add_filter("format", |value: &Value, arguments: Rest<Value>| {
+    environment.add_filter("format", |state: &State, value: &Value, arguments: Rest<Value>| {
         let Some(text) = value.as_str() else { return Err(invalid("format: the value is not a string")) };
-        operators::formatted(minijinja::formatting::FormatStyle::Printf, text, &arguments)
+        operators::formatted(state, minijinja::formatting::FormatStyle::Printf, text, &arguments)
     });
-    environment.remove_filter("pprint");
+    environment.add_filter("replace", replace);
+    environment.add_filter("sum", sum);
 
     environment.add_test("sequence", |value: &Value| is_kind(value, &[ValueKind::Map, ValueKind::Seq]));
     environment
@@ -50,7 +49,30 @@ pub(super) fn install(environment: &mut Environment<'_>) {
     environment.add_function("dict", guard::dict);
     environment.add_function("namespace", guard::namespace);
     environment.add_function("raise_exception", raise_exception);
-    environment.remove_global("debug");
+    environment.add_function(super::compile::PAY_ITEM, |state: &State, container: &Value, key: &Value| {
+        cost::item(state, container, key).map(|()| handed_back(&[container.clone(), key.clone()]))
+    });
+    environment.add_function(super::compile::PAY_COMPARISON, |state: &State, left: &Value, right: &Value| {
+        cost::comparison(state, left, right).map(|()| handed_back(&[left.clone(), right.clone()]))
+    });
+    environment.add_function(super::compile::PAY_MEMBERSHIP, |state: &State, wanted: &Value, container: &Value| {
+        cost::membership(state, wanted, container).map(|()| handed_back(&[wanted.clone(), container.clone()]))
+    });
+    environment.add_function(super::compile::PAY_CHAIN, |state: &State, left: &Value, right: &Value| {
+        cost::comparison(state, left, right)?;
+        cost::membership(state, left, right).map(|()| handed_back(&[left.clone(), right.clone()]))
+    });
+    environment.add_function(super::compile::PAY_SIZES, |state: &State, operands: Rest<Value>| {
+        cost::sizes(state, &operands).map(|()| handed_back(&operands))
+    });
+    environment.add_function(super::compile::PAY_WHOLES, |state: &State, operands: Rest<Value>| {
+        cost::wholes(state, &operands).map(|()| handed_back(&operands))
+    });
+}
+
+/// Operands as the instruction that unpacks them wants them: the last one first.
+fn handed_back(operands: &[Value]) -> Value {
+    operands.iter().rev().cloned().collect()
 }
 
 /// In Python strings and undefined values have a length and can be iterated, too.
@@ -64,7 +86,41 @@ fn raise_exception(state: &State, message: &Value) -> Result<Value, Error> {
 }
 
 fn trim(state: &State, value: &Value, characters: Option<&str>) -> Result<String, Error> {
+    charge_bytes(state, characters.map_or(0, str::len))?;
     Ok(strip(&python_str(state, value)?, characters, true, true).to_owned())
+}
+
+/// `replace(old, new, count=none)`.
+fn replace(state: &State, value: &Value, arguments: Rest<ValueOrKwargs>) -> Result<Value, Error> {
+    let arguments = arguments.into_values();
+    let (old, new, most, named): (&Value, &Value, Option<i64>, Kwargs) = from_args(&arguments)?;
+    let most = most.map_or_else(|| named.get::<Option<i64>>("count"), |most| Ok(Some(most)))?;
+    named.assert_all_used()?;
+    let (text, old, new) = (python_str(state, value)?, python_str(state, old)?, python_str(state, new)?);
+    string_methods::replaced(state, &text, &old, &new, most)
+}
+
+/// `sum(attribute=none, start=0)`, each addition as `+` makes it and pays for it.
+fn sum(
+    state: &State,
+    values: &Value,
+    attribute: Option<Value>,
+    start: Option<Value>,
+    named: Kwargs,
+) -> Result<Value, Error> {
+    let attribute = attribute.map_or_else(|| named.get::<Option<Value>>("attribute"), |value| Ok(Some(value)))?;
+    let start = start.map_or_else(|| named.get::<Option<Value>>("start"), |value| Ok(Some(value)))?;
+    named.assert_all_used()?;
+    let mut sum = start.unwrap_or(Value::from(0));
+    for item in values.try_iter()?.checked() {
+        let mut item = item?;
+        if let Some(attribute) = attribute.as_ref().filter(|attribute| !attribute.is_none()) {
+            item = item.get_item(attribute)?;
+        }
+        state.consume_fuel(1)?;
+        sum = operators::add(state, &sum, &item)?;
+    }
+    Ok(sum)
 }
 
 fn join(state: &State, value: &Value, separator: Option<Value>, named: Kwargs) -> Result<Value, Error> {

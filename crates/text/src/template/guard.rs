@@ -3,12 +3,11 @@
 use minijinja::value::{Kwargs, Tuple, Value, ValueKind, ValueOrKwargs};
 use minijinja::{Error, ErrorKind, State};
 
+use super::cost::{self, Meter};
 use super::limits::{MAX_NESTING, MAX_RANGE};
 
-/// Bytes that one unit of fuel pays for; the interpreter's own rate.
-const BYTES_PER_FUEL: usize = 64;
-/// Values that one unit of fuel lets a guard visit.
-const VISITS_PER_FUEL: u64 = 4;
+/// Items of a range that one unit of fuel pays for.
+const RANGE_PER_FUEL: u64 = 4;
 
 /// An error of the template's making.
 pub(super) fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
@@ -22,10 +21,9 @@ pub(super) fn too_deep() -> Error {
 
 /// Pays for `count` bytes before they are made.
 pub(super) fn charge_bytes(state: &State, count: usize) -> Result<(), Error> {
-    match count / BYTES_PER_FUEL {
-        0 => Ok(()),
-        fuel => state.consume_fuel(fuel as u64),
-    }
+    let mut meter = Meter::new(state);
+    meter.bytes(count)?;
+    meter.done()
 }
 
 /// Whether a number is a float; `1.0` is one.
@@ -51,10 +49,9 @@ pub(super) fn check(state: &State, value: &Value) -> Result<Value, Error> {
         _ => value.clone(),
     };
     if !is_namespace(&value) {
-        let mut visits = 0;
-        let outcome = visit(state, &value, 0, &mut visits);
-        state.consume_fuel(visits / VISITS_PER_FUEL)?;
-        outcome?;
+        let mut meter = Meter::new(state);
+        visit(&mut meter, &value, 0)?;
+        meter.done()?;
     }
     Ok(value)
 }
@@ -67,8 +64,10 @@ pub(super) fn keep(state: &State, value: &Value) -> Result<Value, Error> {
     check(state, value)
 }
 
-/// Refuses to loop over `none`, numbers and truth values, which the interpreter would take for empty.
-pub(super) fn iterate(value: &Value) -> Result<Value, Error> {
+/// Pays for a loop's start, which may list all keys, and refuses to loop over `none`, numbers and truth values, which
+/// the interpreter would take for empty.
+pub(super) fn iterate(state: &State, value: &Value) -> Result<Value, Error> {
+    cost::sizes(state, std::slice::from_ref(value))?;
     match value.kind() {
         ValueKind::None | ValueKind::Bool | ValueKind::Number => {
             Err(invalid(format!("a {} cannot be iterated", value.kind())))
@@ -87,12 +86,8 @@ pub(super) fn list(state: &State, value: &Value) -> Result<Value, Error> {
     Ok(Value::from(items))
 }
 
-fn visit(state: &State, value: &Value, depth: usize, visits: &mut u64) -> Result<(), Error> {
-    *visits += 1;
-    if *visits >= 1024 * VISITS_PER_FUEL {
-        state.consume_fuel(*visits / VISITS_PER_FUEL)?;
-        *visits = 0;
-    }
+fn visit(meter: &mut Meter<'_, '_, '_>, value: &Value, depth: usize) -> Result<(), Error> {
+    meter.visits(1)?;
     let kind = value.kind();
     if !matches!(kind, ValueKind::Seq | ValueKind::Iterable | ValueKind::Map) {
         return Ok(());
@@ -105,9 +100,11 @@ fn visit(state: &State, value: &Value, depth: usize, visits: &mut u64) -> Result
     }
     for item in value.try_iter()?.checked() {
         let item = item?;
-        visit(state, &item, depth + 1, visits)?;
+        visit(meter, &item, depth + 1)?;
         if kind == ValueKind::Map {
-            visit(state, &value.get_item(&item)?, depth + 1, visits)?;
+            // Mappings find their entries by all that is in the keys.
+            meter.whole(&item, depth + 1)?;
+            visit(meter, &value.get_item(&item)?, depth + 1)?;
         }
     }
     Ok(())
@@ -127,7 +124,7 @@ pub(super) fn range(state: &State, first: i64, second: Option<i64>, step: Option
     if count > MAX_RANGE {
         return Err(invalid(format!("range() yields more than {MAX_RANGE} items")));
     }
-    state.consume_fuel(count as u64 / VISITS_PER_FUEL)?;
+    state.consume_fuel(count as u64 / RANGE_PER_FUEL)?;
     let mut next = start;
     let items = std::iter::repeat_with(|| {
         let item = next;
@@ -145,7 +142,9 @@ pub(super) fn dict(state: &State, base: Option<Value>, fields: Kwargs) -> Result
 /// `namespace(mapping, **fields)`. What it starts with is checked as what is put into it later.
 pub(super) fn namespace(state: &State, fields: Option<ValueOrKwargs>) -> Result<Value, Error> {
     if let Some(fields) = &fields {
-        visit(state, fields, 0, &mut 0)?;
+        let mut meter = Meter::new(state);
+        visit(&mut meter, fields, 0)?;
+        meter.done()?;
     }
     minijinja::functions::namespace(fields)
 }

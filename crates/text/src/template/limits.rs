@@ -7,6 +7,9 @@ pub const MAX_SOURCE_BYTES: usize = 128 * 1024;
 /// is at most this.
 pub const MAX_TAG_TOKENS: usize = 2_000;
 
+/// Longest name of a variable, attribute, filter or function, in bytes; each use of it reads all of them.
+pub const MAX_NAME_BYTES: usize = 256;
+
 /// Most `elif` branches in one template; each is one level of the parser's recursion.
 pub const MAX_ELIF: usize = 500;
 
@@ -21,7 +24,11 @@ pub const BASE_FUEL: u64 = 1_000_000;
 pub const FUEL_PER_INPUT_VALUE: u64 = 500;
 
 /// Work allowed on top for each byte of text in the conversation.
-pub const FUEL_PER_INPUT_BYTE: u64 = 4;
+pub const FUEL_PER_INPUT_BYTE: u64 = 1;
+
+/// Most work that any render may do, however large the conversation is: some seconds, and less than 640 MiB made, of
+/// which most is given back on the way.
+pub const MAX_FUEL: u64 = 10_000_000;
 
 /// Longest prompt a template may produce, in bytes, before the conversation's own size is added.
 pub const MAX_OUTPUT_BYTES: usize = 16 * 1024 * 1024;

@@ -3,6 +3,7 @@
 use minijinja::value::{Tuple, Value, ValueKind, from_args};
 use minijinja::{Error, ErrorKind, State};
 
+use super::cost;
 use super::guard::{invalid, is_namespace};
 use super::string_methods::string_method;
 
@@ -22,6 +23,7 @@ fn map_method(state: &State, map: &Value, method: &str, arguments: &[Value]) -> 
     match method {
         "get" => {
             let (key, default): (&Value, Option<Value>) = from_args(arguments)?;
+            cost::item(state, map, key)?;
             let found = map.get_item(key)?;
             let absent = found.is_undefined() && !has_key(state, map, key)?;
             return Ok(if absent { default.unwrap_or(Value::from(())) } else { found });
@@ -39,6 +41,7 @@ fn map_method(state: &State, map: &Value, method: &str, arguments: &[Value]) -> 
     for key in map.try_iter()?.checked() {
         state.consume_fuel(1)?;
         let key = key?;
+        cost::item(state, map, &key)?;
         out.push(match method {
             "keys" => key,
             "values" => map.get_item(&key)?,
@@ -55,6 +58,7 @@ fn map_method(state: &State, map: &Value, method: &str, arguments: &[Value]) -> 
 fn has_key(state: &State, map: &Value, key: &Value) -> Result<bool, Error> {
     for present in map.try_iter()? {
         state.consume_fuel(1)?;
+        cost::comparison(state, &present, key)?;
         if present == *key {
             return Ok(true);
         }
@@ -69,7 +73,9 @@ fn sequence_method(state: &State, sequence: &Value, method: &str, arguments: &[V
             let mut count = 0usize;
             for (index, item) in sequence.try_iter()?.checked().enumerate() {
                 state.consume_fuel(1)?;
-                if item? == *wanted {
+                let item = item?;
+                cost::comparison(state, &item, wanted)?;
+                if item == *wanted {
                     if method == "index" {
                         return Ok(Value::from(index));
                     }

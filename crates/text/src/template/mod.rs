@@ -17,12 +17,15 @@
 //! ```
 //!
 //! The pieces: `compile` turns the source into interpreter instructions and puts a guard behind every
-//! instruction that can build something large; `guard` holds those guards; `operators`, `methods`, `filters`, `json`, `number` and
+//! instruction that can build something large; `guard` holds those guards, and
+//! `cost` what reading a value costs; `builtins` is what is taken from the template library; `operators`, `methods`, `filters`, `json`, `number` and
 //! `text` are Python's behaviour where the template library's differs.
 
+mod builtins;
 mod clock;
 mod compile;
 mod conversation;
+mod cost;
 mod engine;
 mod error;
 mod filters;

@@ -4,6 +4,7 @@ use minijinja::formatting::{FormatStyle, format};
 use minijinja::value::{Tuple, Value, ValueKind};
 use minijinja::{Error, State};
 
+use super::cost::Meter;
 use super::filters::escaped;
 use super::guard::{charge_bytes, check, invalid, is_float};
 use super::limits::MAX_FIELD_WIDTH;
@@ -53,13 +54,13 @@ pub(super) fn concat(state: &State, left: &Value, right: &Value) -> Result<Value
 }
 
 /// `left % right`: floored remainder of numbers, or printf-style formatting.
-pub(super) fn remainder(_state: &State, left: &Value, right: &Value) -> Result<Value, Error> {
+pub(super) fn remainder(state: &State, left: &Value, right: &Value) -> Result<Value, Error> {
     if let Some(text) = left.as_str() {
         let arguments: Vec<Value> = match right.as_object() {
             Some(_) if right.is_tuple() => right.try_iter()?.collect(),
             _ => vec![right.clone()],
         };
-        return formatted(FormatStyle::Printf, text, &arguments);
+        return formatted(state, FormatStyle::Printf, text, &arguments);
     }
     if !is_numeric(left) || !is_numeric(right) {
         return Err(invalid(format!("{} % {} is not defined", left.kind(), right.kind())));
@@ -85,11 +86,12 @@ pub(super) fn remainder(_state: &State, left: &Value, right: &Value) -> Result<V
     }))
 }
 
-/// `%` and `.format()`, with the field widths checked first: a width is the one cheap way to a huge string.
-pub(super) fn formatted(style: FormatStyle, text: &str, arguments: &[Value]) -> Result<Value, Error> {
-    let too_wide = text
-        .split(|character: char| !character.is_ascii_digit())
-        .any(|digits| digits.parse::<usize>().map_or(!digits.is_empty(), |width| width > MAX_FIELD_WIDTH));
+/// `%` and `.format()`, with the field widths checked first: a width is one cheap way to a huge string, and a long
+/// argument that many fields name is the other.
+pub(super) fn formatted(state: &State, style: FormatStyle, text: &str, arguments: &[Value]) -> Result<Value, Error> {
+    let numbers = || text.split(|character: char| !character.is_ascii_digit()).filter(|digits| !digits.is_empty());
+    let widths = || numbers().map(|digits| digits.parse::<usize>().unwrap_or(usize::MAX));
+    let too_wide = widths().any(|width| width > MAX_FIELD_WIDTH);
     let computed_width = match style {
         FormatStyle::Printf => text.contains('*'),
         FormatStyle::StrFormat => text.replace("{{", "").split('}').any(|field| field.matches('{').count() > 1),
@@ -97,5 +99,19 @@ pub(super) fn formatted(style: FormatStyle, text: &str, arguments: &[Value]) -> 
     if too_wide || computed_width {
         return Err(invalid(format!("a format field is wider than {MAX_FIELD_WIDTH} characters or of computed width")));
     }
+    let field = match style {
+        FormatStyle::Printf => '%',
+        FormatStyle::StrFormat => '{',
+    };
+    let mut meter = Meter::new(state);
+    meter.bytes(text.len())?;
+    let width = widths().max().unwrap_or(0);
+    for _ in 0..text.matches(field).count() {
+        meter.bytes(width)?;
+        for argument in arguments {
+            meter.whole(argument, 0)?;
+        }
+    }
+    meter.done()?;
     format(style, text, arguments).map(Value::from)
 }

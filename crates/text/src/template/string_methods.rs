@@ -1,15 +1,21 @@
 //! Python's `str` methods.
 
+use std::collections::HashSet;
+
 use minijinja::formatting::FormatStyle;
 use minijinja::value::{Kwargs, Tuple, Value, ValueKind, from_args};
 use minijinja::{Error, ErrorKind, State};
 
+use super::cost;
 use super::guard::{charge_bytes, invalid};
 use super::limits::MAX_FIELD_WIDTH;
 use super::operators::formatted;
 
 /// Calls `text.method(*arguments)`.
+///
+/// The interpreter has paid for the text itself once; the arguments are paid for here.
 pub(super) fn string_method(state: &State, text: &str, method: &str, arguments: &[Value]) -> Result<Value, Error> {
+    cost::sizes(state, arguments)?;
     match method {
         "strip" | "lstrip" | "rstrip" => {
             let (characters,): (Option<&str>,) = from_args(arguments)?;
@@ -23,15 +29,15 @@ pub(super) fn string_method(state: &State, text: &str, method: &str, arguments: 
             let (items,): (&Value,) = from_args(arguments)?;
             join(state, text, items)
         }
-        "startswith" | "endswith" => affix(text, method == "startswith", arguments),
+        "startswith" | "endswith" => affix(state, text, method == "startswith", arguments),
         "removeprefix" | "removesuffix" => {
             let (affix,): (&str,) = from_args(arguments)?;
             let rest = if method == "removeprefix" { text.strip_prefix(affix) } else { text.strip_suffix(affix) };
             Ok(Value::from(rest.unwrap_or(text)))
         }
         "find" | "rfind" | "index" | "rindex" | "count" => search(text, method, arguments),
-        "zfill" | "center" | "ljust" | "rjust" => pad(text, method, arguments),
-        "format" => formatted(FormatStyle::StrFormat, text, arguments),
+        "zfill" | "center" | "ljust" | "rjust" => pad(state, text, method, arguments),
+        "format" => formatted(state, FormatStyle::StrFormat, text, arguments),
         _ => {
             let () = from_args(arguments).map_err(|error| match is_plain(method) {
                 true => error,
@@ -73,7 +79,9 @@ pub(super) fn is_space(character: char) -> bool {
 
 /// `strip` and its one-sided forms; `None` strips white space.
 pub(super) fn strip<'a>(text: &'a str, characters: Option<&str>, start: bool, end: bool) -> &'a str {
-    let unwanted = |character: char| characters.map_or_else(|| is_space(character), |set| set.contains(character));
+    // A set, so that a long list of characters is not gone through for each of the text.
+    let set: Option<HashSet<char>> = characters.map(|characters| characters.chars().collect());
+    let unwanted = |character: char| set.as_ref().map_or_else(|| is_space(character), |set| set.contains(&character));
     let text = if start { text.trim_start_matches(unwanted) } else { text };
     if end { text.trim_end_matches(unwanted) } else { text }
 }
@@ -206,6 +214,11 @@ pub(super) fn lines(text: &str, keep_breaks: bool) -> Vec<&str> {
 
 fn replace(state: &State, text: &str, arguments: &[Value]) -> Result<Value, Error> {
     let (old, new, most): (&str, &str, Option<i64>) = from_args(arguments)?;
+    replaced(state, text, old, new, most)
+}
+
+/// Every `old` replaced, or the first `most` of them.
+pub(super) fn replaced(state: &State, text: &str, old: &str, new: &str, most: Option<i64>) -> Result<Value, Error> {
     let most = most.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX);
     let matches = (text.len() / old.len().max(1)).saturating_add(1).min(most);
     charge_bytes(state, matches.saturating_mul(new.len().saturating_sub(old.len())).saturating_add(text.len()))?;
@@ -231,7 +244,7 @@ fn join(state: &State, separator: &str, items: &Value) -> Result<Value, Error> {
 }
 
 /// `startswith` and `endswith`, with one string or a tuple of them.
-fn affix(text: &str, start: bool, arguments: &[Value]) -> Result<Value, Error> {
+fn affix(state: &State, text: &str, start: bool, arguments: &[Value]) -> Result<Value, Error> {
     let (wanted, from, to): (&Value, Option<i64>, Option<i64>) = from_args(arguments)?;
     let Some((text, _)) = window(text, from, to) else { return Ok(Value::from(false)) };
     let matches = |affix: &Value| match affix.as_str() {
@@ -243,7 +256,10 @@ fn affix(text: &str, start: bool, arguments: &[Value]) -> Result<Value, Error> {
         return matches(wanted).map(Value::from);
     }
     for affix in wanted.try_iter()?.checked() {
-        if matches(&affix?)? {
+        let affix = affix?;
+        state.consume_fuel(1)?;
+        charge_bytes(state, affix.as_str().map_or(0, str::len).min(text.len()))?;
+        if matches(&affix)? {
             return Ok(Value::from(true));
         }
     }
@@ -282,12 +298,16 @@ fn search(text: &str, method: &str, arguments: &[Value]) -> Result<Value, Error>
     }
 }
 
-fn pad(text: &str, method: &str, arguments: &[Value]) -> Result<Value, Error> {
+fn pad(state: &State, text: &str, method: &str, arguments: &[Value]) -> Result<Value, Error> {
     let (width, fill): (i64, Option<&str>) = from_args(arguments)?;
     let width = usize::try_from(width).unwrap_or(0);
     if width > MAX_FIELD_WIDTH {
         return Err(invalid(format!("{method}(): the width is above {MAX_FIELD_WIDTH}")));
     }
+    if fill.is_some_and(|fill| fill.chars().count() != 1) {
+        return Err(invalid(format!("{method}(): the fill character must be exactly one character long")));
+    }
+    charge_bytes(state, width.saturating_mul(fill.map_or(1, str::len)))?;
     let missing = width.saturating_sub(text.chars().count());
     if method == "zfill" {
         let (sign, digits) = match text.strip_prefix(['+', '-']) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hefu_numerics::ops::{After, Around, Rotation};
+use crate::ops::{After, Around, Rotation};
 use hefu_numerics::program::{Factor, Op, Rows, Value};
 use hefu_numerics::reference::join;
 

@@ -3,8 +3,8 @@
 //! Experts are visited in ascending order with all their rows at once, so that each expert's weights are read once per
 //! batch; a row's sum does not depend on who shares the batch.
 
+use crate::prepared::Input;
 use hefu_numerics::buffer::Buffer;
-use hefu_numerics::prepared::Input;
 use hefu_numerics::program::{Activation, RouteRule, Value, Weight};
 use hefu_numerics::reference::route;
 

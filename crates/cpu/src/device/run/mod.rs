@@ -8,10 +8,10 @@ mod states;
 
 use std::collections::HashSet;
 
+use crate::ops::Norm;
+use crate::prepared::Prepared;
 use hefu_numerics::device::Work;
 use hefu_numerics::matrix::Matrix;
-use hefu_numerics::ops::Norm;
-use hefu_numerics::prepared::Prepared;
 use hefu_numerics::program::{Amount, Kind as ValueKind, Op, Rows, Value, Weight, work};
 
 use super::arena::Places;

@@ -1,7 +1,7 @@
 //! Products with one shared input, and gated parts.
 
-use hefu_numerics::ops::{Alone, Gated as GatedMatrices, Ops, Projection, Scratch, Team};
-use hefu_numerics::prepared::{Input, Prepared};
+use crate::ops::{Alone, Gated as GatedMatrices, Ops, Projection, Scratch, Team};
+use crate::prepared::{Input, Prepared};
 use hefu_numerics::program::{Activation, Value, Weight};
 
 use super::{Call, Machine, matrices};

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use hefu_numerics::ops::{Activation, After, Around, Norm, Rotation, Team};
+use crate::ops::{Activation, After, Around, Norm, Rotation, Team};
 
 use super::linear::prepare;
 use super::{Shared, deal_ranges};
@@ -17,7 +17,7 @@ const PIECE: usize = 4096;
 /// Rows that a kernel takes side by side.
 const ROWS_TOGETHER: usize = 4;
 
-/// See [`hefu_numerics::ops::Ops::rms_norm`].
+/// See [`crate::ops::Ops::rms_norm`].
 pub fn rms_norm(kernels: &Kernels, team: &dyn Team, norm: Norm<'_>, input: &[f32], output: &mut [f32]) {
     assert_eq!(input.len(), output.len());
     by_rows(team, output, norm.gain.len(), &|at, output| {
@@ -26,7 +26,7 @@ pub fn rms_norm(kernels: &Kernels, team: &dyn Team, norm: Norm<'_>, input: &[f32
     });
 }
 
-/// See [`hefu_numerics::ops::Ops::rope`].
+/// See [`crate::ops::Ops::rope`].
 pub fn rope(kernels: &Kernels, team: &dyn Team, rotation: &Rotation<'_>, heads: &mut [f32]) {
     assert!(rotation.tokens > 0 && heads.len().is_multiple_of(rotation.tokens));
     let per_token = heads.len() / rotation.tokens;
@@ -39,7 +39,7 @@ pub fn rope(kernels: &Kernels, team: &dyn Team, rotation: &Rotation<'_>, heads: 
     });
 }
 
-/// See [`hefu_numerics::ops::Ops::gate`].
+/// See [`crate::ops::Ops::gate`].
 pub fn gate(kernels: &Kernels, team: &dyn Team, activation: Activation, gate: &mut [f32], up: &[f32]) {
     assert_eq!(gate.len(), up.len());
     by_pieces(team, gate, PIECE, &|at, gate| {
@@ -48,7 +48,7 @@ pub fn gate(kernels: &Kernels, team: &dyn Team, activation: Activation, gate: &m
     });
 }
 
-/// See [`hefu_numerics::ops::Ops::add`].
+/// See [`crate::ops::Ops::add`].
 pub fn add(kernels: &Kernels, team: &dyn Team, sum: &mut [f32], addend: &[f32], around: Around<'_>) {
     assert_eq!(sum.len(), addend.len());
     let Around { before, after } = around;

@@ -14,9 +14,9 @@ use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 
+use crate::ops::{Projection, Scratch, Team};
+use crate::prepared::Input;
 use hefu_numerics::matrix::Matrix;
-use hefu_numerics::ops::{Projection, Scratch, Team};
-use hefu_numerics::prepared::Input;
 use hefu_numerics::quant::{Encoding, Float, Quantised};
 
 use super::{Shared, deal_ranges, overlap};
@@ -31,7 +31,7 @@ use crate::layout::{BLOCK, GROUP, QuantLayout, group_bytes};
 /// Most tokens that a tile of any instruction set has.
 const MAX_TILE: usize = 16;
 
-/// See [`hefu_numerics::ops::Ops::linear`].
+/// See [`crate::ops::Ops::linear`].
 pub fn linear(
     kernels: &Kernels,
     team: &dyn Team,

@@ -9,7 +9,7 @@ pub mod store;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use hefu_numerics::ops::Team;
+use crate::ops::Team;
 
 use crate::apart::Apart;
 

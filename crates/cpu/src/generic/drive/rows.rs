@@ -1,7 +1,7 @@
 //! Deals decoding rows to threads.
 
+use crate::ops::Team;
 use hefu_numerics::matrix::Matrix;
-use hefu_numerics::ops::Team;
 
 use super::{Shared, deal};
 use crate::generic::kernels::Kernels;
@@ -10,7 +10,7 @@ use crate::pack;
 /// Rows of a piece that one thread takes at a time.
 const PIECE: usize = 8;
 
-/// See [`hefu_numerics::ops::Ops::rows`].
+/// See [`crate::ops::Ops::rows`].
 pub fn rows(kernels: &Kernels, team: &dyn Team, matrix: &Matrix, rows: &[u32], factor: f32, output: &mut [f32]) {
     let columns = matrix.columns;
     assert!(output.len() == rows.len() * columns);

@@ -1,8 +1,8 @@
 //! Deals keys and values to threads: the part of a page that one span writes is one thread's.
 
+use crate::ops::{Alone, Team};
 use hefu_numerics::attention::Span;
 use hefu_numerics::kv::{LayerCache, PAGE};
-use hefu_numerics::ops::{Alone, Team};
 
 use super::{Shared, deal};
 use crate::generic::kernels::Kernels;
@@ -19,7 +19,7 @@ struct Part {
     slot: usize,
 }
 
-/// See [`hefu_numerics::ops::Ops::store`].
+/// See [`crate::ops::Ops::store`].
 pub fn store(
     kernels: &Kernels,
     team: &dyn Team,

@@ -1,7 +1,7 @@
 //! Gates: an activation times what it opens.
 
+use crate::ops::Activation;
 use hefu_numerics::functions;
-use hefu_numerics::ops::Activation;
 
 use super::{load_some, store_some};
 use crate::generic::lanes::{LANES, Lanes};

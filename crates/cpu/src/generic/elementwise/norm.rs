@@ -3,8 +3,8 @@
 //! The sum of a row's squares is a chain of additions, and then come a root and a division: rows are taken side by side
 //! ([`in_fours`]), so that each of them fills the time that the others wait.
 
+use crate::ops::Norm;
 use hefu_numerics::functions::Real;
-use hefu_numerics::ops::Norm;
 
 use super::{in_fours, load_some, store_some};
 use crate::generic::lanes::{LANES, Lanes};

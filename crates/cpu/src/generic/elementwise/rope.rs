@@ -1,7 +1,7 @@
 //! Rotations of heads by their positions (clause P), after a norm if there is one.
 
+use crate::ops::{RopeStyle, Rotation};
 use hefu_numerics::functions::Real;
-use hefu_numerics::ops::{RopeStyle, Rotation};
 
 use super::in_fours;
 use super::norm::{factors, rows_from, scale};

@@ -14,8 +14,8 @@ mod permission;
 mod product;
 mod tiles;
 
-use hefu_numerics::ops::{Ops, Projection, Scratch, Team};
-use hefu_numerics::prepared::Input;
+use crate::ops::{Ops, Projection, Scratch, Team};
+use crate::prepared::Input;
 
 use super::avx512;
 use crate::generic::drive;

@@ -13,7 +13,7 @@ use clap::Args;
 use hefu_engine::Request;
 use hefu_engine::sampling::Parameters;
 use hefu_engine::scheduler::{Event, Job, Kind, Paged, Scheduler};
-use hefu_numerics::ops::Team;
+use hefu_numerics::team::Team;
 use parallel::Load;
 pub(super) use parallel::{MAX_PARALLEL, fits};
 use serde_json::json;
@@ -220,7 +220,7 @@ fn timed_rows(
     Ok(started.elapsed().as_secs_f64())
 }
 
-fn fault(error: hefu_model::Error) -> Failure {
+fn fault(error: hefu_numerics::device::Error) -> Failure {
     Failure::Other(error.to_string())
 }
 

@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use hefu_cpu::limits::{Arithmetic, Memory, Pages, Part, Peaks, arithmetic, last_cache};
-use hefu_numerics::ops::Team;
+use hefu_numerics::team::Team;
 use serde::Serialize;
 
 /// Memory that is read through: so many times the last cache, within the two bounds below.
@@ -150,7 +150,7 @@ mod tests {
         assert_eq!(median(vec![9.0, 1.0, 2.0]), 2.0);
         assert_eq!(median(vec![]), 0.0);
         let peaks = hefu_cpu::select::ISAS.iter().find_map(hefu_cpu::select::Isa::peaks).unwrap();
-        let mut sampler = Sampler::new(peaks, &hefu_numerics::ops::Alone, 1 << 20).unwrap();
+        let mut sampler = Sampler::new(peaks, &hefu_numerics::team::Alone, 1 << 20).unwrap();
         sampler.reads[0] = vec![f64::MAX; 2 * LEAST_PASSES];
         sampler.reads[0].push(f64::INFINITY);
         let first = sampler.finish_round();

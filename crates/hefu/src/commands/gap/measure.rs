@@ -65,7 +65,7 @@ pub(super) fn measure(loaded: &Loaded, peaks: &'static Peaks, load: Load) -> Res
     let (prompt, steps) = all.split_at(load.prompt.min(all.len()));
     let mut meter = Meter::new("measuring", Unit::Count);
     let rates = rates(peaks, &*loaded.pool)?;
-    let mut sampler = Sampler::new(peaks, &*loaded.pool, loaded.model.packed_bytes() as u64)?;
+    let mut sampler = Sampler::new(peaks, &*loaded.pool, loaded.model.weights.bytes() as u64)?;
     let mut sequences = Sequences::new(loaded, &load)?;
     let probe = Arc::new(Probe::default());
     sequences.paged.executable().observe(Some(Arc::clone(&probe) as _));

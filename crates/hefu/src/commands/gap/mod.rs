@@ -21,7 +21,7 @@ use crate::output::{print, print_json};
 use clap::Args;
 use hefu_cpu::limits::Peaks;
 use hefu_cpu::select;
-use hefu_numerics::ops::Team;
+use hefu_numerics::team::Team;
 use measure::Load;
 use report::{Report, Subject};
 use std::io::{self, IsTerminal};

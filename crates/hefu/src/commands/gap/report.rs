@@ -35,6 +35,7 @@ impl Bound {
 /// One step of the device, all of them, or what lies outside. Times are seconds of the whole phase.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Line {
+    #[serde(serialize_with = "as_text")]
     pub(super) operation: Arc<str>,
     pub(super) calls: u64,
     pub(super) bytes: u64,
@@ -74,6 +75,7 @@ pub(super) struct Phase {
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Gap {
     pub(super) phase: &'static str,
+    #[serde(serialize_with = "as_text")]
     pub(super) operation: Arc<str>,
     pub(super) seconds: f64,
     pub(super) worth: f64,
@@ -262,4 +264,9 @@ fn widest(operations: &[Line]) -> Bound {
 /// `a / b`, 0 where there is nothing to divide by.
 fn ratio(a: f64, b: f64) -> f64 {
     if b > 0.0 { a / b } else { 0.0 }
+}
+
+/// A shared text as a text.
+fn as_text<S: serde::Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(text)
 }

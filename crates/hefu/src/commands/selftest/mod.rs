@@ -151,9 +151,9 @@ fn is_large(source: &Source) -> bool {
 mod tests {
     use super::*;
     use hefu_numerics::device::{Batch, Error, Executable, Files, Footprint, Size, StepObserver, Weights};
-    use hefu_numerics::ops::{Alone, Team};
     use hefu_numerics::program::{Entry, Op, Program, Value};
     use hefu_numerics::reference::ReferenceDevice;
+    use hefu_numerics::team::{Alone, Team};
     use std::ops::Range;
 
     /// The naive loops, but for sums: these are differences.

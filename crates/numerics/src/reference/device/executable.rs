@@ -16,6 +16,8 @@ pub(super) struct Interpreter {
     pub(super) states: Vec<Memory>,
     /// The rows of every value after the last batch, `[rows][numbers]`.
     pub(super) values: Vec<Vec<f32>>,
+    /// What is changed on purpose.
+    pub(super) alter: Option<super::Alter>,
     size: Size,
     probes: Vec<Value>,
     /// Rows of the last batch that were wanted.
@@ -38,7 +40,17 @@ impl Interpreter {
     pub(super) fn new(program: Arc<Program>, weights: Arc<Loaded>, size: Size, probes: &[Value]) -> Self {
         let states = program.states.iter().map(|spec| Memory::new(&program, spec, size.pages, size.slots)).collect();
         let values = vec![Vec::new(); program.values.len()];
-        Interpreter { states, values, size, probes: probes.to_vec(), wanted: 0, observer: None, program, weights }
+        Interpreter {
+            states,
+            values,
+            alter: None,
+            size,
+            probes: probes.to_vec(),
+            wanted: 0,
+            observer: None,
+            program,
+            weights,
+        }
     }
 
     /// Runs one step and tells the observer.

@@ -17,6 +17,9 @@ impl Interpreter {
         self.with_weights(op, &mut out);
         self.of_elements(op, &mut out);
         self.with_states(op, pass, &mut out);
+        if let Some(alter) = self.alter {
+            alter(op, &super::Given { interpreter: self, rows: pass.rows }, &mut out);
+        }
         self.values[value.0 as usize] = out;
     }
 
@@ -108,7 +111,7 @@ impl Interpreter {
     }
 
     /// The rows of a value.
-    fn rows(&self, value: Value) -> &[f32] {
+    pub(super) fn rows(&self, value: Value) -> &[f32] {
         &self.values[value.0 as usize]
     }
 

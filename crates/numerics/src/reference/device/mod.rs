@@ -3,18 +3,20 @@
 //! This interpreter is the executable form of the contract. It fuses nothing, prepares nothing and forgets nothing: every
 //! value of the last batch is there until the next one.
 
+mod altered;
 mod executable;
 mod interpret;
 mod states;
 mod weights;
 
-use std::any::Any;
+pub use altered::{Alter, AlteredDevice, Given};
+
 use std::sync::Arc;
 
 use crate::device::{Device, Error, Executable, Files, Footprint, Size, Weights};
 use crate::kv::LayerCache;
-use crate::ops::{Alone, Team};
 use crate::program::{Program, StateSpec, Value};
+use crate::team::{Alone, Team};
 
 /// The device that every other one must equal.
 #[derive(Debug, Clone, Copy, Default)]
@@ -47,15 +49,23 @@ impl Device for ReferenceDevice {
         size: &Size,
         probes: &[Value],
     ) -> Result<Box<dyn Executable>, Error> {
-        let weights: Arc<dyn Any + Send + Sync> = weights.clone();
-        let weights = weights.downcast::<weights::Loaded>().expect("the reference device has loaded the weights");
-        let bytes = state_bytes(program, size).unwrap_or(usize::MAX);
-        // Asking first: an allocation that fails later would end the process.
-        if let Err(error) = Vec::<u8>::new().try_reserve_exact(bytes) {
-            return Err(Error::Memory { bytes, what: "cache", reason: error.to_string() });
-        }
-        Ok(Box::new(executable::Interpreter::new(program.clone(), weights, *size, probes)))
+        Ok(Box::new(interpreter(program, weights::Loaded::of(weights), size, probes)?))
     }
+}
+
+/// A program with empty states.
+fn interpreter(
+    program: &Arc<Program>,
+    weights: Arc<weights::Loaded>,
+    size: &Size,
+    probes: &[Value],
+) -> Result<executable::Interpreter, Error> {
+    let bytes = state_bytes(program, size).unwrap_or(usize::MAX);
+    // Asking first: an allocation that fails later would end the process.
+    if let Err(error) = Vec::<u8>::new().try_reserve_exact(bytes) {
+        return Err(Error::Memory { bytes, what: "cache", reason: error.to_string() });
+    }
+    Ok(executable::Interpreter::new(program.clone(), weights, *size, probes))
 }
 
 /// Bytes of all states.

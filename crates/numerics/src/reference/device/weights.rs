@@ -1,5 +1,6 @@
 //! Weights as the file has them.
 
+use std::any::Any;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -27,6 +28,12 @@ impl Weights for Loaded {
 }
 
 impl Loaded {
+    /// Weights that this device has loaded.
+    pub(super) fn of(weights: &Arc<dyn Weights>) -> Arc<Loaded> {
+        let weights: Arc<dyn Any + Send + Sync> = weights.clone();
+        weights.downcast::<Loaded>().expect("the reference device has loaded the weights")
+    }
+
     /// Reads all weights.
     pub(super) fn new(program: &Program, files: &dyn Files) -> Result<Loaded, Error> {
         let mut loaded = Loaded { weights: Vec::with_capacity(program.weights.len()), bytes: 0 };

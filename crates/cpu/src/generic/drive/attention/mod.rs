@@ -9,16 +9,16 @@
 mod split;
 mod whole;
 
+use crate::ops::{Alone, Scratch, Team};
 use hefu_numerics::attention::{Attention, SEGMENT, Span};
 use hefu_numerics::kv::PAGE;
-use hefu_numerics::ops::{Alone, Scratch, Team};
 
 use super::Shared;
 use crate::generic::attention::{MAX_QUERIES, QueryTile, TileMemory, query_numbers, result_width};
 use crate::generic::kernels::{Attend, Kernels};
 use crate::generic::lanes::LANES;
 
-/// See [`hefu_numerics::ops::Ops::attention`].
+/// See [`crate::ops::Ops::attention`].
 pub fn attention(
     kernels: &Kernels,
     team: &dyn Team,

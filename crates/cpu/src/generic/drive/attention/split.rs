@@ -13,8 +13,8 @@ mod layout;
 
 use std::ops::Range;
 
+use crate::ops::{Scratch, Team};
 use hefu_numerics::kv::{PAGE, Profile};
-use hefu_numerics::ops::{Scratch, Team};
 
 use super::{AHEAD, PAGE_BLOCKS, Task, Work, segments};
 use crate::generic::attention::{QueryTile, TileMemory, result_width};

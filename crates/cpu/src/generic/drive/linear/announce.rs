@@ -1,7 +1,7 @@
 //! Says what products will read.
 
+use crate::ops::Team;
 use hefu_numerics::matrix::Matrix;
-use hefu_numerics::ops::Team;
 
 use crate::layout::{GROUP, group_bytes};
 
@@ -9,7 +9,7 @@ use crate::layout::{GROUP, group_bytes};
 /// then needs there.
 const MOST_ANNOUNCED: usize = 192 * 1024;
 
-/// See [`hefu_numerics::ops::Ops::announce`]: each thread's stretch begins where `deal_ranges` lets it begin.
+/// See [`crate::ops::Ops::announce`]: each thread's stretch begins where `deal_ranges` lets it begin.
 pub fn announce(team: &dyn Team, matrices: &[&Matrix]) {
     let threads = team.threads();
     let groups: usize = matrices.iter().map(|matrix| matrix.rows.div_ceil(GROUP)).sum();

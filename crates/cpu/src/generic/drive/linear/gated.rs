@@ -9,8 +9,8 @@
 //!
 //! Where that product reads no such panel, what was made goes to memory as it is.
 
-use hefu_numerics::ops::{Activation, Gated, Scratch, Team};
-use hefu_numerics::prepared::{Input, Prepared};
+use crate::ops::{Activation, Gated, Scratch, Team};
+use crate::prepared::{Input, Prepared};
 
 use super::{Kind, Memory, Plan, Product, Shared, Work, deal_ranges};
 use crate::generic::drive::elementwise;
@@ -20,7 +20,7 @@ use crate::generic::panel::{PanelShape, Source, Tile};
 use crate::generic::wide::Order;
 use crate::layout::{BLOCK, GROUP};
 
-/// See [`hefu_numerics::ops::Ops::gated`].
+/// See [`crate::ops::Ops::gated`].
 pub fn gated(
     kernels: &Kernels,
     team: &dyn Team,

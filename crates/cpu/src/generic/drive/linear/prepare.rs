@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
+use crate::ops::Team;
+use crate::prepared::Prepared;
 use hefu_numerics::matrix::Matrix;
-use hefu_numerics::ops::Team;
-use hefu_numerics::prepared::Prepared;
 
 use super::{Kind, Plan};
 use crate::generic::drive::{Shared, deal_ranges};

@@ -12,7 +12,7 @@
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-use hefu_numerics::ops::Team;
+use crate::ops::Team;
 
 use super::{Kind, MAX_TILE, Product, Work, deal_ranges, overlap};
 use crate::generic::ahead::{AHEAD, moves_on};

@@ -1,52 +1,19 @@
-//! The one table of functions that a device fills, and the plain data they take.
+//! The table of functions of one instruction set, and the plain data they take.
 //!
-//! All activations are row-major f32, one row per token. Every function may share its work among the threads of a
-//! [`Team`], as long as each output element is computed by the loop that [`crate::reference`] spells out.
+//! All activations are row-major f32, one row per token. Every function may share its work among the threads of a [`Team`],
+//! as long as each output element is computed by the loop that [`hefu_numerics::reference`] spells out. Steps of a compiled
+//! program are made of these.
 
 use std::sync::atomic::AtomicBool;
 
-use crate::attention::{Attention, Span};
-use crate::kv::LayerCache;
-use crate::matrix::Matrix;
+use hefu_numerics::attention::{Attention, Span};
+use hefu_numerics::kv::LayerCache;
+use hefu_numerics::matrix::Matrix;
+pub use hefu_numerics::program::{Activation, RopeStyle};
+use hefu_numerics::quant::Format;
+pub use hefu_numerics::team::{Alone, Team};
+
 use crate::prepared::{Input, Prepared};
-use crate::quant::Format;
-
-pub use crate::program::{Activation, RopeStyle};
-
-/// Threads that work together. Implemented by whoever owns threads; [`Alone`] is the calling thread by itself.
-pub trait Team: Sync {
-    /// How many threads take part, at least 1.
-    fn threads(&self) -> usize;
-
-    /// Calls `job(i)` once for every `i` below [`Team::threads`], at the same time, and returns when all are done.
-    fn run(&self, job: &(dyn Fn(usize) + Sync));
-
-    /// Says that `bytes` are what thread `thread` will read first in some later job: while it has nothing to do, it may
-    /// bring them nearer. Nothing but time depends on it.
-    fn will_read(&self, thread: usize, bytes: &[u8]) {
-        let _ = (thread, bytes);
-    }
-
-    /// Whether work of so many multiply-adds is done sooner by several threads than by the calling one alone. Nothing but
-    /// time depends on it.
-    fn pays(&self, multiply_adds: usize) -> bool {
-        let _ = multiply_adds;
-        true
-    }
-}
-
-/// The calling thread by itself.
-pub struct Alone;
-
-impl Team for Alone {
-    fn threads(&self) -> usize {
-        1
-    }
-
-    fn run(&self, job: &(dyn Fn(usize) + Sync)) {
-        job(0);
-    }
-}
 
 /// Working memory that functions reuse between calls; contents mean nothing outside one call.
 #[derive(Default)]
@@ -131,7 +98,7 @@ pub struct After<'a> {
     pub readers: &'a [&'a Matrix],
 }
 
-/// A rotation of heads by their positions (see [`crate::rope`]).
+/// A rotation of heads by their positions (see [`hefu_numerics::rope`]).
 #[derive(Debug, Clone, Copy)]
 pub struct Rotation<'a> {
     /// Rows.

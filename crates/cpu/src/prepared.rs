@@ -1,6 +1,7 @@
 //! What an operation makes for the products that read it next.
 
-use crate::buffer::Buffer;
+use hefu_numerics::buffer::Buffer;
+
 use crate::ops::Scratch;
 
 /// `[tokens][columns]`: numbers as they are, or in the form in which the device's products read them.
