@@ -9,14 +9,14 @@ use hefu_model::gguf::Gguf;
 use hefu_model::{Error, LoadOptions, ModelFiles, ModelSpec};
 use hefu_numerics::device::{Batch, Device, Error as DeviceError, Executable, Size, Slots, Span, Weights};
 use hefu_numerics::kv::PAGE;
-use hefu_numerics::ops::{Alone, Team};
+use hefu_numerics::team::{Alone, Team};
 use hefu_numerics::program::Entry;
 
 /// The devices, the one that the others must equal first: every instruction set of this machine on one thread, and the
 /// best one on several.
 pub(crate) fn devices() -> Vec<Arc<dyn Device>> {
     static POOL: OnceLock<Arc<Pool>> = OnceLock::new();
-    let pool = POOL.get_or_init(|| Arc::new(Pool::new(3)));
+    let pool = POOL.get_or_init(|| Arc::new(Pool::new(2)));
     let alone = || -> Arc<dyn Team + Send + Sync> { Arc::new(Alone) };
     let mut devices: Vec<Arc<dyn Device>> = available().map(|isa| isa.device(alone())).collect();
     devices.reverse();
