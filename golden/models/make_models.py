@@ -491,8 +491,20 @@ def qwen35(folder):
     model.write()
 
 
+def smollm3(folder):
+    # The last layer does not rotate.
+    model = Model(folder, "tiny-smollm3", "smollm3", 24, layers=4, width=32, heads=4, key_value_heads=2, feed_forward=32,
+                  base=5000000.0)
+    model.file.add_rope_dimension_count(8)
+    model.byte_pairs("smollm")
+    model.file.add_chat_template(CHATML)
+    model.ends(tied=True)
+    model.blocks()
+    model.write()
+
+
 MODELS = [llama, llama3, llama_yarn, llama_linear, llama_experts, llama_q4_0, llama_q4_k, qwen2, qwen3, qwen3moe,
-          gemma3, phi3, phi3_longrope, deepseek2, deepseek2_lite, qwen35]
+          gemma3, phi3, phi3_longrope, deepseek2, deepseek2_lite, qwen35, smollm3]
 
 
 def main():

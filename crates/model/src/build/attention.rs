@@ -28,8 +28,8 @@ pub(crate) struct Attention {
     pub(crate) heads: Heads,
     /// Which two elements rotate together.
     pub(crate) style: RopeStyle,
-    /// Cosines and sines.
-    pub(crate) angles: Value,
+    /// Cosines and sines; nothing rotates where there are none.
+    pub(crate) angles: Option<Value>,
     /// Factor of the scores.
     pub(crate) scale: f32,
     /// A position sees so many of the latest ones; all where `None`.
@@ -52,7 +52,7 @@ impl Attention {
         Attention {
             heads,
             style,
-            angles,
+            angles: Some(angles),
             scale: score_scale(heads.key),
             window: None,
             is_fused: false,
@@ -164,6 +164,9 @@ impl Builder<'_, '_> {
             true => self.rms_norm(&format!("{name}_norm"), heads, norm, head),
             false => heads,
         };
-        self.rotate(&format!("{name}_rotated"), heads, Rotation { head, first: 0, style, angles })
+        match angles {
+            Some(angles) => self.rotate(&format!("{name}_rotated"), heads, Rotation { head, first: 0, style, angles }),
+            None => heads,
+        }
     }
 }

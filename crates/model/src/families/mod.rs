@@ -10,6 +10,7 @@ mod qwen2;
 mod qwen3;
 mod qwen35;
 mod qwen3moe;
+mod smollm3;
 
 use crate::build::Builder;
 use crate::error::Error;
@@ -33,6 +34,7 @@ pub const FAMILIES: &[Family] = &[
     phi3::PHI3,
     deepseek2::DEEPSEEK2,
     qwen35::QWEN35,
+    smollm3::SMOLLM3,
 ];
 
 impl Family {

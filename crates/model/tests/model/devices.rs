@@ -9,8 +9,8 @@ use hefu_model::gguf::Gguf;
 use hefu_model::{Error, LoadOptions, ModelFiles, ModelSpec};
 use hefu_numerics::device::{Batch, Device, Error as DeviceError, Executable, Size, Slots, Span, Weights};
 use hefu_numerics::kv::PAGE;
-use hefu_numerics::team::{Alone, Team};
 use hefu_numerics::program::Entry;
+use hefu_numerics::team::{Alone, Team};
 
 /// The devices, the one that the others must equal first: every instruction set of this machine on one thread, and the
 /// best one on several.

@@ -143,6 +143,11 @@ fn qwen35_with_gated_delta_layers() {
     check("tiny-qwen35", EXACT_WEIGHTS);
 }
 
+#[test]
+fn smollm3_with_a_layer_that_does_not_rotate() {
+    check("tiny-smollm3", EXACT_WEIGHTS);
+}
+
 pub(crate) fn read(name: &str) -> Vec<u8> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../golden/models").join(name);
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))

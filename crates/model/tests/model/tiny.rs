@@ -8,8 +8,8 @@ use hefu_numerics::quant::Format;
 
 use crate::devices::{Model, load};
 
-pub(crate) const FAMILIES: [&str; 9] =
-    ["llama", "llama-experts", "qwen2", "qwen3", "qwen3moe", "gemma3", "phi3", "deepseek2", "qwen35"];
+pub(crate) const FAMILIES: [&str; 10] =
+    ["llama", "llama-experts", "qwen2", "qwen3", "qwen3moe", "gemma3", "phi3", "deepseek2", "qwen35", "smollm3"];
 pub(crate) const VOCABULARY: usize = 96;
 pub(crate) const WIDTH: usize = 64;
 pub(crate) const INNER: usize = 96;

@@ -119,7 +119,9 @@ impl Textbook<'_> {
                 for head in y.chunks_exact_mut(HEAD_SIZE) {
                     let normed = self.norm(head, &name(&format!("{part}_norm.weight")));
                     head.copy_from_slice(&normed);
-                    self.rotate(head, position);
+                    if self.family != "smollm3" || layer % 4 != 3 {
+                        self.rotate(head, position);
+                    }
                 }
             }
             y
@@ -162,7 +164,7 @@ impl Textbook<'_> {
                 let divided = ((i as f64 - low) / (high - low)).clamp(0.0, 1.0);
                 frequency = frequency / 4.0 * divided + frequency * (1.0 - divided);
             }
-            let are_neighbours = self.family.starts_with("llama") || self.family == "deepseek2";
+            let are_neighbours = ["llama", "llama-experts", "deepseek2", "smollm3"].contains(&self.family);
             let (a, b) = if are_neighbours { (2 * i, 2 * i + 1) } else { (i, i + half) };
             let (sine, cosine) = (position as f64 * frequency).sin_cos();
             let (x, y) = (head[a] * magnitude, head[b] * magnitude);
