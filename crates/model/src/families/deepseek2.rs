@@ -1,4 +1,4 @@
-//! DeepSeek V2 and V3, Kimi K2 and others of that shape (arXiv 2405.04434, 2412.19437): latent attention in its absorbed
+//! DeepSeek V2 and V3 and others of that shape (arXiv 2405.04434, 2412.19437): latent attention in its absorbed
 //! form, experts chosen by groups beside some that every token goes through, dense layers before them.
 
 use hefu_numerics::program::{Activation, RopeStyle, Value, Values};
