@@ -70,6 +70,15 @@ impl Constraint for Guided {
         if self.matcher.is_stopped() { Vec::new() } else { self.matcher.compute_ff_tokens() }
     }
 
+    fn could_follow(&mut self, tokens: &[u32]) -> usize {
+        if self.matcher.is_stopped() { 0 } else { self.matcher.validate_tokens(tokens).unwrap_or(0) }
+    }
+
+    fn fork(&self) -> Option<Box<dyn Constraint>> {
+        let matcher = self.matcher.deep_clone();
+        Some(Box::new(Self { matcher, kind: self.kind, first: self.first.clone(), taken: self.taken }))
+    }
+
     fn may_end(&mut self) -> bool {
         self.is_over() || (!self.matcher.is_error() && self.matcher.is_accepting().unwrap_or(false))
     }

@@ -9,8 +9,8 @@ use std::time::Instant;
 use crate::ops::{Ops, Scratch, Team};
 use crate::prepared::Prepared;
 use hefu_numerics::device::{Batch, Error, Executable, Footprint, Size, StepObserver, StepReport, check};
-use hefu_numerics::kv::{KvShape, LayerCache};
-use hefu_numerics::program::{Entry, Kind, Program, Rows, StateSpec, Value};
+use hefu_numerics::kv::{BLOCK, KvShape, LayerCache, Profile};
+use hefu_numerics::program::{Entry, Kind, Program, Rows, StateSpec, Value, Values};
 
 use super::compiled::{Compiled, List};
 use super::lower::Mode;
@@ -219,11 +219,20 @@ fn all_finite(x: &[f32]) -> bool {
     x.iter().fold(0, |largest, x| largest.max(x.to_bits() & 0x7fff_ffff)) < f32::INFINITY.to_bits()
 }
 
+/// Numbers of a value as it is kept. Those that are the beginning of a key were rounded together with whole blocks of it.
+pub(super) fn kept_value(profile: Profile, key: usize, value: Values) -> usize {
+    match (value, profile) {
+        (Values::FirstOfKey(size), Profile::Q8) => size.next_multiple_of(BLOCK).min(key),
+        _ => value.size(),
+    }
+}
+
 /// The shape of a key-value state.
 fn shape(program: &Program, state: &StateSpec) -> Option<KvShape> {
     match *state {
         StateSpec::KeyValue { heads, key, value, .. } => {
-            Some(KvShape { heads, key_size: key, value_size: value.size(), profile: program.profile })
+            let value_size = kept_value(program.profile, key, value);
+            Some(KvShape { heads, key_size: key, value_size, profile: program.profile })
         }
         StateSpec::Recurrent { .. } => None,
     }

@@ -55,9 +55,9 @@ fn guesses_change_neither_tokens_nor_logits() {
                     let draft = Speculation::draft_model(paged(model, capacity), SpeculationPolicy::always(5));
                     let (found, counts) = guessed(model, capacity, &asked, draft);
                     assert!(found == expected, "{what}: draft model");
-                    // A model that guesses at itself is always right.
+                    // A model that guesses at itself is always right, but of a run with the end in it nothing may count.
                     let missed = counts.drafted_tokens - counts.accepted_tokens;
-                    assert!(missed == 0 || (missed < 5 && !ends.is_empty()), "{missed} of {}", counts.drafted_tokens);
+                    assert!(missed == 0 || (missed <= 5 && !ends.is_empty()), "{missed} of {}", counts.drafted_tokens);
                     for policy in [SpeculationPolicy::always(7), SpeculationPolicy::measuring(4)] {
                         let (found, counts) = guessed(model, capacity, &asked, Speculation::lookup(policy));
                         assert!(found == expected, "{what}: look-up");

@@ -1,7 +1,7 @@
 //! `hefu serve`: models behind HTTP.
 
 use crate::cli::{AccessArguments, CacheArguments, DeviceArguments, LabelArguments, LimitArguments, LogFormat};
-use crate::cli::{MODEL_VARIABLE, RecordArguments, SignatureArguments};
+use crate::cli::{MODEL_VARIABLE, RecordArguments, SignatureArguments, Speculate, SpeculationArguments};
 use crate::commands::{key, selftest};
 use crate::failure::Failure;
 use crate::load::available_memory;
@@ -93,6 +93,8 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     label: LabelArguments,
     #[command(flatten)]
+    speculation: SpeculationArguments,
+    #[command(flatten)]
     device: DeviceArguments,
 }
 
@@ -182,6 +184,11 @@ fn access(arguments: &AccessArguments) -> Result<Access, Failure> {
 
 fn shelf_wishes(arguments: &Arguments) -> Result<ShelfWishes, Failure> {
     let limits = &arguments.limits;
+    arguments.speculation.how(Speculate::Auto)?;
+    if arguments.speculation.draft_model.is_some() && arguments.model.len() > 1 {
+        let sentence = "--draft-model guesses for one --model; serve the others by a server of their own";
+        return Err(Failure::Usage(sentence.to_owned()));
+    }
     Ok(ShelfWishes {
         models: arguments.model.clone(),
         device: arguments.device.clone(),
@@ -197,6 +204,7 @@ fn shelf_wishes(arguments: &Arguments) -> Result<ShelfWishes, Failure> {
             prefix_reuse: !limits.no_prefix_reuse,
             ..scheduler::Limits::default()
         },
+        speculation: arguments.speculation.clone(),
     })
 }
 

@@ -1,6 +1,6 @@
 //! The models that are served, and how one is brought to memory.
 
-use crate::cli::{DeviceArguments, ModelArguments};
+use crate::cli::{DeviceArguments, ModelArguments, Speculate, SpeculationArguments};
 use crate::failure::Failure;
 use crate::load::{Loaded, Wishes};
 use crate::metadata;
@@ -8,6 +8,7 @@ use crate::models;
 use crate::open::{Opened, device};
 use crate::output::text_file;
 use crate::signing::Signed;
+use crate::speculation::{draft_model, guessing};
 use hefu_cpu::Pool;
 use hefu_engine::scheduler::{Limits, Paged, Pooling, Scheduler};
 use hefu_model::{LoadOptions, ModelSpec};
@@ -44,6 +45,8 @@ pub(crate) struct ShelfWishes {
     pub(crate) required: Option<Required>,
     /// What the scheduler keeps to.
     pub(crate) limits: Limits,
+    /// How tokens are guessed.
+    pub(crate) speculation: SpeculationArguments,
 }
 
 /// A signature that every model must have.
@@ -94,6 +97,10 @@ struct Seat {
     context: usize,
     pages: usize,
     limits: Limits,
+    /// How tokens are guessed, and at most how many at once.
+    guesses: (Speculate, usize),
+    /// The model that guesses.
+    draft: Option<Loaded>,
 }
 
 impl Shelf {
@@ -144,6 +151,7 @@ impl Book {
         let about = &spec.description;
         let footprint = device(&wishes.device, pool)?.footprint(&spec.program, &Size::of_pages(pages));
         let too_large = || Failure::Other(format!("a cache of {positions} positions is too large to address"));
+        let draft = draft_bytes(wishes, pages)?;
         let template = match &wishes.template {
             Some(path) => Some(text_file(path)?),
             None => metadata::template(&gguf).map(str::to_owned),
@@ -154,7 +162,7 @@ impl Book {
             created: opened.model.files.first().map_or(0, |file| changed(&file.path)),
             file_bytes: opened.model.size(),
             memory_bytes: footprint
-                .map(|taken| (taken.weights as u64).saturating_add(taken.states as u64))
+                .map(|taken| (taken.weights as u64).saturating_add(taken.states as u64).saturating_add(draft))
                 .ok_or_else(too_large)?,
             digest: opened.model.files.first().and_then(|file| file.sha256).map(|digest| digest.to_string()),
             family: about.architecture.to_owned(),
@@ -188,11 +196,16 @@ impl Catalog for Shelf {
         };
         let loaded = Loaded::on(&wishes, &self.pool).map_err(|failure| failure.to_string())?;
         let fingerprint = loaded.fingerprint().map_err(|failure| failure.to_string())?.to_string();
+        let flags = &self.wishes.speculation;
+        let draft = draft_model(&loaded, flags, Speculate::Auto, &self.wishes.device);
+        let how = flags.how(Speculate::Auto).map_err(|failure| failure.to_string())?;
         let seat = Seat {
             model: loaded.model,
             context: loaded.context,
             pages: book.pages,
             limits: self.wishes.limits.clone(),
+            guesses: (how, flags.most()),
+            draft: draft.map_err(|failure| failure.to_string())?,
         };
         Ok(hefu_server::catalog::Loaded {
             tokenizer: loaded.tokenizer,
@@ -209,10 +222,23 @@ impl Catalog for Shelf {
 
 impl Engine for Seat {
     fn run(self: Box<Self>, body: &mut dyn FnMut(&mut dyn Steps)) -> Result<(), String> {
-        let paged = Paged::new(&self.model, self.context, self.pages);
-        body(&mut Scheduler::new(paged.map_err(|error| error.to_string())?, self.limits.clone()));
+            memory_bytes: footprint
+                .map(|taken| (taken.weights as u64).saturating_add(taken.states as u64).saturating_add(draft))
+                .ok_or_else(too_large)?,
         Ok(())
     }
+}
+
+/// What the draft model takes beside the model that it guesses for, with as many pages.
+fn draft_bytes(wishes: &ShelfWishes, pages: usize) -> Result<u64, Failure> {
+    let is_off = wishes.speculation.how(Speculate::Auto)? == Speculate::Off;
+    let Some(name) = wishes.speculation.draft_model.as_ref().filter(|_| !is_off) else { return Ok(0) };
+    let opened = Opened::new(models::find(&ModelArguments { model: Some(name.clone()) })?)?;
+    let gguf = opened.gguf()?;
+    let options = LoadOptions { context: None, cache: wishes.cache };
+    let plan = Plan::new(&gguf, operations(&wishes.device)?, &options).map_err(|error| opened.fault(&error))?;
+    let cache = plan.config().cache_bytes(pages.saturating_mul(PAGE)).unwrap_or(usize::MAX);
+    Ok((plan.packed_bytes() as u64).saturating_add(u64::try_from(cache).unwrap_or(u64::MAX)))
 }
 
 /// The name of a model in requests: that of the store, or that of the file without its end.

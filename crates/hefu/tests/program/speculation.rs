@@ -61,8 +61,9 @@ fn what_cannot_guess_is_refused() {
     let other = crate::support::repository("golden/models/tiny-qwen2.gguf");
     let said = home.tiny(&["run", "--draft-model", other.to_str().unwrap(), "x"]).failure(2);
     assert!(said.contains("vocabulary") && said.contains("tiny-qwen2"), "{said}");
-    let said = home.tiny(&["bench", "--parallel", "2", "--speculate", "ngram"]).failure(2);
-    assert!(said.contains("--parallel"), "{said}");
+    let two = ["serve", "--model", "tiny.gguf", "--model", "x.gguf", "--draft-model", "tiny.gguf"];
+    let said = home.hefu(&two).failure(2);
+    assert!(said.contains("--draft-model guesses for one --model"), "{said}");
 }
 
 #[test]
@@ -82,6 +83,8 @@ fn bench_measures_many_and_guesses() {
     assert!(many["prefill_tokens_per_second"].as_f64().unwrap() > 0.0);
     let guessed = bench(&["--speculate", "ngram"]);
     assert!(guessed["speculation"]["drafted_tokens"].is_u64() && guessed["parallel"] == 1);
+    let many = bench(&["--speculate", "ngram", "--parallel", "3", "--generate", "30"]);
+    assert!(many["speculation"]["drafted_tokens"].as_u64().unwrap() > 0 && many["parallel"] == 3);
     assert_eq!(bench(&[])["speculation"]["how"], "off");
 }
 

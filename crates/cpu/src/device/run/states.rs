@@ -8,6 +8,7 @@ use hefu_numerics::kv::LayerCache;
 use hefu_numerics::program::{DeltaHeads, Op, Rows, Sharing, State, StateSpec, Value, Values};
 
 use super::{Call, Machine};
+use crate::device::executable::kept_value;
 use crate::generic::drive::{Shared, deal};
 use crate::generic::lanes::LANES;
 use crate::generic::recurrent::{ConvJob, DeltaJob};
@@ -47,7 +48,8 @@ impl Machine {
                 (self.ops.store)(&*self.team, &mut cache, spans, all_keys, values);
             }
             // Kept a second time, in the order in which attention reads values.
-            (None, Values::FirstOfKey(size)) => {
+            (None, Values::FirstOfKey(_)) => {
+                let size = kept_value(self.program.profile, key, value);
                 let values: Vec<f32> = all_keys.chunks_exact(key).flat_map(|key| &key[..size]).copied().collect();
                 (self.ops.store)(&*self.team, &mut cache, spans, all_keys, &values);
             }
@@ -57,7 +59,7 @@ impl Machine {
     }
 
     fn attend(&mut self, call: &Call<'_>, queries: Value, (heads, scale): (usize, f32), state: State, out: Value) {
-        let StateSpec::KeyValue { group, window, .. } = *self.program.state(state) else {
+        let StateSpec::KeyValue { group, window, key, value, .. } = *self.program.state(state) else {
             unreachable!("a sealed program attends to a key-value state");
         };
         let length = call.rows * self.width(out);
@@ -67,7 +69,16 @@ impl Machine {
         let queries = &self.rows(call, queries)[..call.rows * self.width(queries)];
         let spans = call.rowset.spans(group, call.step.rows);
         let attention = Attention { queries, heads, scale, window, cache, spans };
-        (self.ops.attention)(&*self.team, &mut scratch, &attention, output.as_rows(length));
+        let (size, kept) = (value.size(), kept_value(self.program.profile, key, value));
+        if size == kept {
+            (self.ops.attention)(&*self.team, &mut scratch, &attention, output.as_rows(length));
+        } else {
+            // More of each value is kept than is asked for.
+            let mut all = vec![0.0; call.rows * heads * kept];
+            (self.ops.attention)(&*self.team, &mut scratch, &attention, &mut all);
+            let heads = output.as_rows(length).chunks_exact_mut(size).zip(all.chunks_exact(kept));
+            heads.for_each(|(output, all)| output.copy_from_slice(&all[..size]));
+        }
         self.scratch = scratch;
         self.put_back(call, out, output);
     }

@@ -12,6 +12,7 @@ mod journal;
 
 use crate::cli::{
     CacheArguments, DeviceArguments, LabelArguments, MODEL_VARIABLE, RecordArguments, SignatureArguments,
+    SpeculationArguments,
 };
 use crate::commands::serve::labels;
 use crate::failure::Failure;
@@ -148,6 +149,7 @@ fn wishes(arguments: &Arguments) -> Result<ShelfWishes, Failure> {
             prompts_first: true,
             ..scheduler::Limits::default()
         },
+        speculation: SpeculationArguments::default(),
     })
 }
 
