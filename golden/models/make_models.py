@@ -172,6 +172,52 @@ class Model:
             self.matrix(prefix + "ffn_up.weight", inner, self.width, gain=1.5)
         self.matrix(prefix + "ffn_down.weight", self.width, inner)
 
+    def latent_attention(self, prefix, plain, rotated, value, rank, query_rank):
+        key = plain + rotated
+        if query_rank:
+            self.matrix(prefix + "attn_q_a.weight", query_rank, self.width)
+            self.vector(prefix + "attn_q_a_norm.weight", query_rank, mean=1.0)
+            self.matrix(prefix + "attn_q_b.weight", self.heads * key, query_rank, gain=1.4)
+        else:
+            self.matrix(prefix + "attn_q.weight", self.heads * key, self.width, gain=1.4)
+        self.matrix(prefix + "attn_kv_a_mqa.weight", rank + rotated, self.width, gain=1.4)
+        self.vector(prefix + "attn_kv_a_norm.weight", rank, mean=1.0)
+        # The first is transposed in files: a head's rows make a query as long as the latent vector.
+        self.matrix(prefix + "attn_k_b.weight", rank, plain, gain=(plain / rank)**0.5 * 1.4, experts=self.heads)
+        self.matrix(prefix + "attn_v_b.weight", value, rank, experts=self.heads)
+        self.matrix(prefix + "attn_output.weight", self.width, self.heads * value, gain=0.7)
+
+    def mixture(self, prefix, inner, shared, biased):
+        self.matrix(prefix + "ffn_gate_inp.weight", self.experts, self.width, gain=1.5)
+        if biased:
+            self.vector(prefix + "exp_probs_b.bias", self.experts, spread=0.1)
+        for suffix, size, experts in [("exps", inner, self.experts), ("shexp", shared * inner, None)]:
+            self.matrix(prefix + f"ffn_gate_{suffix}.weight", size, self.width, gain=1.5, experts=experts)
+            self.matrix(prefix + f"ffn_up_{suffix}.weight", size, self.width, gain=1.5, experts=experts)
+            self.matrix(prefix + f"ffn_down_{suffix}.weight", self.width, size, experts=experts)
+
+    def delta(self, prefix, key_heads, value_heads, size, taps):
+        inner, channels = value_heads * size, (2 * key_heads + value_heads) * size
+        self.matrix(prefix + "attn_qkv.weight", channels, self.width)
+        self.matrix(prefix + "attn_gate.weight", inner, self.width)
+        kernel = 0.4 * self.random.standard_normal((channels, taps)) + ([0.0] * (taps - 1) + [0.7])
+        self.file.add_tensor(prefix + "ssm_conv1d.weight", kernel.astype(np.float32))
+        rates = -self.random.uniform(0.2, 1.2, value_heads)
+        self.file.add_tensor(prefix + "ssm_a", rates.astype(np.float32))
+        self.vector(prefix + "ssm_dt.bias", value_heads, mean=-1.0, spread=0.7)
+        self.matrix(prefix + "ssm_beta.weight", value_heads, self.width, gain=1.5)
+        self.matrix(prefix + "ssm_alpha.weight", value_heads, self.width, gain=1.5)
+        self.vector(prefix + "ssm_norm.weight", size, mean=1.0)
+        self.matrix(prefix + "ssm_out.weight", self.width, inner, gain=1.5)
+
+    def gated_attention(self, prefix):
+        self.matrix(prefix + "attn_q.weight", 2 * self.heads * self.head, self.width, gain=1.4)
+        self.matrix(prefix + "attn_k.weight", self.key_value_heads * self.head, self.width)
+        self.matrix(prefix + "attn_v.weight", self.key_value_heads * self.head, self.width)
+        self.vector(prefix + "attn_q_norm.weight", self.head, mean=1.5)
+        self.vector(prefix + "attn_k_norm.weight", self.head, mean=1.5)
+        self.matrix(prefix + "attn_output.weight", self.width, self.heads * self.head, gain=1.5)
+
     def factors(self, name, values):
         self.file.add_tensor(name, np.asarray(values, dtype=np.float32))
 
@@ -359,8 +405,106 @@ def phi3_longrope(folder):
     model.write()
 
 
+def deepseek(folder, name, seed, query_rank, biased, shared):
+    plain, rotated, value, rank, inner = 16, 8, 16, 32, 16
+    model = Model(folder, name, "deepseek2", seed, layers=3, width=32, heads=2, key_value_heads=1, feed_forward=32,
+                  experts=8)
+    file = model.file
+    file.add_key_length(rank + rotated)
+    file.add_value_length(rank)
+    file.add_key_length_mla(plain + rotated)
+    file.add_value_length_mla(value)
+    file.add_rope_dimension_count(rotated)
+    file.add_kv_lora_rank(rank)
+    # Only models of some numbers of layers may leave it out elsewhere.
+    file.add_q_lora_rank(query_rank)
+    file.add_leading_dense_block_count(1)
+    file.add_expert_feed_forward_length(inner)
+    file.add_expert_shared_count(shared)
+    model.byte_pairs("deepseek-v3")
+    model.ends(tied=True)
+    for layer in range(model.layers):
+        prefix = f"blk.{layer}."
+        model.vector(prefix + "attn_norm.weight", model.width, mean=1.0)
+        model.latent_attention(prefix, plain, rotated, value, rank, query_rank)
+        model.vector(prefix + "ffn_norm.weight", model.width, mean=1.0)
+        if layer == 0:
+            model.experts = None
+            model.feed_forward_part(prefix, fused=False)
+            model.experts = 8
+        else:
+            model.mixture(prefix, inner, shared, biased)
+    return model
+
+
+def deepseek2(folder):
+    model = deepseek(folder, "tiny-deepseek2", 21, query_rank=24, biased=True, shared=1)
+    file = model.file
+    file.add_expert_gating_func(gguf.ExpertGatingFuncType.SIGMOID)
+    file.add_expert_group_count(4)
+    file.add_expert_group_used_count(2)
+    file.add_expert_weights_norm(True)
+    file.add_expert_weights_scale(0.75)
+    file.add_rope_scaling_type(gguf.RopeScalingType.YARN)
+    file.add_rope_scaling_factor(4.0)
+    file.add_rope_scaling_orig_ctx_len(256)
+    file.add_rope_scaling_yarn_log_mul(0.0707)
+    model.write()
+
+
+def deepseek2_lite(folder):
+    model = deepseek(folder, "tiny-deepseek2-lite", 22, query_rank=0, biased=False, shared=2)
+    model.file.add_expert_gating_func(gguf.ExpertGatingFuncType.SOFTMAX)
+    model.write()
+
+
+def qwen35(folder):
+    key_heads, value_heads, size, taps = 2, 4, 16, 4
+    # The last block only guesses.
+    model = Model(folder, "tiny-qwen35", "qwen35", 23, layers=5, width=32, heads=2, key_value_heads=1, feed_forward=32,
+                  head=16, base=1000000.0)
+    file = model.file
+    file.add_nextn_predict_layers(1)
+    file.add_full_attention_interval(4)
+    file.add_rope_dimension_count(8)
+    file.add_rope_dimension_sections([2, 1, 1, 0])
+    file.add_ssm_conv_kernel(taps)
+    file.add_ssm_state_size(size)
+    file.add_ssm_group_count(key_heads)
+    file.add_ssm_time_step_rank(value_heads)
+    file.add_ssm_inner_size(value_heads * size)
+    model.byte_pairs("qwen35")
+    file.add_chat_template(CHATML)
+    model.ends(tied=True)
+    for layer in range(model.layers):
+        prefix = f"blk.{layer}."
+        model.vector(prefix + "attn_norm.weight", model.width, mean=1.0)
+        if layer < 3:
+            model.delta(prefix, key_heads, value_heads, size, taps)
+        else:
+            model.gated_attention(prefix)
+        model.vector(prefix + "post_attention_norm.weight", model.width, mean=1.0)
+        model.feed_forward_part(prefix, fused=False)
+    model.matrix("blk.4.nextn.eh_proj.weight", model.width, 2 * model.width)
+    for part in ["enorm", "hnorm", "shared_head_norm"]:
+        model.vector(f"blk.4.nextn.{part}.weight", model.width, mean=1.0)
+    model.write()
+
+
+def smollm3(folder):
+    # The last layer does not rotate.
+    model = Model(folder, "tiny-smollm3", "smollm3", 24, layers=4, width=32, heads=4, key_value_heads=2, feed_forward=32,
+                  base=5000000.0)
+    model.file.add_rope_dimension_count(8)
+    model.byte_pairs("smollm")
+    model.file.add_chat_template(CHATML)
+    model.ends(tied=True)
+    model.blocks()
+    model.write()
+
+
 MODELS = [llama, llama3, llama_yarn, llama_linear, llama_experts, llama_q4_0, llama_q4_k, qwen2, qwen3, qwen3moe,
-          gemma3, phi3, phi3_longrope]
+          gemma3, phi3, phi3_longrope, deepseek2, deepseek2_lite, qwen35, smollm3]
 
 
 def main():

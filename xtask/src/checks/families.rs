@@ -7,9 +7,6 @@ use crate::files;
 /// Where families are described.
 const HOME: &str = "crates/model/src/families";
 
-/// Where they were.
-const FORMER_HOME: &str = "crates/model/src/arch";
-
 /// Where the same words mean something else: GGUF calls kinds of vocabularies and pre-tokenisers so.
 const OTHER_MEANING: &str = "crates/text";
 
@@ -25,10 +22,7 @@ pub(crate) fn run(root: &Path) -> Vec<String> {
     }
     for path in files::below(&root.join("crates"), ".rs") {
         let place = files::short(root, &path);
-        if [HOME, FORMER_HOME].iter().any(|home| place.starts_with(home))
-            || place.starts_with(OTHER_MEANING)
-            || place.contains("/tests/")
-        {
+        if place.starts_with(HOME) || place.starts_with(OTHER_MEANING) || place.contains("/tests/") {
             continue;
         }
         let text = files::text(&path);

@@ -5,6 +5,7 @@
 //! packed weights are never both resident. The memory to fill is cut into one slice per piece beforehand, so that threads
 //! own what they write.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -179,7 +180,7 @@ fn is_packed(spec: &WeightSpec, is_kernel: bool) -> bool {
 /// The taps of all channels, `[taps][channels]`, from rows of one channel's.
 fn kernel(spec: &WeightSpec, files: &dyn Files) -> Result<Vec<f32>, Error> {
     let (channels, taps) = (spec.shape.rows(), spec.shape.columns());
-    let (_, bytes) = file_rows(spec, files, 0, channels)?;
+    let bytes = file_rows(spec, files, 0..channels)?;
     let (mut kernel, mut row) = (vec![0.0; channels * taps], vec![0.0; taps]);
     for (channel, bytes) in bytes.chunks_exact(spec.row_bytes().max(1)).enumerate() {
         spec.format.decode_row(bytes, &mut row);
@@ -200,22 +201,22 @@ fn vector(spec: &WeightSpec, length: usize, files: &dyn Files) -> Result<Arc<[f3
 }
 
 /// Some rows of a matrix, a multiple of the device's group unless they are the last of it.
-struct Piece<'f, 'r> {
+struct Piece<'r> {
     spec: &'r WeightSpec,
-    rows: usize,
-    /// Where in the file the rows begin, if they are consecutive there, and their bytes.
+    /// Rows of the weight.
+    rows: Range<usize>,
+    /// Where in the file the first of them lies.
     offset: usize,
-    bytes: std::borrow::Cow<'f, [u8]>,
     target: &'r mut [u8],
 }
 
 /// Cuts the matrices of a weight into pieces with their places at the beginning of `region`; gives back what is left of it.
-fn cut<'f, 'r>(
+fn cut<'r>(
     ops: &Ops,
     spec: &'r WeightSpec,
-    files: &'f dyn Files,
+    files: &dyn Files,
     mut region: &'r mut [u8],
-    pieces: &mut Vec<Piece<'f, 'r>>,
+    pieces: &mut Vec<Piece<'r>>,
 ) -> Result<&'r mut [u8], Error> {
     let (items, rows, columns) = matrices(spec);
     let (row_bytes, group) = (spec.row_bytes(), ops.row_group.max(1));
@@ -228,51 +229,52 @@ fn cut<'f, 'r>(
             // The last piece takes what is left: groups are filled up.
             let (first, rest) = target.split_at_mut((ops.packed_bytes)(spec.format, count, columns));
             target = rest;
-            let (offset, bytes) = file_rows(spec, files, item * rows + start, count)?;
-            pieces.push(Piece { spec, rows: count, offset, bytes, target: first });
+            let rows = item * rows + start..item * rows + start + count;
+            let mut offset = None;
+            for range in ranges(spec, rows.clone()) {
+                offset.get_or_insert(range.start);
+                source(spec, files, range)?;
+            }
+            pieces.push(Piece { spec, rows, offset: offset.unwrap_or(0), target: first });
         }
     }
     Ok(region)
 }
 
-/// `count` rows of a weight from `start` on, as the file has them; copied together where they lie apart.
-fn file_rows<'f>(
-    spec: &WeightSpec,
-    files: &'f dyn Files,
-    start: usize,
-    count: usize,
-) -> Result<(usize, std::borrow::Cow<'f, [u8]>), Error> {
-    let row_bytes = spec.row_bytes();
-    let (mut before, mut gathered, mut first) = (0, Vec::new(), None);
-    for (offset, rows) in spec.stretches() {
-        let own = start.max(before)..(start + count).min(before + rows);
-        if !own.is_empty() {
-            let at = offset + (own.start - before) * row_bytes;
-            let bytes = source(spec, files, at..at + own.len() * row_bytes)?;
-            if own.len() == count {
-                return Ok((at, bytes.into()));
-            }
-            first.get_or_insert(at);
-            gathered.extend_from_slice(bytes);
-        }
-        before += rows;
-    }
-    Ok((first.unwrap_or(0), gathered.into()))
+/// Where in the file some rows of a weight lie: one range, or several where they lie apart.
+fn ranges(spec: &WeightSpec, rows: Range<usize>) -> impl Iterator<Item = Range<usize>> + '_ {
+    let (row_bytes, mut before) = (spec.row_bytes(), 0);
+    spec.stretches().filter_map(move |(offset, count)| {
+        let own = rows.start.max(before)..rows.end.min(before + count);
+        let at = offset + own.start.saturating_sub(before) * row_bytes;
+        before += count;
+        (!own.is_empty()).then(|| at..at + own.len() * row_bytes)
+    })
 }
 
-fn pack(ops: &'static Ops, team: &dyn Team, mut pieces: Vec<Piece<'_, '_>>, files: &dyn Files) {
+/// Rows of a weight as the file has them; copied together where they lie apart.
+fn file_rows<'f>(spec: &WeightSpec, files: &'f dyn Files, rows: Range<usize>) -> Result<Cow<'f, [u8]>, Error> {
+    let mut ranges = ranges(spec, rows);
+    let first = source(spec, files, ranges.next().unwrap_or(0..0))?;
+    let mut gathered = Cow::Borrowed(first);
+    for range in ranges {
+        gathered.to_mut().extend_from_slice(source(spec, files, range)?);
+    }
+    Ok(gathered)
+}
+
+/// Packs all pieces, whose places in the files were found before.
+fn pack(ops: &'static Ops, team: &dyn Team, mut pieces: Vec<Piece<'_>>, files: &dyn Files) {
     // Taken from the end, so that the first byte of the file comes first.
     pieces.sort_by_key(|piece| std::cmp::Reverse((piece.spec.source.file, piece.offset)));
     let pieces = Mutex::new(pieces);
     team.run(&|_| {
         loop {
             let next = pieces.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let Some(piece) = next else { return };
-            let Piece { spec, rows, offset, bytes, target } = piece;
-            (ops.pack)(spec.format, rows, spec.shape.columns(), &bytes, target);
-            if matches!(bytes, std::borrow::Cow::Borrowed(_)) {
-                files.done(spec.source.file, offset..offset + bytes.len());
-            }
+            let Some(Piece { spec, rows, target, .. }) = next else { return };
+            let Ok(bytes) = file_rows(spec, files, rows.clone()) else { return };
+            (ops.pack)(spec.format, rows.len(), spec.shape.columns(), &bytes, target);
+            ranges(spec, rows).for_each(|range| files.done(spec.source.file, range));
         }
     });
 }

@@ -1,6 +1,6 @@
 //! Grouped-query attention as most families have it (Ainslie et al., arXiv 2305.13245).
 
-use hefu_numerics::program::{RopeStyle, Value, Values};
+use hefu_numerics::program::{Activation, RopeStyle, Value, Values};
 
 use super::limits::{MAX_HEAD_SIZE, MAX_HEADS};
 use super::ops::Rotation;
@@ -28,14 +28,16 @@ pub(crate) struct Attention {
     pub(crate) heads: Heads,
     /// Which two elements rotate together.
     pub(crate) style: RopeStyle,
-    /// Cosines and sines.
-    pub(crate) angles: Value,
+    /// Cosines and sines; nothing rotates where there are none.
+    pub(crate) angles: Option<Value>,
     /// Factor of the scores.
     pub(crate) scale: f32,
     /// A position sees so many of the latest ones; all where `None`.
     pub(crate) window: Option<usize>,
     /// One tensor `attn_qkv` holds the rows of queries, keys and values, in this order.
     pub(crate) is_fused: bool,
+    /// What was attended to is multiplied by `sigmoid(gate)`; `attn_q` holds each head's query, then its gate.
+    pub(crate) is_gated: bool,
     /// Bias of queries, keys and values.
     pub(crate) input_bias: Presence,
     /// Bias of the output.
@@ -50,10 +52,11 @@ impl Attention {
         Attention {
             heads,
             style,
-            angles,
+            angles: Some(angles),
             scale: score_scale(heads.key),
             window: None,
             is_fused: false,
+            is_gated: false,
             input_bias: Presence::Forbidden,
             output_bias: Presence::Forbidden,
             has_head_norm: false,
@@ -97,11 +100,18 @@ impl Builder<'_, '_> {
     pub(crate) fn attention(&mut self, x: Value, attention: &Attention) -> Value {
         let Heads { queries, key_values, key, value } = attention.heads;
         let rows = [queries * key, key_values * key, key_values * value];
+        let mut gate = None;
         let [q, k, v] = if attention.is_fused {
             self.fused(x, "attn_qkv", [("queries", rows[0]), ("keys", rows[1]), ("values", rows[2])])
         } else {
             let bias = attention.input_bias;
-            let q = self.linear("queries", x, "attn_q", rows[0], bias);
+            let q = if attention.is_gated {
+                let [q, of] = self.interleaved(x, "attn_q", ["queries", "gates"], queries, key);
+                gate = Some(of);
+                q
+            } else {
+                self.linear("queries", x, "attn_q", rows[0], bias)
+            };
             let k = self.linear("keys", x, "attn_k", rows[1], bias);
             [q, k, self.linear("values", x, "attn_v", rows[2], bias)]
         };
@@ -109,8 +119,30 @@ impl Builder<'_, '_> {
         let k = self.rotated_heads("keys", k, "attn_k_norm", attention);
         let state = self.key_value(key_values, key, Values::Own(value), attention.window);
         self.store(k, Some(v), state);
-        let attended = self.attend(q, queries, attention.scale, state);
+        let mut attended = self.attend(q, queries, attention.scale, state);
+        if let Some(gate) = gate {
+            attended = self.gate("attention_gated", gate, attended, Activation::Sigmoid);
+        }
         self.linear("attention_projection", attended, "attn_output", self.width, attention.output_bias)
+    }
+
+    /// Products with the rows of one matrix that holds, for each of so many heads, `size` rows of each value in turn.
+    fn interleaved<const N: usize>(
+        &mut self,
+        x: Value,
+        tensor: &str,
+        names: [&str; N],
+        heads: usize,
+        size: usize,
+    ) -> [Value; N] {
+        let (rows, stride) = (heads * size, N * size);
+        let mut first = 0;
+        names.map(|name| {
+            let weight =
+                self.rows(tensor, heads * stride, Blocks { first, block: size, stride }, rows, self.width_of(x));
+            first += size;
+            self.product(name, x, weight, None, rows)
+        })
     }
 
     /// Products with consecutive rows of one matrix, `(name, rows)` each.
@@ -132,6 +164,9 @@ impl Builder<'_, '_> {
             true => self.rms_norm(&format!("{name}_norm"), heads, norm, head),
             false => heads,
         };
-        self.rotate(&format!("{name}_rotated"), heads, Rotation { head, first: 0, style, angles })
+        match angles {
+            Some(angles) => self.rotate(&format!("{name}_rotated"), heads, Rotation { head, first: 0, style, angles }),
+            None => heads,
+        }
     }
 }

@@ -9,9 +9,11 @@ use crate::error::Error;
 /// The sum of the chosen probabilities counts as at least this: the smallest normal binary16 (clause E2).
 const LEAST_SUM: f32 = 6.103_515_6e-5;
 
-/// `down(activation(gate(x)) * up(x))`: tensors `ffn_gate`, `ffn_up`, `ffn_down`.
+/// `down(activation(gate(x)) * up(x))`: tensors `ffn_gate`, `ffn_up`, `ffn_down`, with a suffix.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Gated {
+    /// End of the tensors' names.
+    pub(crate) suffix: &'static str,
     /// Elements between.
     pub(crate) inner: usize,
     /// The gate's function.
@@ -47,7 +49,7 @@ pub(crate) enum FeedForward {
 impl Gated {
     /// Without biases, with three tensors.
     pub(crate) fn new(inner: usize, activation: Activation) -> Self {
-        Gated { inner, activation, is_fused: false, bias: Presence::Forbidden }
+        Gated { suffix: "", inner, activation, is_fused: false, bias: Presence::Forbidden }
     }
 }
 
@@ -100,28 +102,30 @@ impl Builder<'_, '_> {
     pub(crate) fn feed_forward(&mut self, x: Value, part: &FeedForward) -> Value {
         match part {
             FeedForward::Gated(gated) => self.gated(x, gated),
-            FeedForward::Experts(experts) => self.mixture(x, experts, experts.softmax()),
+            FeedForward::Experts(experts) => self.routed(x, experts, experts.softmax()),
         }
     }
 
     /// The gated part of `x`.
     pub(crate) fn gated(&mut self, x: Value, gated: &Gated) -> Value {
-        let Gated { inner, activation, is_fused, bias } = *gated;
-        let [gate, up] = if is_fused {
+        let Gated { suffix, inner, activation, is_fused, bias } = *gated;
+        let [gate, up, hidden, down, output] =
+            ["gate", "up", "hidden", "down", "output"].map(|part| format!("ffn_{part}{suffix}"));
+        let [opens, up] = if is_fused {
             // Files call the fused tensor by the name of its second half.
-            self.fused(x, "ffn_up", [("ffn_gate", inner), ("ffn_up", inner)])
+            self.fused(x, &up, [(&gate, inner), (&up, inner)])
         } else {
-            let gate = self.linear("ffn_gate", x, "ffn_gate", inner, bias);
-            [gate, self.linear("ffn_up", x, "ffn_up", inner, bias)]
+            let opens = self.linear(&gate, x, &gate, inner, bias);
+            [opens, self.linear(&up, x, &up, inner, bias)]
         };
-        let hidden = self.gate("ffn_hidden", gate, up, activation);
-        self.linear("ffn_output", hidden, "ffn_down", self.width, bias)
+        let hidden = self.gate(&hidden, opens, up, activation);
+        self.linear(&output, hidden, &down, self.width, bias)
     }
 
     /// The experts of `x` by a rule.
-    pub(crate) fn mixture(&mut self, x: Value, experts: &Experts, rule: RouteRule) -> Value {
+    pub(crate) fn routed(&mut self, x: Value, experts: &Experts, rule: RouteRule) -> Value {
         let scores = self.linear("expert_scores", x, "ffn_gate_inp", experts.count, Presence::Forbidden);
         let choices = self.route(scores, rule);
-        self.experts("ffn_output", x, choices, experts)
+        self.experts("experts_output", x, choices, experts)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::error::Error;
-use crate::gguf::{Metadata, Value};
+use crate::gguf::{Kind, Metadata, Value};
 
 /// Metadata keys (below `<architecture>.`) that every family may have and that cannot change a result: the vocabulary's
 /// size is that of the embedding, and the others are notes on how the file came about.
@@ -49,6 +49,17 @@ impl<'g, 'a> Keys<'g, 'a> {
     /// A boolean, if the file has it.
     pub(crate) fn boolean(&mut self, key: &str) -> Result<Option<bool>, Error> {
         Ok(self.metadata.boolean(&self.read(key))?)
+    }
+
+    /// So many booleans, if the file has them.
+    pub(crate) fn booleans(&mut self, key: &str, count: usize) -> Result<Option<Vec<bool>>, Error> {
+        let Some(value) = self.value(key) else { return Ok(None) };
+        match value.array() {
+            Some(array) if array.kind() == Kind::Bool && array.len() == count => {
+                Ok(Some(array.iter().map(|value| value.boolean() == Some(true)).collect()))
+            }
+            _ => Err(self.bad(key, format!("is {}, but {count} Bool are needed", value.describe()))),
+        }
     }
 
     /// A string, if the file has it.

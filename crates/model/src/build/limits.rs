@@ -16,3 +16,7 @@ pub const MAX_HEAD_SIZE: usize = 1024;
 pub const MAX_EXPERTS: usize = 4096;
 /// Most tokens of a vocabulary.
 pub const MAX_VOCABULARY: usize = 1 << 22;
+/// Most groups of experts that every token goes through.
+pub const MAX_SHARED_EXPERTS: usize = 64;
+/// Most positions that a short convolution sees.
+pub const MAX_TAPS: usize = 64;

@@ -8,6 +8,7 @@ mod attention;
 mod feed_forward;
 mod keys;
 pub mod limits;
+mod mixture;
 mod ops;
 mod rope;
 mod tensors;
@@ -21,6 +22,8 @@ use hefu_numerics::program::{Entry, Kind, Op, Order, Program, Rows, Section, Ste
 pub(crate) use attention::{Attention, score_scale};
 pub(crate) use feed_forward::{Experts, FeedForward, Gated};
 pub(crate) use keys::{Keys, shown};
+pub(crate) use mixture::Mixture;
+pub(crate) use ops::Rotation;
 pub(crate) use rope::RopeFactors;
 
 use crate::error::Error;
@@ -46,7 +49,7 @@ pub(crate) struct Builder<'g, 'a> {
     pub(crate) keys: Keys<'g, 'a>,
     /// Elements of a row of the residual stream.
     pub(crate) width: usize,
-    /// Blocks.
+    /// Blocks, those that only guess further tokens among them.
     pub(crate) layers: usize,
     /// Positions that the model was made for.
     pub(crate) context_length: usize,
@@ -99,6 +102,15 @@ impl<'g, 'a> Builder<'g, 'a> {
             layer: None,
             steps: Vec::new(),
         })
+    }
+
+    /// Blocks but for the last ones that only guess further tokens (multi-token prediction); the tensors of these are left
+    /// out.
+    pub(crate) fn trunk(&mut self) -> Result<usize, Error> {
+        let guessing = self.keys.size("nextn_predict_layers", 0, self.layers - 1)?.unwrap_or(0);
+        let trunk = self.layers - guessing;
+        (trunk..self.layers).for_each(|layer| self.tensors.skip(&format!("blk.{layer}.")));
+        Ok(trunk)
     }
 
     /// Goes to a layer: its number is part of the names of tensors and values from now on.

@@ -1,11 +1,11 @@
 //! Operations, each with the weights that it reads. A value is called by its first argument.
 
 use hefu_numerics::program::{
-    Activation, Kind, Op, Rope, RopeStyle, RouteRule, State, StateSpec, Value, Values, Weight,
+    Activation, DeltaHeads, Kind, Op, Rope, RopeStyle, RouteRule, State, StateSpec, Value, Values, Weight,
 };
 use hefu_numerics::rope::Frequencies;
 
-use super::{Builder, Experts, Presence};
+use super::{Builder, Experts, Presence, score_scale};
 
 /// Which elements of a head are rotated, and how.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +46,12 @@ impl Builder<'_, '_> {
         self.write(name, self.width_of(x), |out| Op::RmsNorm { x, size, gain, epsilon, out })
     }
 
+    /// Every `size` elements, with a Euclidean norm of 1.
+    pub(crate) fn l2_norm(&mut self, name: &str, x: Value, size: usize) -> Value {
+        let epsilon = self.epsilon;
+        self.write(name, self.width_of(x), |out| Op::L2Norm { x, size, epsilon, out })
+    }
+
     /// Product with the matrix `NAME.weight` of so many rows, and the bias `NAME.bias`.
     pub(crate) fn linear(&mut self, name: &str, x: Value, tensor: &str, rows: usize, bias: Presence) -> Value {
         let weight = self.matrix(tensor, rows, self.width_of(x));
@@ -56,6 +62,24 @@ impl Builder<'_, '_> {
     /// Product with a matrix of so many rows.
     pub(crate) fn product(&mut self, name: &str, x: Value, weight: Weight, bias: Option<Weight>, rows: usize) -> Value {
         self.write(name, rows, |out| Op::Linear { x, weight, bias, out })
+    }
+
+    /// Product of each head with its matrix of so many rows in the stack `NAME.weight`.
+    pub(crate) fn head_linear(&mut self, name: &str, x: Value, tensor: &str, heads: usize, rows: usize) -> Value {
+        let weight = self.stack(tensor, heads, rows, self.width_of(x) / heads);
+        self.write(name, heads * rows, |out| Op::HeadLinear { x, weight, out })
+    }
+
+    /// Elements `first` to `first + size` of every head of `head` elements.
+    pub(crate) fn slice(&mut self, name: &str, x: Value, head: usize, first: usize, size: usize) -> Value {
+        let heads = self.width_of(x) / head;
+        self.write(name, heads * size, |out| Op::Slice { x, head, first, size, out })
+    }
+
+    /// Heads put together from those of several values.
+    pub(crate) fn join(&mut self, name: &str, parts: &[Value], heads: usize) -> Value {
+        let width = parts.iter().map(|part| self.width_of(*part)).sum();
+        self.write(name, width, |out| Op::Join { parts: parts.to_vec(), heads, out })
     }
 
     /// Rotation of every head.
@@ -99,6 +123,11 @@ impl Builder<'_, '_> {
         self.write(name, self.width_of(gate), |out| Op::Gate { gate, up, activation, out })
     }
 
+    /// `activation(x)`.
+    pub(crate) fn activate(&mut self, name: &str, x: Value, activation: Activation) -> Value {
+        self.write(name, self.width_of(x), |out| Op::Activate { x, activation, out })
+    }
+
     /// `a + b`.
     pub(crate) fn add(&mut self, name: &str, a: Value, b: Value) -> Value {
         self.write(name, self.width_of(a), |out| Op::Add { a, b, out })
@@ -116,5 +145,29 @@ impl Builder<'_, '_> {
         let up = self.stack("ffn_up_exps", count, inner, width);
         let down = self.stack("ffn_down_exps", count, width, inner);
         self.write(name, width, |out| Op::Experts { x, choices, gate, up, down, activation, out })
+    }
+
+    /// Causal convolution of every channel with the kernel `NAME.weight`.
+    pub(crate) fn short_conv(&mut self, name: &str, x: Value, tensor: &str, taps: usize, of: Activation) -> Value {
+        let channels = self.width_of(x);
+        let (weight, activation) = (self.matrix(tensor, channels, taps), Some(of));
+        let state = self.state(StateSpec::Recurrent { numbers: (taps - 1) * channels });
+        self.write(name, channels, |out| Op::ShortConv { x, weight, bias: None, activation, state, out })
+    }
+
+    /// `rate * softplus(x + bias)`, by the whole names of the tensors but for the layer.
+    pub(crate) fn decay(&mut self, name: &str, x: Value, rate: &str, bias: &str) -> Value {
+        let width = self.width_of(x);
+        let (rate, bias) = (self.vector_of(rate, width), self.vector_of(bias, width));
+        self.write(name, width, |out| Op::Decay { x, rate, bias, out })
+    }
+
+    /// Gated delta rule of queries, keys, values, decay and beta; results are divided by the root of the key's size.
+    pub(crate) fn gated_delta(&mut self, name: &str, inputs: [Value; 5], heads: DeltaHeads) -> Value {
+        let [queries, keys, values, decay, beta] = inputs;
+        let state = self.state(StateSpec::Recurrent { numbers: heads.values * heads.key_size * heads.value_size });
+        let (width, scale) = (heads.values * heads.value_size, score_scale(heads.key_size));
+        let op = |out| Op::GatedDelta { queries, keys, values, decay, beta, heads, scale, state, out };
+        self.write(name, width, op)
     }
 }

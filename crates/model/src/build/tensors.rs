@@ -54,6 +54,12 @@ impl<'g, 'a> Tensors<'g, 'a> {
         Some(numbers)
     }
 
+    /// Takes all tensors whose names begin so, to leave them out.
+    pub(super) fn skip(&mut self, prefix: &str) {
+        let names = self.gguf.tensors().iter().map(|tensor| tensor.name);
+        self.taken.extend(names.filter(|name| name.starts_with(prefix)));
+    }
+
     /// Keeps the first error.
     pub(super) fn fail<T>(&mut self, error: Error) -> Option<T> {
         self.fault.get_or_insert(error);

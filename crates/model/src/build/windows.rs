@@ -3,7 +3,7 @@
 use super::Builder;
 use super::limits::{MAX_CONTEXT, MAX_LAYERS};
 use crate::error::Error;
-use crate::gguf::{Kind, Value};
+use crate::gguf::Value;
 
 const WINDOW: &str = "attention.sliding_window";
 const PATTERN: &str = "attention.sliding_window_pattern";
@@ -20,14 +20,11 @@ impl Builder<'_, '_> {
     pub(crate) fn windows(&mut self, period: usize) -> Result<Vec<Option<usize>>, Error> {
         let (window, layers) = (self.window()?, self.layers);
         let of = |is_local: bool| window.filter(|_| is_local);
-        let Some(Value::Array(array)) = self.keys.value(PATTERN) else {
-            let period = self.keys.size(PATTERN, 1, MAX_LAYERS)?.unwrap_or(period);
-            return Ok((0..layers).map(|layer| of(layer % period < period - 1)).collect());
-        };
-        if array.kind() != Kind::Bool || array.len() != layers {
-            let problem = format!("is an array of {} {:?}, but {layers} Bool are needed", array.len(), array.kind());
-            return Err(self.keys.bad(PATTERN, problem));
+        if let Some(Value::Array(_)) = self.keys.value(PATTERN) {
+            let is_local = self.keys.booleans(PATTERN, layers)?.unwrap_or_default();
+            return Ok(is_local.into_iter().map(of).collect());
         }
-        Ok(array.iter().map(|value| of(value.boolean() == Some(true))).collect())
+        let period = self.keys.size(PATTERN, 1, MAX_LAYERS)?.unwrap_or(period);
+        Ok((0..layers).map(|layer| of(layer % period < period - 1)).collect())
     }
 }

@@ -2,12 +2,15 @@
 //!
 //! Nothing outside this folder compares a family's name. `docs/families.md` tells how to add one.
 
+mod deepseek2;
 mod gemma3;
 mod llama;
 mod phi3;
 mod qwen2;
 mod qwen3;
+mod qwen35;
 mod qwen3moe;
+mod smollm3;
 
 use crate::build::Builder;
 use crate::error::Error;
@@ -22,8 +25,17 @@ pub struct Family {
 }
 
 /// Every family that Hefu runs.
-pub const FAMILIES: &[Family] =
-    &[llama::LLAMA, qwen2::QWEN2, qwen3::QWEN3, qwen3moe::QWEN3_MOE, gemma3::GEMMA3, phi3::PHI3];
+pub const FAMILIES: &[Family] = &[
+    llama::LLAMA,
+    qwen2::QWEN2,
+    qwen3::QWEN3,
+    qwen3moe::QWEN3_MOE,
+    gemma3::GEMMA3,
+    phi3::PHI3,
+    deepseek2::DEEPSEEK2,
+    qwen35::QWEN35,
+    smollm3::SMOLLM3,
+];
 
 impl Family {
     /// The family of this name.

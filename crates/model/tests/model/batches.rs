@@ -1,9 +1,12 @@
 //! Logits do not depend on how tokens were cut into chunks and batches.
 
-use hefu_numerics::kv::PAGE;
+use hefu_model::LoadOptions;
+use hefu_numerics::device::{Batch, Slots, Span};
+use hefu_numerics::kv::{PAGE, Profile};
+use hefu_numerics::program::Entry;
 use proptest::prelude::*;
 
-use crate::devices::{Chunk, Model, logits};
+use crate::devices::{Chunk, Model, load, logits, results};
 use crate::tiny::{FAMILIES, Tiny, VOCABULARY, bits, tokens};
 
 #[test]
@@ -15,6 +18,22 @@ fn chunks_of_any_size_give_the_same_bits() {
         for size in [1, 3, 7] {
             let chunked = logits(&model, &tokens, std::iter::repeat_n(size, 75usize.div_ceil(size)));
             assert_eq!(bits(&whole), bits(&chunked), "{family} in chunks of {size}");
+        }
+    }
+}
+
+#[test]
+fn both_heads_and_both_kinds_of_cache_give_the_same_bits_in_any_cut() {
+    for family in FAMILIES {
+        let file = Tiny::new(family, 3, 8).bytes();
+        let tokens = tokens(70, 4);
+        for cache in Profile::ALL {
+            let model = load(&file, &LoadOptions { cache, ..LoadOptions::default() }).expect("a good model");
+            for entry in [Entry::Logits, Entry::Hidden] {
+                let whole = results(&model, entry, &tokens, [70]);
+                let cut = results(&model, entry, &tokens, [1, 9, 30, 1, 29]);
+                assert_eq!(bits(&whole), bits(&cut), "{family}: {entry:?} with a cache of {}", cache.name());
+            }
         }
     }
 }
@@ -63,7 +82,11 @@ fn together(model: &Model, sequences: &[Vec<u32>]) -> Vec<Vec<u32>> {
 
 #[test]
 fn only_wanted_rows_come_out() {
-    let model = Tiny::new("qwen2", 2, 5).load().expect("a good model");
+    FAMILIES.into_iter().for_each(only_wanted);
+}
+
+fn only_wanted(family: &str) {
+    let model = Tiny::new(family, 2, 5).load().expect("a good model");
     let (a, b) = (tokens(10, 1), tokens(6, 2));
     let expected =
         [&logits(&model, &a, [10])[3 * VOCABULARY..5 * VOCABULARY], &logits(&model, &b, [6])[5 * VOCABULARY..]];
@@ -100,6 +123,26 @@ fn a_copied_page_goes_on_as_the_page_it_was_copied_from() {
     let found = bits(&session.logits(0..9).expect("finite logits"));
     assert_eq!(found, bits(&logits(&model, &b, [29])[20 * VOCABULARY..]));
     assert!(session.copy_page(0, 3).is_err() && session.copy_page(3, 0).is_err(), "there are three pages");
+}
+
+#[test]
+fn a_kept_state_goes_on_as_the_text_that_it_was_kept_from() {
+    let model = Tiny::new("qwen35", 3, 5).load().expect("a good model");
+    let shared = tokens(20, 1);
+    let (a, b) = ([&shared[..], &tokens(9, 2)].concat(), [&shared[..], &tokens(9, 3)].concat());
+    let mut session = model.session(3);
+    let span = |rows, position, wanted, tables, slots| Span { rows, position, wanted, tables, slots: Some(slots) };
+    // Kept after rows 5 and 20, of which the first is not asked for again.
+    let slots = Slots { read: None, write: 2, keep: &[(5, 1), (20, 0)] };
+    let spans = [span(0..29, 0, 0..29, &[&[2]], slots)];
+    session.run_batch(&Batch { tokens: &a, spans: &spans, inputs: &[] }).expect("a good batch");
+    assert_eq!(bits(&session.logits(0..29).expect("finite logits")), bits(&logits(&model, &a, [29])));
+    session.copy_page(2, 0).expect("both pages are there");
+    let slots = Slots { read: Some(0), write: 1, keep: &[] };
+    let spans = [span(0..9, 20, 0..9, &[&[0]], slots)];
+    session.run_batch(&Batch { tokens: &b[20..], spans: &spans, inputs: &[] }).expect("a good batch");
+    let found = bits(&session.logits(0..9).expect("finite logits"));
+    assert_eq!(found, bits(&logits(&model, &b, [29])[20 * VOCABULARY..]));
 }
 
 #[test]

@@ -29,7 +29,13 @@ fn every_byte_of_every_matrix_is_read_once() {
             let mut read = read.into_inner().expect("no thread panicked");
             read.sort_by_key(|range| range.start);
             assert!(read.windows(2).all(|pair| pair[0].end <= pair[1].start), "{family}: pieces overlap");
+            let is_used = |name: &str| spec.program.weights.iter().any(|weight| weight.tensor == name);
             for tensor in gguf.tensors().iter().filter(|tensor| tensor.shape.len() > 1) {
+                assert!(is_used(tensor.name) || tensor.name.contains(".nextn."), "{family}: {}", tensor.name);
+                // Kernels of short convolutions are small, and read as vectors are.
+                if !is_used(tensor.name) || tensor.name.contains("conv1d") {
+                    continue;
+                }
                 let of = tensor.offset..tensor.offset + tensor.bytes;
                 let inside = read.iter().filter(|range| of.start <= range.start && range.end <= of.end);
                 let name = tensor.name;
@@ -196,7 +202,7 @@ fn contexts_and_memory_are_checked() {
         // More than any machine has.
         let huge = size(1 << 40);
         let refused = device.compile(&model.spec.program, weights, &huge, &[]).err();
-        assert!(matches!(refused, Some(DeviceError::Memory { what: "cache", .. })), "{refused:?}");
+        assert!(refused.is_some(), "{} has room for that", device.name());
     }
     fn is_shared<T: Send + Sync + ?Sized>() {}
     is_shared::<dyn Weights>();

@@ -1,7 +1,7 @@
 //! Models on every device at once: each is held to the bits of the first.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use hefu_cpu::Pool;
 use hefu_cpu::select::available;
@@ -10,13 +10,18 @@ use hefu_model::{Error, LoadOptions, ModelFiles, ModelSpec};
 use hefu_numerics::device::{Batch, Device, Error as DeviceError, Executable, Size, Slots, Span, Weights};
 use hefu_numerics::kv::PAGE;
 use hefu_numerics::program::Entry;
-use hefu_numerics::reference::ReferenceDevice;
+use hefu_numerics::team::{Alone, Team};
 
-/// The devices, the one that the others must equal first.
+/// The devices, the one that the others must equal first: every instruction set of this machine on one thread, and the
+/// best one on several.
 pub(crate) fn devices() -> Vec<Arc<dyn Device>> {
-    let reference: Arc<dyn Device> = Arc::new(ReferenceDevice);
-    let others = available().filter(|isa| isa.name != "reference");
-    std::iter::once(reference).chain(others.map(|isa| isa.device(Arc::new(Pool::new(2))))).collect()
+    static POOL: OnceLock<Arc<Pool>> = OnceLock::new();
+    let pool = POOL.get_or_init(|| Arc::new(Pool::new(2)));
+    let alone = || -> Arc<dyn Team + Send + Sync> { Arc::new(Alone) };
+    let mut devices: Vec<Arc<dyn Device>> = available().map(|isa| isa.device(alone())).collect();
+    devices.reverse();
+    devices.extend(available().next().map(|isa| isa.device(pool.clone())));
+    devices
 }
 
 /// A model whose weights are on all devices.
@@ -87,8 +92,12 @@ impl Session {
             });
             spans.push(Span { rows, position: *position, wanted: wanted.clone(), tables, slots });
         }
-        let batch = Batch { tokens: &tokens, spans: &spans, inputs: &[] };
-        self.all(|executable| executable.run(&batch))
+        self.run_batch(&Batch { tokens: &tokens, spans: &spans, inputs: &[] })
+    }
+
+    /// Runs a batch as it is.
+    pub(crate) fn run_batch(&mut self, batch: &Batch<'_>) -> Result<(), DeviceError> {
+        self.all(|executable| executable.run(batch))
     }
 
     /// Logits of some of the wanted rows.

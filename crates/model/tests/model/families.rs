@@ -236,3 +236,72 @@ fn capped_logits_stay_below_the_cap() {
     let expected: Vec<f32> = open.iter().map(|x| 0.5 * (x / 0.5).tanh()).collect();
     assert!(distance(&expected, &capped) < 1e-5);
 }
+
+#[test]
+fn a_file_may_list_its_recurrent_layers() {
+    let tokens = tokens(10, 13);
+    let by_interval = Tiny::new("qwen35", 3, 31);
+    let mut listed = by_interval.clone();
+    listed.keys.retain(|(key, _)| !key.ends_with("full_attention_interval"));
+    // The last is that of the layer that only guesses.
+    listed.lists.push(("qwen35.attention.recurrent_layers".into(), vec![true, false, true, false]));
+    assert_eq!(bits(&run(&by_interval, &tokens)), bits(&run(&listed, &tokens)));
+    listed.lists[0].1.pop();
+    let error = listed.spec().expect_err("a layer is missing").to_string();
+    assert!(error.contains("recurrent_layers` is an array of 3 Bool, but 4 Bool are needed"), "{error}");
+}
+
+#[test]
+fn the_rotation_of_text_has_no_sections() {
+    let tokens = tokens(10, 14);
+    let plain = Tiny::new("qwen35", 2, 32);
+    let mut sections = plain.clone();
+    sections.set("rope.dimension_sections", Value::U32(3));
+    assert_eq!(bits(&run(&plain, &tokens)), bits(&run(&sections, &tokens)));
+}
+
+#[test]
+fn routing_is_as_the_file_says() {
+    let tokens = tokens(10, 15);
+    let with = |change: &dyn Fn(&mut Tiny)| {
+        let mut tiny = Tiny::new("deepseek2", 2, 33);
+        change(&mut tiny);
+        bits(&run(&tiny, &tokens))
+    };
+    let base = with(&|_| {});
+    // A sigmoid is what files with a bias have that do not say it.
+    assert_eq!(base, with(&|tiny| tiny.keys.retain(|(key, _)| !key.ends_with("gating_func"))));
+    let differ: [&dyn Fn(&mut Tiny); 6] = [
+        &|tiny| tiny.set("expert_gating_func", Value::U32(1)),
+        &|tiny| tiny.set("expert_weights_norm", Value::Bool(false)),
+        &|tiny| tiny.set("expert_weights_scale", Value::F32(1.0)),
+        &|tiny| tiny.tensors.retain(|tensor| !tensor.name.contains("exp_probs_b")),
+        &|tiny| {
+            tiny.set("expert_shared_count", Value::U32(0));
+            tiny.tensors.retain(|tensor| !tensor.name.contains("shexp"));
+        },
+        &|tiny| tiny.set("rope.scaling.yarn_log_multiplier", Value::F32(0.1)),
+    ];
+    for (number, change) in differ.into_iter().enumerate() {
+        assert_ne!(base, with(change), "change {number} has no effect");
+    }
+    // Where all groups are used, or there is one, all experts are open.
+    let all = with(&|tiny| tiny.set("expert_group_used_count", Value::U32(3)));
+    assert_eq!(all, with(&|tiny| tiny.set("expert_group_count", Value::U32(1))));
+}
+
+#[test]
+fn shapes_of_latent_attention_and_of_groups_are_checked() {
+    let check = |key: &str, value: u32, expected: &str| {
+        let mut tiny = Tiny::new("deepseek2", 2, 34);
+        tiny.set(key, Value::U32(value));
+        let error = tiny.spec().expect_err(expected).to_string();
+        assert!(error.contains(expected), "`{error}` should say `{expected}`");
+    };
+    check("attention.head_count_kv", 4, "is 4, but only 1 to 1 is supported");
+    check("attention.key_length", 24, "is 24, but only 40 to 40 is supported");
+    check("expert_group_count", 4, "is 4, which does not divide the 6 experts");
+    check("expert_group_used_count", 0, "is 0, but only 1 to 3 is supported");
+    check("expert_gating_func", 3, "is 3, but only 1 to 2 is supported");
+    check("nextn_predict_layers", 2, "is 2, but only 0 to 1 is supported");
+}

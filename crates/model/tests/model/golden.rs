@@ -128,6 +128,26 @@ fn phi3_with_factors_for_long_contexts() {
     check_context("tiny-phi3-longrope", "tiny-phi3-longrope-long", None, EXACT_WEIGHTS);
 }
 
+#[test]
+fn deepseek2_with_groups_and_yarn() {
+    check("tiny-deepseek2", EXACT_WEIGHTS);
+}
+
+#[test]
+fn deepseek2_without_a_rank_of_queries() {
+    check("tiny-deepseek2-lite", EXACT_WEIGHTS);
+}
+
+#[test]
+fn qwen35_with_gated_delta_layers() {
+    check("tiny-qwen35", EXACT_WEIGHTS);
+}
+
+#[test]
+fn smollm3_with_a_layer_that_does_not_rotate() {
+    check("tiny-smollm3", EXACT_WEIGHTS);
+}
+
 pub(crate) fn read(name: &str) -> Vec<u8> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../golden/models").join(name);
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))

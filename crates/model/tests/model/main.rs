@@ -7,4 +7,5 @@ mod families;
 mod golden;
 mod hostile;
 mod oracle;
+mod programs;
 mod tiny;

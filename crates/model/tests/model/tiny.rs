@@ -1,14 +1,15 @@
 //! Tiny random models as GGUF bytes, one of each family.
 
 use hefu_model::gguf::write::Writer;
-use hefu_model::gguf::{Gguf, Value};
+use hefu_model::gguf::{Gguf, Kind, Value};
 use hefu_model::{Error, LoadOptions, ModelSpec};
 use hefu_numerics::half::f32_to_f16;
 use hefu_numerics::quant::Format;
 
 use crate::devices::{Model, load};
 
-pub(crate) const FAMILIES: [&str; 7] = ["llama", "llama-experts", "qwen2", "qwen3", "qwen3moe", "gemma3", "phi3"];
+pub(crate) const FAMILIES: [&str; 10] =
+    ["llama", "llama-experts", "qwen2", "qwen3", "qwen3moe", "gemma3", "phi3", "deepseek2", "qwen35", "smollm3"];
 pub(crate) const VOCABULARY: usize = 96;
 pub(crate) const WIDTH: usize = 64;
 pub(crate) const INNER: usize = 96;
@@ -18,11 +19,22 @@ pub(crate) const HEAD_SIZE: usize = 16;
 pub(crate) const EXPERTS: usize = 5;
 pub(crate) const WINDOW: usize = 20;
 pub(crate) const CONTEXT: usize = 256;
+/// Elements of a head that rotate, where not all do; in latent attention they follow [`HEAD_SIZE`] others.
+pub(crate) const ROTATED: usize = 8;
+/// Elements of a latent vector.
+pub(crate) const RANK: usize = 32;
+/// Groups of experts, of two each.
+pub(crate) const GROUPS: usize = 3;
+/// Elements of a head of a gated delta layer, its key heads and its value heads.
+pub(crate) const DELTA: [usize; 3] = [8, 2, 4];
+pub(crate) const TAPS: usize = 4;
 
 /// A file in the making: change it, then [`Tiny::bytes`].
 #[derive(Clone)]
 pub(crate) struct Tiny {
     pub(crate) keys: Vec<(String, Value<'static>)>,
+    /// Keys whose values are arrays of booleans.
+    pub(crate) lists: Vec<(String, Vec<bool>)>,
     pub(crate) tensors: Vec<Tensor>,
 }
 
@@ -38,7 +50,7 @@ impl Tiny {
     /// A random model of one of [`FAMILIES`] with `layers` blocks.
     pub(crate) fn new(family: &str, layers: usize, seed: u64) -> Self {
         let architecture: &'static str = if family == "llama-experts" { "llama" } else { named(family) };
-        let mut tiny = Tiny { keys: vec![], tensors: vec![] };
+        let mut tiny = Tiny { keys: vec![], lists: vec![], tensors: vec![] };
         tiny.keys.push(("general.architecture".into(), Value::String(architecture.as_bytes())));
         for (key, value) in [
             ("context_length", CONTEXT),
@@ -77,10 +89,67 @@ impl Tiny {
         if family == "qwen3moe" {
             tiny.set("expert_feed_forward_length", Value::U32(INNER as u32));
         }
+        match family {
+            "deepseek2" => tiny.latent_keys(layers),
+            "qwen35" => tiny.delta_keys(&mut random, layers),
+            _ => {}
+        }
         tiny
     }
 
+    fn set_sizes(&mut self, sizes: &[(&str, usize)]) {
+        sizes.iter().for_each(|(key, value)| self.set(key, Value::U32(*value as u32)));
+    }
+
+    fn latent_keys(&mut self, layers: usize) {
+        self.set_sizes(&[
+            ("attention.head_count_kv", 1),
+            ("attention.key_length_mla", HEAD_SIZE + ROTATED),
+            ("attention.value_length_mla", HEAD_SIZE),
+            ("attention.kv_lora_rank", RANK),
+            ("attention.q_lora_rank", RANK),
+            ("rope.dimension_count", ROTATED),
+            ("leading_dense_block_count", usize::from(layers > 1)),
+            ("expert_count", 2 * GROUPS),
+            ("expert_used_count", 2),
+            ("expert_shared_count", 1),
+            ("expert_feed_forward_length", RANK),
+            ("expert_group_count", GROUPS),
+            ("expert_group_used_count", 2),
+            ("expert_gating_func", 2),
+            ("rope.scaling.original_context_length", 64),
+        ]);
+        self.set("expert_weights_norm", Value::Bool(true));
+        self.set("expert_weights_scale", Value::F32(1.5));
+        self.set("rope.scaling.type", Value::String(b"yarn"));
+        self.set("rope.scaling.factor", Value::F32(4.0));
+        self.set("rope.scaling.yarn_log_multiplier", Value::F32(0.0707));
+    }
+
+    /// Every second layer has attention; one more, which is left out, guesses.
+    fn delta_keys(&mut self, random: &mut Random, layers: usize) {
+        let [size, keys, values] = DELTA;
+        self.set_sizes(&[
+            ("block_count", layers + 1),
+            ("nextn_predict_layers", 1),
+            ("full_attention_interval", 2),
+            ("rope.dimension_count", ROTATED),
+            ("ssm.conv_kernel", TAPS),
+            ("ssm.state_size", size),
+            ("ssm.group_count", keys),
+            ("ssm.time_step_rank", values),
+            ("ssm.inner_size", values * size),
+        ]);
+        self.add(random, &format!("blk.{layers}.nextn.eh_proj.weight"), &[2 * WIDTH, WIDTH], "F16");
+        self.add(random, &format!("blk.{layers}.nextn.enorm.weight"), &[WIDTH], "F32");
+    }
+
     fn add_block(&mut self, random: &mut Random, family: &str, layer: usize) {
+        match family {
+            "deepseek2" => return self.add_latent_block(random, layer),
+            "qwen35" => return self.add_delta_block(random, layer),
+            _ => {}
+        }
         let (queries, keys) = (HEADS * HEAD_SIZE, KEY_VALUE_HEADS * HEAD_SIZE);
         let mut add = |tensor: &str, shape: &[usize], format| {
             self.add(random, &format!("blk.{layer}.{tensor}"), shape, format);
@@ -126,6 +195,70 @@ impl Tiny {
         }
     }
 
+    fn add_latent_block(&mut self, random: &mut Random, layer: usize) {
+        let is_dense =
+            layer == 0 && !self.keys.iter().any(|(key, value)| key.ends_with("block_count") && *value == Value::U32(1));
+        let mut add = |tensor: &str, shape: &[usize], format| {
+            self.add(random, &format!("blk.{layer}.{tensor}"), shape, format);
+        };
+        add("attn_norm.weight", &[WIDTH], "F32");
+        add("ffn_norm.weight", &[WIDTH], "F32");
+        add("attn_q_a.weight", &[WIDTH, RANK], "Q8_0");
+        add("attn_q_a_norm.weight", &[RANK], "F32");
+        add("attn_q_b.weight", &[RANK, HEADS * (HEAD_SIZE + ROTATED)], "Q8_0");
+        add("attn_kv_a_mqa.weight", &[WIDTH, RANK + ROTATED], "Q8_0");
+        add("attn_kv_a_norm.weight", &[RANK], "F32");
+        add("attn_k_b.weight", &[HEAD_SIZE, RANK, HEADS], "F16");
+        add("attn_v_b.weight", &[RANK, HEAD_SIZE, HEADS], "Q8_0");
+        add("attn_output.weight", &[HEADS * HEAD_SIZE, WIDTH], "Q8_0");
+        if is_dense {
+            add("ffn_gate.weight", &[WIDTH, INNER], "Q8_0");
+            add("ffn_up.weight", &[WIDTH, INNER], "F16");
+            return add("ffn_down.weight", &[INNER, WIDTH], "Q8_0");
+        }
+        add("ffn_gate_inp.weight", &[WIDTH, 2 * GROUPS], "F32");
+        add("exp_probs_b.bias", &[2 * GROUPS], "F32");
+        add("ffn_gate_exps.weight", &[WIDTH, RANK, 2 * GROUPS], "Q8_0");
+        add("ffn_up_exps.weight", &[WIDTH, RANK, 2 * GROUPS], "F16");
+        add("ffn_down_exps.weight", &[RANK, WIDTH, 2 * GROUPS], "Q8_0");
+        add("ffn_gate_shexp.weight", &[WIDTH, RANK], "Q8_0");
+        add("ffn_up_shexp.weight", &[WIDTH, RANK], "F16");
+        add("ffn_down_shexp.weight", &[RANK, WIDTH], "Q8_0");
+    }
+
+    fn add_delta_block(&mut self, random: &mut Random, layer: usize) {
+        let [size, keys, values] = DELTA;
+        let (channels, inner) = ((2 * keys + values) * size, values * size);
+        let mut add = |tensor: &str, shape: &[usize], format| {
+            self.add(random, &format!("blk.{layer}.{tensor}"), shape, format);
+        };
+        add("attn_norm.weight", &[WIDTH], "F32");
+        add("post_attention_norm.weight", &[WIDTH], "F32");
+        add("ffn_gate.weight", &[WIDTH, INNER], "Q8_0");
+        add("ffn_up.weight", &[WIDTH, INNER], "F16");
+        add("ffn_down.weight", &[INNER, WIDTH], "Q8_0");
+        if layer % 2 == 1 {
+            add("attn_q.weight", &[WIDTH, 2 * HEADS * HEAD_SIZE], "Q8_0");
+            add("attn_k.weight", &[WIDTH, KEY_VALUE_HEADS * HEAD_SIZE], "BF16");
+            add("attn_v.weight", &[WIDTH, KEY_VALUE_HEADS * HEAD_SIZE], "Q8_0");
+            add("attn_q_norm.weight", &[HEAD_SIZE], "F32");
+            add("attn_k_norm.weight", &[HEAD_SIZE], "F32");
+            return add("attn_output.weight", &[HEADS * HEAD_SIZE, WIDTH], "Q8_0");
+        }
+        add("attn_qkv.weight", &[WIDTH, channels], "Q8_0");
+        add("attn_gate.weight", &[WIDTH, inner], "Q8_0");
+        add("ssm_conv1d.weight", &[TAPS, channels], "F32");
+        add("ssm_a", &[values], "F32");
+        add("ssm_dt.bias", &[values], "F32");
+        add("ssm_beta.weight", &[WIDTH, values], "F32");
+        add("ssm_alpha.weight", &[WIDTH, values], "Q8_0");
+        add("ssm_norm.weight", &[size], "F32");
+        add("ssm_out.weight", &[inner, WIDTH], "Q8_0");
+        // What is kept from position to position is some half of it.
+        self.tensor(&format!("blk.{layer}.ssm_a")).values.iter_mut().for_each(|rate| *rate = -*rate);
+        self.tensor(&format!("blk.{layer}.ssm_dt.bias")).values.iter_mut().for_each(|bias| *bias -= 1.0);
+    }
+
     fn add(&mut self, random: &mut Random, name: &str, shape: &[usize], format: &'static str) {
         let is_vector = shape.len() == 1;
         let count = shape.iter().product();
@@ -155,6 +288,9 @@ impl Tiny {
         let mut writer = Writer::new();
         for (key, value) in &self.keys {
             writer.value(key, *value);
+        }
+        for (key, list) in &self.lists {
+            writer.array(key, Kind::Bool, list.iter().map(|is_set| Value::Bool(*is_set)));
         }
         for tensor in &self.tensors {
             let format = Format::from_name(tensor.format).expect("a known format");

@@ -39,7 +39,10 @@ tiny!(
     "tiny-llama-experts",
     "tiny-qwen3",
     "tiny-qwen3moe",
-    "tiny-phi3"
+    "tiny-phi3",
+    "tiny-deepseek2",
+    "tiny-smollm3",
+    "tiny-qwen35"
 );
 
 /// How many of them, from the first on, are tried without `--full`.

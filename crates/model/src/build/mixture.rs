@@ -1,0 +1,77 @@
+//! Mixtures as DeepSeek's have become common: experts chosen by groups and with a bias, beside some for every row.
+
+use hefu_numerics::program::{Activation, Groups, RouteRule, Scoring, Value};
+
+use super::limits::MAX_SHARED_EXPERTS;
+use super::{Builder, Experts, Gated, Presence};
+use crate::error::Error;
+
+/// The sum of the chosen probabilities counts as at least this.
+const LEAST_SUM: f32 = 1e-20;
+/// What `expert_gating_func` calls the sigmoid; 1 is the softmax.
+const SIGMOID: usize = 2;
+
+/// Experts of which few are chosen (DeepSeek-AI, arXiv 2405.04434 and 2412.19437), and those that all rows go through, as
+/// one: tensors `ffn_*_exps`, `ffn_*_shexp`, `exp_probs_b`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mixture {
+    experts: Experts,
+    shared: Option<Gated>,
+    rule: RouteRule,
+    is_sigmoid: Option<bool>,
+}
+
+impl Mixture {
+    /// The mixture that the metadata describe.
+    pub(crate) fn read(b: &mut Builder<'_, '_>, activation: Activation) -> Result<Self, Error> {
+        let ((count, used), inner) = (b.required_expert_counts()?, b.expert_inner()?);
+        let shared = b.keys.size("expert_shared_count", 0, MAX_SHARED_EXPERTS)?.unwrap_or(0);
+        let shared = (shared > 0).then(|| Gated { suffix: "_shexp", ..Gated::new(shared * inner, activation) });
+        let is_sigmoid = b.keys.size("expert_gating_func", 1, SIGMOID)?.map(|function| function == SIGMOID);
+        let is_normalised = b.keys.boolean("expert_weights_norm")? == Some(true);
+        let scale = b.keys.number("expert_weights_scale", 0.0, 1e6)?.filter(|scale| *scale > 0.0).unwrap_or(1.0);
+        let rule = RouteRule {
+            used,
+            scoring: Scoring::Softmax,
+            bias: None,
+            groups: expert_groups(b, count, used)?,
+            normalised: is_normalised.then_some(LEAST_SUM),
+            scale,
+        };
+        Ok(Mixture { experts: Experts { count, used, inner, activation }, shared, rule, is_sigmoid })
+    }
+}
+
+impl Builder<'_, '_> {
+    /// The mixture of `x`. With a bias for the choice (DeepSeek's third version), probabilities are sigmoids unless the file
+    /// says otherwise, and a group counts as its best two experts; without, they are a softmax, and it counts as its best.
+    pub(crate) fn mixture(&mut self, x: Value, mixture: &Mixture) -> Value {
+        let Mixture { experts, rule, .. } = mixture;
+        let bias = self.bias("exp_probs_b", Presence::Optional, experts.count);
+        let is_sigmoid = mixture.is_sigmoid.unwrap_or(bias.is_some());
+        let scoring = if is_sigmoid { Scoring::Sigmoid } else { Scoring::Softmax };
+        let best = |groups: Groups| if bias.is_some() { 2.min(experts.count / groups.count) } else { 1 };
+        let groups = rule.groups.map(|groups| Groups { best: best(groups), ..groups });
+        let mixed = self.routed(x, experts, RouteRule { scoring, bias, groups, ..*rule });
+        let Some(shared) = &mixture.shared else { return mixed };
+        let shared = self.gated(x, shared);
+        self.add("ffn_output", mixed, shared)
+    }
+}
+
+/// The groups of experts, if there is more than one.
+fn expert_groups(b: &mut Builder<'_, '_>, experts: usize, used: usize) -> Result<Option<Groups>, Error> {
+    b.keys.know(&["expert_group_used_count"]);
+    let count = b.keys.size("expert_group_count", 0, experts)?.unwrap_or(1);
+    if count <= 1 {
+        return Ok(None);
+    }
+    if !experts.is_multiple_of(count) {
+        let problem = format!("is {count}, which does not divide the {experts} experts");
+        return Err(b.keys.bad("expert_group_count", problem));
+    }
+    // Enough of them that there are as many experts as are used.
+    let least = used.div_ceil(experts / count);
+    let used = b.keys.required_size("expert_group_used_count", least, count)?;
+    Ok(Some(Groups { count, used, best: 1 }))
+}
