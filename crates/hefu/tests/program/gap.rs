@@ -3,6 +3,11 @@
 use crate::support::{Home, repository};
 use serde_json::Value;
 
+/// The gated part of a layer, which is one step.
+const GATED: &str = "ffn_gate + ffn_up + gate + ffn_down";
+/// Queries, keys and values, where all rows are wanted.
+const PROJECTIONS: &str = "attn_q + attn_k + attn_v";
+
 fn keys(value: &Value) -> Vec<&str> {
     value.as_object().unwrap().keys().map(String::as_str).collect()
 }
@@ -33,23 +38,26 @@ fn the_report_has_its_keys_and_the_counts_of_the_tiny_model() {
             ["read_bytes", "fastest_read_bytes", "int8_multiply_adds", "f32_multiply_adds"]
         );
         assert!(phase["limits"].as_object().unwrap().values().all(|rate| rate.as_f64().unwrap() > 0.0));
-        let gate_up = operation(phase, "gate+up");
+        let gated = operation(phase, GATED);
         let layers = if phase["phase"] == "prefill" { 2 } else { 2 * tokens };
-        assert_eq!(gate_up["calls"], layers);
-        assert_eq!(gate_up["bytes"], layers * 2 * 64 * 96 * 4);
-        assert_eq!(operation(phase, "query+key+value")["f32_operations"], 2 * tokens * 64 * (64 + 32 + 32));
+        assert_eq!(gated["calls"], layers);
+        assert_eq!(gated["bytes"], layers * 3 * 64 * 96 * 4);
         assert!(operation(phase, "rest")["seconds"].as_f64().unwrap() >= 0.0);
         let sum: f64 =
             phase["operations"].as_array().unwrap().iter().map(|line| line["seconds"].as_f64().unwrap()).sum();
         let all = phase["all"]["seconds"].as_f64().unwrap();
         assert!((sum - all).abs() < 1e-6 * all.max(1e-3), "{sum} of {all} seconds");
     }
-    // The last layer goes on with the one row whose logits are wanted; rows are padded to groups of 16.
-    assert_eq!(operation(prefill, "gate+up")["f32_operations"], (8 + 1) * 96 * (2 * 64 + 20));
+    // The last layer goes on with the one row whose logits are wanted, its queries too; rows are padded to groups of 16.
+    assert_eq!(operation(prefill, GATED)["f32_operations"], (8 + 1) * 96 * (3 * 64 + 20));
+    assert_eq!(operation(prefill, PROJECTIONS)["f32_operations"], 8 * 64 * (64 + 32 + 32));
+    assert_eq!(operation(prefill, "attn_q")["f32_operations"], 64 * 64);
+    assert_eq!(operation(prefill, "attn_k + attn_v")["f32_operations"], 8 * 64 * (32 + 32));
+    assert_eq!(operation(decode, PROJECTIONS)["f32_operations"], 2 * 2 * 64 * (64 + 32 + 32));
     assert_eq!(operation(decode, "output")["bytes"], 2 * 272 * 64 * 4);
     // Keys and values of 8 and of 9 earlier positions, 2 heads of 16 elements each, in 16 bits, in 2 layers.
-    assert_eq!(operation(decode, "attention")["bytes"], 2 * (8 + 9) * 2 * 2 * 16 * 2);
-    assert_eq!(operation(prefill, "attention")["bytes"], 0);
+    assert_eq!(operation(decode, "attend")["bytes"], 2 * (8 + 9) * 2 * 2 * 16 * 2);
+    assert_eq!(operation(prefill, "attend")["bytes"], 0);
 }
 
 #[test]
@@ -61,7 +69,7 @@ fn many_sequences_read_each_weight_once_a_step() {
     assert_eq!((&decode["tokens"], &decode["steps"]), (&6.into(), &2.into()));
     let output = operation(decode, "output");
     assert_eq!((&output["calls"], &output["bytes"]), (&2.into(), &(2 * 272 * 64 * 4).into()));
-    assert_eq!(operation(decode, "attention")["bytes"], 3 * 2 * (8 + 9) * 2 * 2 * 16 * 2);
+    assert_eq!(operation(decode, "attend")["bytes"], 3 * 2 * (8 + 9) * 2 * 2 * 16 * 2);
     let refused = home.tiny(&["gap", "--parallel", "0"]);
     assert!(refused.stderr.contains("--parallel"), "{}", refused.stderr);
 }
@@ -69,7 +77,12 @@ fn many_sequences_read_each_weight_once_a_step() {
 #[test]
 fn every_family_is_told_apart_and_drawn() {
     let home = Home::new();
-    for (file, expected) in [("tiny-gemma3.gguf", "norm"), ("tiny-qwen3moe.gguf", "router")] {
+    for (file, expected) in [
+        ("tiny-gemma3.gguf", "post_attention_norm + add + ffn_norm"),
+        ("tiny-gemma3.gguf", GATED),
+        ("tiny-qwen3moe.gguf", "ffn_gate_inp"),
+        ("tiny-qwen3moe.gguf", "ffn_gate_exps + ffn_up_exps + ffn_down_exps"),
+    ] {
         let model = repository("golden/models").join(file);
         let model = model.to_str().unwrap();
         let fixed = ["gap", "--prompt", "8", "--generate", "2", "--threads", "1", "--svg", "gap.svg", "--model"];
@@ -78,7 +91,7 @@ fn every_family_is_told_apart_and_drawn() {
         let svg = std::fs::read_to_string(home.path("gap.svg")).unwrap();
         let document = roxmltree::Document::parse(&svg).unwrap();
         let texts: Vec<&str> = document.descendants().filter_map(|node| node.text()).collect();
-        for operation in [expected, "down", "attention output", "output", "rest"] {
+        for operation in [expected, "attn_output", "output", "rest"] {
             assert!(text.contains(&format!("\n{operation} ")), "{operation} is not in {text}");
             assert!(texts.contains(&operation), "{operation} is not in the picture");
         }
