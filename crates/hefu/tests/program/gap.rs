@@ -79,6 +79,7 @@ fn every_family_is_told_apart_and_drawn() {
     let home = Home::new();
     for (file, expected) in [
         ("tiny-gemma3.gguf", "post_attention_norm + add + ffn_norm"),
+        ("tiny-gemma3.gguf", "token_embd"),
         ("tiny-gemma3.gguf", GATED),
         ("tiny-qwen3moe.gguf", "ffn_gate_inp"),
         ("tiny-qwen3moe.gguf", "ffn_gate_exps + ffn_up_exps + ffn_down_exps"),
@@ -91,7 +92,7 @@ fn every_family_is_told_apart_and_drawn() {
         let svg = std::fs::read_to_string(home.path("gap.svg")).unwrap();
         let document = roxmltree::Document::parse(&svg).unwrap();
         let texts: Vec<&str> = document.descendants().filter_map(|node| node.text()).collect();
-        for operation in [expected, "attn_output", "output", "rest"] {
+        for operation in [expected, "embed", "attn_output", "rest"] {
             assert!(text.contains(&format!("\n{operation} ")), "{operation} is not in {text}");
             assert!(texts.contains(&operation), "{operation} is not in the picture");
         }

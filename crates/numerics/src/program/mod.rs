@@ -300,6 +300,10 @@ impl Program {
     /// What a step is called in reports, the same in every layer: the tensors that it reads (`attn_q`, without the layer
     /// and `.weight`), or the operation where it reads none.
     pub fn step_name(&self, op: &Op) -> String {
+        // Its table may be that of the output too.
+        if let Op::Embed { .. } = op {
+            return op.name().to_owned();
+        }
         let mut names: Vec<&str> = Vec::new();
         for weight in op.weights() {
             let name = short_name(&self.weight(weight).tensor);

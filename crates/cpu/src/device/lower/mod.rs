@@ -76,7 +76,8 @@ fn operations(program: &Program, section: &Section, mode: Mode) -> (Vec<(Rows, O
         match op {
             Op::Select { x, out } if mode == Mode::Full => _ = same.insert(out, x),
             op => {
-                let rows = op.output().map_or(Rows::All, |value| program.value(value).rows);
+                let own = op.output().map_or(Rows::All, |value| program.value(value).rows);
+                let rows = if mode == Mode::Full { Rows::All } else { own };
                 operations.push((rows, op));
             }
         }
