@@ -74,8 +74,8 @@ pub fn router(service: Arc<Service>, access: Access) -> Result<Router, String> {
     })
 }
 
-async fn elsewhere(method: Method, uri: Uri) -> Result<Response, ApiError> {
-    let page = (method == Method::GET || method == Method::HEAD).then(|| page::file(uri.path())).flatten();
+async fn elsewhere(method: Method, uri: Uri, headers: HeaderMap) -> Result<Response, ApiError> {
+    let page = (method == Method::GET || method == Method::HEAD).then(|| page::file(&uri, &headers)).flatten();
     page.ok_or_else(|| ApiError::new(Kind::NotFound, format!("there is nothing at {}", uri.path())))
 }
 

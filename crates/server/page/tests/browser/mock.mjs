@@ -2,14 +2,21 @@
 // seed: the same seed gives the same answer.
 //
 //     node tests/browser/mock.mjs        serves dist/ on a free port and prints the address
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { fileURLToPath } from "node:url";
 
 const DIST = new URL("../../dist/", import.meta.url);
-const TYPES = { html: "text/html; charset=utf-8", js: "text/javascript", css: "text/css", svg: "image/svg+xml" };
-const POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
+const TYPES = { html: "text/html; charset=utf-8", js: "text/javascript", mjs: "text/javascript", css: "text/css", svg: "image/svg+xml", woff2: "font/woff2" };
+const policy = (name) => readFileSync(new URL(`../../policies/${name}.txt`, import.meta.url), "utf8").trim();
+
+/** The rules of a file, as the real server gives them. */
+function rules(name, query) {
+  if (name === "diagram.html") return policy("diagram");
+  if (name.startsWith("tools-")) return policy("tools").replace("ORIGIN", query.get("to") ?? "'none'");
+  return policy("page");
+}
 
 export const MARKDOWN = `## Merging two lists
 
@@ -38,6 +45,42 @@ def merge(a, b):
 
 [a site](https://example.com/a) ~~gone~~`;
 
+export const RICH = `Inline \\(a^2 + b^2\\), a thin space \\(a\\,b\\), money: $5 and $10, and $x_1 < y$.
+
+$$
+\\int_0^1 x^2 \\, dx = \\frac{1}{3}
+$$
+
+\\[ E = mc^2 \\]
+
+A broken one: $\\frac{1$ stays, \\(\\href{javascript:window.hacked=6}{x}\\) too.
+
+\`\`\`mermaid
+flowchart LR
+  A[Start] --> B{Choice}
+  B -->|yes| C[Good]
+  B -->|no| D[Again]
+\`\`\`
+
+\`\`\`mermaid
+this is no diagram
+\`\`\`
+
+\`\`\`rust
+// A comment
+fn main() { let x: u32 = 42; println!("hello {x}"); }
+\`\`\`
+
+A claim[^1] and another[^note], and one without a note[^none].
+
+[^1]: The *first* note.
+[^note]: The second.
+
+| one | two | three | four | five | six | seven | eight | nine | ten |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| unbreakable-1 | unbreakable_2 | unbreakable_3 | unbreakable_4 | unbreakable_5 | unbreakable_6 | unbreakable_7 | unbreakable_8 | unbreakable_9 | unbreakable_ten |
+`;
+
 export const HOSTILE = `<img src=x onerror="window.hacked=1"> <script>window.hacked=2</script>
 
 [click](javascript:window.hacked=3) ![picture](https://example.com/track.png) <b>bold?</b>
@@ -61,8 +104,9 @@ export async function start({ key = "", port = 0, pace = 4 } = {}) {
 }
 
 async function handle(request, response, asked, state, pace) {
-  const path = new URL(request.url, "http://x").pathname;
-  if (!path.startsWith("/v1/")) return file(path, response);
+  const url = new URL(request.url, "http://x");
+  const path = url.pathname;
+  if (!path.startsWith("/v1/")) return file(url, response);
   if (state.key && request.headers.authorization !== `Bearer ${state.key}`) {
     return fail(response, 401, "This server needs an API key.");
   }
@@ -137,6 +181,7 @@ async function answer(ask, response, state, pace) {
 
 function textFor(said, ask, state) {
   if (said.includes("markdown")) return MARKDOWN;
+  if (said.includes("rich")) return RICH;
   if (said.includes("hostile")) return HOSTILE;
   if (said.includes("drift")) return `This is answer number ${state.count}.`;
   if (said.includes("endless")) return "word ".repeat(4000);
@@ -149,12 +194,13 @@ function pieces(text) {
   return text.match(/\s*\S+|\s+$/g) ?? [];
 }
 
-async function file(path, response) {
-  const name = path === "/" ? "index.html" : path.slice(1);
-  if (!/^[\w-]+\.[a-z]+$/.test(name)) return fail(response, 404, "no such file");
+async function file(url, response) {
+  const name = url.pathname === "/" ? "index.html" : url.pathname.slice(1);
+  if (!/^[\w.-]+\.[a-z\d]+$/.test(name)) return fail(response, 404, "no such file");
   const body = await readFile(new URL(name, DIST)).catch(() => null);
   if (!body) return fail(response, 404, "no such file");
-  response.writeHead(200, { "content-type": TYPES[name.split(".").pop()], "content-security-policy": POLICY });
+  const type = TYPES[name.split(".").pop()] ?? "application/octet-stream";
+  response.writeHead(200, { "content-type": type, "content-security-policy": rules(name, url.searchParams), "x-content-type-options": "nosniff" });
   response.end(body);
 }
 
