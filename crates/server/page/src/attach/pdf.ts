@@ -2,17 +2,11 @@
 import { getDocument, PDFWorker } from "pdfjs-dist";
 import file from "pdfjs-dist/build/pdf.worker.min.mjs?url";
 import { worker } from "../workers";
+import { pageText, type Item } from "./pdf-text";
 import { LONGEST, type Refusal } from "./read";
 
 /** Most pages that are read. */
 const MOST_PAGES = 2000;
-
-interface Item {
-  str?: string;
-  hasEOL?: boolean;
-  height?: number;
-  transform?: number[];
-}
 
 export async function textOfPdf(bytes: Uint8Array<ArrayBuffer>): Promise<string | { refused: Refusal }> {
   const thread = worker(file);
@@ -37,18 +31,4 @@ export async function textOfPdf(bytes: Uint8Array<ArrayBuffer>): Promise<string 
     pdfWorker.destroy();
     thread.terminate();
   }
-}
-
-/** Lines of a page; a gap of more than a line between two lines is a paragraph's end. */
-export function pageText(items: Item[]): string {
-  let text = "";
-  let before: number | undefined;
-  for (const { str, hasEOL, height, transform } of items) {
-    const at = transform?.[5];
-    if (str?.trim() && at !== undefined && before !== undefined && text.endsWith("\n") && height && before - at > 1.9 * height) text += "\n";
-    text += str ?? "";
-    if (str?.trim()) before = at;
-    if (hasEOL) text += "\n";
-  }
-  return text.replace(/[ \t]+$/gm, "").replace(/\n{3,}/g, "\n\n").trim();
 }

@@ -54,6 +54,8 @@ export function begin(): Conversation {
   if (current.value) return current.value;
   const begun = tree.empty(lastSettings.value, Date.now());
   batch(() => {
+    // The system prompt and the seed belong to one conversation.
+    lastSettings.value = { ...lastSettings.value, system: "", seed: undefined };
     conversations.value = [begun, ...conversations.value];
     open(begun.id);
   });
