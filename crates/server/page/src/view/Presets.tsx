@@ -25,7 +25,7 @@ export function Presets({ used }: { used: () => void }) {
           disabled={presets.presets.value.length === 0}
           onChange={(event) => choose(event.currentTarget.value)}
         >
-          <option value="" disabled>
+          <option value="">
             {w.presetNone}
           </option>
           {presets.presets.value.map(({ name }) => (

@@ -15,6 +15,7 @@ export function Probabilities({ message }: { message: Message }) {
   const [at, setAt] = useState<number | null>(null);
   if (!known) return null;
   const tokens = known.state === "known" ? known.tokens : [];
+  const choose = (index: number) => setAt(at === index ? null : index);
   const token = at === null ? undefined : tokens[at];
   return (
     <section class="probabilities" aria-label={w.probabilities} aria-busy={known.state === "running"}>
@@ -26,16 +27,23 @@ export function Probabilities({ message }: { message: Message }) {
           {!known.same && <p class="finding different">{w.probabilitiesDiffer}</p>}
           <div class="tokens">
             {tokens.map((each, index) => (
-              <button
+              // No button: the text inside one would not break over lines.
+              <span
                 key={index}
-                type="button"
+                role="button"
+                tabIndex={0}
                 class={`token shade-${shadeOf(each)}`}
                 aria-pressed={at === index}
                 title={percent(each.logprob)}
-                onClick={() => setAt(at === index ? null : index)}
+                onClick={() => choose(index)}
+                onKeyDown={(event) => {
+                  if (event.key !== "Enter" && event.key !== " ") return;
+                  event.preventDefault();
+                  choose(index);
+                }}
               >
                 {visible(each.token)}
-              </button>
+              </span>
             ))}
           </div>
           {token && <Choices token={token} />}

@@ -142,9 +142,6 @@ function ImportAndExport() {
   ];
   return (
     <footer class="sidebar-foot">
-      <p class="hint" role="status">
-        {said}
-      </p>
       <input
         ref={chooser}
         type="file"
@@ -156,7 +153,10 @@ function ImportAndExport() {
           event.currentTarget.value = "";
         }}
       />
-      <Menu label={w.listMenu} items={items} />
+      <Menu label={w.listMenu} items={items} labelled />
+      <p class="hint" role="status">
+        {said}
+      </p>
     </footer>
   );
 }
