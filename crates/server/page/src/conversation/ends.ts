@@ -11,9 +11,12 @@ export function cutBy({ finish, settings, promptTokens, tokens, context }: Origi
   return settings.max_tokens !== undefined && (tokens === undefined || tokens >= settings.max_tokens) ? "max_tokens" : "limit";
 }
 
+/** From fewer tokens no speed can be told. */
+const FEW = 5;
+
 /** Tokens per second, where there are enough to tell: the first token belongs to the prompt's time. */
 export function speeds({ timings }: Origin): { prompt?: number; answer?: number } {
   if (!timings) return {};
-  const rate = (tokens: number, milliseconds: number) => (tokens > 0 && milliseconds > 0 ? (tokens * 1000) / milliseconds : undefined);
+  const rate = (tokens: number, milliseconds: number) => (tokens >= FEW && milliseconds > 0 ? (tokens * 1000) / milliseconds : undefined);
   return { prompt: rate(timings.promptTokens, timings.prompt), answer: rate(timings.tokens - 1, timings.answer) };
 }

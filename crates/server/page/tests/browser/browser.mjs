@@ -35,6 +35,7 @@ export async function visit(browser, url, { reached = [], ...options } = {}) {
 /** Sends a message and waits until the answer is complete. */
 export async function say(page, text, { wait = true } = {}) {
   await page.locator("#message").fill(text);
+  await page.locator(".composer .send:not(:disabled)").waitFor();
   await page.locator("#message").press("Enter");
   if (wait) await page.locator(".composer .send:not(.stop)").waitFor();
 }

@@ -306,7 +306,7 @@ scene("says the server's sentences in Chinese", { locale: "zh-CN" }, async ({ pa
   await page.reload();
   await say(page, "word ".repeat(30));
   const failure = page.getByRole("alert");
-  await failure.getByText("服务器的说明：提示词过长：有 33 个词元，而此模型的上下文最多 10 个").waitFor();
+  await failure.getByText("提示词过长：有 33 个词元，而此模型的上下文最多 10 个").waitFor();
   server.state.context = 32768;
   await say(page, "refuse");
   await failure.getByText("服务器的说明（英文）：").waitFor();

@@ -69,7 +69,7 @@ describe("an answer's end", () => {
   it("gives speeds only where there is something to measure", () => {
     const timings = { queue: 0, cached: 0, promptTokens: 100, prompt: 500, tokens: 11, answer: 500 };
     expect(speeds(origin({ timings }))).toEqual({ prompt: 200, answer: 20 });
-    expect(speeds(origin({ timings: { ...timings, promptTokens: 0, tokens: 1, answer: 0 } }))).toEqual({ prompt: undefined, answer: undefined });
+    expect(speeds(origin({ timings: { ...timings, promptTokens: 4, tokens: 5, answer: 1 } }))).toEqual({ prompt: undefined, answer: undefined });
     expect(speeds(origin({}))).toEqual({});
   });
 });
