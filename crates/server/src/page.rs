@@ -125,7 +125,8 @@ fn takes_gzip(headers: &HeaderMap) -> bool {
     accepted.flat_map(|value| value.split(',')).any(|coding| {
         let mut parts = coding.split(';').map(str::trim);
         let is_gzip = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip") || name == "*");
-        let is_refused = parts.any(|part| part.strip_prefix("q=").is_some_and(|q| q.parse::<f32>().is_ok_and(|q| q <= 0.0)));
+        let is_refused =
+            parts.any(|part| part.strip_prefix("q=").is_some_and(|q| q.parse::<f32>().is_ok_and(|q| q <= 0.0)));
         is_gzip && !is_refused
     })
 }
@@ -180,9 +181,26 @@ mod tests {
             assert_eq!(reach(Some(&format!("to={origin}"))), origin);
         }
         for wrong in [
-            "", "to=", "to=*", "to=https://*", "to=https:", "to=https://", "to=ftp://a", "to=http://a/b", "to=http://a b", "to=http://a;",
-            "to=http://a:", "to=http://a:+1", "to=http://a:99999", "to=http://a,b", "to=http://u@a", "to='self'", "x=http://a",
-            "to=http://a%3B", "to=http://[]", "to=http://[x]",
+            "",
+            "to=",
+            "to=*",
+            "to=https://*",
+            "to=https:",
+            "to=https://",
+            "to=ftp://a",
+            "to=http://a/b",
+            "to=http://a b",
+            "to=http://a;",
+            "to=http://a:",
+            "to=http://a:+1",
+            "to=http://a:99999",
+            "to=http://a,b",
+            "to=http://u@a",
+            "to='self'",
+            "x=http://a",
+            "to=http://a%3B",
+            "to=http://[]",
+            "to=http://[x]",
         ] {
             assert_eq!(reach(Some(wrong)), "'none'", "{wrong}");
         }
