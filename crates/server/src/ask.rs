@@ -277,6 +277,14 @@ impl Sampling {
     }
 }
 
+/// Adds a part of a message to its text: on a line of its own, as others that serve these models do.
+pub(crate) fn join_part(text: &mut String, part: &str) {
+    if !text.is_empty() && !part.is_empty() {
+        text.push('\n');
+    }
+    text.push_str(part);
+}
+
 fn set<T>(field: &mut T, asked: Option<T>) {
     if let Some(value) = asked {
         *field = value;

@@ -9,15 +9,16 @@
 //! * [`service`], [`registry`], [`worker`]: which models are in memory, and how requests reach them; `prepare`,
 //!   `structure` and `answering` are the text's two ends;
 //! * [`catalog`], [`record`], [`watch`]: what the program around the server hands in;
-//! * [`api`], [`app`], [`listen`], [`tls`], `page`: endpoints, who may ask them, and the connections they come over;
+//! * [`api`], [`app`], [`listen`], [`tls`], `body`, `page`: endpoints, who may ask them, and the connections they come over;
 //! * [`inside`]: the same endpoints without a connection;
-//! * [`limits`], [`keys`], [`metrics`], [`ids`]: bounds, API keys, counters, names.
+//! * [`limits`], [`keys`], `shares`, [`metrics`], [`ids`]: bounds, API keys, what clients share, counters, names.
 
 pub mod answer;
 mod answering;
 pub mod api;
 pub mod app;
 pub mod ask;
+mod body;
 pub mod catalog;
 pub mod error;
 mod idle;
@@ -32,6 +33,7 @@ mod prepare;
 pub mod record;
 pub mod registry;
 pub mod service;
+mod shares;
 mod structure;
 pub mod tls;
 pub mod watch;

@@ -11,12 +11,18 @@ pub const MAX_INPUTS: usize = 2048;
 pub const MAX_MESSAGES: usize = 8192;
 /// Most functions in one request.
 pub const MAX_TOOLS: usize = 512;
+/// Most log-probabilities of one request: its choices times their tokens times the alternatives and the token itself.
+pub const MAX_LOGPROBS: usize = 1 << 20;
+/// Bytes of a client's answer that a second of patience is worth: who takes fewer in each second uses up the stall limit.
+pub const SLOWEST_READER: usize = 64;
 
 /// Bounds and defaults.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// Bytes of a request's body. Default 8 MiB.
     pub body_bytes: usize,
+    /// Bytes of memory for all requests that are being read and worked out, beside small ones. Default 1 GiB.
+    pub request_bytes: usize,
     /// Tokens of a prompt; `None` leaves it to the model's context.
     pub prompt_tokens: Option<usize>,
     /// Tokens of an answer; `None` leaves it to the model's context.
@@ -43,6 +49,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body_bytes: 8 << 20,
+            request_bytes: 1 << 30,
             prompt_tokens: None,
             answer_tokens: None,
             choices: 64,

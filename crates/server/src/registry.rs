@@ -10,6 +10,7 @@ use crate::ask::KeepAlive;
 use crate::catalog::{Catalog, ModelCard};
 use crate::error::{ApiError, Kind};
 use crate::worker::Worker;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -32,8 +33,8 @@ struct Slot {
     /// Requests that use the model now.
     users: usize,
     last_used: Instant,
-    /// When the model may go; `None` is never of its own.
-    expires: Option<Instant>,
+    /// Until when each client wants the model to stay; `None` is for ever. It may go of its own once all of them are over.
+    wishes: HashMap<u64, Option<Instant>>,
     /// How often it was tried to be loaded.
     attempts: u64,
     /// Which attempt failed last, and why.
@@ -52,6 +53,8 @@ enum State {
 pub struct Lease {
     registry: Arc<Registry>,
     slot: usize,
+    /// Whose wish how long the model stays is; `None` is nobody's.
+    client: Option<u64>,
     keep_alive: KeepAlive,
     /// The model.
     pub worker: Arc<Worker>,
@@ -78,7 +81,7 @@ impl Registry {
             state: State::Absent,
             users: 0,
             last_used: Instant::now(),
-            expires: None,
+            wishes: HashMap::new(),
             attempts: 0,
             failed: None,
         };
@@ -95,7 +98,7 @@ impl Registry {
                 State::Ready(worker) => Some(Arc::clone(worker)),
                 _ => None,
             },
-            expires_in: slot.expires.map(|at| at.saturating_duration_since(now)),
+            expires_in: slot.expires().map(|at| at.saturating_duration_since(now)),
         };
         self.lock().iter().map(standing).collect()
     }
@@ -110,11 +113,17 @@ impl Registry {
         slots.get(at).map(|slot| slot.card.clone()).ok_or_else(|| no_such_model(&slots, name.unwrap_or_default()))
     }
 
-    /// A model, once it is in memory.
+    /// A model, once it is in memory. How long it stays afterwards is this client's wish alone: it lets nobody else's
+    /// model go.
     ///
     /// # Errors
     /// A name that no model has, a model larger than the budget, or what kept it from being loaded.
-    pub async fn lease(self: &Arc<Self>, name: Option<&str>, keep_alive: Option<KeepAlive>) -> Result<Lease, ApiError> {
+    pub async fn lease(
+        self: &Arc<Self>,
+        name: Option<&str>,
+        client: Option<u64>,
+        keep_alive: Option<KeepAlive>,
+    ) -> Result<Lease, ApiError> {
         let started = Instant::now();
         let at = find(&self.lock(), name)?;
         let mut awaited = None;
@@ -125,9 +134,8 @@ impl Registry {
             changed.as_mut().enable();
             if let Some(worker) = self.look(at, &mut awaited)? {
                 let keep_alive = keep_alive.unwrap_or(self.keep_alive);
-                let lease =
-                    Lease { registry: Arc::clone(self), slot: at, keep_alive, worker, waited: started.elapsed() };
-                return Ok(lease);
+                let (registry, waited) = (Arc::clone(self), started.elapsed());
+                return Ok(Lease { registry, slot: at, client, keep_alive, worker, waited });
             }
             changed.await;
         }
@@ -140,9 +148,7 @@ impl Registry {
             let now = Instant::now();
             let mut slots = self.lock();
             for slot in slots.iter_mut() {
-                if slot.users == 0 && slot.expires.is_some_and(|at| at <= now) {
-                    slot.close();
-                }
+                slot.close_if_over(now);
             }
         }
     }
@@ -156,7 +162,6 @@ impl Registry {
             State::Ready(worker) => {
                 let worker = Arc::clone(worker);
                 slot.users += 1;
-                slot.expires = None;
                 return Ok(Some(worker));
             }
             State::Loading | State::Closing(_) => {
@@ -247,7 +252,7 @@ impl Registry {
             // A thread that could not load leaves that to `load`, which has the reason.
             if !matches!(slot.state, State::Loading) {
                 slot.state = State::Absent;
-                slot.expires = None;
+                slot.wishes.clear();
                 tracing::info!(model = slot.card.name, "unloaded");
             }
         }
@@ -260,6 +265,19 @@ impl Registry {
 }
 
 impl Slot {
+    /// When the last of the clients lets the model go; `None` is never, or that nobody has used it yet.
+    fn expires(&self) -> Option<Instant> {
+        // Nothing is less than any moment, so that for ever must be looked for first.
+        if self.wishes.values().any(Option::is_none) { None } else { self.wishes.values().copied().flatten().max() }
+    }
+
+    /// Lets go of the model if nobody uses it or wants it to stay.
+    fn close_if_over(&mut self, now: Instant) {
+        if self.users == 0 && self.expires().is_some_and(|at| at <= now) {
+            self.close();
+        }
+    }
+
     /// Takes no new request; lets go of the model once there is none.
     fn close(&mut self) {
         if let State::Ready(worker) = &self.state {
@@ -275,16 +293,17 @@ impl Drop for Lease {
         if let Some(slot) = self.registry.lock().get_mut(self.slot) {
             slot.users = slot.users.saturating_sub(1);
             slot.last_used = now;
-            slot.expires = match self.keep_alive {
-                KeepAlive::Forever => None,
-                KeepAlive::For(time) => now.checked_add(time),
-            };
-            if slot.users == 0 {
-                match &mut slot.state {
-                    State::Closing(worker) => *worker = None,
-                    State::Ready(_) if self.keep_alive == KeepAlive::For(Duration::ZERO) => slot.close(),
-                    _ => {}
-                }
+            if let Some(client) = self.client {
+                let until = match self.keep_alive {
+                    KeepAlive::Forever => None,
+                    // Longer than the clock goes is for ever.
+                    KeepAlive::For(time) => now.checked_add(time),
+                };
+                slot.wishes.insert(client, until);
+            }
+            match &mut slot.state {
+                State::Closing(worker) if slot.users == 0 => *worker = None,
+                _ => slot.close_if_over(now),
             }
         }
         self.registry.changed.notify_waiters();

@@ -130,7 +130,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let address = listener.local_addr().map_err(failed)?;
         tokio::spawn(Arc::clone(&service.registry).sweep());
         // The first model is loaded before anybody asks, so that a model that cannot be is told at once.
-        let first = service.registry.lease(None, None).await;
+        let first = service.registry.lease(None, None, None).await;
         drop(first.map_err(|error| Failure::Other(error.to_string()))?);
         let scheme = if tls.is_some() { "https" } else { "http" };
         print(&format!("hefu: listening on {scheme}://{address}\n"))?;
@@ -210,6 +210,7 @@ fn shelf_wishes(arguments: &Arguments) -> Result<ShelfWishes, Failure> {
 fn limits(arguments: &LimitArguments) -> Limits {
     Limits {
         body_bytes: usize::try_from(arguments.max_body_bytes).unwrap_or(usize::MAX),
+        request_bytes: usize::try_from(arguments.request_memory).unwrap_or(usize::MAX),
         prompt_tokens: arguments.max_prompt_tokens.map(NonZeroUsize::get),
         answer_tokens: arguments.max_answer_tokens.map(NonZeroUsize::get),
         choices: arguments.max_choices.get(),

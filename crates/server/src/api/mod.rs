@@ -56,6 +56,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         of_get("/v1/receipts/{id}", "The signed receipt of an answer, by the answer's id", || get(receipts::show)),
         of_post("/tokenize", "The tokens of a text or a conversation", openapi::tokenize, || post(tokens::tokenize)),
         of_post("/detokenize", "The text of tokens", openapi::detokenize, || post(tokens::detokenize)),
+        of_get("/tokenizer_info", "The first model's tokeniser", || get(tokens::tokenizer_info)),
     ];
     all.extend(openai_endpoints());
     all.extend(anthropic_endpoints());

@@ -11,7 +11,6 @@ use crate::ask::{Ask, Message, Prompt, Role, ToolCall};
 use crate::error::{ApiError, json_response};
 use crate::service::{Caller, Service};
 use axum::Extension;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -25,14 +24,13 @@ use std::sync::Arc;
 pub async fn chat(
     State(service): State<Arc<Service>>,
     Extension(caller): Extension<Caller>,
-    body: Bytes,
+    mut fields: Fields,
 ) -> Result<Response, ApiError> {
-    let mut fields = Fields::parse(&body)?;
     let model = super::model(&mut fields, &service.registry)?;
     let (ask, is_streaming) = read(fields)?;
     let ask = Ask { model, ..ask };
     if matches!(&ask.prompt, Prompt::Messages(messages) if messages.is_empty()) {
-        return super::generate::load(&service, ask, Shape::Chat).await;
+        return super::generate::load(&service, &caller, ask, Shape::Chat).await;
     }
     respond(service.answer(&caller, ask).await?, Shape::Chat, is_streaming).await
 }

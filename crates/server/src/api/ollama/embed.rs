@@ -6,7 +6,6 @@ use crate::ask::{Ask, Prompt};
 use crate::error::{ApiError, json_response};
 use crate::service::{Caller, Service};
 use axum::Extension;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -21,10 +20,9 @@ use std::time::Instant;
 pub async fn embed(
     State(service): State<Arc<Service>>,
     Extension(caller): Extension<Caller>,
-    body: Bytes,
+    mut fields: Fields,
 ) -> Result<Response, ApiError> {
     let started = Instant::now();
-    let mut fields = Fields::parse(&body)?;
     let inputs: Texts = fields.need("input")?;
     fields.only("dimensions", &[json!(0)])?;
     let (model, vectors, tokens) = vectors(&service, &caller, fields, inputs.0).await?;
@@ -45,9 +43,8 @@ pub async fn embed(
 pub async fn embeddings(
     State(service): State<Arc<Service>>,
     Extension(caller): Extension<Caller>,
-    body: Bytes,
+    mut fields: Fields,
 ) -> Result<Response, ApiError> {
-    let mut fields = Fields::parse(&body)?;
     let prompt: String = fields.need("prompt")?;
     let (_, vectors, _) = vectors(&service, &caller, fields, vec![prompt]).await?;
     let vector = vectors.into_iter().next().unwrap_or_default();

@@ -8,7 +8,6 @@ use crate::ask::{Ask, KeepAlive, Message, Prompt, Role};
 use crate::error::ApiError;
 use crate::service::{Caller, Service};
 use axum::Extension;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::Response;
 use serde_json::{Value, json};
@@ -23,15 +22,14 @@ use std::time::Duration;
 pub async fn generate(
     State(service): State<Arc<Service>>,
     Extension(caller): Extension<Caller>,
-    body: Bytes,
+    mut fields: Fields,
 ) -> Result<Response, ApiError> {
-    let mut fields = Fields::parse(&body)?;
     let model = super::model(&mut fields, &service.registry)?;
     let has_template = service.registry.card(model.as_deref())?.template.is_some();
     let (mut ask, is_streaming, text) = read(fields, has_template)?;
     ask.model = model;
     if text.is_empty() {
-        return load(&service, ask, Shape::Generate).await;
+        return load(&service, &caller, ask, Shape::Generate).await;
     }
     respond(service.answer(&caller, ask).await?, Shape::Generate, is_streaming).await
 }
@@ -57,9 +55,14 @@ fn read(mut fields: Fields, has_template: bool) -> Result<(Ask, bool, String), A
 }
 
 /// Brings a model to memory, or lets it go if it is to stay for no time.
-pub(super) async fn load(service: &Arc<Service>, ask: Ask, shape: Shape) -> Result<Response, ApiError> {
+pub(super) async fn load(
+    service: &Arc<Service>,
+    caller: &Caller,
+    ask: Ask,
+    shape: Shape,
+) -> Result<Response, ApiError> {
     let is_unloading = ask.keep_alive == Some(KeepAlive::For(Duration::ZERO));
-    let lease = service.lease(&ask).await?;
+    let lease = service.lease(caller.client, &ask).await?;
     let mut answer = json!({
         "model": lease.worker.name,
         "created_at": now(),

@@ -5,7 +5,6 @@ use crate::catalog::ModelCard;
 use crate::error::{ApiError, json_response};
 use crate::registry::Standing;
 use crate::service::Service;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -40,7 +39,8 @@ pub async fn ps(State(service): State<Arc<Service>>) -> Response {
         // Nothing of it is in a graphics card's memory.
         entry["size_vram"] = json!(0);
         entry["context_length"] = json!(standing.card.context);
-        entry["expires_at"] = json!(moment(SystemTime::now() + standing.expires_in.unwrap_or(FOREVER)));
+        let stays = standing.expires_in.unwrap_or(FOREVER).min(FOREVER);
+        entry["expires_at"] = json!(moment(SystemTime::now().checked_add(stays).unwrap_or(UNIX_EPOCH)));
         entry
     });
     json_response(StatusCode::OK, &json!({"models": loaded.collect::<Vec<_>>()}))
@@ -50,8 +50,7 @@ pub async fn ps(State(service): State<Arc<Service>>) -> Response {
 ///
 /// # Errors
 /// A name that no model has.
-pub async fn show(State(service): State<Arc<Service>>, body: Bytes) -> Result<Response, ApiError> {
-    let mut fields = Fields::parse(&body)?;
+pub async fn show(State(service): State<Arc<Service>>, mut fields: Fields) -> Result<Response, ApiError> {
     let name = super::model(&mut fields, &service.registry)?;
     fields.ignore(&["verbose", "system", "template", "options"]);
     fields.finish()?;

@@ -10,7 +10,6 @@ use crate::ask::{Ask, Prompt};
 use crate::error::{ApiError, json_response};
 use crate::service::{Caller, Service};
 use axum::Extension;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -24,9 +23,9 @@ use std::sync::Arc;
 pub async fn create(
     State(service): State<Arc<Service>>,
     Extension(caller): Extension<Caller>,
-    body: Bytes,
+    fields: Fields,
 ) -> Result<Response, ApiError> {
-    let (ask, streaming) = read(Fields::parse(&body)?)?;
+    let (ask, streaming) = read(fields)?;
     let mut answer = service.answer(&caller, ask).await?;
     if streaming.is_wanted {
         let events = ChatStream::new(&answer, streaming.include_usage);

@@ -11,7 +11,6 @@ use crate::error::{ApiError, json_response};
 use crate::limits::MAX_INPUTS;
 use crate::service::{Caller, Place, Service, new_id};
 use axum::Extension;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -25,9 +24,9 @@ use std::sync::Arc;
 pub async fn create(
     State(service): State<Arc<Service>>,
     Extension(caller): Extension<Caller>,
-    body: Bytes,
+    fields: Fields,
 ) -> Result<Response, ApiError> {
-    let (ask, prompts, streaming) = read(Fields::parse(&body)?)?;
+    let (ask, prompts, streaming) = read(fields)?;
     let wanted = ask.count.max(1).saturating_mul(prompts.len());
     if wanted > service.limits.choices {
         let most = service.limits.choices;

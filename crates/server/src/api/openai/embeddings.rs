@@ -7,7 +7,6 @@ use crate::ask::Ask;
 use crate::error::{ApiError, json_response};
 use crate::service::{Caller, Service};
 use axum::Extension;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -23,9 +22,8 @@ use std::sync::Arc;
 pub async fn create(
     State(service): State<Arc<Service>>,
     Extension(caller): Extension<Caller>,
-    body: Bytes,
+    mut fields: Fields,
 ) -> Result<Response, ApiError> {
-    let mut fields = Fields::parse(&body)?;
     let model: Option<String> = fields.take("model")?;
     let inputs = prompts(fields.need("input")?, "input")?;
     let format: Option<String> = fields.take("encoding_format")?;

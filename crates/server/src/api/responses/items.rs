@@ -2,7 +2,7 @@
 
 use super::super::fields::Fields;
 use crate::answer::{Choice, Token, TokenLogprob};
-use crate::ask::{Message, Role, ToolCall};
+use crate::ask::{Message, Role, ToolCall, join_part};
 use crate::error::ApiError;
 use serde_json::{Value, json};
 
@@ -133,9 +133,9 @@ fn text(value: Value, place: &str) -> Result<String, ApiError> {
         let kind: String = part.need("type")?;
         match kind.as_str() {
             "input_text" | "output_text" | "text" | "summary_text" | "reasoning_text" => {
-                text.push_str(&part.need::<String>("text")?);
+                join_part(&mut text, &part.need::<String>("text")?);
             }
-            "refusal" => text.push_str(&part.need::<String>("refusal")?),
+            "refusal" => join_part(&mut text, &part.need::<String>("refusal")?),
             other => {
                 let sentence = format!("{place}.type is \"{other}\", but this server's models read text only");
                 return Err(ApiError::parameter(place, sentence).code("unsupported_content"));

@@ -12,7 +12,6 @@ use crate::error::{ApiError, json_response};
 use crate::ids;
 use crate::service::{Caller, Service};
 use axum::Extension;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -28,9 +27,9 @@ use stream::ResponseStream;
 pub async fn create(
     State(service): State<Arc<Service>>,
     Extension(caller): Extension<Caller>,
-    body: Bytes,
+    fields: Fields,
 ) -> Result<Response, ApiError> {
-    let wanted = request::read(Fields::parse(&body)?)?;
+    let wanted = request::read(fields)?;
     let mut answer = service.answer(&caller, wanted.ask).await?;
     let resource = Resource::new(&answer, wanted.echo);
     if wanted.is_streaming {
