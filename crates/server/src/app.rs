@@ -3,7 +3,7 @@
 use crate::api;
 use crate::body;
 use crate::error::{ApiError, Kind, json_response};
-use crate::keys::Keys;
+use crate::keys::{Entry, Keys};
 use crate::page;
 use crate::service::{Caller, Service, new_id};
 use axum::Router;
@@ -133,10 +133,10 @@ impl Guard {
         self.check_host(headers)?;
         self.check_origin(headers)?;
         let hides_prompt = hides_prompt(headers)?;
-        if let Some(name) = key(headers).and_then(|key| self.access.keys.name(key)) {
-            let digest = Sha256::digest(&name);
-            let client = digest.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-            return Ok(Caller { client, name, hides_prompt, ..Caller::default() });
+        if let Some(Entry { name, group, .. }) = key(headers).and_then(|key| self.access.keys.find(key)) {
+            let client = number(&name);
+            let group = group.map(|group| number(&group));
+            return Ok(Caller { client, group, name, hides_prompt, ..Caller::default() });
         }
         let path = request.uri().path();
         let is_read = request.method() == Method::GET || request.method() == Method::HEAD;
@@ -196,6 +196,11 @@ impl ApiError {
         }
         response
     }
+}
+
+/// A number by which a name is told from others.
+fn number(name: &str) -> u64 {
+    Sha256::digest(name).iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte))
 }
 
 /// The key that a request brings, in any of the headers that clients use.

@@ -40,6 +40,8 @@ struct Arriving<'a> {
     service: &'a Arc<Service>,
     client: u64,
     bytes: Vec<u8>,
+    /// How many have come, whether or not they are kept.
+    length: usize,
     memory: Option<Share>,
     /// Pieces of memory that are held.
     pieces: usize,
@@ -62,7 +64,7 @@ pub(crate) async fn read(
     let encoding = encoding(&request)?;
     let seat = request.extensions().get::<Arc<Seat>>().cloned();
     let (parts, body) = request.into_parts();
-    let mut arriving = Arriving { service, client, bytes: Vec::new(), memory: None, pieces: 0 };
+    let mut arriving = Arriving { service, client, bytes: Vec::new(), length: 0, memory: None, pieces: 0 };
     let late = |_| {
         let seconds = limits.read_time.as_secs();
         ApiError::new(Kind::BodyTimeout, format!("the body did not come within {seconds} s (--read-seconds)"))
@@ -80,21 +82,31 @@ pub(crate) async fn read(
 }
 
 impl Arriving<'_> {
+    /// Takes all of a body. Where there is no memory for it, the rest is passed over, so that the refusal is read.
     async fn take(&mut self, mut body: Body, seat: Option<&Seat>) -> Result<(), ApiError> {
-        let most = self.service.limits.body_bytes;
+        let (most, mut refused) = (self.service.limits.body_bytes, None);
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|_| ApiError::invalid("the body broke off"))?;
             let Ok(data) = frame.into_data() else { continue };
-            if self.bytes.len().saturating_add(data.len()) > most {
+            self.length = self.length.saturating_add(data.len());
+            if self.length > most {
                 return Err(too_large(most));
             }
-            self.hold(self.bytes.len() + data.len())?;
-            self.bytes.extend_from_slice(&data);
             if let Some(seat) = seat {
                 seat.moved();
             }
+            if refused.is_some() {
+                continue;
+            }
+            match self.hold(self.length) {
+                Ok(()) => self.bytes.extend_from_slice(&data),
+                Err(error) => {
+                    (self.bytes, self.memory) = (Vec::new(), None);
+                    refused = Some(error);
+                }
+            }
         }
-        Ok(())
+        refused.map_or(Ok(()), Err)
     }
 
     /// Makes sure that so many bytes of memory are held, unless the body is small. A client that has its whole share to

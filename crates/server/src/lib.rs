@@ -5,7 +5,7 @@
 //! HTTP ◀─ dialect (api) ◀─ Piece ── answering ◀── tokens ──────────┘
 //! ```
 //!
-//! * [`ask`], [`answer`], [`error`]: the seam between dialects and everything else;
+//! * [`ask`], [`fill`], [`answer`], [`error`]: the seam between dialects and everything else;
 //! * [`service`], [`registry`], [`worker`]: which models are in memory, and how requests reach them; `prepare`,
 //!   `structure` and `answering` are the text's two ends;
 //! * [`catalog`], [`record`], [`watch`]: what the program around the server hands in;
@@ -21,6 +21,7 @@ pub mod ask;
 mod body;
 pub mod catalog;
 pub mod error;
+pub mod fill;
 mod idle;
 pub mod ids;
 pub mod inside;

@@ -43,6 +43,8 @@ pub struct Limits {
     pub memory_bytes: Option<u64>,
     /// How long a model stays in memory after its last request.
     pub keep_alive: KeepAlive,
+    /// Whether a name that no model has means the first one.
+    pub any_model_name: bool,
 }
 
 impl Default for Limits {
@@ -60,6 +62,7 @@ impl Default for Limits {
             drain_time: Duration::from_secs(30),
             memory_bytes: None,
             keep_alive: KeepAlive::Forever,
+            any_model_name: false,
         }
     }
 }

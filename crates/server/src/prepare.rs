@@ -2,6 +2,7 @@
 
 use crate::ask::{Arguments, Ask, Message, Prompt, Shape};
 use crate::error::{ApiError, Kind};
+use crate::fill::Marks;
 use crate::limits::{Limits, MAX_LOGPROBS, MAX_MESSAGES, MAX_TOOLS};
 use crate::structure::{Structure, shown_to_template};
 use crate::worker::Worker;
@@ -11,6 +12,7 @@ use hefu_engine::sampling;
 use hefu_engine::stop::StopMatcher;
 use hefu_text::template::{ChatTemplate, Conversation, Error as TemplateError};
 use hefu_text::tokenizer::Special;
+use std::collections::BTreeSet;
 
 /// Largest seed that is made up; short enough to be typed again, and exact in every JSON reader.
 const MADE_UP_SEEDS: u64 = u32::MAX as u64;
@@ -65,7 +67,7 @@ pub(crate) fn prepare(ask: &Ask, worker: &Worker, limits: &Limits) -> Result<Pre
     let request = Request {
         prompt,
         parameters,
-        end_tokens: worker.tokenizer.vocabulary().ends.iter().copied().collect(),
+        end_tokens: end_tokens(ask, worker)?,
         max_tokens: max_tokens(ask.max_tokens, limits)?,
         prefill_chunk: usize::MAX,
         all_logits: false,
@@ -92,12 +94,38 @@ fn prompt(
             check(text)?;
             Ok((worker.tokenizer.encode_prompt(text, Special::Parse), None))
         }
+        Prompt::Gap(gap) => {
+            gap.texts().try_for_each(check)?;
+            let marks = marks(worker)?;
+            Ok((marks.prompt(&worker.tokenizer, gap), None))
+        }
         Prompt::Messages(messages) => {
             let text = prompt_text(ask, worker, messages)?;
             check(&text)?;
             Ok((worker.tokenizer.encode(&text, Special::Parse), Some(text)))
         }
     }
+}
+
+/// The marks between which the model takes what stands around a gap.
+fn marks(worker: &Worker) -> Result<&Marks, ApiError> {
+    worker.marks.as_ref().ok_or_else(|| {
+        let sentence = format!(
+            "{} has no tokens for what stands before and after a gap (suffix), so it cannot fill one; use a model for code, \
+             such as qwen2.5-coder",
+            worker.name
+        );
+        ApiError::parameter("suffix", sentence).code("unsupported_parameter")
+    })
+}
+
+/// The tokens that end an answer: the model's own, those that were asked for, and in a gap the marks around it.
+fn end_tokens(ask: &Ask, worker: &Worker) -> Result<BTreeSet<u32>, ApiError> {
+    let mut ends: BTreeSet<u32> = worker.tokenizer.vocabulary().ends.iter().chain(&ask.stop_ids).copied().collect();
+    if matches!(ask.prompt, Prompt::Gap(_)) {
+        ends.extend(&marks(worker)?.ends);
+    }
+    Ok(ends)
 }
 
 /// The text of a conversation, as the model's template writes it.

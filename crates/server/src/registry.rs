@@ -23,6 +23,8 @@ pub struct Registry {
     catalog: Arc<dyn Catalog>,
     budget: Option<u64>,
     keep_alive: KeepAlive,
+    /// Whether a name that no model has means the first one.
+    any_name: bool,
     slots: Mutex<Vec<Slot>>,
     changed: Notify,
 }
@@ -53,8 +55,8 @@ enum State {
 pub struct Lease {
     registry: Arc<Registry>,
     slot: usize,
-    /// Whose wish how long the model stays is; `None` is nobody's.
-    client: Option<u64>,
+    /// Whose wish how long the model stays is.
+    client: u64,
     keep_alive: KeepAlive,
     /// The model.
     pub worker: Arc<Worker>,
@@ -75,7 +77,7 @@ pub struct Standing {
 
 impl Registry {
     /// No model is loaded yet.
-    pub fn new(catalog: Arc<dyn Catalog>, budget: Option<u64>, keep_alive: KeepAlive) -> Arc<Self> {
+    pub fn new(catalog: Arc<dyn Catalog>, budget: Option<u64>, keep_alive: KeepAlive, any_name: bool) -> Arc<Self> {
         let slot = |card| Slot {
             card,
             state: State::Absent,
@@ -86,7 +88,7 @@ impl Registry {
             failed: None,
         };
         let slots = catalog.models().into_iter().map(slot).collect();
-        Arc::new(Self { catalog, budget, keep_alive, slots: Mutex::new(slots), changed: Notify::new() })
+        Arc::new(Self { catalog, budget, keep_alive, any_name, slots: Mutex::new(slots), changed: Notify::new() })
     }
 
     /// Every model, the default one first.
@@ -109,7 +111,7 @@ impl Registry {
     /// [`Kind::NotFound`], with the names that there are.
     pub fn card(&self, name: Option<&str>) -> Result<ModelCard, ApiError> {
         let slots = self.lock();
-        let at = find(&slots, name)?;
+        let at = self.find(&slots, name)?;
         slots.get(at).map(|slot| slot.card.clone()).ok_or_else(|| no_such_model(&slots, name.unwrap_or_default()))
     }
 
@@ -121,11 +123,11 @@ impl Registry {
     pub async fn lease(
         self: &Arc<Self>,
         name: Option<&str>,
-        client: Option<u64>,
+        client: u64,
         keep_alive: Option<KeepAlive>,
     ) -> Result<Lease, ApiError> {
         let started = Instant::now();
-        let at = find(&self.lock(), name)?;
+        let at = self.find(&self.lock(), name)?;
         let mut awaited = None;
         loop {
             let changed = self.changed.notified();
@@ -230,6 +232,7 @@ impl Registry {
             if let Some(slot) = slots.get_mut(at) {
                 match outcome {
                     Ok(worker) => {
+                        slot.card.digest = slot.card.digest.take().or_else(|| worker.digest.clone());
                         tracing::info!(model = name, seconds = started.elapsed().as_secs_f64(), "loaded");
                         slot.last_used = Instant::now();
                         slot.state = State::Ready(worker);
@@ -257,6 +260,16 @@ impl Registry {
             }
         }
         self.changed.notify_waiters();
+    }
+
+    /// Which model a request means: by one of its names, or the first. A name that ends in `:latest` means the same
+    /// without it.
+    fn find(&self, slots: &[Slot], name: Option<&str>) -> Result<usize, ApiError> {
+        let Some(name) = name.filter(|name| !name.is_empty()) else { return Ok(0) };
+        let has = |card: &ModelCard, name: &str| card.name == name || card.aliases.iter().any(|alias| alias == name);
+        let position = |name: &str| slots.iter().position(|slot| has(&slot.card, name));
+        let found = position(name).or_else(|| name.strip_suffix(":latest").and_then(position));
+        found.or(self.any_name.then_some(0)).ok_or_else(|| no_such_model(slots, name))
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Slot>> {
@@ -293,14 +306,12 @@ impl Drop for Lease {
         if let Some(slot) = self.registry.lock().get_mut(self.slot) {
             slot.users = slot.users.saturating_sub(1);
             slot.last_used = now;
-            if let Some(client) = self.client {
-                let until = match self.keep_alive {
-                    KeepAlive::Forever => None,
-                    // Longer than the clock goes is for ever.
-                    KeepAlive::For(time) => now.checked_add(time),
-                };
-                slot.wishes.insert(client, until);
-            }
+            let until = match self.keep_alive {
+                KeepAlive::Forever => None,
+                // Longer than the clock goes is for ever.
+                KeepAlive::For(time) => now.checked_add(time),
+            };
+            slot.wishes.insert(self.client, until);
             match &mut slot.state {
                 State::Closing(worker) if slot.users == 0 => *worker = None,
                 _ => slot.close_if_over(now),
@@ -310,16 +321,9 @@ impl Drop for Lease {
     }
 }
 
-/// Which model a request means: by its name, or the first. A name that ends in `:latest` means the same without it.
-fn find(slots: &[Slot], name: Option<&str>) -> Result<usize, ApiError> {
-    let Some(name) = name.filter(|name| !name.is_empty()) else { return Ok(0) };
-    let position = |name: &str| slots.iter().position(|slot| slot.card.name == name);
-    let found = position(name).or_else(|| name.strip_suffix(":latest").and_then(position));
-    found.ok_or_else(|| no_such_model(slots, name))
-}
-
 fn no_such_model(slots: &[Slot], name: &str) -> ApiError {
-    let names: Vec<&str> = slots.iter().map(|slot| slot.card.name.as_str()).collect();
+    let names = slots.iter().flat_map(|slot| std::iter::once(&slot.card.name).chain(&slot.card.aliases));
+    let names: Vec<&str> = names.map(String::as_str).collect();
     let sentence = format!("there is no model \"{name}\" here; the models are {}", names.join(", "));
     let error = ApiError::new(Kind::NotFound, sentence).code("model_not_found");
     ApiError { param: Some("model".to_owned()), ..error }

@@ -2,6 +2,7 @@
 
 use crate::answer::Answer;
 use crate::answering::{Patience, Task};
+use crate::api::responses::kept;
 use crate::ask::Ask;
 use crate::catalog::Catalog;
 use crate::error::{ApiError, Kind};
@@ -14,7 +15,8 @@ use crate::registry::{Lease, Registry};
 use crate::shares::Shares;
 use crate::watch::Watcher;
 use crate::worker::Happening;
-use hefu_engine::scheduler::{Job, Kind as JobKind};
+use hefu_engine::scheduler::{Job, Kind as JobKind, ReuseDomain};
+use serde_json::{Map, Value};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -36,6 +38,8 @@ pub struct Service {
     pub watcher: Option<Arc<dyn Watcher>>,
     /// Bounds how many texts are worked on at the same time: each may take a thread with a large stack.
     desks: Shares,
+    /// Responses to go on from.
+    pub(crate) responses: kept::Shelf,
     /// KiB of memory for large requests.
     pub(crate) memory: Shares,
     is_stopping: AtomicBool,
@@ -49,6 +53,8 @@ pub struct Service {
 pub struct Caller {
     /// By which the scheduler tells clients apart; 0 without an API key.
     pub client: u64,
+    /// The group of keys that share what the cache holds; without one, a client shares it with itself alone.
+    pub group: Option<u64>,
     /// The name of the API key; empty without one.
     pub name: String,
     /// The request's id in the log.
@@ -57,6 +63,13 @@ pub struct Caller {
     pub trace_parent: Option<String>,
     /// Whether records are to state the prompt's hash alone.
     pub hides_prompt: bool,
+}
+
+impl Caller {
+    /// Whose cached beginnings of prompts its own may go on from.
+    fn domain(&self) -> ReuseDomain {
+        self.group.map_or(ReuseDomain::Client, ReuseDomain::Group)
+    }
 }
 
 /// Where the choices of an answer stand in the response that they go into.
@@ -77,7 +90,7 @@ impl Service {
         labels: Option<Arc<dyn Labels>>,
         watcher: Option<Arc<dyn Watcher>>,
     ) -> Arc<Self> {
-        let registry = Registry::new(catalog, limits.memory_bytes, limits.keep_alive);
+        let registry = Registry::new(catalog, limits.memory_bytes, limits.keep_alive, limits.any_model_name);
         let (under_way, all_done) = mpsc::channel(1);
         let request_kib = limits.request_bytes >> 10;
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -88,7 +101,8 @@ impl Service {
             recorder,
             labels,
             watcher,
-            desks: Shares::new(2 * threads),
+            responses: kept::Shelf::default(),
+            desks: Shares::new(4 * threads),
             memory: Shares::new(request_kib),
             is_stopping: AtomicBool::new(false),
             under_way: Mutex::new(Some(under_way)),
@@ -118,12 +132,12 @@ impl Service {
         let prepare = move |lease: &Lease, limits: &Limits| prepare(&ask, &lease.worker, limits);
         let (lease, mut prepared) = self.text_work(caller.client, lease, prepare).await?;
         let grammar = prepared.structure.recorded()?;
-        let labels = self.labels.as_ref().map(|labels| labels.label(&id)).transpose();
-        let labels = labels.map_err(|sentence| ApiError::new(Kind::Unavailable, sentence))?.unwrap_or_default();
+        let labels = self.labels_of(&id)?;
         let deadline = Some(lease.worker.time(arrived) + self.limits.request_time);
         let constraints = std::mem::take(&mut prepared.constraints);
         let jobs = constraints.into_iter().enumerate().map(|(choice, constraint)| Job {
             client: caller.client,
+            domain: caller.domain(),
             priority,
             constraint,
             deadline,
@@ -166,12 +180,23 @@ impl Service {
             recorder: self.recorder.clone(),
             metrics: Arc::clone(&self.metrics),
         };
+        self.begin(task);
+        Ok(answer)
+    }
+
+    /// The fields that label an answer as generated.
+    fn labels_of(&self, id: &str) -> Result<Map<String, Value>, ApiError> {
+        let labels = self.labels.as_ref().map(|labels| labels.label(id)).transpose();
+        Ok(labels.map_err(|sentence| ApiError::new(Kind::Unavailable, sentence))?.unwrap_or_default())
+    }
+
+    /// Carries an answer to its end, whoever waits for it.
+    fn begin(&self, task: Task) {
         let under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner).clone();
         tokio::spawn(async move {
             task.run().await;
             drop(under_way);
         });
-        Ok(answer)
     }
 
     /// The tokens that a request's prompt has.
@@ -206,6 +231,7 @@ impl Service {
         let pooling = lease.worker.pooling;
         let jobs = prepared.iter().map(|prepared| Job {
             client: caller.client,
+            domain: caller.domain(),
             deadline: Some(lease.worker.time(arrived) + self.limits.request_time),
             ..Job::new(prepared.request.clone()).with_kind(JobKind::Embedding(pooling))
         });
@@ -236,7 +262,7 @@ impl Service {
     /// # Errors
     /// A name that no model has, or a model that cannot be loaded in time.
     pub async fn lease(self: &Arc<Self>, client: u64, ask: &Ask) -> Result<Lease, ApiError> {
-        let lease = self.registry.lease(ask.model.as_deref(), Some(client), ask.keep_alive);
+        let lease = self.registry.lease(ask.model.as_deref(), client, ask.keep_alive);
         let waited = tokio::time::timeout(self.limits.request_time, lease).await;
         waited
             .map_err(|_| ApiError::new(Kind::Overdue, "the model could not be loaded in the time that a request has"))?

@@ -13,6 +13,29 @@ fn keys<const N: usize>(home: &Home, names: [&str; N]) -> [String; N] {
     })
 }
 
+/// How many tokens of a long prompt came out of the cache.
+fn cached(server: &Server, key: &str, text: &str) -> u64 {
+    let answer = ask(server, key, "/v1/completions", &json!({"prompt": text, "max_tokens": 1})).success();
+    answer["usage"]["prompt_tokens_details"]["cached_tokens"].as_u64().unwrap()
+}
+
+#[test]
+fn a_prompt_of_one_key_is_not_to_be_guessed_by_another_unless_both_are_in_one_group() {
+    let home = Home::new();
+    let [first, second] = keys(&home, ["first", "second"]);
+    let grouped = ["third", "fourth"].map(|name| {
+        let output = home.command(&["key", "add", name, "--group", "ours", "--keys", "keys.json"]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    });
+    let server = home.serve(&["--require-key", "--keys", "keys.json"]);
+    let text = "The number is 7493. ".repeat(100);
+    assert_eq!(cached(&server, &first, &text), 0);
+    assert_eq!(cached(&server, &second, &text), 0);
+    assert!(cached(&server, &first, &text) > 1000 && cached(&server, &second, &text) > 1000);
+    assert_eq!(cached(&server, &grouped[0], &text), 0);
+    assert!(cached(&server, &grouped[1], &text) > 1000);
+}
+
 fn ask(server: &Server, key: &str, path: &str, body: &Value) -> Reply {
     let headers = format!("authorization: Bearer {key}\r\n");
     exchange(server.port, &request("POST", path, &headers, body.to_string().as_bytes())).unwrap()
@@ -22,7 +45,7 @@ fn ask(server: &Server, key: &str, path: &str, body: &Value) -> Reply {
 fn one_client_does_not_let_another_ones_model_go() {
     let home = Home::new();
     let [first, second] = keys(&home, ["first", "second"]);
-    let server = home.serve(&["--require-key", "--keys", "keys.json"]);
+    let server = home.serve(&["--require-key", "--keys", "keys.json", "--keep-alive", "0"]);
     let generate = |key: &str, keep: Value| {
         let body = json!({"prompt": "a", "stream": false, "keep_alive": keep, "options": {"num_predict": 1}});
         ask(&server, key, "/api/generate", &body)

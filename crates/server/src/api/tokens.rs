@@ -82,7 +82,7 @@ fn tokens_response(ids: Vec<u32>, tokenizer: Arc<Tokenizer>, with_pieces: bool, 
             write_token(*id, with_pieces.then_some(&*tokenizer), &mut out);
         }
         from = from.saturating_add(TOKENS_AT_ONCE);
-        if from > count || from == count {
+        if from >= count {
             from = count + 1;
             // Writing to a text never fails.
             let _ = write!(out, "],\"count\":{count},\"max_model_len\":{context}}}");

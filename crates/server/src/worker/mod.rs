@@ -12,6 +12,7 @@ mod drive;
 
 use crate::catalog::{Catalog, Loaded};
 use crate::error::{ApiError, Kind};
+use crate::fill::Marks;
 use hefu_engine::sampling::{Choice, Parameters};
 use hefu_engine::scheduler::{Failure, Job, Key, Pooling, Refusal, Statistics};
 use hefu_engine::{FinishReason, RequestError};
@@ -49,6 +50,10 @@ pub struct Worker {
     pub context: usize,
     /// Most bytes of a text that one token stands for; `None` if there is no such bound.
     pub longest_token: Option<usize>,
+    /// SHA-256 of its first file in hexadecimal digits, where it is known.
+    pub digest: Option<String>,
+    /// The marks between which it takes what stands around a gap, if it has them.
+    pub marks: Option<Marks>,
     /// How its embeddings are made.
     pub pooling: Pooling,
     commands: Sender<Command>,
@@ -194,7 +199,9 @@ impl Worker {
         let format = ToolFormat::detect(&model.template_source, model.tokenizer.vocabulary());
         let worker = Self {
             name,
+            digest: model.digest,
             longest_token: longest_token(&model.tokenizer),
+            marks: Marks::find(&model.tokenizer),
             tokenizer: model.tokenizer,
             template: model.template,
             template_source: model.template_source,

@@ -43,6 +43,9 @@ pub(super) fn read(mut fields: Fields) -> Result<(Ask, bool), ApiError> {
     let is_streaming = fields.take("stream")?.unwrap_or(false);
     let stops: Vec<String> = fields.take("stop_sequences")?.unwrap_or_default();
     let sampling = settings::sampling(&mut fields)?;
+    for name in ["mcp_servers", "container", "user_profile_id"] {
+        fields.accept(name, |value| value.as_array().is_some_and(Vec::is_empty) || value == "")?;
+    }
     let ask = countable(&mut fields)?;
     fields.finish()?;
     Ok((Ask { sampling, stops, max_tokens: Some(max_tokens), ..ask }, is_streaming))
@@ -336,6 +339,23 @@ mod tests {
         assert_eq!(messages[2].reasoning.as_deref(), Some("hm"));
         assert_eq!(messages[2].calls[0].arguments, "{\"x\":1}");
         assert_eq!(messages[3].call_id.as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn what_a_providers_tools_did_is_passed_over() {
+        let blocks = json!([
+            {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {"query": "tides"}},
+            {"type": "web_search_tool_result", "tool_use_id": "s", "content": []},
+            {"type": "mcp_tool_use", "id": "m", "name": "f", "server_name": "x", "input": {}},
+            {"type": "mcp_tool_result", "tool_use_id": "m", "content": []},
+            {"type": "code_execution_tool_result", "tool_use_id": "s", "content": {"stdout": "1"}},
+            {"type": "text", "text": "At six."},
+        ]);
+        let messages = json!([{"role": "user", "content": "When?"}, {"role": "assistant", "content": blocks},
+            {"role": "user", "content": "And then?"}]);
+        let (ask, _) = of(json!({"max_tokens": 1, "messages": messages, "mcp_servers": []})).unwrap();
+        let Prompt::Messages(messages) = ask.prompt else { panic!() };
+        assert_eq!((messages.len(), messages[1].text.as_str()), (3, "At six."));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::super::answered;
 use super::super::fields::Fields;
 use super::super::openai::tools;
 use super::super::sse;
-use super::options::shared;
+use super::options::{pass_over, shared};
 use super::output::{Lines, Shape};
 use crate::answer::Answer;
 use crate::ask::{Ask, Message, Prompt, Role, ToolCall};
@@ -51,7 +51,7 @@ fn read(mut fields: Fields) -> Result<(Ask, bool), ApiError> {
     let conversation: Vec<Value> = fields.take("messages")?.unwrap_or_default();
     let (ask, is_streaming) = shared(&mut fields)?;
     let tools = tools(&mut fields)?;
-    fields.finish()?;
+    pass_over(fields);
     let messages = conversation.into_iter().enumerate().map(|(at, value)| message(value, &format!("messages[{at}]")));
     let messages: Vec<Message> = messages.collect::<Result<_, _>>()?;
     // Here, too, an answer that has begun is continued.

@@ -1,7 +1,8 @@
 //! `/api/embed`, and `/api/embeddings`, its older form.
 
 use super::super::fields::{Fields, Texts};
-use super::options::keep_alive;
+use super::super::openai::embeddings::cut;
+use super::options::{keep_alive, pass_over};
 use crate::ask::{Ask, Prompt};
 use crate::error::{ApiError, json_response};
 use crate::service::{Caller, Service};
@@ -24,8 +25,9 @@ pub async fn embed(
 ) -> Result<Response, ApiError> {
     let started = Instant::now();
     let inputs: Texts = fields.need("input")?;
-    fields.only("dimensions", &[json!(0)])?;
-    let (model, vectors, tokens) = vectors(&service, &caller, fields, inputs.0).await?;
+    let dimensions = fields.take("dimensions")?.filter(|dimensions| *dimensions != 0);
+    let (model, mut vectors, tokens) = vectors(&service, &caller, fields, inputs.0).await?;
+    vectors.iter_mut().try_for_each(|vector| cut(vector, dimensions))?;
     let body = json!({
         "model": model,
         "embeddings": vectors,
@@ -61,7 +63,7 @@ async fn vectors(
     let keep_alive = keep_alive(&mut fields)?;
     // Nothing is ever cut short here, and options are those of answers.
     fields.ignore(&["truncate", "options"]);
-    fields.finish()?;
+    pass_over(fields);
     if texts.is_empty() {
         return Ok((model.unwrap_or_default(), Vec::<Vec<f32>>::new(), 0));
     }
@@ -79,6 +81,7 @@ pub(super) fn schema(name: &str) -> Value {
             "model": {"type": ["string", "null"]},
             name: {"type": if name == "input" { json!(["string", "array"]) } else { json!("string") },
                 "items": {"type": "string"}},
+            "dimensions": {"type": ["integer", "null"], "description": "How many numbers of each vector are kept"},
             "keep_alive": {"type": ["string", "number", "null"]},
         },
     })
