@@ -11,6 +11,8 @@ pub const MAX_INPUTS: usize = 2048;
 pub const MAX_MESSAGES: usize = 8192;
 /// Most functions in one request.
 pub const MAX_TOOLS: usize = 512;
+/// Longest text in bytes whose tokens are told or counted and not answered, which no context bounds.
+pub const MAX_COUNTED_BYTES: usize = 1 << 20;
 /// Most log-probabilities of one request: its choices times their tokens times the alternatives and the token itself.
 pub const MAX_LOGPROBS: usize = 1 << 20;
 /// Bytes of a client's answer that a second of patience is worth: who takes fewer in each second uses up the stall limit.

@@ -3,7 +3,7 @@
 use crate::ask::{Arguments, Ask, Message, Prompt, Shape};
 use crate::error::{ApiError, Kind};
 use crate::fill::Marks;
-use crate::limits::{Limits, MAX_LOGPROBS, MAX_MESSAGES, MAX_TOOLS};
+use crate::limits::{Limits, MAX_COUNTED_BYTES, MAX_LOGPROBS, MAX_MESSAGES, MAX_TOOLS};
 use crate::structure::{Structure, shown_to_template};
 use crate::worker::Worker;
 use hefu_engine::Request;
@@ -79,7 +79,18 @@ pub(crate) fn prepare(ask: &Ask, worker: &Worker, limits: &Limits) -> Result<Pre
 
 /// The tokens of the prompt.
 pub(crate) fn prompt_ids(ask: &Ask, worker: &Worker) -> Result<Vec<u32>, ApiError> {
-    prompt(ask, worker, |_| Ok(())).map(|(ids, _)| ids)
+    prompt(ask, worker, check_counted).map(|(ids, _)| ids)
+}
+
+/// Refuses a text that is too long to have its tokens told.
+pub(crate) fn check_counted(text: &str) -> Result<(), ApiError> {
+    if text.len() <= MAX_COUNTED_BYTES {
+        return Ok(());
+    }
+    let found = text.len();
+    let sentence =
+        format!("the text has {found} bytes, but the tokens of at most {MAX_COUNTED_BYTES} are told at once");
+    Err(ApiError::invalid(sentence).code("text_too_long"))
 }
 
 /// The tokens of the prompt, and for a conversation its text. `check` sees the text before it is taken apart.

@@ -92,6 +92,8 @@ fn a_prompt_that_can_never_fit_is_refused_by_its_bytes() {
     assert!(server.complete(&json!({"prompt": "a".repeat(40_000)})).refusal(400).contains("40001 tokens"));
     let counted = server.post("/v1/messages/count_tokens", &json!({"messages": messages})).success();
     assert!(counted["input_tokens"].as_u64().unwrap() > 600_000);
+    let too_long = server.post("/tokenize", &json!({"content": "a".repeat(1_100_000)}));
+    assert!(too_long.refusal(400).contains("1100000 bytes"));
     let pieces = server.post("/tokenize", &json!({"content": "a".repeat(20_000), "with_pieces": true})).success();
     assert_eq!(pieces["tokens"].as_array().unwrap().len(), 20_000);
     assert_eq!((&pieces["count"], &pieces["tokens"][19_999]["piece"]), (&json!(20_000), &json!("a")));

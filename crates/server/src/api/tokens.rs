@@ -4,6 +4,7 @@ use super::fields::Fields;
 use super::openai::{messages, tools};
 use crate::ask::{Ask, Prompt};
 use crate::error::{ApiError, json_response};
+use crate::prepare::check_counted;
 use crate::registry::Lease;
 use crate::service::{Caller, Service};
 use axum::Extension;
@@ -54,6 +55,7 @@ pub async fn tokenize(
         Prompt::Text(text) => {
             let special = if parse_special { Special::Parse } else { Special::Plain };
             let work = move |lease: &Lease, _: &_| {
+                check_counted(&text)?;
                 let tokenizer = &lease.worker.tokenizer;
                 Ok(if add_special { tokenizer.encode_prompt(&text, special) } else { tokenizer.encode(&text, special) })
             };
