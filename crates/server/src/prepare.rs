@@ -73,7 +73,7 @@ pub(crate) fn prepare(ask: &Ask, worker: &Worker, limits: &Limits) -> Result<Pre
         all_logits: false,
     };
     let count = ask.count.max(1);
-    let constraints = (0..count).map(|_| structure.constraint(worker)).collect::<Result<_, _>>()?;
+    let constraints = structure.constraints(worker, count)?;
     Ok(Prepared { request, count, matcher, stops: ask.stops.clone(), structure, constraints })
 }
 
