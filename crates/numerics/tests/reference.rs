@@ -200,7 +200,7 @@ fn an_observer_is_told_of_every_operation() {
     let told = told.0.lock().unwrap();
     let names: Vec<&str> = told.iter().map(|(name, _)| &name[..]).collect();
     // Queries are needed for wanted rows alone.
-    let steps = "token_embd angles attn_qkv ssm_conv1d slice slice slice l2_norm ssm_beta activate ssm_alpha ssm_a \
+    let steps = "embed angles attn_qkv ssm_conv1d slice slice slice l2_norm ssm_beta activate ssm_alpha ssm_a \
                  gated_delta add attn_norm select attn_q attn_k attn_v select rotate rotate store_kv attend attn_output \
                  select add output_norm output soft_cap";
     assert_eq!(names.join(" "), steps);

@@ -49,6 +49,22 @@ pub enum Piece {
     Failed(ApiError),
 }
 
+impl Piece {
+    /// About how many bytes it is on its way.
+    pub(crate) fn weight(&self) -> usize {
+        // A number as text, and the name of what it is.
+        const ENTRY: usize = 48;
+        match self {
+            Self::Delta { delta: Delta::Text(text) | Delta::Reasoning(text), .. } => ENTRY + text.len(),
+            Self::Delta { delta: Delta::CallArguments { text, .. }, .. } => ENTRY + text.len(),
+            Self::Delta { delta: Delta::Logprobs(tokens), .. } => {
+                tokens.iter().map(|token| (token.top.len() + 1) * ENTRY).sum()
+            }
+            _ => ENTRY,
+        }
+    }
+}
+
 /// Something of one choice.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Delta {

@@ -1,12 +1,12 @@
 //! From connections to endpoints: who may ask, how large and slow a request may be, and what every answer carries.
 
 use crate::api;
+use crate::body;
 use crate::error::{ApiError, Kind, json_response};
-use crate::keys::Keys;
+use crate::keys::{Entry, Keys};
 use crate::page;
 use crate::service::{Caller, Service, new_id};
 use axum::Router;
-use axum::body::{Body, to_bytes};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, ORIGIN, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
-use tower_http::cors::{AllowOrigin, Any, CorsLayer};
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 /// The header by which requests are told apart, in and out.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -74,8 +74,8 @@ pub fn router(service: Arc<Service>, access: Access) -> Result<Router, String> {
     })
 }
 
-async fn elsewhere(method: Method, uri: Uri) -> Result<Response, ApiError> {
-    let page = (method == Method::GET || method == Method::HEAD).then(|| page::file(uri.path())).flatten();
+async fn elsewhere(method: Method, uri: Uri, headers: HeaderMap) -> Result<Response, ApiError> {
+    let page = (method == Method::GET || method == Method::HEAD).then(|| page::file(&uri, &headers)).flatten();
     page.ok_or_else(|| ApiError::new(Kind::NotFound, format!("there is nothing at {}", uri.path())))
 }
 
@@ -114,9 +114,9 @@ async fn admit(State(guard): State<Arc<Guard>>, request: Request, next: Next) ->
 
 impl Guard {
     async fn answer(&self, request: Request, caller: Caller, next: Next, path: &str) -> Response {
-        match self.with_body(request).await {
+        match body::read(request, &self.service, caller.client).await {
             Err(error) => error.into_response_of(path),
-            Ok(mut request) => {
+            Ok((mut request, _memory)) => {
                 request.extensions_mut().insert(caller);
                 let response = next.run(request).await;
                 match response.extensions().get::<ApiError>() {
@@ -133,10 +133,10 @@ impl Guard {
         self.check_host(headers)?;
         self.check_origin(headers)?;
         let hides_prompt = hides_prompt(headers)?;
-        if let Some(name) = key(headers).and_then(|key| self.access.keys.name(key)) {
-            let digest = Sha256::digest(&name);
-            let client = digest.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-            return Ok(Caller { client, name, hides_prompt, ..Caller::default() });
+        if let Some(Entry { name, group, .. }) = key(headers).and_then(|key| self.access.keys.find(key)) {
+            let client = number(&name);
+            let group = group.map(|group| number(&group));
+            return Ok(Caller { client, group, name, hides_prompt, ..Caller::default() });
         }
         let path = request.uri().path();
         let is_read = request.method() == Method::GET || request.method() == Method::HEAD;
@@ -178,32 +178,6 @@ impl Guard {
         let sentence = format!("pages of {origin} may not ask this server; allow them with --cors-origin {origin}");
         Err(ApiError::new(Kind::Forbidden, sentence))
     }
-
-    /// The request with its body in memory, if it is small enough and came in time.
-    async fn with_body(&self, request: Request) -> Result<Request, ApiError> {
-        let most = self.service.limits.body_bytes;
-        let too_large = || {
-            let sentence = format!("the body is larger than the {most} bytes that the server takes (--max-body-bytes)");
-            ApiError::new(Kind::TooLarge, sentence)
-        };
-        let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        if length.is_some_and(|length: u64| length > most as u64) {
-            return Err(too_large());
-        }
-        let (parts, body) = request.into_parts();
-        let read = tokio::time::timeout(self.service.limits.read_time, to_bytes(body, most)).await;
-        let seconds = self.service.limits.read_time.as_secs();
-        let late = |_| {
-            let sentence = format!("the body did not come within {seconds} s (--read-seconds)");
-            ApiError::new(Kind::BodyTimeout, sentence)
-        };
-        let bytes = read.map_err(late)?.map_err(|error| {
-            let is_limit =
-                std::error::Error::source(&error).is_some_and(|source| source.is::<http_body_util::LengthLimitError>());
-            if is_limit { too_large() } else { ApiError::invalid("the body broke off") }
-        })?;
-        Ok(Request::from_parts(parts, Body::from(bytes)))
-    }
 }
 
 impl ApiError {
@@ -222,6 +196,11 @@ impl ApiError {
         }
         response
     }
+}
+
+/// A number by which a name is told from others.
+fn number(name: &str) -> u64 {
+    Sha256::digest(name).iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte))
 }
 
 /// The key that a request brings, in any of the headers that clients use.
@@ -272,7 +251,8 @@ fn cors(origins: &[String]) -> Result<Option<CorsLayer>, String> {
         AllowOrigin::list(origins.iter().map(parse).collect::<Result<Vec<_>, _>>()?)
     };
     let layer = CorsLayer::new().allow_origin(origin).allow_methods([Method::GET, Method::POST]);
-    Ok(Some(layer.allow_headers(Any).expose_headers([REQUEST_ID, FINGERPRINT, ANSWER_ID])))
+    // A star would not stand for Authorization.
+    Ok(Some(layer.allow_headers(AllowHeaders::mirror_request()).expose_headers([REQUEST_ID, FINGERPRINT, ANSWER_ID])))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! Every dialect translates its JSON to an [`Ask`] and the answer's [`Piece`](crate::answer::Piece)s back to its JSON,
 //! and nothing else: limits, templates, sampling, grammars and tools are worked out once, behind this seam.
 
+use crate::fill::Gap;
 use hefu_engine::sampling::{Breakers, Error, Parameters};
 use hefu_text::template;
 use hefu_text::tokenizer::{Special, Tokenizer};
@@ -30,6 +31,8 @@ pub struct Ask {
     pub sampling: Sampling,
     /// Strings that end an answer and are not part of it.
     pub stops: Vec<String>,
+    /// Tokens that end an answer beside the model's own.
+    pub stop_ids: Vec<u32>,
     /// Most tokens of an answer; `None` leaves it to the model and to what the server allows.
     pub max_tokens: Option<usize>,
     /// How many answers are wanted; 0 counts as 1. Answer i is sampled with the seed `seed + i`.
@@ -55,6 +58,8 @@ pub enum Prompt {
     Text(String),
     /// Token ids as they stand, to be continued.
     Ids(Vec<u32>),
+    /// A gap, to be filled.
+    Gap(Gap),
 }
 
 impl Default for Prompt {
@@ -275,6 +280,14 @@ impl Sampling {
         p.validate()?;
         Ok(p)
     }
+}
+
+/// Adds a part of a message to its text: on a line of its own, as others that serve these models do.
+pub(crate) fn join_part(text: &mut String, part: &str) {
+    if !text.is_empty() && !part.is_empty() {
+        text.push('\n');
+    }
+    text.push_str(part);
 }
 
 fn set<T>(field: &mut T, asked: Option<T>) {

@@ -27,6 +27,8 @@ pub trait Catalog: Send + Sync {
 pub struct ModelCard {
     /// The name under which requests ask for it.
     pub name: String,
+    /// Further names.
+    pub aliases: Vec<String>,
     /// When its file was last changed, in seconds since 1970.
     pub created: u64,
     /// Bytes of its files.
@@ -41,6 +43,12 @@ pub struct ModelCard {
     pub parameters: u64,
     /// The format of most of its weights, `Q4_K` for example.
     pub quantization: String,
+    /// Numbers of one of its vectors; 0 if that is not known.
+    pub width: u64,
+    /// How many layers it has; 0 if that is not known.
+    pub layers: u64,
+    /// Whether it can fill a gap between two texts.
+    pub fills_gaps: bool,
     /// Most positions of one conversation here.
     pub context: usize,
     /// The source of its chat template, if it has one.
@@ -49,6 +57,8 @@ pub struct ModelCard {
 
 /// A model in memory.
 pub struct Loaded {
+    /// SHA-256 of its first file in hexadecimal digits, where it is known.
+    pub digest: Option<String>,
     /// Its tokeniser.
     pub tokenizer: Arc<Tokenizer>,
     /// Its chat template; base models have none.

@@ -39,6 +39,8 @@ pub enum Kind {
     BodyTimeout,
     /// The body is too large.
     TooLarge,
+    /// The body is compressed in a way that is not read here.
+    Encoding,
     /// The queue is full; try again after so many seconds.
     Busy {
         /// Seconds.
@@ -63,6 +65,7 @@ impl Kind {
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Busy { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Overdue => StatusCode::GATEWAY_TIMEOUT,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -78,7 +81,9 @@ impl Kind {
             Self::NotFound => "not_found_error",
             Self::Busy { .. } => "rate_limit_error",
             Self::Overdue | Self::Unavailable | Self::Internal => "server_error",
-            Self::Invalid | Self::Method | Self::BodyTimeout | Self::TooLarge => "invalid_request_error",
+            Self::Invalid | Self::Method | Self::BodyTimeout | Self::TooLarge | Self::Encoding => {
+                "invalid_request_error"
+            }
         }
     }
 }
@@ -127,7 +132,7 @@ impl ApiError {
             Kind::Overdue => "timeout_error",
             Kind::Unavailable => "overloaded_error",
             Kind::Internal => "api_error",
-            Kind::Invalid | Kind::Method | Kind::BodyTimeout => "invalid_request_error",
+            Kind::Invalid | Kind::Method | Kind::BodyTimeout | Kind::Encoding => "invalid_request_error",
         };
         json!({"type": "error", "error": {"type": word, "message": self.message}})
     }

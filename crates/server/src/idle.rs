@@ -1,5 +1,6 @@
-//! Connections that wait for a request. When there are as many connections as may be, the one that has waited longest makes
-//! room for a new one, so that those that ask nothing do not keep out those that do.
+//! Connections that wait for a request, or for the rest of one: for a handshake, a head, a body. When there are as many
+//! connections as may be, the one that has been silent longest makes room for a new one, so that those that ask nothing do
+//! not keep out those that do.
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::response::Response;
@@ -8,6 +9,7 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 /// The connections that wait.
@@ -30,13 +32,13 @@ struct Waiting {
 #[derive(Debug)]
 pub(crate) struct Seat {
     idle: Arc<Idle>,
-    /// Its place among those that wait; `None` while it has a request.
-    place: Mutex<Option<u64>>,
+    /// Its place among those that wait, and since when; `None` while it has a whole request.
+    place: Mutex<Option<(u64, Instant)>>,
     /// Told when it is to make room.
     pub(crate) leave: Arc<Notify>,
 }
 
-/// A request under way on a connection, until the last byte of its answer has been handed on.
+/// A request under way on a connection, from its head until the last byte of its answer has been handed on.
 #[derive(Debug)]
 pub(crate) struct Busy(Arc<Seat>);
 
@@ -60,36 +62,62 @@ impl Seat {
         seat
     }
 
-    /// Whether it has a request.
+    /// Whether it has a whole request.
     pub(crate) fn is_busy(&self) -> bool {
         self.place().is_none()
     }
 
-    /// A request has come.
+    /// How long nothing has come on it.
+    pub(crate) fn silent(&self) -> Duration {
+        self.place().map_or(Duration::ZERO, |(_, since)| since.elapsed())
+    }
+
+    /// The head of a request has come.
     pub(crate) fn begin(self: &Arc<Self>) -> Busy {
-        self.go();
+        self.moved();
         Busy(Arc::clone(self))
     }
 
-    fn wait(&self) {
+    /// Part of a request has come, and more is to come.
+    pub(crate) fn moved(&self) {
         let mut waiting = self.idle.lock();
-        let place = waiting.times;
-        waiting.times += 1;
-        waiting.connections.insert(place, Arc::clone(&self.leave));
-        *self.place() = Some(place);
+        let mut place = self.place();
+        // One that has been told to leave already stays told.
+        if let Some((number, _)) = *place
+            && let Some(leave) = waiting.connections.remove(&number)
+        {
+            *place = Some(waiting.add(leave));
+        }
+    }
+
+    /// All of a request has come: the connection makes no room until it is answered.
+    pub(crate) fn go(&self) {
+        let mut waiting = self.idle.lock();
+        if let Some((number, _)) = self.place().take() {
+            waiting.connections.remove(&number);
+        }
+    }
+
+    fn wait(&self) {
+        self.go();
+        let mut waiting = self.idle.lock();
+        *self.place() = Some(waiting.add(Arc::clone(&self.leave)));
         drop(waiting);
         self.idle.came.notify_one();
     }
 
-    fn go(&self) {
-        let mut waiting = self.idle.lock();
-        if let Some(place) = self.place().take() {
-            waiting.connections.remove(&place);
-        }
-    }
-
-    fn place(&self) -> MutexGuard<'_, Option<u64>> {
+    fn place(&self) -> MutexGuard<'_, Option<(u64, Instant)>> {
         self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    /// Puts a connection behind all others.
+    fn add(&mut self, leave: Arc<Notify>) -> (u64, Instant) {
+        let number = self.times;
+        self.times += 1;
+        self.connections.insert(number, leave);
+        (number, Instant::now())
     }
 }
 
@@ -148,6 +176,9 @@ mod tests {
         assert!(!idle.close_longest());
         let (first, second) = (Seat::new(&idle), Seat::new(&idle));
         let busy = first.begin();
+        // Its body is still to come.
+        assert!(!first.is_busy());
+        first.go();
         assert!(first.is_busy() && !second.is_busy());
         let body = busy.over(Response::new(Body::from("x"))).into_body();
         assert_eq!(body.size_hint().exact(), Some(1));
@@ -157,6 +188,23 @@ mod tests {
         assert!(!first.is_busy());
         drop(second);
         drop(first);
+        assert!(!idle.close_longest());
+    }
+
+    #[tokio::test]
+    async fn the_one_that_has_been_silent_longest_goes_first_and_what_comes_counts() {
+        let idle = Arc::new(Idle::default());
+        let (handshake, head, body) = (Seat::new(&idle), Seat::new(&idle), Seat::new(&idle));
+        let _request = body.begin();
+        handshake.moved();
+        body.moved();
+        for seat in [head, handshake, body] {
+            assert!(!seat.is_busy());
+            idle.close_longest();
+            seat.leave.notified().await;
+            // What comes too late changes nothing.
+            seat.moved();
+        }
         assert!(!idle.close_longest());
     }
 }

@@ -33,6 +33,9 @@ pub struct Entry {
     pub sha256: String,
     /// When it was made, in seconds since 1970.
     pub created: u64,
+    /// The group of keys that share what the cache holds of earlier prompts; without one, a key shares it with itself alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
 }
 
 /// Why keys cannot be read or changed.
@@ -57,7 +60,7 @@ pub enum KeyError {
         reason: String,
     },
     /// A name that cannot be given.
-    #[error("a key's name must have 1 to {MAX_NAME} characters, none of them a control character")]
+    #[error("the name of a key or of a group must have 1 to {MAX_NAME} characters, none of them a control character")]
     Name,
     /// A name that another key has.
     #[error("there is a key named \"{0}\" already; revoke it first or choose another name")]
@@ -101,12 +104,14 @@ pub fn list(path: &Path) -> Result<Vec<Entry>, KeyError> {
     Ok(file.keys)
 }
 
-/// Makes a key and returns it; it cannot be had again.
+/// Makes a key, perhaps in a group, and returns it; it cannot be had again.
 ///
 /// # Errors
 /// A name that cannot be given, or a file that cannot be written.
-pub fn add(path: &Path, name: &str) -> Result<String, KeyError> {
-    if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
+pub fn add(path: &Path, name: &str, group: Option<&str>) -> Result<String, KeyError> {
+    let is_wrong =
+        |name: &str| name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control);
+    if is_wrong(name) || group.is_some_and(is_wrong) {
         return Err(KeyError::Name);
     }
     let mut keys = list(path)?;
@@ -119,7 +124,8 @@ pub fn add(path: &Path, name: &str) -> Result<String, KeyError> {
     let mut bytes = [0_u8; 32];
     getrandom::fill(&mut bytes).map_err(|error| KeyError::Random(error.to_string()))?;
     let key = format!("{PREFIX}{}", hex(&bytes));
-    keys.push(Entry { name: name.to_owned(), sha256: digest(&key), created: unix_seconds() });
+    let group = group.map(str::to_owned);
+    keys.push(Entry { name: name.to_owned(), sha256: digest(&key), created: unix_seconds(), group });
     write(path, keys)?;
     Ok(key)
 }
@@ -194,12 +200,12 @@ impl Keys {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).entries.is_empty()
     }
 
-    /// The name of a key, if it is one.
-    pub fn name(&self, key: &str) -> Option<String> {
+    /// What is kept of a key, if it is one.
+    pub fn find(&self, key: &str) -> Option<Entry> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         self.look(&mut known);
         let digest = digest(key);
-        known.entries.iter().find(|entry| entry.sha256 == digest).map(|entry| entry.name.clone())
+        known.entries.iter().find(|entry| entry.sha256 == digest).cloned()
     }
 
     /// Reads the file again if it has changed. One that cannot be read leaves no key valid: a key that was revoked must
@@ -230,23 +236,27 @@ fn changed(path: &Path) -> Option<(SystemTime, u64)> {
 mod tests {
     use super::*;
 
+    fn name(keys: &Keys, key: &str) -> Option<String> {
+        keys.find(key).map(|entry| entry.name)
+    }
+
     #[test]
     fn a_key_is_valid_from_add_to_revoke_and_is_not_in_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deep").join("keys.json");
-        let (a, b) = (add(&path, "a").unwrap(), add(&path, "b").unwrap());
+        let (a, b) = (add(&path, "a", None).unwrap(), add(&path, "b", None).unwrap());
         assert!(a.starts_with(PREFIX) && a.len() == PREFIX.len() + 64 && a != b);
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(!text.contains(&a) && !text.contains(a.trim_start_matches(PREFIX)));
         let keys = Keys::open(Some(path.clone())).unwrap();
-        assert_eq!((keys.name(&a).as_deref(), keys.name(&b).as_deref()), (Some("a"), Some("b")));
-        assert_eq!(keys.name("hefu-"), None);
+        assert_eq!((name(&keys, &a).as_deref(), name(&keys, &b).as_deref()), (Some("a"), Some("b")));
+        assert_eq!(name(&keys, "hefu-"), None);
         revoke(&path, "a").unwrap();
         // As if the time to look again had come.
         keys.known.lock().unwrap().looked = None;
-        assert_eq!((keys.name(&a), keys.name(&b).as_deref()), (None, Some("b")));
+        assert_eq!((name(&keys, &a), name(&keys, &b).as_deref()), (None, Some("b")));
         assert!(matches!(revoke(&path, "a"), Err(KeyError::Unknown(_))));
-        assert!(matches!(add(&path, "b"), Err(KeyError::Taken(_))));
+        assert!(matches!(add(&path, "b", None), Err(KeyError::Taken(_))));
     }
 
     #[test]
@@ -254,7 +264,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys.json");
         for bad in ["", "a\nb", &"x".repeat(MAX_NAME + 1)] {
-            assert!(matches!(add(&path, bad), Err(KeyError::Name)));
+            assert!(matches!(add(&path, bad, None), Err(KeyError::Name)));
         }
         std::fs::write(&path, "{\"keys\": 3}").unwrap();
         assert!(matches!(Keys::open(Some(path)), Err(KeyError::Damaged { .. })));
@@ -267,7 +277,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys.json");
-        add(&path, "a").unwrap();
+        add(&path, "a", None).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 }

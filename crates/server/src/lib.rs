@@ -5,21 +5,23 @@
 //! HTTP ◀─ dialect (api) ◀─ Piece ── answering ◀── tokens ──────────┘
 //! ```
 //!
-//! * [`ask`], [`answer`], [`error`]: the seam between dialects and everything else;
+//! * [`ask`], [`fill`], [`answer`], [`error`]: the seam between dialects and everything else;
 //! * [`service`], [`registry`], [`worker`]: which models are in memory, and how requests reach them; `prepare`,
 //!   `structure` and `answering` are the text's two ends;
 //! * [`catalog`], [`record`], [`watch`]: what the program around the server hands in;
-//! * [`api`], [`app`], [`listen`], [`tls`], `page`: endpoints, who may ask them, and the connections they come over;
+//! * [`api`], [`app`], [`listen`], [`tls`], `body`, `page`: endpoints, who may ask them, and the connections they come over;
 //! * [`inside`]: the same endpoints without a connection;
-//! * [`limits`], [`keys`], [`metrics`], [`ids`]: bounds, API keys, counters, names.
+//! * [`limits`], [`keys`], `shares`, [`metrics`], [`ids`]: bounds, API keys, what clients share, counters, names.
 
 pub mod answer;
 mod answering;
 pub mod api;
 pub mod app;
 pub mod ask;
+mod body;
 pub mod catalog;
 pub mod error;
+pub mod fill;
 mod idle;
 pub mod ids;
 pub mod inside;
@@ -32,6 +34,7 @@ mod prepare;
 pub mod record;
 pub mod registry;
 pub mod service;
+mod shares;
 mod structure;
 pub mod tls;
 pub mod watch;

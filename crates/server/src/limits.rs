@@ -11,12 +11,20 @@ pub const MAX_INPUTS: usize = 2048;
 pub const MAX_MESSAGES: usize = 8192;
 /// Most functions in one request.
 pub const MAX_TOOLS: usize = 512;
+/// Longest text in bytes whose tokens are told or counted and not answered, which no context bounds.
+pub const MAX_COUNTED_BYTES: usize = 1 << 20;
+/// Most log-probabilities of one request: its choices times their tokens times the alternatives and the token itself.
+pub const MAX_LOGPROBS: usize = 1 << 20;
+/// Bytes of a client's answer that a second of patience is worth: who takes fewer in each second uses up the stall limit.
+pub const SLOWEST_READER: usize = 64;
 
 /// Bounds and defaults.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// Bytes of a request's body. Default 8 MiB.
     pub body_bytes: usize,
+    /// Bytes of memory for all requests that are being read and worked out, beside small ones. Default 1 GiB.
+    pub request_bytes: usize,
     /// Tokens of a prompt; `None` leaves it to the model's context.
     pub prompt_tokens: Option<usize>,
     /// Tokens of an answer; `None` leaves it to the model's context.
@@ -37,12 +45,15 @@ pub struct Limits {
     pub memory_bytes: Option<u64>,
     /// How long a model stays in memory after its last request.
     pub keep_alive: KeepAlive,
+    /// Whether a name that no model has means the first one.
+    pub any_model_name: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
             body_bytes: 8 << 20,
+            request_bytes: 1 << 30,
             prompt_tokens: None,
             answer_tokens: None,
             choices: 64,
@@ -53,6 +64,7 @@ impl Default for Limits {
             drain_time: Duration::from_secs(30),
             memory_bytes: None,
             keep_alive: KeepAlive::Forever,
+            any_model_name: false,
         }
     }
 }

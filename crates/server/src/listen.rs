@@ -1,7 +1,8 @@
 //! Connections: accepted up to a number, each on a task of its own, ended in order when the server is told to stop.
 //!
 //! A client that takes nothing of its answer for as long as the limits allow loses its connection, and the answer with it.
-//! When there are as many connections as may be, one that waits for a request makes room for a new one (`Idle`).
+//! When there are as many connections as may be, one that waits for a request, or for the rest of one, makes room for a new
+//! one (`Idle`).
 
 use crate::idle::{Idle, Seat};
 use crate::limits::Limits;
@@ -27,7 +28,7 @@ use tokio_rustls::TlsAcceptor;
 
 /// Pause after an accept that failed, for want of file handles for example.
 const AFTER_FAILURE: Duration = Duration::from_millis(50);
-/// How long a connection that is to make room may take for a request that is just coming.
+/// How long a connection that is to make room may have been silent before it is closed in the middle of what is coming.
 const GRACE: Duration = Duration::from_secs(1);
 /// Most headers of a request.
 const MAX_HEADERS: usize = 100;
@@ -129,6 +130,8 @@ impl Door {
                 // The semaphore is never closed.
                 place = Arc::clone(&self.places).acquire_owned() => return place.ok(),
                 () = came => {}
+                // The one that was to make room has its request after all.
+                () = tokio::time::sleep(GRACE) => {}
             }
         }
     }
@@ -146,8 +149,16 @@ struct Connection {
 impl Connection {
     async fn one<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S, tls: Option<Arc<ServerConfig>>) {
         let Some(config) = tls else { return self.http(stream).await };
-        match tokio::time::timeout(self.read_time, TlsAcceptor::from(config).accept(stream)).await {
-            Ok(Ok(stream)) => self.http(stream).await,
+        let handshake = tokio::time::timeout(self.read_time, TlsAcceptor::from(config).accept(stream));
+        let accepted = tokio::select! {
+            accepted = handshake => accepted,
+            () = self.seat.leave.notified() => return tracing::debug!("a handshake made room for another connection"),
+        };
+        match accepted {
+            Ok(Ok(stream)) => {
+                self.seat.moved();
+                self.http(stream).await;
+            }
             Ok(Err(error)) => tracing::debug!("no TLS connection: {error}"),
             Err(_) => tracing::debug!("no TLS connection in time"),
         }
@@ -155,8 +166,10 @@ impl Connection {
 
     async fn http<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(mut self, stream: S) {
         let (router, seat) = (self.router, Arc::clone(&self.seat));
-        let service = service_fn(move |request: Request<Incoming>| {
-            let (busy, answer) = (seat.begin(), router.call(request));
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            let busy = seat.begin();
+            request.extensions_mut().insert(Arc::clone(&seat));
+            let answer = router.call(request);
             async move { answer.await.map(|response| busy.over(response)) as Result<_, Infallible> }
         });
         let connection = http1::Builder::new()
@@ -175,7 +188,8 @@ impl Connection {
             }
             () = self.seat.leave.notified() => {
                 connection.as_mut().graceful_shutdown();
-                match tokio::time::timeout(GRACE, connection.as_mut()).await {
+                let grace = GRACE.saturating_sub(self.seat.silent());
+                match tokio::time::timeout(grace, connection.as_mut()).await {
                     Ok(outcome) => outcome,
                     Err(_) if self.seat.is_busy() => connection.await,
                     Err(_) => return,

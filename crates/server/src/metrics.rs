@@ -170,6 +170,24 @@ impl Metrics {
     }
 }
 
+/// The same in the older format of Prometheus: there, a counter is named as its numbers are.
+pub(crate) fn plain(text: &str) -> String {
+    let counters: Vec<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter")).collect();
+    let mut plain = String::with_capacity(text.len());
+    for line in text.lines().filter(|line| *line != "# EOF" && !line.starts_with("# UNIT ")) {
+        let mut words = line.splitn(4, ' ');
+        match (words.next(), words.next(), words.next(), words.next()) {
+            (Some("#"), Some(what), Some(name), Some(rest)) if counters.contains(&name) => {
+                plain.push_str(&format!("# {what} {name}_total {rest}"));
+            }
+            _ => plain.push_str(line),
+        }
+        plain.push('\n');
+    }
+    plain
+}
+
 impl Gauges {
     fn set(&self, standing: &Standing) {
         let s = standing.worker.as_ref().map(|worker| worker.statistics()).unwrap_or_default();
@@ -231,5 +249,25 @@ mod tests {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }
         assert!(!text.contains("hefu_queue_seconds_count{model=\"n\"}"), "{text}");
+    }
+
+    #[test]
+    fn the_older_format_has_help_for_every_name_and_no_marks_of_the_newer() {
+        let metrics = Metrics::new();
+        metrics.request("/health", 200);
+        let text = plain(&metrics.text(&[]).unwrap());
+        assert!(!text.contains("EOF") && !text.contains("# UNIT"), "{text}");
+        let about = |what: &str| -> Vec<String> {
+            let names = text.lines().filter_map(|line| line.strip_prefix(what)?.split(' ').next());
+            names.map(str::to_owned).collect()
+        };
+        let (helps, types) = (about("# HELP "), about("# TYPE "));
+        assert_eq!(helps, types);
+        assert!(types.contains(&"hefu_http_requests_total".to_owned()), "{types:?}");
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            let name = line.split(['{', ' ']).next().unwrap();
+            let stems = ["_bucket", "_sum", "_count"].iter().filter_map(|end| name.strip_suffix(end));
+            assert!(stems.chain([name]).any(|stem| types.iter().any(|known| known == stem)), "{line}");
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! From what is asked to what the scheduler is handed: prompt, settings, limits.
 
-use crate::ask::{Arguments, Ask, Message, Prompt, Role, Shape};
+use crate::ask::{Arguments, Ask, Message, Prompt, Shape};
 use crate::error::{ApiError, Kind};
-use crate::limits::{Limits, MAX_MESSAGES, MAX_TOOLS};
+use crate::fill::Marks;
+use crate::limits::{Limits, MAX_COUNTED_BYTES, MAX_LOGPROBS, MAX_MESSAGES, MAX_TOOLS};
 use crate::structure::{Structure, shown_to_template};
 use crate::worker::Worker;
 use hefu_engine::Request;
@@ -11,12 +12,20 @@ use hefu_engine::sampling;
 use hefu_engine::stop::StopMatcher;
 use hefu_text::template::{ChatTemplate, Conversation, Error as TemplateError};
 use hefu_text::tokenizer::Special;
+use std::collections::BTreeSet;
 
 /// Largest seed that is made up; short enough to be typed again, and exact in every JSON reader.
 const MADE_UP_SEEDS: u64 = u32::MAX as u64;
 
 /// How templates ask whether a message is of calls alone, if that is what they ask.
 const CONTENT_IS_NONE: &[&str] = &["['content'] is none", "[\"content\"] is none", ".content is none"];
+
+/// What stands at the end of a message that is to be continued while the template writes it. Letters and digits pass through
+/// every filter as they are; a number follows, so that no conversation holds the whole.
+const END_OF_START: &str = "TheAnswerGoesOnHere";
+
+/// Bringing a text that is not ASCII into Unicode's normalisation form C shortens it to this fraction at most.
+const COMPOSED: usize = 4;
 
 /// A request worked out.
 #[derive(Debug)]
@@ -45,8 +54,9 @@ impl Prepared {
 
 /// Works a request out. It takes a while for a long prompt, so it is no work for a thread that serves others.
 pub(crate) fn prepare(ask: &Ask, worker: &Worker, limits: &Limits) -> Result<Prepared, ApiError> {
-    let (prompt, text) = prompt(ask, worker)?;
+    let (prompt, text) = prompt(ask, worker, |text| check_bytes(text, worker, limits))?;
     check_length(prompt.len(), worker, limits)?;
+    check_logprobs(ask, prompt.len(), worker)?;
     let structure = Structure::new(ask, worker, text.as_deref())?;
     let mut parameters =
         ask.sampling.over(&worker.recommended, &worker.tokenizer, ask.logprobs).map_err(|error| setting(&error))?;
@@ -57,31 +67,76 @@ pub(crate) fn prepare(ask: &Ask, worker: &Worker, limits: &Limits) -> Result<Pre
     let request = Request {
         prompt,
         parameters,
-        end_tokens: worker.tokenizer.vocabulary().ends.iter().copied().collect(),
+        end_tokens: end_tokens(ask, worker)?,
         max_tokens: max_tokens(ask.max_tokens, limits)?,
         prefill_chunk: usize::MAX,
         all_logits: false,
     };
     let count = ask.count.max(1);
-    let constraints = (0..count).map(|_| structure.constraint(worker)).collect::<Result<_, _>>()?;
+    let constraints = structure.constraints(worker, count)?;
     Ok(Prepared { request, count, matcher, stops: ask.stops.clone(), structure, constraints })
 }
 
 /// The tokens of the prompt.
 pub(crate) fn prompt_ids(ask: &Ask, worker: &Worker) -> Result<Vec<u32>, ApiError> {
-    prompt(ask, worker).map(|(ids, _)| ids)
+    prompt(ask, worker, check_counted).map(|(ids, _)| ids)
 }
 
-/// The tokens of the prompt, and for a conversation its text.
-fn prompt(ask: &Ask, worker: &Worker) -> Result<(Vec<u32>, Option<String>), ApiError> {
+/// Refuses a text that is too long to have its tokens told.
+pub(crate) fn check_counted(text: &str) -> Result<(), ApiError> {
+    if text.len() <= MAX_COUNTED_BYTES {
+        return Ok(());
+    }
+    let found = text.len();
+    let sentence =
+        format!("the text has {found} bytes, but the tokens of at most {MAX_COUNTED_BYTES} are told at once");
+    Err(ApiError::invalid(sentence).code("text_too_long"))
+}
+
+/// The tokens of the prompt, and for a conversation its text. `check` sees the text before it is taken apart.
+fn prompt(
+    ask: &Ask,
+    worker: &Worker,
+    check: impl Fn(&str) -> Result<(), ApiError>,
+) -> Result<(Vec<u32>, Option<String>), ApiError> {
     match &ask.prompt {
         Prompt::Ids(ids) => Ok((ids.clone(), None)),
-        Prompt::Text(text) => Ok((worker.tokenizer.encode_prompt(text, Special::Parse), None)),
+        Prompt::Text(text) => {
+            check(text)?;
+            Ok((worker.tokenizer.encode_prompt(text, Special::Parse), None))
+        }
+        Prompt::Gap(gap) => {
+            gap.texts().try_for_each(check)?;
+            let marks = marks(worker)?;
+            Ok((marks.prompt(&worker.tokenizer, gap), None))
+        }
         Prompt::Messages(messages) => {
             let text = prompt_text(ask, worker, messages)?;
+            check(&text)?;
             Ok((worker.tokenizer.encode(&text, Special::Parse), Some(text)))
         }
     }
+}
+
+/// The marks between which the model takes what stands around a gap.
+fn marks(worker: &Worker) -> Result<&Marks, ApiError> {
+    worker.marks.as_ref().ok_or_else(|| {
+        let sentence = format!(
+            "{} has no tokens for what stands before and after a gap (suffix), so it cannot fill one; use a model for code, \
+             such as qwen2.5-coder",
+            worker.name
+        );
+        ApiError::parameter("suffix", sentence).code("unsupported_parameter")
+    })
+}
+
+/// The tokens that end an answer: the model's own, those that were asked for, and in a gap the marks around it.
+fn end_tokens(ask: &Ask, worker: &Worker) -> Result<BTreeSet<u32>, ApiError> {
+    let mut ends: BTreeSet<u32> = worker.tokenizer.vocabulary().ends.iter().chain(&ask.stop_ids).copied().collect();
+    if matches!(ask.prompt, Prompt::Gap(_)) {
+        ends.extend(&marks(worker)?.ends);
+    }
+    Ok(ends)
 }
 
 /// The text of a conversation, as the model's template writes it.
@@ -101,15 +156,23 @@ fn prompt_text(ask: &Ask, worker: &Worker, messages: &[Message]) -> Result<Strin
             worker.name
         )));
     };
-    let (shown, tools) = shown_to_template(ask, worker, messages);
+    let (mut shown, tools) = shown_to_template(ask, worker, messages);
     let mut conversation = Conversation { tools, variables: ask.variables.clone(), ..Conversation::default() };
-    let last = messages.last().filter(|last| ask.continue_last && last.role == Role::Assistant);
-    conversation.add_generation_prompt = last.is_none();
+    conversation.add_generation_prompt = !ask.continue_last;
+    let end = ask.continue_last.then(|| mark_end(&mut shown)).flatten();
     let text = rendered(template, &worker.template_source, conversation, &shown)?;
-    match last {
+    match end {
         None => Ok(text),
-        Some(last) => continued(text, last.text.trim()),
+        Some(mark) => continued(text, &mark),
     }
+}
+
+/// Puts a mark at the end of the last message, and says which.
+fn mark_end(messages: &mut [Message]) -> Option<String> {
+    let is_said = |mark: &String| messages.iter().any(|message| message.text.contains(mark.as_str()));
+    let mark = (0_u64..).map(|number| format!("{END_OF_START}{number}")).find(|mark| !is_said(mark))?;
+    messages.last_mut()?.text.push_str(&mark);
+    Some(mark)
 }
 
 /// The text of a conversation in the first shape of its calls that the template takes.
@@ -133,13 +196,14 @@ fn rendered(
     Err(first.unwrap_or_else(|| ApiError::internal("the template was not tried")))
 }
 
-/// A prompt that ends with the start of the answer: what the template writes after it is cut off.
-fn continued(mut text: String, start: &str) -> Result<String, ApiError> {
-    let Some(at) = text.rfind(start) else {
-        let sentence = "the last message cannot be continued, because the model's template changes its text";
+/// A prompt that ends where its last message does: what the template writes after the mark is cut off, and the mark too.
+fn continued(mut text: String, mark: &str) -> Result<String, ApiError> {
+    let Some(at) = text.rfind(mark) else {
+        let sentence =
+            "the last message cannot be continued, because the model's template changes or leaves out its text";
         return Err(ApiError::parameter("messages", sentence));
     };
-    text.truncate(at + start.len());
+    text.truncate(at);
     Ok(text)
 }
 
@@ -167,6 +231,49 @@ fn check_length(found: usize, worker: &Worker, limits: &Limits) -> Result<(), Ap
         _ => return Ok(()),
     };
     Err(ApiError::invalid(sentence).code("context_length_exceeded"))
+}
+
+/// Refuses a text that has more tokens than fit, however it is taken apart, before any work is done on it.
+fn check_bytes(text: &str, worker: &Worker, limits: &Limits) -> Result<(), ApiError> {
+    let Some(longest) = worker.longest_token else { return Ok(()) };
+    let longest = if text.is_ascii() { longest } else { longest.saturating_mul(COMPOSED) };
+    // Some special tokens take the white space after them along.
+    let takes_space = !worker.tokenizer.vocabulary().strip_after.is_empty();
+    let bytes: usize = match takes_space {
+        false => text.len(),
+        true => text.chars().filter(|character| !character.is_whitespace()).map(char::len_utf8).sum(),
+    };
+    let fewest = bytes.div_ceil(longest.max(1));
+    let (most, flag) = match limits.prompt_tokens {
+        Some(most) if most < worker.context => (most, "--max-prompt-tokens"),
+        _ => (worker.context.saturating_sub(1), "--context"),
+    };
+    if fewest <= most {
+        return Ok(());
+    }
+    let sentence = format!(
+        "the prompt is too long: its {} bytes are at least {fewest} tokens, but this model's maximum context length is {} \
+         tokens, and a prompt may have {most} of them; shorten the prompt or start the server with a larger {flag}",
+        text.len(),
+        worker.context
+    );
+    Err(ApiError::invalid(sentence).code("context_length_exceeded"))
+}
+
+/// Bounds what log-probabilities take, all choices and places together.
+fn check_logprobs(ask: &Ask, prompt: usize, worker: &Worker) -> Result<(), ApiError> {
+    let Some(top) = ask.logprobs else { return Ok(()) };
+    let room = worker.context.saturating_sub(prompt);
+    let places = ask.max_tokens.map_or(room, |most| most.min(room)).saturating_mul(ask.count.max(1));
+    let entries = places.saturating_mul((top as usize).saturating_add(1));
+    if entries <= MAX_LOGPROBS {
+        return Ok(());
+    }
+    let sentence = format!(
+        "{places} tokens with {top} alternatives each are {entries} log-probabilities, but one request may have \
+         {MAX_LOGPROBS}; ask for fewer alternatives, choices or tokens (max_tokens)"
+    );
+    Err(ApiError::parameter("logprobs", sentence))
 }
 
 fn max_tokens(asked: Option<usize>, limits: &Limits) -> Result<Option<usize>, ApiError> {
@@ -204,7 +311,7 @@ fn made_up_seed() -> Result<u64, ApiError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ask::ToolCall;
+    use crate::ask::{Role, ToolCall};
     use hefu_text::template::Specials;
 
     /// What a template makes of two calls, the second of which is broken.
@@ -231,6 +338,26 @@ mod tests {
         let error = calls("{{ raise_exception('no calls') }}").unwrap_err();
         assert_eq!(error.param.as_deref(), Some("messages"));
         assert!(error.message.contains("no calls"), "{error}");
+    }
+
+    /// What a template leaves of a last message that is to be continued.
+    fn begun(source: &str, texts: &[&str]) -> Result<String, ApiError> {
+        let mut messages: Vec<Message> = texts.iter().map(|text| Message::new(Role::Assistant, *text)).collect();
+        let mark = mark_end(&mut messages).unwrap();
+        let template = ChatTemplate::new(source, Specials::default()).unwrap();
+        continued(rendered(&template, source, Conversation::default(), &messages)?, &mark)
+    }
+
+    #[test]
+    fn a_begun_answer_ends_where_its_own_text_does() {
+        let plain = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}";
+        for start in ["<", "|", ">", "im_end", "total = ", "def f():\n    ", "", "TheAnswerGoesOnHere0"] {
+            let text = begun(plain, &["x", start]).unwrap();
+            assert!(text.ends_with(&format!("x<|im_end|>\n<|im_start|>assistant\n{start}")), "{start:?}: {text:?}");
+        }
+        // White space at the end is kept also where a template trims.
+        assert_eq!(begun("{% for m in messages %}[{{ m.content | trim }}]{% endfor %}", &[" a "]).unwrap(), "[a ");
+        assert!(begun("{{ messages[0].role }}", &["a"]).unwrap_err().message.contains("cannot be continued"));
     }
 
     #[test]

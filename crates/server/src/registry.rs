@@ -10,6 +10,7 @@ use crate::ask::KeepAlive;
 use crate::catalog::{Catalog, ModelCard};
 use crate::error::{ApiError, Kind};
 use crate::worker::Worker;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -22,6 +23,8 @@ pub struct Registry {
     catalog: Arc<dyn Catalog>,
     budget: Option<u64>,
     keep_alive: KeepAlive,
+    /// Whether a name that no model has means the first one.
+    any_name: bool,
     slots: Mutex<Vec<Slot>>,
     changed: Notify,
 }
@@ -32,8 +35,8 @@ struct Slot {
     /// Requests that use the model now.
     users: usize,
     last_used: Instant,
-    /// When the model may go; `None` is never of its own.
-    expires: Option<Instant>,
+    /// Until when each client wants the model to stay; `None` is for ever. It may go of its own once all of them are over.
+    wishes: HashMap<u64, Option<Instant>>,
     /// How often it was tried to be loaded.
     attempts: u64,
     /// Which attempt failed last, and why.
@@ -52,6 +55,8 @@ enum State {
 pub struct Lease {
     registry: Arc<Registry>,
     slot: usize,
+    /// Whose wish how long the model stays is.
+    client: u64,
     keep_alive: KeepAlive,
     /// The model.
     pub worker: Arc<Worker>,
@@ -72,18 +77,18 @@ pub struct Standing {
 
 impl Registry {
     /// No model is loaded yet.
-    pub fn new(catalog: Arc<dyn Catalog>, budget: Option<u64>, keep_alive: KeepAlive) -> Arc<Self> {
+    pub fn new(catalog: Arc<dyn Catalog>, budget: Option<u64>, keep_alive: KeepAlive, any_name: bool) -> Arc<Self> {
         let slot = |card| Slot {
             card,
             state: State::Absent,
             users: 0,
             last_used: Instant::now(),
-            expires: None,
+            wishes: HashMap::new(),
             attempts: 0,
             failed: None,
         };
         let slots = catalog.models().into_iter().map(slot).collect();
-        Arc::new(Self { catalog, budget, keep_alive, slots: Mutex::new(slots), changed: Notify::new() })
+        Arc::new(Self { catalog, budget, keep_alive, any_name, slots: Mutex::new(slots), changed: Notify::new() })
     }
 
     /// Every model, the default one first.
@@ -95,7 +100,7 @@ impl Registry {
                 State::Ready(worker) => Some(Arc::clone(worker)),
                 _ => None,
             },
-            expires_in: slot.expires.map(|at| at.saturating_duration_since(now)),
+            expires_in: slot.expires().map(|at| at.saturating_duration_since(now)),
         };
         self.lock().iter().map(standing).collect()
     }
@@ -106,17 +111,23 @@ impl Registry {
     /// [`Kind::NotFound`], with the names that there are.
     pub fn card(&self, name: Option<&str>) -> Result<ModelCard, ApiError> {
         let slots = self.lock();
-        let at = find(&slots, name)?;
+        let at = self.find(&slots, name)?;
         slots.get(at).map(|slot| slot.card.clone()).ok_or_else(|| no_such_model(&slots, name.unwrap_or_default()))
     }
 
-    /// A model, once it is in memory.
+    /// A model, once it is in memory. How long it stays afterwards is this client's wish alone: it lets nobody else's
+    /// model go.
     ///
     /// # Errors
     /// A name that no model has, a model larger than the budget, or what kept it from being loaded.
-    pub async fn lease(self: &Arc<Self>, name: Option<&str>, keep_alive: Option<KeepAlive>) -> Result<Lease, ApiError> {
+    pub async fn lease(
+        self: &Arc<Self>,
+        name: Option<&str>,
+        client: u64,
+        keep_alive: Option<KeepAlive>,
+    ) -> Result<Lease, ApiError> {
         let started = Instant::now();
-        let at = find(&self.lock(), name)?;
+        let at = self.find(&self.lock(), name)?;
         let mut awaited = None;
         loop {
             let changed = self.changed.notified();
@@ -125,9 +136,8 @@ impl Registry {
             changed.as_mut().enable();
             if let Some(worker) = self.look(at, &mut awaited)? {
                 let keep_alive = keep_alive.unwrap_or(self.keep_alive);
-                let lease =
-                    Lease { registry: Arc::clone(self), slot: at, keep_alive, worker, waited: started.elapsed() };
-                return Ok(lease);
+                let (registry, waited) = (Arc::clone(self), started.elapsed());
+                return Ok(Lease { registry, slot: at, client, keep_alive, worker, waited });
             }
             changed.await;
         }
@@ -140,9 +150,7 @@ impl Registry {
             let now = Instant::now();
             let mut slots = self.lock();
             for slot in slots.iter_mut() {
-                if slot.users == 0 && slot.expires.is_some_and(|at| at <= now) {
-                    slot.close();
-                }
+                slot.close_if_over(now);
             }
         }
     }
@@ -156,7 +164,6 @@ impl Registry {
             State::Ready(worker) => {
                 let worker = Arc::clone(worker);
                 slot.users += 1;
-                slot.expires = None;
                 return Ok(Some(worker));
             }
             State::Loading | State::Closing(_) => {
@@ -225,6 +232,7 @@ impl Registry {
             if let Some(slot) = slots.get_mut(at) {
                 match outcome {
                     Ok(worker) => {
+                        slot.card.digest = slot.card.digest.take().or_else(|| worker.digest.clone());
                         tracing::info!(model = name, seconds = started.elapsed().as_secs_f64(), "loaded");
                         slot.last_used = Instant::now();
                         slot.state = State::Ready(worker);
@@ -247,11 +255,21 @@ impl Registry {
             // A thread that could not load leaves that to `load`, which has the reason.
             if !matches!(slot.state, State::Loading) {
                 slot.state = State::Absent;
-                slot.expires = None;
+                slot.wishes.clear();
                 tracing::info!(model = slot.card.name, "unloaded");
             }
         }
         self.changed.notify_waiters();
+    }
+
+    /// Which model a request means: by one of its names, or the first. A name that ends in `:latest` means the same
+    /// without it.
+    fn find(&self, slots: &[Slot], name: Option<&str>) -> Result<usize, ApiError> {
+        let Some(name) = name.filter(|name| !name.is_empty()) else { return Ok(0) };
+        let has = |card: &ModelCard, name: &str| card.name == name || card.aliases.iter().any(|alias| alias == name);
+        let position = |name: &str| slots.iter().position(|slot| has(&slot.card, name));
+        let found = position(name).or_else(|| name.strip_suffix(":latest").and_then(position));
+        found.or(self.any_name.then_some(0)).ok_or_else(|| no_such_model(slots, name))
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Slot>> {
@@ -260,6 +278,19 @@ impl Registry {
 }
 
 impl Slot {
+    /// When the last of the clients lets the model go; `None` is never, or that nobody has used it yet.
+    fn expires(&self) -> Option<Instant> {
+        // Nothing is less than any moment, so that for ever must be looked for first.
+        if self.wishes.values().any(Option::is_none) { None } else { self.wishes.values().copied().flatten().max() }
+    }
+
+    /// Lets go of the model if nobody uses it or wants it to stay.
+    fn close_if_over(&mut self, now: Instant) {
+        if self.users == 0 && self.expires().is_some_and(|at| at <= now) {
+            self.close();
+        }
+    }
+
     /// Takes no new request; lets go of the model once there is none.
     fn close(&mut self) {
         if let State::Ready(worker) = &self.state {
@@ -275,32 +306,24 @@ impl Drop for Lease {
         if let Some(slot) = self.registry.lock().get_mut(self.slot) {
             slot.users = slot.users.saturating_sub(1);
             slot.last_used = now;
-            slot.expires = match self.keep_alive {
+            let until = match self.keep_alive {
                 KeepAlive::Forever => None,
+                // Longer than the clock goes is for ever.
                 KeepAlive::For(time) => now.checked_add(time),
             };
-            if slot.users == 0 {
-                match &mut slot.state {
-                    State::Closing(worker) => *worker = None,
-                    State::Ready(_) if self.keep_alive == KeepAlive::For(Duration::ZERO) => slot.close(),
-                    _ => {}
-                }
+            slot.wishes.insert(self.client, until);
+            match &mut slot.state {
+                State::Closing(worker) if slot.users == 0 => *worker = None,
+                _ => slot.close_if_over(now),
             }
         }
         self.registry.changed.notify_waiters();
     }
 }
 
-/// Which model a request means: by its name, or the first. A name that ends in `:latest` means the same without it.
-fn find(slots: &[Slot], name: Option<&str>) -> Result<usize, ApiError> {
-    let Some(name) = name.filter(|name| !name.is_empty()) else { return Ok(0) };
-    let position = |name: &str| slots.iter().position(|slot| slot.card.name == name);
-    let found = position(name).or_else(|| name.strip_suffix(":latest").and_then(position));
-    found.ok_or_else(|| no_such_model(slots, name))
-}
-
 fn no_such_model(slots: &[Slot], name: &str) -> ApiError {
-    let names: Vec<&str> = slots.iter().map(|slot| slot.card.name.as_str()).collect();
+    let names = slots.iter().flat_map(|slot| std::iter::once(&slot.card.name).chain(&slot.card.aliases));
+    let names: Vec<&str> = names.map(String::as_str).collect();
     let sentence = format!("there is no model \"{name}\" here; the models are {}", names.join(", "));
     let error = ApiError::new(Kind::NotFound, sentence).code("model_not_found");
     ApiError { param: Some("model".to_owned()), ..error }

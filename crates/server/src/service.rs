@@ -1,7 +1,8 @@
 //! What every dialect calls: from an [`Ask`] to an [`Answer`].
 
 use crate::answer::Answer;
-use crate::answering::Task;
+use crate::answering::{Patience, Task};
+use crate::api::responses::kept;
 use crate::ask::Ask;
 use crate::catalog::Catalog;
 use crate::error::{ApiError, Kind};
@@ -11,13 +12,15 @@ use crate::metrics::Metrics;
 use crate::prepare::{Prepared, prepare, prompt_ids};
 use crate::record::{Labels, Recorder};
 use crate::registry::{Lease, Registry};
+use crate::shares::Shares;
 use crate::watch::Watcher;
 use crate::worker::Happening;
-use hefu_engine::scheduler::{Job, Kind as JobKind};
+use hefu_engine::scheduler::{Job, Kind as JobKind, ReuseDomain};
+use serde_json::{Map, Value};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 
 /// Everything that requests share.
 pub struct Service {
@@ -33,8 +36,12 @@ pub struct Service {
     pub labels: Option<Arc<dyn Labels>>,
     /// Who is told of every answer.
     pub watcher: Option<Arc<dyn Watcher>>,
-    /// Bounds how many prompts are worked out at the same time: each may take a thread with a large stack.
-    text_work: Semaphore,
+    /// Bounds how many texts are worked on at the same time: each may take a thread with a large stack.
+    desks: Shares,
+    /// Responses to go on from.
+    pub(crate) responses: kept::Shelf,
+    /// KiB of memory for large requests.
+    pub(crate) memory: Shares,
     is_stopping: AtomicBool,
     /// Every answer under way holds a copy of the sender; the receiver ends when there is none.
     under_way: Mutex<Option<mpsc::Sender<()>>>,
@@ -46,6 +53,8 @@ pub struct Service {
 pub struct Caller {
     /// By which the scheduler tells clients apart; 0 without an API key.
     pub client: u64,
+    /// The group of keys that share what the cache holds; without one, a client shares it with itself alone.
+    pub group: Option<u64>,
     /// The name of the API key; empty without one.
     pub name: String,
     /// The request's id in the log.
@@ -54,6 +63,13 @@ pub struct Caller {
     pub trace_parent: Option<String>,
     /// Whether records are to state the prompt's hash alone.
     pub hides_prompt: bool,
+}
+
+impl Caller {
+    /// Whose cached beginnings of prompts its own may go on from.
+    fn domain(&self) -> ReuseDomain {
+        self.group.map_or(ReuseDomain::Client, ReuseDomain::Group)
+    }
 }
 
 /// Where the choices of an answer stand in the response that they go into.
@@ -74,8 +90,9 @@ impl Service {
         labels: Option<Arc<dyn Labels>>,
         watcher: Option<Arc<dyn Watcher>>,
     ) -> Arc<Self> {
-        let registry = Registry::new(catalog, limits.memory_bytes, limits.keep_alive);
+        let registry = Registry::new(catalog, limits.memory_bytes, limits.keep_alive, limits.any_model_name);
         let (under_way, all_done) = mpsc::channel(1);
+        let request_kib = limits.request_bytes >> 10;
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         Arc::new(Self {
             registry,
@@ -84,7 +101,9 @@ impl Service {
             recorder,
             labels,
             watcher,
-            text_work: Semaphore::new(2 * threads),
+            responses: kept::Shelf::default(),
+            desks: Shares::new(4 * threads),
+            memory: Shares::new(request_kib),
             is_stopping: AtomicBool::new(false),
             under_way: Mutex::new(Some(under_way)),
             all_done: tokio::sync::Mutex::new(all_done),
@@ -108,16 +127,18 @@ impl Service {
         self.check(&ask)?;
         self.can_record().await.map_err(|sentence| ApiError::not_recorded(&sentence))?;
         let Place { id, first } = place;
-        let lease = self.lease(&ask).await?;
-        let (lease, mut prepared) = self.prepare(lease, ask.clone()).await?;
+        let priority = ask.priority;
+        let lease = self.lease(caller.client, &ask).await?;
+        let prepare = move |lease: &Lease, limits: &Limits| prepare(&ask, &lease.worker, limits);
+        let (lease, mut prepared) = self.text_work(caller.client, lease, prepare).await?;
         let grammar = prepared.structure.recorded()?;
-        let labels = self.labels.as_ref().map(|labels| labels.label(&id)).transpose();
-        let labels = labels.map_err(|sentence| ApiError::new(Kind::Unavailable, sentence))?.unwrap_or_default();
+        let labels = self.labels_of(&id)?;
         let deadline = Some(lease.worker.time(arrived) + self.limits.request_time);
         let constraints = std::mem::take(&mut prepared.constraints);
         let jobs = constraints.into_iter().enumerate().map(|(choice, constraint)| Job {
             client: caller.client,
-            priority: ask.priority,
+            domain: caller.domain(),
+            priority,
             constraint,
             deadline,
             ..Job::new(prepared.request_of(choice))
@@ -148,6 +169,7 @@ impl Service {
             running,
             outlet,
             stall: self.limits.stall_time,
+            patience: Patience::new(self.limits.stall_time),
             limit: self.limits.request_time,
             arrived,
             client: caller.name.clone(),
@@ -158,21 +180,32 @@ impl Service {
             recorder: self.recorder.clone(),
             metrics: Arc::clone(&self.metrics),
         };
+        self.begin(task);
+        Ok(answer)
+    }
+
+    /// The fields that label an answer as generated.
+    fn labels_of(&self, id: &str) -> Result<Map<String, Value>, ApiError> {
+        let labels = self.labels.as_ref().map(|labels| labels.label(id)).transpose();
+        Ok(labels.map_err(|sentence| ApiError::new(Kind::Unavailable, sentence))?.unwrap_or_default())
+    }
+
+    /// Carries an answer to its end, whoever waits for it.
+    fn begin(&self, task: Task) {
         let under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner).clone();
         tokio::spawn(async move {
             task.run().await;
             drop(under_way);
         });
-        Ok(answer)
     }
 
     /// The tokens that a request's prompt has.
     ///
     /// # Errors
     /// Whatever is wrong with the prompt, or a model that cannot be had.
-    pub async fn prompt_ids(self: &Arc<Self>, ask: Ask) -> Result<Vec<u32>, ApiError> {
-        let lease = self.lease(&ask).await?;
-        let (_, ids) = self.text_work(lease, move |lease, _| prompt_ids(&ask, &lease.worker)).await?;
+    pub async fn prompt_ids(self: &Arc<Self>, client: u64, ask: Ask) -> Result<Vec<u32>, ApiError> {
+        let lease = self.lease(client, &ask).await?;
+        let (_, ids) = self.text_work(client, lease, move |lease, _| prompt_ids(&ask, &lease.worker)).await?;
         Ok(ids)
     }
 
@@ -189,15 +222,16 @@ impl Service {
         let first =
             asks.first().ok_or_else(|| ApiError::parameter("input", "input is empty; give at least one text"))?;
         self.check(first)?;
-        let lease = self.lease(first).await?;
+        let lease = self.lease(caller.client, first).await?;
         let work = move |lease: &Lease, limits: &Limits| -> Result<Vec<Prepared>, ApiError> {
             asks.iter().map(|ask| prepare(ask, &lease.worker, limits)).collect()
         };
-        let (lease, prepared) = self.text_work(lease, work).await?;
+        let (lease, prepared) = self.text_work(caller.client, lease, work).await?;
         let tokens = prepared.iter().map(|prepared| prepared.request.prompt.len()).sum();
         let pooling = lease.worker.pooling;
         let jobs = prepared.iter().map(|prepared| Job {
             client: caller.client,
+            domain: caller.domain(),
             deadline: Some(lease.worker.time(arrived) + self.limits.request_time),
             ..Job::new(prepared.request.clone()).with_kind(JobKind::Embedding(pooling))
         });
@@ -227,8 +261,8 @@ impl Service {
     ///
     /// # Errors
     /// A name that no model has, or a model that cannot be loaded in time.
-    pub async fn lease(self: &Arc<Self>, ask: &Ask) -> Result<Lease, ApiError> {
-        let lease = self.registry.lease(ask.model.as_deref(), ask.keep_alive);
+    pub async fn lease(self: &Arc<Self>, client: u64, ask: &Ask) -> Result<Lease, ApiError> {
+        let lease = self.registry.lease(ask.model.as_deref(), client, ask.keep_alive);
         let waited = tokio::time::timeout(self.limits.request_time, lease).await;
         waited
             .map_err(|_| ApiError::new(Kind::Overdue, "the model could not be loaded in the time that a request has"))?
@@ -273,21 +307,30 @@ impl Service {
         Ok(())
     }
 
-    async fn prepare(self: &Arc<Self>, lease: Lease, ask: Ask) -> Result<(Lease, Prepared), ApiError> {
-        self.text_work(lease, move |lease, limits| prepare(&ask, &lease.worker, limits)).await
-    }
-
-    /// Does work on text on a thread that may take its time.
-    async fn text_work<T: Send + 'static>(
+    /// Does work on a text with a model.
+    pub(crate) async fn text_work<T: Send + 'static>(
         self: &Arc<Self>,
+        client: u64,
         lease: Lease,
         work: impl FnOnce(&Lease, &Limits) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<(Lease, T), ApiError> {
-        // The semaphore is never closed.
-        let _permit = self.text_work.acquire().await.map_err(|error| ApiError::internal(error.to_string()))?;
         let service = Arc::clone(self);
-        let done = tokio::task::spawn_blocking(move || work(&lease, &service.limits).map(|value| (lease, value)));
-        done.await.map_err(|error| ApiError::internal(error.to_string()))?
+        self.work(client, move || work(&lease, &service.limits).map(|value| (lease, value))).await?
+    }
+
+    /// Does work on a thread that may take its time. It holds its place among others' for as long as it lasts, also if
+    /// nobody waits for it any more.
+    pub(crate) async fn work<T: Send + 'static>(
+        &self,
+        client: u64,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let place = self.desks.take(client).await.ok_or_else(|| ApiError::internal("there is no place to work at"))?;
+        let done = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            work()
+        });
+        done.await.map_err(|error| ApiError::internal(error.to_string()))
     }
 }
 
@@ -302,5 +345,54 @@ pub(crate) fn new_id() -> Result<String, ApiError> {
 impl std::fmt::Debug for Service {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Service({:?})", self.registry)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Loaded, ModelCard};
+    use std::sync::mpsc::channel;
+
+    struct Nothing;
+
+    impl Catalog for Nothing {
+        fn models(&self) -> Vec<ModelCard> {
+            Vec::new()
+        }
+
+        fn load(&self, name: &str) -> Result<Loaded, String> {
+            Err(format!("no model {name}"))
+        }
+    }
+
+    #[tokio::test]
+    async fn work_that_nobody_waits_for_keeps_its_place_until_it_ends() {
+        let service = Service::new(Arc::new(Nothing), Limits::default(), None, None, None);
+        let most = service.desks.most();
+        let mut ends = Vec::new();
+        for _ in 0..most {
+            let (end, told) = channel::<()>();
+            let (begun, begins) = tokio::sync::oneshot::channel();
+            let work = {
+                let service = Arc::clone(&service);
+                tokio::spawn(async move {
+                    service
+                        .work(1, move || {
+                            let _ = begun.send(());
+                            told.recv()
+                        })
+                        .await
+                })
+            };
+            begins.await.unwrap();
+            work.abort();
+            ends.push(end);
+        }
+        assert!(service.desks.try_take(1, 1).is_none());
+        // Others have their own places.
+        assert!(service.work(2, || 5).await.unwrap() == 5);
+        drop(ends);
+        assert_eq!(service.work(1, || 6).await.unwrap(), 6);
     }
 }

@@ -53,15 +53,28 @@ impl Structure {
         })
     }
 
-    /// What holds one choice to the grammar.
+    /// What holds each of so many choices to the grammar, which is compiled once.
     ///
     /// # Errors
     /// A grammar that cannot be honoured.
-    pub(crate) fn constraint(&self, worker: &Worker) -> Result<Option<Box<dyn Constraint>>, ApiError> {
-        let Some(spec) = &self.spec else { return Ok(None) };
+    pub(crate) fn constraints(
+        &self,
+        worker: &Worker,
+        count: usize,
+    ) -> Result<Vec<Option<Box<dyn Constraint>>>, ApiError> {
+        let Some(spec) = &self.spec else { return Ok((0..count).map(|_| None).collect()) };
         let param = if matches!(spec, Spec::ToolCalls(_)) { "tools" } else { "response_format" };
-        let constraint = worker.grammars()?.constraint(spec);
-        constraint.map(Some).map_err(|error| ApiError::parameter(param, error.to_string()).code("invalid_grammar"))
+        let grammars = worker.grammars()?;
+        let wrong = |error: hefu_grammar::Error| ApiError::parameter(param, error.to_string()).code("invalid_grammar");
+        let first = grammars.constraint(spec).map_err(wrong)?;
+        let mut all = Vec::with_capacity(count);
+        for _ in 1..count {
+            // One that cannot be copied is made again.
+            let copy = first.fork().map_or_else(|| grammars.constraint(spec).map_err(wrong), Ok)?;
+            all.push(Some(copy));
+        }
+        all.push(Some(first));
+        Ok(all)
     }
 
     /// The grammar as JSON, for the record.

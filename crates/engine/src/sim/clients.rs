@@ -1,10 +1,13 @@
 //! Who gets how much: fairness, priorities, deadlines and a prompt that is too long to wait for.
 
 use super::fake::{Fake, request};
+use super::rules::Rules;
+use crate::constraint::{Constraint, ConstraintError};
 use crate::request::{FinishReason, Request};
-use crate::sampling::Parameters;
+use crate::sampling::{Parameters, TokenMask};
 use crate::scheduler::{Event, Job, Key, Limits, Refusal, ReuseDomain, Scheduler, Update};
 use std::collections::BTreeMap;
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -160,7 +163,7 @@ fn nobody_learns_what_others_have_asked() {
                 let asked = Job { client, domain, ..job(u64::from(at_once), 0, 103, 2) };
                 let key = scheduler.submit(asked, Duration::ZERO).unwrap();
                 let mut all = 0;
-                while !scheduler.is_idle() && !(at_once && found.len() == 2) {
+                while !(scheduler.is_idle() || at_once && found.len() == 2) {
                     for update in scheduler.step(Duration::ZERO) {
                         match update.event {
                             Event::Started { reused } | Event::Shared { reused } if update.key == key => all += reused,
@@ -183,6 +186,61 @@ fn nobody_learns_what_others_have_asked() {
     assert_eq!(reused([(1, ReuseDomain::Group(2)), (2, group)]), [0, 0, 0, 0]);
     assert_eq!(reused([(1, group), (2, group)]), [0, 100, 0, 100]);
     assert_eq!(reused([(1, own), (1, own)]), [0, 100, 0, 100]);
+}
+
+/// Allows every token, once somebody says that it may.
+#[derive(Debug)]
+struct Held(Arc<Barrier>);
+
+impl Constraint for Held {
+    fn mask(&mut self) -> Result<Option<TokenMask>, ConstraintError> {
+        self.0.wait();
+        Ok(None)
+    }
+
+    fn accept(&mut self, _: u32) -> Result<(), ConstraintError> {
+        Ok(())
+    }
+
+    fn forced(&mut self) -> Vec<u32> {
+        Vec::new()
+    }
+
+    fn may_end(&mut self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_grammar_that_takes_for_ever_holds_up_its_own_answer_alone() {
+    let mut scheduler = Scheduler::new(Fake::new(512, 4, 512).sound(), Limits::default());
+    let (gate, other_gate) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+    let constraint: Option<Box<dyn Constraint>> = Some(Box::new(Held(Arc::clone(&gate))));
+    let slow = scheduler.submit(Job { constraint, ..job(1, 0, 10, 1) }, Duration::ZERO).unwrap();
+    // Another client's answer has a grammar too.
+    let rules: Option<Box<dyn Constraint>> = Some(Box::new(Rules::new(5, 40)));
+    let others = [Job { constraint: rules, ..job(2, 0, 10, 20) }, job(3, 0, 10, 60)];
+    let mut open: Vec<Key> = others.map(|job| scheduler.submit(job, Duration::ZERO).unwrap()).into();
+    while !open.is_empty() {
+        for update in scheduler.step(Duration::ZERO) {
+            assert!(update.key != slow || !matches!(update.event, Event::Token(_)), "a token without its mask");
+            open.retain(|key| *key != update.key || !is_last(&update));
+        }
+        scheduler.check();
+    }
+    // A job whose mask is being computed can be given up.
+    let constraint: Option<Box<dyn Constraint>> = Some(Box::new(Held(Arc::clone(&other_gate))));
+    let given_up = scheduler.submit(Job { constraint, ..job(4, 0, 10, 1) }, Duration::ZERO).unwrap();
+    scheduler.step(Duration::ZERO);
+    scheduler.cancel(given_up);
+    gate.wait();
+    other_gate.wait();
+    let mut tokens = 0;
+    while !scheduler.is_idle() {
+        let updates = scheduler.step(Duration::ZERO);
+        tokens += updates.iter().filter(|update| matches!(update.event, Event::Token(_))).count();
+    }
+    assert_eq!((tokens, scheduler.statistics().pages_used), (1, 0));
 }
 
 #[test]

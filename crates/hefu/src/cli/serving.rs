@@ -72,6 +72,11 @@ pub(crate) struct LimitArguments {
     #[arg(long, value_name = "BYTES", default_value = "8M", value_parser = parse_bytes)]
     pub(crate) max_body_bytes: u64,
 
+    /// Memory for all requests that are being read and worked out, with K, M or G; a request takes up to eight times its body,
+    /// small ones do not count, and one client has at most half of it
+    #[arg(long, value_name = "BYTES", default_value = "1G", value_parser = parse_bytes)]
+    pub(crate) request_memory: u64,
+
     /// Connections at the same time; others wait
     #[arg(long, value_name = "N", default_value = "4096")]
     pub(crate) max_connections: NonZeroUsize,

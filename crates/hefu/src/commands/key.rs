@@ -18,6 +18,7 @@ A key is shown once, when it is added; only its hash is kept. A running server t
 
 Examples:
   hefu key add phone
+  hefu key add laptop --group mine
   hefu key list
   hefu key revoke phone")]
 pub(crate) struct Arguments {
@@ -36,6 +37,11 @@ enum What {
         /// By which you will know it
         #[arg(value_name = "NAME")]
         name: String,
+
+        /// Keys of one group share what the cache holds of their prompts, so that each can tell by times and counts what the
+        /// others asked; without a group, a key shares it with itself alone
+        #[arg(long, value_name = "GROUP")]
+        group: Option<String>,
     },
     /// List the names of all keys
     List {
@@ -59,7 +65,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let path = file(arguments.keys.clone())?;
     let failed = |error: keys::KeyError| Failure::Other(error.to_string());
     match &arguments.what {
-        What::Add { name } => print(&format!("{}\n", keys::add(&path, name).map_err(failed)?)),
+        What::Add { name, group } => print(&format!("{}\n", keys::add(&path, name, group.as_deref()).map_err(failed)?)),
         What::Revoke { name } => {
             keys::revoke(&path, name).map_err(failed)?;
             print(&format!("revoked: {name}\n"))
@@ -67,7 +73,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         What::List { json } => {
             let entries = keys::list(&path).map_err(failed)?;
             if *json {
-                let entry = |entry: &keys::Entry| json!({"name": entry.name, "created": entry.created});
+                let entry =
+                    |entry: &keys::Entry| json!({"name": entry.name, "created": entry.created, "group": entry.group});
                 return print_json(&entries.iter().map(entry).collect());
             }
             entries.iter().try_for_each(|entry| print(&format!("{}\n", entry.name)))

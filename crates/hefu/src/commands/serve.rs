@@ -52,9 +52,17 @@ pub(crate) struct Arguments {
     #[arg(short, long, value_name = "NAME|PATH", env = MODEL_VARIABLE, help_heading = "Model")]
     model: Vec<String>,
 
-    /// Tokens that prompt and answer may have together [default: 8192, or the model's own limit if that is lower]
+    /// Tokens that prompt and answer may have together [default: 32768, or fewer where the model or the memory bears fewer]
     #[arg(short, long, value_name = "N", help_heading = "Model")]
     context: Option<NonZeroUsize>,
+
+    /// A further name under which the first model, or the one after =, is asked for; may be given several times
+    #[arg(long, value_name = "ALIAS[=NAME]", help_heading = "Model")]
+    alias: Vec<String>,
+
+    /// Answer requests for models that are not served with the first one
+    #[arg(long, help_heading = "Model")]
+    any_model_name: bool,
 
     #[command(flatten)]
     cache: CacheArguments,
@@ -117,7 +125,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let labels = labels(&arguments.label)?;
     let ledger = ledger(&arguments.record, arguments.receipts)?;
     let recorder = ledger.clone().map(|ledger| ledger as Arc<dyn Recorder>);
-    let service = Service::new(Arc::new(shelf), limits(&arguments.limits), recorder, labels, watcher);
+    let service = Service::new(
+        Arc::new(shelf),
+        Limits { any_model_name: arguments.any_model_name, ..limits(&arguments.limits) },
+        recorder,
+        labels,
+        watcher,
+    );
     let router = router(Arc::clone(&service), access).map_err(Failure::Usage)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(NETWORK_THREADS)
@@ -131,7 +145,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let address = listener.local_addr().map_err(failed)?;
         tokio::spawn(Arc::clone(&service.registry).sweep());
         // The first model is loaded before anybody asks, so that a model that cannot be is told at once.
-        let first = service.registry.lease(None, None).await;
+        let first = service.registry.lease(None, 0, None).await;
         drop(first.map_err(|error| Failure::Other(error.to_string()))?);
         let scheme = if tls.is_some() { "https" } else { "http" };
         print(&format!("hefu: listening on {scheme}://{address}\n"))?;
@@ -195,6 +209,8 @@ fn shelf_wishes(arguments: &Arguments) -> Result<ShelfWishes, Failure> {
         context: arguments.context.map(NonZeroUsize::get),
         cache: arguments.cache.profile(),
         cache_tokens: limits.cache_tokens.map(NonZeroUsize::get),
+        memory: limits.memory_budget.or_else(available_memory),
+        aliases: arguments.alias.clone(),
         template: arguments.template.clone(),
         required: arguments.signature.required()?,
         limits: scheduler::Limits {
@@ -211,6 +227,7 @@ fn shelf_wishes(arguments: &Arguments) -> Result<ShelfWishes, Failure> {
 fn limits(arguments: &LimitArguments) -> Limits {
     Limits {
         body_bytes: usize::try_from(arguments.max_body_bytes).unwrap_or(usize::MAX),
+        request_bytes: usize::try_from(arguments.request_memory).unwrap_or(usize::MAX),
         prompt_tokens: arguments.max_prompt_tokens.map(NonZeroUsize::get),
         answer_tokens: arguments.max_answer_tokens.map(NonZeroUsize::get),
         choices: arguments.max_choices.get(),
@@ -221,6 +238,7 @@ fn limits(arguments: &LimitArguments) -> Limits {
         drain_time: Duration::from_secs(arguments.drain_seconds),
         memory_bytes: arguments.memory_budget.or_else(available_memory),
         keep_alive: arguments.keep_alive,
+        ..Limits::default()
     }
 }
 

@@ -1,6 +1,8 @@
 //! The models that are served, and how one is brought to memory.
 
+use super::card;
 use crate::cli::{DeviceArguments, ModelArguments, Speculate, SpeculationArguments};
+use crate::digests;
 use crate::failure::Failure;
 use crate::load::{Loaded, Wishes};
 use crate::metadata;
@@ -21,11 +23,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-/// Positions of one conversation unless `--context` says otherwise; fewer if the model was made for fewer.
-const DEFAULT_CONTEXT: usize = 8192;
-/// Unless `--cache-tokens` says otherwise, the cache has room for so many conversations of full length.
-const CONVERSATIONS: usize = 2;
-
 /// How the models are to be served.
 #[derive(Debug, Clone)]
 pub(crate) struct ShelfWishes {
@@ -39,6 +36,10 @@ pub(crate) struct ShelfWishes {
     pub(crate) cache: Profile,
     /// Positions of the cache of each model.
     pub(crate) cache_tokens: Option<usize>,
+    /// Bytes of memory for all models; `None` is as much as they take.
+    pub(crate) memory: Option<u64>,
+    /// Further names: `ALIAS` of the first model, or `ALIAS=MODEL`.
+    pub(crate) aliases: Vec<String>,
     /// A template file in place of the models' own.
     pub(crate) template: Option<PathBuf>,
     /// Whose signature each model must have.
@@ -87,6 +88,8 @@ struct Book {
     card: ModelCard,
     /// As `--model` has it.
     asked: ModelArguments,
+    /// Its first file.
+    file: PathBuf,
     /// Pages of its cache.
     pages: usize,
 }
@@ -124,8 +127,37 @@ impl Shelf {
             }
             books.push(book);
         }
+        name_also(&mut books, &wishes.aliases)?;
+        for book in &books {
+            let card = &book.card;
+            tracing::info!(
+                model = card.name,
+                context = card.context,
+                cache_tokens = book.pages.saturating_mul(PAGE),
+                memory_mib = card.memory_bytes >> 20,
+                "serves"
+            );
+        }
         Ok(Self { wishes, books, pool })
     }
+}
+
+/// Gives models further names.
+fn name_also(books: &mut [Book], aliases: &[String]) -> Result<(), Failure> {
+    for text in aliases {
+        let (alias, model) = card::alias(text);
+        let is_taken = |book: &Book| book.card.name == alias || book.card.aliases.iter().any(|other| other == alias);
+        if alias.is_empty() || books.iter().any(is_taken) {
+            return Err(Failure::Usage(format!("--alias {text}: the name {alias:?} is empty or taken already")));
+        }
+        let book = match model {
+            None => books.first_mut(),
+            Some(model) => books.iter_mut().find(|book| book.card.name == model),
+        };
+        let book = book.ok_or_else(|| Failure::Usage(format!("--alias {text}: no model of that name is served")))?;
+        book.card.aliases.push(alias.to_owned());
+    }
+    Ok(())
 }
 
 impl Book {
@@ -133,23 +165,26 @@ impl Book {
         let opened = Opened::new(models::find(&asked)?)?;
         let gguf = opened.gguf()?;
         let most = ModelSpec::context_length(&gguf).map_err(|error| opened.fault(&error))?;
-        let context = wishes.context.unwrap_or(DEFAULT_CONTEXT.min(most));
         let name = served_name(&opened.model.name);
-        if context > most {
-            let sentence = format!("--context {context} is more than the {most} positions that {name} was made for");
-            return Err(Failure::Usage(sentence));
-        }
-        let positions = wishes.cache_tokens.unwrap_or(context.saturating_mul(CONVERSATIONS));
-        if positions < context {
-            let sentence =
-                format!("--cache-tokens {positions} is less than one conversation of {context} tokens takes");
-            return Err(Failure::Usage(sentence));
-        }
-        let pages = positions.div_ceil(PAGE);
-        let options = LoadOptions { context: Some(context), cache: wishes.cache };
+        // What a cache takes does not depend on the context that is asked for here.
+        let options = LoadOptions {
+            context: Some(wishes.context.unwrap_or(card::DEFAULT_CONTEXT).min(most)),
+            cache: wishes.cache,
+        };
         let spec = ModelSpec::read(&gguf, &options).map_err(|error| opened.fault(&error))?;
+        let device = device(&wishes.device, pool)?;
+        let memory = |positions: usize| {
+            let footprint = device.footprint(&spec.program, &Size::of_pages(positions.div_ceil(PAGE)))?;
+            Some((footprint.weights as u64).saturating_add(footprint.states as u64))
+        };
+        let fits = |positions| {
+            let needed = memory(positions);
+            needed.is_some_and(|needed| wishes.memory.is_none_or(|most| needed <= most))
+        };
+        let room = card::room(&name, most, wishes.context, wishes.cache_tokens, fits).map_err(Failure::Usage)?;
+        let (context, positions) = (room.context, room.positions);
+        let pages = positions.div_ceil(PAGE);
         let about = &spec.description;
-        let footprint = device(&wishes.device, pool)?.footprint(&spec.program, &Size::of_pages(pages));
         let too_large = || Failure::Other(format!("a cache of {positions} positions is too large to address"));
         let draft = draft_bytes(wishes, pages, pool)?;
         let template = match &wishes.template {
@@ -157,21 +192,28 @@ impl Book {
             None => metadata::template(&gguf).map(str::to_owned),
         };
         let largest = about.formats.iter().max_by_key(|used| used.bytes);
+        let tokens = gguf.metadata().strings("tokenizer.ggml.tokens").ok().flatten().unwrap_or_default();
         let card = ModelCard {
             name,
+            aliases: Vec::new(),
             created: opened.model.files.first().map_or(0, |file| changed(&file.path)),
             file_bytes: opened.model.size(),
-            memory_bytes: footprint
-                .map(|taken| (taken.weights as u64).saturating_add(taken.states as u64).saturating_add(draft))
-                .ok_or_else(too_large)?,
+            memory_bytes: memory(positions).ok_or_else(too_large)?.saturating_add(draft),
             digest: opened.model.files.first().and_then(|file| file.sha256).map(|digest| digest.to_string()),
             family: about.architecture.to_owned(),
             parameters: about.parameters,
-            quantization: largest.map(|used| used.format.name.to_owned()).unwrap_or_default(),
+            quantization: card::quantization(&gguf)
+                .or(largest.map(|used| used.format.name))
+                .unwrap_or_default()
+                .to_owned(),
+            width: card::number(&gguf, about.architecture, "embedding_length"),
+            layers: card::number(&gguf, about.architecture, "block_count"),
+            fills_gaps: hefu_server::fill::has_marks(&tokens),
             context,
             template,
         };
-        Ok(Self { card, asked, pages })
+        let file = opened.model.files.first().map(|file| file.path.clone()).unwrap_or_default();
+        Ok(Self { card, asked, file, pages })
     }
 }
 
@@ -208,6 +250,7 @@ impl Catalog for Shelf {
             draft: draft.map_err(|failure| failure.to_string())?,
         };
         Ok(hefu_server::catalog::Loaded {
+            digest: digests::of_file(&book.file).ok(),
             tokenizer: loaded.tokenizer,
             template: loaded.template,
             template_source: book.card.template.clone().unwrap_or_default(),

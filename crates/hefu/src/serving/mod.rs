@@ -1,6 +1,7 @@
 //! What `hefu serve` and `hefu batch` hand to the server: models on this machine's chip, receipts and the log of answers,
 //! labels.
 
+mod card;
 mod catalog;
 mod files;
 mod labels;

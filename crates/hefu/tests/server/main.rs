@@ -24,6 +24,8 @@ mod readers;
 #[cfg(unix)]
 mod reasoning;
 #[cfg(unix)]
+mod shared;
+#[cfg(unix)]
 mod stopping;
 #[path = "../program/tiny.rs"]
 mod tiny;

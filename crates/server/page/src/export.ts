@@ -1,4 +1,6 @@
 /** Conversations as files: Markdown to read, JSON with everything. */
+import { question } from "./conversation/sent";
+import { NUMBERS } from "./conversation/settings";
 import * as tree from "./conversation/tree";
 import type { Conversation, Message } from "./conversation/types";
 import { words } from "./words";
@@ -47,10 +49,12 @@ export function fileName(title: string): string {
 
 function messageParts(message: Message): string[] {
   const w = words.value;
-  if (message.role === "user") return [`## ${w.you}`, message.text];
+  if (message.role === "user") return [`## ${w.you}`, question(message.text, message.files).content];
   const { origin, reasoning } = message;
+  const sampling = NUMBERS.filter(({ name }) => name !== "seed" && origin?.settings[name] !== undefined);
   const facts = [
     origin?.model,
+    ...sampling.map(({ name }) => `${w[name]} ${origin?.settings[name]}`),
     origin && `${w.seed} ${origin.seed}`,
     origin?.fingerprint && `${w.fingerprint} ${origin.fingerprint}`,
     origin?.id && `${w.answerId} ${origin.id}`,
@@ -58,8 +62,16 @@ function messageParts(message: Message): string[] {
   const parts = [`## ${w.answer}`];
   if (reasoning) parts.push(`### ${w.reasoning}`, quoted(reasoning.trim()));
   parts.push(message.text);
+  for (const call of message.calls ?? []) {
+    parts.push(`### ${call.name} (${w.callStates[call.state]})`, ...[call.arguments, call.result].flatMap((each) => (each === undefined ? [] : fenced(each))));
+  }
   if (facts.length > 0) parts.push(`<sub>${facts.join(" · ")}</sub>`);
   return parts;
+}
+
+/** A text between fences that are longer than any in it. */
+function fenced(text: string): string {
+  return question("", [{ name: "", kind: "text", text, size: 0 }]).content.trim();
 }
 
 function quoted(text: string): string {

@@ -2,10 +2,13 @@
 //!
 //! Characters, stop strings and calls are worked out here, not on the thread that computes. A client that goes away ends
 //! the answer. A client that reads slowly gets [`PIECES_AHEAD`](crate::limits::PIECES_AHEAD) pieces ahead and then
-//! [`stall_time`](crate::limits::Limits::stall_time) to take the next one: only its own answer waits, and only that one is
-//! given up.
+//! [`stall_time`](crate::limits::Limits::stall_time) of patience, which waiting for it uses up and what it takes gives
+//! back ([`Patience`]): only its own answer waits, and only that one is given up.
 
+mod patience;
 mod voice;
+
+pub(crate) use patience::Patience;
 
 use crate::answer::{Delta, Piece, Summary};
 use crate::error::{ApiError, Kind};
@@ -15,6 +18,7 @@ use crate::registry::Lease;
 use crate::structure::Structure;
 use crate::watch::{Account, Ending, Watcher};
 use crate::worker::{Happening, Running};
+use hefu_engine::scheduler::Failure;
 use hefu_engine::{FinishReason, Request};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -38,6 +42,7 @@ pub(crate) struct Task {
     pub(crate) running: Running,
     pub(crate) outlet: mpsc::Sender<Piece>,
     pub(crate) stall: Duration,
+    pub(crate) patience: Patience,
     pub(crate) limit: Duration,
     pub(crate) arrived: Instant,
     pub(crate) client: String,
@@ -139,9 +144,7 @@ impl Task {
                 Happening::Embedding(_) => Vec::new(),
                 Happening::Finished(FinishReason::Deadline) => return Err(Early::Failed(self.overdue())),
                 Happening::Finished(finish) => voice.finish(finish, &self.stops),
-                Happening::Failed(failure) => {
-                    return Err(Early::Failed(ApiError::internal(failure.to_string())));
-                }
+                Happening::Failed(failure) => return Err(Early::Failed(failed(&failure))),
             };
             for delta in deltas {
                 let is_end = matches!(delta, Delta::Finish(_));
@@ -158,14 +161,18 @@ impl Task {
         }
     }
 
-    async fn record_and_end(&self, voices: &[Voice], end: Piece) -> Result<(), Early> {
+    async fn record_and_end(&mut self, voices: &[Voice], end: Piece) -> Result<(), Early> {
         self.record(voices).await.map_err(Early::Failed)?;
         self.send(end).await
     }
 
-    async fn send(&self, piece: Piece) -> Result<(), Early> {
-        match self.outlet.send_timeout(piece, self.stall).await {
-            Ok(()) => Ok(()),
+    async fn send(&mut self, piece: Piece) -> Result<(), Early> {
+        let (weight, from) = (piece.weight(), Instant::now());
+        match self.outlet.send_timeout(piece, self.patience.left).await {
+            Ok(()) => {
+                self.patience.took(weight, from.elapsed());
+                Ok(())
+            }
             Err(SendTimeoutError::Closed(_)) => Err(Early::Gone),
             Err(SendTimeoutError::Timeout(_)) => {
                 tracing::warn!(request = self.request_id, "the client does not read its answer; it is given up");
@@ -276,6 +283,16 @@ impl Task {
                 Err(Early::Failed(error)) => Ending::Failed(error.message.clone()),
             },
         });
+    }
+}
+
+/// Why a choice cannot go on, and whose fault it is.
+fn failed(failure: &Failure) -> ApiError {
+    let sentence = failure.to_string();
+    match failure {
+        Failure::Constraint(_) => ApiError::parameter("response_format", sentence).code("invalid_grammar"),
+        Failure::Sampling(_) => ApiError::invalid(sentence),
+        _ => ApiError::internal(sentence),
     }
 }
 

@@ -99,15 +99,30 @@ impl Fields {
     /// # Errors
     /// Any other value, by name.
     pub fn only(&mut self, name: &str, accepted: &[Value]) -> Result<(), ApiError> {
+        self.accept(name, |value| accepted.contains(value))
+    }
+
+    /// Takes a field that only some values are accepted for.
+    ///
+    /// # Errors
+    /// Any other value, by name.
+    pub fn accept(&mut self, name: &str, is_accepted: impl Fn(&Value) -> bool) -> Result<(), ApiError> {
         match self.map.shift_remove(name) {
             None | Some(Value::Null) => Ok(()),
-            Some(value) if accepted.contains(&value) => Ok(()),
+            Some(value) if is_accepted(&value) => Ok(()),
             Some(value) => {
+                let value = shown(&value);
                 let name = format!("{}{name}", self.place);
                 Err(ApiError::parameter(name.clone(), format!("{name} = {value} is not supported; leave it out"))
                     .code("unsupported_parameter"))
             }
         }
+    }
+
+    /// Passes over what is left; the names of it.
+    pub fn pass_over(self) -> Vec<String> {
+        let left = self.map.into_iter().filter(|(_, value)| !value.is_null());
+        left.map(|(name, _)| format!("{}{name}", self.place)).collect()
     }
 
     /// Refuses what is left: it might change the answer.
@@ -124,6 +139,14 @@ impl Fields {
             }
         }
     }
+}
+
+/// A value as a sentence can name it.
+fn shown(value: &Value) -> String {
+    const MOST: usize = 60;
+    let text = value.to_string();
+    let end = text.char_indices().nth(MOST).map_or(text.len(), |(at, _)| at);
+    if end < text.len() { format!("{}…", text.get(..end).unwrap_or_default()) } else { text }
 }
 
 impl FromField for bool {

@@ -1,11 +1,12 @@
 //! How the server is: `/health`, `/ready`, `/metrics`, `/props`, `/slots`, `/version`.
 
 use crate::error::{ApiError, Kind, json_response};
+use crate::metrics;
 use crate::registry::Standing;
 use crate::service::Service;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -34,10 +35,15 @@ pub async fn ready(State(service): State<Arc<Service>>) -> Result<Response, ApiE
 ///
 /// # Errors
 /// If the text cannot be written.
-pub async fn metrics(State(service): State<Arc<Service>>) -> Result<Response, ApiError> {
+pub async fn metrics(State(service): State<Arc<Service>>, headers: HeaderMap) -> Result<Response, ApiError> {
     let text = service.metrics.text(&service.registry.standings());
     let text = text.map_err(|error| ApiError::internal(error.to_string()))?;
-    Ok(([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response())
+    let accepts = headers.get(ACCEPT).and_then(|accepted| accepted.to_str().ok()).unwrap_or_default();
+    Ok(if accepts.contains("application/openmetrics-text") {
+        ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
+    } else {
+        ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics::plain(&text)).into_response()
+    })
 }
 
 /// The server and its first model, with the names of llama.cpp.
@@ -57,6 +63,7 @@ pub async fn props(State(service): State<Arc<Service>>) -> Response {
         "build_info": concat!("hefu ", env!("CARGO_PKG_VERSION")),
         "model_alias": first.map(|standing| standing.card.name.clone()),
         "chat_template": first.and_then(|standing| standing.card.template.clone()),
+        "chat_template_caps": caps(first.and_then(|standing| standing.card.template.as_deref())),
         "default_generation_settings": {"n_ctx": first.map(|standing| standing.card.context)},
         // One for each model, as at /slots; each computes many answers at once.
         "total_slots": standings.len(),
@@ -65,6 +72,22 @@ pub async fn props(State(service): State<Arc<Service>>) -> Response {
         "is_sleeping": first.is_some_and(|standing| standing.worker.is_none()),
     });
     json_response(StatusCode::OK, &body)
+}
+
+/// What can be asked with a template, by the names of llama.cpp. Functions that a template knows nothing of are described to
+/// the model in words, and parts of a message are joined to one text.
+fn caps(template: Option<&str>) -> Value {
+    let has = template.is_some();
+    json!({
+        "supports_tools": has,
+        "supports_tool_calls": has,
+        "supports_parallel_tool_calls": has,
+        "supports_system_role": has,
+        "supports_string_content": has,
+        "supports_typed_content": has,
+        "supports_object_arguments": has,
+        "supports_preserve_reasoning": template.is_some_and(|source| source.contains("reasoning_content")),
+    })
 }
 
 /// What each model in memory is doing.

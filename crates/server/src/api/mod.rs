@@ -3,6 +3,8 @@
 pub mod anthropic;
 pub mod fields;
 pub mod health;
+pub mod native;
+mod neutral;
 pub mod ollama;
 pub mod openai;
 mod openapi;
@@ -49,13 +51,16 @@ pub fn endpoints() -> Vec<Endpoint> {
         of_get("/health", "Whether the program lives", || get(health::health)).open(),
         of_get("/ready", "Whether it would answer a request now", || get(health::ready)).open(),
         of_get("/metrics", "Counters and histograms in the format of Prometheus", || get(health::metrics))
-            .answering("application/openmetrics-text"),
+            .answering("text/plain"),
         of_get("/props", "The server and its models", || get(health::props)),
         of_get("/slots", "What each model in memory is doing", || get(health::slots)),
         of_get("/openapi.json", "This description", || get(openapi::document)).open(),
         of_get("/v1/receipts/{id}", "The signed receipt of an answer, by the answer's id", || get(receipts::show)),
         of_post("/tokenize", "The tokens of a text or a conversation", openapi::tokenize, || post(tokens::tokenize)),
+        of_post("/completion", "Continue a text (llama.cpp)", native::completion_schema, || post(native::completion)),
+        of_post("/infill", "Fill a gap in a text (llama.cpp)", native::infill_schema, || post(native::infill)),
         of_post("/detokenize", "The text of tokens", openapi::detokenize, || post(tokens::detokenize)),
+        of_get("/tokenizer_info", "The first model's tokeniser", || get(tokens::tokenizer_info)),
     ];
     all.extend(openai_endpoints());
     all.extend(anthropic_endpoints());
@@ -82,6 +87,7 @@ fn ollama_endpoints() -> Vec<Endpoint> {
         of_post("/api/embeddings", "The vector of a text (Ollama)", schema::embeddings, || post(ollama::embeddings)),
         of_get("/api/tags", "All models (Ollama)", || get(ollama::tags)),
         of_get("/api/ps", "The models in memory (Ollama)", || get(ollama::ps)),
+        of_post("/api/pull", "Whether a model is here (Ollama)", schema::show, || post(ollama::pull)),
         of_post("/api/show", "One model (Ollama)", schema::show, || post(ollama::show)),
         of_get("/api/version", "The program's version (Ollama)", || get(ollama::version)),
     ]
@@ -94,9 +100,11 @@ fn openai_endpoints() -> Vec<Endpoint> {
         of_get("/v1/models/{*name}", "One model", || get(openai::models::show)),
         of_post("/v1/chat/completions", "Answer a conversation", openapi::chat, || post(openai::chat::create)),
         of_post("/v1/completions", "Continue texts", openapi::completions, || post(openai::completions::create)),
+        of_post("/v1/fim/completions", "Fill a gap in a text", native::fim_schema, || post(openai::fim::create)),
         of_post("/v1/responses", "Answer a conversation (Responses API)", responses::schema, || {
             post(responses::create)
         }),
+        of_get("/v1/responses/{id}", "A response that is kept", || get(responses::show).delete(responses::forget)),
         of_post("/v1/embeddings", "Vectors of texts", openapi::embeddings, || post(openai::embeddings::create)),
     ]
 }
@@ -115,6 +123,11 @@ pub(crate) fn error_body(path: &str, error: &ApiError) -> Option<Value> {
     } else {
         None
     }
+}
+
+/// A response that is made on a thread that serves nobody else: log-probabilities can make it large.
+async fn built(make: impl FnOnce() -> Response + Send + 'static) -> Result<Response, ApiError> {
+    tokio::task::spawn_blocking(make).await.map_err(|error| ApiError::internal(error.to_string()))
 }
 
 /// The headers that every response to an [`Ask`](crate::ask::Ask) has.

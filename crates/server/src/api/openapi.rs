@@ -1,6 +1,6 @@
 //! `/openapi.json`: the description of the API, made from the table of endpoints and the table of settings.
 
-use super::{Endpoint, JSON, endpoints, settings};
+use super::{Endpoint, JSON, endpoints, neutral, settings};
 use crate::error::json_response;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -113,7 +113,7 @@ fn error_schema() -> Value {
 }
 
 /// An object with these properties and those that every answer shares.
-fn answering(own: Value, required: &[&str]) -> Value {
+pub(super) fn answering(own: Value, required: &[&str]) -> Value {
     let mut properties = settings::schema();
     let shared = json!({
         "model": {"type": ["string", "null"], "description": "A name of /v1/models; the first of them by default"},
@@ -121,8 +121,11 @@ fn answering(own: Value, required: &[&str]) -> Value {
             "description": "Texts that end the answer"},
         "max_tokens": {"type": ["integer", "null"], "description": "Most tokens of an answer"},
         "max_completion_tokens": {"type": ["integer", "null"], "description": "The same"},
+        "stop_token_ids": {"type": ["array", "null"], "items": {"type": "integer"},
+            "description": "Tokens that end the answer"},
         "n": {"type": ["integer", "null"], "description": "How many answers; the i-th has the seed seed + i"},
-        "priority": {"type": ["integer", "null"], "description": "Higher goes first, -100 to 100"},
+        "priority": {"type": ["integer", "null"], "minimum": -100, "maximum": 100,
+            "description": "Higher goes first among requests of the same key"},
         "stream": {"type": ["boolean", "null"], "description": "Answer as server-sent events"},
         "stream_options": {"type": ["object", "null"],
             "properties": {"include_usage": {"type": ["boolean", "null"]}}},
@@ -130,11 +133,18 @@ fn answering(own: Value, required: &[&str]) -> Value {
             ["text", "json_object", "json_schema", "regex", "lark", "gbnf", "choice"]}}, "required": ["type"]},
         "grammar": {"type": ["string", "null"], "description": "A GBNF grammar"},
         "json_schema": {"description": "A JSON schema"},
+        "regex": {"type": ["string", "null"], "description": "A regular expression that the answer matches"},
+        "ebnf": {"type": ["string", "null"], "description": "A GBNF grammar"},
+        "structured_outputs": {"type": ["object", "null"],
+            "description": "One of json, regex, choice, grammar or json_object"},
     });
     for part in [shared, own] {
         if let Value::Object(part) = part {
             properties.extend(part);
         }
+    }
+    for (name, property) in neutral::schema() {
+        properties.entry(name).or_insert(property);
     }
     for name in settings::HARMLESS {
         properties.insert((*name).to_owned(), json!({"description": "Accepted; changes nothing"}));
@@ -165,6 +175,7 @@ pub(super) fn chat() -> Value {
         "top_logprobs": {"type": ["integer", "null"]},
         "reasoning_effort": {"type": ["string", "null"], "description": "A variable of the chat template"},
         "enable_thinking": {"type": ["boolean", "null"], "description": "A variable of the chat template"},
+        "thinking": {"type": ["object", "boolean", "null"], "description": "The same, by its type: enabled or disabled"},
         "chat_template_kwargs": {"type": ["object", "null"], "description": "Variables of the chat template"},
         "continue_final_message": {"type": ["boolean", "null"], "description": "The last message is to be continued"},
         "add_generation_prompt": {"type": ["boolean", "null"]},
@@ -179,7 +190,7 @@ pub(super) fn completions() -> Value {
     let own = json!({
         "prompt": inputs(),
         "logprobs": {"type": ["integer", "boolean", "null"]},
-        "suffix": {"enum": ["", null]},
+        "suffix": {"type": ["string", "null"], "description": "What stands after the gap that is to be filled"},
         "echo": {"enum": [false, null]},
         "best_of": {"type": ["integer", "null"]},
     });
@@ -195,6 +206,7 @@ pub(super) fn embeddings() -> Value {
             "model": {"type": ["string", "null"]},
             "input": inputs(),
             "encoding_format": {"enum": ["float", "base64", null]},
+            "dimensions": {"type": ["integer", "null"], "description": "How many numbers of each vector are kept"},
             "user": {"type": ["string", "null"]},
         },
     })
@@ -209,7 +221,9 @@ pub(super) fn tokenize() -> Value {
             "content": {"type": ["string", "null"]},
             "messages": {"type": ["array", "null"]},
             "tools": {"type": ["array", "null"]},
+            "prompt": {"type": ["string", "null"], "description": "The same, with add_special true unless it is given"},
             "add_special": {"type": ["boolean", "null"]},
+            "add_special_tokens": {"type": ["boolean", "null"]},
             "parse_special": {"type": ["boolean", "null"]},
             "with_pieces": {"type": ["boolean", "null"]},
         },

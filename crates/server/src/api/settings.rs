@@ -4,6 +4,7 @@
 use super::fields::{Biases, Fields, Texts};
 use crate::ask::Sampling;
 use crate::error::ApiError;
+use hefu_engine::scheduler::MAX_PRIORITY;
 use serde_json::{Map, Value, json};
 
 /// A setting: its names (the first is the one that is described), its JSON type, and what it does.
@@ -15,7 +16,11 @@ pub const SETTINGS: &[Setting] = &[
     (&["top_k"], "integer", "Keep the k likeliest tokens; 0 keeps all"),
     (&["top_p"], "number", "Keep the likeliest tokens that together reach this probability; 1 keeps all"),
     (&["min_p"], "number", "Keep tokens at least this fraction as likely as the likeliest; 0 keeps all"),
-    (&["typical_p"], "number", "Keep the most typical tokens that together exceed this probability; 1 keeps all"),
+    (
+        &["typical_p", "typ_p"],
+        "number",
+        "Keep the most typical tokens that together exceed this probability; 1 keeps all",
+    ),
     (&["min_keep"], "integer", "Whatever removes tokens leaves at least this many"),
     (&["repetition_penalty", "repeat_penalty"], "number", "Weakens recent tokens by this factor; 1 is off"),
     (&["repeat_last_n"], "integer", "How many tokens are recent; -1 is all, 0 is off"),
@@ -30,7 +35,7 @@ pub const SETTINGS: &[Setting] = &[
     (&["xtc_threshold"], "number", "XTC: from which probability a token is a top choice"),
     (&["logit_bias"], "object", "Token ids and what is added to their logits, -100 to 100"),
     (&["ignore_eos"], "boolean", "Forbid the tokens that end an answer"),
-    (&["seed"], "integer", "The same seed gives the same answer; a new one if it is not given"),
+    (&["seed", "random_seed"], "integer", "The same seed gives the same answer; a new one if it is not given"),
 ];
 
 /// Parameters that clients send and that change nothing about an answer.
@@ -49,6 +54,27 @@ pub const HARMLESS: &[&str] = &[
     "return_progress",
 ];
 
+/// Most tokens of an answer, by the first of some names; a negative number is no limit.
+///
+/// # Errors
+/// A value of another type.
+pub fn max_tokens(fields: &mut Fields, names: &[&str]) -> Result<Option<usize>, ApiError> {
+    let most: Option<i64> = fields.take_any(names)?;
+    Ok(most.and_then(|most| usize::try_from(most).ok()))
+}
+
+/// The priority of a request among those of the same client.
+///
+/// # Errors
+/// A number outside of what it may be.
+pub fn priority(fields: &mut Fields) -> Result<i32, ApiError> {
+    let priority: i32 = fields.take("priority")?.unwrap_or(0);
+    if priority.abs() > MAX_PRIORITY {
+        return Err(fields.wrong("priority", &format!("a whole number from -{MAX_PRIORITY} to {MAX_PRIORITY}")));
+    }
+    Ok(priority)
+}
+
 /// Takes every setting of sampling.
 ///
 /// # Errors
@@ -58,14 +84,14 @@ pub fn sampling(fields: &mut Fields) -> Result<Sampling, ApiError> {
         SETTINGS.iter().map(|(names, _, _)| *names).find(|names| names.first() == Some(&name)).unwrap_or(&[])
     };
     let biases: Biases = fields.take("logit_bias")?.unwrap_or_default();
-    let seed: Option<Value> = fields.take("seed")?;
+    let seed: Option<Value> = fields.take_any(names("seed"))?;
     Ok(Sampling {
         temperature: fields.take("temperature")?,
         // llama.cpp and others say -1 for "all".
         top_k: fields.take::<i64>("top_k")?.map(|k| u32::try_from(k.max(0)).unwrap_or(u32::MAX)),
         top_p: fields.take("top_p")?,
         min_p: fields.take("min_p")?,
-        typical_p: fields.take("typical_p")?,
+        typical_p: fields.take_any(names("typical_p"))?,
         min_keep: fields.take("min_keep")?,
         repetition_penalty: fields.take_any(names("repetition_penalty"))?,
         repeat_last_n: fields.take("repeat_last_n")?,
@@ -102,7 +128,10 @@ pub fn schema() -> Map<String, Value> {
 
 /// A seed; -1 asks for a new one, other negative numbers are taken as their 64 bits.
 fn whole_seed(value: &Value) -> Result<Option<u64>, ApiError> {
-    match (value.as_u64(), value.as_i64()) {
+    // Some clients write whole numbers with a point.
+    let whole = value.as_f64().filter(|seed| seed.fract() == 0.0 && seed.abs() < 1e15).map(|seed| seed as i64);
+    match (value.as_u64(), value.as_i64().or(whole)) {
+        (None, Some(seed)) if seed >= 0 => Ok(Some(seed.cast_unsigned())),
         (Some(seed), _) => Ok(Some(seed)),
         (None, Some(-1)) => Ok(None),
         (None, Some(seed)) => Ok(Some(seed.cast_unsigned())),
@@ -139,6 +168,7 @@ mod tests {
         assert_eq!(of(json!(u64::MAX)), Some(u64::MAX));
         assert_eq!(of(json!(-1)), None);
         assert_eq!(of(json!(-2)), Some(u64::MAX - 1));
+        assert_eq!((of(json!(42.0)), of(json!(-1.0))), (Some(42), None));
         assert!(whole_seed(&json!(1.5)).is_err());
     }
 }

@@ -12,12 +12,13 @@ mod drive;
 
 use crate::catalog::{Catalog, Loaded};
 use crate::error::{ApiError, Kind};
+use crate::fill::Marks;
 use hefu_engine::sampling::{Choice, Parameters};
 use hefu_engine::scheduler::{Failure, Job, Key, Pooling, Refusal, Statistics};
 use hefu_engine::{FinishReason, RequestError};
 use hefu_grammar::Grammars;
 use hefu_text::template::ChatTemplate;
-use hefu_text::tokenizer::Tokenizer;
+use hefu_text::tokenizer::{Kind as VocabularyKind, TokenType, Tokenizer};
 use hefu_text::tools::ToolFormat;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -47,6 +48,12 @@ pub struct Worker {
     pub fingerprint: String,
     /// Most positions of one conversation.
     pub context: usize,
+    /// Most bytes of a text that one token stands for; `None` if there is no such bound.
+    pub longest_token: Option<usize>,
+    /// SHA-256 of its first file in hexadecimal digits, where it is known.
+    pub digest: Option<String>,
+    /// The marks between which it takes what stands around a gap, if it has them.
+    pub marks: Option<Marks>,
     /// How its embeddings are made.
     pub pooling: Pooling,
     commands: Sender<Command>,
@@ -192,6 +199,9 @@ impl Worker {
         let format = ToolFormat::detect(&model.template_source, model.tokenizer.vocabulary());
         let worker = Self {
             name,
+            digest: model.digest,
+            longest_token: longest_token(&model.tokenizer),
+            marks: Marks::find(&model.tokenizer),
             tokenizer: model.tokenizer,
             template: model.template,
             template_source: model.template_source,
@@ -207,6 +217,17 @@ impl Worker {
         };
         (Arc::new(worker), engine)
     }
+}
+
+/// Most bytes of a text that one token stands for. Where a vocabulary of pieces has no bytes, any run of characters that it
+/// does not know is one token.
+fn longest_token(tokenizer: &Tokenizer) -> Option<usize> {
+    let vocabulary = tokenizer.vocabulary();
+    if vocabulary.kind == VocabularyKind::SentencePiece && !vocabulary.types.contains(&TokenType::Byte) {
+        return None;
+    }
+    let ids = u32::try_from(tokenizer.size()).unwrap_or(u32::MAX);
+    (0..ids).map(|id| tokenizer.token_bytes(id, true).len()).max()
 }
 
 fn refused(refusal: &Refusal) -> ApiError {

@@ -68,7 +68,7 @@ pub(crate) struct Arguments {
     #[arg(short, long, value_name = "NAME|PATH", env = MODEL_VARIABLE, help_heading = "Model")]
     model: Vec<String>,
 
-    /// Tokens that prompt and answer may have together [default: 8192, or the model's own limit if that is lower]
+    /// Tokens that prompt and answer may have together [default: 32768, or fewer where the model or the memory bears fewer]
     #[arg(short, long, value_name = "N", help_heading = "Model")]
     context: Option<NonZeroUsize>,
 
@@ -139,6 +139,8 @@ fn wishes(arguments: &Arguments) -> Result<ShelfWishes, Failure> {
         device: arguments.device.clone(),
         context: arguments.context.map(NonZeroUsize::get),
         cache: arguments.cache.profile(),
+        memory: available_memory(),
+        aliases: Vec::new(),
         cache_tokens: arguments.cache_tokens.map(NonZeroUsize::get),
         template: arguments.template.clone(),
         required: arguments.signature.required()?,
@@ -172,7 +174,7 @@ impl Batch {
         let mut meter = Meter::new("answering", Unit::Count);
         let total = Some(self.input.len() as u64);
         // The first model is loaded before anything is asked, so that a model that cannot be is told at once.
-        let first = service.registry.lease(None, None).await;
+        let first = service.registry.lease(None, 0, None).await;
         drop(first.map_err(|error| Failure::Other(error.to_string()))?);
         let inside = Inside::new(Arc::clone(service));
         let mut tasks: JoinSet<Finished> = JoinSet::new();

@@ -1,6 +1,9 @@
 /** What went wrong with a request, from what the browser or the server said. */
 import type { Failure, FailureKind } from "../conversation/types";
 
+/** The server's word for a conversation that does not fit the context. */
+const CONTEXT = "context_length_exceeded";
+
 /** A failure as an exception. */
 export class RequestFailed extends Error {
   constructor(readonly failure: Failure) {
@@ -10,22 +13,24 @@ export class RequestFailed extends Error {
 
 /** What a response that is not 2xx says. */
 export async function ofResponse(response: Response): Promise<Failure> {
-  const failure: Failure = { kind: kindOf(response.status), status: response.status };
+  const text = await response.text().catch(() => "");
+  const error = errorIn(text);
+  const isContext = (error as { code?: unknown } | null)?.code === CONTEXT;
+  const failure: Failure = { kind: isContext ? "context" : kindOf(response.status), status: response.status };
   const seconds = Number(response.headers.get("retry-after"));
   if (Number.isFinite(seconds) && seconds > 0) failure.retryAfter = Math.ceil(seconds);
-  const text = await response.text().catch(() => "");
-  const sentence = sentenceOf(text);
+  const sentence = messageOf(error);
   if (sentence) failure.sentence = sentence;
   return failure;
 }
 
 /** What an error inside a stream says. */
 export function ofEvent(error: unknown): Failure {
-  const code = Number((error as { code?: unknown; status?: unknown } | null)?.code);
-  const failure: Failure = { kind: Number.isInteger(code) && code >= 400 ? kindOf(code) : "server" };
+  const word = (error as { code?: unknown } | null)?.code;
+  const code = Number(word);
+  const kind = word === CONTEXT ? "context" : Number.isInteger(code) && code >= 400 ? kindOf(code) : "server";
   const sentence = messageOf(error);
-  if (sentence) failure.sentence = sentence;
-  return failure;
+  return sentence ? { kind, sentence } : { kind };
 }
 
 function kindOf(status: number): FailureKind {
@@ -37,11 +42,11 @@ function kindOf(status: number): FailureKind {
   return status >= 500 ? "server" : "request";
 }
 
-/** The sentence in a body of the usual form `{"error": {"message": …}}`; other bodies only if they are short text. */
-function sentenceOf(body: string): string | undefined {
+/** The error in a body of the usual form `{"error": {"message": …}}`; other bodies only if they are short text. */
+function errorIn(body: string): unknown {
   try {
     const parsed = JSON.parse(body) as { error?: unknown };
-    return messageOf(parsed.error ?? parsed);
+    return parsed.error ?? parsed;
   } catch {
     const text = body.trim();
     return text && text.length < 300 && !text.startsWith("<") ? text : undefined;

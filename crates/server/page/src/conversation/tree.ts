@@ -42,7 +42,7 @@ export function siblings(conversation: Conversation, message: Message): Message[
 
 /** Appends a message to its parent and shows it. */
 export function append(conversation: Conversation, message: Message): Conversation {
-  const title = conversation.named || conversation.title || message.role !== "user" ? conversation.title : titleOf(message.text);
+  const title = conversation.named || conversation.title || message.role !== "user" ? conversation.title : titleOf(message.text || (message.files?.[0]?.name ?? ""));
   return {
     ...conversation,
     title,
@@ -82,9 +82,15 @@ export function matches(conversation: Conversation, query: string): boolean {
 /** What was cut off by a closed tab is marked so. */
 export function settle(conversation: Conversation): Conversation {
   const messages = conversation.messages.map((message) =>
-    message.state === "waiting" || message.state === "writing" ? { ...message, state: "stopped" as const } : message,
+    message.state === "waiting" || message.state === "writing" ? { ...message, state: "stopped" as const } : withoutRunning(message),
   );
   return { ...conversation, messages };
+}
+
+/** Calls that were under way: nobody waits for them any more, so they are asked about again. */
+function withoutRunning(message: Message): Message {
+  if (!message.calls?.some((call) => call.state === "running")) return message;
+  return { ...message, calls: message.calls.map((call) => (call.state === "running" ? { ...call, state: "asked" } : call)) };
 }
 
 function titleOf(text: string): string {

@@ -25,14 +25,36 @@ export interface Failure {
 
 export type FailureKind =
   | "unreachable"
+  | "no-key"
+  | "bad-key"
   | "key"
   | "request"
+  | "context"
   | "missing"
   | "busy"
   | "too-large"
   | "loading"
   | "server"
   | "cut";
+
+/** What the server measured: times in milliseconds. */
+export interface Timings {
+  queue: number;
+  /** Tokens of the prompt that were computed before, for an earlier answer. */
+  cached: number;
+  /** Tokens of the prompt that were computed now, and how long that took. */
+  promptTokens: number;
+  prompt: number;
+  /** Tokens of the answer, and the time from the first to the last. */
+  tokens: number;
+  answer: number;
+}
+
+/** A function that the model may call, as the API describes it. */
+export interface ToolDefinition {
+  type: "function";
+  function: { name: string; description?: string; parameters: Record<string, unknown> };
+}
 
 /** What is known about how an answer came about. */
 export interface Origin {
@@ -47,15 +69,40 @@ export interface Origin {
   finish?: string;
   promptTokens?: number;
   tokens?: number;
+  timings?: Timings;
+  /** Most tokens of prompt and answer together, where the server said it. */
+  context?: number;
+  /** The functions that the model could call. */
+  tools?: ToolDefinition[];
   /** Milliseconds from the request to the first text. */
   firstText?: number;
-  /** Milliseconds from the first to the last text. */
-  writing?: number;
   /** The label for generated content that the server gave, word for word. */
   aigc?: Record<string, unknown>;
 }
 
 export type State = "waiting" | "writing" | "done" | "stopped" | "failed";
+
+/** A file that goes with a message, as the text that the model reads. */
+export interface Attachment {
+  name: string;
+  kind: "text" | "table" | "pdf";
+  text: string;
+  /** Bytes of the file. */
+  size: number;
+}
+
+/** A call of a tool that the model asks for, and what became of it. */
+export interface Call {
+  id: string;
+  /** The function's name, as the model wrote it, and its arguments, as JSON or whatever the model wrote in its place. */
+  name: string;
+  arguments: string;
+  /** The address of the server that has the tool, and the tool's name there; missing where no server offers it. */
+  server?: string;
+  tool?: string;
+  state: "asked" | "running" | "done" | "refused" | "failed";
+  result?: string;
+}
 
 /** One message. Messages form a tree: what was edited or asked again has the same parent. */
 export interface Message {
@@ -65,10 +112,15 @@ export interface Message {
   text: string;
   reasoning?: string;
   created: number;
+  /** Only for questions. */
+  files?: Attachment[];
   /** Only for answers. */
   state?: State;
   origin?: Origin;
   failure?: Failure;
+  /** The text of an earlier answer that this one goes on from; its own text begins with it. */
+  begun?: string;
+  calls?: Call[];
 }
 
 export interface Conversation {
@@ -83,4 +135,6 @@ export interface Conversation {
   messages: Message[];
   /** The message that the path on show ends with. */
   leaf: string | null;
+  /** The tools that may be called without a question, by server, name and description together. */
+  allowed?: string[];
 }

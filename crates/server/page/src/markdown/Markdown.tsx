@@ -4,45 +4,85 @@
  * `marked` only cuts the text into tokens; every token becomes an element here, and its text a text node. No HTML is ever
  * parsed: what looks like HTML in a model's text is shown as it stands. Images are links, so that nothing is fetched.
  */
-import { lexer, type Token, type Tokens } from "marked";
-import { Component, type ComponentChildren } from "preact";
-import { useMemo } from "preact/hooks";
-import { CopyButton } from "../view/CopyButton";
+import type { Token, Tokens } from "marked";
+import { Component, createContext, type ComponentChildren } from "preact";
+import { useContext, useId, useMemo } from "preact/hooks";
 import { words } from "../words";
+import { Code } from "./Code";
+import { cut } from "./cut";
+import { Diagram } from "./Diagram";
+import { notesOf, type Note } from "./footnotes";
+import { Formula } from "./Formula";
 import { harmless } from "./links";
+import { ScrolledTable } from "./Table";
 
 /** Headings in an answer stand below the page's own. */
 const FIRST_HEADING = 3;
 
-/** Quotes in quotes and lists in lists beyond what anybody writes: nesting that would exhaust the stack. */
-const DEEP = /^(?:[ \t]*(?:>|[-*+] |\d{1,9}[.)] )){24}|^[ \t]{200}/m;
-
 /** The entities that models write; others are shown as they stand. */
 const ENTITIES: Record<string, string> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", "#39": "'", nbsp: "\u00a0" };
 
+/** The notes of a text, and what makes their places' names its own. */
+const Notes = createContext<{ notes: Note[]; prefix: string }>({ notes: [], prefix: "" });
+
 export function Markdown({ text }: { text: string }) {
-  const tokens = useMemo(() => cut(text), [text]);
+  const prefix = useId();
+  const { tokens, notes } = useMemo(() => {
+    const found = cut(text);
+    return { tokens: found, notes: notesOf(found) };
+  }, [text]);
+  const names = notes.map(({ name }) => name).join(" ");
+  const context = useMemo(() => ({ notes, prefix }), [names, prefix]);
   return (
-    <div class="markdown">
-      {tokens.map((token, index) => (
-        <Block key={index} token={token} />
-      ))}
-    </div>
+    <Notes.Provider value={context}>
+      <div class="markdown">
+        {tokens.map((token, index) => (
+          <Block key={index} token={token} />
+        ))}
+        {notes.length > 0 && (
+          <section class="footnotes" aria-label={words.value.footnotes}>
+            <ol>
+              {notes.map((note, index) => (
+                <li key={note.name} id={`${prefix}-note-${index}`} tabIndex={-1}>
+                  {blocks(note.tokens)}
+                  <Jump to={`${prefix}-reference-${index}`} label={words.value.backToText}>
+                    ↩
+                  </Jump>
+                </li>
+              ))}
+            </ol>
+          </section>
+        )}
+      </div>
+    </Notes.Provider>
   );
 }
 
-/** A text's blocks. What nests too deeply to be cut is shown as it stands. */
-export function cut(text: string): Token[] {
-  if (DEEP.test(text)) return plain(text);
-  try {
-    return lexer(text, { gfm: true, breaks: true });
-  } catch {
-    return plain(text);
-  }
+/** A way to another place of the same text. Not a link: addresses name conversations here. */
+function Jump({ to, label, children }: { to: string; label: string; children: ComponentChildren }) {
+  const jump = () => {
+    const place = document.getElementById(to);
+    place?.scrollIntoView({ block: "center" });
+    place?.focus({ preventScroll: true });
+  };
+  return (
+    <button type="button" class="link jump" title={label} aria-label={label} onClick={jump}>
+      {children}
+    </button>
+  );
 }
 
-function plain(text: string): Token[] {
-  return text.split(/\n{2,}/).map((raw) => ({ type: "paragraph", raw, text: raw, tokens: [{ type: "text", raw, text: raw }] }));
+function Reference({ name, raw }: { name: string; raw: string }) {
+  const { notes, prefix } = useContext(Notes);
+  const at = notes.findIndex((note) => note.name === name);
+  if (at < 0) return <>{raw}</>;
+  return (
+    <sup id={`${prefix}-reference-${at}`} tabIndex={-1}>
+      <Jump to={`${prefix}-note-${at}`} label={words.value.footnote(String(at + 1))}>
+        {at + 1}
+      </Jump>
+    </sup>
+  );
 }
 
 /** One block. While an answer grows, only its last one changes. */
@@ -60,6 +100,7 @@ function block(token: Token): ComponentChildren {
   switch (token.type) {
     case "space":
     case "def":
+    case "note":
       return null;
     case "heading": {
       const Heading = `h${Math.min(6, token.depth + FIRST_HEADING - 1)}` as "h3";
@@ -68,7 +109,14 @@ function block(token: Token): ComponentChildren {
     case "paragraph":
       return <p>{inlines(token.tokens)}</p>;
     case "code":
-      return <Code text={token.text} language={(token.lang ?? "").split(/\s/, 1)[0] ?? ""} />;
+      return fenced(token as Tokens.Code);
+    case "formula":
+      return (
+        <p>
+          {inline(token)}
+          {token.after}
+        </p>
+      );
     case "blockquote":
       return <blockquote>{blocks(token.tokens)}</blockquote>;
     case "list":
@@ -82,6 +130,15 @@ function block(token: Token): ComponentChildren {
     default:
       return inline(token);
   }
+}
+
+/** Code between fences; some languages are shown as what they describe. */
+function fenced(token: Tokens.Code): ComponentChildren {
+  const language = (token.lang ?? "").split(/\s/, 1)[0] ?? "";
+  const whole = /(?:^|\n) {0,3}(?:`{3,}|~{3,})\s*$/.test(token.raw.slice(token.raw.indexOf("\n") + 1));
+  if (language === "mermaid") return <Diagram text={token.text} whole={whole} />;
+  if (language === "math" && whole && token.text.trim()) return <Formula source={token.text} raw={token.text} display />;
+  return <Code text={token.text} language={language} />;
 }
 
 function blocks(tokens: Token[] | undefined): ComponentChildren {
@@ -110,6 +167,10 @@ function inline(token: Token): ComponentChildren {
       return <Link address={token.href}>{token.text || token.href}</Link>;
     case "checkbox":
       return <input type="checkbox" checked={token.checked} disabled />;
+    case "formula":
+      return <Formula source={token.source} raw={token.raw.trim()} display={token.display} />;
+    case "reference":
+      return <Reference name={token.name} raw={token.raw} />;
     case "escape":
       return token.text;
     case "text":
@@ -149,31 +210,15 @@ function Table({ table }: { table: Tokens.Table }) {
     </Cell>
   );
   return (
-    <div class="table" tabIndex={0} role="region" aria-label={table.header.map((each) => each.text).join(", ")}>
-      <table>
-        <thead>
-          <tr>{table.header.map(cell("th"))}</tr>
-        </thead>
-        <tbody>
-          {table.rows.map((row, index) => (
-            <tr key={index}>{row.map(cell("td"))}</tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
-}
-
-function Code({ text, language }: { text: string; language: string }) {
-  return (
-    <figure class="code">
-      <figcaption>
-        <span>{language}</span>
-        <CopyButton text={text} label={words.value.copyCode} />
-      </figcaption>
-      <pre tabIndex={0}>
-        <code>{text}</code>
-      </pre>
-    </figure>
+    <ScrolledTable label={table.header.map((each) => each.text).join(", ")}>
+      <thead>
+        <tr>{table.header.map(cell("th"))}</tr>
+      </thead>
+      <tbody>
+        {table.rows.map((row, index) => (
+          <tr key={index}>{row.map(cell("td"))}</tr>
+        ))}
+      </tbody>
+    </ScrolledTable>
   );
 }

@@ -3,6 +3,7 @@ import { batch, computed, signal } from "@preact/signals";
 import * as tree from "../conversation/tree";
 import type { Conversation, Settings } from "../conversation/types";
 import * as database from "./database";
+import * as drafts from "./drafts";
 import { lastSettings } from "./preferences";
 
 /** While an answer is being written, it is stored this often, in milliseconds. */
@@ -30,6 +31,7 @@ export async function start(): Promise<void> {
     kept.value = false;
   }
   loaded.value = true;
+  void drafts.start();
   const fromAddress = () => {
     const id = location.hash.slice(1);
     shown.value = conversations.value.some((each) => each.id === id) ? id : null;
@@ -52,6 +54,8 @@ export function begin(): Conversation {
   if (current.value) return current.value;
   const begun = tree.empty(lastSettings.value, Date.now());
   batch(() => {
+    // The system prompt and the seed belong to one conversation.
+    lastSettings.value = { ...lastSettings.value, system: "", seed: undefined };
     conversations.value = [begun, ...conversations.value];
     open(begun.id);
   });
@@ -73,6 +77,12 @@ export function change(id: string, by: (before: Conversation) => Conversation, s
   else if (!pending.has(id)) pending.set(id, window.setTimeout(() => store(id), SAVE_EVERY));
 }
 
+/** Takes conversations that were read from a file. */
+export function add(list: Conversation[]): void {
+  conversations.value = newestFirst([...list, ...conversations.value]);
+  for (const { id } of list) store(id);
+}
+
 export function rename(id: string, title: string): void {
   const trimmed = title.trim();
   change(id, (before) => (trimmed ? { ...before, title: trimmed, named: true } : before));
@@ -83,6 +93,7 @@ export function remove(id: string): void {
   if (shown.value === id) open(null);
   clearTimeout(pending.get(id));
   pending.delete(id);
+  drafts.clear(id);
   database.remove(id).then(() => others?.postMessage(id), forgetful);
 }
 

@@ -1,30 +1,39 @@
 /** Conversations in the browser's IndexedDB. Where there is none, they live as long as the tab. */
-import { sound } from "../conversation/settings";
+import * as sound from "../conversation/sound";
 import { settle } from "../conversation/tree";
-import type { Conversation, Message } from "../conversation/types";
+import type { Attachment, Conversation } from "../conversation/types";
 
 const NAME = "hefu";
-const VERSION = 1;
+const VERSION = 2;
 const CONVERSATIONS = "conversations";
+const DRAFTS = "drafts";
 
 let opened: Promise<IDBDatabase> | undefined;
 
 function open(): Promise<IDBDatabase> {
   opened ??= new Promise((resolve, reject) => {
     const request = indexedDB.open(NAME, VERSION);
-    request.onupgradeneeded = () => request.result.createObjectStore(CONVERSATIONS, { keyPath: "id" });
-    request.onsuccess = () => resolve(request.result);
+    request.onupgradeneeded = () => {
+      for (const name of [CONVERSATIONS, DRAFTS]) {
+        if (!request.result.objectStoreNames.contains(name)) request.result.createObjectStore(name, { keyPath: "id" });
+      }
+    };
+    request.onsuccess = () => {
+      // A newer page in another tab must not wait for this one.
+      request.result.onversionchange = () => request.result.close();
+      resolve(request.result);
+    };
     request.onerror = () => reject(request.error);
     request.onblocked = () => reject(new Error("blocked"));
   });
   return opened;
 }
 
-async function inStore<T>(mode: IDBTransactionMode, act: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> {
+async function inStore<T>(name: string, mode: IDBTransactionMode, act: (store: IDBObjectStore) => { readonly result: T }): Promise<T> {
   const database = await open();
   return new Promise((resolve, reject) => {
-    const transaction = database.transaction(CONVERSATIONS, mode);
-    const request = act(transaction.objectStore(CONVERSATIONS));
+    const transaction = database.transaction(name, mode);
+    const request = act(transaction.objectStore(name));
     // Committed at once, so that a page that is being left loses nothing.
     transaction.commit?.();
     transaction.oncomplete = () => resolve(request.result);
@@ -35,40 +44,43 @@ async function inStore<T>(mode: IDBTransactionMode, act: (store: IDBObjectStore)
 
 /** All conversations; what was cut off by a closed tab is marked so. */
 export async function all(): Promise<Conversation[]> {
-  const found = await inStore<unknown[]>("readonly", (store) => store.getAll());
+  const found = await inStore<unknown[]>(CONVERSATIONS, "readonly", (store) => store.getAll());
   return found.flatMap((stored) => {
-    const conversation = readable(stored);
+    const conversation = sound.conversation(stored);
     return conversation ? [settle(conversation)] : [];
   });
 }
 
 export async function get(id: string): Promise<Conversation | undefined> {
-  return readable(await inStore<unknown>("readonly", (store) => store.get(id)));
+  return sound.conversation(await inStore<unknown>(CONVERSATIONS, "readonly", (store) => store.get(id)));
 }
 
 export async function put(conversation: Conversation): Promise<void> {
-  await inStore("readwrite", (store) => store.put(conversation));
+  await inStore<unknown>(CONVERSATIONS, "readwrite", (store) => store.put(conversation));
 }
 
 export async function remove(id: string): Promise<void> {
-  await inStore("readwrite", (store) => store.delete(id));
+  await inStore<unknown>(CONVERSATIONS, "readwrite", (store) => store.delete(id));
 }
 
-/** What was stored, if it has the shape of a conversation: an older or newer page may have written it. */
-function readable(stored: unknown): Conversation | undefined {
-  const given = stored as Conversation | undefined;
-  if (typeof given?.id !== "string" || !Array.isArray(given.messages)) return undefined;
-  const messages = given.messages.filter(
-    (message: Message | null) => typeof message?.id === "string" && typeof message.text === "string",
+/** What is typed and not sent yet, by conversation. */
+export interface Draft {
+  text: string;
+  files: Attachment[];
+}
+
+/** The draft of the conversation that has not begun. */
+export const UNBEGUN = "new";
+
+export async function drafts(): Promise<Record<string, Draft>> {
+  const found = await inStore<unknown[]>(DRAFTS, "readonly", (store) => store.getAll());
+  return Object.fromEntries(
+    (found as (Draft & { id: unknown })[]).flatMap(({ id, text, files }) =>
+      typeof id === "string" && typeof text === "string" && Array.isArray(files) ? [[id, { text, files }]] : [],
+    ),
   );
-  return {
-    id: given.id,
-    title: typeof given.title === "string" ? given.title : "",
-    named: given.named === true,
-    created: Number(given.created) || 0,
-    changed: Number(given.changed) || 0,
-    settings: sound(given.settings),
-    messages,
-    leaf: typeof given.leaf === "string" ? given.leaf : null,
-  };
+}
+
+export async function putDraft(id: string, draft: Draft | undefined): Promise<void> {
+  await inStore<unknown>(DRAFTS, "readwrite", (store) => (draft ? store.put({ id, ...draft }) : store.delete(id)));
 }

@@ -1,8 +1,8 @@
 /** Small things that this browser remembers: language, colours, the API key, the settings used last. */
-import { effect, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import { sound } from "../conversation/settings";
 
-function load(name: string): string | null {
+export function load(name: string): string | null {
   try {
     return localStorage.getItem(`hefu.${name}`);
   } catch {
@@ -10,7 +10,7 @@ function load(name: string): string | null {
   }
 }
 
-function save(name: string, value: string): void {
+export function save(name: string, value: string): void {
   try {
     if (value) localStorage.setItem(`hefu.${name}`, value);
     else localStorage.removeItem(`hefu.${name}`);
@@ -28,6 +28,16 @@ function kept<T extends string>(name: string, allowed: readonly T[], usual: T) {
 
 export const language = kept("language", ["auto", "en", "zh"] as const, "auto");
 export const colours = kept("colours", ["auto", "light", "dark"] as const, "auto");
+
+const system = signal(false);
+if (typeof matchMedia === "function") {
+  const wanted = matchMedia("(prefers-color-scheme: dark)");
+  system.value = wanted.matches;
+  wanted.addEventListener("change", () => (system.value = wanted.matches));
+}
+/** Whether the page is dark now. */
+export const dark = computed(() => (colours.value === "auto" ? system.value : colours.value === "dark"));
+
 /** Which of its two things the Enter key does. */
 export const enterKey = kept("enter", ["send", "line"] as const, "send");
 
@@ -39,7 +49,7 @@ effect(() => save("key", key.value));
 export const lastSettings = signal(sound(parsed(load("settings"))));
 effect(() => save("settings", JSON.stringify(lastSettings.value)));
 
-function parsed(text: string | null): unknown {
+export function parsed(text: string | null): unknown {
   try {
     return text ? JSON.parse(text) : undefined;
   } catch {

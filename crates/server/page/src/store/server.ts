@@ -6,7 +6,7 @@ import type { Failure } from "../conversation/types";
 import { settings } from "./conversations";
 import { key } from "./preferences";
 
-export const models = signal<string[]>([]);
+export const models = signal<client.Model[]>([]);
 /** Why the list of models could not be had. */
 export const trouble = signal<Failure | null>(null);
 /** Whether the question for the API key is open. */
@@ -15,8 +15,22 @@ export const askingForKey = signal(false);
 /** The model that answers next: the chosen one if the server has it, else the first. */
 export const model = computed(() => {
   const chosen = settings.value.model;
-  return models.value.includes(chosen) ? chosen : (models.value[0] ?? chosen);
+  return models.value.some(({ name }) => name === chosen) ? chosen : (models.value[0]?.name ?? chosen);
 });
+/** Most tokens of prompt and answer together, of the model that answers next. */
+export const context = computed(() => models.value.find(({ name }) => name === model.value)?.context);
+
+/** Whether a failure is about the key, so that another key helps. */
+export function isAboutKey({ kind }: Failure): boolean {
+  return kind === "key" || kind === "no-key" || kind === "bad-key";
+}
+
+/** Notes a failure that is not about one answer alone. */
+export function note(failure: Failure): void {
+  if (!isAboutKey(failure)) return;
+  trouble.value = failure;
+  askingForKey.value = true;
+}
 
 /** Asks the server which models it has. */
 export async function look(): Promise<void> {
@@ -27,6 +41,18 @@ export async function look(): Promise<void> {
   } catch (error) {
     const failure: Failure = error instanceof RequestFailed ? error.failure : { kind: "unreachable" };
     trouble.value = failure;
-    if (failure.kind === "key") askingForKey.value = true;
+    note(failure);
   }
+}
+
+/** Tries a key, and keeps it only if the server takes it; else says why not. */
+export async function tryKey(candidate: string): Promise<Failure | undefined> {
+  try {
+    models.value = await client.models(candidate);
+  } catch (error) {
+    return error instanceof RequestFailed ? error.failure : { kind: "unreachable" };
+  }
+  key.value = candidate;
+  trouble.value = null;
+  return undefined;
 }

@@ -21,7 +21,7 @@ export function CopyButton({ text, label }: { text: string; label: string }) {
 }
 
 /** Copies, and says whether it worked. Plain HTTP from another machine has no clipboard, but still the old way. */
-async function copy(text: string): Promise<boolean> {
+export async function copy(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
     return true;

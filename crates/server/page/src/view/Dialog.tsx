@@ -5,8 +5,8 @@ import { Icon } from "./Icon";
 
 interface Props {
   title: string;
-  /** `side` stands at the edge of the window, `middle` in its middle. */
-  place: "side" | "middle";
+  /** `side` stands at the edge of the window, `middle` in its middle, `wide` there too with room for contents. */
+  place: "side" | "middle" | "wide";
   close: () => void;
   children: ComponentChildren;
 }
@@ -29,6 +29,11 @@ export function Dialog({ title, place, close, children }: Props) {
       class={`dialog dialog-${place}`}
       aria-labelledby={id}
       onClose={close}
+      onCancel={(event) => {
+        // The browser would close it; whether it closes is decided by who opened it.
+        event.preventDefault();
+        close();
+      }}
       onPointerDown={onPointerDown}
     >
       <div class="dialog-inside">

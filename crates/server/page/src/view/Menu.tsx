@@ -7,8 +7,8 @@ export interface MenuItem {
   danger?: boolean;
 }
 
-/** A button that opens a short list of things to do; arrow keys move in it, Escape closes it. */
-export function Menu({ label, items }: { label: string; items: MenuItem[] }) {
+/** A button that opens a short list of things to do; arrow keys move in it, Escape closes it. `labelled`: its label is in sight. */
+export function Menu({ label, items, labelled = false }: { label: string; items: MenuItem[]; labelled?: boolean }) {
   const [place, setPlace] = useState<{ top: number; right: number } | null>(null);
   const button = useRef<HTMLButtonElement>(null);
   const list = useRef<HTMLDivElement>(null);
@@ -60,7 +60,7 @@ export function Menu({ label, items }: { label: string; items: MenuItem[] }) {
       <button
         ref={button}
         type="button"
-        class="icon-button"
+        class={labelled ? "icon-button labelled" : "icon-button"}
         title={label}
         aria-label={label}
         aria-haspopup="menu"
@@ -68,6 +68,7 @@ export function Menu({ label, items }: { label: string; items: MenuItem[] }) {
         onClick={toggle}
       >
         <Icon name="more" />
+        {labelled && label}
       </button>
       {place && (
         <div ref={list} class="menu" role="menu" aria-label={label} style={place} onKeyDown={keys}>

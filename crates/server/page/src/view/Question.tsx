@@ -1,9 +1,12 @@
+import { signal } from "@preact/signals";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import type { Conversation, Message } from "../conversation/types";
+import type { Attachment, Conversation, Message } from "../conversation/types";
 import { busy, edit } from "../store/answers";
 import { enterKey } from "../store/preferences";
 import { words } from "../words";
 import { CopyButton } from "./CopyButton";
+import { Files } from "./Files";
+import { FoldedText } from "./Fold";
 import { Icon } from "./Icon";
 import { sends } from "./keys";
 import { Versions } from "./Versions";
@@ -13,14 +16,17 @@ interface Props {
   message: Message;
 }
 
+/** The id of the question that is being edited. */
+export const edited = signal<string | null>(null);
+
 /** What a person said. */
 export function Question({ conversation, message }: Props) {
   const w = words.value;
-  const [editing, setEditing] = useState(false);
-  if (editing) return <Editor conversation={conversation} message={message} close={() => setEditing(false)} />;
+  if (edited.value === message.id) return <Editor conversation={conversation} message={message} close={() => (edited.value = null)} />;
   return (
     <article class="question" aria-label={w.you}>
-      <div class="said">{message.text}</div>
+      {message.files && <Files files={message.files} />}
+      {message.text && <FoldedText text={message.text} />}
       <div class="actions">
         <Versions conversation={conversation} message={message} />
         <CopyButton text={message.text} label={w.copy} />
@@ -30,7 +36,7 @@ export function Question({ conversation, message }: Props) {
           title={w.edit}
           aria-label={w.edit}
           disabled={busy.value.has(conversation.id)}
-          onClick={() => setEditing(true)}
+          onClick={() => (edited.value = message.id)}
         >
           <Icon name="edit" />
         </button>
@@ -42,12 +48,14 @@ export function Question({ conversation, message }: Props) {
 function Editor({ conversation, message, close }: Props & { close: () => void }) {
   const w = words.value;
   const [text, setText] = useState(message.text);
+  const [files, setFiles] = useState<Attachment[]>(message.files ?? []);
+  const can = text.trim() !== "" || files.length > 0;
   const field = useRef<HTMLTextAreaElement>(null);
   useLayoutEffect(() => field.current?.focus(), []);
   const submit = () => {
-    if (!text.trim()) return;
+    if (!can) return;
     close();
-    edit(conversation, message, text);
+    edit(conversation, message, text, files);
   };
   const keys = (event: KeyboardEvent) => {
     if (event.key === "Escape") close();
@@ -58,6 +66,7 @@ function Editor({ conversation, message, close }: Props & { close: () => void })
   };
   return (
     <article class="question editing" aria-label={w.edit}>
+      <Files files={files} remove={(index) => setFiles(files.filter((_, at) => at !== index))} />
       <textarea
         ref={field}
         value={text}
@@ -74,7 +83,7 @@ function Editor({ conversation, message, close }: Props & { close: () => void })
         <button type="button" class="button" onClick={close}>
           {w.cancel}
         </button>
-        <button type="button" class="button main" disabled={!text.trim()} onClick={submit}>
+        <button type="button" class="button main" disabled={!can} onClick={submit}>
           {w.sendEdited}
         </button>
       </div>

@@ -1,11 +1,12 @@
 /** The list of conversations. */
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import * as tree from "../conversation/tree";
 import type { Conversation } from "../conversation/types";
 import * as exports from "../export";
+import { conversationsIn, LARGEST, newOnes } from "../import";
 import { busy } from "../store/answers";
 import * as store from "../store/conversations";
-import { words, type Words } from "../words";
+import { number, words, type Words } from "../words";
 import { Dialog } from "./Dialog";
 import { Icon, Sign } from "./Icon";
 import { Menu } from "./Menu";
@@ -44,6 +45,7 @@ export function Sidebar({ close, chosen }: { close: () => void; chosen: () => vo
           value={query}
           placeholder={w.search}
           aria-label={w.search}
+          id="search"
           onInput={(event) => setQuery(event.currentTarget.value)}
         />
       </label>
@@ -60,6 +62,7 @@ export function Sidebar({ close, chosen }: { close: () => void; chosen: () => vo
           </section>
         ))}
       </div>
+      <ImportAndExport />
       {removing && <Removal conversation={removing} close={() => setRemoving(null)} />}
     </nav>
   );
@@ -117,6 +120,44 @@ function Item({ conversation, open, remove }: ItemProps) {
       </a>
       <Menu label={w.more(title)} items={items} />
     </li>
+  );
+}
+
+/** What concerns all conversations: taking some from a file, and giving all into one. */
+function ImportAndExport() {
+  const w = words.value;
+  const chooser = useRef<HTMLInputElement>(null);
+  const [said, setSaid] = useState("");
+  const take = async (file: File | undefined) => {
+    if (!file) return;
+    const found = file.size > LARGEST ? "too-large" : conversationsIn(await file.text());
+    if (typeof found === "string") return setSaid(`${w.notImported(file.name)} ${w.importRefusals[found]}`);
+    const added = newOnes(found, store.conversations.value);
+    store.add(added);
+    setSaid(added.length > 0 ? w.imported(number(added.length)) : w.alreadyThere);
+  };
+  const items = [
+    { label: w.importFile, act: () => chooser.current?.click() },
+    { label: w.exportAll, act: () => exports.saveJson(store.conversations.value, "hefu") },
+  ];
+  return (
+    <footer class="sidebar-foot">
+      <input
+        ref={chooser}
+        type="file"
+        accept=".json,application/json"
+        hidden
+        aria-label={w.importFile}
+        onChange={(event) => {
+          void take(event.currentTarget.files?.[0]);
+          event.currentTarget.value = "";
+        }}
+      />
+      <Menu label={w.listMenu} items={items} labelled />
+      <p class="hint" role="status">
+        {said}
+      </p>
+    </footer>
   );
 }
 

@@ -6,9 +6,10 @@ import { RequestFailed } from "../api/failures";
 import type { Conversation, Message, Origin } from "../conversation/types";
 import { NUMBERS } from "../conversation/settings";
 import * as exports from "../export";
-import { check, comparisons } from "../store/answers";
+import { speeds } from "../conversation/ends";
+import { check, comparisons, probabilities, weigh } from "../store/answers";
 import { key } from "../store/preferences";
-import { number, words } from "../words";
+import { number, words, type Words } from "../words";
 import { CopyButton } from "./CopyButton";
 import { FailureText } from "./FailureText";
 import { Icon } from "./Icon";
@@ -28,7 +29,7 @@ export function Tally({ conversation, message, children }: Props & { children: C
   if (!origin) return null;
   const made = message.state === "done" || message.state === "stopped";
   const comparison = comparisons.value[message.id];
-  const speed = speedOf(origin);
+  const speed = speeds(origin).answer;
   const details = `details-${message.id}`;
   return (
     <footer class="origin">
@@ -45,7 +46,11 @@ export function Tally({ conversation, message, children }: Props & { children: C
           <span class="half left">{shortened(origin.fingerprint) || origin.model || "·"}</span>
           <span class="half right">{shortened(origin.id, true) || "·"}</span>
         </button>
-        {speed !== undefined && <span class="speed">{w.perSecond(number(speed, speed < 10 ? 1 : 0))}</span>}
+        {speed !== undefined && (
+          <span class="speed" title={`${w.decode}: ${w.measuredHint}`}>
+            {w.perSecond(rate(speed))}
+          </span>
+        )}
         {children}
         {made && origin.finish !== "error" && (message.text || message.reasoning) && (
           <button
@@ -61,7 +66,21 @@ export function Tally({ conversation, message, children }: Props & { children: C
         )}
       </div>
       <Finding message={message} />
-      {open && <Details id={details} origin={origin} />}
+      {open && (
+        <Details id={details} origin={origin}>
+          {made && (message.text || message.reasoning) && (
+            <button
+              type="button"
+              class="link"
+              title={w.probabilitiesHint}
+              disabled={probabilities.value[message.id]?.state === "running"}
+              onClick={() => void weigh(conversation, message)}
+            >
+              {w.probabilities}
+            </button>
+          )}
+        </Details>
+      )}
     </footer>
   );
 }
@@ -87,9 +106,8 @@ function Finding({ message }: { message: Message }) {
   return <div role="status">{said}</div>;
 }
 
-function Details({ id, origin }: { id: string; origin: Origin }) {
+function Details({ id, origin, children }: { id: string; origin: Origin; children: ComponentChildren }) {
   const w = words.value;
-  const seconds = (milliseconds: number) => `${number(milliseconds / 1000, 2)} s`;
   const list = useRef<HTMLDListElement>(null);
   useEffect(() => list.current?.scrollIntoView({ block: "nearest" }), []);
   const set = NUMBERS.filter(({ name }) => name !== "seed" && origin.settings[name] !== undefined);
@@ -104,11 +122,43 @@ function Details({ id, origin }: { id: string; origin: Origin }) {
       {set.map(({ name }) => (
         <Fact key={name} name={w[name]} value={String(origin.settings[name])} />
       ))}
-      {origin.promptTokens !== undefined && <Fact name={w.prompt} value={w.tokens(number(origin.promptTokens))} />}
+      {origin.promptTokens !== undefined && <Fact name={w.prompt} value={promptOf(origin, w)} />}
       {origin.tokens !== undefined && <Fact name={w.answer} value={w.tokens(number(origin.tokens))} />}
+      {origin.timings && <Measured origin={origin} />}
       {origin.firstText !== undefined && <Fact name={w.firstText} value={seconds(origin.firstText)} />}
+      {children && <div class="details-more">{children}</div>}
     </dl>
   );
+}
+
+/** What the server measured: the prompt's part and the answer's part of the time, apart. */
+function Measured({ origin }: { origin: Origin }) {
+  const w = words.value;
+  const { timings } = origin;
+  if (!timings) return null;
+  const { prompt, answer } = speeds(origin);
+  const said = (tokens: number, time: number, speed: number | undefined) =>
+    w.measured(number(tokens), seconds(time), speed === undefined ? "" : w.perSecond(rate(speed)));
+  return (
+    <>
+      {timings.queue >= 1 && <Fact name={w.queue} value={seconds(timings.queue)} hint={w.measuredHint} />}
+      <Fact name={w.prefill} value={said(timings.promptTokens, timings.prompt, prompt)} hint={w.measuredHint} />
+      {timings.tokens > 1 && <Fact name={w.decode} value={said(timings.tokens, timings.answer, answer)} hint={w.measuredHint} />}
+    </>
+  );
+}
+
+function promptOf({ promptTokens, timings }: Origin, w: Words): string {
+  const all = number(promptTokens ?? 0);
+  return timings?.cached ? w.cachedTokens(all, number(timings.cached)) : w.tokens(all);
+}
+
+function seconds(milliseconds: number): string {
+  return `${number(milliseconds / 1000, milliseconds < 10_000 ? 2 : 1)} s`;
+}
+
+function rate(speed: number): string {
+  return number(speed, speed < 10 ? 1 : 0);
 }
 
 interface FactProps {
@@ -154,12 +204,6 @@ function Receipt({ id }: { id: string }) {
       {missing && <span role="alert">{w.receiptMissing}</span>}
     </>
   );
-}
-
-/** Tokens per second after the first one. */
-function speedOf(origin: Origin): number | undefined {
-  const { tokens, writing } = origin;
-  return tokens !== undefined && tokens > 1 && writing ? ((tokens - 1) * 1000) / writing : undefined;
 }
 
 /** The part of an identifier that tells it from others: its end for ids, which begin with their time. */

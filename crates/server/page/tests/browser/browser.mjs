@@ -15,9 +15,9 @@ export function launch() {
 
 /**
  * A page in a new profile, which fails the test by `problems` on any error of the page, any breach of its content policy,
- * and any request to another host.
+ * and any request to another host than those `reached`.
  */
-export async function visit(browser, url, options = {}) {
+export async function visit(browser, url, { reached = [], ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: "en-GB", acceptDownloads: true, ...options });
   const page = await context.newPage();
   const problems = [];
@@ -26,7 +26,7 @@ export async function visit(browser, url, options = {}) {
     if (message.type() === "error" && !message.text().includes("Failed to load resource")) problems.push(message.text());
   });
   page.on("request", (request) => {
-    if (!request.url().startsWith(url) && !request.url().startsWith("blob:")) problems.push(`a request to ${request.url()}`);
+    if (![url, "blob:", ...reached].some((each) => request.url().startsWith(each))) problems.push(`a request to ${request.url()}`);
   });
   await page.goto(url);
   return { page, context, problems };
@@ -35,6 +35,7 @@ export async function visit(browser, url, options = {}) {
 /** Sends a message and waits until the answer is complete. */
 export async function say(page, text, { wait = true } = {}) {
   await page.locator("#message").fill(text);
+  await page.locator(".composer .send:not(:disabled)").waitFor();
   await page.locator("#message").press("Enter");
   if (wait) await page.locator(".composer .send:not(.stop)").waitFor();
 }

@@ -76,7 +76,7 @@ for (const [device, options] of [["desktop", {}], ["phone", PHONE]]) {
       await page.locator(".model select:not([disabled])").waitFor();
       await picture(page, `${name}-1-welcome`);
       await settle(page, word("你用中文简短回答。", "You answer briefly."), [
-        [word("温度", "Temperature"), "0.7"], [word("种子", "Seed"), "7"], [word("最长回答", "Longest answer"), "160"]]);
+        [word("温度", "Temperature"), "0.7"], [word("种子", "Seed"), "7"], [word("最大词元数", "Max tokens"), "160"]]);
       await say(page, word("用 Python 写一个合并两个有序列表的函数", "Write a Python function that merges two sorted lists"), { wait: false });
       await answer(page).getByText(/\S/).first().waitFor();
       await picture(page, `${name}-2-streaming`);
@@ -119,7 +119,7 @@ scene("stops, edits, keeps several conversations and exports them", {}, async ({
   const [receipt] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Save receipt" }).click()]);
   assert.match(readFileSync(await receipt.path(), "utf8"), /fingerprint/);
   await page.getByRole("button", { name: "New conversation" }).first().click();
-  await settle(page, "", [["Longest answer", "8"]]);
+  await settle(page, "", [["Max tokens", "8"]]);
   await say(page, "Say hello.");
   await page.reload();
   const list = page.getByRole("navigation", { name: "Conversations" });
@@ -141,7 +141,7 @@ scene("asks for the key, and says in words that the server is gone", { flags: ["
   await dialog.getByLabel("API key").fill(key);
   await page.keyboard.press("Enter");
   await dialog.waitFor({ state: "detached" });
-  await settle(page, "", [["Longest answer", "8"]]);
+  await settle(page, "", [["Max tokens", "8"]]);
   await say(page, "Say hello.");
   assert.ok(await answer(page).innerText());
   await server.stop();

@@ -10,7 +10,6 @@ use super::sse;
 use crate::error::{ApiError, json_response};
 use crate::service::{Caller, Service};
 use axum::Extension;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -25,9 +24,9 @@ use stream::MessageStream;
 pub async fn create(
     State(service): State<Arc<Service>>,
     Extension(caller): Extension<Caller>,
-    body: Bytes,
+    fields: Fields,
 ) -> Result<Response, ApiError> {
-    let (ask, is_streaming) = request::read(Fields::parse(&body)?)?;
+    let (ask, is_streaming) = request::read(fields)?;
     let mut answer = service.answer(&caller, ask).await?;
     if is_streaming {
         let events = MessageStream::new(&answer);
@@ -43,9 +42,13 @@ pub async fn create(
 ///
 /// # Errors
 /// Whatever is wrong with the request.
-pub async fn count_tokens(State(service): State<Arc<Service>>, body: Bytes) -> Result<Response, ApiError> {
-    let ask = request::read_countable(Fields::parse(&body)?)?;
-    let ids = service.prompt_ids(ask).await?;
+pub async fn count_tokens(
+    State(service): State<Arc<Service>>,
+    Extension(caller): Extension<Caller>,
+    fields: Fields,
+) -> Result<Response, ApiError> {
+    let ask = request::read_countable(fields)?;
+    let ids = service.prompt_ids(caller.client, ask).await?;
     Ok(json_response(StatusCode::OK, &json!({"input_tokens": ids.len()})))
 }
 

@@ -15,7 +15,7 @@ pub(super) fn whole(answer: &Answer, choice: &Choice, summary: &Summary) -> Valu
         content.push(json!({"type": "thinking", "thinking": choice.reasoning, "signature": ""}));
     }
     if !choice.text.is_empty() || choice.calls.is_empty() {
-        content.push(json!({"type": "text", "text": choice.text, "citations": null}));
+        content.push(json!({"type": "text", "text": choice.text}));
     }
     content.extend(choice.calls.iter().map(|call| {
         // A call that was cut short is no JSON: its beginning is kept as a text.

@@ -2,7 +2,7 @@
 
 use super::super::fields::Fields;
 use super::super::settings;
-use crate::ask::{Ask, Format, Message, Prompt, Role, Tool, ToolCall, ToolChoice};
+use crate::ask::{Ask, Format, Message, Prompt, Role, Tool, ToolCall, ToolChoice, join_part};
 use crate::error::ApiError;
 use serde_json::{Map, Value, json};
 
@@ -13,6 +13,23 @@ const HARMLESS: &[&str] =
 /// How a block of the system prompt begins that a client writes anew into each request. It says nothing to a model, and
 /// would keep the prompt's beginning from being used again.
 const BILLING_HEADER: &str = "x-anthropic-billing-header";
+
+/// Blocks that say nothing to a model here: what a provider's own tools were asked and gave, and what it alone can read.
+const OF_PROVIDERS: &[&str] = &[
+    "redacted_thinking",
+    "server_tool_use",
+    "web_search_tool_result",
+    "web_fetch_tool_result",
+    "code_execution_tool_result",
+    "bash_code_execution_tool_result",
+    "text_editor_code_execution_tool_result",
+    "tool_search_tool_result",
+    "mcp_tool_use",
+    "mcp_tool_result",
+    "container_upload",
+    "compaction",
+    "tool_reference",
+];
 
 /// A request, and whether a stream is wanted.
 ///
@@ -26,6 +43,9 @@ pub(super) fn read(mut fields: Fields) -> Result<(Ask, bool), ApiError> {
     let is_streaming = fields.take("stream")?.unwrap_or(false);
     let stops: Vec<String> = fields.take("stop_sequences")?.unwrap_or_default();
     let sampling = settings::sampling(&mut fields)?;
+    for name in ["mcp_servers", "container", "user_profile_id"] {
+        fields.accept(name, |value| value.as_array().is_some_and(Vec::is_empty) || value == "")?;
+    }
     let ask = countable(&mut fields)?;
     fields.finish()?;
     Ok((Ask { sampling, stops, max_tokens: Some(max_tokens), ..ask }, is_streaming))
@@ -115,7 +135,7 @@ fn message(value: Value, place: &str, messages: &mut Vec<Message>) -> Result<(),
     for (at, block) in blocks.into_iter().enumerate() {
         let place = format!("{place}.content[{at}]");
         match read_block(block, &place)? {
-            Block::Text(text) => message.text.push_str(&text),
+            Block::Text(text) => join_part(&mut message.text, &text),
             Block::Thinking(text) => message.reasoning.get_or_insert_default().push_str(&text),
             Block::Call(call) => message.calls.push(call),
             Block::Nothing => continue,
@@ -148,7 +168,7 @@ fn read_block(value: Value, place: &str) -> Result<Block, ApiError> {
     match kind.as_str() {
         "text" => fields.need("text").map(Block::Text),
         "thinking" => fields.need("thinking").map(Block::Thinking),
-        "redacted_thinking" => Ok(Block::Nothing),
+        kind if OF_PROVIDERS.contains(&kind) => Ok(Block::Nothing),
         "tool_use" => {
             let input: Option<Value> = fields.take("input")?;
             Ok(Block::Call(ToolCall {
@@ -187,7 +207,8 @@ fn plain_text(content: Value, place: &str) -> Result<String, ApiError> {
     for (at, block) in blocks.into_iter().enumerate() {
         let place = format!("{place}[{at}]");
         match read_block(block, &place)? {
-            Block::Text(more) => text.push_str(&more),
+            Block::Text(more) => join_part(&mut text, &more),
+            Block::Nothing => {}
             _ => return Err(not_text(&place, "no text")),
         }
     }
@@ -309,7 +330,7 @@ mod tests {
         let roles: Vec<(Role, &str)> = messages.iter().map(|message| (message.role, message.text.as_str())).collect();
         let expected = [
             (Role::System, "be brief"),
-            (Role::User, "ab"),
+            (Role::User, "a\nb"),
             (Role::Assistant, "c"),
             (Role::Tool, "42"),
             (Role::User, "and?"),
@@ -318,6 +339,23 @@ mod tests {
         assert_eq!(messages[2].reasoning.as_deref(), Some("hm"));
         assert_eq!(messages[2].calls[0].arguments, "{\"x\":1}");
         assert_eq!(messages[3].call_id.as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn what_a_providers_tools_did_is_passed_over() {
+        let blocks = json!([
+            {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {"query": "tides"}},
+            {"type": "web_search_tool_result", "tool_use_id": "s", "content": []},
+            {"type": "mcp_tool_use", "id": "m", "name": "f", "server_name": "x", "input": {}},
+            {"type": "mcp_tool_result", "tool_use_id": "m", "content": []},
+            {"type": "code_execution_tool_result", "tool_use_id": "s", "content": {"stdout": "1"}},
+            {"type": "text", "text": "At six."},
+        ]);
+        let messages = json!([{"role": "user", "content": "When?"}, {"role": "assistant", "content": blocks},
+            {"role": "user", "content": "And then?"}]);
+        let (ask, _) = of(json!({"max_tokens": 1, "messages": messages, "mcp_servers": []})).unwrap();
+        let Prompt::Messages(messages) = ask.prompt else { panic!() };
+        assert_eq!((messages.len(), messages[1].text.as_str()), (3, "At six."));
     }
 
     #[test]

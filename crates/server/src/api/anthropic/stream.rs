@@ -74,7 +74,7 @@ impl MessageStream {
     fn delta(&mut self, delta: Delta, out: &mut String) {
         match delta {
             Delta::Text(text) => {
-                self.need(Kind::Text, json!({"type": "text", "text": "", "citations": null}), out);
+                self.need(Kind::Text, json!({"type": "text", "text": ""}), out);
                 self.grow(json!({"type": "text_delta", "text": text}), out);
             }
             Delta::Reasoning(text) => {
@@ -97,7 +97,7 @@ impl MessageStream {
     fn end(&mut self, summary: &Summary, out: &mut String) {
         if self.blocks == 0 {
             // Every message has a block.
-            self.need(Kind::Text, json!({"type": "text", "text": "", "citations": null}), out);
+            self.need(Kind::Text, json!({"type": "text", "text": ""}), out);
         }
         self.close(out);
         let (reason, sequence) = output::stop(self.finish.as_ref());

@@ -4,14 +4,13 @@ use super::super::answered;
 use super::super::fields::Fields;
 use super::super::openai::tools;
 use super::super::sse;
-use super::options::shared;
+use super::options::{pass_over, shared};
 use super::output::{Lines, Shape};
 use crate::answer::Answer;
 use crate::ask::{Ask, Message, Prompt, Role, ToolCall};
 use crate::error::{ApiError, json_response};
 use crate::service::{Caller, Service};
 use axum::Extension;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -25,14 +24,13 @@ use std::sync::Arc;
 pub async fn chat(
     State(service): State<Arc<Service>>,
     Extension(caller): Extension<Caller>,
-    body: Bytes,
+    mut fields: Fields,
 ) -> Result<Response, ApiError> {
-    let mut fields = Fields::parse(&body)?;
     let model = super::model(&mut fields, &service.registry)?;
     let (ask, is_streaming) = read(fields)?;
     let ask = Ask { model, ..ask };
     if matches!(&ask.prompt, Prompt::Messages(messages) if messages.is_empty()) {
-        return super::generate::load(&service, ask, Shape::Chat).await;
+        return super::generate::load(&service, &caller, ask, Shape::Chat).await;
     }
     respond(service.answer(&caller, ask).await?, Shape::Chat, is_streaming).await
 }
@@ -53,7 +51,7 @@ fn read(mut fields: Fields) -> Result<(Ask, bool), ApiError> {
     let conversation: Vec<Value> = fields.take("messages")?.unwrap_or_default();
     let (ask, is_streaming) = shared(&mut fields)?;
     let tools = tools(&mut fields)?;
-    fields.finish()?;
+    pass_over(fields);
     let messages = conversation.into_iter().enumerate().map(|(at, value)| message(value, &format!("messages[{at}]")));
     let messages: Vec<Message> = messages.collect::<Result<_, _>>()?;
     // Here, too, an answer that has begun is continued.
@@ -135,6 +133,7 @@ mod tests {
         let images = json!({"messages": [{"role": "user", "content": "x", "images": ["aaaa"]}]});
         assert_eq!(of(images).unwrap_err().param.as_deref(), Some("messages[0].images"));
         assert_eq!(of(json!({"messages": [{"role": "x"}]})).unwrap_err().param.as_deref(), Some("messages[0].role"));
-        assert_eq!(of(json!({"adapters": 1})).unwrap_err().param.as_deref(), Some("adapters"));
+        let (ask, _) = of(json!({"adapters": 1})).unwrap();
+        assert_eq!(ask.prompt, Prompt::Messages(Vec::new()), "what Ollama does not know is passed over");
     }
 }

@@ -1,12 +1,12 @@
 //! `/api/embed`, and `/api/embeddings`, its older form.
 
 use super::super::fields::{Fields, Texts};
-use super::options::keep_alive;
+use super::super::openai::embeddings::cut;
+use super::options::{keep_alive, pass_over};
 use crate::ask::{Ask, Prompt};
 use crate::error::{ApiError, json_response};
 use crate::service::{Caller, Service};
 use axum::Extension;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -21,13 +21,13 @@ use std::time::Instant;
 pub async fn embed(
     State(service): State<Arc<Service>>,
     Extension(caller): Extension<Caller>,
-    body: Bytes,
+    mut fields: Fields,
 ) -> Result<Response, ApiError> {
     let started = Instant::now();
-    let mut fields = Fields::parse(&body)?;
     let inputs: Texts = fields.need("input")?;
-    fields.only("dimensions", &[json!(0)])?;
-    let (model, vectors, tokens) = vectors(&service, &caller, fields, inputs.0).await?;
+    let dimensions = fields.take("dimensions")?.filter(|dimensions| *dimensions != 0);
+    let (model, mut vectors, tokens) = vectors(&service, &caller, fields, inputs.0).await?;
+    vectors.iter_mut().try_for_each(|vector| cut(vector, dimensions))?;
     let body = json!({
         "model": model,
         "embeddings": vectors,
@@ -45,9 +45,8 @@ pub async fn embed(
 pub async fn embeddings(
     State(service): State<Arc<Service>>,
     Extension(caller): Extension<Caller>,
-    body: Bytes,
+    mut fields: Fields,
 ) -> Result<Response, ApiError> {
-    let mut fields = Fields::parse(&body)?;
     let prompt: String = fields.need("prompt")?;
     let (_, vectors, _) = vectors(&service, &caller, fields, vec![prompt]).await?;
     let vector = vectors.into_iter().next().unwrap_or_default();
@@ -64,7 +63,7 @@ async fn vectors(
     let keep_alive = keep_alive(&mut fields)?;
     // Nothing is ever cut short here, and options are those of answers.
     fields.ignore(&["truncate", "options"]);
-    fields.finish()?;
+    pass_over(fields);
     if texts.is_empty() {
         return Ok((model.unwrap_or_default(), Vec::<Vec<f32>>::new(), 0));
     }
@@ -82,6 +81,7 @@ pub(super) fn schema(name: &str) -> Value {
             "model": {"type": ["string", "null"]},
             name: {"type": if name == "input" { json!(["string", "array"]) } else { json!("string") },
                 "items": {"type": "string"}},
+            "dimensions": {"type": ["integer", "null"], "description": "How many numbers of each vector are kept"},
             "keep_alive": {"type": ["string", "number", "null"]},
         },
     })

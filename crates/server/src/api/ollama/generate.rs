@@ -2,13 +2,13 @@
 
 use super::super::fields::Fields;
 use super::answer::{no_images, respond};
-use super::options::shared;
+use super::options::{pass_over, shared};
 use super::output::{Shape, now};
 use crate::ask::{Ask, KeepAlive, Message, Prompt, Role};
 use crate::error::ApiError;
+use crate::fill::Gap;
 use crate::service::{Caller, Service};
 use axum::Extension;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::Response;
 use serde_json::{Value, json};
@@ -23,15 +23,14 @@ use std::time::Duration;
 pub async fn generate(
     State(service): State<Arc<Service>>,
     Extension(caller): Extension<Caller>,
-    body: Bytes,
+    mut fields: Fields,
 ) -> Result<Response, ApiError> {
-    let mut fields = Fields::parse(&body)?;
     let model = super::model(&mut fields, &service.registry)?;
     let has_template = service.registry.card(model.as_deref())?.template.is_some();
     let (mut ask, is_streaming, text) = read(fields, has_template)?;
     ask.model = model;
     if text.is_empty() {
-        return load(&service, ask, Shape::Generate).await;
+        return load(&service, &caller, ask, Shape::Generate).await;
     }
     respond(service.answer(&caller, ask).await?, Shape::Generate, is_streaming).await
 }
@@ -42,12 +41,13 @@ fn read(mut fields: Fields, has_template: bool) -> Result<(Ask, bool, String), A
     let is_raw = fields.take("raw")?.unwrap_or(false) || !has_template;
     let (mut ask, is_streaming) = shared(&mut fields)?;
     no_images(&mut fields, "")?;
-    for name in ["suffix", "template"] {
-        fields.only(name, &[json!("")])?;
-    }
+    let suffix: String = fields.take("suffix")?.unwrap_or_default();
+    fields.only("template", &[json!("")])?;
     fields.only("context", &[json!([])])?;
-    fields.finish()?;
-    ask.prompt = if is_raw {
+    pass_over(fields);
+    ask.prompt = if !suffix.is_empty() {
+        Prompt::Gap(Gap { prefix: text.clone(), suffix, ..Gap::default() })
+    } else if is_raw {
         Prompt::Text(text.clone())
     } else {
         let system = system.filter(|system| !system.is_empty()).map(|system| Message::new(Role::System, system));
@@ -57,9 +57,14 @@ fn read(mut fields: Fields, has_template: bool) -> Result<(Ask, bool, String), A
 }
 
 /// Brings a model to memory, or lets it go if it is to stay for no time.
-pub(super) async fn load(service: &Arc<Service>, ask: Ask, shape: Shape) -> Result<Response, ApiError> {
+pub(super) async fn load(
+    service: &Arc<Service>,
+    caller: &Caller,
+    ask: Ask,
+    shape: Shape,
+) -> Result<Response, ApiError> {
     let is_unloading = ask.keep_alive == Some(KeepAlive::For(Duration::ZERO));
-    let lease = service.lease(&ask).await?;
+    let lease = service.lease(caller.client, &ask).await?;
     let mut answer = json!({
         "model": lease.worker.name,
         "created_at": now(),
@@ -87,15 +92,15 @@ mod tests {
         let (ask, _, _) = of(body.clone(), true).unwrap();
         let Prompt::Messages(messages) = ask.prompt else { panic!() };
         assert_eq!(messages.len(), 2);
+        let (ask, _, _) = of(json!({"prompt": "a", "suffix": "b", "whatever": 1}), true).unwrap();
+        assert_eq!(ask.prompt, Prompt::Gap(Gap { prefix: "a".into(), suffix: "b".into(), ..Gap::default() }));
         assert_eq!(of(body, false).unwrap().0.prompt, Prompt::Text("hi".to_owned()));
         assert_eq!(of(json!({"prompt": "hi", "raw": true}), true).unwrap().0.prompt, Prompt::Text("hi".to_owned()));
     }
 
     #[test]
     fn what_is_not_supported_is_named() {
-        for (name, value) in
-            [("suffix", json!("x")), ("template", json!("x")), ("context", json!([1])), ("images", json!(["x"]))]
-        {
+        for (name, value) in [("template", json!("x")), ("context", json!([1])), ("images", json!(["x"]))] {
             let error = of(json!({"prompt": "hi", name: value}), true).unwrap_err();
             assert_eq!(error.param.as_deref(), Some(name));
         }

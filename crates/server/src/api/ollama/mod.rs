@@ -11,7 +11,7 @@ pub mod schema;
 pub use answer::chat;
 pub use embed::{embed, embeddings};
 pub use generate::generate;
-pub use models::{ps, show, tags, version};
+pub use models::{ps, pull, show, tags, version};
 
 use super::fields::Fields;
 use crate::error::ApiError;

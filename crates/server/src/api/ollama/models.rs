@@ -1,11 +1,10 @@
 //! `/api/tags`, `/api/show`, `/api/ps`, `/api/version`.
 
 use super::super::fields::Fields;
+use super::options::pass_over;
 use crate::catalog::ModelCard;
-use crate::error::{ApiError, json_response};
-use crate::registry::Standing;
+use crate::error::{ApiError, Kind, json_response};
 use crate::service::Service;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -18,16 +17,22 @@ const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// The version of Ollama's API that is spoken here. Applications compare it with the oldest that they work with, so the
 /// program's own version would mislead them.
-const API_VERSION: &str = "0.12.0";
+const API_VERSION: &str = "0.13.5";
 
 /// Every model.
 pub async fn tags(State(service): State<Arc<Service>>) -> Response {
-    let entry = |standing: &Standing| {
-        let mut entry = entry(&standing.card);
-        entry["modified_at"] = json!(moment(UNIX_EPOCH + Duration::from_secs(standing.card.created)));
+    let entry = |card: &ModelCard, name: &String| {
+        let mut entry = entry(card);
+        (entry["name"], entry["model"]) = (json!(name), json!(name));
+        entry["modified_at"] = json!(moment(UNIX_EPOCH + Duration::from_secs(card.created)));
         entry
     };
-    let models: Vec<Value> = service.registry.standings().iter().map(entry).collect();
+    let standings = service.registry.standings();
+    let models = standings
+        .iter()
+        .map(|standing| &standing.card)
+        .flat_map(|card| std::iter::once(&card.name).chain(&card.aliases).map(move |name| entry(card, name)));
+    let models: Vec<Value> = models.collect();
     json_response(StatusCode::OK, &json!({"models": models}))
 }
 
@@ -40,7 +45,8 @@ pub async fn ps(State(service): State<Arc<Service>>) -> Response {
         // Nothing of it is in a graphics card's memory.
         entry["size_vram"] = json!(0);
         entry["context_length"] = json!(standing.card.context);
-        entry["expires_at"] = json!(moment(SystemTime::now() + standing.expires_in.unwrap_or(FOREVER)));
+        let stays = standing.expires_in.unwrap_or(FOREVER).min(FOREVER);
+        entry["expires_at"] = json!(moment(SystemTime::now().checked_add(stays).unwrap_or(UNIX_EPOCH)));
         entry
     });
     json_response(StatusCode::OK, &json!({"models": loaded.collect::<Vec<_>>()}))
@@ -50,17 +56,16 @@ pub async fn ps(State(service): State<Arc<Service>>) -> Response {
 ///
 /// # Errors
 /// A name that no model has.
-pub async fn show(State(service): State<Arc<Service>>, body: Bytes) -> Result<Response, ApiError> {
-    let mut fields = Fields::parse(&body)?;
+pub async fn show(State(service): State<Arc<Service>>, mut fields: Fields) -> Result<Response, ApiError> {
     let name = super::model(&mut fields, &service.registry)?;
     fields.ignore(&["verbose", "system", "template", "options"]);
-    fields.finish()?;
+    pass_over(fields);
     let name = name.ok_or_else(|| ApiError::parameter("model", "model is missing; it must be a model's name"))?;
     let card = service.registry.card(Some(&name))?;
-    let mut capabilities = vec!["completion"];
-    if card.template.as_ref().is_some_and(|template| template.contains("tools")) {
-        capabilities.push("tools");
-    }
+    let says = |word: &str| card.template.as_ref().is_some_and(|template| template.contains(word));
+    let mut capabilities = vec!["completion", "embedding"];
+    let further = [("tools", says("tools")), ("insert", card.fills_gaps), ("thinking", says("enable_thinking"))];
+    capabilities.extend(further.into_iter().filter(|(_, has)| *has).map(|(name, _)| name));
     let family = &card.family;
     let body = json!({
         "modelfile": format!("FROM {}\n", card.name),
@@ -72,11 +77,30 @@ pub async fn show(State(service): State<Arc<Service>>, body: Bytes) -> Result<Re
             "general.basename": card.name,
             "general.parameter_count": card.parameters,
             format!("{family}.context_length"): card.context,
+            format!("{family}.embedding_length"): card.width,
+            format!("{family}.block_count"): card.layers,
         },
         "capabilities": capabilities,
         "modified_at": moment(UNIX_EPOCH + Duration::from_secs(card.created)),
     });
     Ok(json_response(StatusCode::OK, &body))
+}
+
+/// A model that is here already; nothing is fetched for a request.
+///
+/// # Errors
+/// A name that no model has.
+pub async fn pull(State(service): State<Arc<Service>>, mut fields: Fields) -> Result<Response, ApiError> {
+    let name = super::model(&mut fields, &service.registry)?.unwrap_or_default();
+    let is_streaming = fields.take("stream")?.unwrap_or(true);
+    fields.ignore(&["insecure"]);
+    pass_over(fields);
+    if service.registry.card(Some(&name)).is_err() || name.is_empty() {
+        let sentence = format!("{name:?} is not served here, and a request fetches nothing; use hefu pull and --model");
+        return Err(ApiError::new(Kind::NotFound, sentence).code("model_not_found"));
+    }
+    let done = json!({"status": "success"});
+    Ok(if is_streaming { super::one_line(&done) } else { json_response(StatusCode::OK, &done) })
 }
 
 /// The version of the API, and the program's own.

@@ -1,6 +1,7 @@
 //! What chat and generate share: options, format, thinking, how long a model stays.
 
 use super::super::fields::{Fields, Texts};
+use super::super::neutral;
 use super::super::settings;
 use crate::ask::{Ask, Format, KeepAlive};
 use crate::error::ApiError;
@@ -46,16 +47,22 @@ pub(super) fn shared(fields: &mut Fields) -> Result<(Ask, bool), ApiError> {
 /// `options`: settings of sampling by their names here.
 fn options(mut options: Fields, ask: &mut Ask) -> Result<(), ApiError> {
     options.ignore(OF_THE_MACHINE);
-    options.only("mirostat", &[json!(0)])?;
-    options.ignore(&["mirostat_eta", "mirostat_tau"]);
-    options.only("tfs_z", &[json!(1), json!(1.0)])?;
+    neutral::take(&mut options)?;
     options.only("penalize_newline", &[json!(true)])?;
     // -1 is as many as fit, -2 fills the context: the same here.
-    let most: Option<i64> = options.take("num_predict")?;
-    ask.max_tokens = most.and_then(|most| usize::try_from(most).ok());
+    ask.max_tokens = settings::max_tokens(&mut options, &["num_predict"])?;
     ask.stops = options.take::<Texts>("stop")?.unwrap_or_default().0;
     ask.sampling = settings::sampling(&mut options)?;
-    options.finish()
+    pass_over(options);
+    Ok(())
+}
+
+/// Passes over what is left, as Ollama does, and says so in the log.
+pub(super) fn pass_over(fields: Fields) {
+    let names = fields.pass_over();
+    if !names.is_empty() {
+        tracing::info!(names = names.join(", "), "parameters of Ollama's API that are not known here were passed over");
+    }
 }
 
 /// `format`: `json`, or a schema.
@@ -99,8 +106,8 @@ pub(super) fn keep_alive(fields: &mut Fields) -> Result<Option<KeepAlive>, ApiEr
     if seconds < 0.0 {
         return Ok(Some(KeepAlive::Forever));
     }
-    let time = Duration::try_from_secs_f64(seconds).map_err(|_| wrong(fields))?;
-    Ok(Some(KeepAlive::For(time)))
+    // More seconds than can be counted are for ever.
+    Ok(Some(Duration::try_from_secs_f64(seconds).map_or(KeepAlive::Forever, KeepAlive::For)))
 }
 
 /// Seconds of a text such as `1h30m`, `-1`, `1.5s`, `300ms`.
@@ -159,6 +166,12 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_known_is_passed_over() {
+        let (ask, _) = of(json!({"options": {"whatever": 3, "temperature": 0.5}})).unwrap();
+        assert_eq!(ask.sampling.temperature, Some(0.5));
+    }
+
+    #[test]
     fn what_would_change_the_answer_is_refused() {
         for (options, param) in [(json!({"mirostat": 2}), "options.mirostat"), (json!({"tfs_z": 0.5}), "options.tfs_z")]
         {
@@ -179,5 +192,6 @@ mod tests {
         assert_eq!(of(json!("0")), seconds(0.0));
         assert_eq!(of(json!(-1)), Some(KeepAlive::Forever));
         assert_eq!(of(json!("-1m")), Some(KeepAlive::Forever));
+        assert_eq!(of(json!(1e300)), Some(KeepAlive::Forever));
     }
 }

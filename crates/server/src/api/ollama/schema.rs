@@ -39,6 +39,7 @@ pub fn chat() -> Value {
 pub fn generate() -> Value {
     shared(&json!({
         "prompt": {"type": ["string", "null"]},
+        "suffix": {"type": ["string", "null"], "description": "What stands after the gap that is to be filled"},
         "system": {"type": ["string", "null"]},
         "raw": {"type": ["boolean", "null"], "description": "Leave the model's template out"},
     }))

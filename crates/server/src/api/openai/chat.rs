@@ -1,8 +1,8 @@
 //! `/v1/chat/completions`.
 
-use super::super::answered;
 use super::super::fields::Fields;
 use super::super::sse;
+use super::super::{answered, built};
 use super::chat_stream::ChatStream;
 use super::{Streaming, messages, output, response_format, shared, streaming, tool_choice, tools};
 use crate::answer::{Answer, Choice, Summary};
@@ -10,7 +10,6 @@ use crate::ask::{Ask, Prompt};
 use crate::error::{ApiError, json_response};
 use crate::service::{Caller, Service};
 use axum::Extension;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -24,17 +23,23 @@ use std::sync::Arc;
 pub async fn create(
     State(service): State<Arc<Service>>,
     Extension(caller): Extension<Caller>,
-    body: Bytes,
+    fields: Fields,
 ) -> Result<Response, ApiError> {
-    let (ask, streaming) = read(Fields::parse(&body)?)?;
-    let mut answer = service.answer(&caller, ask).await?;
+    let (ask, streaming) = read(fields)?;
+    respond(service.answer(&caller, ask).await?, streaming).await
+}
+
+/// An answer in the shape of chat completions, whole or as a stream.
+pub(super) async fn respond(mut answer: Answer, streaming: Streaming) -> Result<Response, ApiError> {
     if streaming.is_wanted {
         let events = ChatStream::new(&answer, streaming.include_usage);
         let frame = answer.without_pieces();
         return Ok(answered(&frame, sse::stream_of(vec![answer], events)));
     }
     let (choices, summary) = answer.collect().await?;
-    Ok(answered(&answer, json_response(StatusCode::OK, &whole(&answer, &choices, &summary))))
+    let frame = answer.without_pieces();
+    let response = built(move || json_response(StatusCode::OK, &whole(&frame, &choices, &summary))).await?;
+    Ok(answered(&answer, response))
 }
 
 /// A request's body as what is asked.
@@ -53,7 +58,7 @@ fn read(mut fields: Fields) -> Result<(Ask, Streaming), ApiError> {
     if let Some(effort) = fields.take::<String>("reasoning_effort")? {
         ask.variables.insert("reasoning_effort".to_owned(), json!(effort));
     }
-    if let Some(think) = fields.take::<bool>("enable_thinking")? {
+    if let Some(think) = thinking(&mut fields)? {
         ask.variables.insert("enable_thinking".to_owned(), json!(think));
     }
     let go_on: Option<bool> = fields.take("continue_final_message")?;
@@ -66,6 +71,21 @@ fn read(mut fields: Fields) -> Result<(Ask, Streaming), ApiError> {
     fields.only("verbosity", &[json!("medium")])?;
     fields.finish()?;
     Ok((ask, streaming))
+}
+
+/// Whether the model is to think first, for templates that know of it: `enable_thinking`, or `thinking` as an object.
+fn thinking(fields: &mut Fields) -> Result<Option<bool>, ApiError> {
+    let own: Option<bool> = fields.take("enable_thinking")?;
+    let given = match fields.take::<Value>("thinking")? {
+        None => None,
+        Some(Value::Bool(think)) => Some(think),
+        Some(value) => match value.get("type").and_then(Value::as_str) {
+            Some("enabled" | "adaptive" | "auto") => Some(true),
+            Some("disabled") => Some(false),
+            _ => return Err(fields.wrong("thinking", "an object with the type enabled or disabled")),
+        },
+    };
+    Ok(own.or(given))
 }
 
 /// How many likely tokens are wanted at each place, if log-probabilities are.

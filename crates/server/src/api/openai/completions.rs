@@ -1,17 +1,17 @@
 //! `/v1/completions`: texts or token ids, continued as they stand.
 
-use super::super::answered;
 use super::super::fields::Fields;
 use super::super::sse;
+use super::super::{answered, built};
 use super::completions_stream::CompletionsStream;
 use super::{Streaming, output, response_format, shared, streaming};
 use crate::answer::{Answer, Choice, Summary};
 use crate::ask::{Ask, Prompt};
 use crate::error::{ApiError, json_response};
+use crate::fill::Gap;
 use crate::limits::MAX_INPUTS;
 use crate::service::{Caller, Place, Service, new_id};
 use axum::Extension;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -25,9 +25,9 @@ use std::sync::Arc;
 pub async fn create(
     State(service): State<Arc<Service>>,
     Extension(caller): Extension<Caller>,
-    body: Bytes,
+    fields: Fields,
 ) -> Result<Response, ApiError> {
-    let (ask, prompts, streaming) = read(Fields::parse(&body)?)?;
+    let (ask, prompts, streaming) = read(fields)?;
     let wanted = ask.count.max(1).saturating_mul(prompts.len());
     if wanted > service.limits.choices {
         let most = service.limits.choices;
@@ -54,7 +54,9 @@ pub async fn create(
         sum.add(&summary);
     }
     let Some(first) = answers.first() else { return Err(ApiError::internal("no answer")) };
-    Ok(answered(first, json_response(StatusCode::OK, &whole(first, &choices, &sum))))
+    let frame = first.without_pieces();
+    let response = built(move || json_response(StatusCode::OK, &whole(&frame, &choices, &sum))).await?;
+    Ok(answered(first, response))
 }
 
 fn read(mut fields: Fields) -> Result<(Ask, Vec<Prompt>, Streaming), ApiError> {
@@ -70,18 +72,28 @@ fn read(mut fields: Fields) -> Result<(Ask, Vec<Prompt>, Streaming), ApiError> {
             Some(count.ok_or_else(|| fields.wrong("logprobs", "a whole number"))?)
         }
     };
-    fields.only("suffix", &[json!("")])?;
+    let suffix: String = fields.take("suffix")?.unwrap_or_default();
+    let prompts = prompts.into_iter().map(|prompt| around(prompt, &suffix)).collect::<Result<_, _>>()?;
     fields.only("echo", &[json!(false)])?;
     fields.only("best_of", &[json!(1), json!(ask.count)])?;
     fields.finish()?;
     Ok((ask, prompts, streaming))
 }
 
+/// A prompt before a suffix: the gap between the two is to be filled.
+fn around(prompt: Prompt, suffix: &str) -> Result<Prompt, ApiError> {
+    match prompt {
+        prompt if suffix.is_empty() => Ok(prompt),
+        Prompt::Text(prefix) => Ok(Prompt::Gap(Gap { prefix, suffix: suffix.to_owned(), ..Gap::default() })),
+        _ => Err(ApiError::parameter("suffix", "suffix needs a prompt that is a text")),
+    }
+}
+
 /// One text, several, the ids of one, or of several.
 ///
 /// # Errors
 /// A value that is none of these, or too many.
-pub(super) fn prompts(value: Value, name: &str) -> Result<Vec<Prompt>, ApiError> {
+pub(crate) fn prompts(value: Value, name: &str) -> Result<Vec<Prompt>, ApiError> {
     const EXPECTED: &str = "a text, an array of texts, an array of token ids, or an array of such arrays";
     let wrong = || ApiError::parameter(name, format!("{name} must be {EXPECTED}"));
     let ids = |values: &[Value]| -> Option<Prompt> {
@@ -158,10 +170,25 @@ mod tests {
     }
 
     #[test]
+    fn a_suffix_makes_a_gap_and_a_negative_length_is_none() {
+        let of = |value: Value| read(Fields::parse(value.to_string().as_bytes())?);
+        let (ask, prompts, _) =
+            of(json!({"prompt": "a", "suffix": "b", "max_tokens": -1, "stop_token_ids": [3]})).unwrap();
+        assert_eq!(prompts, [Prompt::Gap(Gap { prefix: "a".into(), suffix: "b".into(), ..Gap::default() })]);
+        assert_eq!((ask.max_tokens, ask.stop_ids), (None, vec![3]));
+        assert_eq!(of(json!({"prompt": [1], "suffix": "b"})).unwrap_err().param.as_deref(), Some("suffix"));
+        for most in ["n_predict", "max_completion_tokens", "max_new_tokens"] {
+            assert_eq!(of(json!({"prompt": "a", most: -1})).unwrap().0.max_tokens, None);
+            assert_eq!(of(json!({"prompt": "a", most: 5.0})).unwrap().0.max_tokens, Some(5));
+        }
+        assert_eq!(of(json!({"prompt": "a", "priority": 101})).unwrap_err().param.as_deref(), Some("priority"));
+    }
+
+    #[test]
     fn what_is_not_supported_is_named() {
         let of = |value: Value| read(Fields::parse(value.to_string().as_bytes())?);
         assert!(of(json!({"prompt": "a", "echo": false, "best_of": 1, "suffix": null})).is_ok());
-        for (name, value) in [("echo", json!(true)), ("best_of", json!(3)), ("suffix", json!("x"))] {
+        for (name, value) in [("echo", json!(true)), ("best_of", json!(3))] {
             assert_eq!(of(json!({"prompt": "a", name: value})).unwrap_err().param.as_deref(), Some(name));
         }
     }

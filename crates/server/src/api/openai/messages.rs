@@ -1,7 +1,7 @@
 //! Messages of a conversation, read leniently: what earlier answers left behind must never spoil a later request.
 
 use super::super::fields::Fields;
-use crate::ask::{Message, Role, ToolCall};
+use crate::ask::{Message, Role, ToolCall, join_part};
 use crate::error::ApiError;
 use serde_json::Value;
 
@@ -56,15 +56,17 @@ fn content_text(content: Value, place: &str) -> Result<String, ApiError> {
         let place = format!("{place}[{at}]");
         let mut fields = match part {
             Value::String(piece) => {
-                text.push_str(&piece);
+                join_part(&mut text, &piece);
                 continue;
             }
             part => Fields::of(part, &place)?,
         };
         let kind: Option<String> = fields.take("type")?;
         match kind.as_deref() {
-            None | Some("text" | "input_text" | "output_text") => text.push_str(&fields.need::<String>("text")?),
-            Some("refusal") => text.push_str(&fields.take::<String>("refusal")?.unwrap_or_default()),
+            None | Some("text" | "input_text" | "output_text") => {
+                join_part(&mut text, &fields.need::<String>("text")?);
+            }
+            Some("refusal") => join_part(&mut text, &fields.take::<String>("refusal")?.unwrap_or_default()),
             Some(other) => {
                 let sentence = format!("{place}.type is \"{other}\", but this server's models read text only");
                 return Err(ApiError::parameter(place, sentence).code("unsupported_content"));
@@ -104,7 +106,7 @@ mod tests {
         ]);
         let read = read.unwrap();
         assert_eq!((read[0].role, read[0].text.as_str()), (Role::System, "be brief"));
-        assert_eq!(read[1].text, "ab");
+        assert_eq!(read[1].text, "a\nb");
         assert_eq!(read[2].calls, [ToolCall { id: "c1".into(), name: "f".into(), arguments: "{\"x\":".into() }]);
         assert_eq!(read[3].call_id.as_deref(), Some("c1"));
     }

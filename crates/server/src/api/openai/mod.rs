@@ -5,46 +5,53 @@ mod chat_stream;
 pub mod completions;
 mod completions_stream;
 pub mod embeddings;
+pub mod fim;
 mod messages;
 pub mod models;
-mod output;
+pub(super) mod output;
 mod tools;
 
 pub use messages::messages;
 pub use tools::{choice as tool_choice, format as response_format, tools};
 
 use super::fields::{Fields, Texts};
+use super::neutral;
 use super::settings;
-use crate::ask::Ask;
+use crate::ask::{Ask, Prompt};
 use crate::error::ApiError;
+
+/// The names of the most tokens of an answer.
+pub(super) const MAX_TOKENS: &[&str] = &["max_completion_tokens", "max_tokens", "n_predict", "max_new_tokens"];
 
 /// What chat and plain completions share.
 ///
 /// # Errors
 /// A value of another type, or a parameter that would change the answer in a way that is not supported.
-fn shared(fields: &mut Fields) -> Result<Ask, ApiError> {
+pub(super) fn shared(fields: &mut Fields) -> Result<Ask, ApiError> {
     fields.ignore(settings::HARMLESS);
+    neutral::take(fields)?;
     Ok(Ask {
         model: fields.take("model")?,
+        stop_ids: fields.take("stop_token_ids")?.unwrap_or_default(),
         sampling: settings::sampling(fields)?,
         stops: fields.take::<Texts>("stop")?.unwrap_or_default().0,
-        max_tokens: fields.take_any(&["max_completion_tokens", "max_tokens", "n_predict"])?,
+        max_tokens: settings::max_tokens(fields, MAX_TOKENS)?,
         count: fields.take("n")?.unwrap_or(1),
-        priority: fields.take("priority")?.unwrap_or(0),
+        priority: settings::priority(fields)?,
         ..Ask::default()
     })
 }
 
 /// How a stream is wanted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Streaming {
+pub(super) struct Streaming {
     /// Whether one is wanted.
-    is_wanted: bool,
+    pub(super) is_wanted: bool,
     /// Whether a last chunk with the usage is.
-    include_usage: bool,
+    pub(super) include_usage: bool,
 }
 
-fn streaming(fields: &mut Fields) -> Result<Streaming, ApiError> {
+pub(super) fn streaming(fields: &mut Fields) -> Result<Streaming, ApiError> {
     let is_wanted = fields.take("stream")?.unwrap_or(false);
     let Some(options) = fields.take("stream_options")? else {
         return Ok(Streaming { is_wanted, include_usage: false });

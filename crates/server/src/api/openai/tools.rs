@@ -1,6 +1,6 @@
 //! Functions that the model may call, and what its answer must look like.
 
-use super::super::fields::{Fields, FromField};
+use super::super::fields::Fields;
 use crate::ask::{Format, Tool, ToolChoice};
 use crate::error::ApiError;
 use serde_json::{Map, Value};
@@ -63,8 +63,8 @@ pub fn choice(fields: &mut Fields, tools: &[Tool]) -> Result<ToolChoice, ApiErro
     Ok(choice)
 }
 
-/// What the answer must look like: `response_format`, or one of the fields of llama.cpp (`grammar`, `json_schema`) and
-/// vLLM (`guided_*`).
+/// What the answer must look like: `response_format`, or one of the fields of llama.cpp (`grammar`, `json_schema`), vLLM
+/// (`structured_outputs`, `guided_*`) and SGLang (`regex`, `ebnf`).
 ///
 /// # Errors
 /// A format that is not known, or more than one.
@@ -73,17 +73,56 @@ pub fn format(fields: &mut Fields) -> Result<Format, ApiError> {
     if let Some(value) = fields.take("response_format")? {
         found.push(response_format(value)?);
     }
-    found.extend(fields.take::<String>("grammar")?.map(Format::Gbnf));
-    found.extend(fields.take::<Value>("json_schema")?.map(Format::JsonSchema));
-    found.extend(fields.take::<Value>("guided_json")?.map(Format::JsonSchema));
-    found.extend(fields.take::<String>("guided_regex")?.map(Format::Regex));
-    found.extend(fields.take::<String>("guided_grammar")?.map(Format::Lark));
-    found.extend(fields.take::<Vec<String>>("guided_choice")?.map(Format::Choice));
+    if let Some(value) = fields.take("structured_outputs")? {
+        let mut inner = Fields::of(value, "structured_outputs")?;
+        inner.ignore(&["disable_fallback", "disable_any_whitespace", "disable_additional_properties"]);
+        inner.accept("whitespace_pattern", |value| value == "")?;
+        found.extend(inner.take::<Value>("json")?.map(|value| schema(value, "structured_outputs.json")).transpose()?);
+        if inner.take("json_object")?.unwrap_or(false) {
+            found.push(Format::JsonObject);
+        }
+        found.extend(named(&mut inner, "regex", "grammar", "choice")?);
+        inner.finish()?;
+    }
+    found.extend(fields.take::<String>("grammar")?.filter(|text| !text.is_empty()).map(Format::Gbnf));
+    found.extend(fields.take::<String>("ebnf")?.map(Format::Gbnf));
+    for name in ["json_schema", "guided_json"] {
+        found.extend(fields.take::<Value>(name)?.map(|value| schema(value, name)).transpose()?);
+    }
+    found.extend(fields.take::<String>("regex")?.map(Format::Regex));
+    if fields.take("guided_json_object")?.unwrap_or(false) {
+        found.push(Format::JsonObject);
+    }
+    found.extend(named(fields, "guided_regex", "guided_grammar", "guided_choice")?);
     let mut found = found.into_iter().filter(|format| *format != Format::Text);
     let format = found.next().unwrap_or_default();
     match found.next() {
         None => Ok(format),
         Some(_) => Err(ApiError::parameter("response_format", "the answer's format is given more than once")),
+    }
+}
+
+/// Formats under three names that vLLM knows.
+fn named(fields: &mut Fields, regex: &str, grammar: &str, choice: &str) -> Result<Vec<Format>, ApiError> {
+    let regex = fields.take::<String>(regex)?.map(Format::Regex);
+    // It takes both ways to write one, and tells them by this mark.
+    let is_gbnf = |text: &String| text.contains("::=");
+    let of = |text| if is_gbnf(&text) { Format::Gbnf(text) } else { Format::Lark(text) };
+    let grammar = fields.take::<String>(grammar)?.map(of);
+    let choice = fields.take::<Vec<String>>(choice)?.map(Format::Choice);
+    Ok([regex, grammar, choice].into_iter().flatten().collect())
+}
+
+/// A schema, which some clients write as a text.
+fn schema(value: Value, name: &str) -> Result<Format, ApiError> {
+    let value = match value {
+        Value::String(text) => serde_json::from_str(&text)
+            .map_err(|error| ApiError::parameter(name, format!("{name} is a text that is no JSON: {error}")))?,
+        other => other,
+    };
+    match value {
+        Value::Object(_) | Value::Bool(_) => Ok(Format::JsonSchema(value)),
+        _ => Err(ApiError::parameter(name, format!("{name} must be a JSON schema: an object"))),
     }
 }
 
@@ -95,12 +134,15 @@ fn response_format(value: Value) -> Result<Format, ApiError> {
         "text" => Ok(Format::Text),
         "json_object" => Ok(fields.take::<Value>("schema")?.map_or(Format::JsonObject, Format::JsonSchema)),
         "json_schema" => {
-            let mut inner = Fields::of(fields.need("json_schema")?, "response_format.json_schema")?;
-            let schema: Value = inner.need("schema")?;
-            match schema {
-                Value::Object(_) | Value::Bool(_) => Ok(Format::JsonSchema(schema)),
-                _ => Err(inner.wrong("schema", <Map<String, Value> as FromField>::EXPECTED)),
-            }
+            // As OpenAI has it, or flat, as llama.cpp has it.
+            let inner: Option<Value> = fields.take("json_schema")?;
+            let (mut inner, place) = match inner {
+                Some(inner) => {
+                    (Fields::of(inner, "response_format.json_schema")?, "response_format.json_schema.schema")
+                }
+                None => (fields, "response_format.schema"),
+            };
+            schema(inner.need("schema")?, place)
         }
         "regex" => text(&mut fields, "regex").map(Format::Regex),
         "lark" => text(&mut fields, "grammar").map(Format::Lark),
@@ -130,6 +172,27 @@ mod tests {
         assert_eq!(of(strict).unwrap(), Format::JsonSchema(schema.clone()));
         assert_eq!(of(json!({"grammar": "root ::= \"a\""})).unwrap(), Format::Gbnf("root ::= \"a\"".into()));
         assert_eq!(of(json!({"guided_choice": ["a"]})).unwrap(), Format::Choice(vec!["a".into()]));
+        for same in [
+            json!({"response_format": {"type": "json_schema", "schema": schema}}),
+            json!({"json_schema": schema.to_string()}),
+            json!({"guided_json": schema, "guided_decoding_backend": "auto", "grammar": ""}),
+            json!({"structured_outputs": {"json": schema, "disable_fallback": true}}),
+        ] {
+            assert_eq!(of(same.clone()).unwrap(), Format::JsonSchema(schema.clone()), "{same}");
+        }
+        for (value, expected) in [
+            (json!({"regex": "a+"}), Format::Regex("a+".into())),
+            (json!({"ebnf": "root ::= \"a\""}), Format::Gbnf("root ::= \"a\"".into())),
+            (json!({"guided_grammar": "root ::= \"a\""}), Format::Gbnf("root ::= \"a\"".into())),
+            (json!({"structured_outputs": {"grammar": "start: \"a\""}}), Format::Lark("start: \"a\"".into())),
+            (json!({"structured_outputs": {"choice": ["a"]}}), Format::Choice(vec!["a".into()])),
+            (json!({"structured_outputs": {"json_object": true}}), Format::JsonObject),
+        ] {
+            assert_eq!(of(value).unwrap(), expected);
+        }
+        assert!(of(json!({"json_schema": "{"})).unwrap_err().message.contains("no JSON"));
+        let tag = json!({"structured_outputs": {"structural_tag": "x"}});
+        assert_eq!(of(tag).unwrap_err().param.as_deref(), Some("structured_outputs.structural_tag"));
         let both = json!({"grammar": "x", "response_format": {"type": "json_object"}});
         assert!(of(both).unwrap_err().message.contains("more than once"));
         assert!(of(json!({"response_format": {"type": "xml"}})).unwrap_err().message.contains("json_schema"));

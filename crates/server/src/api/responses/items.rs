@@ -1,8 +1,9 @@
 //! Items: what a conversation and a response are made of.
 
 use super::super::fields::Fields;
+use super::request::Earlier;
 use crate::answer::{Choice, Token, TokenLogprob};
-use crate::ask::{Message, Role, ToolCall};
+use crate::ask::{Message, Role, ToolCall, join_part};
 use crate::error::ApiError;
 use serde_json::{Value, json};
 
@@ -24,7 +25,7 @@ const OF_PROVIDERS: &[&str] = &[
 ///
 /// # Errors
 /// An item of a kind that is not known, or a part that is no text.
-pub(super) fn input(value: Value, messages: &mut Vec<Message>) -> Result<(), ApiError> {
+pub(super) fn input(value: Value, earlier: &Earlier<'_>, messages: &mut Vec<Message>) -> Result<(), ApiError> {
     let items = match value {
         Value::String(text) => {
             messages.push(Message::new(Role::User, text));
@@ -36,9 +37,43 @@ pub(super) fn input(value: Value, messages: &mut Vec<Message>) -> Result<(), Api
     // Reasoning belongs to what the model says after it.
     let mut reasoning = None;
     for (at, item) in items.into_iter().enumerate() {
-        item_of(item, &format!("input[{at}]"), messages, &mut reasoning)?;
+        let place = format!("input[{at}]");
+        let item = referred(item, &place, earlier)?;
+        item_of(item, &place, messages, &mut reasoning)?;
     }
     Ok(())
+}
+
+/// An item, or the one of an earlier response that it refers to.
+fn referred(item: Value, place: &str, earlier: &Earlier<'_>) -> Result<Value, ApiError> {
+    let id = item.get("id").and_then(Value::as_str);
+    let is_reference = match item.get("type").and_then(Value::as_str) {
+        Some("item_reference") => true,
+        // Clients also leave the kind out.
+        None => item.as_object().is_some_and(|fields| fields.len() == 1 && id.is_some()),
+        Some(_) => false,
+    };
+    if !is_reference {
+        return Ok(item);
+    }
+    earlier.answer(id.unwrap_or_default()).ok_or_else(|| {
+        let id = id.unwrap_or_default();
+        let sentence =
+            format!("{place} refers to the item {id:?}, which is not kept here (any more); send the item itself");
+        ApiError::parameter(place, sentence).code("item_not_found")
+    })
+}
+
+/// An answer's items as the message that they were.
+pub(super) fn answered(output: &Value) -> Message {
+    let (mut messages, mut reasoning) = (Vec::new(), None);
+    for item in output.as_array().into_iter().flatten() {
+        // They were written here, so that each can be read.
+        let _ = item_of(item.clone(), "output", &mut messages, &mut reasoning);
+    }
+    let mut message = messages.into_iter().next().unwrap_or_else(|| Message::new(Role::Assistant, ""));
+    message.reasoning = message.reasoning.or(reasoning);
+    message
 }
 
 fn item_of(
@@ -133,9 +168,9 @@ fn text(value: Value, place: &str) -> Result<String, ApiError> {
         let kind: String = part.need("type")?;
         match kind.as_str() {
             "input_text" | "output_text" | "text" | "summary_text" | "reasoning_text" => {
-                text.push_str(&part.need::<String>("text")?);
+                join_part(&mut text, &part.need::<String>("text")?);
             }
-            "refusal" => text.push_str(&part.need::<String>("refusal")?),
+            "refusal" => join_part(&mut text, &part.need::<String>("refusal")?),
             other => {
                 let sentence = format!("{place}.type is \"{other}\", but this server's models read text only");
                 return Err(ApiError::parameter(place, sentence).code("unsupported_content"));
@@ -205,11 +240,20 @@ pub(super) fn logprobs(tokens: &[TokenLogprob]) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use super::super::kept::{Kept, Shelf};
     use super::*;
 
     fn of(value: Value) -> Result<Vec<Message>, ApiError> {
         let mut messages = Vec::new();
-        input(value, &mut messages).map(|()| messages)
+        let (shelf, mut own) = (Shelf::default(), Message::new(Role::Assistant, "The sum is 4."));
+        own.reasoning = Some("2 and 2".to_owned());
+        let body = json!({"output": [
+            {"type": "reasoning", "id": "rs_1", "summary": [], "content": [{"type": "reasoning_text", "text": "2 and 2"}]},
+            {"type": "message", "id": "msg_1", "role": "assistant", "content": [{"type": "output_text", "text": "The sum is 4."}]},
+        ]});
+        assert_eq!(answered(&body["output"]), own);
+        shelf.keep("me", "1".to_owned(), Kept { before: None, input: Vec::new(), output: own, body });
+        input(value, &Earlier { shelf: &shelf, client: "me" }, &mut messages).map(|()| messages)
     }
 
     #[test]
@@ -234,6 +278,18 @@ mod tests {
         assert_eq!((messages[3].text.as_str(), messages[4].calls.len()), ("43", 2));
         assert_eq!(messages[4].calls[1].arguments, r#"{"type":"exec","command":["ls"]}"#);
         assert_eq!(messages[5].call_id.as_deref(), Some("4"));
+    }
+
+    #[test]
+    fn items_of_earlier_responses_are_found_by_their_ids() {
+        let messages = of(json!([
+            {"role": "user", "content": "2 and 2?"}, {"type": "item_reference", "id": "rs_1"}, {"id": "msg_1"},
+        ]))
+        .unwrap();
+        assert_eq!((messages.len(), messages[1].text.as_str()), (2, "The sum is 4."));
+        assert_eq!(messages[1].reasoning.as_deref(), Some("2 and 2"));
+        let unknown = of(json!([{"type": "item_reference", "id": "msg_2"}])).unwrap_err();
+        assert_eq!((unknown.param.as_deref(), unknown.code), (Some("input[0]"), Some("item_not_found")));
     }
 
     #[test]

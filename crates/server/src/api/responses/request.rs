@@ -1,8 +1,10 @@
 //! From a request of the Responses API to what is asked.
 
 use super::super::fields::{Fields, Texts};
+use super::super::neutral;
 use super::super::settings;
 use super::items;
+use super::kept::Shelf;
 use crate::ask::{Ask, Format, Message, Prompt, Role, Tool, ToolChoice};
 use crate::error::ApiError;
 use serde_json::{Map, Value, json};
@@ -17,32 +19,70 @@ pub(super) struct Wanted {
     pub(super) is_streaming: bool,
     /// Fields of the request that its response repeats.
     pub(super) echo: Map<String, Value>,
+    /// Whether the response is to be kept.
+    pub(super) is_kept: bool,
+    /// The response that the request goes on from, without a prefix.
+    pub(super) before: Option<String>,
+    /// What the request adds to the conversation, without instructions.
+    pub(super) input: Vec<Message>,
+}
+
+/// Earlier responses of whoever asks.
+pub(super) struct Earlier<'a> {
+    pub(super) shelf: &'a Shelf,
+    pub(super) client: &'a str,
+}
+
+impl Earlier<'_> {
+    /// The conversation up to a response.
+    fn conversation(&self, id: &str) -> Result<Vec<Message>, ApiError> {
+        let found = self.shelf.conversation(self.client, super::bare(id));
+        found.ok_or_else(|| ApiError { param: Some("previous_response_id".to_owned()), ..super::not_kept(id) })
+    }
+
+    /// The answer that an item is part of, by the item's id.
+    pub(super) fn answer(&self, item: &str) -> Option<Value> {
+        let (_, rest) = item.split_once('_')?;
+        let id = rest.split('_').next()?;
+        let body = self.shelf.find(self.client, id)?.body;
+        let items = body.get("output")?.as_array()?;
+        items.iter().find(|found| found.get("id").and_then(Value::as_str) == Some(item)).cloned()
+    }
 }
 
 /// Reads a request.
 ///
 /// # Errors
 /// Whatever is wrong with it.
-pub(super) fn read(mut fields: Fields) -> Result<Wanted, ApiError> {
+pub(super) fn read(mut fields: Fields, earlier: &Earlier<'_>) -> Result<Wanted, ApiError> {
     let mut echo = Map::new();
     refuse_state(&mut fields)?;
+    let is_kept = fields.take("store")?.unwrap_or(true);
+    let before: Option<String> = fields.take("previous_response_id")?;
     let is_streaming = fields.take("stream")?.unwrap_or(false);
     let instructions: Option<String> = fields.take("instructions")?;
     let mut messages = Vec::new();
     if let Some(text) = instructions.clone().filter(|text| !text.is_empty()) {
         messages.push(Message::new(Role::System, text));
     }
-    items::input(fields.need("input")?, &mut messages)?;
+    if let Some(id) = &before {
+        messages.extend(earlier.conversation(id)?);
+    }
+    let mut input = Vec::new();
+    items::input(fields.need("input")?, earlier, &mut input)?;
+    messages.extend(input.iter().cloned());
     let (tools, shown) = tools(&mut fields)?;
     let tool_choice = tool_choice(&mut fields, &tools, &mut echo)?;
     let parallel_tool_calls: Option<bool> = fields.take("parallel_tool_calls")?;
-    let max_tokens: Option<usize> = fields.take("max_output_tokens")?;
+    let max_tokens = settings::max_tokens(&mut fields, &["max_output_tokens"])?;
     let top_logprobs: Option<u32> = fields.take("top_logprobs")?;
     let wants_logprobs = includes_logprobs(&mut fields)? || top_logprobs.is_some_and(|top| top > 0);
     let format = text_format(&mut fields, &mut echo)?;
     let variables = reasoning(&mut fields, &mut echo)?;
     for (name, value) in [
         ("instructions", json!(instructions)),
+        ("previous_response_id", json!(before)),
+        ("store", json!(is_kept)),
         ("tools", json!(shown)),
         ("parallel_tool_calls", json!(parallel_tool_calls.unwrap_or(true))),
         ("max_output_tokens", json!(max_tokens)),
@@ -50,13 +90,10 @@ pub(super) fn read(mut fields: Fields) -> Result<Wanted, ApiError> {
     ] {
         echo.insert(name.to_owned(), value);
     }
-    for name in ["metadata", "user", "safety_identifier", "prompt_cache_key", "presence_penalty", "frequency_penalty"] {
-        if let Some(value) = fields.clone().take::<Value>(name)? {
-            echo.insert(name.to_owned(), value);
-        }
-    }
+    repeat(&fields, &mut echo)?;
     fields.ignore(settings::HARMLESS);
     fields.ignore(HARMLESS);
+    neutral::take(&mut fields)?;
     let stops = fields.take::<Texts>("stop")?.unwrap_or_default().0;
     let ask = Ask {
         model: fields.take("model")?,
@@ -76,15 +113,25 @@ pub(super) fn read(mut fields: Fields) -> Result<Wanted, ApiError> {
         echo.insert(name.to_owned(), json!(value));
     }
     fields.finish()?;
-    Ok(Wanted { ask, is_streaming, echo })
+    let before = before.map(|id| super::bare(&id).to_owned());
+    Ok(Wanted { ask, is_streaming, echo, is_kept, before, input })
 }
 
-/// Refuses what would need an earlier response: nothing is stored here.
+/// Fields that the response repeats as they are.
+fn repeat(fields: &Fields, echo: &mut Map<String, Value>) -> Result<(), ApiError> {
+    for name in ["metadata", "user", "safety_identifier", "prompt_cache_key", "presence_penalty", "frequency_penalty"] {
+        if let Some(value) = fields.clone().take::<Value>(name)? {
+            echo.insert(name.to_owned(), value);
+        }
+    }
+    Ok(())
+}
+
+/// Refuses what would need more than earlier responses.
 fn refuse_state(fields: &mut Fields) -> Result<(), ApiError> {
-    for name in ["previous_response_id", "conversation", "prompt"] {
+    for name in ["conversation", "prompt"] {
         if fields.take::<Value>(name)?.is_some() {
-            let sentence =
-                format!("{name} is not supported: this server stores no responses; send the whole conversation");
+            let sentence = format!("{name} is not supported: this server stores none; send the whole conversation");
             return Err(ApiError::parameter(name, sentence).code("unsupported_parameter"));
         }
     }
@@ -203,7 +250,8 @@ mod tests {
     use super::*;
 
     fn of(value: Value) -> Result<Wanted, ApiError> {
-        read(Fields::parse(value.to_string().as_bytes())?)
+        let shelf = Shelf::default();
+        read(Fields::parse(value.to_string().as_bytes())?, &Earlier { shelf: &shelf, client: "" })
     }
 
     #[test]
@@ -218,7 +266,7 @@ mod tests {
             "text": {"verbosity": "low", "format": {"type": "json_schema", "name": "s", "schema": {"type": "object"}}},
         }))
         .unwrap();
-        assert!(wanted.is_streaming);
+        assert!(wanted.is_streaming && !wanted.is_kept);
         assert_eq!((wanted.ask.tools.len(), &wanted.ask.tool_choice), (1, &ToolChoice::Named("f".to_owned())));
         assert_eq!(wanted.ask.format, Format::JsonSchema(json!({"type": "object"})));
         assert_eq!(wanted.ask.variables["reasoning_effort"], "low");
@@ -229,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn what_needs_a_stored_response_is_refused_by_name() {
+    fn what_needs_more_than_is_kept_is_refused_by_name() {
         for name in ["previous_response_id", "conversation", "background", "whatever", "prompt"] {
             let error = of(json!({"input": "hi", name: "x"})).unwrap_err();
             assert_eq!(error.param.as_deref(), Some(name));

@@ -40,7 +40,7 @@ impl Resource {
             "usage": null,
             "max_output_tokens": null,
             "max_tool_calls": null,
-            "store": false,
+            "store": true,
             "background": false,
             "service_tier": "default",
             "metadata": {},

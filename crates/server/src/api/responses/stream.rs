@@ -1,6 +1,7 @@
 //! `/v1/responses` as a stream: items that open, grow and close one after the other.
 
 use super::super::sse::{Events, named};
+use super::Keeper;
 use super::items;
 use super::resource::Resource;
 use crate::answer::{Delta, Finish, Piece, Summary, TokenLogprob};
@@ -12,6 +13,8 @@ use serde_json::{Value, json};
 /// Events of one response.
 pub(super) struct ResponseStream {
     resource: Resource,
+    /// Keeps the response once it is whole.
+    keeper: Option<Keeper>,
     /// Events so far.
     sequence: u64,
     /// Items that are closed.
@@ -32,9 +35,10 @@ enum Open {
 }
 
 impl ResponseStream {
-    pub(super) fn new(resource: Resource) -> Self {
+    pub(super) fn new(resource: Resource, keeper: Option<Keeper>) -> Self {
         Self {
             resource,
+            keeper,
             sequence: 0,
             output: Vec::new(),
             open: None,
@@ -166,6 +170,9 @@ impl ResponseStream {
         };
         let output = std::mem::take(&mut self.output);
         let response = self.resource.ended(output, self.finish.as_ref(), summary, ids::unix_seconds());
+        if let Some(keeper) = self.keeper.take() {
+            keeper.keep(&response);
+        }
         self.event(name, [("response", response)], out);
     }
 
@@ -221,7 +228,7 @@ mod tests {
             labels: Map::new(),
             pieces: mpsc::channel(1).1,
         };
-        let mut stream = ResponseStream::new(Resource::new(&answer, Map::new()));
+        let mut stream = ResponseStream::new(Resource::new(&answer, Map::new()), None);
         let mut out = String::new();
         stream.begin(&mut out);
         for delta in deltas {
