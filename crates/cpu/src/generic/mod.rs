@@ -12,6 +12,7 @@
 
 pub mod ahead;
 pub mod attention;
+pub(crate) mod by_format;
 pub mod class;
 pub mod drive;
 pub mod elementwise;

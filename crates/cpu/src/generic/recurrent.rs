@@ -136,8 +136,8 @@ unsafe fn delta_columns<L: Lanes, const N: usize>(job: &DeltaJob<'_>, row: usize
             if size == LANES { lanes.store(to) } else { store_some(lanes, std::slice::from_raw_parts_mut(to, size)) }
         };
         let mut known = [L::splat(0.0); N];
-        for k in 0..job.key_size {
-            let factor = L::splat(key[k]);
+        for (k, key) in key.iter().enumerate().take(job.key_size) {
+            let factor = L::splat(*key);
             for (n, known) in known.iter_mut().enumerate() {
                 let state = load(place(k, n)).mul(kept);
                 store(state, place(k, n));
@@ -150,8 +150,8 @@ unsafe fn delta_columns<L: Lanes, const N: usize>(job: &DeltaJob<'_>, row: usize
             *correction = load(values.add(n * LANES)).sub(*correction).mul(beta);
         }
         let mut read = [L::splat(0.0); N];
-        for k in 0..job.key_size {
-            let (factor, query) = (L::splat(key[k]), L::splat(query[k]));
+        for (k, (key, query)) in key.iter().zip(query).enumerate().take(job.key_size) {
+            let (factor, query) = (L::splat(*key), L::splat(*query));
             for (n, read) in read.iter_mut().enumerate() {
                 let state = factor.fma(corrections[n], load(place(k, n)));
                 store(state, place(k, n));

@@ -78,7 +78,8 @@ fn rope(_: &dyn Team, rotation: &Rotation<'_>, heads: &mut [f32]) {
     let pairs = rotation.cosines.len() / rotation.tokens;
     let columns = rotation.cosines.chunks_exact(pairs.max(1)).zip(rotation.sines.chunks_exact(pairs.max(1)));
     let angles: Vec<f32> = columns.flat_map(|(cosines, sines)| [cosines, sines].concat()).collect();
-    rotate(&heads.to_vec(), rotation.head_size, 0, rotation.pairs, &angles, pairs, heads);
+    let before = heads.to_vec();
+    rotate(&before, rotation.head_size, 0, rotation.pairs, &angles, pairs, heads);
 }
 
 fn store(_: &dyn Team, cache: &mut LayerCache, spans: &[Span<'_>], keys: &[f32], values: &[f32]) {
@@ -86,7 +87,8 @@ fn store(_: &dyn Team, cache: &mut LayerCache, spans: &[Span<'_>], keys: &[f32],
 }
 
 fn gate_table(_: &dyn Team, activation: Activation, opened: &mut [f32], up: &[f32]) {
-    gate(activation, &opened.to_vec(), up, opened);
+    let before = opened.to_vec();
+    gate(activation, &before, up, opened);
 }
 
 fn add_table(_: &dyn Team, sum: &mut [f32], addend: &[f32], around: Around<'_>) {
@@ -94,7 +96,8 @@ fn add_table(_: &dyn Team, sum: &mut [f32], addend: &[f32], around: Around<'_>) 
     if let Some(norm) = around.before {
         normed(norm, &addend.clone(), &mut addend);
     }
-    add(&sum.to_vec(), &addend, sum);
+    let before = sum.to_vec();
+    add(&before, &addend, sum);
     if let Some(After { norm, output, .. }) = around.after {
         normed(norm, sum, output.as_rows(sum.len()));
     }

@@ -42,7 +42,7 @@ impl Machine {
                     .for_each(|(x, out)| out.copy_from_slice(&x[first..first + size]));
             }),
             Op::Join { ref parts, heads, out } => self.make(call, out, |machine, rows| {
-                let part = |value: &Value| (&machine.rows(call, *value)[..], machine.width(*value) / heads);
+                let part = |value: &Value| (machine.rows(call, *value), machine.width(*value) / heads);
                 let parts: Vec<(&[f32], usize)> = parts.iter().map(part).collect();
                 join(&parts, rows);
             }),

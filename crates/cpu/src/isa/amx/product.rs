@@ -5,9 +5,9 @@ use std::mem::MaybeUninit;
 
 use super::super::avx512::ZmmRows;
 use super::tiles::{SIDE, SUMS_BYTES, sums};
+use crate::generic::by_format::by_format;
 use crate::generic::class::{Class, code_offset};
 use crate::generic::job::TileJob;
-use crate::generic::kernels::by_format;
 use crate::generic::product::{Block, find_not_finite};
 use crate::generic::rows::Rows;
 use crate::generic::take::take_block_and_ask;

@@ -16,9 +16,9 @@ use std::sync::atomic::{Ordering, compiler_fence};
 use hefu_numerics::quant::{Digits, SubScales};
 
 use super::rows::ZmmRows;
+use crate::generic::by_format::by_format;
 use crate::generic::class::Class;
 use crate::generic::job::TileJob;
-use crate::generic::kernels::by_format;
 use crate::generic::product::find_not_finite;
 use crate::generic::rows::Rows;
 use crate::generic::take::{take_group, take_scales};
