@@ -133,6 +133,9 @@ export async function weigh(conversation: Conversation, message: Message): Promi
   const chosen: Chosen[] = [];
   try {
     const question = { ...questionOf(conversation, message, origin), likely: LIKELY };
+    // No more than the first answer had, since servers bound the probabilities of a request; no token is shorter than a byte.
+    const most = origin.tokens ?? new TextEncoder().encode((first.reasoning ?? "") + first.text).length + 1;
+    question.settings = { ...question.settings, max_tokens: Math.min(most, question.settings.max_tokens ?? most) };
     for await (const piece of client.answer(question, key.value, abort.signal)) {
       second.reasoning += piece.reasoning ?? "";
       second.text += piece.text ?? "";

@@ -21,7 +21,7 @@ export const SENTENCES: readonly (readonly [string, string])[] = [
     "{} has no chat template, so it cannot hold a conversation; use /v1/completions, or start the server with --template",
     "{} 没有对话模板，不能对话（多半是基础模型）。请另选模型，或用 --template 启动服务器。",
   ],
-  ["the last message cannot be continued, because the model's template changes its text", "模型的模板会改动最后一条消息，因此不能接着写。"],
+  ["the last message cannot be continued, because the model's template changes or leaves out its text", "模型的模板会改动或略去最后一条消息，因此不能接着写。"],
   [
     "the prompt has {} tokens, but the server takes at most {} (--max-prompt-tokens)",
     "提示词有 {} 个词元，而服务器最多接受 {} 个（--max-prompt-tokens）。",
@@ -31,11 +31,20 @@ export const SENTENCES: readonly (readonly [string, string])[] = [
     "提示词过长：有 {} 个词元，而此模型的上下文最多 {} 个，其中至少要留一个给回答。请缩短提示词，或调大 --context 后重启服务器。",
   ],
   [
+    "the prompt is too long: its {} bytes are at least {} tokens, but this model's maximum context length is {} tokens, and a prompt may have {} of them; shorten the prompt or start the server with a larger {}",
+    "提示词过长：{} 字节至少有 {} 个词元，而此模型的上下文最多 {} 个，提示词可占其中 {} 个。请缩短提示词，或调大 {} 后重启服务器。",
+  ],
+  [
+    "{} tokens with {} alternatives each are {} log-probabilities, but one request may have {}; ask for fewer alternatives, choices or tokens (max_tokens)",
+    "{} 个词元各带 {} 个候选，共 {} 个对数概率，而一个请求最多 {} 个。",
+  ],
+  [
     "max_tokens is {}, but the server allows at most {} (--max-answer-tokens)",
     "最大词元数设为 {}，而服务器最多允许 {}（--max-answer-tokens）。",
   ],
   ["the body is larger than the {} bytes that the server takes (--max-body-bytes)", "请求超过服务器接受的 {} 字节（--max-body-bytes）。"],
   ["the body did not come within {} s (--read-seconds)", "请求内容没有在 {} 秒内到齐（--read-seconds）。"],
+  ["the memory for large requests is in use (--request-memory); try again in a moment", "用于大请求的内存（--request-memory）已占满，请稍后再试。"],
   ["the server is stopping; ask another or try again later", "服务器正在停止，请稍后再试。"],
   ["pages of {} may not ask this server; allow them with --cors-origin {}", "此服务器不接受来自 {} 的页面。可用 --cors-origin {} 允许。"],
   ["this server is not asked under the name {}; allow it with --allow-host {}", "此服务器不以 {} 的名义应答。可用 --allow-host {} 允许。"],

@@ -162,8 +162,8 @@ scene("shows how likely each token was", {}, async ({ page, server }) => {
   await page.locator(".tally").click();
   await page.getByRole("button", { name: "Token probabilities" }).click();
   await page.locator(".tokens .token", { hasText: "hello" }).click();
-  const { logprobs, top_logprobs, seed } = server.asked[1];
-  assert.deepEqual({ logprobs, top_logprobs, seed }, { logprobs: true, top_logprobs: 5, seed: server.asked[0].seed });
+  const { logprobs, top_logprobs, seed, max_tokens } = server.asked[1];
+  assert.deepEqual({ logprobs, top_logprobs, seed, max_tokens }, { logprobs: true, top_logprobs: 5, seed: server.asked[0].seed, max_tokens: 7 });
   assert.equal((await page.locator(".token").allInnerTexts()).join("").replace(/\s+/g, " "), (await answers(page).locator(".markdown").innerText()).replace(/\s+/g, " "));
   assert.match(await page.locator(".likely").innerText(), /99\.00 %.*chosen/s);
   await page.locator(".token.shade-2").first().waitFor();

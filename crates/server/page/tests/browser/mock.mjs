@@ -170,7 +170,8 @@ async function answer(ask, response, state, pace) {
     send(chunk({}, { finish_reason: "tool_calls" }));
     return void (send("[DONE]"), response.end());
   }
-  const all = pieces(textFor(said, ask, state));
+  // Without a pace, lines come at once.
+  const all = pace === 0 ? textFor(said, ask, state).match(/[^\n]*\n|[^\n]+$/g) : pieces(textFor(said, ask, state));
   const from = begun ? pieces(begun.content).length : 0;
   const room = Math.min(ask.max_tokens ?? Infinity, state.context - prompt);
   const text = all.slice(from, from + room);
