@@ -1,6 +1,6 @@
 //! From a spec to a grammar of `llguidance`'s.
 
-use crate::{Error, Spec, calls, gbnf, limits, schema};
+use crate::{Error, Spec, calls, gbnf, lark, limits, schema};
 use hefu_text::tokenizer::{TokenType, Tokenizer};
 use llguidance::api::GrammarWithLexer;
 pub(crate) use llguidance::api::TopLevelGrammar;
@@ -24,6 +24,15 @@ pub(crate) fn kind(spec: &Spec) -> &'static str {
     }
 }
 
+/// How wild a grammar may be.
+pub(crate) fn shape(spec: &Spec) -> limits::Shape {
+    match spec {
+        Spec::Lark(_) | Spec::Gbnf(_) => limits::Shape::Written,
+        Spec::AfterReasoning { then, .. } => shape(then),
+        _ => limits::Shape::Made,
+    }
+}
+
 /// The grammar of a spec.
 ///
 /// # Errors
@@ -36,7 +45,7 @@ pub(crate) fn grammar(spec: &Spec, tokenizer: &Tokenizer) -> Result<TopLevelGram
             }
             let mut rest = single(then, tokenizer)?;
             rest.name = Some(REST.into());
-            vec![lark(reasoning(end, tokenizer)?), rest]
+            vec![from_lark(reasoning(end, tokenizer)?), rest]
         }
         spec => vec![single(spec, tokenizer)?],
     };
@@ -46,30 +55,28 @@ pub(crate) fn grammar(spec: &Spec, tokenizer: &Tokenizer) -> Result<TopLevelGram
 fn single(spec: &Spec, tokenizer: &Tokenizer) -> Result<GrammarWithLexer, Error> {
     let kind = kind(spec);
     Ok(match spec {
-        Spec::JsonObject => GrammarWithLexer::from_json_schema(json!({"type": "object"})),
+        Spec::JsonObject => GrammarWithLexer::from_json_schema(schema::with_bounded_space(json!({"type": "object"}))),
         Spec::JsonSchema(schema) => GrammarWithLexer::from_json_schema(schema::lower(schema)?),
         Spec::Regex(pattern) => {
             check_regex(kind, pattern)?;
             GrammarWithLexer::from_regex(pattern)
         }
         Spec::Lark(source) => {
+            Error::check(kind, "bytes", source.len(), limits::MAX_LARK_BYTES)?;
             check_source(kind, source)?;
-            if source.contains("x-guidance") {
-                return Err(Error::grammar(kind, "settings (x-guidance) cannot be changed by a request"));
-            }
-            lark(source.clone())
+            from_lark(lark::checked(kind, source)?)
         }
         Spec::Gbnf(source) => {
             check_source(kind, source)?;
-            lark(gbnf::to_lark(source)?)
+            from_lark(gbnf::to_lark(source)?)
         }
-        Spec::Choice(choices) => lark(choice(kind, choices)?),
-        Spec::ToolCalls(wanted) => lark(calls::lark(wanted, tokenizer)?),
+        Spec::Choice(choices) => from_lark(choice(kind, choices)?),
+        Spec::ToolCalls(wanted) => from_lark(calls::lark(wanted, tokenizer)?),
         Spec::AfterReasoning { .. } => return Err(Error::grammar(kind, "reasoning can be asked for once only")),
     })
 }
 
-fn lark(source: String) -> GrammarWithLexer {
+fn from_lark(source: String) -> GrammarWithLexer {
     GrammarWithLexer::from_lark(source)
 }
 
@@ -102,6 +109,10 @@ fn check_regex(kind: &'static str, pattern: &str) -> Result<(), Error> {
     check_source(kind, pattern)?;
     if pattern.is_empty() {
         return Err(Error::grammar(kind, "it is empty"));
+    }
+    Error::check(kind, "bytes", pattern.len(), limits::MAX_REGEX_BYTES)?;
+    if let Some(fault) = schema::fault(pattern) {
+        return Err(Error::grammar(kind, fault));
     }
     let backslashes = pattern.len() - pattern.trim_end_matches('\\').len();
     if backslashes % 2 == 1 {
@@ -145,9 +156,25 @@ pub(crate) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
 }
 
+/// What the library says where one of its limits is met, and what that means.
+const LIMITS: &[(&str, &str)] = &[
+    ("Too many items", "too many things may follow at one place"),
+    ("items; max is", "too many things may follow at one place"),
+    ("too many expressions", "its expressions have too many states"),
+    ("too many states", "its expressions have too many states"),
+    ("fuel exhausted", "its expressions have too many states together"),
+    ("precomputation failed", "its expressions have too many states"),
+    ("Unable to determine if regex is empty", "its expressions have too many states together"),
+    ("too big", "it is too large"),
+    ("schema too large", "it is too large with all combinations of allOf and anyOf"),
+];
+
 /// The library's error as a sentence of one line, without its dump of states.
 pub(crate) fn sentence(error: &dyn std::fmt::Display) -> String {
     let text = error.to_string();
+    if let Some((_, meaning)) = LIMITS.iter().find(|(part, _)| text.contains(part)) {
+        return format!("{TOO_COMPLEX} ({meaning})");
+    }
     let first = text.split('\n').find(|line| !line.trim().is_empty()).unwrap_or("").trim();
     if first.is_empty() || first.starts_with("panic:") || first.starts_with('<') {
         return TOO_COMPLEX.to_owned();

@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::compile;
+use crate::limits::MAX_ANSWER_ITEMS;
 use hefu_engine::constraint::{Constraint, ConstraintError};
 use hefu_engine::sampling::TokenMask;
 use llguidance::Matcher;
@@ -14,6 +15,8 @@ pub(crate) struct Guided {
     first: Option<TokenMask>,
     /// Tokens taken so far.
     taken: usize,
+    /// Items of the parser, over all steps.
+    items: usize,
 }
 
 impl Guided {
@@ -22,10 +25,44 @@ impl Guided {
     /// # Errors
     /// [`Error::Grammar`] if nothing can be said by the grammar.
     pub(crate) fn new(matcher: Matcher, kind: &'static str) -> Result<Self, Error> {
-        let mut guided = Self { matcher, kind, first: None, taken: 0 };
+        let mut guided = Self { matcher, kind, first: None, taken: 0, items: 0 };
         let mask = guided.computed().map_err(|reason| Error::grammar(kind, reason))?;
         guided.first = Some(mask);
         Ok(guided)
+    }
+
+    /// The same at the same place, with nothing shared: what one answer does never shows in another.
+    pub(crate) fn copied(&self) -> Self {
+        Self { matcher: self.matcher.deep_clone(), kind: self.kind, first: self.first.clone(), ..*self }
+    }
+
+    /// Takes the first token that may come, some times, so that a grammar whose first steps are beyond its limits is refused
+    /// and not begun.
+    ///
+    /// # Errors
+    /// [`Error::Grammar`] with the limit that was met.
+    pub(crate) fn probe(mut self, steps: usize) -> Result<(), Error> {
+        for _ in 0..steps {
+            if self.is_over() {
+                return Ok(());
+            }
+            let mask = self.matcher.compute_mask();
+            let mask = mask.map_err(|error| Error::grammar(self.kind, compile::sentence(&error)))?;
+            let first = (0u32..).step_by(32).zip(mask.as_slice()).find(|(_, word)| **word != 0);
+            let Some(id) = first.map(|(id, word)| id + word.trailing_zeros()) else { return Ok(()) };
+            let taken = self.matcher.consume_token(id);
+            taken.map_err(|error| Error::grammar(self.kind, compile::sentence(&error)))?;
+        }
+        Ok(())
+    }
+
+    /// Counts what the parser keeps for good of the tokens taken.
+    fn keep(&mut self) -> Result<(), ConstraintError> {
+        self.items = self.items.saturating_add(self.matcher.last_step_stats().map_or(0, |stats| stats.all_items));
+        if self.items > MAX_ANSWER_ITEMS {
+            return Err(self.stopped("it is too ambiguous for an answer of this length"));
+        }
+        Ok(())
     }
 
     fn computed(&mut self) -> Result<TokenMask, String> {
@@ -63,7 +100,7 @@ impl Constraint for Guided {
         let taken = self.matcher.consume_token(id);
         taken.map_err(|error| self.stopped(&format!("token {id} is refused ({})", compile::sentence(&error))))?;
         self.taken += 1;
-        Ok(())
+        self.keep()
     }
 
     fn forced(&mut self) -> Vec<u32> {

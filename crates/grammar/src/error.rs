@@ -23,6 +23,9 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// Nobody waits for it any more.
+    #[error("the grammar is no longer wanted")]
+    Cancelled,
     /// A limit is exceeded.
     #[error("the {kind} has {found} {what}, but at most {limit} are taken")]
     Limit {

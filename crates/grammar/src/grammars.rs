@@ -12,6 +12,7 @@ use llguidance::toktrie::{InferenceCapabilities, TokEnv};
 use llguidance::{Logger, Matcher, ParserFactory};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 /// A vocabulary, ready for grammars. It never changes, so threads may share it.
@@ -36,32 +37,50 @@ impl Grammars {
         }));
         let mut factory =
             built.unwrap_or_else(|_| Err(Error::Vocabulary("its tokens contradict each other".into())))?;
-        *factory.limits_mut() = limits::parser();
+        *factory.limits_mut() = limits::parser(limits::Shape::Made);
         factory.quiet();
         Ok(Self { factory, tokenizer })
     }
 
-    /// A constraint for one answer, at its beginning. The first mask is computed here, so that a grammar which allows
-    /// nothing is refused before anything else happens.
+    /// A constraint for one answer, at its beginning.
     ///
     /// # Errors
-    /// What is wrong with the spec: all of it the fault of the request.
+    /// As [`Grammars::compiled`].
     pub fn constraint(&self, spec: &Spec) -> Result<Box<dyn Constraint>, Error> {
+        Ok(self.compiled(spec, &AtomicBool::new(false))?.constraint())
+    }
+
+    /// Compiles a spec, once for as many answers as it is asked for. The first masks are computed here, so that a grammar
+    /// which allows nothing, or is beyond its limits from the beginning, is refused before anything else happens.
+    ///
+    /// The work is bounded by counts, never by time, and is at most about a second. Another thread may set `cancelled` when
+    /// nobody waits for it any more; it is looked at between the steps.
+    ///
+    /// # Errors
+    /// What is wrong with the spec, all of it the fault of the request; [`Error::Cancelled`].
+    pub fn compiled(&self, spec: &Spec, cancelled: &AtomicBool) -> Result<Grammar, Error> {
+        let wanted = || if cancelled.load(Ordering::Relaxed) { Err(Error::Cancelled) } else { Ok(()) };
         let kind = compile::kind(spec);
+        wanted()?;
         let grammar = compile::grammar(spec, &self.tokenizer)?;
-        let matcher = self.compiled(kind, grammar)?;
-        Ok(Box::new(Guided::new(matcher, kind)?))
+        wanted()?;
+        let matcher = self.parser(kind, grammar, compile::shape(spec))?;
+        wanted()?;
+        let begun = Guided::new(matcher, kind)?;
+        wanted()?;
+        begun.copied().probe(limits::PROBED_STEPS)?;
+        Ok(Grammar { begun })
     }
 
     /// Compiles on a thread of its own, because grammars nest and so do the functions that read them.
-    fn compiled(&self, kind: &'static str, grammar: TopLevelGrammar) -> Result<Matcher, Error> {
+    fn parser(&self, kind: &'static str, grammar: TopLevelGrammar, shape: limits::Shape) -> Result<Matcher, Error> {
         let compile = || {
             // Panics inside come back as errors.
             let parser = self.factory.create_parser_from_init_ext(
                 GrammarInit::Serialized(grammar),
                 Logger::new(0, 0),
                 InferenceCapabilities::default(),
-                limits::parser(),
+                limits::parser(shape),
             );
             parser.map_err(|error| Error::grammar(kind, compile::sentence(&error)))
         };
@@ -73,6 +92,19 @@ impl Grammars {
             handle.join().unwrap_or_else(|_| Err(Error::grammar(kind, compile::TOO_COMPLEX)))
         })?;
         Ok(Matcher::new(Ok(parser)))
+    }
+}
+
+/// A compiled spec, from which the constraints of several answers are made at little cost.
+#[derive(Debug)]
+pub struct Grammar {
+    begun: Guided,
+}
+
+impl Grammar {
+    /// A constraint for one answer, at its beginning; it shares nothing with any other.
+    pub fn constraint(&self) -> Box<dyn Constraint> {
+        Box::new(self.begun.copied())
     }
 }
 

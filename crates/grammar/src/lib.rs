@@ -18,6 +18,7 @@ mod constraint;
 mod error;
 pub mod gbnf;
 mod grammars;
+mod lark;
 pub mod limits;
 pub mod schema;
 mod spec;
@@ -25,5 +26,5 @@ mod vocabulary;
 
 pub use calls::{Tool, ToolCalls};
 pub use error::Error;
-pub use grammars::Grammars;
+pub use grammars::{Grammar, Grammars};
 pub use spec::Spec;

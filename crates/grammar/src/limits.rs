@@ -23,6 +23,22 @@ pub const MAX_TOOLS: usize = 512;
 pub const MAX_CALLS: usize = 8;
 /// Most repetitions that a counted repetition may ask for (`{n}`, `minItems`, `maxLength` …).
 pub const MAX_REPETITIONS: u64 = 100_000;
+/// Most pairs of properties or branches that stand beside each other in a schema: 2,000 properties of one object.
+pub const MAX_PAIRS: usize = 4_000_000;
+/// Most pattern properties in a schema; all pairs and triples of them are looked at.
+pub const MAX_PATTERN_PROPERTIES: usize = 100;
+/// Greatest sum of all divisors (`multipleOf`) in a schema, written as integers; each remainder is a state.
+pub const MAX_MULTIPLE: u64 = 20_000;
+/// Most expressions that one text must match at once (`allOf`, `&`, `~`); their states multiply.
+pub const MAX_CONJUNCTIONS: usize = 8;
+/// Steps that are tried of every grammar before it is taken.
+pub const PROBED_STEPS: usize = 4;
+/// Most items of the parser that one answer may keep, of some 16 bytes each.
+pub const MAX_ANSWER_ITEMS: usize = 8_000_000;
+/// Most bytes of a regular expression; what each may become in the lexer is far larger.
+pub const MAX_REGEX_BYTES: usize = 1 << 16;
+/// Most bytes of a Lark grammar.
+pub const MAX_LARK_BYTES: usize = 1 << 18;
 /// Longest token that can be chosen under a grammar, in bytes; longer ones are left out of every mask.
 pub const MAX_TOKEN_BYTES: usize = 1_000;
 /// Most bytes of all tokens together, a bound of the tree that they are held in.
@@ -30,13 +46,27 @@ pub const MAX_VOCABULARY_BYTES: usize = (1 << 22) - 1;
 /// Stack of the thread that compiles; grammars nest, and so do the functions that read them.
 pub(crate) const COMPILE_STACK_BYTES: usize = 256 << 20;
 
-/// The work that `llguidance` may do, in its own units (its documentation gives their speeds).
-pub(crate) fn parser() -> ParserLimits {
+/// Who wrote a grammar, and how wild it may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// Made here from a schema, choices or tools: wide, but never ambiguous at length.
+    Made,
+    /// Written by hand: it may be ambiguous, and then the items of a row meet those of every row before.
+    Written,
+}
+
+/// The work that `llguidance` may do, in its own units (its documentation gives their speeds, which are those of larger
+/// machines): a mask takes some tens of milliseconds at most.
+pub(crate) fn parser(shape: Shape) -> ParserLimits {
+    let (max_items_in_row, step_max_items) = match shape {
+        Shape::Made => (10_000, 200_000),
+        Shape::Written => (400, 8_000),
+    };
     ParserLimits {
-        max_items_in_row: 2_000,
+        max_items_in_row,
         initial_lexer_fuel: 1_000_000,
         step_lexer_fuel: 200_000,
-        step_max_items: 50_000,
+        step_max_items,
         max_lexer_states: 50_000,
         max_grammar_size: 500_000,
         precompute_large_lexemes: true,

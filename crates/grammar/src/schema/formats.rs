@@ -35,7 +35,16 @@ const LABEL: &str =
 const LOCAL: &str = local!("{1,64}|", "{1,31}\\.", "{1,32}|", "{1,20}\\.", "{1,20}\\.", "{1,20}");
 
 /// Formats of numbers in OpenAPI, as the bounds that they are.
-const NUMBERS: &[(&str, i64, i64)] = &[("int32", i32::MIN as i64, i32::MAX as i64), ("int64", i64::MIN, i64::MAX)];
+const NUMBERS: &[(&str, i64, u64)] = &[
+    ("int8", i8::MIN as i64, i8::MAX as u64),
+    ("int16", i16::MIN as i64, i16::MAX as u64),
+    ("int32", i32::MIN as i64, i32::MAX as u64),
+    ("int64", i64::MIN, i64::MAX as u64),
+    ("uint8", 0, u8::MAX as u64),
+    ("uint16", 0, u16::MAX as u64),
+    ("uint32", 0, u32::MAX as u64),
+    ("uint64", 0, u64::MAX),
+];
 
 /// Adds a format to the lowered schema.
 ///
@@ -56,9 +65,21 @@ pub(super) fn add(
         let pattern = parts.concat();
         return also(json!({"pattern": pattern}), lowered, place);
     }
-    let is_number = fields.get("type").is_some_and(|kind| kind == "integer" || kind == "number");
+    let numbers = [json!("integer"), json!("number")];
+    let is_number = fields.get("type").is_some_and(|kind| match kind {
+        Value::Array(kinds) => kinds.iter().any(|kind| numbers.contains(kind)) && !kinds.contains(&json!("string")),
+        kind => numbers.contains(kind),
+    });
     match (name, NUMBERS.iter().find(|(number, _, _)| *number == name)) {
-        (_, Some((_, least, most))) if is_number => also(json!({"minimum": least, "maximum": most}), lowered, place),
+        (_, Some((_, least, most))) if is_number => {
+            let kind = fields.get("type").filter(|kind| **kind == "integer").map_or("number", |_| "integer");
+            let mut bounds = json!({"type": kind, "minimum": least, "maximum": most});
+            if let Value::Object(bounds) = &mut bounds {
+                super::numbers::tighten(bounds, place)?;
+                bounds.remove("type");
+            }
+            also(bounds, lowered, place)
+        }
         // Every JSON number is one.
         ("float" | "double", _) if is_number => Ok(()),
         _ => Err(place.refuse(format!("the format {name:?} is not supported"))),

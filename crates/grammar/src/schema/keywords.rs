@@ -29,8 +29,16 @@ pub(super) enum Meaning {
     Count,
     /// A number.
     Number,
-    /// A text.
-    Text,
+    /// A number of which numbers are multiples.
+    Multiple,
+    /// A regular expression.
+    Pattern,
+    /// Schemas by the expression that names match.
+    PatternSchemas,
+    /// Schemas of which exactly one holds.
+    OneOf,
+    /// What names must be.
+    PropertyNames,
     /// A schema, or a list of them in older drafts.
     Items,
     /// A number, or whether the bound beside it is exclusive in draft 4.
@@ -51,9 +59,9 @@ const KEYWORDS: &[(&str, Draft, Draft, Meaning)] = &[
     ("const", Draft::Seven, Draft::Twenty, Meaning::Values),
     ("allOf", Draft::Four, Draft::Twenty, Meaning::Schemas),
     ("anyOf", Draft::Four, Draft::Twenty, Meaning::Schemas),
-    ("oneOf", Draft::Four, Draft::Twenty, Meaning::Schemas),
+    ("oneOf", Draft::Four, Draft::Twenty, Meaning::OneOf),
     ("properties", Draft::Four, Draft::Twenty, Meaning::NamedSchemas),
-    ("patternProperties", Draft::Four, Draft::Twenty, Meaning::NamedSchemas),
+    ("patternProperties", Draft::Four, Draft::Twenty, Meaning::PatternSchemas),
     ("additionalProperties", Draft::Four, Draft::Twenty, Meaning::Schema),
     ("required", Draft::Four, Draft::Twenty, Meaning::Names),
     ("minProperties", Draft::Four, Draft::Twenty, Meaning::Count),
@@ -64,13 +72,13 @@ const KEYWORDS: &[(&str, Draft, Draft, Meaning)] = &[
     ("maxItems", Draft::Four, Draft::Twenty, Meaning::Count),
     ("minLength", Draft::Four, Draft::Twenty, Meaning::Count),
     ("maxLength", Draft::Four, Draft::Twenty, Meaning::Count),
-    ("pattern", Draft::Four, Draft::Twenty, Meaning::Text),
+    ("pattern", Draft::Four, Draft::Twenty, Meaning::Pattern),
     ("format", Draft::Four, Draft::Twenty, Meaning::Format),
     ("minimum", Draft::Four, Draft::Twenty, Meaning::Number),
     ("maximum", Draft::Four, Draft::Twenty, Meaning::Number),
     ("exclusiveMinimum", Draft::Four, Draft::Twenty, Meaning::Bound),
     ("exclusiveMaximum", Draft::Four, Draft::Twenty, Meaning::Bound),
-    ("multipleOf", Draft::Four, Draft::Twenty, Meaning::Number),
+    ("multipleOf", Draft::Four, Draft::Twenty, Meaning::Multiple),
     ("unevaluatedProperties", Draft::Nineteen, Draft::Twenty, Meaning::Unevaluated),
     // Read together with a list of items, which comes with it; alone it says nothing.
     ("additionalItems", Draft::Four, Draft::Nineteen, Meaning::Description),
@@ -82,7 +90,7 @@ const KEYWORDS: &[(&str, Draft, Draft, Meaning)] = &[
     ("contains", Draft::Seven, Draft::Twenty, Meaning::Unsupported(|_, _| false)),
     ("minContains", Draft::Nineteen, Draft::Twenty, Meaning::Unsupported(|_, beside| !has(beside, &["contains"]))),
     ("maxContains", Draft::Nineteen, Draft::Twenty, Meaning::Unsupported(|_, beside| !has(beside, &["contains"]))),
-    ("propertyNames", Draft::Seven, Draft::Twenty, Meaning::Unsupported(allows_all)),
+    ("propertyNames", Draft::Seven, Draft::Twenty, Meaning::PropertyNames),
     ("dependencies", Draft::Four, Draft::Twenty, Meaning::Unsupported(is_empty)),
     ("dependentRequired", Draft::Nineteen, Draft::Twenty, Meaning::Unsupported(is_empty)),
     ("dependentSchemas", Draft::Nineteen, Draft::Twenty, Meaning::Unsupported(is_empty)),

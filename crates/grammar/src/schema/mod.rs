@@ -12,15 +12,24 @@
 //! * `format` binds, for the formats of `formats`;
 //! * a constant or an enumerated value is written as the schema writes it.
 
+mod branches;
+mod checks;
 mod formats;
 mod keywords;
+mod names;
+mod numbers;
+mod patterns;
 mod references;
+mod weight;
 
 use crate::Error;
-use crate::limits::{MAX_DEPTH, MAX_REPETITIONS, MAX_SCHEMAS, MAX_SOURCE_BYTES};
+use crate::limits::{MAX_DEPTH, MAX_SCHEMAS, MAX_SOURCE_BYTES};
+use branches::Apart;
 use keywords::Meaning;
+pub(crate) use patterns::fault;
 use references::References;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use weight::Weight;
 
 /// What a schema is called in sentences.
 pub(crate) const KIND: &str = "JSON schema";
@@ -31,7 +40,12 @@ pub(crate) const KIND: &str = "JSON schema";
 /// [`Error::Schema`] for what cannot be honoured, [`Error::Limit`] for what is too large.
 pub fn lower(schema: &Value) -> Result<Value, Error> {
     Error::check(KIND, "bytes", schema.to_string().len(), MAX_SOURCE_BYTES)?;
-    let mut lowering = Lowering { draft: Draft::of(schema)?, references: References::new(schema), schemas: 0 };
+    let mut lowering = Lowering {
+        draft: Draft::of(schema)?,
+        references: References::new(schema),
+        schemas: 0,
+        weight: Weight::default(),
+    };
     let mut lowered = lowering.schema(schema, &Place::root())?;
     let mut definitions = Map::new();
     while let Some((name, target, place)) = lowering.references.next()? {
@@ -43,7 +57,24 @@ pub fn lower(schema: &Value) -> Result<Value, Error> {
     {
         fields.insert("$defs".into(), Value::Object(definitions));
     }
-    Ok(lowered)
+    lowering.weight.check(&lowered)?;
+    Ok(with_bounded_space(lowered))
+}
+
+/// What may stand between the parts of JSON: a little blank space, or a line break or two and the next line's indentation.
+/// Without a bound, a model that has nothing to say goes on with blanks for ever.
+const SPACE: &str = "\\n{1,2}[\\x20\\t]{0,28}|[\\x20\\t]{1,20}";
+
+/// The schema with the library's setting for the space between its parts.
+pub(crate) fn with_bounded_space(lowered: Value) -> Value {
+    let mut fields = match lowered {
+        Value::Object(fields) => fields,
+        // Nothing but true and false is left.
+        Value::Bool(true) => Map::new(),
+        other => return other,
+    };
+    fields.insert("x-guidance".to_owned(), json!({"whitespace_pattern": SPACE}));
+    Value::Object(fields)
 }
 
 /// The drafts whose differences matter.
@@ -105,6 +136,8 @@ struct Lowering<'s> {
     references: References<'s>,
     /// Schemas seen so far.
     schemas: usize,
+    /// What compiling it will take.
+    weight: Weight,
 }
 
 impl Lowering<'_> {
@@ -132,8 +165,48 @@ impl Lowering<'_> {
             })?;
             self.keyword(meaning, key, value, fields, place, &mut lowered)?;
         }
-        check_free_keys(&lowered, place)?;
+        if let Some(names) = fields.get("propertyNames").filter(|_| alone.is_none() && self.draft >= Draft::Seven) {
+            names::apply(names, &mut lowered, &place.below("propertyNames"))?;
+        }
+        numbers::tighten(&mut lowered, place)?;
+        checks::check_free_keys(&lowered, place)?;
+        self.weight.object(&lowered, place)?;
         Ok(Value::Object(lowered))
+    }
+
+    /// Branches become `anyOf` where no two can hold at once; objects are kept apart by a property that one requires and
+    /// the other then lacks.
+    fn one_of(&mut self, value: &Value, place: &Place, lowered: &mut Map<String, Value>) -> Result<(), Error> {
+        let Value::Array(mut lowered_branches) = self.list(value, place)? else { return Ok(()) };
+        let branches = value.as_array().map_or(&[][..], Vec::as_slice);
+        self.weight.pairs(branches.len(), place)?;
+        for (second, right) in branches.iter().enumerate() {
+            for (first, left) in branches.iter().enumerate().take(second) {
+                let lacking = match branches::apart(left, right, &self.references) {
+                    Apart::Disjoint => continue,
+                    Apart::Without(left, right) => [(first, left), (second, right)],
+                    Apart::Unknown => {
+                        return Err(place.refuse(format!(
+                            "the branches {first} and {second} may both hold, and oneOf wants one alone; use anyOf, or give \
+                             both a required property with different constants"
+                        )));
+                    }
+                };
+                for (index, name) in lacking {
+                    if let Some(branch) = lowered_branches.get_mut(index) {
+                        *branch = json!({"allOf": [branch.take(), {"properties": {name: false}}]});
+                    }
+                }
+            }
+        }
+        let any_of = json!({"anyOf": lowered_branches});
+        if lowered.contains_key("anyOf") {
+            let all = lowered.entry("allOf").or_insert_with(|| json!([]));
+            all.as_array_mut().ok_or_else(|| place.refuse("allOf must be a list"))?.push(any_of);
+        } else if let Value::Object(fields) = any_of {
+            lowered.extend(fields);
+        }
+        Ok(())
     }
 
     fn keyword(
@@ -151,24 +224,38 @@ impl Lowering<'_> {
             Meaning::Unsupported(is_idle) if is_idle(value, fields) => return Ok(()),
             Meaning::Unsupported(_) => return Err(place.refuse(format!("the keyword {key:?} is not supported"))),
             Meaning::Reference => self.references.name(value, &here)?,
-            Meaning::Type => checked_type(value, &here)?,
-            Meaning::Values => checked_values(value, key, &here)?,
+            Meaning::Type => checks::checked_type(value, &here)?,
+            Meaning::Values => checks::checked_values(value, key, &here)?,
             Meaning::Schema => self.schema(value, &here)?,
             Meaning::Schemas => self.list(value, &here)?,
             Meaning::NamedSchemas => self.named(value, &here)?,
-            Meaning::Names => checked_names(value, &here)?,
-            Meaning::Count => checked_count(value, &here)?,
-            Meaning::Number => checked_number(value, &here)?,
-            Meaning::Text if value.is_string() => value.clone(),
-            Meaning::Text => return Err(here.refuse("a text is needed")),
+            Meaning::Names => checks::checked_names(value, &here)?,
+            Meaning::Count => checks::checked_count(value, &here)?,
+            Meaning::Number => checks::checked_number(value, &here)?,
+            Meaning::Multiple => self.weight.multiple(value, &here)?,
+            Meaning::Pattern => patterns::checked(value, &here)?,
+            Meaning::PatternSchemas => {
+                let named = self.named(value, &here)?;
+                for (name, _) in named.as_object().into_iter().flatten() {
+                    patterns::checked(&Value::from(name.as_str()), &here.below(name))?;
+                }
+                named
+            }
+            Meaning::OneOf => return self.one_of(value, &here, lowered),
+            Meaning::PropertyNames => return Ok(()),
             Meaning::Items => return self.items(value, fields, &here, lowered),
-            Meaning::Bound => return bound(key, value, fields, &here, lowered),
+            Meaning::Bound => return checks::bound(key, value, fields, &here, lowered),
             Meaning::Format => return formats::add(value, fields, &here, lowered),
             Meaning::Unevaluated => return self.unevaluated(value, fields, &here, lowered),
         };
         match (lowered.get_mut(key), kept) {
             // A format may have asked for something already.
             (Some(Value::Array(all)), Value::Array(more)) if key == "allOf" => all.extend(more),
+            // Branches of a oneOf may stand there already.
+            (Some(_), more) if key == "anyOf" => {
+                let all = lowered.entry("allOf").or_insert_with(|| json!([]));
+                all.as_array_mut().ok_or_else(|| here.refuse("allOf must be a list"))?.push(json!({"anyOf": more}));
+            }
             (_, kept) => {
                 lowered.insert(key.to_owned(), kept);
             }
@@ -235,95 +322,4 @@ impl Lowering<'_> {
         lowered.insert("additionalProperties".into(), others);
         Ok(())
     }
-}
-
-fn checked_type(value: &Value, place: &Place) -> Result<Value, Error> {
-    const TYPES: [&str; 7] = ["null", "boolean", "integer", "number", "string", "array", "object"];
-    let is_type = |name: &Value| name.as_str().is_some_and(|name| TYPES.contains(&name));
-    let known = match value {
-        Value::Array(names) => !names.is_empty() && names.iter().all(is_type),
-        name => is_type(name),
-    };
-    if known {
-        Ok(value.clone())
-    } else {
-        Err(place.refuse(format!("{value} is no type; types are {}", TYPES.join(", "))))
-    }
-}
-
-/// Values of `enum`, or that of `const`.
-fn checked_values(value: &Value, key: &str, place: &Place) -> Result<Value, Error> {
-    if key == "enum" && value.as_array().is_none_or(Vec::is_empty) {
-        return Err(place.refuse("a list of at least one value is needed"));
-    }
-    check_value_depth(value, place.depth)
-        .then(|| value.clone())
-        .ok_or_else(|| place.refuse("a value is nested too deeply"))
-}
-
-fn check_value_depth(value: &Value, depth: usize) -> bool {
-    depth <= MAX_DEPTH
-        && match value {
-            Value::Array(items) => items.iter().all(|item| check_value_depth(item, depth + 1)),
-            Value::Object(fields) => fields.values().all(|field| check_value_depth(field, depth + 1)),
-            _ => true,
-        }
-}
-
-fn checked_names(value: &Value, place: &Place) -> Result<Value, Error> {
-    let is_names = value.as_array().is_some_and(|names| names.iter().all(Value::is_string));
-    if is_names { Ok(value.clone()) } else { Err(place.refuse("a list of names is needed")) }
-}
-
-/// A count may be written with a fraction of zero.
-fn checked_count(value: &Value, place: &Place) -> Result<Value, Error> {
-    let count = value.as_u64().or_else(|| match value.as_f64() {
-        // Exact: below 2^53 and without a fraction.
-        Some(float) if float.fract() == 0.0 && (0.0..9e15).contains(&float) => Some(float as u64),
-        _ => None,
-    });
-    let count = count.ok_or_else(|| place.refuse(format!("{value} is no count")))?;
-    if count > MAX_REPETITIONS {
-        return Err(place.refuse(format!("{count} is more than can be counted, {MAX_REPETITIONS}")));
-    }
-    Ok(count.into())
-}
-
-fn checked_number(value: &Value, place: &Place) -> Result<Value, Error> {
-    if value.is_number() { Ok(value.clone()) } else { Err(place.refuse(format!("{value} is no number"))) }
-}
-
-/// In draft 4 an exclusive bound says whether the other one is exclusive.
-fn bound(
-    key: &str,
-    value: &Value,
-    fields: &Map<String, Value>,
-    place: &Place,
-    lowered: &mut Map<String, Value>,
-) -> Result<(), Error> {
-    let inclusive = if key == "exclusiveMinimum" { "minimum" } else { "maximum" };
-    match value {
-        Value::Bool(false) => return Ok(()),
-        Value::Bool(true) => {
-            let number = fields.get(inclusive).cloned().unwrap_or(Value::Null);
-            lowered.insert(key.to_owned(), checked_number(&number, place)?);
-        }
-        number => {
-            lowered.insert(key.to_owned(), checked_number(number, place)?);
-        }
-    }
-    Ok(())
-}
-
-/// A key that the schema leaves open may come twice, which counts once. With one such key needed that is no matter.
-fn check_free_keys(lowered: &Map<String, Value>, place: &Place) -> Result<(), Error> {
-    let least = lowered.get("minProperties").and_then(Value::as_u64).unwrap_or(0);
-    let required = lowered.get("required").and_then(Value::as_array);
-    let required: std::collections::BTreeSet<&str> = required.into_iter().flatten().filter_map(Value::as_str).collect();
-    if least > required.len() as u64 + 1 {
-        return Err(place.below("minProperties").refuse(
-            "more than one property is needed that the schema does not require by name; name them in required",
-        ));
-    }
-    Ok(())
 }

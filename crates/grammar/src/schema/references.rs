@@ -38,6 +38,11 @@ impl<'s> References<'s> {
         Ok(format!("#/$defs/{name}").into())
     }
 
+    /// The schema that a reference points to, if it points to one.
+    pub(super) fn target(&self, reference: &Value) -> Option<&'s Value> {
+        self.resolve(reference.as_str()?, &Place::root()).ok().map(|(_, target)| target)
+    }
+
     /// The next definition to make: its name, the schema that it is made from, and where that stands.
     ///
     /// # Errors
