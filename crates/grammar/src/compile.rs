@@ -10,6 +10,8 @@ use serde_json::json;
 pub(crate) const TOO_COMPLEX: &str = "it is too complex to be carried out; make it simpler";
 /// Name of the grammar that another one ends in.
 const REST: &str = "rest";
+/// Name of the grammar that stands beside calls.
+const ANSWER: &str = "answer";
 
 /// What the spec is called in sentences.
 pub(crate) fn kind(spec: &Spec) -> &'static str {
@@ -20,6 +22,7 @@ pub(crate) fn kind(spec: &Spec) -> &'static str {
         Spec::Gbnf(_) => "GBNF grammar",
         Spec::Choice(_) => "list of choices",
         Spec::ToolCalls(_) => "grammar of tool calls",
+        Spec::CallsOr { answer, .. } => kind(answer),
         Spec::AfterReasoning { then, .. } => kind(then),
     }
 }
@@ -28,6 +31,7 @@ pub(crate) fn kind(spec: &Spec) -> &'static str {
 pub(crate) fn shape(spec: &Spec) -> limits::Shape {
     match spec {
         Spec::Lark(_) | Spec::Gbnf(_) => limits::Shape::Written,
+        Spec::CallsOr { answer, .. } => shape(answer),
         Spec::AfterReasoning { then, .. } => shape(then),
         _ => limits::Shape::Made,
     }
@@ -43,13 +47,25 @@ pub(crate) fn grammar(spec: &Spec, tokenizer: &Tokenizer) -> Result<TopLevelGram
             if matches!(**then, Spec::AfterReasoning { .. }) {
                 return Err(Error::grammar(kind(then), "reasoning can be asked for once only"));
             }
-            let mut rest = single(then, tokenizer)?;
-            rest.name = Some(REST.into());
-            vec![from_lark(reasoning(end, tokenizer)?), rest]
+            let mut rest = answers(then, tokenizer)?;
+            if let Some(first) = rest.first_mut() {
+                first.name = Some(REST.into());
+            }
+            rest.insert(0, from_lark(reasoning(end, tokenizer)?));
+            rest
         }
-        spec => vec![single(spec, tokenizer)?],
+        spec => answers(spec, tokenizer)?,
     };
     Ok(TopLevelGrammar { grammars, max_tokens: None })
+}
+
+/// The grammar of an answer, with that which it may end in behind it.
+fn answers(spec: &Spec, tokenizer: &Tokenizer) -> Result<Vec<GrammarWithLexer>, Error> {
+    let Spec::CallsOr { calls, answer } = spec else { return Ok(vec![single(spec, tokenizer)?]) };
+    let mut other = single(answer, tokenizer)?;
+    other.name = Some(ANSWER.into());
+    let calls = calls::lark(calls, tokenizer)?.replacen("start:", "calls:", 1);
+    Ok(vec![from_lark(format!("start: calls | @{ANSWER}\n{calls}")), other])
 }
 
 fn single(spec: &Spec, tokenizer: &Tokenizer) -> Result<GrammarWithLexer, Error> {
@@ -73,6 +89,7 @@ fn single(spec: &Spec, tokenizer: &Tokenizer) -> Result<GrammarWithLexer, Error>
         Spec::Choice(choices) => from_lark(choice(kind, choices)?),
         Spec::ToolCalls(wanted) => from_lark(calls::lark(wanted, tokenizer)?),
         Spec::AfterReasoning { .. } => return Err(Error::grammar(kind, "reasoning can be asked for once only")),
+        Spec::CallsOr { .. } => return Err(Error::grammar(kind, "calls can be offered once only")),
     })
 }
 

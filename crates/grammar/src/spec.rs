@@ -25,6 +25,13 @@ pub enum Spec {
     Choice(Vec<String>),
     /// One or more tool calls and nothing else, in the format of the model's template.
     ToolCalls(ToolCalls),
+    /// Tool calls, or what else is asked for: `tool_choice` *auto* beside a form of the answer.
+    CallsOr {
+        /// The calls that may be made.
+        calls: ToolCalls,
+        /// What the answer is if none is made.
+        answer: Box<Spec>,
+    },
     /// Anything up to the end of the model's reasoning, then what is asked for. For templates that open the reasoning
     /// themselves, and for models that always reason.
     AfterReasoning {

@@ -1,7 +1,8 @@
 //! What schemas and grammars let an answer be, byte by byte, and what they are refused for.
 
-use hefu_grammar::{Error, Grammars, Spec};
+use hefu_grammar::{Error, Grammars, Spec, Tool, ToolCalls};
 use hefu_text::tokenizer::{Kind, Texts, TokenType, Tokenizer, Vocabulary};
+use hefu_text::tools::ToolFormat;
 use serde_json::{Value, json};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
@@ -230,6 +231,24 @@ fn a_spec_is_compiled_once_for_many_answers_that_share_nothing() {
     assert!(first.may_end() && !second.may_end());
     assert!(second.accept(FIRST + u32::from(b'x')).is_err());
     assert!(grammar.constraint().mask().unwrap().unwrap().allows(FIRST + u32::from(b'[')));
+}
+
+#[test]
+fn calls_and_a_form_of_the_answer_stand_beside_each_other() {
+    let parameters = json!({"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]});
+    let tools = vec![Tool { name: "weather".into(), parameters }];
+    let calls = ToolCalls { format: ToolFormat::Hermes, tools, parallel: false };
+    let answer = Box::new(Spec::JsonSchema(json!({"type": "object", "properties": {"celsius": {"type": "number"}}})));
+    let either = Spec::CallsOr { calls, answer };
+    let after = Spec::AfterReasoning { end: "</think>".into(), then: Box::new(either.clone()) };
+    let call = "<tool_call>\n{\"name\": \"weather\", \"arguments\": {\"city\": \"Oslo\"}}\n</tool_call>";
+    for text in [call, "{\"celsius\": 3.5}"] {
+        assert!(allows(&either, text), "{text}");
+        assert!(allows(&after, &format!("So cold.</think>{text}")), "{text}");
+    }
+    for text in ["{\"celsius\": true}", "Cold.", "<tool_call>\n{\"name\": \"wind\", \"arguments\": {}}\n</tool_call>"] {
+        assert!(!allows(&either, text), "{text}");
+    }
 }
 
 #[test]

@@ -40,6 +40,11 @@ pub(crate) fn template<'f>(gguf: &Gguf<'f>) -> Option<&'f str> {
     gguf.metadata().string("tokenizer.chat_template").ok().flatten()
 }
 
+/// The file's chat template for conversations with tools, where it has one of its own.
+pub(crate) fn tool_use_template<'f>(gguf: &Gguf<'f>) -> Option<&'f str> {
+    gguf.metadata().string("tokenizer.chat_template.tool_use").ok().flatten()
+}
+
 /// The special tokens that templates print.
 pub(crate) fn specials(vocabulary: &Vocabulary) -> Specials {
     let text = |id: Option<u32>| id.and_then(|id| vocabulary.tokens.get(id as usize)).map(String::from);

@@ -79,7 +79,10 @@ impl Opened {
         let Some(source) = read.as_deref().or_else(|| metadata::template(gguf)) else {
             return Ok(None);
         };
-        let template = ChatTemplate::new(source, metadata::specials(tokenizer.vocabulary()));
+        let mut template = ChatTemplate::new(source, metadata::specials(tokenizer.vocabulary()));
+        if let Some(source) = metadata::tool_use_template(gguf).filter(|_| given.is_none()) {
+            template = template.and_then(|template| template.with_tool_use(source));
+        }
         template.map(Some).map_err(|error| match given {
             Some(path) => Failure::Other(format!("{}: {error}", path.display())),
             None => self.fault(&error),

@@ -38,7 +38,11 @@ impl Structure {
         let one_call = one_call(ask);
         let mut spec = match forced(ask, &offered) {
             Some(tools) => Some(Spec::ToolCalls(ToolCalls { format: worker.format, tools, parallel: !one_call })),
-            None => spec_of(&ask.format),
+            // Offered functions may be called, and an answer without a call has the form that is asked for.
+            None => spec_of(&ask.format).map(|answer| match worker_calls(worker, &offered, !one_call) {
+                Some(calls) => Spec::CallsOr { calls, answer: Box::new(answer) },
+                None => answer,
+            }),
         };
         if reasoning == Reasoning::Open {
             let end = markers::THINK_END.to_owned();
@@ -125,6 +129,20 @@ pub(crate) fn shown_to_template(
     (messages, None)
 }
 
+/// The calls that may be made, if functions are offered.
+fn worker_calls(worker: &Worker, offered: &[&Tool], parallel: bool) -> Option<ToolCalls> {
+    let tools: Vec<_> = offered.iter().map(|tool| callable(tool)).collect();
+    (!tools.is_empty()).then_some(ToolCalls { format: worker.format, tools, parallel })
+}
+
+/// A function as far as its calls go.
+fn callable(tool: &Tool) -> hefu_grammar::Tool {
+    hefu_grammar::Tool {
+        name: tool.name.clone(),
+        parameters: tool.parameters.clone().unwrap_or_else(|| json!({"type": "object", "properties": {}})),
+    }
+}
+
 /// The functions one of which must be called, if any must.
 fn forced(ask: &Ask, offered: &[&Tool]) -> Option<Vec<hefu_grammar::Tool>> {
     let is_wanted = |tool: &&&Tool| match &ask.tool_choice {
@@ -134,11 +152,7 @@ fn forced(ask: &Ask, offered: &[&Tool]) -> Option<Vec<hefu_grammar::Tool>> {
     if !matches!(ask.tool_choice, ToolChoice::Required | ToolChoice::Named(_)) {
         return None;
     }
-    let of = |tool: &&Tool| hefu_grammar::Tool {
-        name: tool.name.clone(),
-        parameters: tool.parameters.clone().unwrap_or_else(|| json!({"type": "object", "properties": {}})),
-    };
-    Some(offered.iter().filter(is_wanted).map(of).collect())
+    Some(offered.iter().filter(is_wanted).map(|tool| callable(tool)).collect())
 }
 
 fn spec_of(format: &Format) -> Option<Spec> {

@@ -70,6 +70,30 @@ const PARIS: (&str, &str) = ("weather", r#"{"city": "Paris", "days": [1, 2]}"#);
 const NOW: (&str, &str) = ("time", "{}");
 
 #[test]
+fn hermes_without_its_marks() {
+    let bare = r#"{"name": "weather", "arguments": {"city": "Paris", "days": [1, 2]}}"#;
+    calls(ToolFormat::Hermes, bare, "", &[PARIS]);
+    calls(ToolFormat::Hermes, &format!("```json\n{bare}\n```"), "", &[PARIS]);
+    calls(ToolFormat::Hermes, &format!("```\n{bare}\n```\n"), "", &[PARIS]);
+    calls(ToolFormat::Hermes, &format!("\n{bare}\n"), "", &[PARIS]);
+    calls(ToolFormat::Hermes, &format!("[{bare}, {{\"name\": \"time\", \"arguments\": {{}}}}]"), "", &[PARIS, NOW]);
+    for text in [
+        r#"{"name": "unknown", "arguments": {}}"#,
+        r#"{"name": "weather", "city": "Paris"}"#,
+        r#"{"name": "weather", "arguments": {"city": "#,
+        "```python\nprint(1)\n```",
+        "```json\n{\"name\": \"Ada\"}\n```\nThat is all.",
+    ] {
+        is_text(ToolFormat::Hermes, text);
+    }
+    let said = format!("It looks like this: {bare}");
+    is_text(ToolFormat::Hermes, &said);
+    let mut nameless = ToolParser::new(Some(ToolFormat::Hermes));
+    let pieces: Vec<Piece> = nameless.push(bare).into_iter().chain(nameless.finish()).collect();
+    assert_eq!(parts(pieces).text, bare);
+}
+
+#[test]
 fn hermes() {
     let one =
         "<tool_call>\n{\"name\": \"weather\", \"arguments\": {\"city\": \"Paris\", \"days\": [1, 2]}}\n</tool_call>";

@@ -189,7 +189,11 @@ impl Book {
         let draft = draft_bytes(wishes, pages, pool)?;
         let template = match &wishes.template {
             Some(path) => Some(text_file(path)?),
-            None => metadata::template(&gguf).map(str::to_owned),
+            // What shows how calls are written may be in the one for tools alone.
+            None => metadata::template(&gguf).map(|template| match metadata::tool_use_template(&gguf) {
+                Some(tool_use) => format!("{template}\n{tool_use}"),
+                None => template.to_owned(),
+            }),
         };
         let largest = about.formats.iter().max_by_key(|used| used.bytes);
         let tokens = gguf.metadata().strings("tokenizer.ggml.tokens").ok().flatten().unwrap_or_default();

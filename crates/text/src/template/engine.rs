@@ -23,8 +23,13 @@ use super::text::push_str;
 #[derive(Debug, Clone)]
 pub struct ChatTemplate {
     source: String,
+    /// For conversations with tools, where the file has a template of its own for them.
+    tool_use: Option<String>,
     specials: Specials,
 }
+
+/// What stands for the text of a begun answer while the template is rendered: nothing that a template could look for.
+const BEGUN: &str = "\u{f8f0}begun\u{f8f1}";
 
 impl ChatTemplate {
     /// Checks a template.
@@ -32,13 +37,44 @@ impl ChatTemplate {
     /// # Errors
     /// [`Error::TooLarge`] and [`Error::Syntax`].
     pub fn new(source: &str, specials: Specials) -> Result<ChatTemplate, Error> {
-        // Jinja2 reads every kind of line break as `\n`.
-        let source =
-            if source.contains('\r') { source.replace("\r\n", "\n").replace('\r', "\n") } else { source.to_owned() };
-        check_length(&source)?;
-        let template = ChatTemplate { source: replace_tags(&source).into_owned(), specials };
-        on_large_stack(|| compile(&template.source).map(drop))?;
-        Ok(template)
+        Ok(ChatTemplate { source: checked(source)?, tool_use: None, specials })
+    }
+
+    /// The same template with another one for conversations that offer tools (`tokenizer.chat_template.tool_use`).
+    ///
+    /// # Errors
+    /// As [`ChatTemplate::new`].
+    pub fn with_tool_use(mut self, source: &str) -> Result<ChatTemplate, Error> {
+        self.tool_use = Some(checked(source)?);
+        Ok(self)
+    }
+
+    /// Renders a conversation whose last message is the beginning of the answer, up to where that message's text ends, so
+    /// that the model goes on with it (`continue_final_message`, prefill). The text comes out as it is, white space at both
+    /// ends included, and may be empty; what the template writes after it is left out. `add_generation_prompt` is not looked
+    /// at.
+    ///
+    /// Where the template does not show the last message, its text follows the generation prompt.
+    ///
+    /// # Errors
+    /// As [`ChatTemplate::render`].
+    pub fn render_begun(&self, conversation: &Conversation) -> Result<String, Error> {
+        let mut conversation = conversation.clone();
+        let Some(last) = conversation.messages.last_mut() else { return self.render(&conversation) };
+        let begun = last.text();
+        last.fields.insert("content".to_owned(), BEGUN.into());
+        conversation.add_generation_prompt = false;
+        let mut prompt = self.render(&conversation)?;
+        match prompt.rfind(BEGUN) {
+            Some(at) => prompt.truncate(at),
+            None => {
+                conversation.messages.pop();
+                conversation.add_generation_prompt = true;
+                prompt = self.render(&conversation)?;
+            }
+        }
+        prompt.push_str(&begun);
+        Ok(prompt)
     }
 
     /// Renders the prompt for a conversation. The same template, conversation and clock give the same text.
@@ -58,7 +94,9 @@ impl ChatTemplate {
 
     fn render_here(&self, conversation: &Conversation, size: &Size) -> Result<String, Error> {
         let environment = environment(size.fuel());
-        let instructions = compile(&self.source)?;
+        let offers_tools = conversation.tools.as_ref().is_some_and(|tools| !tools.is_empty());
+        let source = self.tool_use.as_ref().filter(|_| offers_tools).unwrap_or(&self.source);
+        let instructions = compile(source)?;
         let blocks = Default::default();
         let mut prompt = String::new();
         let outcome = {
@@ -90,6 +128,17 @@ impl ChatTemplate {
         root.push(("tools".to_owned(), tools.map_or(Value::from(()), Value::from)));
         Value::from_pairs(root)
     }
+}
+
+/// A source that compiles, with its generation tags replaced.
+fn checked(source: &str) -> Result<String, Error> {
+    // Jinja2 reads every kind of line break as `\n`.
+    let source =
+        if source.contains('\r') { source.replace("\r\n", "\n").replace('\r', "\n") } else { source.to_owned() };
+    check_length(&source)?;
+    let source = replace_tags(&source).into_owned();
+    on_large_stack(|| compile(&source).map(drop))?;
+    Ok(source)
 }
 
 /// JSON as a template sees it. The depth was checked before.

@@ -110,7 +110,8 @@ impl Vocabulary {
             eot: special(EOT)?,
             eom: special(EOM)?,
             unknown: special(UNKNOWN)?,
-            padding: special(PADDING)?,
+            // Files write -1, or an id that was added elsewhere; padding is never part of a prompt or an answer.
+            padding: special(PADDING).unwrap_or(None),
             add_bos: metadata.boolean(ADD_BOS).unwrap_or(default_add_bos(kind, pre_tokenizer)),
             add_eos: metadata.boolean(ADD_EOS).unwrap_or(false),
             add_space_prefix: kind == Kind::SentencePiece && metadata.boolean(ADD_SPACE_PREFIX).unwrap_or(true),

@@ -161,7 +161,8 @@ impl ToolParser {
         if trim {
             self.trim_buffer();
         }
-        let openers = self.taker.as_ref().map_or(&[][..], Taker::first_openers);
+        let taker = self.taker.as_ref().filter(|taker| !taker.needs_names() || !self.names.is_empty());
+        let openers = taker.map_or(&[][..], Taker::first_openers);
         let mut rest = self.buffer.trim_start();
         // Where several calls are written without markers, these stand between them.
         if let Some(after) = rest.strip_prefix([';', ',']).filter(|_| trim && self.calls > 0 && !openers.is_empty()) {
@@ -211,8 +212,9 @@ impl ToolParser {
     /// Takes the calls that begin at `at`, and what stands before them as text.
     fn take(&mut self, at: usize, ended: bool) -> Taken {
         let Some(taker) = &mut self.taker else { return Taken::Broken };
-        let taken = match taker.take(self.buffer.get(at..).unwrap_or(""), ended) {
-            Taken::Calls(calls, _) if taker.needs_known_name() && !all_known(&calls, &self.names) => Taken::Broken,
+        let text = self.buffer.get(at..).unwrap_or("");
+        let taken = match taker.take(text, ended) {
+            Taken::Calls(calls, _) if taker.needs_known_name(text) && !all_known(&calls, &self.names) => Taken::Broken,
             taken => taken,
         };
         match taken {

@@ -52,13 +52,24 @@ impl Taker {
         match self.format {
             ToolFormat::Llama => &["{"],
             ToolFormat::Gemma | ToolFormat::Json => &["{", "[", "```json"],
+            // Small models leave the marks out, and many fence what they write.
+            ToolFormat::Hermes => &["{", "[", "```json", "```"],
             _ => &[],
         }
     }
 
-    /// Whether a name must be that of a tool: where calls have no marker, other JSON looks like them.
-    pub(super) fn needs_known_name(&self) -> bool {
-        matches!(self.format, ToolFormat::Llama | ToolFormat::Gemma | ToolFormat::Json)
+    /// Whether the names of a call that begins like `text` must be those of tools that are offered: where calls have no
+    /// marker, other JSON looks like them.
+    pub(super) fn needs_known_name(&self, text: &str) -> bool {
+        match self.format {
+            ToolFormat::Hermes => !text.starts_with(m::TOOL_CALL),
+            format => matches!(format, ToolFormat::Llama | ToolFormat::Gemma | ToolFormat::Json),
+        }
+    }
+
+    /// Whether JSON without marks is no call unless names are known at all.
+    pub(super) fn needs_names(&self) -> bool {
+        self.format == ToolFormat::Hermes
     }
 
     /// Forgets what it knew of an unfinished value; to be called when the beginning of the text moves.
@@ -69,7 +80,8 @@ impl Taker {
     /// Reads `text`, which begins with one of the openers. `ended`: nothing will follow.
     pub(super) fn take(&mut self, text: &str, ended: bool) -> Taken {
         let taken = match self.format {
-            ToolFormat::Hermes => self.hermes(text, ended),
+            ToolFormat::Hermes if text.starts_with(m::TOOL_CALL) => self.hermes(text, ended),
+            ToolFormat::Hermes => self.json(text, ended),
             ToolFormat::Llama => self.llama(text),
             ToolFormat::Mistral | ToolFormat::MistralArguments => self.mistral(text),
             ToolFormat::Gemma if text.starts_with(m::TOOL_CODE) => fenced(text, m::TOOL_CODE, ended),
@@ -152,8 +164,8 @@ impl Taker {
 
     fn json(&mut self, text: &str, ended: bool) -> Step<Taken> {
         const JSON: &str = "```json";
-        if text.starts_with(JSON) {
-            return fenced(text, JSON, ended);
+        if let Some(fence) = [JSON, m::FENCE].into_iter().find(|fence| text.starts_with(fence)) {
+            return fenced(text, fence, ended);
         }
         let end = self.value(text, 0, b"{[")?;
         let calls = Call::of_value(between(text, 0, end)).ok_or(Taken::Broken)?;
