@@ -125,7 +125,6 @@ fn hermes() {
         "A <tool_call> is a mark, </tool_call> ends it.",
         "<tool_call></tool_call>",
         "<tool_call",
-        "{\"name\": \"weather\", \"arguments\": {}}",
     ] {
         is_text(ToolFormat::Hermes, broken);
     }

@@ -24,6 +24,15 @@ fn good_vocabularies_are_accepted() {
 }
 
 #[test]
+fn a_padding_id_that_is_none_stops_nothing() {
+    for id in [258, u64::from(u32::MAX), u64::MAX] {
+        let vocabulary = Vocabulary::from_metadata(&good().set("padding_token_id", Value::Number(id))).unwrap();
+        assert_eq!(vocabulary.padding, None);
+        Tokenizer::new(vocabulary).unwrap();
+    }
+}
+
+#[test]
 fn missing_keys_are_named() {
     for name in ["model", "pre", "tokens", "token_type", "merges"] {
         let message = refusal(good().without(name));
@@ -59,7 +68,7 @@ fn counts_that_disagree_are_refused() {
 
 #[test]
 fn values_out_of_range_are_refused() {
-    for (name, value) in [("eos_token_id", 258), ("bos_token_id", u64::MAX), ("padding_token_id", 1 << 32)] {
+    for (name, value) in [("eos_token_id", 258), ("bos_token_id", u64::MAX), ("unknown_token_id", 1 << 32)] {
         let message = refusal(good().set(name, Value::Number(value)));
         assert!(message.contains(name) && message.contains(&value.to_string()), "{message}");
     }
