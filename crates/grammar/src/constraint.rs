@@ -112,8 +112,7 @@ impl Constraint for Guided {
     }
 
     fn fork(&self) -> Option<Box<dyn Constraint>> {
-        let matcher = self.matcher.deep_clone();
-        Some(Box::new(Self { matcher, kind: self.kind, first: self.first.clone(), taken: self.taken }))
+        Some(Box::new(self.copied()))
     }
 
     fn may_end(&mut self) -> bool {

@@ -42,23 +42,24 @@ impl Grammars {
         Ok(Self { factory, tokenizer })
     }
 
-    /// A constraint for one answer, at its beginning.
+    /// A constraint for one answer, at its beginning; [`Constraint::fork`] makes those of further choices without
+    /// compiling again.
     ///
     /// # Errors
-    /// As [`Grammars::compiled`].
+    /// As [`Grammars::cancellable`].
     pub fn constraint(&self, spec: &Spec) -> Result<Box<dyn Constraint>, Error> {
-        Ok(self.compiled(spec, &AtomicBool::new(false))?.constraint())
+        self.cancellable(spec, &AtomicBool::new(false))
     }
 
-    /// Compiles a spec, once for as many answers as it is asked for. The first masks are computed here, so that a grammar
-    /// which allows nothing, or is beyond its limits from the beginning, is refused before anything else happens.
+    /// The same for a request that may be given up: another thread sets `cancelled` when nobody waits any more, and it is
+    /// looked at between the steps.
     ///
-    /// The work is bounded by counts, never by time, and is at most about a second. Another thread may set `cancelled` when
-    /// nobody waits for it any more; it is looked at between the steps.
+    /// The first masks are computed here, so that a grammar which allows nothing, or is beyond its limits from the beginning,
+    /// is refused before anything else happens. The work is bounded by counts, never by time, and is at most about a second.
     ///
     /// # Errors
     /// What is wrong with the spec, all of it the fault of the request; [`Error::Cancelled`].
-    pub fn compiled(&self, spec: &Spec, cancelled: &AtomicBool) -> Result<Grammar, Error> {
+    pub fn cancellable(&self, spec: &Spec, cancelled: &AtomicBool) -> Result<Box<dyn Constraint>, Error> {
         let wanted = || if cancelled.load(Ordering::Relaxed) { Err(Error::Cancelled) } else { Ok(()) };
         let kind = compile::kind(spec);
         wanted()?;
@@ -69,7 +70,7 @@ impl Grammars {
         let begun = Guided::new(matcher, kind)?;
         wanted()?;
         begun.copied().probe(limits::PROBED_STEPS)?;
-        Ok(Grammar { begun })
+        Ok(Box::new(begun))
     }
 
     /// Compiles on a thread of its own, because grammars nest and so do the functions that read them.
@@ -92,19 +93,6 @@ impl Grammars {
             handle.join().unwrap_or_else(|_| Err(Error::grammar(kind, compile::TOO_COMPLEX)))
         })?;
         Ok(Matcher::new(Ok(parser)))
-    }
-}
-
-/// A compiled spec, from which the constraints of several answers are made at little cost.
-#[derive(Debug)]
-pub struct Grammar {
-    begun: Guided,
-}
-
-impl Grammar {
-    /// A constraint for one answer, at its beginning; it shares nothing with any other.
-    pub fn constraint(&self) -> Box<dyn Constraint> {
-        Box::new(self.begun.copied())
     }
 }
 

@@ -26,5 +26,5 @@ mod vocabulary;
 
 pub use calls::{Tool, ToolCalls};
 pub use error::Error;
-pub use grammars::{Grammar, Grammars};
+pub use grammars::Grammars;
 pub use spec::Spec;

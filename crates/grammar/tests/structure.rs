@@ -223,14 +223,14 @@ fn an_ambiguous_grammar_ends_before_it_costs_too_much() {
 #[test]
 fn a_spec_is_compiled_once_for_many_answers_that_share_nothing() {
     let spec = Spec::JsonSchema(json!({"type": "array", "items": {"type": "integer"}}));
-    let grammar = grammars().compiled(&spec, &AtomicBool::new(false)).unwrap();
-    let (mut first, mut second) = (grammar.constraint(), grammar.constraint());
+    let begun = grammars().constraint(&spec).unwrap();
+    let (mut first, mut second) = (begun.fork().unwrap(), begun.fork().unwrap());
     for byte in b"[1,2]" {
         first.accept(FIRST + u32::from(*byte)).unwrap();
     }
     assert!(first.may_end() && !second.may_end());
     assert!(second.accept(FIRST + u32::from(b'x')).is_err());
-    assert!(grammar.constraint().mask().unwrap().unwrap().allows(FIRST + u32::from(b'[')));
+    assert!(begun.fork().unwrap().mask().unwrap().unwrap().allows(FIRST + u32::from(b'[')));
 }
 
 #[test]
@@ -254,5 +254,5 @@ fn calls_and_a_form_of_the_answer_stand_beside_each_other() {
 #[test]
 fn work_that_nobody_wants_is_not_done() {
     let spec = Spec::JsonObject;
-    assert_eq!(grammars().compiled(&spec, &AtomicBool::new(true)).unwrap_err(), Error::Cancelled);
+    assert_eq!(grammars().cancellable(&spec, &AtomicBool::new(true)).unwrap_err(), Error::Cancelled);
 }
