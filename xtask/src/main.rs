@@ -1,4 +1,4 @@
-//! Checks of the house: what the compiler cannot see but a reader relies on.
+//! Repository checks: what the compiler cannot see but a reader relies on.
 //!
 //! ```text
 //! cargo xtask            every check

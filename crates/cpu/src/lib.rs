@@ -1,6 +1,7 @@
-//! The numeric contract on CPUs: kernels, the memory that holds weights, and the threads that run them.
+//! The CPU as a device: a compiler of programs, kernels, the memory that holds weights, and threads.
 //!
-//! This is the only crate with unsafe code. [`CpuDevice`] runs programs with the table [`ops::Ops`] of one instruction set:
+//! This is the only crate with unsafe code. [`CpuDevice`] compiles programs into steps and runs them with the functions
+//! ([`ops::Ops`]) of one instruction set:
 //!
 //! * [`generic`]: every algorithm, written once over lanes of a fixed logical width;
 //! * [`isa`]: one folder per instruction set, giving the lanes; all of a target's are compiled;

@@ -12,7 +12,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("provenance", &[]),
     ("cpu", &["numerics"]),
     ("model", &["numerics"]),
-    ("engine", &["model", "numerics"]),
+    ("engine", &["numerics"]),
     ("grammar", &["engine", "text"]),
     ("proof", &["engine"]),
     ("server", &["engine", "grammar", "text"]),

@@ -12,6 +12,7 @@ const IN_BOTH: &[&str] = &[
     "docs/numerics.md",
     "docs/sampling.md",
     "docs/families.md",
+    "docs/devices.md",
     "docs/server.md",
     "docs/receipts.md",
     "docs/audit.md",
