@@ -42,6 +42,10 @@ impl Failure {
             return ExitCode::SUCCESS;
         }
         crate::progress::line(&format!("hefu: {self}"));
-        ExitCode::from(if matches!(self, Self::Usage(_)) { USAGE } else { FAILED })
+        ExitCode::from(match self {
+            Self::Usage(_) => USAGE,
+            Self::Store(hefu_store::StoreError::Stopped) => crate::interrupt::INTERRUPTED,
+            _ => FAILED,
+        })
     }
 }

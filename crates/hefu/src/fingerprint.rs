@@ -82,7 +82,8 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-/// SHA-256 of a file in hexadecimal, as the store knows it, as noted before, or else taken now.
+/// SHA-256 of a file in hexadecimal: of a stored one as it was checked when the model was found, of another as noted
+/// before, or else taken now.
 ///
 /// # Errors
 /// If it cannot be read.

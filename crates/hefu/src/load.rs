@@ -1,6 +1,6 @@
 //! A model in memory, ready to answer.
 
-use crate::cli::{DeviceArguments, ModelArguments};
+use crate::cli::{CheckArguments, DeviceArguments, ModelArguments};
 use crate::failure::Failure;
 use crate::fingerprint::{Fingerprint, FingerprintInput};
 use crate::metadata;
@@ -15,6 +15,7 @@ use hefu_model::gguf::Gguf;
 use hefu_model::{LoadOptions, ModelFiles, ModelSpec};
 use hefu_numerics::device::{Device, Model, Size};
 use hefu_numerics::kv::{PAGE, Profile};
+use hefu_proof::Digest;
 use hefu_store::ResolvedModel;
 use hefu_text::template::ChatTemplate;
 use hefu_text::tokenizer::Tokenizer;
@@ -37,6 +38,8 @@ pub(crate) struct Loaded {
     pub(crate) tokenizer: Arc<Tokenizer>,
     /// Its chat template, or the one given in its place.
     pub(crate) template: Option<ChatTemplate>,
+    /// SHA-256 of that template's text.
+    pub(crate) template_digest: Option<Digest>,
     /// What the file recommends for sampling.
     pub(crate) recommended: Parameters,
     /// The threads that compute; models of one process share them.
@@ -45,6 +48,8 @@ pub(crate) struct Loaded {
     pub(crate) isa: &'static str,
     /// Positions of the cache.
     pub(crate) context: usize,
+    /// How carefully its files were checked.
+    pub(crate) check: CheckArguments,
     /// How long loading took.
     pub(crate) took: LoadTimes,
 }
@@ -149,7 +154,10 @@ impl Loaded {
             (model, started.elapsed())
         });
         let (tokenizer, template) = text?;
+        let (template, template_digest) = template.unzip();
         let (model, weighed) = (packed.0?, packed.1);
+        // What was checked, and what the fingerprint will be of, is what was read.
+        opened.model.still_is()?;
         opened.release_metadata(&gguf);
         let recommended = metadata::recommended(&gguf);
         drop(gguf);
@@ -162,7 +170,9 @@ impl Loaded {
             total: started.elapsed(),
         };
         let (pool, isa, tokenizer) = (Arc::clone(pool), device.name(), Arc::new(tokenizer));
-        Ok(Self { model, tokenizer, template, recommended, pool, isa, context, took, resolved: opened.model })
+        let check = wishes.model.check;
+        let resolved = opened.model;
+        Ok(Self { model, tokenizer, template, template_digest, recommended, pool, isa, context, check, took, resolved })
     }
 
     /// The cache of one sequence on this model, of the size that was stated when the model was loaded.
@@ -187,8 +197,11 @@ impl Loaded {
     /// What another answer must share for its bits to be comparable.
     ///
     /// # Errors
-    /// If a file outside the store cannot be read to take its digest.
+    /// If a file outside the store cannot be read to take its digest, or was changed since it was loaded.
     pub(crate) fn fingerprint(&self) -> Result<Fingerprint, Failure> {
+        if self.resolved.files.iter().any(|file| file.sha256.is_none()) {
+            self.resolved.still_is()?;
+        }
         Ok(FingerprintInput::of(&self.resolved, &self.model.program)?.fingerprint())
     }
 }
@@ -226,7 +239,7 @@ fn text(
     gguf: &Gguf<'_>,
     template: Option<&Path>,
     rows: usize,
-) -> Result<(Tokenizer, Option<ChatTemplate>), Failure> {
+) -> Result<(Tokenizer, Option<(ChatTemplate, Digest)>), Failure> {
     let tokenizer = opened.tokenizer(gguf)?;
     let template = opened.template(gguf, &tokenizer, template)?;
     let tokens = tokenizer.size();
@@ -266,8 +279,17 @@ fn check_memory(spec: &ModelSpec, device: &dyn Device, context: usize, state: bo
 
 /// Bytes of memory that can be taken without swapping, where the system says so (Linux).
 pub(crate) fn available_memory() -> Option<u64> {
+    memory("MemAvailable:")
+}
+
+/// Bytes of memory that the machine has, where the system says so (Linux).
+pub(crate) fn total_memory() -> Option<u64> {
+    memory("MemTotal:")
+}
+
+fn memory(name: &str) -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 

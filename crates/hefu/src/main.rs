@@ -2,13 +2,13 @@
 //!
 //! * [`cli`]: the one table of commands and flags;
 //! * [`commands`]: one file per command;
-//! * [`models`], [`open`], [`load`]: from a model's name to its files, its description, and a model in memory;
+//! * [`models`], [`preview`], [`open`], [`load`]: from a model's name to its files, its description, and a model in memory;
 //! * [`prompt`], [`answering`], [`answer`]: from a conversation to tokens, and from tokens to streamed text;
 //! * [`serving`]: what the server is handed;
 //! * [`fingerprint`], [`digests`]: what two answers must share to be comparable bit for bit, and digests of files;
-//! * [`receipts`], [`verifier`]: what this instance signs of an answer, and answers made again from that;
-//! * [`output`], [`progress`], [`failure`], [`units`], [`home`]: standard output, standard error, exit status, numbers for
-//!   people, files of the program's own.
+//! * [`receipts`], [`timestamp`], [`verifier`]: what this instance signs of an answer, and answers made again from that;
+//! * [`output`], [`progress`], [`logging`], [`failure`], [`interrupt`], [`units`], [`home`]: standard output, standard error,
+//!   the log, exit status, Ctrl-C, numbers for people, files of the program's own.
 
 mod answer;
 mod answering;
@@ -18,12 +18,15 @@ mod digests;
 mod failure;
 mod fingerprint;
 mod home;
+mod interrupt;
 mod load;
+mod logging;
 mod metadata;
 mod models;
 mod network;
 mod open;
 mod output;
+mod preview;
 mod progress;
 mod prompt;
 mod receipts;
@@ -31,6 +34,7 @@ mod serving;
 mod signing;
 mod speculation;
 mod telemetry;
+mod timestamp;
 mod units;
 mod verifier;
 

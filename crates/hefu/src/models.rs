@@ -2,12 +2,18 @@
 
 use crate::cli::ModelArguments;
 use crate::failure::Failure;
+use crate::interrupt::{self, Wish};
+use crate::preview;
 use crate::progress::{Meter, Unit, line};
 use crate::units;
 use hefu_store::{
     Environment, Flow, Notice, Phase, Progress, PullOptions, Pulled, PulledState, Resolution, ResolvedModel, Store,
+    StoreError,
 };
 use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The store of this user.
 ///
@@ -17,15 +23,20 @@ pub(crate) fn open_store() -> Result<Store, Failure> {
     Ok(Store::open(None)?)
 }
 
-/// The model that was asked for, or the default one; fetched first if the catalogue has it and the store does not.
+/// The model that was asked for, or the default one; fetched first if it is a source, or if the catalogue has it and the
+/// store does not.
 ///
 /// # Errors
 /// A name that nothing is known under, or a failed download.
 pub(crate) fn find(arguments: &ModelArguments) -> Result<ResolvedModel, Failure> {
     let store = open_store()?;
     let name = name_or_default(&store, arguments)?;
+    if Store::is_remote(&name) {
+        let model = pull(&store, &name, &PullOptions::default(), Doubt::Refuse)?.model;
+        return checked(&store, model, arguments);
+    }
     match store.resolve(&name)? {
-        Resolution::Ready(model) => Ok(model),
+        Resolution::Ready(model) => checked(&store, model, arguments),
         Resolution::NotPulled(model) => {
             line(&format!(
                 "hefu: fetching {} on its first use ({}, licence {})",
@@ -33,9 +44,33 @@ pub(crate) fn find(arguments: &ModelArguments) -> Result<ResolvedModel, Failure>
                 units::bytes(model.size()),
                 model.licence
             ));
-            Ok(pull(&store, &model.name, &PullOptions::default())?.model)
+            Ok(pull(&store, &model.name, &PullOptions::default(), Doubt::Refuse)?.model)
         }
     }
+}
+
+/// As [`find`], but nothing is fetched.
+///
+/// # Errors
+/// A model that is not here.
+pub(crate) fn find_here(arguments: &ModelArguments) -> Result<ResolvedModel, Failure> {
+    let store = open_store()?;
+    let name = name_or_default(&store, arguments)?;
+    if Store::is_remote(&name) {
+        return Err(Failure::Usage(format!(
+            "{name} is a source; fetch it with `hefu pull {name}`, then give the name that it has in the store"
+        )));
+    }
+    match store.resolve(&name)? {
+        Resolution::Ready(model) => checked(&store, model, arguments),
+        Resolution::NotPulled(model) => Err(StoreError::NotPulled(model.name).into()),
+    }
+}
+
+/// The model, once its files have been compared with what was pulled.
+fn checked(store: &Store, model: ResolvedModel, arguments: &ModelArguments) -> Result<ResolvedModel, Failure> {
+    store.check(&model, arguments.check.check, &mut Watcher::new(Doubt::Fetch))?;
+    Ok(model)
 }
 
 fn name_or_default(store: &Store, arguments: &ModelArguments) -> Result<String, Failure> {
@@ -45,12 +80,26 @@ fn name_or_default(store: &Store, arguments: &ModelArguments) -> Result<String, 
     asked.or_else(default).ok_or_else(missing)
 }
 
+/// What becomes of a download that would be of no use on this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// It is given up as soon as that is known.
+    Refuse,
+    /// It is fetched all the same.
+    Fetch,
+}
+
 /// Pulls with a progress bar, honouring the settings of the environment.
 ///
 /// # Errors
 /// The store's.
-pub(crate) fn pull(store: &Store, name_or_source: &str, options: &PullOptions) -> Result<Pulled, Failure> {
-    let mut watcher = Watcher::new();
+pub(crate) fn pull(
+    store: &Store,
+    name_or_source: &str,
+    options: &PullOptions,
+    doubt: Doubt,
+) -> Result<Pulled, Failure> {
+    let mut watcher = Watcher::new(doubt);
     let options = PullOptions { environment: Environment::from_process(), ..options.clone() };
     let pulled = store.pull(name_or_source, &options, &mut watcher)?;
     let took = watcher.meter.elapsed();
@@ -62,16 +111,25 @@ pub(crate) fn pull(store: &Store, name_or_source: &str, options: &PullOptions) -
     Ok(pulled)
 }
 
-/// Shows what the store is doing.
-#[derive(Debug)]
+/// Shows what the store is doing, and stops it in order at Ctrl-C: what has arrived by then is on the disk.
 pub(crate) struct Watcher {
     meter: Meter,
+    doubt: Doubt,
+    /// What is said of a source that failed once another is tried; of the last one the error says it.
+    failed: Option<String>,
+    is_interrupted: Arc<AtomicBool>,
+    /// Where signals cannot be caught, Ctrl-C ends the program as it always does.
+    _interrupt: Option<Wish>,
 }
 
 impl Watcher {
     /// Nothing is shown yet.
-    pub(crate) fn new() -> Self {
-        Self { meter: Meter::new("fetching", Unit::Bytes) }
+    pub(crate) fn new(doubt: Doubt) -> Self {
+        let is_interrupted = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&is_interrupted);
+        let interrupt = interrupt::instead(move || flag.store(true, Ordering::Relaxed)).ok();
+        let meter = Meter::new("fetching", Unit::Bytes);
+        Self { meter, doubt, failed: None, is_interrupted, _interrupt: interrupt }
     }
 }
 
@@ -84,10 +142,17 @@ impl Progress for Watcher {
             Phase::Verifying => "checking",
         });
         self.meter.set(done, total);
-        ControlFlow::Continue(())
+        if self.is_interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn begins(&mut self, head: &Path, total: u64) -> Result<(), String> {
+        if self.doubt == Doubt::Fetch { Ok(()) } else { preview::would_run(head, total) }
     }
 
     fn notice(&mut self, notice: &Notice) {
+        if let (Notice::TryingSource { .. }, Some(failed)) = (notice, self.failed.take()) {
+            self.meter.say(&failed);
+        }
         let text = match notice {
             Notice::WaitingForOther { file } => format!("another process is fetching {file}; waiting for it"),
             Notice::TryingSource { source, kept: 0 } => format!("trying {}", short(source)),
@@ -98,7 +163,8 @@ impl Progress for Watcher {
                 format!("{} was interrupted ({}); trying again", short(&failure.source), failure.reason)
             }
             Notice::SourceFailed { failure } => {
-                format!("{} failed: {}", short(&failure.source), failure.reason)
+                self.failed = Some(format!("hefu: {} failed: {}", short(&failure.source), failure.reason));
+                return;
             }
             _ => return,
         };

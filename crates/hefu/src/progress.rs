@@ -1,5 +1,6 @@
 //! Progress on standard error: a bar where a person watches, a line now and then in a log.
 
+use crate::output::visible;
 use crate::units;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, IsTerminal, Write};
@@ -8,9 +9,10 @@ use std::time::{Duration, Instant};
 /// In a log the first line comes after this time, so that what is quick leaves none, and further ones as far apart.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Writes one line to standard error. That it cannot be written is nothing to stop for.
+/// Writes one line to standard error, without anything that would control the terminal. That it cannot be written is nothing
+/// to stop for.
 pub(crate) fn line(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{}", visible(text));
 }
 
 /// What is counted.

@@ -7,7 +7,8 @@ use crate::home;
 use crate::load::Loaded;
 use hefu_engine::FinishReason;
 use hefu_engine::sampling::Parameters;
-use hefu_proof::{Finish, Grammar, Identity, Prompt, Receipt, Software, new_id};
+use hefu_proof::canonical::canonical;
+use hefu_proof::{Digest, Finish, Grammar, Identity, Prompt, Receipt, Software, new_id};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -73,6 +74,12 @@ pub(crate) struct Asked {
     pub(crate) grammar: Option<Grammar>,
     /// Keep the prompt to ourselves, and state its hash.
     pub(crate) hides_prompt: bool,
+    /// When it was asked for, in milliseconds since 1970.
+    pub(crate) started: u64,
+    /// Texts at which the answer had to stop.
+    pub(crate) stops: Vec<String>,
+    /// Whether the model's template made the prompt.
+    pub(crate) is_conversation: bool,
 }
 
 /// Signs an answer.
@@ -87,6 +94,7 @@ pub(crate) fn sign(loaded: &Loaded, asked: Asked, answer: &Answer) -> Result<Rec
     };
     let stated = hefu_proof::Answer {
         id: new_id().map_err(Failure::Other)?,
+        started: Some(asked.started),
         time: now(),
         model: loaded.resolved.name.clone(),
         fingerprint: loaded.fingerprint()?.to_string(),
@@ -99,8 +107,31 @@ pub(crate) fn sign(loaded: &Loaded, asked: Asked, answer: &Answer) -> Result<Rec
         grammar: asked.grammar,
         output: answer.choices.iter().map(|choice| choice.id).collect(),
         finish: finish(answer),
+        text_digest: Some(Digest::of(&[answer.text.as_bytes()])),
+        template_digest: loaded.template_digest.filter(|_| asked.is_conversation),
+        stop_digest: stop_digest(&asked.stops).map_err(Failure::Other)?,
     };
     Receipt::sign(stated, &identity()?).map_err(|error| Failure::Other(format!("no receipt can be made: {error}")))
+}
+
+/// SHA-256 of the stop strings as a JSON list in canonical form, if there are any.
+pub(crate) fn stop_digest(stops: &[String]) -> Result<Option<Digest>, String> {
+    let text = (!stops.is_empty()).then(|| canonical(&stops)).transpose()?;
+    Ok(text.map(|text| Digest::of(&[text.as_bytes()])))
+}
+
+/// Makes sure that a receipt can be written to this place, before there is an answer.
+///
+/// # Errors
+/// If it cannot.
+pub(crate) fn check_place(path: &Path) -> Result<(), Failure> {
+    let is_new = !path.exists();
+    let opened = std::fs::OpenOptions::new().append(true).create(true).open(path);
+    opened.map_err(|error| Failure::file("write the receipt to", path, error))?;
+    if is_new {
+        let _ = std::fs::remove_file(path);
+    }
+    Ok(())
 }
 
 /// The settings by which tokens were chosen. Log-probabilities are a matter of the report; they choose no token.

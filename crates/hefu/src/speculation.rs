@@ -22,7 +22,7 @@ pub(crate) fn draft_model(
     let Some(name) = flags.draft_model.as_ref().filter(|_| how != Speculate::Off) else {
         return Ok(None);
     };
-    let model = ModelArguments { model: Some(name.clone()) };
+    let model = ModelArguments::named(name.clone(), target.check);
     let wishes = Wishes {
         model: &model,
         device,

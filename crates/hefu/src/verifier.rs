@@ -59,7 +59,7 @@ impl Verifier {
     pub(crate) fn new(manner: &Manner<'_>, answers: &[&Answer]) -> Result<Self, Failure> {
         let first = answers.first().ok_or_else(|| Failure::Usage("there is nothing to verify".to_owned()))?;
         let name = manner.model.model.clone().unwrap_or_else(|| first.model.clone());
-        let asked = ModelArguments { model: Some(name) };
+        let asked = ModelArguments::named(name, manner.model.check);
         let context = answers.iter().map(|answer| answer.context).max().unwrap_or_default();
         let own = manner.model.model.is_none();
         let found = models::find(&asked).map_err(|failure| match failure {

@@ -30,6 +30,8 @@ pub const HIDE_PROMPT: HeaderName = HeaderName::from_static("x-hefu-hide-prompt"
 const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 /// Longest request id, and longest `traceparent`, that is taken over from a client.
 const MAX_REQUEST_ID: usize = 128;
+/// The first status of a request that was not answered.
+const FIRST_REFUSAL: u16 = 400;
 
 /// Who may ask.
 #[derive(Debug)]
@@ -106,6 +108,9 @@ async fn admit(State(guard): State<Arc<Guard>>, request: Request, next: Next) ->
     response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let status = response.status().as_u16();
     guard.service.metrics.request(&matched, status);
+    if let Some(recorder) = guard.service.recorder.as_ref().filter(|_| status >= FIRST_REFUSAL) {
+        recorder.refused(status, &client, &matched);
+    }
     let error = response.extensions().get::<ApiError>().map(|error| error.message.clone());
     let milliseconds = started.elapsed().as_millis() as u64;
     tracing::info!(request = id, %method, path, status, client, milliseconds, error, "request");

@@ -7,6 +7,11 @@ pub fn unix_seconds() -> u64 {
     since_1970().as_secs()
 }
 
+/// Milliseconds since 1970.
+pub fn unix_milliseconds() -> u64 {
+    u64::try_from(since_1970().as_millis()).unwrap_or(u64::MAX)
+}
+
 /// A UUID of version 7 (RFC 9562, section 5.7): milliseconds since 1970, then random bits; it sorts by time.
 ///
 /// # Errors

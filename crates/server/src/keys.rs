@@ -2,7 +2,7 @@
 //!
 //! The file is a JSON object with a list of entries, one for each key. A key has 256 random bits, so its SHA-256 says
 //! nothing about it, and no slow hash is needed. The server looks whether the file has changed, so that a key that is
-//! added or revoked counts at once.
+//! added or revoked counts at once. Changes are made one after another, whoever makes them.
 
 use crate::ids::{hex, unix_seconds};
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,12 @@ pub const MAX_NAME: usize = 64;
 pub const MAX_KEYS: usize = 10_000;
 /// Largest file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 16 << 20;
+/// The permissions of a new file.
+#[cfg(unix)]
+const OWNER_ALONE: u32 = 0o600;
+/// The permission of everybody to write.
+#[cfg(unix)]
+const WRITABLE_BY_ALL: u32 = 0o002;
 /// How often the file is looked at, at most.
 const LOOK_AFTER: Duration = Duration::from_secs(1);
 
@@ -114,6 +120,7 @@ pub fn add(path: &Path, name: &str, group: Option<&str>) -> Result<String, KeyEr
     if is_wrong(name) || group.is_some_and(is_wrong) {
         return Err(KeyError::Name);
     }
+    let _change = change(path)?;
     let mut keys = list(path)?;
     if keys.iter().any(|entry| entry.name == name) {
         return Err(KeyError::Taken(name.to_owned()));
@@ -135,6 +142,7 @@ pub fn add(path: &Path, name: &str, group: Option<&str>) -> Result<String, KeyEr
 /// # Errors
 /// A name that no key has, or a file that cannot be written.
 pub fn revoke(path: &Path, name: &str) -> Result<(), KeyError> {
+    let _change = change(path)?;
     let mut keys = list(path)?;
     let before = keys.len();
     keys.retain(|entry| entry.name != name);
@@ -144,32 +152,87 @@ pub fn revoke(path: &Path, name: &str) -> Result<(), KeyError> {
     write(path, keys)
 }
 
-/// Replaces the file as a whole, readable by its owner alone.
-fn write(path: &Path, keys: Vec<Entry>) -> Result<(), KeyError> {
-    let failed = |source| KeyError::File { action: "write", path: path.to_owned(), source };
+/// Held while the file is read, changed and replaced: of two programs that do so at once the second one sees what the
+/// first has done.
+fn change(path: &Path) -> Result<std::fs::File, KeyError> {
+    let failed = |source| KeyError::File { action: "lock", path: path.to_owned(), source };
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;
     }
+    let mut beside = place(path).into_os_string();
+    beside.push(".lock");
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, OWNER_ALONE);
+    let file = options.open(beside).map_err(failed)?;
+    file.lock().map_err(failed)?;
+    Ok(file)
+}
+
+/// Where the file really lies: a symbolic link to it stays one.
+fn place(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// Replaces the file as a whole, with the permissions that it has; a new one is readable by its owner alone. The caller
+/// holds [`change`].
+fn write(path: &Path, keys: Vec<Entry>) -> Result<(), KeyError> {
+    let path = place(path);
+    let failed = |source| KeyError::File { action: "write", path: path.clone(), source };
     let text = serde_json::to_string_pretty(&File { keys }).map_err(|error| failed(error.into()))?;
     let next = path.with_extension("json.new");
+    // Whatever lies there, from a program that was killed or put there by somebody, is not written to.
+    let _ = std::fs::remove_file(&next);
+    let written = write_new(&next, &text).and_then(|file| {
+        if let Ok(metadata) = std::fs::metadata(&path) {
+            file.set_permissions(metadata.permissions())?;
+        }
+        file.sync_all()?;
+        std::fs::rename(&next, &path)
+    });
+    written.map_err(|source| {
+        let _ = std::fs::remove_file(&next);
+        failed(source)
+    })
+}
+
+fn write_new(path: &Path, text: &str) -> io::Result<std::fs::File> {
     let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&next).map_err(failed)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-    std::fs::rename(&next, path).map_err(failed)
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, OWNER_ALONE);
+    let mut file = options.open(path)?;
+    file.write_all(text.as_bytes())?;
+    Ok(file)
+}
+
+/// Says so where every user of the machine could add a key.
+fn warn_of_others(path: &Path) {
+    #[cfg(unix)]
+    if let Ok(metadata) = std::fs::metadata(path) {
+        use std::os::unix::fs::PermissionsExt;
+        if metadata.permissions().mode() & WRITABLE_BY_ALL != 0 {
+            let path = path.display();
+            tracing::warn!("every user of this machine can change the keys in {path}; protect it: chmod 600 {path}");
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = path;
 }
 
 fn digest(key: &str) -> String {
     hex(&Sha256::digest(key))
 }
 
+/// Is told the names of keys that were added and of those that were revoked.
+pub type OnChange = Box<dyn Fn(&[String], &[String]) + Send + Sync>;
+
 /// The keys as a running server knows them.
-#[derive(Debug)]
 pub struct Keys {
     path: Option<PathBuf>,
     known: Mutex<Known>,
+    on_change: Option<OnChange>,
 }
 
 #[derive(Debug, Default)]
@@ -185,14 +248,20 @@ impl Keys {
     /// # Errors
     /// A file that cannot be read.
     pub fn open(path: Option<PathBuf>) -> Result<Self, KeyError> {
-        let keys = Self { path, known: Mutex::default() };
+        let keys = Self { path, known: Mutex::default(), on_change: None };
         if let Some(path) = &keys.path {
             let mut known = keys.known.lock().unwrap_or_else(PoisonError::into_inner);
             known.entries = list(path)?;
             known.changed = changed(path);
             drop(known);
+            warn_of_others(path);
         }
         Ok(keys)
+    }
+
+    /// Has `tell` called whenever keys were added or revoked, on a thread that must not wait.
+    pub fn on_change(&mut self, tell: OnChange) {
+        self.on_change = Some(tell);
     }
 
     /// Whether there is any key.
@@ -219,11 +288,33 @@ impl Keys {
         let now = changed(path);
         if now != known.changed {
             known.changed = now;
-            known.entries = list(path).unwrap_or_else(|error| {
+            let entries = list(path).unwrap_or_else(|error| {
                 tracing::error!("no key is valid now: {error}");
                 Vec::new()
             });
+            let before = std::mem::replace(&mut known.entries, entries);
+            self.tell(&before, &known.entries);
         }
+    }
+}
+
+impl Keys {
+    /// Tells which keys are there now and were not before, and the other way round. A name that was given anew is both.
+    fn tell(&self, before: &[Entry], now: &[Entry]) {
+        let only_in = |these: &[Entry], others: &[Entry]| -> Vec<String> {
+            let is_new = |entry: &&Entry| others.iter().all(|other| other.sha256 != entry.sha256);
+            these.iter().filter(is_new).map(|entry| entry.name.clone()).collect()
+        };
+        let (added, revoked) = (only_in(now, before), only_in(before, now));
+        if let Some(tell) = self.on_change.as_ref().filter(|_| !added.is_empty() || !revoked.is_empty()) {
+            tell(&added, &revoked);
+        }
+    }
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Keys").field("path", &self.path).field("known", &self.known).finish_non_exhaustive()
     }
 }
 
@@ -233,51 +324,4 @@ fn changed(path: &Path) -> Option<(SystemTime, u64)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn name(keys: &Keys, key: &str) -> Option<String> {
-        keys.find(key).map(|entry| entry.name)
-    }
-
-    #[test]
-    fn a_key_is_valid_from_add_to_revoke_and_is_not_in_the_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("deep").join("keys.json");
-        let (a, b) = (add(&path, "a", None).unwrap(), add(&path, "b", None).unwrap());
-        assert!(a.starts_with(PREFIX) && a.len() == PREFIX.len() + 64 && a != b);
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert!(!text.contains(&a) && !text.contains(a.trim_start_matches(PREFIX)));
-        let keys = Keys::open(Some(path.clone())).unwrap();
-        assert_eq!((name(&keys, &a).as_deref(), name(&keys, &b).as_deref()), (Some("a"), Some("b")));
-        assert_eq!(name(&keys, "hefu-"), None);
-        revoke(&path, "a").unwrap();
-        // As if the time to look again had come.
-        keys.known.lock().unwrap().looked = None;
-        assert_eq!((name(&keys, &a), name(&keys, &b).as_deref()), (None, Some("b")));
-        assert!(matches!(revoke(&path, "a"), Err(KeyError::Unknown(_))));
-        assert!(matches!(add(&path, "b", None), Err(KeyError::Taken(_))));
-    }
-
-    #[test]
-    fn names_are_bounded_and_a_damaged_file_is_told() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("keys.json");
-        for bad in ["", "a\nb", &"x".repeat(MAX_NAME + 1)] {
-            assert!(matches!(add(&path, bad, None), Err(KeyError::Name)));
-        }
-        std::fs::write(&path, "{\"keys\": 3}").unwrap();
-        assert!(matches!(Keys::open(Some(path)), Err(KeyError::Damaged { .. })));
-        assert!(Keys::open(None).unwrap().is_empty());
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn the_file_is_its_owners_alone() {
-        use std::os::unix::fs::PermissionsExt;
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("keys.json");
-        add(&path, "a", None).unwrap();
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-    }
-}
+mod tests;

@@ -12,6 +12,7 @@ use hefu_engine::sampling;
 use hefu_engine::stop::StopMatcher;
 use hefu_text::template::{ChatTemplate, Conversation, Error as TemplateError};
 use hefu_text::tokenizer::Special;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
 /// Largest seed that is made up; short enough to be typed again, and exact in every JSON reader.
@@ -37,6 +38,8 @@ pub(crate) struct Prepared {
     /// Finds the stop strings; each choice takes a copy.
     pub(crate) matcher: StopMatcher,
     pub(crate) stops: Vec<String>,
+    /// SHA-256 of the chat template, if it made the prompt.
+    pub(crate) template: Option<[u8; 32]>,
     /// How each choice is taken apart, and what it is held to.
     pub(crate) structure: Structure,
     /// What holds each choice to its grammar, in order.
@@ -74,7 +77,8 @@ pub(crate) fn prepare(ask: &Ask, worker: &Worker, limits: &Limits) -> Result<Pre
     };
     let count = ask.count.max(1);
     let constraints = structure.constraints(worker, count)?;
-    Ok(Prepared { request, count, matcher, stops: ask.stops.clone(), structure, constraints })
+    let template = matches!(ask.prompt, Prompt::Messages(_)).then(|| Sha256::digest(&worker.template_source).into());
+    Ok(Prepared { request, count, matcher, stops: ask.stops.clone(), template, structure, constraints })
 }
 
 /// The tokens of the prompt.

@@ -25,6 +25,10 @@ pub trait Recorder: Send + Sync {
     /// # Errors
     /// One sentence, if it cannot be read.
     fn receipt(&self, id: &str, client: &str) -> Result<Option<String>, String>;
+
+    /// Takes note of a request that was not answered: its status of 400 or more, the name of its API key (empty if none was
+    /// given) and the endpoint. Called on a thread that must not wait.
+    fn refused(&self, status: u16, client: &str, endpoint: &str);
 }
 
 /// Gives the fields that label an answer as generated.
@@ -42,10 +46,14 @@ pub struct AnswerRecord {
     /// The id of the response, without a dialect's prefix. With several choices, `-1`, `-2` and so on are appended for those
     /// after the first, counted over all prompts of the request.
     pub id: String,
+    /// When its request came, in milliseconds since 1970.
+    pub started: u64,
     /// The model's name.
     pub model: String,
     /// Its fingerprint.
     pub fingerprint: String,
+    /// SHA-256 of the chat template that made the prompt; `None` for a prompt that was given as it is.
+    pub template: Option<[u8; 32]>,
     /// The tokens of the prompt.
     pub prompt: Vec<u32>,
     /// Sampling settings, the seed among them.
@@ -56,6 +64,8 @@ pub struct AnswerRecord {
     pub max_tokens: Option<usize>,
     /// Most positions that prompt and answer had together.
     pub context: usize,
+    /// Texts at which the answer had to stop.
+    pub stops: Vec<String>,
     /// The grammar that the answer had to follow, as JSON.
     pub grammar: Option<Value>,
     /// The tokens of the answer, with the one that ended it.

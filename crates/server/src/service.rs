@@ -172,6 +172,7 @@ impl Service {
             patience: Patience::new(self.limits.stall_time),
             limit: self.limits.request_time,
             arrived,
+            template: prepared.template,
             client: caller.name.clone(),
             request_id: caller.request.clone(),
             trace_parent: caller.trace_parent.clone(),

@@ -52,6 +52,23 @@ pub enum StoreError {
     /// A model of the catalogue that is not in the store yet.
     #[error("the model `{0}` is not in the store; fetch it with `hefu pull {0}`")]
     NotPulled(String),
+    /// A path to a file that is not there.
+    #[error("there is no file {}; check the path", path.display())]
+    NoSuchFile {
+        /// The path as given.
+        path: PathBuf,
+    },
+    /// A path to a folder where a file is needed.
+    #[error("{} is a folder; name the GGUF file in it{}", path.display(), within(files))]
+    Folder {
+        /// The path as given.
+        path: PathBuf,
+        /// Names of GGUF files in it, some of them.
+        files: Vec<String>,
+    },
+    /// The caller does not want it after having seen how it begins.
+    #[error("{0}; the download was not begun in earnest, and nothing of it is kept")]
+    Refused(String),
     /// A source that cannot be understood.
     #[error("`{spec}` is not a source: {reason}")]
     InvalidSource {
@@ -70,8 +87,8 @@ pub enum StoreError {
     },
     /// The disk has too little room for a file whose size is known.
     #[error(
-        "{needed} more bytes are needed in {} but only {available} are free; free some space or set HEFU_HOME to \
-         another disk", path.display()
+        "{} more are needed in {} but only {} are free, of which {} stay with others; free some space or set HEFU_HOME \
+         to another disk", size(needed), path.display(), size(available), size(reserved)
     )]
     NotEnoughSpace {
         /// The folder that was to take the file.
@@ -80,11 +97,13 @@ pub enum StoreError {
         needed: u64,
         /// Bytes free for this user.
         available: u64,
+        /// Bytes of them that downloads leave to others.
+        reserved: u64,
     },
     /// A stored file is not what it was when it was pulled.
     #[error(
-        "{} is damaged: its SHA-256 is {found} instead of {expected}; remove the model with `hefu remove {model}` and \
-         pull it again", path.display()
+        "{} is damaged: its SHA-256 is {found} instead of {expected}; fetch it again with `hefu pull {model}`, or remove \
+         the model with `hefu remove {model}`", path.display()
     )]
     Damaged {
         /// The model that the file belongs to.
@@ -95,6 +114,25 @@ pub enum StoreError {
         expected: Digest,
         /// The digest of the bytes that are there now.
         found: Digest,
+    },
+    /// A file gives other bytes than before, although by all that the system says of it nobody has written to it.
+    #[error(
+        "{} reads otherwise than before although nobody has written to it: its SHA-256 was {expected} and is {found}; \
+         check the disk that it lies on, and take the file from its source again", path.display()
+    )]
+    ReadsOtherwise {
+        /// The file.
+        path: PathBuf,
+        /// The digest that was noted.
+        expected: Digest,
+        /// The digest of the bytes that it gives now.
+        found: Digest,
+    },
+    /// A file was changed between being checked and being read to its end.
+    #[error("{} was changed while it was in use; start again once it is whole", path.display())]
+    InMotion {
+        /// The file.
+        path: PathBuf,
     },
     /// A manifest cannot be understood.
     #[error("the manifest {} is malformed ({reason}); delete it and pull the model again", path.display())]
@@ -145,6 +183,18 @@ impl StoreError {
     }
 }
 
+/// Bytes with a binary unit: `48.0 MiB`.
+fn size(bytes: &u64) -> String {
+    const UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+    let (mut value, mut unit) = (*bytes as f64, 0);
+    while value >= 1000.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    let name = UNITS.get(unit).copied().unwrap_or_default();
+    if unit == 0 { format!("{bytes} {name}") } else { format!("{value:.1} {name}") }
+}
+
 fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
@@ -155,6 +205,10 @@ fn advice(error: &io::Error) -> &'static str {
         }
         _ => "",
     }
+}
+
+fn within(files: &[String]) -> String {
+    if files.is_empty() { String::new() } else { format!(", such as {}", files.join(" or ")) }
 }
 
 fn suggest(nearest: &[String]) -> String {

@@ -56,6 +56,11 @@ impl Layout {
         self.root.join("partial")
     }
 
+    /// Notes of digests, of stored files and others.
+    pub(crate) fn digests(&self) -> PathBuf {
+        self.root.join("digests")
+    }
+
     pub(crate) fn lock(&self, key: &str) -> PathBuf {
         self.root.join("locks").join(format!("{key}.lock"))
     }

@@ -8,6 +8,7 @@
 //! models/<name>.json      manifests: which blobs make up a model, its licence and source
 //! partial/<key>.part      downloads under way, with what is needed to go on in <key>.json
 //! locks/<key>.lock        advisory locks: one per download, one for the whole store
+//! digests/<hash>.json     digests of files here and elsewhere, with the time stamps that they had then
 //! ```
 //!
 //! # How a pull works
@@ -17,6 +18,9 @@
 //!    attempt left is hashed again and continued.
 //! 4. A complete file is flushed to the disk, its digest compared, and renamed into `blobs`. Only then is the
 //!    manifest written, also by rename. So nothing unverified is ever visible as a model.
+//!
+//! A stored file is compared with its digest again before it is used whenever its time stamps are not those that were
+//! noted with the digest ([`Store::check`]).
 //!
 //! This crate knows nothing of what is inside a model file, apart from the four bytes at the start of a GGUF file that
 //! tell a model from a page of HTML.
@@ -28,20 +32,24 @@ mod http;
 mod layout;
 mod lock;
 mod manifest;
+mod model;
 mod name;
 mod options;
 mod partial;
 mod progress;
 mod pull;
 mod source;
+mod stamp;
 mod store;
 
 pub use catalogue::{Catalogue, CatalogueFile, CatalogueModel};
 pub use digest::Digest;
 pub use error::{SourceFailure, StoreError};
+pub use model::{Listing, ModelFile, Removed, Resolution, ResolvedModel};
 pub use name::{MAX_SHARDS, ModelName, shard_names};
 pub use options::{Environment, Network, PullOptions};
 pub use progress::{Flow, Notice, Phase, Progress};
 pub use pull::{Pulled, PulledState};
 pub use source::{SOURCE_KINDS, SourceKind};
-pub use store::{Listing, ModelFile, Removed, Resolution, ResolvedModel, Store};
+pub use stamp::{Check, Notes, Stamp};
+pub use store::Store;

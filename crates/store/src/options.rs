@@ -59,11 +59,11 @@ impl Default for Network {
 pub struct Environment {
     /// `HF_ENDPOINT`: a mirror of the Hugging Face hub.
     pub hf_endpoint: Option<String>,
-    /// `HF_TOKEN`: sent to that endpoint and to no other host.
+    /// `HF_TOKEN`: sent to that endpoint and to no other scheme, host or port.
     pub hf_token: Option<String>,
     /// `MODELSCOPE_ENDPOINT`: a mirror of ModelScope.
     pub modelscope_endpoint: Option<String>,
-    /// `MODELSCOPE_API_TOKEN`: sent to that endpoint and to no other host.
+    /// `MODELSCOPE_API_TOKEN`: sent to that endpoint and to no other scheme, host or port.
     pub modelscope_token: Option<String>,
     /// `PATH`, when Python is to be looked for elsewhere than the process would.
     pub path: Option<OsString>,
@@ -72,7 +72,8 @@ pub struct Environment {
 impl Environment {
     /// What the process was started with.
     pub fn from_process() -> Self {
-        let text = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let text =
+            |name| std::env::var(name).ok().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
         Self {
             hf_endpoint: text("HF_ENDPOINT"),
             hf_token: text("HF_TOKEN"),

@@ -6,7 +6,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -15,9 +15,18 @@ use crate::digest::{Digest, Hasher};
 use crate::error::StoreError;
 use crate::layout::{self, Layout};
 use crate::progress::{Meter, Phase};
+use crate::stamp::{Notes, Stamp, TICK};
 
 /// Bytes between two flushes to the disk.
 const FLUSH_EVERY: u64 = 64 << 20;
+/// Bytes between two looks at how much room the disk still has.
+const LOOK_EVERY: u64 = 1 << 20;
+/// A download leaves one part in so many of the disk to others,
+const RESERVED_PART: u64 = 50;
+/// but no more bytes than this.
+const MOST_RESERVED: u64 = 1 << 30;
+/// How every GGUF file begins. Servers answer with pages of HTML where a file was asked for.
+const GGUF_MAGIC: &[u8; 4] = b"GGUF";
 
 /// What is known beforehand of the file.
 #[derive(Debug, Clone, Copy, Default)]
@@ -30,10 +39,14 @@ pub(crate) struct Expected {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 struct State {
+    /// The model that it is for.
+    model: String,
     /// The source that wrote last.
     source: String,
     /// That source's strong entity tag, if it is a server that gave one.
     validator: Option<String>,
+    /// The length of the whole file, if that source told.
+    total: Option<u64>,
     /// The length after each whole part, if that source gives the file in parts.
     parts: Vec<u64>,
     /// Bytes known to be on the disk.
@@ -52,10 +65,11 @@ pub(crate) struct Partial {
 }
 
 impl Partial {
-    /// Opens or creates the partial file of a key, hashing what is there.
+    /// Opens or creates the partial file of a key for a model, hashing what is there.
     pub(crate) fn open(
         layout: &Layout,
         key: &str,
+        model: &str,
         expected: Expected,
         meter: &mut Meter<'_>,
     ) -> Result<Self, StoreError> {
@@ -69,10 +83,8 @@ impl Partial {
             .open(&path)
             .map_err(|error| StoreError::io("open", &path, error))?;
         // A state that cannot be read costs the bytes kept, never correctness.
-        let state: State = layout::read_small(&state_path)
-            .ok()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-            .unwrap_or_default();
+        let mut state = read_state(&state_path);
+        model.clone_into(&mut state.model);
         let there = file.metadata().map_err(|error| StoreError::io("read", &path, error))?.len();
         let trusted = match expected.sha256 {
             Some(_) => there,
@@ -94,6 +106,16 @@ impl Partial {
         self.expected
     }
 
+    /// How long the whole file is, if that is known.
+    pub(crate) fn total(&self) -> Option<u64> {
+        self.expected.size.or(self.state.total)
+    }
+
+    /// Where its bytes are.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Whether every byte of a file of known size is there.
     pub(crate) fn is_complete(&self) -> bool {
         self.expected.size == Some(self.length)
@@ -107,7 +129,8 @@ impl Partial {
     /// Notes which source writes from now on, forgetting what only the one before could use.
     pub(crate) fn begin_source(&mut self, source: &str) {
         if self.state.source != source {
-            self.state = State { source: source.to_owned(), flushed: self.state.flushed, ..State::default() };
+            let (model, flushed) = (std::mem::take(&mut self.state.model), self.state.flushed);
+            self.state = State { model, source: source.to_owned(), flushed, ..State::default() };
         }
     }
 
@@ -116,9 +139,19 @@ impl Partial {
         self.state.validator.as_deref()
     }
 
-    pub(crate) fn set_validator(&mut self, validator: Option<String>) -> Result<(), StoreError> {
+    /// Notes what the source says of the file that it gives.
+    pub(crate) fn set_origin(&mut self, validator: Option<String>, total: Option<u64>) -> Result<(), StoreError> {
         self.state.validator = validator;
+        self.state.total = total;
         self.save_state()
+    }
+
+    /// Whether bytes of a file with this tag and length may follow those that are there: parts are joined only of one and
+    /// the same file (RFC 9110, section 15.3.7.3).
+    pub(crate) fn is_continued_by(&self, validator: Option<&str>, total: Option<u64>) -> bool {
+        let same_tag = self.state.validator.is_none() || self.state.validator.as_deref() == validator;
+        let same_length = self.state.total.zip(total).is_none_or(|(own, other)| own == other);
+        same_tag && same_length
     }
 
     /// How many whole parts this source gave; what follows the last one is cut off.
@@ -143,12 +176,17 @@ impl Partial {
 
     /// Fails if the disk has no room for a file of `size` bytes.
     pub(crate) fn ensure_space(&self, size: u64) -> Result<(), StoreError> {
+        self.ensure_room(size.saturating_sub(self.length))
+    }
+
+    /// Fails if so many bytes more would take what is left to others.
+    fn ensure_room(&self, needed: u64) -> Result<(), StoreError> {
         let folder = self.path.parent().unwrap_or(&self.path);
-        let needed = size.saturating_sub(self.length);
+        let reserved = fs4::total_space(folder).map_or(0, |total| (total / RESERVED_PART).min(MOST_RESERVED));
         // A file system that cannot tell is left to fail when it is full.
         match fs4::available_space(folder) {
-            Ok(available) if available < needed => {
-                Err(StoreError::NotEnoughSpace { path: folder.to_path_buf(), needed, available })
+            Ok(available) if available < needed.saturating_add(reserved) => {
+                Err(StoreError::NotEnoughSpace { path: folder.to_path_buf(), needed, available, reserved })
             }
             _ => Ok(()),
         }
@@ -162,6 +200,10 @@ impl Partial {
 
     /// Adds bytes at the end; the caller has seen to [`Partial::room`].
     pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        let length = self.length.saturating_add(bytes.len() as u64);
+        if self.length / LOOK_EVERY != length / LOOK_EVERY {
+            self.ensure_room(bytes.len() as u64)?;
+        }
         self.file.write_all(bytes).map_err(|error| StoreError::io("write", &self.path, error))?;
         self.hasher.update(bytes);
         self.length += bytes.len() as u64;
@@ -184,6 +226,7 @@ impl Partial {
         self.hasher = Hasher::new();
         self.length = 0;
         self.state.validator = None;
+        self.state.total = None;
         self.state.parts.clear();
         self.state.flushed = 0;
         self.save_state()
@@ -194,24 +237,35 @@ impl Partial {
         self.hasher.digest()
     }
 
-    /// The first bytes of the file, at most `N`.
-    pub(crate) fn first<const N: usize>(&self) -> Vec<u8> {
+    /// Whether the file begins as a model does, as far as it has come.
+    pub(crate) fn may_be_model(&self) -> bool {
         use std::io::Read;
         let mut bytes = Vec::new();
         let opened = File::open(&self.path);
-        let read = opened.and_then(|file| file.take(N as u64).read_to_end(&mut bytes));
-        read.map(|_| bytes).unwrap_or_default()
+        let read = opened.and_then(|file| file.take(GGUF_MAGIC.len() as u64).read_to_end(&mut bytes));
+        read.is_ok() && GGUF_MAGIC.starts_with(&bytes)
     }
 
-    /// Makes the file a blob of the store under its digest. The caller has compared the digest.
+    /// Makes the file a blob of the store under its digest, and notes the digest with its stamp. The caller has compared
+    /// the digest.
     pub(crate) fn publish(self, layout: &Layout) -> Result<Digest, StoreError> {
         let digest = self.hasher.digest();
         let blob = layout.blob(&digest);
         self.file.sync_all().map_err(|error| StoreError::io("write", &self.path, error))?;
+        let written = self.file.metadata().and_then(|metadata| metadata.modified());
+        // Whoever writes to the file from here on gives it a later time than that.
+        std::thread::sleep(TICK);
         // Closed before the rename, which some systems refuse for an open file.
         drop(self.file);
         fs::rename(&self.path, &blob).map_err(|error| StoreError::io("write", &blob, error))?;
         layout::sync_folder_of(&blob);
+        let moved = fs::metadata(&blob);
+        if let (Ok(written), Ok(metadata)) = (written, moved)
+            && metadata.len() == self.length
+            && metadata.modified().is_ok_and(|modified| modified == written)
+        {
+            Notes::within(layout.digests()).note(&blob, Stamp::from(&metadata), digest);
+        }
         layout::remove_if_there(&self.state_path)?;
         Ok(digest)
     }
@@ -266,4 +320,17 @@ impl Partial {
             serde_json::to_vec(&self.state).map_err(|error| StoreError::io("write", &self.state_path, error.into()))?;
         layout::write_whole(&self.state_path, &bytes)
     }
+}
+
+fn read_state(path: &Path) -> State {
+    let bytes = layout::read_small(path).ok();
+    bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+}
+
+/// The keys of the unfinished downloads for a model.
+pub(crate) fn keys_of(layout: &Layout, model: &str) -> Vec<String> {
+    let entries = fs::read_dir(layout.partial()).into_iter().flatten().flatten();
+    let states = entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "json"));
+    let of_model = states.filter(|path| read_state(path).model == model);
+    of_model.filter_map(|path| path.file_stem()?.to_str().map(str::to_owned)).collect()
 }

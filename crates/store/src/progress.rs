@@ -1,6 +1,7 @@
 //! What a caller is told while the store works, and how it can stop the work.
 
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use crate::error::{SourceFailure, StoreError};
 
@@ -54,6 +55,16 @@ pub trait Progress {
     /// Called often (every few hundred kilobytes, or ten times a second while waiting).
     fn advance(&mut self, phase: Phase, done: u64, total: Option<u64>) -> Flow;
 
+    /// The first bytes of a model that is one file are here, at the start of a file at `head`, and `total` bytes are to come:
+    /// the last moment to spare the caller a download that is of no use.
+    ///
+    /// # Errors
+    /// Why it should not be fetched, as a sentence.
+    fn begins(&mut self, head: &Path, total: u64) -> Result<(), String> {
+        let _ = (head, total);
+        Ok(())
+    }
+
     /// Something worth a line of text happened.
     fn notice(&mut self, notice: &Notice) {
         let _ = notice;
@@ -74,11 +85,13 @@ pub(crate) struct Meter<'a> {
     pub(crate) base: u64,
     /// Bytes of the whole model, if known.
     pub(crate) total: Option<u64>,
+    /// Whether the caller is to see how the file begins.
+    pub(crate) inspects: bool,
 }
 
 impl<'a> Meter<'a> {
     pub(crate) fn new(progress: &'a mut dyn Progress, total: Option<u64>) -> Self {
-        Self { progress, base: 0, total }
+        Self { progress, base: 0, total, inspects: false }
     }
 
     /// Reports bytes of the present file. Fails with [`StoreError::Stopped`] when the caller wants to stop.
@@ -94,6 +107,12 @@ impl<'a> Meter<'a> {
             ControlFlow::Continue(()) => Ok(()),
             ControlFlow::Break(()) => Err(StoreError::Stopped),
         }
+    }
+
+    /// Shows the caller how a file begins.
+    pub(crate) fn begins(&mut self, head: &Path, total: u64) -> Result<(), StoreError> {
+        self.inspects = false;
+        self.progress.begins(head, total).map_err(StoreError::Refused)
     }
 
     pub(crate) fn notice(&mut self, notice: Notice) {

@@ -1,20 +1,22 @@
 //! Pulling a model: which files, from where, under which locks, and when it becomes visible.
 
+use std::path::Path;
+
 use crate::catalogue::CatalogueModel;
 use crate::digest::Digest;
 use crate::error::{SourceFailure, StoreError};
+use crate::layout;
 use crate::lock::Lock;
 use crate::manifest::{Manifest, ManifestFile};
+use crate::model::ResolvedModel;
 use crate::name::{self, ModelName};
 use crate::options::PullOptions;
 use crate::partial::{Expected, Partial};
 use crate::progress::{Meter, Notice, Phase, Progress};
-use crate::source::{self, FetchError, Job};
-use crate::store::{ResolvedModel, Store};
+use crate::source::{self, FetchError, Job, NO_MODEL, hub};
+use crate::stamp::Check;
+use crate::store::Store;
 
-/// How every GGUF file begins. A file without a known digest must at least have this: servers answer with pages of
-/// HTML where a file was asked for.
-const GGUF_MAGIC: &[u8] = b"GGUF";
 /// How often files that another process removes in the meantime are fetched again.
 const MAX_ROUNDS: usize = 3;
 
@@ -74,20 +76,23 @@ pub(crate) fn pull(
     options: &PullOptions,
     progress: &mut dyn Progress,
 ) -> Result<Pulled, StoreError> {
-    let plan = plan(store, what, options)?;
+    let what = &*hub::plain(what);
+    let found = hub::Repository::parse(what).map(|repository| file_of(store, &repository, options)).transpose()?;
+    let plan = plan(store, found.as_deref().unwrap_or(what), options)?;
     store.layout().create()?;
     let total = plan.files.iter().map(|file| file.expected.size).sum();
     let mut meter = Meter::new(progress, total);
     let _lock = wait_for_lock(store, &format!("model-{}", plan.name), plan.name.as_str(), &mut meter)?;
-    if let Some(model) = already_there(store, &plan)? {
+    if let Some(model) = already_there(store, &plan, &mut meter)? {
         let state = PulledState::AlreadyThere;
         return Ok(Pulled { model, state });
     }
+    meter.inspects = plan.files.len() == 1;
     for _ in 0..MAX_ROUNDS {
         meter.base = 0;
         let mut files = Vec::new();
         for file in &plan.files {
-            let file = fetch_file(store, file, options, &mut meter)?;
+            let file = fetch_file(store, &plan.name, file, options, &mut meter)?;
             meter.base = meter.base.saturating_add(file.size);
             files.push(file);
         }
@@ -97,6 +102,19 @@ pub(crate) fn pull(
         }
     }
     Err(StoreError::Busy(plan.name.to_string()))
+}
+
+/// The source of the file that is meant by a repository: one that is in the store already, or else what the hub lists.
+fn file_of(store: &Store, repository: &hub::Repository, options: &PullOptions) -> Result<String, StoreError> {
+    let listing = store.list()?;
+    let sources = listing.models.iter().filter_map(|model| model.files.first()?.source.as_deref());
+    let stored: Vec<String> = sources.filter_map(|source| repository.file_in(source)).collect();
+    if let Ok(file) = repository.choose(&stored) {
+        return Ok(repository.source_of(&file));
+    }
+    let invalid = |reason| StoreError::InvalidSource { spec: repository.to_string(), reason };
+    let files = repository.list(options).map_err(invalid)?;
+    repository.choose(&files).map(|file| repository.source_of(&file)).map_err(invalid)
 }
 
 /// Decides what to fetch.
@@ -186,8 +204,8 @@ fn plain_file_name(file_name: &str, model: &ModelName) -> String {
     if name::is_file_name(file_name) { file_name.to_owned() } else { format!("{model}.gguf") }
 }
 
-/// The stored model if it is what the plan wants and all its files are there.
-fn already_there(store: &Store, plan: &Plan) -> Result<Option<ResolvedModel>, StoreError> {
+/// The stored model if it is what the plan wants and all its files are there as they were pulled.
+fn already_there(store: &Store, plan: &Plan, meter: &mut Meter<'_>) -> Result<Option<ResolvedModel>, StoreError> {
     let manifest = match Manifest::read(store.layout(), &plan.name) {
         Ok(Some(manifest)) => manifest,
         // A damaged manifest is replaced.
@@ -204,9 +222,33 @@ fn already_there(store: &Store, plan: &Plan) -> Result<Option<ResolvedModel>, St
     if !same {
         return Ok(None);
     }
-    match store.stored(&plan.name, manifest) {
-        Ok(model) => Ok(Some(model)),
-        Err(StoreError::MissingFile { .. }) => Ok(None),
+    let model = match store.stored(&plan.name, manifest) {
+        Ok(model) => model,
+        Err(StoreError::MissingFile { .. }) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    for file in &model.files {
+        if let Some(digest) = file.sha256
+            && !is_whole(store, &file.path, digest, file.size, meter)?
+        {
+            return Ok(None);
+        }
+    }
+    Ok(Some(model))
+}
+
+/// Whether a blob still is what its name says; one that is not is taken out of the way.
+fn is_whole(store: &Store, blob: &Path, digest: Digest, size: u64, meter: &mut Meter<'_>) -> Result<bool, StoreError> {
+    if !std::fs::metadata(blob).is_ok_and(|there| there.len() == size) {
+        return Ok(false);
+    }
+    match store.notes().digest_checked(blob, Check::Changed, meter) {
+        Ok(found) if found == digest => Ok(true),
+        Ok(_) | Err(StoreError::ReadsOtherwise { .. }) => {
+            store.notes().forget(blob);
+            layout::remove_if_there(blob)?;
+            Ok(false)
+        }
         Err(error) => Err(error),
     }
 }
@@ -227,6 +269,7 @@ fn wait_for_lock(store: &Store, key: &str, file: &str, meter: &mut Meter<'_>) ->
 /// Brings one file into the store as a blob.
 fn fetch_file(
     store: &Store,
+    model: &ModelName,
     file: &PlannedFile,
     options: &PullOptions,
     meter: &mut Meter<'_>,
@@ -235,12 +278,12 @@ fn fetch_file(
     let _lock = wait_for_lock(store, &key, &file.name, meter)?;
     if let (Some(digest), Some(size)) = (file.expected.sha256, file.expected.size) {
         let blob = store.layout().blob(&digest);
-        if std::fs::metadata(blob).is_ok_and(|there| there.len() == size) {
+        if is_whole(store, &blob, digest, size, meter)? {
             let source = file.sources.first().cloned().unwrap_or_default();
             return Ok(ManifestFile { name: file.name.clone(), size, sha256: digest, source });
         }
     }
-    let mut partial = Partial::open(store.layout(), &key, file.expected, meter)?;
+    let mut partial = Partial::open(store.layout(), &key, model.as_str(), file.expected, meter)?;
     if let Some(size) = file.expected.size {
         partial.ensure_space(size)?;
     }
@@ -251,6 +294,11 @@ fn fetch_file(
                 let size = partial.length();
                 let sha256 = partial.publish(store.layout())?;
                 return Ok(ManifestFile { name: file.name.clone(), size, sha256, source: spec.clone() });
+            }
+            Err(FetchError::Store(error @ StoreError::Refused(_))) => {
+                partial.restart()?;
+                partial.discard_if_empty()?;
+                return Err(error);
             }
             Err(FetchError::Store(error)) => {
                 // What arrived is kept for the next attempt; the first error is the one to tell.
@@ -312,7 +360,7 @@ fn check(file: &PlannedFile, partial: &Partial) -> Result<(), String> {
                 Err(format!("gave other bytes: their SHA-256 is {found} instead of {expected}"))
             }
         }
-        None if partial.first::<4>() != GGUF_MAGIC => Err("gave something that is not a GGUF file".to_owned()),
+        None if length < 4 || !partial.may_be_model() => Err(NO_MODEL.to_owned()),
         None => Ok(()),
     }
 }

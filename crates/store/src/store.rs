@@ -1,91 +1,30 @@
 //! The store as its users see it: list, resolve, pull, verify, remove.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::catalogue::{Catalogue, CatalogueModel};
-use crate::digest::{Digest, Hasher};
+use crate::catalogue::Catalogue;
+use crate::digest::Digest;
 use crate::error::StoreError;
 use crate::layout::{self, Layout};
 use crate::lock::Lock;
 use crate::manifest::{Manifest, ManifestFile};
+use crate::model::{Listing, ModelFile, Removed, Resolution, ResolvedModel, gguf_files, in_place};
 use crate::name::{self, ModelName};
 use crate::options::PullOptions;
-use crate::progress::{Meter, Phase, Progress};
+use crate::partial;
+use crate::progress::{Meter, Progress};
 use crate::pull::{self, Pulled};
+use crate::source;
+use crate::stamp::{Check, Notes, Stamp, hash_file};
 
 /// A folder of verified models.
 #[derive(Debug, Clone)]
 pub struct Store {
     layout: Layout,
     catalogue: Catalogue,
-}
-
-/// A model that is ready to be opened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ResolvedModel {
-    /// Its name in the store, or the file's own name if it is used where it lies.
-    pub name: String,
-    /// Its files in order; more than one if it is split.
-    pub files: Vec<ModelFile>,
-    /// Its licence, if known.
-    pub licence: Option<String>,
-    /// One line about it, if known.
-    pub description: Option<String>,
-}
-
-/// One file of a model.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ModelFile {
-    /// Where it lies.
-    pub path: PathBuf,
-    /// Its length in bytes.
-    pub size: u64,
-    /// Its digest as checked when it was pulled; `None` for a file used where it lies.
-    pub sha256: Option<Digest>,
-    /// Where it came from; `None` for a file used where it lies.
-    pub source: Option<String>,
-}
-
-impl ResolvedModel {
-    /// The paths of its files in order.
-    pub fn paths(&self) -> Vec<&Path> {
-        self.files.iter().map(|file| file.path.as_path()).collect()
-    }
-
-    /// Bytes of all its files.
-    pub fn size(&self) -> u64 {
-        self.files.iter().map(|file| file.size).sum()
-    }
-}
-
-/// What a name or path stands for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Resolution {
-    /// A model of the store, or files used where they lie.
-    Ready(ResolvedModel),
-    /// A model of the catalogue that has to be pulled first.
-    NotPulled(CatalogueModel),
-}
-
-/// The models of the store.
-#[derive(Debug, Default)]
-pub struct Listing {
-    /// Those that are whole, by name.
-    pub models: Vec<ResolvedModel>,
-    /// What is wrong with the others.
-    pub problems: Vec<StoreError>,
-}
-
-/// What a removal did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Removed {
-    /// The model's name.
-    pub name: String,
-    /// Bytes that are free again; those shared with another model stay.
-    pub freed: u64,
 }
 
 impl Store {
@@ -142,7 +81,7 @@ impl Store {
     /// existing file. Any file of a split model stands for all of them, which must lie beside it.
     ///
     /// # Errors
-    /// [`StoreError::UnknownModel`] with the nearest names; [`StoreError::MissingShard`];
+    /// [`StoreError::UnknownModel`] with the nearest names; [`StoreError::NoSuchFile`]; [`StoreError::Folder`]; [`StoreError::MissingShard`];
     /// [`StoreError::MissingFile`] or [`StoreError::Manifest`] if the stored model is damaged.
     pub fn resolve(&self, name_or_path: &str) -> Result<Resolution, StoreError> {
         let of_catalogue = self.catalogue.find(name_or_path);
@@ -159,8 +98,17 @@ impl Store {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 Err(StoreError::io("read", name_or_path, error))
             }
-            _ => Err(self.unknown(name_or_path)),
+            Ok(_) => Err(StoreError::Folder { path: name_or_path.into(), files: gguf_files(Path::new(name_or_path)) }),
+            Err(_) if name_or_path.contains(['/', '\\']) || name_or_path.to_ascii_lowercase().ends_with(".gguf") => {
+                Err(StoreError::NoSuchFile { path: name_or_path.into() })
+            }
+            Err(_) => Err(self.unknown(name_or_path)),
         }
+    }
+
+    /// Whether a text names a source elsewhere, to be pulled: no name of a model, and no path.
+    pub fn is_remote(text: &str) -> bool {
+        source::is_remote(text)
     }
 
     /// Fetches a model of the catalogue, or the file (or split files) of a source, unless it is there.
@@ -210,6 +158,33 @@ impl Store {
         Ok(Removed { name, freed })
     }
 
+    /// Makes sure that the files of a model still are what was pulled, as carefully as `check` says; of files used where
+    /// they lie, that they read as before. Bytes are read only where that is needed.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] for the first file that is not what was pulled.
+    pub fn check(&self, model: &ResolvedModel, check: Check, progress: &mut dyn Progress) -> Result<(), StoreError> {
+        let mut meter = Meter::new(progress, Some(model.size()));
+        for file in &model.files {
+            let is_read = match check {
+                Check::Never => false,
+                Check::Changed => file.sha256.is_some(),
+                Check::Always => true,
+            };
+            if is_read {
+                let found = self.notes().digest_checked(&file.path, check, &mut meter)?;
+                damage(&model.name, file, found).map_or(Ok(()), Err)?;
+            }
+            meter.base = meter.base.saturating_add(file.size);
+        }
+        Ok(())
+    }
+
+    /// What is noted of files, stored ones and others.
+    pub fn notes(&self) -> Notes {
+        Notes::within(self.layout.digests())
+    }
+
     /// Hashes every file of a stored model again.
     ///
     /// # Errors
@@ -228,8 +203,8 @@ impl Store {
         let mut meter = Meter::new(progress, Some(model.size()));
         for file in &model.files {
             let found = hash_file(&file.path, &mut meter)?;
-            if let Some(expected) = file.sha256.filter(|expected| *expected != found) {
-                return Err(StoreError::Damaged { model: model.name, path: file.path.clone(), expected, found });
+            if let Some(error) = damage(&model.name, file, found) {
+                return Err(error);
             }
             meter.base = meter.base.saturating_add(file.size);
         }
@@ -263,9 +238,13 @@ impl Store {
         let file = |file: ManifestFile| {
             let path = self.layout.blob(&file.sha256);
             match fs::metadata(&path) {
-                Ok(metadata) if metadata.len() == file.size => {
-                    Ok(ModelFile { path, size: file.size, sha256: Some(file.sha256), source: Some(file.source) })
-                }
+                Ok(metadata) if metadata.len() == file.size => Ok(ModelFile {
+                    path,
+                    size: file.size,
+                    sha256: Some(file.sha256),
+                    source: Some(file.source),
+                    stamp: Stamp::from(&metadata),
+                }),
                 Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::io("read", &path, error)),
                 _ => Err(StoreError::MissingFile { model: name.to_string(), path }),
             }
@@ -292,18 +271,21 @@ impl Store {
             let blob = self.layout.blob(&digest);
             if used.insert(digest) {
                 freed += fs::metadata(&blob).map_or(0, |metadata| metadata.len());
+                self.notes().forget(&blob);
                 layout::remove_if_there(&blob)?;
             }
         }
         Ok(freed)
     }
 
-    /// Removes what an unfinished pull of a model of the catalogue left. Returns the bytes freed.
+    /// Removes what an unfinished pull of a model left. Returns the bytes freed.
     fn remove_partial(&self, name: &str) -> Result<u64, StoreError> {
         let mut freed = 0;
         let files = self.catalogue.find(name).map(|model| model.files.as_slice());
-        for file in files.unwrap_or_default() {
-            let key = file.sha256.to_string();
+        let of_catalogue = files.unwrap_or_default().iter().map(|file| file.sha256.to_string());
+        let of_sources = partial::keys_of(&self.layout, &name.to_ascii_lowercase());
+        let keys: HashSet<String> = of_catalogue.chain(of_sources).collect();
+        for key in keys {
             let Some(_lock) = Lock::try_take(&self.layout.lock(&key))? else {
                 return Err(StoreError::Busy(name.to_owned()));
             };
@@ -336,40 +318,8 @@ impl Store {
     }
 }
 
-/// A file, or the files of a split model, used where they lie.
-fn in_place(path: &Path) -> Result<ResolvedModel, StoreError> {
-    let file_name = path.file_name().unwrap_or_default().to_string_lossy();
-    let paths = match name::shard_names(&file_name) {
-        Some(shards) => shards.iter().map(|shard| path.with_file_name(shard)).collect(),
-        None => vec![path.to_path_buf()],
-    };
-    let file = |path: PathBuf| match fs::metadata(&path) {
-        Ok(metadata) => Ok(ModelFile { path, size: metadata.len(), sha256: None, source: None }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(StoreError::MissingShard { path }),
-        Err(error) => Err(StoreError::io("read", &path, error)),
-    };
-    Ok(ResolvedModel {
-        name: file_name.into_owned(),
-        files: paths.into_iter().map(file).collect::<Result<_, _>>()?,
-        licence: None,
-        description: None,
-    })
-}
-
-fn hash_file(path: &Path, meter: &mut Meter<'_>) -> Result<Digest, StoreError> {
-    let read_error = |error| StoreError::io("read", path, error);
-    let file = File::open(path).map_err(read_error)?;
-    let mut hasher = Hasher::new();
-    let mut stopped = None;
-    let hashed = hasher.update_from(file, |done| {
-        meter.advance(Phase::Verifying, done).map_err(|error| {
-            stopped = Some(error);
-            io::Error::other("stopped")
-        })
-    });
-    match (stopped, hashed) {
-        (Some(stopped), _) => Err(stopped),
-        (None, Err(error)) => Err(read_error(error)),
-        (None, Ok(_)) => Ok(hasher.digest()),
-    }
+/// The error about a stored file with other bytes than those that were pulled.
+fn damage(model: &str, file: &ModelFile, found: Digest) -> Option<StoreError> {
+    let expected = file.sha256.filter(|expected| *expected != found)?;
+    Some(StoreError::Damaged { model: model.to_owned(), path: file.path.clone(), expected, found })
 }

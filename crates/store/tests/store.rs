@@ -34,9 +34,10 @@ fn a_path_is_copied() {
     let named = PullOptions { name: Some("other".to_owned()), ..quick() };
     let error = store.pull(source, &named, &mut ()).unwrap_err().to_string();
     assert!(error.contains("not a GGUF file"), "{error}");
-    let digest = PullOptions { sha256: Some(Digest::of(b"changed")), ..named };
+    fs::write(&path, b"GGUF changed").unwrap();
+    let digest = PullOptions { sha256: Some(Digest::of(b"GGUF changed")), ..named };
     store.pull(source, &digest, &mut ()).unwrap();
-    assert_eq!(stored_bytes(&store, "other"), b"changed");
+    assert_eq!(stored_bytes(&store, "other"), b"GGUF changed");
     let wrong = PullOptions { sha256: Some(Digest::of(b"y")), name: Some("third".to_owned()), ..quick() };
     assert!(store.pull(source, &wrong, &mut ()).is_err());
 }
@@ -231,4 +232,20 @@ fn a_folder_that_cannot_be_made_is_named() {
     let store = Store::open(Some(file.join("home"))).unwrap();
     let error = store.pull("gemma-3-270m", &quick(), &mut ()).unwrap_err().to_string();
     assert!(error.contains(file.join("home").to_str().unwrap()), "{error}");
+}
+
+#[test]
+fn folders_and_missing_files_are_told_apart_from_unknown_names() {
+    let (store, folder) = path_store(&model_bytes(100));
+    let inside = folder.path().join("models-here");
+    fs::create_dir(&inside).unwrap();
+    for name in ["b.gguf", "a.gguf", "notes.txt"] {
+        fs::write(inside.join(name), "x").unwrap();
+    }
+    let said = |name: &str| store.resolve(name).unwrap_err().to_string();
+    let text = said(inside.to_str().unwrap());
+    assert!(text.contains("is a folder") && text.contains("a.gguf or b.gguf"), "{text}");
+    assert!(said("./missing.gguf").contains("there is no file ./missing.gguf"));
+    assert!(said("missing.gguf").contains("there is no file missing.gguf"));
+    assert!(said("missing").contains("no model, file or source is called `missing`"));
 }

@@ -17,7 +17,7 @@ pub(crate) use cache::CacheArguments;
 pub(crate) use device::DeviceArguments;
 pub(crate) use generation::GenerationArguments;
 pub(crate) use label::LabelArguments;
-pub(crate) use model::{MODEL_VARIABLE, ModelArguments};
+pub(crate) use model::{CheckArguments, MODEL_VARIABLE, ModelArguments};
 pub(crate) use recording::{RecordArguments, SignatureArguments};
 pub(crate) use sampling::{SamplingArguments, chosen_seed, in_flags};
 pub(crate) use serving::{AccessArguments, LimitArguments, LogFormat};
@@ -70,6 +70,7 @@ pub(crate) enum Command {
     Bench(commands::bench::Arguments),
     Gap(commands::gap::Arguments),
     Fingerprint(commands::fingerprint::Arguments),
+    Doctor(commands::doctor::Arguments),
     Selftest(commands::selftest::Arguments),
     Verify(commands::verify::Arguments),
     Audit(commands::audit::Arguments),

@@ -1,17 +1,47 @@
 //! Flags of every command that names a model.
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use hefu_store::Check;
 
 /// The environment variable that names the model when `--model` does not.
 pub(crate) const MODEL_VARIABLE: &str = "HEFU_MODEL";
 
 /// Which model.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Model")]
 pub(crate) struct ModelArguments {
-    /// Model: a name that `hefu models` lists, or the path of a GGUF file
+    /// Model: a name that `hefu models` lists, the path of a GGUF file, or a source that `hefu pull` takes
     ///
-    /// A model that the catalogue knows is fetched on first use. Without this flag the model is the catalogue's default.
+    /// A model that the catalogue knows, or that a source names, is fetched on first use. Without this flag the model is the catalogue's default.
     #[arg(short, long, value_name = "NAME|PATH", env = MODEL_VARIABLE)]
     pub(crate) model: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) check: CheckArguments,
+}
+
+/// How carefully a model's files are compared with what was pulled.
+#[derive(Debug, Clone, Copy, Default, Args)]
+#[command(next_help_heading = "Model")]
+pub(crate) struct CheckArguments {
+    /// When a model's files are read again before use, to see that they are what was pulled: if their time stamps changed
+    /// since, always (about a second per gigabyte), or never
+    #[arg(long, value_name = "WHEN", default_value = "changed", value_parser = checks())]
+    pub(crate) check: Check,
+}
+
+impl ModelArguments {
+    /// The model of this name or path, checked as the flags say.
+    pub(crate) fn named(name: String, check: CheckArguments) -> Self {
+        Self { model: Some(name), check }
+    }
+}
+
+fn checks() -> impl TypedValueParser<Value = Check> {
+    PossibleValuesParser::new(["changed", "always", "never"]).map(|name| match name.as_str() {
+        "always" => Check::Always,
+        "never" => Check::Never,
+        _ => Check::Changed,
+    })
 }

@@ -38,7 +38,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 fn entry(name: &str) -> Result<ModelEntry, Failure> {
-    let opened = Opened::new(models::find(&ModelArguments { model: Some(name.to_owned()) })?)?;
+    let opened =
+        Opened::new(models::find_here(&ModelArguments { model: Some(name.to_owned()), ..ModelArguments::default() })?)?;
     let gguf = opened.gguf()?;
     let own_name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let files = opened.model.files.iter().map(|file| Ok((own_name(&file.path), digest(file)?)));

@@ -4,10 +4,11 @@ use crate::cli::LabelArguments;
 use crate::failure::Failure;
 use crate::output::{piped_input, print, text_file};
 use clap::Args;
+use hefu_proof::{Digest, Receipt};
 use hefu_provenance::label::{Aigc, document};
 use serde_json::Value;
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Write an answer or a conversation as a Markdown document, labelled if asked
 #[derive(Debug, Args)]
@@ -17,6 +18,7 @@ document carries a visible notice and a metadata block (GB 45438-2025).
 
 Examples:
   hefu run --json \"Write a poem\" | hefu export --label cn --label-producer my-company > poem.md
+  hefu run --json --receipt r.json \"Write a poem\" | hefu export --receipt r.json --label cn --label-producer my-company
   hefu export answer.json --output answer.md")]
 pub(crate) struct Arguments {
     /// The JSON file [default: standard input]
@@ -26,6 +28,10 @@ pub(crate) struct Arguments {
     /// Where the document goes [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+
+    /// The answer's receipt: the label then names the answer by its id and holds the receipt's digest
+    #[arg(long, value_name = "FILE", requires = "label")]
+    receipt: Option<PathBuf>,
 
     #[command(flatten)]
     label: LabelArguments,
@@ -49,14 +55,28 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     })?;
     let document = match producer {
         Some(producer) => {
-            let label = Aigc::generated(producer, &identifier(&value));
-            document::write(&body, &label.map_err(|error| Failure::Usage(error.to_string()))?)
+            let receipt = arguments.receipt.as_deref().map(|path| receipt_of(&body, path)).transpose()?;
+            let id = receipt.as_ref().map_or_else(|| identifier(&value), |receipt| receipt.answer().id.clone());
+            let label = Aigc::generated(producer, &id).map_err(|error| Failure::Usage(error.to_string()))?;
+            let reserved_code1 = receipt.map(|receipt| receipt.digest().to_string()).unwrap_or_default();
+            document::write(&body, &Aigc { reserved_code1, ..label })
         }
         None => format!("{}\n", body.trim_end()),
     };
     match &arguments.output {
         Some(path) => std::fs::write(path, document).map_err(|error| Failure::file("write", path, error)),
         None => print(&document),
+    }
+}
+
+/// The receipt in a file, which must be of this text.
+fn receipt_of(text: &str, path: &Path) -> Result<Receipt, Failure> {
+    let wrong = |reason: String| Failure::Other(format!("{}: {reason}", path.display()));
+    let receipt = Receipt::parse(&text_file(path)?).map_err(|error| wrong(error.to_string()))?;
+    match receipt.answer().text_digest {
+        Some(digest) if digest == Digest::of(&[text.as_bytes()]) => Ok(receipt),
+        Some(_) => Err(wrong("it is the receipt of another text".to_owned())),
+        None => Err(wrong("it does not state the digest of its answer's text, so it may be of another".to_owned())),
     }
 }
 

@@ -1,17 +1,17 @@
 //! `hefu fingerprint`: what makes two answers comparable, and what it is made of.
 
 use crate::cli::{CacheArguments, ModelArguments};
-use crate::digests;
 use crate::failure::Failure;
 use crate::fingerprint::{FingerprintInput, hex};
 use crate::load::DEFAULT_CONTEXT;
 use crate::metadata;
 use crate::models;
 use crate::open::Opened;
-use crate::output::{print, print_json};
+use crate::output::{print_json, print_plain};
 use clap::Args;
 use hefu_model::gguf::{Gguf, Value as Of};
 use hefu_model::{LoadOptions, ModelSpec};
+use hefu_store::Check;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::num::NonZeroUsize;
@@ -27,7 +27,7 @@ tokenizer and template; those of the latter two are shown too, for comparing fil
 Examples:
   hefu fingerprint qwen2.5-coder-0.5b-instruct
   hefu fingerprint ./model.gguf --cache q8 --json
-  hefu fingerprint gemma-3-270m --check")]
+  hefu fingerprint gemma-3-270m --check always")]
 pub(crate) struct Arguments {
     /// The model, as --model takes it
     #[arg(value_name = "NAME|PATH")]
@@ -36,10 +36,6 @@ pub(crate) struct Arguments {
     /// The fingerprint at N tokens of context; it matters to models with factors for long contexts alone
     #[arg(short, long, value_name = "N")]
     context: Option<NonZeroUsize>,
-
-    /// Read every file again, and compare it with the digest that is known of it
-    #[arg(long)]
-    check: bool,
 
     /// Print everything as JSON
     #[arg(long)]
@@ -56,17 +52,15 @@ pub(crate) struct Arguments {
 /// # Errors
 /// A model that cannot be had, or with --check a file that is not what it was.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let model = ModelArguments { model: arguments.name.clone().or_else(|| arguments.model.model.clone()) };
-    let opened = Opened::new(models::find(&model)?)?;
+    let name = arguments.name.clone().or_else(|| arguments.model.model.clone());
+    let model = ModelArguments { model: name, check: arguments.model.check };
+    let opened = Opened::new(models::find_here(&model)?)?;
     let gguf = opened.gguf()?;
     let most = ModelSpec::context_length(&gguf).map_err(|error| opened.fault(&error))?;
     let context = arguments.context.map_or(DEFAULT_CONTEXT.min(most), NonZeroUsize::get);
     let options = LoadOptions { context: Some(context), cache: arguments.cache.profile() };
     let spec = ModelSpec::read(&gguf, &options).map_err(|error| opened.fault(&error))?;
     let ingredients = FingerprintInput::of(&opened.model, &spec.program)?;
-    if arguments.check {
-        check(&opened, &ingredients)?;
-    }
     let (tokenizer, template) = (tokenizer_digest(&gguf), template_digest(&gguf));
     if arguments.json {
         let files = opened.model.files.iter().zip(&ingredients.files);
@@ -81,7 +75,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             "cache": ingredients.cache.name(),
             "rope_long": ingredients.variants.iter().any(|variant| variant == "rope long"),
             "context": context,
-            "checked": arguments.check,
+            "checked": arguments.model.check.check == Check::Always,
         }));
     }
     let mut text = format!("{}\n\nmade of\n", ingredients.fingerprint());
@@ -91,22 +85,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     text += "\nwithin the file\n";
     text += &format!("  tokenizer {tokenizer}\n");
     text += &format!("  template {}\n", template.as_deref().unwrap_or("none"));
-    print(&text)
-}
-
-/// Compares every file with its digest.
-fn check(opened: &Opened, ingredients: &FingerprintInput) -> Result<(), Failure> {
-    for (file, known) in opened.model.files.iter().zip(&ingredients.files) {
-        let found = digests::taken_now(&file.path)?;
-        if found != *known {
-            return Err(Failure::Other(format!(
-                "{} was changed: its SHA-256 is {found}, not {known}; fetch it again: hefu remove {}, then hefu pull",
-                file.path.display(),
-                opened.model.name
-            )));
-        }
-    }
-    Ok(())
+    print_plain(&text)
 }
 
 /// SHA-256 of what the file says of its tokenizer, but for the template: keys in their order by name, each with its type

@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::home;
-use crate::output::{print, print_json};
+use crate::output::{print_json, print_plain};
 use clap::{Args, Subcommand};
 use hefu_server::keys;
 use serde_json::json;
@@ -65,10 +65,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let path = file(arguments.keys.clone())?;
     let failed = |error: keys::KeyError| Failure::Other(error.to_string());
     match &arguments.what {
-        What::Add { name, group } => print(&format!("{}\n", keys::add(&path, name, group.as_deref()).map_err(failed)?)),
+        What::Add { name, group } => {
+            print_plain(&format!("{}\n", keys::add(&path, name, group.as_deref()).map_err(failed)?))
+        }
         What::Revoke { name } => {
             keys::revoke(&path, name).map_err(failed)?;
-            print(&format!("revoked: {name}\n"))
+            print_plain(&format!("revoked: {name}\n"))
         }
         What::List { json } => {
             let entries = keys::list(&path).map_err(failed)?;
@@ -77,7 +79,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
                     |entry: &keys::Entry| json!({"name": entry.name, "created": entry.created, "group": entry.group});
                 return print_json(&entries.iter().map(entry).collect());
             }
-            entries.iter().try_for_each(|entry| print(&format!("{}\n", entry.name)))
+            if entries.is_empty() {
+                crate::progress::line(&format!(
+                    "hefu: there are no keys in {}; hefu key add NAME makes one",
+                    path.display()
+                ));
+            }
+            entries.iter().try_for_each(|entry| print_plain(&format!("{}\n", entry.name)))
         }
     }
 }

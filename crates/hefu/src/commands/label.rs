@@ -1,7 +1,7 @@
 //! `hefu label`: labels of generated content.
 
 use crate::failure::Failure;
-use crate::output::{print, text_file};
+use crate::output::{print_plain, text_file};
 use clap::{Args, Subcommand};
 use hefu_provenance::label::document::check;
 use std::path::PathBuf;
@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         match check(&text_file(file)?) {
             Ok(found) => {
                 let (who, id) = (&found.implicit.content_producer, &found.implicit.produce_id);
-                print(&format!(
+                print_plain(&format!(
                     "{}: labelled, produced by {who} as {id}, notice \"{}\"\n",
                     file.display(),
                     found.explicit
@@ -49,7 +49,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             }
             Err(error) => {
                 problems += 1;
-                print(&format!("{}: not labelled: {error}\n", file.display()))?;
+                print_plain(&format!("{}: not labelled: {error}\n", file.display()))?;
             }
         }
     }

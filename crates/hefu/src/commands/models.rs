@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::models;
-use crate::output::{print, print_json};
+use crate::output::{print_json, print_plain};
 use crate::progress::line;
 use crate::units;
 use clap::Args;
@@ -57,7 +57,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let (name, size) = (&entry.name, units::bytes(entry.size));
         text += &format!("{name:width$}  {size:>9}  {state:9}  {description}{default}\n");
     }
-    print(&text)
+    print_plain(&text)
 }
 
 /// What is in the store first, then the rest of the catalogue.

@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::models;
-use crate::output::print;
+use crate::output::print_plain;
 use crate::units;
 use clap::Args;
 
@@ -27,7 +27,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let store = models::open_store()?;
     for name in &arguments.names {
         let removed = store.remove(name)?;
-        print(&format!("removed {} ({} freed)\n", removed.name, units::bytes(removed.freed)))?;
+        print_plain(&format!("removed {} ({} freed)\n", removed.name, units::bytes(removed.freed)))?;
     }
     Ok(())
 }

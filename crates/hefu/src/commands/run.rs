@@ -91,7 +91,9 @@ pub(crate) struct Arguments {
 /// # Errors
 /// Nothing to answer, a model that cannot be had, or a prompt that does not fit.
 pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
+    let started = receipts::now();
     arguments.answering.check(arguments.logprobs)?;
+    arguments.receipt.as_deref().map_or(Ok(()), receipts::check_place)?;
     let spec = arguments.structure.spec()?;
     let text = prompt_text(&arguments)?;
     let state_memory = arguments.stats || io::stderr().is_terminal();
@@ -122,7 +124,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     }
     if let (Some(prompt), Some(path)) = (asked, &arguments.receipt) {
         let grammar = spec.as_ref().map(recorded).transpose()?;
-        let asked = asked_for(&answering, prompt, grammar, arguments.hide_prompt);
+        let asked = asked_for(&answering, prompt, grammar, &arguments, started);
         write_receipt(&answering, asked, &answer, path)?;
     }
     if arguments.stats {
@@ -131,9 +133,23 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-fn asked_for(answering: &Answering<'_>, prompt: Vec<u32>, grammar: Option<Grammar>, hides_prompt: bool) -> Asked {
-    let parameters = answering.parameters.clone();
-    Asked { prompt, parameters, max_tokens: answering.max_tokens(), grammar, hides_prompt }
+fn asked_for(
+    answering: &Answering<'_>,
+    prompt: Vec<u32>,
+    grammar: Option<Grammar>,
+    arguments: &Arguments,
+    started: u64,
+) -> Asked {
+    Asked {
+        prompt,
+        parameters: answering.parameters.clone(),
+        max_tokens: answering.max_tokens(),
+        grammar,
+        hides_prompt: arguments.hide_prompt,
+        started,
+        stops: arguments.answering.generation.stop.clone(),
+        is_conversation: !arguments.raw,
+    }
 }
 
 fn write_receipt(answering: &Answering<'_>, asked: Asked, answer: &Answer, path: &Path) -> Result<(), Failure> {

@@ -1,10 +1,14 @@
 //! `hefu serve`: models behind HTTP.
 
-use crate::cli::{AccessArguments, CacheArguments, DeviceArguments, LabelArguments, LimitArguments, LogFormat};
+use crate::cli::{
+    AccessArguments, CacheArguments, CheckArguments, DeviceArguments, LabelArguments, LimitArguments, LogFormat,
+};
 use crate::cli::{MODEL_VARIABLE, RecordArguments, SignatureArguments, Speculate, SpeculationArguments};
 use crate::commands::{key, selftest};
 use crate::failure::Failure;
+use crate::interrupt;
 use crate::load::available_memory;
+use crate::logging;
 use crate::open::device;
 use crate::output::print;
 use crate::serving::{Labelled, Ledger, Shelf, ShelfWishes, connections};
@@ -72,6 +76,8 @@ pub(crate) struct Arguments {
     template: Option<PathBuf>,
 
     #[command(flatten)]
+    check: CheckArguments,
+    #[command(flatten)]
     signature: SignatureArguments,
 
     /// How the log on standard error is written
@@ -111,19 +117,25 @@ pub(crate) struct Arguments {
 /// # Errors
 /// A model that cannot be had, an address that cannot be listened on, or an address for everybody without any key.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    start_log(arguments.log_format, arguments.quiet);
-    let access = access(&arguments.access)?;
+    logging::start(arguments.log_format, arguments.quiet);
+    let mut access = access(&arguments.access)?;
     let tls = match (&arguments.access.tls_cert, &arguments.access.tls_key) {
         (Some(certificates), Some(key)) => Some(tls::config(certificates, key).map_err(Failure::Other)?),
         _ => None,
     };
     let pool = Arc::new(Pool::new(arguments.device.threads()));
-    selftest::must_conform(&*device(&arguments.device, &pool)?)?;
+    let device = device(&arguments.device, &pool)?;
+    selftest::must_conform(&*device)?;
     let traces = arguments.otlp_endpoint.as_deref().map(telemetry::Sender::new).transpose()?.map(Arc::new);
     let watcher = traces.clone().map(|traces| traces as Arc<dyn Watcher>);
     let shelf = Shelf::new(shelf_wishes(arguments)?)?;
     let labels = labels(&arguments.label)?;
     let ledger = ledger(&arguments.record, arguments.receipts)?;
+    let shelf = shelf.noting(ledger.clone());
+    if let Some(ledger) = &ledger {
+        ledger.note_start(device.name(), Some("conforms"));
+        note_keys(&mut access.keys, ledger);
+    }
     let recorder = ledger.clone().map(|ledger| ledger as Arc<dyn Recorder>);
     let service = Service::new(
         Arc::new(shelf),
@@ -148,7 +160,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let first = service.registry.lease(None, 0, None).await;
         drop(first.map_err(|error| Failure::Other(error.to_string()))?);
         let scheme = if tls.is_some() { "https" } else { "http" };
-        print(&format!("hefu: listening on {scheme}://{address}\n"))?;
+        if let Err(failure) = print(&format!("hefu: listening on {scheme}://{address}\n")) {
+            // Whoever asks knows the address in another way.
+            tracing::warn!("the address {scheme}://{address} cannot be printed: {failure}");
+        }
         serve(listener, tls, router, service, told_to_stop()).await;
         Ok(())
     });
@@ -172,6 +187,14 @@ fn ledger(arguments: &RecordArguments, recent: usize) -> Result<Option<Arc<Ledge
         }
         Err(failure) => Err(failure),
     }
+}
+
+/// Has it noted when keys are added or revoked.
+fn note_keys(keys: &mut Keys, ledger: &Arc<Ledger>) {
+    let ledger = Arc::clone(ledger);
+    keys.on_change(Box::new(move |added, revoked| {
+        ledger.note("keys_changed", serde_json::json!({"added": added, "revoked": revoked}));
+    }));
 }
 
 /// What labels answers as generated, if they are to be.
@@ -205,6 +228,7 @@ fn shelf_wishes(arguments: &Arguments) -> Result<ShelfWishes, Failure> {
     }
     Ok(ShelfWishes {
         models: arguments.model.clone(),
+        check: arguments.check,
         device: arguments.device.clone(),
         context: arguments.context.map(NonZeroUsize::get),
         cache: arguments.cache.profile(),
@@ -244,6 +268,7 @@ fn limits(arguments: &LimitArguments) -> Limits {
 
 /// Done at the first SIGTERM or Ctrl-C; the second ends the program.
 async fn told_to_stop() {
+    interrupt::release();
     signal().await;
     tokio::spawn(async {
         signal().await;
@@ -265,15 +290,5 @@ async fn signal() {
     // Without a handler there is nothing to wait for but the end of the program.
     if interrupt.await.is_err() {
         std::future::pending::<()>().await;
-    }
-}
-
-fn start_log(format: LogFormat, quiet: bool) {
-    let level = if quiet { tracing::Level::WARN } else { tracing::Level::INFO };
-    let log = tracing_subscriber::fmt().with_max_level(level).with_target(false).with_writer(std::io::stderr);
-    // Nothing else in the program starts a log.
-    match format {
-        LogFormat::Text => log.with_ansi(false).init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
     }
 }

@@ -6,7 +6,7 @@ use crate::load::DEFAULT_CONTEXT;
 use crate::metadata;
 use crate::models;
 use crate::open::{Opened, device};
-use crate::output::{print, print_json};
+use crate::output::{on_one_line, print, print_json, print_plain};
 use crate::units::{bytes, thousands};
 use clap::Args;
 use hefu_cpu::Pool;
@@ -73,8 +73,9 @@ struct Memory {
 /// # Errors
 /// A model that cannot be had, is malformed, or is of a kind that this program does not run.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let model = ModelArguments { model: arguments.name.clone().or_else(|| arguments.model.model.clone()) };
-    let opened = Opened::new(models::find(&model)?)?;
+    let name = arguments.name.clone().or_else(|| arguments.model.model.clone());
+    let model = ModelArguments { model: name, check: arguments.model.check };
+    let opened = Opened::new(models::find_here(&model)?)?;
     let gguf = opened.gguf()?;
     if arguments.print_template {
         let missing = || Failure::Other(format!("{} carries no chat template", opened.model.name));
@@ -87,7 +88,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.json {
         return print_json(&report(&opened.model, &gguf, &spec.description, &memory, arguments.tensors));
     }
-    print(&page(&opened.model, &gguf, &spec.description, &memory, arguments.tensors))
+    print_plain(&page(&opened.model, &gguf, &spec.description, &memory, arguments.tensors))
 }
 
 fn memory(spec: &ModelSpec, device: &dyn Device, asked: Option<usize>) -> Result<Memory, Failure> {
@@ -232,7 +233,7 @@ struct Page {
 
 impl Page {
     fn row(&mut self, name: &str, value: &str) {
-        self.rows.push((name.to_owned(), value.to_owned()));
+        self.rows.push((on_one_line(name), on_one_line(value)));
     }
 
     fn optional(&mut self, name: &str, value: Option<&str>) {

@@ -3,7 +3,7 @@
 use crate::cli::ModelArguments;
 use crate::failure::Failure;
 use crate::models;
-use crate::output::{print, text_file};
+use crate::output::{print_plain, text_file};
 use crate::signing::Signed;
 use clap::Args;
 use hefu_provenance::signing::{SecretKey, sign};
@@ -56,7 +56,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let place = arguments.signature.as_ref().unwrap_or(&signed.signature);
     let text = sign(signed.subject(), place, &key).map_err(|error| Failure::Other(error.to_string()))?;
     std::fs::write(place, text).map_err(|error| Failure::file("write", place, error))?;
-    print(&format!("signed: {}\n", place.display()))
+    print_plain(&format!("signed: {}\n", place.display()))
 }
 
 /// What a name or path stands for: a folder, or the files of a model.
@@ -67,7 +67,7 @@ pub(crate) fn signed(name: &str) -> Result<Signed, Failure> {
     if Path::new(name).is_dir() {
         return Ok(Signed::folder(Path::new(name)));
     }
-    Signed::model(&models::find(&ModelArguments { model: Some(name.to_owned()) })?)
+    Signed::model(&models::find_here(&ModelArguments { model: Some(name.to_owned()), ..ModelArguments::default() })?)
 }
 
 fn create(path: &Path) -> Result<(), Failure> {
@@ -78,7 +78,11 @@ fn create(path: &Path) -> Result<(), Failure> {
     let public = PathBuf::from(public);
     write_new(path, &key.to_pem().map_err(fault)?, true)?;
     write_new(&public, &key.public().to_pem().map_err(fault)?, false)?;
-    print(&format!("made {} (keep it secret) and {} (give it to whoever checks)\n", path.display(), public.display()))
+    print_plain(&format!(
+        "made {} (keep it secret) and {} (give it to whoever checks)\n",
+        path.display(),
+        public.display()
+    ))
 }
 
 /// Writes a file that must not be there yet: a key that is overwritten is lost.

@@ -2,7 +2,7 @@
 
 use super::sign::signed;
 use crate::failure::Failure;
-use crate::output::print;
+use crate::output::print_plain;
 use crate::signing::public_key;
 use clap::Args;
 use std::path::PathBuf;
@@ -38,5 +38,5 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let signed = signed(&arguments.name)?;
     let manifest = signed.verify(arguments.signature.as_ref().unwrap_or(&signed.signature), &key)?;
     let count = manifest.resources.len();
-    print(&format!("matches: {} ({count} {})\n", arguments.name, if count == 1 { "file" } else { "files" }))
+    print_plain(&format!("matches: {} ({count} {})\n", arguments.name, if count == 1 { "file" } else { "files" }))
 }

@@ -1,7 +1,7 @@
 //! The models that are served, and how one is brought to memory.
 
 use super::card;
-use crate::cli::{DeviceArguments, ModelArguments, Speculate, SpeculationArguments};
+use crate::cli::{CheckArguments, DeviceArguments, ModelArguments, Speculate, SpeculationArguments};
 use crate::digests;
 use crate::failure::Failure;
 use crate::load::{Loaded, Wishes};
@@ -9,6 +9,7 @@ use crate::metadata;
 use crate::models;
 use crate::open::{Opened, device};
 use crate::output::text_file;
+use crate::serving::Ledger;
 use crate::signing::Signed;
 use crate::speculation::{draft_model, guessing};
 use hefu_cpu::Pool;
@@ -19,6 +20,7 @@ use hefu_numerics::kv::{PAGE, Profile};
 use hefu_provenance::signing::PublicKey;
 use hefu_server::catalog::{Catalog, Engine, ModelCard, Steps};
 use hefu_store::ResolvedModel;
+use serde_json::json;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
@@ -28,6 +30,8 @@ use std::time::UNIX_EPOCH;
 pub(crate) struct ShelfWishes {
     /// Names or paths; none is the default model.
     pub(crate) models: Vec<String>,
+    /// How carefully their files are checked whenever one is loaded.
+    pub(crate) check: CheckArguments,
     /// Where to compute.
     pub(crate) device: DeviceArguments,
     /// Positions of one conversation.
@@ -81,6 +85,8 @@ pub(crate) struct Shelf {
     wishes: ShelfWishes,
     books: Vec<Book>,
     pool: Arc<Pool>,
+    /// Where it is noted that a model comes or goes.
+    ledger: Option<Arc<Ledger>>,
 }
 
 /// One model.
@@ -104,6 +110,8 @@ struct Seat {
     guesses: (Speculate, usize),
     /// The model that guesses.
     draft: Option<Loaded>,
+    name: String,
+    ledger: Option<Arc<Ledger>>,
 }
 
 impl Shelf {
@@ -112,10 +120,10 @@ impl Shelf {
     /// # Errors
     /// A model that cannot be had or run, two of one name, or wishes that do not fit.
     pub(crate) fn new(wishes: ShelfWishes) -> Result<Self, Failure> {
-        let named = |name: &String| ModelArguments { model: Some(name.clone()) };
+        let named = |name: &String| ModelArguments::named(name.clone(), wishes.check);
         let mut asked: Vec<ModelArguments> = wishes.models.iter().map(named).collect();
         if asked.is_empty() {
-            asked.push(ModelArguments { model: None });
+            asked.push(ModelArguments { model: None, check: wishes.check });
         }
         let pool = Arc::new(Pool::new(wishes.device.threads()));
         let mut books: Vec<Book> = Vec::new();
@@ -138,7 +146,12 @@ impl Shelf {
                 "serves"
             );
         }
-        Ok(Self { wishes, books, pool })
+        Ok(Self { wishes, books, pool, ledger: None })
+    }
+
+    /// Has it noted when a model comes or goes.
+    pub(crate) fn noting(self, ledger: Option<Arc<Ledger>>) -> Self {
+        Self { ledger, ..self }
     }
 }
 
@@ -242,6 +255,10 @@ impl Catalog for Shelf {
         };
         let loaded = Loaded::on(&wishes, &self.pool).map_err(|failure| failure.to_string())?;
         let fingerprint = loaded.fingerprint().map_err(|failure| failure.to_string())?.to_string();
+        if let Some(ledger) = &self.ledger {
+            let details = json!({"model": name, "fingerprint": fingerprint, "context": book.card.context});
+            ledger.note("model_loaded", details);
+        }
         let flags = &self.wishes.speculation;
         let draft = draft_model(&loaded, flags, Speculate::Auto, &self.wishes.device);
         let how = flags.how(Speculate::Auto).map_err(|failure| failure.to_string())?;
@@ -252,6 +269,8 @@ impl Catalog for Shelf {
             limits: self.wishes.limits.clone(),
             guesses: (how, flags.most()),
             draft: draft.map_err(|failure| failure.to_string())?,
+            name: name.to_owned(),
+            ledger: self.ledger.clone(),
         };
         Ok(hefu_server::catalog::Loaded {
             digest: digests::of_file(&book.file).ok(),
@@ -280,6 +299,9 @@ impl Engine for Seat {
         });
         let scheduler = Scheduler::new(paged, self.limits.clone());
         body(&mut guessing(scheduler, self.guesses, draft).map_err(|failure| failure.to_string())?);
+        if let Some(ledger) = &self.ledger {
+            ledger.note("model_unloaded", json!({"model": self.name}));
+        }
         Ok(())
     }
 }
@@ -288,7 +310,7 @@ impl Engine for Seat {
 fn draft_bytes(wishes: &ShelfWishes, pages: usize, pool: &Arc<Pool>) -> Result<u64, Failure> {
     let is_off = wishes.speculation.how(Speculate::Auto)? == Speculate::Off;
     let Some(name) = wishes.speculation.draft_model.as_ref().filter(|_| !is_off) else { return Ok(0) };
-    let opened = Opened::new(models::find(&ModelArguments { model: Some(name.clone()) })?)?;
+    let opened = Opened::new(models::find(&ModelArguments::named(name.clone(), wishes.check))?)?;
     let gguf = opened.gguf()?;
     let options = LoadOptions { context: None, cache: wishes.cache };
     let spec = ModelSpec::read(&gguf, &options).map_err(|error| opened.fault(&error))?;

@@ -1,11 +1,13 @@
 //! Receipts of the server's answers: signed as each is complete, in the audit log before its last byte leaves, and of the
-//! newest answers at hand in memory.
+//! newest answers at hand in memory. What else happens is noted in the log by a thread of its own ([`super::keeper`]).
 
+use super::keeper::{Happening, Keeper};
 use crate::failure::Failure;
 use crate::receipts::{self, Signer};
 use hefu_proof::audit::{self, AuditLog, Options, Reader};
-use hefu_proof::{Finish, Grammar, Prompt, Receipt};
+use hefu_proof::{Digest, Finish, Grammar, Prompt, Receipt};
 use hefu_server::record::{self, AnswerRecord, Recorder};
+use serde_json::{Value, json};
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -13,6 +15,8 @@ use std::time::{Duration, Instant};
 
 /// Most bytes of receipts that are held in memory.
 const RECENT_BYTES: usize = 64 << 20;
+/// Six months, wherever in the calendar they are the longest.
+const SIX_MONTHS: Duration = Duration::from_secs(184 * 86_400);
 /// A log that could not be written to is tried again at most so often.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -21,6 +25,8 @@ const RETRY: Duration = Duration::from_secs(1);
 pub(crate) struct Keeping {
     /// The log; `None` keeps receipts in memory alone.
     pub(crate) log: Option<(PathBuf, Options)>,
+    /// The address of an authority that stamps the log's checkpoints with the time.
+    pub(crate) authority: Option<String>,
     /// State the hash of every prompt and not its tokens.
     pub(crate) hides_prompts: bool,
     /// Receipts that are held in memory.
@@ -31,12 +37,13 @@ pub(crate) struct Keeping {
 pub(crate) struct Ledger {
     signer: Signer,
     hides_prompts: bool,
-    log: Option<Log>,
+    log: Option<Arc<Log>>,
+    keeper: Option<Keeper>,
     recent: Mutex<Recent>,
 }
 
 /// The audit log, written and read.
-struct Log {
+pub(super) struct Log {
     path: PathBuf,
     /// `None` once it is closed.
     writer: RwLock<Option<AuditLog>>,
@@ -65,10 +72,38 @@ impl Ledger {
         let signer = Signer::new()?;
         let log = match keeping.log {
             None => None,
-            Some((path, options)) => Some(Log::open(path, options, &signer)?),
+            Some((path, options)) => {
+                warn_of_short_keeping(options.keep);
+                Some(Arc::new(Log::open(path, options, &signer)?))
+            }
         };
+        let keeper = log.as_ref().map(|log| Keeper::start(Arc::clone(log), keeping.authority)).transpose()?;
         let recent = Mutex::new(Recent { limit: keeping.recent, ..Recent::default() });
-        Ok(Self { signer, hides_prompts: keeping.hides_prompts, log, recent })
+        Ok(Self { signer, hides_prompts: keeping.hides_prompts, log, keeper, recent })
+    }
+
+    /// Has something noted in the log, if there is one; returns at once.
+    pub(crate) fn note(&self, event: &'static str, details: Value) {
+        if let Some(keeper) = &self.keeper {
+            keeper.tell(Happening::Event(event, details));
+        }
+    }
+
+    /// Notes the program's start: what it is, on what it runs, how it was asked to, and what came of its selftest.
+    pub(crate) fn note_start(&self, isa: &str, selftest: Option<&str>) {
+        let software = &self.signer.software;
+        self.note(
+            "start",
+            json!({
+                "software": software.name,
+                "program": software.digest.to_string(),
+                "key": self.signer.identity.public().to_string(),
+                "contract": hefu_numerics::CONTRACT_VERSION,
+                "isa": isa,
+                "selftest": selftest,
+                "flags": std::env::args().skip(1).map(|flag| without_secrets(&flag)).collect::<Vec<_>>(),
+            }),
+        );
     }
 
     /// Leaves a last checkpoint and closes the log. Nothing can be recorded any more.
@@ -77,6 +112,10 @@ impl Ledger {
     /// If the checkpoint cannot be written.
     pub(crate) fn close(&self) -> Result<(), Failure> {
         let Some(log) = &self.log else { return Ok(()) };
+        if let Some(keeper) = &self.keeper {
+            keeper.tell(Happening::Event("stop", json!({})));
+            keeper.finish();
+        }
         let writer = log.writer.write().unwrap_or_else(PoisonError::into_inner).take();
         // The reader first: a log that nobody reads is left in one file.
         lock(&log.reader).take();
@@ -91,6 +130,7 @@ impl Ledger {
         };
         let stated = hefu_proof::Answer {
             id: record.id.clone(),
+            started: Some(record.started),
             time: receipts::now(),
             model: record.model.clone(),
             fingerprint: record.fingerprint.clone(),
@@ -103,6 +143,9 @@ impl Ledger {
             grammar: record.grammar.as_ref().map(|grammar| Grammar::new(grammar.to_string())),
             output: record.output.clone(),
             finish: finish(record.finish),
+            text_digest: Some(Digest::of(&[record.text.as_bytes()])),
+            template_digest: record.template.map(Digest),
+            stop_digest: receipts::stop_digest(&record.stops)?,
         };
         Receipt::sign(stated, &self.signer.identity).map_err(|error| format!("no receipt can be made: {error}"))
     }
@@ -131,7 +174,7 @@ impl Recorder for Ledger {
     }
 
     fn ready(&self) -> Result<(), String> {
-        self.log.as_ref().map_or(Ok(()), Log::ready)
+        self.log.as_ref().map_or(Ok(()), |log| log.ready())
     }
 
     fn receipt(&self, id: &str, client: &str) -> Result<Option<String>, String> {
@@ -140,7 +183,14 @@ impl Recorder for Ledger {
         }
         let Some(log) = &self.log else { return Ok(None) };
         let entry = log.find(id).map_err(|error| error.to_string())?;
-        Ok(entry.filter(|entry| entry.id == id && entry.client == client).and_then(|entry| entry.receipt))
+        let answer = entry.filter(|entry| entry.id == id).and_then(|entry| entry.answer());
+        Ok(answer.filter(|answer| answer.client == client).and_then(|answer| answer.receipt))
+    }
+
+    fn refused(&self, status: u16, client: &str, endpoint: &str) {
+        if let Some(keeper) = &self.keeper {
+            keeper.refused(status, client, endpoint);
+        }
     }
 }
 
@@ -151,9 +201,14 @@ impl Log {
     }
 
     fn append(&self, records: Vec<audit::Record>) -> Result<(), String> {
+        self.write(|writer| writer.append_all(records).map(drop))
+    }
+
+    /// Has something written. If that fails, nothing is answered until the log can be written to again.
+    pub(super) fn write(&self, write: impl FnOnce(&AuditLog) -> Result<(), audit::Error>) -> Result<(), String> {
         let writer = self.writer.read().unwrap_or_else(PoisonError::into_inner);
         let Some(writer) = writer.as_ref() else { return Err("the server is stopping".to_owned()) };
-        let Err(error) = writer.append_all(records) else { return Ok(()) };
+        let Err(error) = write(writer) else { return Ok(()) };
         let sentence = error.to_string();
         // What is wrong with one record keeps no other from being recorded.
         if !matches!(error, audit::Error::Record(_) | audit::Error::Duplicate { .. }) {
@@ -171,17 +226,25 @@ impl Log {
     }
 
     fn ready(&self) -> Result<(), String> {
-        {
-            let mut stopped = lock(&self.stopped);
-            match stopped.as_mut() {
-                None => return Ok(()),
-                Some((sentence, tried)) if tried.elapsed() < RETRY => return Err(sentence.clone()),
-                // Others are told what is known already while this one tries.
-                Some((_, tried)) => *tried = Instant::now(),
+        let is_stopped = match lock(&self.stopped).as_mut() {
+            None => false,
+            Some((sentence, tried)) if tried.elapsed() < RETRY => return Err(sentence.clone()),
+            // Others are told what is known already while this one tries.
+            Some((_, tried)) => {
+                *tried = Instant::now();
+                true
             }
-        }
+        };
         let writer = self.writer.read().unwrap_or_else(PoisonError::into_inner);
         let Some(writer) = writer.as_ref() else { return Err("the server is stopping".to_owned()) };
+        if !is_stopped {
+            // A log that was removed or moved meanwhile is noticed before anything is computed.
+            return writer.is_in_place().map_err(|error| {
+                let sentence = error.to_string();
+                self.stop(&sentence);
+                sentence
+            });
+        }
         match writer.probe() {
             Ok(()) => {
                 lock(&self.stopped).take();
@@ -194,6 +257,11 @@ impl Log {
                 Err(sentence)
             }
         }
+    }
+
+    /// The log's file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     fn find(&self, id: &str) -> Result<Option<audit::Entry>, audit::Error> {
@@ -224,6 +292,25 @@ impl Recent {
     }
 }
 
+/// Says so where records go sooner than the rules that ask for logs allow.
+fn warn_of_short_keeping(keep: Option<Duration>) {
+    if let Some(keep) = keep.filter(|keep| *keep < SIX_MONTHS) {
+        tracing::warn!(
+            "--audit-keep removes records after {} days; rules that ask for such logs want six months at least: \
+             --audit-keep 6months",
+            keep.as_secs() / 86_400
+        );
+    }
+}
+
+/// A flag without the name and the password that an address may hold.
+fn without_secrets(flag: &str) -> String {
+    match flag.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?.1))) {
+        Some((scheme, host)) => format!("{scheme}://{host}"),
+        None => flag.to_owned(),
+    }
+}
+
 fn finish(finish: record::Finish) -> Finish {
     match finish {
         record::Finish::EndToken => Finish::EndToken,
@@ -242,6 +329,18 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_password_of_an_address_is_noted() {
+        for (flag, noted) in [
+            ("--port", "--port"),
+            ("https://user:pass@host/v1", "https://host/v1"),
+            ("--otlp-endpoint=http://a:b@c@host", "--otlp-endpoint=http://host"),
+            ("http://host/x", "http://host/x"),
+        ] {
+            assert_eq!(without_secrets(flag), noted);
+        }
+    }
 
     #[test]
     fn the_newest_receipts_are_at_hand_and_no_more() {

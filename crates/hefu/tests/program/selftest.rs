@@ -27,3 +27,16 @@ fn a_real_model_is_tried_by_its_name_and_what_cannot_be_is_refused() {
     assert!(home.hefu(&["selftest", "--model", "none.gguf"]).failure(1).contains("none.gguf"));
     assert!(home.hefu(&["selftest", "--child", "x"]).failure(2).contains("names no combination"));
 }
+
+#[test]
+fn the_doctor_says_what_was_chosen_and_that_it_conforms() {
+    let home = Home::new();
+    let said = home.hefu(&["doctor", "--threads", "1", "--json"]).json();
+    assert_eq!((&said["threads"], said["hardware_threads"].as_u64().unwrap() > 0), (&1.into(), true));
+    let isas = said["isas"].as_array().unwrap();
+    let chosen = isas.iter().find(|isa| isa["name"] == said["isa"]).unwrap();
+    assert_eq!((&chosen["available"], chosen["deviations"].as_array().map(Vec::len)), (&true.into(), Some(0)));
+    assert!(chosen["entries"].as_u64().unwrap() > 100);
+    let words = home.hefu(&["doctor", "--threads", "1", "--isa", "portable"]).success();
+    assert!(words.contains("portable: as --isa asks") && words.contains("0 differing bits"), "{words}");
+}

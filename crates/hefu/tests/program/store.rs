@@ -44,6 +44,72 @@ fn a_model_is_pulled_listed_shown_used_and_removed() {
 }
 
 #[test]
+fn a_stored_model_whose_bytes_changed_does_not_answer_under_its_fingerprint() {
+    let home = Home::new();
+    home.hefu(&["pull", "./tiny.gguf", "--name", "mine"]).success();
+    let shown = home.hefu(&["show", "mine", "--json"]).json();
+    let path = std::path::PathBuf::from(shown["files"][0]["path"].as_str().unwrap());
+    let time = std::fs::metadata(&path).unwrap().modified().unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    let last = bytes.len() - 3;
+    bytes[last] ^= 0x40;
+    std::fs::write(&path, &bytes).unwrap();
+    std::fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+
+    let ask = |more: &[&str]| {
+        home.hefu(&[&["run", "--json", "--raw", "-n", "3", "--seed", "1", "--model", "mine"], more, &["hi"]].concat())
+    };
+    for more in [&[][..], &["--check", "always"]] {
+        let said = ask(more).failure(1);
+        assert!(said.contains("is damaged") && said.contains("hefu pull mine"), "{said}");
+    }
+    assert!(home.hefu(&["fingerprint", "mine"]).failure(1).contains("is damaged"));
+    // Who asks for it is not checked at all.
+    ask(&["--check", "never"]).success();
+    assert!(ask(&["--check", "often"]).failure(2).contains("changed, always, never"));
+    // Another pull puts it right.
+    assert_eq!(home.hefu(&["pull", "./tiny.gguf", "--name", "mine"]).success(), "mine\n");
+    let again = ask(&[]).json();
+    assert_eq!(again["fingerprint"], ask(&["--model", "tiny.gguf"]).json()["fingerprint"]);
+}
+
+/// Runs the program with a standard error that takes nothing: a full disk, and a pipe that nobody reads.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_log_that_cannot_be_written_changes_nothing() {
+    use std::process::{Command, Stdio};
+    let home = Home::new();
+    let program = env!("CARGO_BIN_EXE_hefu");
+    let with = |error: Stdio, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(arguments).env("HEFU_HOME", home.path("home")).current_dir(home.path("")).stderr(error);
+        let output = command.env_remove("HEFU_MODEL").stdin(Stdio::null()).output().unwrap();
+        (output.status.code(), output.stdout)
+    };
+    let full = || Stdio::from(std::fs::File::options().write(true).open("/dev/full").unwrap());
+    let unread = || {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        Stdio::from(writer)
+    };
+    for arguments in [
+        &["run", "--stats", "--raw", "-n", "3", "--seed", "1", "--model", "tiny.gguf", "hi"][..],
+        &["run", "--model", "./missing.gguf", "hi"],
+        &["key", "list"],
+        &["models"],
+        &["pull", "./tiny.gguf", "--name", "mine"],
+        &["show", "--nonsense"],
+        &["verify", "nothing.json"],
+    ] {
+        let said = [Stdio::null(), full(), unread()].map(|error| {
+            home.hefu(&["remove", "mine"]);
+            with(error, arguments)
+        });
+        assert!(said.iter().all(|other| *other == said[0]), "{arguments:?}: {said:?}");
+    }
+}
+
+#[test]
 fn a_page_about_a_model_names_what_matters() {
     let home = Home::new();
     let page = home.hefu(&["show", "tiny.gguf", "--tensors"]).success();
@@ -68,4 +134,52 @@ fn malformed_files_end_in_one_sentence() {
         tried += 1;
     }
     assert!(tried >= 10, "{tried} files");
+}
+
+/// A hub on this machine that has one model.
+fn hub(model: Vec<u8>) -> String {
+    use std::io::{BufRead, BufReader, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        // The list of files and the file itself; whoever asks for more gets nothing.
+        for stream in listener.incoming().take(2) {
+            let mut stream = stream.unwrap();
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            let first = lines.next().unwrap().unwrap();
+            lines.map_while(Result::ok).take_while(|line| !line.is_empty()).for_each(drop);
+            let body = match first.split(' ').nth(1).unwrap() {
+                "/api/models/o/r" => br#"{"siblings": [{"rfilename": "mini-Q8_0.gguf"}]}"#.to_vec(),
+                "/o/r/resolve/main/mini-Q8_0.gguf" => model.clone(),
+                other => panic!("{other}"),
+            };
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+            stream.write_all(&[head.into_bytes(), body].concat()).unwrap();
+        }
+    });
+    url
+}
+
+#[test]
+fn a_model_is_fetched_and_run_in_one_command_and_never_only_looked_at() {
+    let home = Home::new();
+    let url = hub(std::fs::read(home.model()).unwrap());
+    let run = || {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_hefu"));
+        command.args(["run", "-m", "hf:o/r:Q8_0", "--raw", "-n", "3", "--seed", "1", "--json", "hi"]);
+        command.env("HEFU_HOME", home.path("home")).env("HF_ENDPOINT", &url).env_remove("HEFU_MODEL");
+        let output = command.stdin(std::process::Stdio::null()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    let first = run();
+    assert_eq!(first["model"], "mini-q8_0");
+    // The hub is not asked again.
+    assert_eq!(run()["token_ids"], first["token_ids"]);
+    assert!(home.hefu(&["show", "hf:o/r"]).failure(2).contains("hefu pull hf:o/r"));
+    for command in ["show", "bom", "fingerprint"] {
+        let said = home.hefu(&[command, "gemma-3-270m"]).failure(1);
+        assert!(said.contains("not in the store") && said.contains("hefu pull gemma-3-270m"), "{command}: {said}");
+    }
+    assert!(home.hefu(&["run", "-m", "hf:o/other", "hi"]).failure(1).contains("hf:o/other"));
 }

@@ -26,7 +26,7 @@ pub enum Error {
         /// In SQLite's words.
         reason: String,
     },
-    /// Its lock file cannot be had.
+    /// Its lock cannot be had.
     #[error("the audit log {} cannot be locked: {reason}", path.display())]
     Lock {
         /// The log.
@@ -39,6 +39,17 @@ pub enum Error {
     InUse {
         /// The log.
         path: PathBuf,
+    },
+    /// It is no longer where it was.
+    #[error(
+        "the audit log {} cannot be written to: {reason}; nothing is answered unrecorded, so put the file back, or start \
+         again with another", path.display()
+    )]
+    Moved {
+        /// The log.
+        path: PathBuf,
+        /// What became of it.
+        reason: String,
     },
     /// There is no such log.
     #[error("there is no audit log {}", path.display())]
@@ -70,9 +81,17 @@ pub enum Error {
         /// In SQLite's words.
         reason: String,
     },
-    /// Two answers cannot have one id.
+    /// Two records cannot have one id.
     #[error("the audit log has a record with the id {id} already")]
     Duplicate {
+        /// The id.
+        id: String,
+    },
+    /// No record has this id, or nothing is left of what it says.
+    #[error("the audit log {} has no record {id} that says anything", path.display())]
+    Unknown {
+        /// The log.
+        path: PathBuf,
         /// The id.
         id: String,
     },

@@ -1,7 +1,7 @@
-//! An append-only log of answers that cannot be changed unnoticed.
+//! An append-only log of answers, and of what else happened, that cannot be changed unnoticed.
 //!
-//! A log is an SQLite database. Each record holds the hash of the one before; every commit signs the last hash (the
-//! *head*), and every so many records, and when the log is closed, a *checkpoint* is left. `docs/audit.md` has the format.
+//! A log is an SQLite database. Each record holds the digest of what it says and the hash of the one before; every
+//! commit signs the last hash (the *head*), and every so many records, and when the log is closed, a *checkpoint* is left. `docs/audit.md` has the format.
 //!
 //! ```text
 //! append ─▶ queue ─▶ one thread: BEGIN, all records that wait, head, COMMIT (on the disk) ─▶ every caller learns its number
@@ -9,24 +9,33 @@
 //!
 //! [`AuditLog`] writes, [`Reader`] reads, [`Examination`] checks rows wherever they come from.
 
+mod change;
+mod clock;
+mod content;
 mod error;
 mod examine;
+mod guard;
 mod reader;
 mod rows;
 mod schema;
+mod stamp;
 mod writer;
 
+pub use clock::Tick;
+pub use content::{Annotated, Annotation, Answered, Content, Event, Verdict};
 pub use error::Error;
 pub use examine::{Examination, Found, examine_export};
 pub use reader::{ExportError, Filter, Reader};
-pub use rows::{Entry, Log, Mark, Pruning, Row};
+pub use rows::{Entry, Head, Log, Mark, Pruning, Row, Stamp};
+pub use stamp::{Token, request as stamp_request};
 
 use crate::identity::Identity;
 use crate::receipt::Receipt;
-use std::fs::{File, OpenOptions, TryLockError};
+use guard::Guard;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::mpsc::{self, SyncSender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use writer::{Order, Writer};
@@ -35,8 +44,12 @@ use writer::{Order, Writer};
 const QUEUE: usize = 1024;
 /// Longest text of an answer that is kept, in bytes.
 const MAX_TEXT_BYTES: usize = 64 << 20;
+/// Longest content of a record, in bytes: a receipt, a text, and room for the rest.
+const MAX_CONTENT_BYTES: usize = 136 << 20;
 /// Longest name of a client and of a request, in bytes.
 const MAX_NAME_BYTES: usize = 1024;
+/// Longest time stamp, in bytes.
+const MAX_TOKEN_BYTES: usize = 64 << 10;
 
 /// What is kept of each answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,8 +70,8 @@ pub struct Options {
     pub store: Store,
     /// Records from one checkpoint to the next, at least 1.
     pub checkpoint_every: u64,
-    /// How long records are kept. Older ones go when a checkpoint is left after the last of them, or when the log is opened;
-    /// `None` keeps all.
+    /// How long records are kept, by the log's own clock, which nobody can set ([`Tick`]). Older ones go when a checkpoint is
+    /// left after the last of them, or when the log is opened; `None` keeps all.
     pub keep: Option<Duration>,
 }
 
@@ -96,8 +109,8 @@ pub struct AuditLog {
     store: Store,
     orders: Option<SyncSender<Order>>,
     thread: Option<JoinHandle<Result<(), Error>>>,
-    /// Held until the log is closed.
-    lock: File,
+    /// The log's file and its lock, held until the log is closed.
+    guard: Arc<Mutex<Guard>>,
 }
 
 impl AuditLog {
@@ -106,12 +119,12 @@ impl AuditLog {
     /// # Errors
     /// A file that is no log, is in use, or does not end with the record that its head names.
     pub fn open(path: &Path, identity: Identity, options: Options) -> Result<Self, Error> {
-        let lock = lock(path)?;
-        let writer = Writer::open(path, identity, options)?;
+        let guard = Arc::new(Mutex::new(Guard::take(path)?));
+        let writer = Writer::open(path, Arc::clone(&guard), identity, options)?;
         let (orders, received) = mpsc::sync_channel(QUEUE);
         let thread = std::thread::Builder::new().name("hefu-audit".to_owned()).spawn(move || writer.run(&received));
         let thread = thread.map_err(|error| Error::Lock { path: path.to_owned(), reason: error.to_string() })?;
-        Ok(Self { path: path.to_owned(), store: options.store, orders: Some(orders), thread: Some(thread), lock })
+        Ok(Self { path: path.to_owned(), store: options.store, orders: Some(orders), thread: Some(thread), guard })
     }
 
     /// Records an answer; returns once it is on the disk. Callers on many threads share one write.
@@ -145,16 +158,78 @@ impl AuditLog {
         waiting.into_iter().map(|receive| receive.recv().unwrap_or_else(|_| Err(self.closed()))).collect()
     }
 
+    /// Records that something happened; returns once it is on the disk.
+    ///
+    /// # Errors
+    /// If it is not on the disk.
+    pub fn note(&self, event: Event) -> Result<Appended, Error> {
+        self.keep(Content::Event(event))
+    }
+
+    /// Records what a person thought of an answer; returns once it is on the disk.
+    ///
+    /// # Errors
+    /// If it is not on the disk.
+    pub fn annotate(&self, annotated: Annotated) -> Result<Appended, Error> {
+        self.keep(Content::Annotation(Box::new(annotated)))
+    }
+
+    fn keep(&self, content: Content) -> Result<Appended, Error> {
+        let id = crate::new_id().map_err(Error::Record)?;
+        let entry = entry(id, now(), &content)?;
+        self.ask(|then| Order::Append {
+            entry: Box::new(entry),
+            then: Box::new(move |outcome| drop(then.send(outcome))),
+        })
+    }
+
+    /// Takes away what the record of this id or number says, and leaves a signed note of it and an event with the reason.
+    /// Its digest stays, so the chain can be checked as before. Returns the record's number.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] if there is no such record or nothing is left of it; what the database reports.
+    pub fn redact(&self, id: &str, reason: &str) -> Result<u64, Error> {
+        let (id, reason) = (id.to_owned(), reason.to_owned());
+        self.ask(|then| Order::Redact { id, reason, then })
+    }
+
+    /// Puts an authority's time stamp beside the checkpoint that it is of.
+    ///
+    /// # Errors
+    /// [`Error::Record`] for a stamp of something else; what the database reports.
+    pub fn stamp(&self, seq: u64, token: &[u8]) -> Result<(), Error> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(Error::Record(format!(
+                "the time stamp has {} bytes, more than {MAX_TOKEN_BYTES}",
+                token.len()
+            )));
+        }
+        let read = Token::read(token).map_err(Error::Record)?;
+        let token = crate::digest::to_hex(token);
+        self.ask(|then| Order::Stamp { seq, imprint: read.imprint, token, then })
+    }
+
+    /// Whether the file still is where it was. Cheap enough to ask before each answer.
+    ///
+    /// # Errors
+    /// [`Error::Moved`] with what became of it.
+    pub fn is_in_place(&self) -> Result<(), Error> {
+        self.guard.lock().unwrap_or_else(PoisonError::into_inner).check()
+    }
+
     /// Whether records could be kept now: signs the head anew, with room for more beside the log.
     ///
     /// # Errors
     /// What keeps the log from growing.
     pub fn probe(&self) -> Result<(), Error> {
+        self.ask(|then| Order::Probe { then })
+    }
+
+    /// Asks the thread that writes, and waits for what it says.
+    fn ask<T>(&self, order: impl FnOnce(SyncSender<Result<T, Error>>) -> Order) -> Result<T, Error> {
         let (send, receive) = mpsc::sync_channel(1);
         match &self.orders {
-            Some(orders) if orders.send(Order::Probe { then: send }).is_ok() => {
-                receive.recv().unwrap_or_else(|_| Err(self.closed()))
-            }
+            Some(orders) if orders.send(order(send)).is_ok() => receive.recv().unwrap_or_else(|_| Err(self.closed())),
             _ => Err(self.closed()),
         }
     }
@@ -172,19 +247,13 @@ impl AuditLog {
         }
     }
 
-    /// Removes the records of whole stretches between checkpoints that were complete before `time` (milliseconds since
-    /// 1970), and leaves a signed note of it. Returns how many went.
+    /// Removes the records of whole stretches between checkpoints that were complete before a time (milliseconds since
+    /// 1970, by the machine's clock), and leaves a signed note of it. Returns how many went.
     ///
     /// # Errors
     /// What the database reports; nothing is removed then.
     pub fn prune(&self, before: u64) -> Result<u64, Error> {
-        let (send, receive) = mpsc::sync_channel(1);
-        let order = Order::Prune { before, then: send };
-        let sent = self.orders.as_ref().map(|orders| orders.send(order).is_ok());
-        if sent != Some(true) {
-            return Err(self.closed());
-        }
-        receive.recv().unwrap_or_else(|_| Err(self.closed()))
+        self.ask(|then| Order::Prune { before, then })
     }
 
     /// Leaves a last checkpoint and closes the log. Dropping a log does the same, but cannot say what went wrong.
@@ -197,14 +266,11 @@ impl AuditLog {
 
     fn finish(&mut self) -> Result<(), Error> {
         self.orders = None;
-        let outcome = match self.thread.take().map(JoinHandle::join) {
+        match self.thread.take().map(JoinHandle::join) {
             None => Ok(()),
             Some(Ok(outcome)) => outcome,
             Some(Err(_)) => Err(self.closed()),
-        };
-        // By name: a program that is being started at this moment would hold on to a file that is only closed.
-        let _ = self.lock.unlock();
-        outcome
+        }
     }
 
     fn closed(&self) -> Error {
@@ -222,24 +288,20 @@ impl AuditLog {
                 return Err(Error::Record(format!("its {name} has {} bytes, but at most {most} are kept", text.len())));
             }
         }
-        let answer = record.receipt.answer();
-        let none = crate::Digest([0; 32]);
-        Ok(Entry {
-            seq: 0,
-            id: answer.id.clone(),
-            time: answer.time,
-            model: answer.model.clone(),
-            fingerprint: answer.fingerprint.clone(),
-            client: record.client,
-            request: record.request,
-            store: self.store.name().to_owned(),
-            receipt_digest: *record.receipt.digest(),
-            receipt: (self.store != Store::Hashes).then(|| record.receipt.to_text()),
-            text: (self.store == Store::Text).then_some(record.text),
-            prev_hash: none,
-            hash: none,
-        })
+        let (id, time) = (record.receipt.answer().id.clone(), record.receipt.answer().time);
+        entry(id, time, &record.content(self.store).map_err(Error::Record)?)
     }
+}
+
+/// The row for something that happened, without its place in the chain.
+fn entry(id: String, time: u64, content: &Content) -> Result<Entry, Error> {
+    let text = content.to_text().map_err(Error::Record)?;
+    if text.len() > MAX_CONTENT_BYTES {
+        return Err(Error::Record(format!("it has {} bytes, but at most {MAX_CONTENT_BYTES} are kept", text.len())));
+    }
+    let none = crate::Digest([0; 32]);
+    let (kind, digest) = (content.kind().to_owned(), content::digest(&text));
+    Ok(Entry { seq: 0, kind, id, time, clock: 0, digest, content: Some(text), prev_hash: none, hash: none })
 }
 
 impl Drop for AuditLog {
@@ -266,19 +328,6 @@ impl FromStr for Store {
         let all = [Self::Ids, Self::Text, Self::Hashes];
         let found = all.into_iter().find(|store| store.name() == text);
         found.ok_or_else(|| format!("`{text}` is not one of ids, text and hashes"))
-    }
-}
-
-/// One program writes at a time: the lock of a file beside the log, which goes with the program.
-fn lock(path: &Path) -> Result<File, Error> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".lock");
-    let failed = |error: std::io::Error| Error::Lock { path: path.to_owned(), reason: error.to_string() };
-    let file = OpenOptions::new().write(true).create(true).truncate(false).open(beside).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::InUse { path: path.to_owned() }),
-        Err(TryLockError::Error(error)) => Err(failed(error)),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::error::Error;
 use super::examine::{Examination, Found};
-use super::rows::{Entry, Pruning, Row};
-use super::schema::{self, Number, OBJECTS};
+use super::rows::{Entry, Mark, Pruning, Row, Stamp};
+use super::schema::{self, Number};
 use crate::canonical::canonical;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension};
@@ -11,8 +11,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Columns of a record, in the order of [`Entry`].
-const COLUMNS: &str =
-    "seq, id, time, model, fingerprint, client, request, store, receipt_digest, receipt, text, prev_hash, hash";
+const COLUMNS: &str = "seq, type, id, time, clock, digest, content, prev_hash, hash";
+/// Every stamp, in the order of the records.
+const STAMPS: &str = "SELECT token, seq, time, hash, key, signature FROM stamps ORDER BY seq";
+/// Most problems that SQLite is asked for.
+const MAX_PROBLEMS: usize = 100;
 
 /// A log that is read.
 #[derive(Debug)]
@@ -30,9 +33,11 @@ pub struct Filter {
     pub since: Option<u64>,
     /// Complete before this time.
     pub until: Option<u64>,
-    /// Of this client.
+    /// Of this type.
+    pub kind: Option<String>,
+    /// Answers that this client asked for.
     pub client: Option<String>,
-    /// Of this model.
+    /// Answers of this model.
     pub model: Option<String>,
     /// The newest of them, so many; all of them if none is given.
     pub last: Option<u64>,
@@ -62,17 +67,42 @@ impl Reader {
     /// # Errors
     /// What the database reports, or `each`.
     pub fn each<E: From<Error>>(&self, filter: &Filter, mut each: impl FnMut(Entry) -> Result<(), E>) -> Result<(), E> {
-        let (conditions, values) = filter.conditions();
-        let newest = format!("SELECT {COLUMNS} FROM records WHERE {conditions} ORDER BY seq DESC LIMIT ?");
-        let query = format!("SELECT * FROM ({newest}) ORDER BY seq");
-        let limit = filter.last.and_then(|last| i64::try_from(last).ok()).unwrap_or(-1);
-        let values = values.into_iter().chain([Value::Integer(limit)]);
+        let first = match filter.last {
+            Some(most) => self.first_of_newest(filter, most)?,
+            None => 0,
+        };
+        let (conditions, mut values) = filter.conditions();
+        let query = format!("SELECT {COLUMNS} FROM records WHERE {conditions} AND seq >= ? ORDER BY seq");
+        values.push(Value::Integer(first));
         let mut statement = self.connection.prepare(&query).map_err(|error| self.failed(&error))?;
         let rows = statement.query_map(rusqlite::params_from_iter(values), entry);
         for entry in rows.map_err(|error| self.failed(&error))? {
-            each(entry.map_err(|error| self.failed(&error))?)?;
+            let entry = entry.map_err(|error| self.failed(&error))?;
+            if filter.admits(&entry) {
+                each(entry)?;
+            }
         }
         Ok(())
+    }
+
+    /// The number of the oldest of the newest records that pass.
+    fn first_of_newest(&self, filter: &Filter, most: u64) -> Result<i64, Error> {
+        let (conditions, values) = filter.conditions();
+        let query = format!("SELECT {COLUMNS} FROM records WHERE {conditions} ORDER BY seq DESC");
+        let mut statement = self.connection.prepare(&query).map_err(|error| self.failed(&error))?;
+        let rows = statement.query_map(rusqlite::params_from_iter(values), entry);
+        let (mut count, mut first) = (0, i64::MAX);
+        for entry in rows.map_err(|error| self.failed(&error))? {
+            if count == most {
+                break;
+            }
+            let entry = entry.map_err(|error| self.failed(&error))?;
+            if filter.admits(&entry) {
+                count += 1;
+                first = i64::try_from(entry.seq).unwrap_or(i64::MAX);
+            }
+        }
+        Ok(first)
     }
 
     /// Hands every row to `each`, in the order of [`Row`].
@@ -118,6 +148,26 @@ impl Reader {
         Ok(examination.finish())
     }
 
+    /// The last checkpoint, unless an authority has stamped it.
+    ///
+    /// # Errors
+    /// What the database reports.
+    pub fn unstamped(&self) -> Result<Option<Mark>, Error> {
+        let query = "SELECT seq, time, hash, key, signature FROM checkpoints WHERE seq > coalesce((SELECT max(seq) FROM \
+                     stamps), 0) ORDER BY seq DESC LIMIT 1";
+        let found = self.connection.query_row(query, [], |row| schema::mark(row, 0)).optional();
+        found.map_err(|error| self.failed(&error))
+    }
+
+    /// The stamp of a checkpoint.
+    ///
+    /// # Errors
+    /// What the database reports.
+    pub fn stamp(&self, seq: u64) -> Result<Option<Stamp>, Error> {
+        let query = "SELECT token, seq, time, hash, key, signature FROM stamps WHERE seq = ?";
+        self.connection.query_row(query, [Number(seq)], stamp).optional().map_err(|error| self.failed(&error))
+    }
+
     /// How many records there are.
     ///
     /// # Errors
@@ -139,9 +189,16 @@ impl Reader {
         for row in statement.query_map([], pruning).map_err(failed)? {
             each(Row::Pruning(row.map_err(failed)?))?;
         }
+        let query = "SELECT seq, time, hash, key, signature FROM redactions ORDER BY seq";
+        let mut statement = self.connection.prepare(query).map_err(failed)?;
+        for row in statement.query_map([], |row| schema::mark(row, 0)).map_err(failed)? {
+            each(Row::Redaction(row.map_err(failed)?))?;
+        }
         let query = "SELECT seq, time, hash, key, signature FROM checkpoints ORDER BY seq";
         let mut statement = self.connection.prepare(query).map_err(failed)?;
         let mut marks = statement.query_map([], |row| schema::mark(row, 0)).map_err(failed)?.peekable();
+        let mut stamped = self.connection.prepare(STAMPS).map_err(failed)?;
+        let mut stamps = stamped.query_map([], stamp).map_err(failed)?.peekable();
         let mut statement =
             self.connection.prepare(&format!("SELECT {COLUMNS} FROM records ORDER BY seq")).map_err(failed)?;
         for row in statement.query_map([], entry).map_err(failed)? {
@@ -151,9 +208,15 @@ impl Reader {
             while let Some(mark) = marks.next_if(|mark| mark.as_ref().is_ok_and(|mark| mark.seq <= seq)) {
                 each(Row::Checkpoint(mark.map_err(failed)?))?;
             }
+            while let Some(stamp) = stamps.next_if(|stamp| stamp.as_ref().is_ok_and(|stamp| stamp.of.seq <= seq)) {
+                each(Row::Stamp(stamp.map_err(failed)?))?;
+            }
         }
         for mark in marks {
             each(Row::Checkpoint(mark.map_err(failed)?))?;
+        }
+        for stamp in stamps {
+            each(Row::Stamp(stamp.map_err(failed)?))?;
         }
         if let Some(head) = schema::read_head(&self.connection).map_err(failed)? {
             each(Row::Head(head))?;
@@ -164,26 +227,12 @@ impl Reader {
     /// What SQLite finds wrong with the file, and what is not as this program makes it.
     fn integrity(&self) -> Vec<String> {
         let read = || -> rusqlite::Result<Vec<String>> {
-            let mut statement = self.connection.prepare("PRAGMA integrity_check")?;
+            let mut statement = self.connection.prepare(&format!("PRAGMA integrity_check({MAX_PROBLEMS})"))?;
             let lines = statement.query_map([], |row| row.get::<_, String>(0))?;
             let mut problems: Vec<String> = lines.collect::<rusqlite::Result<_>>()?;
             problems.retain(|line| line != "ok");
-            let query =
-                "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL OR name NOT LIKE 'sqlite_autoindex_%'";
-            let mut statement = self.connection.prepare(query)?;
-            let found = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            let mut found: Vec<(String, Option<String>)> = found.collect::<rusqlite::Result<_>>()?;
-            for (name, sql) in OBJECTS {
-                match found.iter().position(|(found, _)| found == name) {
-                    None => problems.push(format!("its {name} is missing")),
-                    Some(at) => {
-                        if found.swap_remove(at).1.as_deref() != Some(sql) {
-                            problems.push(format!("its {name} was defined anew"));
-                        }
-                    }
-                }
-            }
-            problems.extend(found.into_iter().map(|(name, _)| format!("it holds {name:?}, which no audit log has")));
+            let differences = schema::differences(&self.connection)?;
+            problems.extend(differences.into_iter().map(|difference| difference.sentence));
             Ok(problems)
         };
         read().unwrap_or_else(|error| vec![format!("the database cannot be examined: {error}")])
@@ -206,6 +255,15 @@ pub enum ExportError {
 }
 
 impl Filter {
+    /// Whether what a record says passes.
+    fn admits(&self, entry: &Entry) -> bool {
+        if self.client.is_none() && self.model.is_none() {
+            return true;
+        }
+        let is = |wanted: &Option<String>, own: &String| wanted.as_ref().is_none_or(|wanted| wanted == own);
+        entry.answer().is_some_and(|answer| is(&self.client, &answer.client) && is(&self.model, &answer.model))
+    }
+
     fn conditions(&self) -> (String, Vec<Value>) {
         let number = |value: Option<u64>| value.map(|value| Value::Integer(i64::try_from(value).unwrap_or(i64::MAX)));
         let text = |value: &Option<String>| value.clone().map(Value::Text);
@@ -213,8 +271,7 @@ impl Filter {
             ("seq >= ?", number(self.from)),
             ("time >= ?", number(self.since)),
             ("time < ?", number(self.until)),
-            ("client = ?", text(&self.client)),
-            ("model = ?", text(&self.model)),
+            ("type = ?", text(&self.kind)),
         ];
         let given = all.into_iter().filter_map(|(condition, value)| Some((condition, value?)));
         let (mut conditions, values): (Vec<&str>, Vec<Value>) = given.unzip();
@@ -226,17 +283,17 @@ impl Filter {
 fn entry(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {
     Ok(Entry {
         seq: row.get::<_, Number>(0)?.0,
-        id: row.get(1)?,
-        time: row.get::<_, Number>(2)?.0,
-        model: row.get(3)?,
-        fingerprint: row.get(4)?,
-        client: row.get(5)?,
-        request: row.get(6)?,
-        store: row.get(7)?,
-        receipt_digest: row.get(8)?,
-        receipt: row.get(9)?,
-        text: row.get(10)?,
-        prev_hash: row.get(11)?,
-        hash: row.get(12)?,
+        kind: row.get(1)?,
+        id: row.get(2)?,
+        time: row.get::<_, Number>(3)?.0,
+        clock: row.get::<_, Number>(4)?.0,
+        digest: row.get(5)?,
+        content: row.get(6)?,
+        prev_hash: row.get(7)?,
+        hash: row.get(8)?,
     })
+}
+
+fn stamp(row: &rusqlite::Row<'_>) -> rusqlite::Result<Stamp> {
+    Ok(Stamp { token: row.get(0)?, of: schema::mark(row, 1)? })
 }

@@ -1,5 +1,7 @@
 //! What a log holds, row by row, and the hashes and signatures that tie the rows together.
 
+use super::clock::Tick;
+use super::content::{Content, digest};
 use crate::digest::Digest;
 use crate::identity::{Identity, PublicKey, Signature};
 use serde::{Deserialize, Serialize};
@@ -9,8 +11,8 @@ const LOG: &[u8] = b"hefu audit log 1\n";
 /// What the hash of a record starts with.
 const RECORD: &[u8] = b"hefu audit record 1\n";
 
-/// A row of a log. In this order: the log itself, what was pruned, records each with the checkpoint that stands after it,
-/// the head.
+/// A row of a log. In this order: the log itself, what was pruned, what was redacted, records each with the checkpoint
+/// and its stamp that stand after it, the head.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Row {
@@ -18,12 +20,16 @@ pub enum Row {
     Log(Log),
     /// Records that are gone on purpose.
     Pruning(Pruning),
-    /// An answer.
+    /// A record whose content is gone on purpose.
+    Redaction(Mark),
+    /// A record.
     Record(Entry),
     /// A signature of everything up to a record.
     Checkpoint(Mark),
+    /// An authority's word on when a checkpoint was there.
+    Stamp(Stamp),
     /// A signature of everything there is.
-    Head(Mark),
+    Head(Head),
 }
 
 /// The beginning of a log.
@@ -36,35 +42,28 @@ pub struct Log {
     pub created: u64,
 }
 
-/// One answer.
+/// One record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
     /// Its number: 1, 2, 3 and so on without gaps.
     pub seq: u64,
-    /// The answer's id.
+    /// What it is of: `answer`, `event` or `annotation`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The answer's id; that of any other record is its own.
     pub id: String,
-    /// When it was complete: milliseconds since 1970 (UTC).
+    /// When it was complete by the machine's clock: milliseconds since 1970 (UTC).
     pub time: u64,
-    /// The model's name.
-    pub model: String,
-    /// The model's fingerprint.
-    pub fingerprint: String,
-    /// Who asked: the name of an API key.
-    pub client: String,
-    /// The request's id in the program's own log.
-    pub request: String,
-    /// What was stored: `ids`, `text` or `hashes`.
-    pub store: String,
-    /// The digest that the receipt states of itself.
-    pub receipt_digest: Digest,
-    /// The receipt, unless hashes alone are stored.
-    pub receipt: Option<String>,
-    /// The text of the answer, if texts are stored.
-    pub text: Option<String>,
+    /// When, by the log's own clock: milliseconds that it had been kept.
+    pub clock: u64,
+    /// The digest of its content.
+    pub digest: Digest,
+    /// What it says, in canonical form; nothing if that was taken away.
+    pub content: Option<String>,
     /// The hash of the record before, or the digest of the log's beginning.
     pub prev_hash: Digest,
-    /// The hash of all of the above.
+    /// The hash of all of the above but for the content, for which its digest stands.
     pub hash: Digest,
 }
 
@@ -84,6 +83,16 @@ pub struct Mark {
     pub signature: Signature,
 }
 
+/// A signed statement about everything there is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Head {
+    /// The last record.
+    pub last: Mark,
+    /// The log's own time then.
+    pub tick: Tick,
+}
+
 /// A signed statement that the records up to a checkpoint were removed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -94,13 +103,27 @@ pub struct Pruning {
     pub last: Mark,
 }
 
+/// A time stamp (RFC 3161) of a checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stamp {
+    /// The authority's answer (`TimeStampResp`) in hexadecimal digits.
+    pub token: String,
+    /// The checkpoint, and who put the answer here.
+    pub of: Mark,
+}
+
 /// What a [`Mark`] is signed as, so that none is taken for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum Kind<'a> {
     Checkpoint,
-    Head,
+    /// With the log's own time.
+    Head(&'a Tick),
     /// With the first record that was removed.
     Pruning(u64),
+    Redaction,
+    /// With the authority's answer.
+    Stamp(&'a str),
 }
 
 impl Log {
@@ -115,42 +138,82 @@ impl Entry {
     pub(super) fn computed_hash(&self) -> Digest {
         let mut bytes = Vec::from(RECORD);
         bytes.extend_from_slice(&self.prev_hash.0);
-        bytes.extend_from_slice(&self.seq.to_le_bytes());
-        bytes.extend_from_slice(&self.time.to_le_bytes());
-        let texts = [&self.id, &self.model, &self.fingerprint, &self.client, &self.request, &self.store].map(Some);
-        let digest = self.receipt_digest.to_string();
-        for text in texts.into_iter().chain([Some(&digest), self.receipt.as_ref(), self.text.as_ref()]) {
+        [self.seq, self.time, self.clock].iter().for_each(|number| bytes.extend_from_slice(&number.to_le_bytes()));
+        for text in [&self.kind, &self.id] {
             // The length before each text, so that nothing can move from one to the next.
-            let length = text.map_or(u64::MAX, |text| text.len() as u64);
-            bytes.extend_from_slice(&length.to_le_bytes());
-            bytes.extend_from_slice(text.map_or(&[], |text| text.as_bytes()));
+            bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(text.as_bytes());
         }
+        bytes.extend_from_slice(&self.digest.0);
         Digest::of(&[&bytes])
+    }
+
+    /// Whether the content is the one that the digest is of; nothing is, if it was taken away.
+    pub(super) fn has_its_content(&self) -> bool {
+        self.content.as_deref().is_none_or(|text| digest(text) == self.digest)
+    }
+
+    /// What it says; `None` if that was taken away.
+    ///
+    /// # Errors
+    /// A sentence, if it says what no record may say.
+    pub fn parsed(&self) -> Result<Option<Content>, String> {
+        self.content.as_deref().map(|text| Content::parse(&self.kind, text)).transpose()
+    }
+
+    /// What it says of an answer, if it is of one and says anything.
+    pub fn answer(&self) -> Option<super::Answered> {
+        match self.parsed() {
+            Ok(Some(Content::Answer(answer))) => Some(*answer),
+            _ => None,
+        }
     }
 }
 
 impl Mark {
     /// Signs that the log with this beginning has this hash at this record.
-    pub(super) fn sign(kind: Kind, log: &Digest, seq: u64, hash: Digest, time: u64, identity: &Identity) -> Self {
+    pub(super) fn sign(kind: Kind<'_>, log: &Digest, seq: u64, hash: Digest, time: u64, identity: &Identity) -> Self {
         let signature = identity.sign(&message(kind, log, seq, &hash, time));
         Self { seq, time, hash, key: identity.public(), signature }
     }
 
     /// Whether its key has signed it as this, for the log with this beginning.
-    pub(super) fn is_signed(&self, kind: Kind, log: &Digest) -> bool {
+    pub(super) fn is_signed(&self, kind: Kind<'_>, log: &Digest) -> bool {
         self.key.has_signed(&message(kind, log, self.seq, &self.hash, self.time), &self.signature)
     }
 }
 
-fn message(kind: Kind, log: &Digest, seq: u64, hash: &Digest, time: u64) -> Vec<u8> {
+impl Head {
+    /// Signs that this is all.
+    pub(super) fn sign(log: &Digest, seq: u64, hash: Digest, time: u64, tick: Tick, identity: &Identity) -> Self {
+        Self { last: Mark::sign(Kind::Head(&tick), log, seq, hash, time, identity), tick }
+    }
+
+    /// Whether its key has signed it, for the log with this beginning.
+    pub(super) fn is_signed(&self, log: &Digest) -> bool {
+        self.last.is_signed(Kind::Head(&self.tick), log)
+    }
+}
+
+fn message(kind: Kind<'_>, log: &Digest, seq: u64, hash: &Digest, time: u64) -> Vec<u8> {
     let (name, first) = match kind {
         Kind::Checkpoint => ("checkpoint", 0),
-        Kind::Head => ("head", 0),
+        Kind::Head(_) => ("head", 0),
         Kind::Pruning(first) => ("pruning", first),
+        Kind::Redaction => ("redaction", 0),
+        Kind::Stamp(_) => ("stamp", 0),
     };
     let mut bytes = format!("hefu audit {name} 1\n").into_bytes();
     bytes.extend_from_slice(&log.0);
     [first, seq, time].iter().for_each(|number| bytes.extend_from_slice(&number.to_le_bytes()));
     bytes.extend_from_slice(&hash.0);
+    match kind {
+        Kind::Head(tick) => {
+            [tick.clock, tick.uptime].iter().for_each(|number| bytes.extend_from_slice(&number.to_le_bytes()));
+            bytes.extend_from_slice(tick.boot.as_bytes());
+        }
+        Kind::Stamp(token) => bytes.extend_from_slice(token.as_bytes()),
+        _ => {}
+    }
     bytes
 }

@@ -1,19 +1,24 @@
 //! The one thread that writes: it takes all records that wait, commits them together, and only then answers.
 
+use super::change::{Before, Change};
+use super::clock::Clock;
 use super::error::Error;
-use super::rows::{Entry, Kind, Mark};
-use super::schema::{End, Number, open_to_write, write_head};
+use super::guard::Guard;
+use super::rows::Entry;
+use super::schema::{End, Number, open_to_write};
 use super::{Appended, Options, now};
+use crate::digest::Digest;
 use crate::identity::Identity;
-use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
-use std::fs::File;
+use rusqlite::{Connection, TransactionBehavior};
+use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Most records in one commit.
 const GROUP: usize = 256;
-/// A checkpoint is left with the first commit after this time, in milliseconds, however few records there were since the
+/// A checkpoint is left with the first commit after this time, in milliseconds of the log's own clock, however few records there were since the
 /// last: without it, a quiet log would keep records much longer than it is asked to.
 const CHECKPOINT_AFTER: u64 = 3_600_000;
 /// Bytes that must fit beside the log before it is written to again after a failure.
@@ -26,6 +31,8 @@ type Then = Box<dyn FnOnce(Result<Appended, Error>) + Send>;
 pub(super) enum Order {
     Append { entry: Box<Entry>, then: Then },
     Prune { before: u64, then: SyncSender<Result<u64, Error>> },
+    Redact { id: String, reason: String, then: SyncSender<Result<u64, Error>> },
+    Stamp { seq: u64, imprint: Digest, token: String, then: SyncSender<Result<(), Error>> },
     Probe { then: SyncSender<Result<(), Error>> },
 }
 
@@ -35,32 +42,47 @@ impl Order {
         match self {
             Self::Append { then, .. } => then(Err(error)),
             // Who no longer waits need not know.
-            Self::Prune { then, .. } => drop(then.send(Err(error))),
-            Self::Probe { then } => drop(then.send(Err(error))),
+            Self::Prune { then, .. } | Self::Redact { then, .. } => drop(then.send(Err(error))),
+            Self::Probe { then } | Self::Stamp { then, .. } => drop(then.send(Err(error))),
         }
     }
 }
 
 pub(super) struct Writer {
     path: PathBuf,
+    guard: Arc<Mutex<Guard>>,
     identity: Identity,
     options: Options,
     /// Closed after a failure: what is on the disk then is found out by opening it again.
-    open: Option<(Connection, End)>,
+    open: Option<Open>,
     /// Records since the last checkpoint.
     unmarked: u64,
-    /// When that was left, or the log opened.
+    /// When that was left, or the log opened, by the log's own clock.
     marked_at: u64,
 }
 
+/// The database, where it ends, and its clock.
+struct Open {
+    connection: Connection,
+    end: End,
+    clock: Clock,
+}
+
 impl Writer {
-    pub(super) fn open(path: &Path, identity: Identity, options: Options) -> Result<Self, Error> {
-        let (connection, end) = open_to_write(path, &identity, now())?;
-        let mut writer = Self { path: path.to_owned(), identity, options, open: None, unmarked: 0, marked_at: now() };
-        let marked = last_checkpoint(&connection).map_err(|error| Error::sqlite(path, &error))?;
-        writer.unmarked = end.seq.saturating_sub(marked);
-        writer.open = Some((connection, end));
-        writer.prune_old(now());
+    pub(super) fn open(
+        path: &Path,
+        guard: Arc<Mutex<Guard>>,
+        identity: Identity,
+        options: Options,
+    ) -> Result<Self, Error> {
+        let (path, open) = (path.to_owned(), None);
+        let mut writer = Self { path, guard, identity, options, open, unmarked: 0, marked_at: 0 };
+        let open = writer.opened()?;
+        let (end, now) = (open.end.seq, open.clock.tick().clock);
+        let marked = last_checkpoint(&open.connection).map_err(|error| Error::sqlite(&writer.path, &error))?;
+        writer.unmarked = end.saturating_sub(marked);
+        writer.marked_at = now;
+        writer.prune_old(now);
         Ok(writer)
     }
 
@@ -72,13 +94,9 @@ impl Writer {
             while let Some(order) = next.take() {
                 match order {
                     Order::Append { entry, then } => group.push((entry, then)),
-                    Order::Prune { before, then } => {
+                    other => {
                         self.append(std::mem::take(&mut group));
-                        drop(then.send(self.prune(before)));
-                    }
-                    Order::Probe { then } => {
-                        self.append(std::mem::take(&mut group));
-                        drop(then.send(self.probe()));
+                        self.obey(other);
                     }
                 }
                 if group.len() < GROUP {
@@ -90,6 +108,17 @@ impl Writer {
         self.close()
     }
 
+    /// Carries out what is no record, and says what came of it; who no longer waits need not know.
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Append { entry, then } => self.append(vec![(entry, then)]),
+            Order::Prune { before, then } => drop(then.send(self.prune(&Before::Time(before)))),
+            Order::Redact { id, reason, then } => drop(then.send(self.redact(&id, &reason))),
+            Order::Stamp { seq, imprint, token, then } => drop(then.send(self.stamp(seq, imprint, &token))),
+            Order::Probe { then } => drop(then.send(self.probe())),
+        }
+    }
+
     /// Commits records together, and answers each.
     fn append(&mut self, group: Vec<(Box<Entry>, Then)>) {
         if group.is_empty() {
@@ -98,179 +127,153 @@ impl Writer {
         let (entries, thens): (Vec<Entry>, Vec<Then>) = group.into_iter().map(|(entry, then)| (*entry, then)).unzip();
         match self.commit(entries) {
             Ok(outcomes) => thens.into_iter().zip(outcomes).for_each(|(then, outcome)| then(outcome)),
-            Err(error) => {
-                self.open = None;
-                thens.into_iter().for_each(|then| then(Err(error.clone())));
-            }
+            Err(error) => thens.into_iter().for_each(|then| then(Err(error.clone()))),
         }
     }
 
     fn commit(&mut self, entries: Vec<Entry>) -> Result<Vec<Result<Appended, Error>>, Error> {
-        let path = self.path.clone();
-        let failed = |error: rusqlite::Error| Error::sqlite(&path, &error);
         let count = entries.len() as u64;
-        let time = now();
-        let marks = self.unmarked + count >= self.options.checkpoint_every.max(1)
-            || time.saturating_sub(self.marked_at) >= CHECKPOINT_AFTER;
-        let identity = self.identity.clone();
-        let (connection, end) = self.opened()?;
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-        let mut new = end.clone();
-        let mut outcomes = Vec::with_capacity(entries.len());
-        for entry in entries {
-            outcomes.push(insert(&transaction, &mut new, entry).map_err(failed)?);
-        }
-        let head = Mark::sign(Kind::Head, &new.log, new.seq, new.hash, time, &identity);
-        write_head(&transaction, &head).map_err(failed)?;
+        let every = self.options.checkpoint_every.max(1);
+        let (unmarked, marked_at) = (self.unmarked, self.marked_at);
+        let (outcomes, marks, clock) = self.change(|change| {
+            let mut outcomes = Vec::with_capacity(entries.len());
+            for entry in entries {
+                outcomes.push(change.insert(entry)?);
+            }
+            let clock = change.clock.tick().clock;
+            let marks = unmarked + count >= every || clock.saturating_sub(marked_at) >= CHECKPOINT_AFTER;
+            if marks {
+                change.checkpoint()?;
+            }
+            Ok((outcomes, marks, clock))
+        })?;
+        self.unmarked = if marks { 0 } else { unmarked + count };
         if marks {
-            checkpoint(&transaction, &new, time, &identity).map_err(failed)?;
-        }
-        transaction.commit().map_err(failed)?;
-        *end = new;
-        self.unmarked = if marks { 0 } else { self.unmarked + count };
-        if marks {
-            self.marked_at = time;
-            self.prune_old(time);
+            self.marked_at = clock;
+            self.prune_old(clock);
         }
         Ok(outcomes)
     }
 
     /// Removes what need not be kept any longer.
-    fn prune_old(&mut self, time: u64) {
+    fn prune_old(&mut self, clock: u64) {
         if let Some(keep) = self.options.keep {
-            let before = time.saturating_sub(u64::try_from(keep.as_millis()).unwrap_or(u64::MAX));
+            let keep = u64::try_from(keep.as_millis()).unwrap_or(u64::MAX);
             // What cannot be removed now is removed at the next checkpoint; the records are kept either way.
-            let _ = self.prune(before);
+            if let Some(before) = clock.checked_sub(keep) {
+                let _ = self.prune(&Before::Clock(before));
+            }
         }
     }
 
     /// Signs the head anew, if there is room for more.
     fn probe(&mut self) -> Result<(), Error> {
+        self.guard().check()?;
         make_room(&self.path)?;
-        let path = self.path.clone();
-        let failed = |error: rusqlite::Error| Error::sqlite(&path, &error);
-        let identity = self.identity.clone();
-        let sign = |(connection, end): &mut (Connection, End)| {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-            write_head(&transaction, &Mark::sign(Kind::Head, &end.log, end.seq, end.hash, now(), &identity))
-                .map_err(failed)?;
-            transaction.commit().map_err(failed)
-        };
-        let outcome = self.opened().and_then(sign);
-        if outcome.is_err() {
-            self.open = None;
-        }
-        outcome
+        self.change(|_| Ok(()))
     }
 
     /// Removes what is old enough.
-    fn prune(&mut self, before: u64) -> Result<u64, Error> {
-        let path = self.path.clone();
-        let failed = |error: rusqlite::Error| Error::sqlite(&path, &error);
-        let identity = self.identity.clone();
-        let (connection, end) = self.opened()?;
-        let log = end.log;
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-        // The last checkpoint before the first record that is to stay.
-        let find = "SELECT seq, hash FROM checkpoints WHERE seq > 0 AND seq < coalesce((SELECT min(seq) FROM records \
-                    WHERE time >= ?), 9223372036854775807) ORDER BY seq DESC LIMIT 1";
-        let found = transaction.query_row(find, [Number(before)], |row| Ok((row.get::<_, Number>(0)?.0, row.get(1)?)));
-        let pruned = "SELECT coalesce(max(seq), 0) FROM prunings";
-        let pruned = transaction.query_row(pruned, [], |row| row.get::<_, Number>(0)).map_err(failed)?.0;
-        let Some((seq, hash)) = found.optional().map_err(failed)?.filter(|(seq, _)| *seq > pruned) else {
-            return Ok(0);
-        };
-        let first = pruned + 1;
-        let mark = Mark::sign(Kind::Pruning(first), &log, seq, hash, now(), &identity);
-        transaction
-            .execute(
-                "INSERT INTO prunings (first, seq, time, hash, key, signature) VALUES (?, ?, ?, ?, ?, ?)",
-                (Number(first), Number(seq), Number(mark.time), &mark.hash, &mark.key, &mark.signature),
-            )
-            .map_err(failed)?;
-        transaction.execute("DELETE FROM checkpoints WHERE seq <= ?", [Number(seq)]).map_err(failed)?;
-        let gone = transaction.execute("DELETE FROM records WHERE seq <= ?", [Number(seq)]).map_err(failed)?;
-        transaction.commit().map_err(failed)?;
-        Ok(gone as u64)
+    fn prune(&mut self, before: &Before) -> Result<u64, Error> {
+        self.change(|change| change.prune(before))
+    }
+
+    /// Takes away what a record says.
+    fn redact(&mut self, id: &str, reason: &str) -> Result<u64, Error> {
+        let event = crate::new_id().map_err(Error::Record)?;
+        let seq = self.change(|change| change.redact(id, reason, event))?;
+        self.unmarked += 1;
+        // Out of the file beside the log too, where what was removed would stand until SQLite needs the room.
+        if let Some(open) = &self.open {
+            empty_beside(&open.connection);
+        }
+        Ok(seq)
+    }
+
+    fn stamp(&mut self, seq: u64, imprint: Digest, token: &str) -> Result<(), Error> {
+        self.change(|change| change.stamp(seq, imprint, token))
     }
 
     fn close(mut self) -> Result<(), Error> {
-        let path = self.path.clone();
-        let failed = |error: rusqlite::Error| Error::sqlite(&path, &error);
-        let (unmarked, identity) = (self.unmarked, self.identity.clone());
-        let (connection, end) = self.opened()?;
-        if unmarked > 0 {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-            checkpoint(&transaction, end, now(), &identity).map_err(failed)?;
-            transaction.commit().map_err(failed)?;
+        if self.unmarked > 0 {
+            self.change(|change| change.checkpoint())?;
         }
-        // Into one file; a reader that is under way keeps the other one alive, which is no fault.
-        let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        self.guard().check()?;
+        if let Some(open) = &self.open {
+            // Into one file; a reader that is under way keeps the other one alive, which is no fault.
+            empty_beside(&open.connection);
+        }
         Ok(())
     }
 
-    fn opened(&mut self) -> Result<&mut (Connection, End), Error> {
+    /// Makes changes together with a new head. The log's file is looked at before, so that nothing is written to one that
+    /// is gone, and after, so that nothing is said to be recorded that is nowhere.
+    fn change<T>(&mut self, make: impl FnOnce(&mut Change<'_>) -> Result<T, Error>) -> Result<T, Error> {
+        let (identity, path) = (self.identity.clone(), self.path.clone());
+        let failed = |error: rusqlite::Error| Error::sqlite(&path, &error);
+        let guard = Arc::clone(&self.guard);
+        let check = || guard.lock().unwrap_or_else(PoisonError::into_inner).check();
+        check()?;
+        let open = self.opened()?;
+        let changed = (|| {
+            let transaction = open.connection.transaction_with_behavior(TransactionBehavior::Immediate);
+            let transaction = transaction.map_err(failed)?;
+            let (end, clock) = (open.end.clone(), &open.clock);
+            let mut change = Change { transaction, end, clock, identity: &identity, path: &path };
+            let made = make(&mut change)?;
+            let end = change.finish()?;
+            check()?;
+            open.end = end;
+            Ok(made)
+        })();
+        if changed.is_err() {
+            self.open = None;
+            self.guard().forget_beside();
+        }
+        changed
+    }
+
+    fn opened(&mut self) -> Result<&mut Open, Error> {
         let open = match self.open.take() {
             Some(open) => open,
-            None => open_to_write(&self.path, &self.identity, now())?,
+            None => {
+                let real = {
+                    let mut guard = self.guard();
+                    guard.forget_beside();
+                    guard.check()?;
+                    guard.path().to_owned()
+                };
+                let (connection, end) = open_to_write(&real, &self.identity, now())?;
+                let clock = Clock::after(&end.tick);
+                self.guard().note_beside();
+                Open { connection, end, clock }
+            }
         };
         Ok(self.open.insert(open))
     }
+
+    fn guard(&self) -> MutexGuard<'_, Guard> {
+        self.guard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Moves what SQLite keeps beside the log into it.
+fn empty_beside(connection: &Connection) {
+    let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
 }
 
 /// Writes a file beside the log and removes it: whether the disk takes more.
 fn make_room(path: &Path) -> Result<(), Error> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".room");
-    let written = File::create(&beside).and_then(|mut file| {
+    // Whatever lies there, from a program that was killed or put there by somebody, is not written to.
+    let _ = std::fs::remove_file(&beside);
+    let written = OpenOptions::new().write(true).create_new(true).open(&beside).and_then(|mut file| {
         file.write_all(&vec![0; ROOM])?;
         file.sync_all()
     });
     let removed = std::fs::remove_file(&beside);
     written.and(removed).map_err(|error| Error::Full { path: path.to_owned(), reason: error.to_string() })
-}
-
-/// Adds a record after the last one. Its own fault, an id that is there already, concerns no other.
-fn insert(connection: &Connection, end: &mut End, mut entry: Entry) -> rusqlite::Result<Result<Appended, Error>> {
-    entry.seq = end.seq + 1;
-    entry.prev_hash = end.hash;
-    entry.hash = entry.computed_hash();
-    let insert = "INSERT INTO records (seq, id, time, model, fingerprint, client, request, store, receipt_digest, \
-                  receipt, text, prev_hash, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-    let values = (
-        Number(entry.seq),
-        &entry.id,
-        Number(entry.time),
-        &entry.model,
-        &entry.fingerprint,
-        &entry.client,
-        &entry.request,
-        &entry.store,
-        &entry.receipt_digest,
-        &entry.receipt,
-        &entry.text,
-        &entry.prev_hash,
-        &entry.hash,
-    );
-    match connection.prepare(insert)?.execute(values) {
-        Ok(_) => {
-            (end.seq, end.hash) = (entry.seq, entry.hash);
-            Ok(Ok(Appended { seq: entry.seq }))
-        }
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
-            Ok(Err(Error::Duplicate { id: entry.id }))
-        }
-        Err(error) => Err(error),
-    }
-}
-
-fn checkpoint(connection: &Connection, end: &End, time: u64, identity: &Identity) -> rusqlite::Result<()> {
-    let mark = Mark::sign(Kind::Checkpoint, &end.log, end.seq, end.hash, time, identity);
-    connection.execute(
-        "INSERT OR IGNORE INTO checkpoints (seq, time, hash, key, signature) VALUES (?, ?, ?, ?, ?)",
-        (Number(mark.seq), Number(mark.time), &mark.hash, &mark.key, &mark.signature),
-    )?;
-    Ok(())
 }
 
 fn last_checkpoint(connection: &Connection) -> rusqlite::Result<u64> {

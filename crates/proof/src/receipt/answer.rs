@@ -19,7 +19,10 @@ const SALT_BYTES: usize = 16;
 pub struct Answer {
     /// The answer's name; on a server the `id` of its response.
     pub id: String,
-    /// When it was complete: milliseconds since 1970 (UTC), by the clock of the instance.
+    /// When the request came, if that was noted: milliseconds since 1970 (UTC), by the clock of the instance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<u64>,
+    /// When it was complete, in the same way.
     pub time: u64,
     /// The model's name on the instance, for people. The fingerprint says what it is.
     pub model: String,
@@ -43,6 +46,15 @@ pub struct Answer {
     pub output: Vec<u32>,
     /// Why it is over.
     pub finish: Finish,
+    /// SHA-256 of the answer's text, as the model wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text_digest: Option<Digest>,
+    /// SHA-256 of the chat template, if one made the prompt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template_digest: Option<Digest>,
+    /// SHA-256 of the stop strings as a JSON list in canonical form, if there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_digest: Option<Digest>,
 }
 
 /// The program that answered.

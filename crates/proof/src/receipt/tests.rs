@@ -27,6 +27,10 @@ pub(crate) fn answer(id: &str) -> Answer {
         grammar: Some(Grammar::new("{\"type\": \"object\"}".to_owned())),
         output: vec![5, 6, 2],
         finish: Finish::EndToken,
+        started: Some(1_790_000_000_001),
+        text_digest: Some(Digest::of(&[b"text"])),
+        template_digest: Some(Digest::of(&[b"template"])),
+        stop_digest: Some(Digest::of(&[b"[]"])),
     }
 }
 
@@ -46,7 +50,18 @@ fn what_is_signed_reads_back_and_keeps_its_form() {
         ),
         "{text}"
     );
-    assert_eq!(receipt.digest().to_string(), "0cf9dd540f1a5ced54dc59fbd1779b2587f87f150e6edd6d5432455b4ab2201f");
+    assert_eq!(receipt.digest().to_string(), "89827d73da73474858b183db612c1d9d1e8c2e9d6b5160d467e9d1fd7cf8bd62");
+    // What may be left out leaves no trace where it is.
+    let less = Answer {
+        started: None,
+        text_digest: None,
+        template_digest: None,
+        stop_digest: None,
+        ..receipt.answer().clone()
+    };
+    let less = Receipt::sign(less, &identity()).unwrap();
+    assert_eq!(less.digest().to_string(), "0cf9dd540f1a5ced54dc59fbd1779b2587f87f150e6edd6d5432455b4ab2201f");
+    assert_eq!(Receipt::parse(&less.to_text()).unwrap(), less);
     // Laid out for reading, it is still the same document.
     let pretty = text.replace(",\"", ",\n  \"").replace("{\"", "{ \"");
     assert_eq!(Receipt::parse(&pretty).unwrap(), receipt);

@@ -1,8 +1,8 @@
 //! What is written is there, in order, once, and can be examined.
 
-use crate::support::{examine, identity, log, open, receipt, record};
-use hefu_proof::audit::{AuditLog, Error, Filter, Options, Reader, Store, examine_export};
-use hefu_proof::{Identity, Receipt};
+use crate::support::{annotated, examine, identity, log, open, receipt, receipt_at, record, stamp};
+use hefu_proof::audit::{AuditLog, Error, Event, Filter, Options, Reader, Record, Store, examine_export};
+use hefu_proof::{Digest, Identity, Receipt};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -62,10 +62,13 @@ fn what_is_stored_is_what_was_chosen() {
         let reader = Reader::open(&path).unwrap();
         let entry = reader.find("answer-000002").unwrap().unwrap();
         assert_eq!(reader.find("2").unwrap().as_ref(), Some(&entry));
-        assert_eq!((entry.store.as_str(), entry.receipt_digest), (store.name(), *receipt(2).digest()));
-        assert_eq!(entry.receipt.is_some(), store != Store::Hashes);
-        assert_eq!(entry.text.as_deref(), (store == Store::Text).then_some("The text of answer 2."));
-        if let Some(text) = &entry.receipt {
+        let answer = entry.answer().unwrap();
+        assert_eq!((answer.store.as_str(), answer.receipt_digest), (store.name(), *receipt(2).digest()));
+        assert_eq!(answer.text_digest, Digest::of(&[b"The text of answer 2."]));
+        assert_eq!(answer.started, receipt(2).answer().started);
+        assert_eq!(answer.receipt.is_some(), store != Store::Hashes);
+        assert_eq!(answer.text.as_deref(), (store == Store::Text).then_some("The text of answer 2."));
+        if let Some(text) = &answer.receipt {
             assert_eq!(Receipt::parse(text).unwrap(), receipt(2));
         }
         assert_eq!(examine(&path).problems, Vec::<String>::new());
@@ -123,7 +126,7 @@ fn whole_stretches_are_removed_and_leave_a_signed_note() {
     let found = examine(&path);
     assert_eq!((found.problems, found.records, found.pruned), (vec![], 6, 30));
     // Opening removes what is old by then. Everything may go; the log goes on all the same.
-    let log = open(&path, Options { keep: Some(Duration::from_secs(1)), ..options });
+    let log = open(&path, Options { keep: Some(Duration::ZERO), ..options });
     assert_eq!(Reader::open(&path).unwrap().count().unwrap(), 0);
     assert_eq!(log.prune(u64::MAX / 2).unwrap(), 0);
     assert_eq!(log.append(record(37)).unwrap().seq, 37);
@@ -134,6 +137,105 @@ fn whole_stretches_are_removed_and_leave_a_signed_note() {
     log.close().unwrap();
     let found = examine(&path);
     assert_eq!((found.problems, found.records, found.pruned), (vec![], 0, 46));
+}
+
+#[test]
+fn a_clock_that_jumps_removes_nothing_early() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.db");
+    let day = Duration::from_secs(86_400);
+    let options = Options { checkpoint_every: 5, keep: Some(day), ..Options::default() };
+    // Records of long ago and of years to come, by a clock that was wrong then or is wrong now.
+    let log = open(&path, options);
+    for number in 1..=20 {
+        let time = if number % 2 == 0 { 631_152_000_000 } else { 4_070_908_800_000 };
+        log.append(Record { receipt: receipt_at(number, time), ..record(number) }).unwrap();
+    }
+    log.close().unwrap();
+    let log = open(&path, options);
+    log.append(record(21)).unwrap();
+    log.close().unwrap();
+    let found = examine(&path);
+    assert_eq!((found.problems, found.records, found.pruned), (vec![], 21, 0));
+}
+
+#[test]
+fn one_record_can_be_emptied_and_the_chain_still_be_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.db");
+    log(&path, 12, Options { checkpoint_every: 5, store: Store::Text, ..Options::default() });
+    let before = Reader::open(&path).unwrap().find("7").unwrap().unwrap();
+    let log = open(&path, Options::default());
+    assert_eq!(log.redact("answer-000007", "its user asked for it").unwrap(), 7);
+    assert!(matches!(log.redact("7", "again"), Err(Error::Unknown { .. })));
+    assert!(matches!(log.redact("answer-000099", "none"), Err(Error::Unknown { .. })));
+    // What is refused is no harm to the log.
+    assert_eq!(log.append(record(13)).unwrap().seq, 14);
+    log.close().unwrap();
+    let reader = Reader::open(&path).unwrap();
+    let after = reader.find("answer-000007").unwrap().unwrap();
+    assert_eq!((after.content.as_ref(), after.digest, after.hash), (None, before.digest, before.hash));
+    let event = reader.find("13").unwrap().unwrap();
+    assert!(event.kind == "event" && event.content.unwrap().contains("its user asked for it"));
+    let found = examine(&path);
+    assert_eq!((found.problems, found.records, found.redacted), (vec![], 14, 1));
+    // Nothing of it is left in the file.
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        assert!(!bytes.windows(21).any(|bytes| bytes == b"The text of answer 7."));
+    }
+    // It can be pruned like any other.
+    let log = open(&path, Options::default());
+    assert_eq!(log.prune(1_790_000_000_011).unwrap(), 10);
+    log.close().unwrap();
+    assert_eq!(examine(&path).problems, Vec::<String>::new());
+}
+
+#[test]
+fn events_annotations_and_time_stamps_are_in_the_chain() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.db");
+    let log = open(&path, Options { checkpoint_every: 3, ..Options::default() });
+    log.note(Event::new("start", serde_json::json!({"version": "0.1.0"})).unwrap()).unwrap();
+    log.append(record(1)).unwrap();
+    assert_eq!(log.annotate(annotated(1)).unwrap().seq, 3);
+    let mark = Reader::open(&path).unwrap().unstamped().unwrap().unwrap();
+    assert_eq!(mark.seq, 3);
+    assert!(matches!(log.stamp(3, &stamp(&Digest::of(&[b"other"]))), Err(Error::Record(_))));
+    assert!(matches!(log.stamp(2, &stamp(&mark.hash)), Err(Error::Record(_))));
+    assert!(matches!(log.stamp(3, b"<html>"), Err(Error::Record(_))));
+    log.stamp(3, &stamp(&mark.hash)).unwrap();
+    assert_eq!(Reader::open(&path).unwrap().unstamped().unwrap(), None);
+    log.close().unwrap();
+    let found = examine(&path);
+    assert_eq!((found.problems, found.stamps), (vec![], vec![(3, "20261124123456Z".to_owned())]));
+    let reader = Reader::open(&path).unwrap();
+    let mut kinds = Vec::new();
+    let all = Filter::default();
+    let mut note = |entry: hefu_proof::audit::Entry| kinds.push(entry.parsed().unwrap().unwrap().kind());
+    reader
+        .each::<Error>(&all, |entry| {
+            note(entry);
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(kinds, ["event", "answer", "annotation"]);
+    let mut count = 0;
+    let events = Filter { kind: Some("event".to_owned()), ..Filter::default() };
+    reader
+        .each::<Error>(&events, |_| {
+            count += 1;
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(count, 1);
+    let mut export = Vec::new();
+    reader.export(&mut export).unwrap();
+    assert_eq!(examine_export(&mut &export[..], &mut |_| {}).unwrap(), examine(&path));
+    // A verdict that somebody else put in the reviewer's mouth is noticed.
+    let mut forged = annotated(1);
+    forged.annotation.verdict = hefu_proof::audit::Verdict::Accepted;
+    assert!(annotated(1).is_signed() && !forged.is_signed());
 }
 
 #[test]

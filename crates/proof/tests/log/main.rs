@@ -3,5 +3,6 @@
 mod crash;
 mod full;
 mod keeping;
+mod place;
 mod support;
 mod tampering;

@@ -2,7 +2,7 @@
 
 use crate::support::{examine, identity, log, receipt};
 use hefu_proof::Receipt;
-use hefu_proof::audit::{Options, Reader, Row, Store, examine_export};
+use hefu_proof::audit::{Event, Options, Reader, Row, Store, examine_export};
 use rusqlite::types::Value;
 use std::path::Path;
 
@@ -90,7 +90,14 @@ fn is_noticed(path: &Path) -> bool {
 fn original(folder: &Path) -> std::path::PathBuf {
     let path = folder.join("original.db");
     log(&path, 24, Options { checkpoint_every: 6, store: Store::Text, ..Options::default() });
-    crate::support::open(&path, Options::default()).prune(1_790_000_000_007).unwrap();
+    let log = crate::support::open(&path, Options { checkpoint_every: 6, ..Options::default() });
+    log.prune(1_790_000_000_007).unwrap();
+    log.redact("answer-000009", "somebody asked for it").unwrap();
+    log.annotate(crate::support::annotated(11)).unwrap();
+    log.note(Event::new("stop", serde_json::json!({"by": "a test"})).unwrap()).unwrap();
+    let mark = Reader::open(&path).unwrap().unstamped().unwrap().unwrap();
+    log.stamp(mark.seq, &crate::support::stamp(&mark.hash)).unwrap();
+    log.close().unwrap();
     assert_eq!(examine(&path).problems, Vec::<String>::new());
     assert!(!folder.join("original.db-wal").exists());
     path
@@ -112,29 +119,17 @@ fn with_sql(original: &Path, change: impl FnOnce(&rusqlite::Connection)) -> std:
     copy
 }
 
-const TABLES: [(&str, &[&str]); 5] = [
+const TABLES: [(&str, &[&str]); 7] = [
     ("log", &["name", "created"]),
     (
         "records",
-        &[
-            "seq",
-            "id",
-            "time",
-            "model",
-            "fingerprint",
-            "client",
-            "request",
-            "store",
-            "receipt_digest",
-            "receipt",
-            "text",
-            "prev_hash",
-            "hash",
-        ],
+        &["seq", "type", "id", "time", "clock", "digest", "content", "content", "content", "prev_hash", "hash"],
     ),
     ("checkpoints", &["seq", "time", "hash", "key", "signature"]),
     ("prunings", &["first", "seq", "time", "hash", "key", "signature"]),
-    ("head", &["seq", "time", "hash", "key", "signature"]),
+    ("redactions", &["seq", "time", "hash", "key", "signature"]),
+    ("stamps", &["token", "seq", "time", "hash", "key", "signature"]),
+    ("head", &["seq", "time", "hash", "key", "signature", "clock", "boot", "uptime"]),
 ];
 
 #[test]
@@ -145,7 +140,7 @@ fn every_changed_field_is_noticed() {
     let (mut tried, mut noticed) = (0, 0);
     while tried < FIELDS {
         // Mostly records: they are what a log is for.
-        let (table, columns) = TABLES[[0, 1, 1, 1, 1, 2, 3, 4][random.below(8)]];
+        let (table, columns) = TABLES[[0, 1, 1, 1, 1, 1, 2, 3, 4, 5, 6][random.below(11)]];
         let column = columns[random.below(columns.len())];
         let mut changed = false;
         let copy = with_sql(&original, |connection| {
@@ -165,7 +160,8 @@ fn every_changed_field_is_noticed() {
                         Err(_) => return,
                     }
                 }
-                other => other,
+                // Nothing to change: what the record said was taken away.
+                _ => return,
             };
             let update = format!("UPDATE {table} SET {column} = ? WHERE rowid = ?");
             // A change that the table itself refuses is none.
@@ -199,8 +195,8 @@ fn every_row_that_is_removed_put_in_or_moved_is_noticed() {
                     format!("DELETE FROM records WHERE seq <= {seq} AND {seq} < 24; DELETE FROM head WHERE {seq} = 24")
                 }
                 3 => format!(
-                    "INSERT INTO records SELECT seq + 100, id || '-copy', time, model, fingerprint, client, request, \
-                     store, receipt_digest, receipt, text, prev_hash, hash FROM records WHERE seq = {seq}"
+                    "INSERT INTO records SELECT seq + 100, type, id || '-copy', time, clock, digest, content, prev_hash, \
+                     hash FROM records WHERE seq = {seq}"
                 ),
                 _ => format!(
                     "UPDATE records SET seq = -1 WHERE seq = {seq}; UPDATE records SET seq = {seq} WHERE seq = {other}; \
@@ -248,7 +244,14 @@ fn the_database_itself_refuses_changes() {
     let original = original(folder.path());
     let connection = rusqlite::Connection::open(&original).unwrap();
     for sql in [
-        "UPDATE records SET text = 'other' WHERE seq = 9",
+        "UPDATE records SET content = 'other' WHERE seq = 10",
+        "UPDATE records SET content = NULL WHERE seq = 10",
+        "UPDATE records SET content = NULL, hash = 'x' WHERE seq = 9",
+        "UPDATE records SET content = 'put back' WHERE seq = 9",
+        "UPDATE redactions SET seq = 10",
+        "DELETE FROM redactions",
+        "UPDATE stamps SET token = ''",
+        "DELETE FROM stamps",
         "DELETE FROM records WHERE seq = 9",
         "DELETE FROM records",
         "UPDATE checkpoints SET time = 1",

@@ -41,7 +41,7 @@ pub struct Aigc {
     /// The producer's own number of the content; here the answer's identifier.
     #[serde(rename = "ProduceID")]
     pub produce_id: String,
-    /// For the producer's security data; empty here.
+    /// For the producer's security data: the digest of the answer's receipt, or nothing.
     #[serde(default)]
     pub reserved_code1: String,
     /// Who passes it on.

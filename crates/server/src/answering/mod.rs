@@ -12,6 +12,7 @@ pub(crate) use patience::Patience;
 
 use crate::answer::{Delta, Piece, Summary};
 use crate::error::{ApiError, Kind};
+use crate::ids;
 use crate::metrics::{Metrics, Times};
 use crate::record::{self, AnswerRecord, Recorder};
 use crate::registry::Lease;
@@ -45,6 +46,7 @@ pub(crate) struct Task {
     pub(crate) patience: Patience,
     pub(crate) limit: Duration,
     pub(crate) arrived: Instant,
+    pub(crate) template: Option<[u8; 32]>,
     pub(crate) client: String,
     pub(crate) request_id: String,
     pub(crate) trace_parent: Option<String>,
@@ -217,13 +219,16 @@ impl Task {
                 0 => self.id.clone(),
                 number => format!("{}-{number}", self.id),
             },
+            started: ids::unix_milliseconds().saturating_sub(self.arrived.elapsed().as_millis() as u64),
             model: self.lease.worker.name.clone(),
             fingerprint: self.lease.worker.fingerprint.clone(),
+            template: self.template,
             prompt: self.request.prompt.clone(),
             parameters,
             end_tokens: self.request.end_tokens.clone(),
             max_tokens: self.request.max_tokens,
             context: self.lease.worker.context,
+            stops: self.stops.clone(),
             grammar: self.grammar.clone(),
             output: voice.ids.clone(),
             text: voice.written.clone(),

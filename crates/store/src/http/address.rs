@@ -32,6 +32,34 @@ impl Address {
         Ok(Self(uri))
     }
 
+    /// Where a redirect from here leads (RFC 3986, section 5; the client works out `..` itself).
+    pub(crate) fn join(&self, location: &str) -> Result<Self, String> {
+        let location = location.split('#').next().unwrap_or_default();
+        let scheme = self.0.scheme_str().unwrap_or_default();
+        let authority = self.0.authority().map_or("", |authority| authority.as_str());
+        let folder = self.path().rsplit_once('/').map_or("", |(folder, _)| folder);
+        let url = match location {
+            absolute if absolute.contains("://") && !absolute.starts_with(['/', '?']) => absolute.to_owned(),
+            _ if location.starts_with("//") => format!("{scheme}:{location}"),
+            _ if location.starts_with('/') => format!("{scheme}://{authority}{location}"),
+            _ if location.starts_with('?') => format!("{scheme}://{authority}{}{location}", self.path()),
+            _ => format!("{scheme}://{authority}{folder}/{location}"),
+        };
+        Self::parse(&url)
+    }
+
+    /// Scheme, host and port: whom a secret is meant for.
+    pub(crate) fn origin(&self) -> (bool, String, u16) {
+        let default = if self.is_encrypted() { 443 } else { 80 };
+        let host = self.0.host().unwrap_or_default().to_ascii_lowercase();
+        (self.is_encrypted(), host, self.0.port_u16().unwrap_or(default))
+    }
+
+    /// The address as text.
+    pub(crate) fn url(&self) -> String {
+        self.0.to_string()
+    }
+
     pub(crate) fn path(&self) -> &str {
         self.0.path()
     }
@@ -52,7 +80,7 @@ impl Address {
         if self.is_encrypted() || self.is_loopback() || network.allow_plain_http {
             Ok(())
         } else {
-            Err("http:// is not encrypted; use https://, or allow plain HTTP".to_owned())
+            Err("http:// is not encrypted, and only this machine may be asked that way; use https://".to_owned())
         }
     }
 }
@@ -60,6 +88,29 @@ impl Address {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_redirect_leads_where_it_says_and_an_origin_is_scheme_host_and_port() {
+        let from = Address::parse("https://hub.example/a/b?x=1").unwrap();
+        for (location, url) in [
+            ("https://cdn.example/f", "https://cdn.example/f"),
+            ("//cdn.example/f", "https://cdn.example/f"),
+            ("/f#part", "https://hub.example/f"),
+            ("c/d", "https://hub.example/a/c/d"),
+            ("?y=2", "https://hub.example/a/b?y=2"),
+        ] {
+            assert_eq!(from.join(location).unwrap().url(), url, "{location}");
+        }
+        for refused in ["ftp://hub.example/f", "file:///etc/passwd", "https://user:pw@hub.example/f", "https://"] {
+            assert!(from.join(refused).is_err(), "{refused}");
+        }
+        let origin = |url: &str| Address::parse(url).unwrap().origin();
+        assert_eq!(origin("https://HUB.example/f"), from.origin());
+        assert_eq!(origin("https://hub.example:443/f"), from.origin());
+        for other in ["http://hub.example/f", "https://hub.example:8443/f", "https://x.hub.example/f"] {
+            assert_ne!(origin(other), from.origin(), "{other}");
+        }
+    }
 
     #[test]
     fn plain_http_is_for_this_machine() {

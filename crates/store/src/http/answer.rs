@@ -56,7 +56,7 @@ pub(super) struct Answer {
     /// Where the body's first byte belongs.
     pub(super) start: u64,
     /// The length of the whole file, if the server told.
-    total: Option<u64>,
+    pub(super) total: Option<u64>,
     /// The strong entity tag, if there is one.
     pub(super) validator: Option<String>,
 }
@@ -74,6 +74,9 @@ impl Answer {
                     Some((first, total)) if first == start => (start, total),
                     _ => return Err(Trouble::refuse("answers with other bytes than asked for".to_owned())),
                 }
+            }
+            status if status.is_redirection() => {
+                return Err(Trouble::refuse(format!("the server answered {status} without saying where to go")));
             }
             _ => return Err(failure(status, token_name)),
         };
@@ -97,6 +100,11 @@ impl Answer {
             (total, _) => Ok(total),
         }
     }
+}
+
+/// The length of the file by a server that has nothing from there on: `bytes */TOTAL` (RFC 9110, section 15.5.17).
+pub(super) fn length_by_refusal(response: &Response<Body>) -> Option<u64> {
+    response.headers().get(header::CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes */")?.parse().ok()
 }
 
 /// Reads `bytes FIRST-LAST/TOTAL` or `bytes FIRST-LAST/*` (RFC 9110, section 14.4).

@@ -3,7 +3,6 @@
 use std::sync::{Arc, OnceLock};
 
 use ureq::Agent;
-use ureq::config::RedirectAuthHeaders;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use super::Address;
@@ -12,7 +11,7 @@ use crate::options::Network;
 /// How this program calls itself.
 const USER_AGENT: &str = concat!("hefu/", env!("CARGO_PKG_VERSION"));
 
-/// A client for one address.
+/// A client for one address, which follows no redirect: the caller looks where it leads before it goes there.
 pub(super) fn agent(address: &Address, network: &Network) -> Result<Agent, String> {
     let roots = certificates();
     if address.is_encrypted() && roots.is_empty() {
@@ -30,7 +29,7 @@ pub(super) fn agent(address: &Address, network: &Network) -> Result<Agent, Strin
         .tls_config(tls)
         .user_agent(USER_AGENT)
         .http_status_as_error(false)
-        .redirect_auth_headers(RedirectAuthHeaders::SameHost)
+        .max_redirects(0)
         .https_only(address.is_encrypted() && !network.allow_plain_http)
         .timeout_resolve(Some(network.connect_timeout))
         .timeout_connect(Some(network.connect_timeout))

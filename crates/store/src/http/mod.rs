@@ -12,35 +12,37 @@ use std::io::Read;
 use std::thread;
 use std::time::Duration;
 
-use ureq::http::{Response, header};
-use ureq::{Agent, Body, ResponseExt};
+use ureq::Body;
+use ureq::http::{Response, StatusCode, header};
 
 pub(crate) use address::Address;
 
 use crate::digest::CHUNK_BYTES;
 use crate::error::SourceFailure;
+use crate::options::Network;
 use crate::progress::{Notice, Phase};
 use crate::source::{FetchError, Job};
 use answer::{Answer, Trouble};
 
 /// Longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Most bytes of a document that is read at once.
+const MAX_DOCUMENT_BYTES: u64 = 16 << 20;
+/// Most redirects that are followed one after another.
+const MAX_REDIRECTS: usize = 10;
 /// How often a caller is asked during a pause whether to stop.
 const PAUSE_STEP: Duration = Duration::from_millis(100);
 
-/// Fetches a URL into the job's partial file. `token` goes to that URL's host only; `token_name` is the variable that
-/// a person would set to give one.
+/// Fetches a URL into the job's partial file. `token` goes to that URL's scheme, host and port only; `token_name` is the
+/// variable that a person would set to give one.
 pub(crate) fn download(
     url: &str,
     token: Option<&str>,
     token_name: &str,
     job: &mut Job<'_, '_>,
 ) -> Result<(), FetchError> {
-    let address = Address::parse(url).map_err(FetchError::Source)?;
     let network = job.options.network.clone();
-    address.permit(&network).map_err(FetchError::Source)?;
-    let agent = client::agent(&address, &network).map_err(FetchError::Source)?;
-    let request = Request { agent, url, token, token_name };
+    let request = Request::new(url, token, token_name, &network).map_err(FetchError::Source)?;
     let mut best = job.partial.length();
     let mut idle = 0;
     loop {
@@ -78,50 +80,98 @@ fn pause(length: Duration, job: &mut Job<'_, '_>) -> Result<(), FetchError> {
 }
 
 struct Request<'a> {
-    agent: Agent,
-    url: &'a str,
+    address: Address,
     token: Option<&'a str>,
     token_name: &'a str,
 }
 
-impl Request<'_> {
+/// A small document: a hub's list of files. The reason for a failure is part of a sentence.
+pub(crate) fn document(url: &str, token: Option<&str>, token_name: &str, network: &Network) -> Result<Vec<u8>, String> {
+    let request = Request::new(url, token, token_name, network)?;
+    let said = |trouble: Trouble| match trouble {
+        Trouble::Passing(reason) | Trouble::Final(FetchError::Source(reason)) => reason,
+        Trouble::Final(FetchError::Store(error)) => error.to_string(),
+    };
+    let mut response = request.ask(0, None, network).map_err(said)?;
+    Answer::read(&response, 0, token_name).map_err(said)?;
+    let body = response.body_mut().with_config().limit(MAX_DOCUMENT_BYTES).read_to_vec();
+    body.map_err(|error| format!("the list of files cannot be read ({error})"))
+}
+
+impl<'a> Request<'a> {
+    fn new(url: &str, token: Option<&'a str>, token_name: &'a str, network: &Network) -> Result<Self, String> {
+        let address = Address::parse(url)?;
+        address.permit(network)?;
+        if token.is_some_and(|token| !token.chars().all(|c| c.is_ascii_graphic())) {
+            return Err(format!("{token_name} holds a character that no token has; set it anew"));
+        }
+        Ok(Self { address, token, token_name })
+    }
+
     /// One request: everything from where the partial file stands.
     fn transfer(&self, job: &mut Job<'_, '_>) -> Result<(), Trouble> {
         let may_continue = job.partial.expected().sha256.is_some() || job.partial.validator().is_some();
         if job.partial.length() > 0 && !may_continue {
             job.partial.restart()?;
         }
-        let start = job.partial.length();
-        let response = self.send(start, job)?;
-        let answer = Answer::read(&response, start, self.token_name)?;
-        if answer.start == 0 && start > 0 {
+        let (response, answer) = loop {
+            let start = job.partial.length();
+            let response = self.send(start, job)?;
+            if start > 0 && response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
+                if answer::length_by_refusal(&response) == Some(start) && job.partial.expected().size.is_none() {
+                    return Ok(());
+                }
+            } else {
+                let answer = Answer::read(&response, start, self.token_name)?;
+                let validator = answer.validator.as_deref();
+                if answer.start == 0 || job.partial.is_continued_by(validator, answer.total) {
+                    break (response, answer);
+                }
+            }
+            // What is there is part of another file. From the start on, no range is asked for and none can be refused.
+            job.partial.restart()?;
+        };
+        if answer.start == 0 && job.partial.length() > 0 {
             job.partial.restart()?;
         }
         let total = answer.check_total(job.partial.expected().size)?;
         if let Some(size) = total.or(job.partial.expected().size) {
             job.partial.ensure_space(size)?;
         }
-        job.partial.set_validator(answer.validator)?;
+        job.partial.set_origin(answer.validator, total)?;
         receive(response.into_body(), total, job)
     }
 
+    /// Asks for the bytes from `start` on.
     fn send(&self, start: u64, job: &Job<'_, '_>) -> Result<Response<Body>, Trouble> {
-        let mut request = self.agent.get(self.url).header(header::ACCEPT_ENCODING, "identity");
-        if start > 0 {
-            request = request.header(header::RANGE, format!("bytes={start}-"));
-            if let Some(validator) = job.partial.validator() {
-                request = request.header(header::IF_RANGE, validator);
+        self.ask(start, job.partial.validator(), &job.options.network)
+    }
+
+    /// Asks for the bytes from `start` on of the file with this tag, following redirects to places that are as trustworthy
+    /// as the first.
+    fn ask(&self, start: u64, validator: Option<&str>, network: &Network) -> Result<Response<Body>, Trouble> {
+        let mut address = self.address.clone();
+        for _ in 0..=MAX_REDIRECTS {
+            let agent = client::agent(&address, network).map_err(Trouble::refuse)?;
+            let mut request = agent.get(address.url()).header(header::ACCEPT_ENCODING, "identity");
+            if start > 0 {
+                request = request.header(header::RANGE, format!("bytes={start}-"));
+                if let Some(validator) = validator {
+                    request = request.header(header::IF_RANGE, validator);
+                }
             }
+            if let Some(token) = self.token.filter(|_| address.origin() == self.address.origin()) {
+                request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+            }
+            let response = request.call().map_err(Trouble::of)?;
+            let location = response.headers().get(header::LOCATION).filter(|_| response.status().is_redirection());
+            let Some(location) = location else { return Ok(response) };
+            let next = location.to_str().map_err(|_| "the address is malformed".to_owned());
+            let next = next.and_then(|location| address.join(location));
+            let next = next.and_then(|next| next.permit(network).map(|()| next));
+            address = next.map_err(|reason| Trouble::refuse(format!("redirects to a place where {reason}")))?;
         }
-        if let Some(token) = self.token {
-            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
-        }
-        let response = request.call().map_err(Trouble::of)?;
-        // The client follows redirects; where they end must be as trustworthy as where they began.
-        Address::of(response.get_uri().clone())
-            .and_then(|address| address.permit(&job.options.network))
-            .map_err(|reason| Trouble::refuse(format!("redirects to a place where {reason}")))?;
-        Ok(response)
+        Err(Trouble::refuse(format!("redirects more than {MAX_REDIRECTS} times")))
     }
 }
 
@@ -143,7 +193,7 @@ fn receive(body: Body, total: Option<u64>, job: &mut Job<'_, '_>) -> Result<(), 
             let reason = format!("sends more than the {limit} bytes that the file has");
             return Err(Trouble::refuse(reason));
         }
-        job.partial.append(chunk.get(..count).unwrap_or_default())?;
+        job.append(chunk.get(..count).unwrap_or_default()).map_err(Trouble::Final)?;
         job.meter.advance_of(Phase::Downloading, job.partial.length(), total)?;
     }
     match total {

@@ -8,7 +8,7 @@ use super::{FetchError, Job, Source, SourceKind};
 use crate::http;
 
 const PREFIX: &str = "hf:";
-const ENDPOINT: &str = "https://huggingface.co";
+pub(super) const ENDPOINT: &str = "https://huggingface.co";
 const REVISION: &str = "main";
 
 pub(super) const KIND: SourceKind = SourceKind {

@@ -1,6 +1,7 @@
 //! Sources: the places that a file may come from. Each kind is one file here and one line in [`SOURCE_KINDS`]; the
 //! parser, the help text and the error for an unknown source all go over that slice.
 
+pub(crate) mod hub;
 mod hugging_face;
 mod modelscope;
 mod path;
@@ -29,6 +30,14 @@ pub struct SourceKind {
 /// Every kind of source, in the order in which they are asked whether a text is theirs.
 pub const SOURCE_KINDS: &[SourceKind] = &[hugging_face::KIND, modelscope::KIND, pip::KIND, web::KIND, path::KIND];
 
+/// What is said of a source that gave something else, as part of a sentence.
+pub(crate) const NO_MODEL: &str = "gave something that is not a GGUF file";
+
+/// Bytes by which a model's file is known.
+const MAGIC_BYTES: u64 = 4;
+/// Bytes after which the caller sees how a file begins: enough for its metadata, the vocabulary above all.
+const HEAD_BYTES: u64 = 16 << 20;
+
 /// Why a source gave no file.
 #[derive(Debug)]
 pub(crate) enum FetchError {
@@ -54,6 +63,25 @@ pub(crate) struct Job<'a, 'b> {
     pub(crate) spec: &'a str,
 }
 
+impl Job<'_, '_> {
+    /// Appends bytes. A file that begins as no model does is refused once that is known, and nothing of it is kept.
+    pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<(), FetchError> {
+        let is_start = self.partial.length() < MAGIC_BYTES;
+        self.partial.append(bytes)?;
+        if is_start && !self.partial.may_be_model() {
+            self.partial.restart()?;
+            return Err(FetchError::Source(NO_MODEL.to_owned()));
+        }
+        if self.meter.inspects
+            && self.partial.length() >= HEAD_BYTES
+            && let Some(total) = self.partial.total()
+        {
+            self.meter.begins(self.partial.path(), total)?;
+        }
+        Ok(())
+    }
+}
+
 /// A place that can give one file.
 pub(crate) trait Source: std::fmt::Debug {
     /// The name of the file as this place knows it.
@@ -61,6 +89,13 @@ pub(crate) trait Source: std::fmt::Debug {
 
     /// Appends the file's bytes to the partial file until it is complete, going on where it stands if possible.
     fn fetch(&self, job: &mut Job<'_, '_>) -> Result<(), FetchError>;
+}
+
+/// Whether a text is meant as a source that is elsewhere: no name of a model, and no path.
+pub(crate) fn is_remote(spec: &str) -> bool {
+    let spec = hub::plain(spec);
+    let kind = SOURCE_KINDS.iter().find(|kind| (kind.claims)(&spec));
+    kind.is_some_and(|kind| kind.form != path::KIND.form)
 }
 
 /// Whether a text is meant as a source (and not as the name of a model).

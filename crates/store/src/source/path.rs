@@ -52,6 +52,7 @@ impl Source for LocalFile {
             job.partial.restart()?;
         }
         job.partial.ensure_space(size)?;
+        job.partial.set_origin(None, Some(size))?;
         file.seek(SeekFrom::Start(job.partial.length())).map_err(cannot_read)?;
         let mut reader = file.take(size - job.partial.length());
         let mut chunk = vec![0; CHUNK_BYTES];
@@ -60,7 +61,7 @@ impl Source for LocalFile {
             if count == 0 {
                 break;
             }
-            job.partial.append(chunk.get(..count).unwrap_or_default())?;
+            job.append(chunk.get(..count).unwrap_or_default())?;
             let done = job.partial.length();
             job.meter.advance_of(Phase::Downloading, done, Some(size))?;
         }

@@ -65,7 +65,7 @@ fn append(
             return Err(FetchError::Source(format!("`{wheel}` holds more than it announces")));
         };
         left = rest;
-        job.partial.append(chunk.get(..count).unwrap_or_default())?;
+        job.append(chunk.get(..count).unwrap_or_default())?;
         let done = job.partial.length().max(arrived);
         job.meter.advance(Phase::Downloading, done)?;
     }

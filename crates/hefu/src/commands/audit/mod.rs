@@ -1,21 +1,21 @@
-//! `hefu audit`: reading, examining and thinning out the log of answers.
+//! `hefu audit`: reading, examining and changing the log of answers as far as it can be changed.
 
+mod changes;
+mod examination;
 mod time;
 
 use crate::cli::{DeviceArguments, ModelArguments};
-use crate::commands::verify::{self, Checked, Examined, public_key, totals};
+use crate::commands::verify::{self, Checked, Examined, totals};
 use crate::failure::Failure;
-use crate::output::{print, print_json};
-use crate::progress::{Meter, Unit};
-use crate::receipts;
+use crate::output::{json_text, on_one_line, print, print_json, print_plain};
 use crate::units::thousands;
 use crate::verifier::Manner;
+use changes::{Opinion, Review, Stamping};
 use clap::{Args, Subcommand};
-use hefu_proof::audit::{AuditLog, Entry, Error, ExportError, Filter, Found, Options, Reader, examine_export};
-use hefu_proof::{Digest, Receipt};
-use serde_json::{Value, json};
-use std::fs::File;
-use std::io::{BufReader, BufWriter, Write};
+use hefu_proof::Receipt;
+use hefu_proof::audit::{Content, Entry, Error, ExportError, Filter, Reader};
+use serde_json::Value;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 /// Records whose answers are made again before the next are read.
@@ -31,6 +31,9 @@ Examples:
   hefu audit verify audit.db --key instance.pem
   hefu audit export audit.db > audit.jsonl
   hefu audit replay audit.db --since 2026-11-01
+  hefu audit annotate audit.db ID --verdict corrected --by \"A. Reviewer\"
+  hefu audit redact audit.db ID --reason \"asked for by its user\"
+  hefu audit stamp audit.db --authority https://tsa.example/
   hefu audit prune audit.db --before 2026-05-01")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -96,6 +99,34 @@ enum What {
         #[command(flatten)]
         device: DeviceArguments,
     },
+    /// Record what a person thought of an answer: accepted, corrected or overruled
+    Annotate {
+        #[command(flatten)]
+        log: LogArgument,
+        /// The answer's id, or the record's number
+        #[arg(value_name = "ID")]
+        id: String,
+        #[command(flatten)]
+        review: Review,
+    },
+    /// Take away what one record says; its digest stays, and the log can be checked as before
+    Redact {
+        #[command(flatten)]
+        log: LogArgument,
+        /// The answer's id, or the record's number
+        #[arg(value_name = "ID")]
+        id: String,
+        /// Why; it is recorded, so it should name nobody
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Have the last checkpoint stamped with the time by an authority (RFC 3161), or take a stamp out
+    Stamp {
+        #[command(flatten)]
+        log: LogArgument,
+        #[command(flatten)]
+        how: Stamping,
+    },
     /// Remove what is older, up to a checkpoint, and leave a signed note of it
     Prune {
         #[command(flatten)]
@@ -128,9 +159,13 @@ struct Which {
     #[arg(long, value_name = "TIME", value_parser = time::parse)]
     until: Option<u64>,
 
-    /// Asked for with the API key of this name
+    /// Answers asked for with the API key of this name
     #[arg(long, value_name = "NAME")]
     client: Option<String>,
+
+    /// Records of this type: answer, event or annotation
+    #[arg(long = "type", value_name = "TYPE", value_parser = ["answer", "event", "annotation"])]
+    kind: Option<String>,
 }
 
 /// Carries the command out.
@@ -141,12 +176,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.what {
         What::List { log, which, json } => list(&log.log, &which.filter(), *json),
         What::Show { log, id, receipt } => show(&log.log, id, *receipt),
-        What::Verify { log, key, head, json } => examine(&log.log, key.as_deref(), head.as_deref(), *json),
+        What::Verify { log, key, head, json } => examination::examine(&log.log, key.as_deref(), head.as_deref(), *json),
         What::Export { log } => export(&log.log),
         What::Replay { log, which, steps, json, model, device } => {
-            replay(&log.log, &which.filter(), &Manner { model, device, steps: *steps }, *json)
+            // Nothing but answers can be made again.
+            let filter = Filter { kind: Some("answer".to_owned()), ..which.filter() };
+            replay(&log.log, &filter, &Manner { model, device, steps: *steps }, *json)
         }
-        What::Prune { log, before } => prune(&log.log, *before),
+        What::Annotate { log, id, review } => changes::annotate(&log.log, id, review),
+        What::Redact { log, id, reason } => changes::redact(&log.log, id, reason),
+        What::Stamp { log, how } => changes::stamp(&log.log, how),
+        What::Prune { log, before } => changes::prune(&log.log, *before),
     }
 }
 
@@ -157,6 +197,7 @@ impl Which {
             since: self.since,
             until: self.until,
             client: self.client.clone(),
+            kind: self.kind.clone(),
             ..Filter::default()
         }
     }
@@ -165,127 +206,57 @@ impl Which {
 fn list(path: &Path, filter: &Filter, json: bool) -> Result<(), Failure> {
     open(path)?.each(filter, |entry| {
         if json {
-            return print(&format!("{}\n", value(&entry)));
+            return print(&format!("{}\n", json_text(&value(&entry).to_string())));
         }
         let when = time::words(entry.time);
-        let client = if entry.client.is_empty() { "-" } else { &entry.client };
-        print(&format!("{:>8}  {when}  {}  {client}  {}\n", entry.seq, entry.id, entry.model))
+        print_plain(&format!("{:>8}  {when}  {}  {}\n", entry.seq, on_one_line(&entry.id), on_one_line(&about(&entry))))
     })
+}
+
+/// What a record says, in a few words.
+fn about(entry: &Entry) -> String {
+    match entry.parsed() {
+        Ok(Some(Content::Answer(answer))) => {
+            let client = if answer.client.is_empty() { "-" } else { &answer.client };
+            format!("{client}  {}", answer.model)
+        }
+        Ok(Some(Content::Event(event))) => format!("event: {}", event.event),
+        Ok(Some(Content::Annotation(annotated))) => {
+            let annotation = &annotated.annotation;
+            let verdict = Opinion::from(annotation.verdict).name();
+            format!("annotation: {} {verdict} by {}", annotation.of, annotation.by)
+        }
+        Ok(None) => format!("{}: what it said was taken away", entry.kind),
+        Err(sentence) => format!("{}: {sentence}", entry.kind),
+    }
 }
 
 fn show(path: &Path, id: &str, receipt: bool) -> Result<(), Failure> {
     let found = open(path)?.find(id)?;
     let entry = found.ok_or_else(|| Failure::Other(format!("{} has no record {id}", path.display())))?;
     if receipt {
-        let missing =
-            || Failure::Other(format!("of record {} the log stores hashes alone, so it has no receipt", entry.seq));
-        return print(entry.receipt.as_ref().ok_or_else(missing)?);
+        let missing = || {
+            Failure::Other(format!(
+                "of record {} the log stores hashes alone or is of no answer, so it has no receipt",
+                entry.seq
+            ))
+        };
+        return print(&entry.answer().and_then(|answer| answer.receipt).ok_or_else(missing)?);
     }
-    let mut shown = value(&entry);
-    // The receipt as a document in a document is read more easily than as a string.
-    if let Some(receipt) = entry.receipt.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok()) {
-        shown["receipt"] = receipt;
-    }
-    print_json(&shown)
+    print_json(&value(&entry))
 }
 
+/// A record as it is read most easily: documents in place of the texts that they are kept as.
 fn value(entry: &Entry) -> Value {
-    serde_json::to_value(entry).unwrap_or(Value::Null)
-}
-
-fn examine(path: &Path, key: Option<&str>, head: Option<&str>, json: bool) -> Result<(), Failure> {
-    let key = key.map(public_key).transpose()?;
-    let noted = head.map(noted_head).transpose()?;
-    let mut meter = Meter::new("examining", Unit::Count);
-    let mut found = if is_database(path)? {
-        let reader = Reader::open(path)?;
-        let mut found = reader.examine(&mut |done| meter.set(done, None))?;
-        if let Some((seq, hash)) = noted {
-            check_noted(&reader, &mut found, seq, hash)?;
+    let mut shown = serde_json::to_value(entry).unwrap_or(Value::Null);
+    let document = |text: &str| serde_json::from_str::<Value>(text).ok();
+    if let Some(mut content) = entry.content.as_deref().and_then(document) {
+        if let Some(receipt) = content.get("receipt").and_then(Value::as_str).and_then(document) {
+            content["receipt"] = receipt;
         }
-        found
-    } else {
-        if noted.is_some() {
-            return Err(Failure::Usage("--head needs the log itself, not an export".to_owned()));
-        }
-        let failed = |error| Failure::file("read", path, error);
-        let mut lines = BufReader::new(File::open(path).map_err(failed)?);
-        examine_export(&mut lines, &mut |done| meter.set(done, None)).map_err(failed)?
-    };
-    drop(meter);
-    if let Some(key) = &key {
-        let others = found.keys.keys().filter(|other| **other != key.to_string());
-        let others: Vec<String> = others.map(|other| format!("it is signed by another key too, {other}")).collect();
-        found.problems.extend(others);
+        shown["content"] = content;
     }
-    if json {
-        print_json(&report(&found))?
-    } else {
-        print(&words(&found, key.is_some()))?
-    }
-    match found.problems.len() {
-        0 => Ok(()),
-        _ => Err(Failure::Other(format!("{} was changed, or is not whole", path.display()))),
-    }
-}
-
-/// Whether the file is the log itself; an export is text.
-fn is_database(path: &Path) -> Result<bool, Failure> {
-    use std::io::Read;
-    let mut start = Vec::new();
-    let file = File::open(path).map_err(|error| Failure::file("open", path, error))?;
-    file.take(16).read_to_end(&mut start).map_err(|error| Failure::file("read", path, error))?;
-    Ok(!start.starts_with(b"{"))
-}
-
-fn noted_head(text: &str) -> Result<(u64, Digest), Failure> {
-    let read = text.split_once(':').and_then(|(seq, hash)| Some((seq.parse().ok()?, hash.parse().ok()?)));
-    read.ok_or_else(|| Failure::Usage(format!("--head {text}: expected NUMBER:HASH, as `hefu audit verify` prints it")))
-}
-
-/// A log that was set back as a whole, head and all, is known by what somebody noted of it earlier.
-fn check_noted(reader: &Reader, found: &mut Found, seq: u64, hash: Digest) -> Result<(), Failure> {
-    let kept = reader.find(&seq.to_string())?.is_some_and(|entry| entry.seq == seq && entry.hash == hash);
-    let is_gone = seq <= found.pruned;
-    if !kept && !is_gone && seq > 0 {
-        found
-            .problems
-            .push(format!("record {seq} is not the one that was noted: the log was set back or written anew"));
-    }
-    Ok(())
-}
-
-fn report(found: &Found) -> Value {
-    json!({
-        "records": found.records,
-        "checkpoints": found.checkpoints,
-        "pruned": found.pruned,
-        "head": found.head.map(|(seq, hash)| format!("{seq}:{hash}")),
-        "keys": found.keys,
-        "problems": found.problems,
-    })
-}
-
-fn words(found: &Found, key_is_known: bool) -> String {
-    let mut text = format!(
-        "{} records, {} checkpoints, {} records pruned\n",
-        thousands(found.records),
-        thousands(found.checkpoints),
-        thousands(found.pruned)
-    );
-    if let Some((seq, hash)) = found.head {
-        text += &format!("head {seq}:{hash}\n");
-    }
-    for (key, count) in found.keys.iter().filter(|_| !key_is_known) {
-        text += &format!("signed by {key} ({count} times), which --key can ask for\n");
-    }
-    if found.problems.is_empty() {
-        return text + "nothing was changed, and nothing is missing\n";
-    }
-    for problem in &found.problems {
-        text += &format!("problem: {problem}\n");
-    }
-    text
+    shown
 }
 
 fn export(path: &Path) -> Result<(), Failure> {
@@ -308,7 +279,7 @@ fn replay(path: &Path, filter: &Filter, manner: &Manner<'_>, json: bool) -> Resu
     let mut flush = |waiting: &mut Vec<Checked>| -> Result<(), Failure> {
         verify::examine(manner, waiting, None)?;
         for checked in waiting.iter().filter(|checked| !json && !checked.is_match()) {
-            print(&format!("{}\n", checked.sentence(true, None)))?;
+            print_plain(&format!("{}\n", checked.sentence(true, None)))?;
         }
         done.append(waiting);
         Ok(())
@@ -330,20 +301,11 @@ fn replay(path: &Path, filter: &Filter, manner: &Manner<'_>, json: bool) -> Resu
 fn checked(entry: &Entry) -> Checked {
     let name = format!("record {} ({})", entry.seq, entry.id);
     let refused = |sentence: String| Checked { name: name.clone(), receipt: None, result: Examined::Refused(sentence) };
-    match entry.receipt.as_deref().map(Receipt::parse) {
-        None => refused("the log stores its hashes alone".to_owned()),
+    match entry.answer().and_then(|answer| answer.receipt).as_deref().map(Receipt::parse) {
+        None => refused("the log stores its hashes alone, or what it said was taken away".to_owned()),
         Some(Err(error)) => refused(error.to_string()),
         Some(Ok(receipt)) => Checked { name, receipt: Some(receipt), result: Examined::Waiting },
     }
-}
-
-fn prune(path: &Path, before: u64) -> Result<(), Failure> {
-    // Opening it to write would make it.
-    drop(open(path)?);
-    let log = AuditLog::open(path, receipts::identity()?, Options::default())?;
-    let gone = log.prune(before)?;
-    log.close()?;
-    print(&format!("{} records removed\n", thousands(gone)))
 }
 
 fn open(path: &Path) -> Result<Reader, Failure> {

@@ -11,8 +11,8 @@ mod input;
 mod journal;
 
 use crate::cli::{
-    CacheArguments, DeviceArguments, LabelArguments, MODEL_VARIABLE, RecordArguments, SignatureArguments,
-    SpeculationArguments,
+    CacheArguments, CheckArguments, DeviceArguments, LabelArguments, MODEL_VARIABLE, RecordArguments,
+    SignatureArguments, SpeculationArguments,
 };
 use crate::commands::serve::labels;
 use crate::failure::Failure;
@@ -77,6 +77,8 @@ pub(crate) struct Arguments {
     template: Option<PathBuf>,
 
     #[command(flatten)]
+    check: CheckArguments,
+    #[command(flatten)]
     signature: SignatureArguments,
 
     /// Requests that are answered at the same time
@@ -114,10 +116,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             ..Limits::default()
         };
         let labels = labels(&arguments.label)?;
-        let shelf = Arc::new(Shelf::new(wishes(arguments)?)?);
         // Nobody could ask for a receipt that is not in a log.
         let ledger = arguments.record.audit.as_ref().map(|_| Ledger::open(arguments.record.keeping(0))).transpose()?;
         let ledger = ledger.map(Arc::new);
+        let shelf = Arc::new(Shelf::new(wishes(arguments)?)?.noting(ledger.clone()));
+        if let Some(ledger) = &ledger {
+            ledger.note_start(crate::open::instruction_set(&arguments.device)?.name, None);
+        }
         let recorder = ledger.clone().map(|ledger| ledger as Arc<dyn Recorder>);
         let service = Service::new(shelf, limits, recorder, labels, None);
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -136,6 +141,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 fn wishes(arguments: &Arguments) -> Result<ShelfWishes, Failure> {
     Ok(ShelfWishes {
         models: arguments.model.clone(),
+        check: arguments.check,
         device: arguments.device.clone(),
         context: arguments.context.map(NonZeroUsize::get),
         cache: arguments.cache.profile(),

@@ -57,8 +57,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     prompt::of_conversation(loaded, &[hefu_text::template::Message::user("?")])?;
     let cancelled = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&cancelled);
-    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))
-        .map_err(|error| Failure::Other(format!("Ctrl-C cannot be caught here: {error}")))?;
+    let _interrupt = crate::interrupt::instead(move || flag.store(true, Ordering::Relaxed))?;
     let mut input = Input::new()?;
     input
         .say(&format!("{} ({} tokens of context); /help lists what can be done", loaded.resolved.name, loaded.context));

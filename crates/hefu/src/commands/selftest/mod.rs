@@ -103,7 +103,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 ///
 /// # Errors
 /// If there is no memory for it.
-fn found_deviations(device: &dyn Device) -> Result<Vec<Deviation>, Failure> {
+pub(super) fn found_deviations(device: &dyn Device) -> Result<Vec<Deviation>, Failure> {
     conformance::deviations(device).map_err(|error| Failure::Other(error.to_string()))
 }
 

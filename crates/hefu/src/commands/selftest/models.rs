@@ -57,7 +57,7 @@ pub(crate) fn sources(named: Option<&str>, extent: Extent) -> Result<Vec<Source>
     match named {
         None => Ok(TINY.iter().take(most).map(|(name, bytes)| Source::Tiny(name, bytes)).collect()),
         Some(name) => {
-            let asked = ModelArguments { model: Some(name.to_owned()) };
+            let asked = ModelArguments { model: Some(name.to_owned()), ..ModelArguments::default() };
             Ok(vec![Source::File(name.to_owned(), Box::new(Opened::new(crate::models::find(&asked)?)?))])
         }
     }

@@ -71,10 +71,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let client = Client::new(&arguments.url, arguments.api_key.clone())?;
     let mut watch = Watch::new(client, Duration::from_secs(arguments.interval))?;
     let (sender, interrupted) = channel();
-    ctrlc::set_handler(move || {
+    let _interrupt = crate::interrupt::instead(move || {
         let _ = sender.send(());
-    })
-    .map_err(|error| Failure::Other(format!("cannot listen for Ctrl-C: {error}")))?;
+    })?;
     if arguments.once || arguments.json || !std::io::stdout().is_terminal() {
         return watch.print(&interrupted, arguments);
     }

@@ -4,7 +4,7 @@ mod report;
 
 use crate::cli::{DeviceArguments, ModelArguments};
 use crate::failure::Failure;
-use crate::output::{print, print_json, text_file};
+use crate::output::{print_json, print_plain, text_file};
 use crate::progress::{Meter, Unit};
 use crate::receipts;
 use crate::verifier::{Manner, Verifier};
@@ -80,7 +80,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.json {
         print_json(&json(&checked))?;
     } else {
-        checked.iter().try_for_each(|checked| print(&format!("{}\n", checked.sentence(key.is_some(), own_key()))))?;
+        checked
+            .iter()
+            .try_for_each(|checked| print_plain(&format!("{}\n", checked.sentence(key.is_some(), own_key()))))?;
     }
     totals.outcome()
 }

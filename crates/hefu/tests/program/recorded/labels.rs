@@ -81,3 +81,27 @@ fn a_label_needs_a_producer_and_a_producer_a_label() {
         home.tiny(&["serve", "--port", "0", "--label", "cn", "--label-producer", "001191350100M000100Y4410001"]);
     assert!(wrong.failure(2).contains("check digit"));
 }
+
+#[test]
+fn a_document_names_the_receipt_of_its_answer() {
+    let home = Home::new();
+    let run = |seed: &str, receipt: &str| {
+        let answer =
+            home.tiny(&["run", "--json", "--raw", "-n", "6", "--seed", seed, "--receipt", receipt, "hi"]).success();
+        std::fs::write(home.path(&format!("{seed}.json")), answer).unwrap();
+    };
+    run("1", "one.json");
+    run("2", "two.json");
+    let export = |receipt: &str| {
+        home.hefu(&["export", "1.json", "--receipt", receipt, "--label", "cn", "--label-producer", "somebody"])
+    };
+    let document = export("one.json").success();
+    let receipt: serde_json::Value = serde_json::from_slice(&std::fs::read(home.path("one.json")).unwrap()).unwrap();
+    for (field, value) in [("ReservedCode1", &receipt["digest"]), ("ProduceID", &receipt["answer"]["id"])] {
+        assert!(document.contains(&format!("  {field}: {value}\n")), "{field} {value} in {document}");
+    }
+    std::fs::write(home.path("answer.md"), &document).unwrap();
+    home.hefu(&["label", "check", "answer.md"]).success();
+    assert!(export("two.json").failure(1).contains("of another text"));
+    assert!(home.tiny(&["run", "--receipt", "no/such/folder/r.json", "hi"]).failure(1).contains("write the receipt"));
+}

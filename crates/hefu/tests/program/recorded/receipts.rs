@@ -152,9 +152,10 @@ fn a_client_that_goes_away_leaves_a_receipt_of_what_was_said() {
     }
     drop(stream);
     server.stop();
-    let listed = home.hefu(&["audit", "list", "audit.db", "--json"]).success();
+    let listed = home.hefu(&["audit", "list", "audit.db", "--json", "--type", "answer"]).success();
     let record: Value = serde_json::from_str(listed.lines().next().unwrap()).unwrap();
-    let receipt = record["receipt"].as_str().unwrap().to_owned();
+    let id = record["id"].as_str().unwrap().to_owned();
+    let receipt = home.hefu(&["audit", "show", "audit.db", &id, "--receipt"]).success();
     let answer: Value = serde_json::from_str(&receipt).unwrap();
     let (finish, count) = (&answer["answer"]["finish"], answer["answer"]["output"].as_array().unwrap().len());
     // The machine may have been faster than the client.

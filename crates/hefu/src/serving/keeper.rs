@@ -1,0 +1,169 @@
+//! Notes in the audit log of what happens beside answers: models that come and go, keys, refusals, and time stamps. A thread
+//! writes them, so that nobody waits.
+
+use super::ledger::Log;
+use crate::failure::Failure;
+use crate::timestamp;
+use hefu_proof::audit::{Error, Event, Reader};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Notes that may wait; further ones are lost, and the log on standard error says so.
+const QUEUE: usize = 1024;
+/// How often refusals are written down, all of that time in one record: a flood of them must not fill the disk.
+const REFUSALS_EVERY: Duration = Duration::from_secs(10);
+/// Kinds of refusals that are told apart in that time; the others are counted together.
+const MAX_KINDS: usize = 256;
+/// How often a checkpoint without a time stamp is looked for.
+const STAMPS_EVERY: Duration = Duration::from_secs(60);
+
+/// Something to be noted.
+pub(super) enum Happening {
+    /// What, and what is to be known of it.
+    Event(&'static str, Value),
+    /// No more is to come.
+    End,
+}
+
+/// The thread and the way to it.
+pub(super) struct Keeper {
+    happenings: SyncSender<Happening>,
+    refusals: Arc<Mutex<Refusals>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// Requests that were not answered, counted by status, client and endpoint.
+#[derive(Debug, Default)]
+struct Refusals(BTreeMap<(u16, String, String), u64>);
+
+impl Keeper {
+    /// Starts the thread. Checkpoints are stamped by the authority at this address, if there is one.
+    pub(super) fn start(log: Arc<Log>, authority: Option<String>) -> Result<Self, Failure> {
+        let authority = authority.map(|url| timestamp::Authority::new(&url)).transpose()?;
+        let (happenings, received) = sync_channel(QUEUE);
+        let refusals = Arc::new(Mutex::new(Refusals::default()));
+        let counted = Arc::clone(&refusals);
+        let work = move || keep(&log, &received, &counted, authority.as_ref());
+        let thread = std::thread::Builder::new().name("hefu-keeper".to_owned()).spawn(work);
+        let thread = thread.map_err(|error| Failure::Other(format!("a thread cannot be started: {error}")))?;
+        Ok(Self { happenings, refusals, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Hands something over to be noted.
+    pub(super) fn tell(&self, happening: Happening) {
+        // Once the log is closed, nothing is noted any more.
+        if let Err(TrySendError::Full(_)) = self.happenings.try_send(happening) {
+            tracing::error!("an event is missing in the audit log: too many wait to be written");
+        }
+    }
+
+    /// Counts a request that was not answered.
+    pub(super) fn refused(&self, status: u16, client: &str, endpoint: &str) {
+        lock(&self.refusals).count(status, client, endpoint);
+    }
+
+    /// Ends once everything is written.
+    pub(super) fn finish(&self) {
+        // The queue may be full; the thread takes from it until it is empty.
+        let _ = self.happenings.send(Happening::End);
+        if let Some(thread) = lock(&self.thread).take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Writes down what comes until the end.
+fn keep(
+    log: &Log,
+    received: &Receiver<Happening>,
+    refusals: &Mutex<Refusals>,
+    authority: Option<&timestamp::Authority>,
+) {
+    let (mut counted, mut stamped) = (Instant::now(), Instant::now());
+    loop {
+        let happening = received.recv_timeout(Duration::from_secs(1));
+        let is_over = matches!(happening, Ok(Happening::End) | Err(RecvTimeoutError::Disconnected));
+        if is_over || counted.elapsed() >= REFUSALS_EVERY {
+            counted = Instant::now();
+            if let Some(details) = lock(refusals).take() {
+                note(log, "refusals", details);
+            }
+        }
+        match happening {
+            Ok(Happening::Event(event, details)) => note(log, event, details),
+            _ if is_over => return,
+            _ => {}
+        }
+        if let Some(authority) = authority.filter(|_| stamped.elapsed() >= STAMPS_EVERY) {
+            stamped = Instant::now();
+            if let Err(sentence) = stamp(log, authority) {
+                tracing::warn!("the audit log has no new time stamp: {sentence}");
+            }
+        }
+    }
+}
+
+fn note(log: &Log, event: &str, details: Value) {
+    let noted = Event::new(event, details).and_then(|event| log.write(|writer| writer.note(event).map(drop)));
+    if let Err(sentence) = noted {
+        tracing::error!("the event {event} is missing in the audit log: {sentence}");
+    }
+}
+
+/// Has the last checkpoint stamped, unless it is.
+fn stamp(log: &Log, authority: &timestamp::Authority) -> Result<(), String> {
+    let said = |error: Error| error.to_string();
+    let Some(mark) = Reader::open(log.path()).and_then(|reader| reader.unstamped()).map_err(said)? else {
+        return Ok(());
+    };
+    let token = authority.stamp(&mark.hash)?;
+    log.write(|writer| writer.stamp(mark.seq, &token))
+}
+
+impl Refusals {
+    fn count(&mut self, status: u16, client: &str, endpoint: &str) {
+        let key = (status, client.to_owned(), endpoint.to_owned());
+        let is_full = self.0.len() >= MAX_KINDS && !self.0.contains_key(&key);
+        let key = if is_full { (0, String::new(), "other".to_owned()) } else { key };
+        *self.0.entry(key).or_insert(0) += 1;
+    }
+
+    /// What was counted since the last time, if anything was.
+    fn take(&mut self) -> Option<Value> {
+        let counts = std::mem::take(&mut self.0);
+        let count = |((status, client, endpoint), count): ((u16, String, String), u64)| json!({"status": status, "client": client, "endpoint": endpoint, "count": count});
+        (!counts.is_empty()).then(|| json!({"requests": counts.into_iter().map(count).collect::<Vec<_>>()}))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_are_counted_and_their_kinds_bounded() {
+        let mut refusals = Refusals::default();
+        assert_eq!(refusals.take(), None);
+        refusals.count(401, "", "/v1/models");
+        refusals.count(401, "", "/v1/models");
+        refusals.count(503, "phone", "/v1/completions");
+        let expected = json!({"requests": [
+            {"status": 401, "client": "", "endpoint": "/v1/models", "count": 2},
+            {"status": 503, "client": "phone", "endpoint": "/v1/completions", "count": 1},
+        ]});
+        assert_eq!(refusals.take(), Some(expected));
+        (0..2 * MAX_KINDS).for_each(|number| refusals.count(400, &number.to_string(), "/"));
+        let told = refusals.take().unwrap();
+        let counts = told["requests"].as_array().unwrap();
+        assert_eq!(counts.len(), MAX_KINDS + 1);
+        assert_eq!(counts[0]["count"], MAX_KINDS);
+    }
+}
