@@ -6,7 +6,7 @@ use super::rules::Rules;
 use crate::constraint::Constraint;
 use crate::request::Request;
 use crate::sampling::Parameters;
-use crate::scheduler::{Job, Kind, Limits, Pooling, ReuseDomain};
+use crate::scheduler::{Job, Kind, Limits, Pooling, ReuseDomain, SlotPool};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ pub(super) struct Schedule {
     pub(super) limits: Limits,
     pub(super) page: usize,
     pub(super) pages: usize,
+    /// Slots, where the model has recurrent states.
+    pub(super) slots: Option<SlotPool>,
     pub(super) guessing: Guessing,
     /// Whether jobs have constraints.
     pub(super) ruled: bool,
@@ -37,6 +39,7 @@ pub(super) enum Guessing {
         wrong_one_in: u32,
         pages: usize,
         most: usize,
+        slots: Option<SlotPool>,
     },
 }
 
@@ -84,10 +87,19 @@ impl Schedule {
                 // From enough for everybody to hardly any.
                 pages: random.within(2..least * 4),
                 most: random.within(1..9),
+                slots: slots(&mut random, limits.running),
             },
         };
-        Schedule { limits, page, pages, guessing, ruled, plans, random }
+        let slots = slots(&mut random, limits.running);
+        Schedule { limits, page, pages, slots, guessing, ruled, plans, random }
     }
+}
+
+/// Slots for a model that has recurrent states as often as not: from enough for everybody to a single one.
+fn slots(random: &mut Random, running: usize) -> Option<SlotPool> {
+    let most = if random.one_in(3) { 3 } else { running * 4 };
+    let pool = SlotPool { slots: random.within(1..most.max(2)), snapshot_pages: random.within(1..4) };
+    random.one_in(2).then_some(pool)
 }
 
 impl Plan {
