@@ -25,6 +25,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
+/// Sequences of a model with recurrent states that have a slot set aside for them, tens of mebibytes each; further ones
+/// run if there are slots left, and wait otherwise.
+const MOST_SLOTS: usize = 16;
+
 /// How the models are to be served.
 #[derive(Debug, Clone)]
 pub(crate) struct ShelfWishes {
