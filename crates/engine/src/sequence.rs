@@ -99,6 +99,11 @@ impl Sequence {
         context.min(asked).saturating_sub(1)
     }
 
+    /// Whether it has a constraint, here or away.
+    pub(crate) fn has_constraint(&self) -> bool {
+        !matches!(self.constraint, Slot::Free)
+    }
+
     /// Whether its constraint is away, so that no token can be chosen now.
     pub(crate) fn is_away(&self) -> bool {
         matches!(self.constraint, Slot::Away)

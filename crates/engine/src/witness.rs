@@ -5,6 +5,7 @@ use crate::constraint::{Constraint, ConstraintError};
 use crate::request::{FinishReason, Request};
 use crate::sampling::{self, Choice, History, Scratch, TokenMask, sample_allowed};
 use crate::scheduler::{Failure, ForwardMany, Part};
+use hefu_numerics::device::Slots;
 use std::collections::VecDeque;
 
 /// An answer of the naive loop.
@@ -98,7 +99,10 @@ impl<M: ForwardMany> Witness<'_, M> {
     /// Computes the tokens from `from` on, and gives the number of the last row.
     fn compute(&mut self, tokens: &[u32], from: usize, rows: usize) -> Result<usize, Failure> {
         let pages: Vec<u32> = (0..).take(self.model.pages()).collect();
-        let part = Part { tokens: tokens.get(from..).unwrap_or_default(), position: from, pages: &pages, rows };
+        // One sequence has one slot, which its recurrent states never leave.
+        let read = (from > 0).then_some(0);
+        let slots = self.model.slots().map(|_| Slots { read, write: 0, keep: &[] });
+        let part = Part { tokens: tokens.get(from..).unwrap_or_default(), position: from, pages: &pages, rows, slots };
         self.model.forward(&[part]).map_err(|error| Failure::Model(error.to_string()))?;
         if let Some(mut see) = self.see.take() {
             (0..rows).try_for_each(|row| self.logits(row).map(&mut see))?;

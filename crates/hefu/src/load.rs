@@ -180,7 +180,7 @@ impl Loaded {
     /// # Errors
     /// If it cannot be had.
     pub(crate) fn paged(&self) -> Result<Paged, Failure> {
-        let paged = Paged::new(&self.model, self.context, self.context.div_ceil(PAGE));
+        let paged = Paged::new(&self.model, self.context, self.context.div_ceil(PAGE), 1);
         paged.map_err(|error| Failure::Other(error.to_string()))
     }
 
@@ -254,7 +254,7 @@ fn text(
 
 /// States the memory that is about to be taken, and refuses what cannot be had.
 fn check_memory(spec: &ModelSpec, device: &dyn Device, context: usize, state: bool) -> Result<(), Failure> {
-    let footprint = device.footprint(&spec.program, &Size::of_pages(context.div_ceil(PAGE)));
+    let footprint = device.footprint(&spec.program, &Size::new(&spec.program, context.div_ceil(PAGE), 1));
     let too_large = || Failure::Other(format!("a cache of {context} positions is too large to address"));
     let footprint = footprint.ok_or_else(too_large)?;
     let (weights, cache) = (footprint.weights as u64, footprint.states as u64);

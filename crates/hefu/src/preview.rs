@@ -45,7 +45,7 @@ fn judge(file: ModelFile) -> Result<(), String> {
     let spec = ModelSpec::read(&gguf, &LoadOptions::default()).map_err(|error| refused(&error))?;
     let context = DEFAULT_CONTEXT.min(spec.description.context_length);
     let device = hefu_cpu::select::best().device(Arc::new(Pool::new(1)));
-    let footprint = device.footprint(&spec.program, &Size::of_pages(context.div_ceil(PAGE)));
+    let footprint = device.footprint(&spec.program, &Size::new(&spec.program, context.div_ceil(PAGE), 1));
     let needed = footprint.map_or(u64::MAX, |taken| (taken.weights as u64).saturating_add(taken.states as u64));
     match total_memory().filter(|memory| needed > *memory) {
         Some(memory) => Err(format!(

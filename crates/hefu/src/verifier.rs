@@ -111,7 +111,7 @@ impl Verifier {
         let started = Instant::now();
         // Positions for prompt and answer, however large the context was.
         let capacity = (claim.request.prompt.len() + claim.output.len()).clamp(1, self.model.program.context);
-        let paged = Paged::new(&self.model, capacity, capacity.div_ceil(PAGE));
+        let paged = Paged::new(&self.model, capacity, capacity.div_ceil(PAGE), 1);
         let limits = Limits { step_tokens: self.prefill_chunk, prefix_reuse: false, ..Limits::default() };
         let mut scheduler = Scheduler::new(paged.map_err(|error| error.to_string())?, limits);
         let taken = scheduler.submit(claim.job(constraint, self.how), Duration::ZERO);

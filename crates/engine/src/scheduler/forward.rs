@@ -1,5 +1,6 @@
 //! What a scheduler asks of a model with the caches of many sequences.
 
+use hefu_numerics::device::Slots;
 use hefu_numerics::team::Team;
 use std::ops::Range;
 
@@ -20,6 +21,11 @@ pub trait ForwardMany {
 
     /// Pages of the cache, numbered from 0.
     fn pages(&self) -> usize;
+
+    /// The slots of its recurrent states; `None` if it has no such states.
+    fn slots(&self) -> Option<SlotPool> {
+        None
+    }
 
     /// Makes page `to` hold what page `from` holds.
     ///
@@ -47,6 +53,15 @@ pub trait ForwardMany {
     fn hidden(&mut self, rows: Range<usize>) -> Result<&[f32], Self::Error>;
 }
 
+/// Slots of a model with recurrent states, each for those of one sequence after one position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SlotPool {
+    /// How many there are, numbered from 0; at least 1.
+    pub slots: usize,
+    /// After so many pages of a prompt a snapshot is worth a slot, at least 1.
+    pub snapshot_pages: usize,
+}
+
 /// Tokens to be appended to a sequence.
 #[derive(Debug, Clone, Copy)]
 pub struct Part<'a> {
@@ -58,6 +73,8 @@ pub struct Part<'a> {
     pub pages: &'a [u32],
     /// How many of the last tokens' rows are wanted, at most as many as there are.
     pub rows: usize,
+    /// Where its recurrent states begin and end, if the model has some.
+    pub slots: Option<Slots<'a>>,
 }
 
 /// Logits, and threads that help to choose by them.

@@ -13,7 +13,7 @@
 //!
 //! * `queue`: fairness between clients, priorities; `budget`: the tokens of a pass; `plan`: who runs, and interruptions;
 //! * `sharing`: of prompts that begin alike, one computes the beginning and the others go on after it;
-//! * `memory`: pages, shared by a radix tree over token ids;
+//! * `memory`: pages, shared by a radix tree over token ids, and slots of recurrent states;
 //! * `guess`: guesses at tokens, computed where they pay; `masks`: what grammars allow, computed beside the passes;
 //! * `pass`: the forward pass; `choose`: the choices, spread over threads; `reading`: rows that are no choices'.
 //!
@@ -40,7 +40,7 @@ mod statistics;
 
 pub use choose::ROWS_AT_ONCE;
 pub use event::{Event, Failure, Update};
-pub use forward::{ForwardMany, Logits, Part};
+pub use forward::{ForwardMany, Logits, Part, SlotPool};
 pub use job::{Job, Key, Kind, MAX_PRIORITY, Pooling, Refusal, ReuseDomain};
 pub use limits::Limits;
 pub use paged::Paged;
@@ -82,7 +82,7 @@ pub struct Scheduler<M> {
 impl<M: ForwardMany> Scheduler<M> {
     /// A scheduler without jobs. All pages of the model are its own to use.
     pub fn new(model: M, limits: Limits) -> Self {
-        let memory = Memory::new(model.pages(), model.page(), limits.prefix_reuse);
+        let memory = Memory::new(model.pages(), model.page(), model.slots(), limits.prefix_reuse);
         // So that a job alone always has the pages that it needs.
         let capacity = model.capacity().min(model.pages().saturating_mul(model.page()));
         Self {
@@ -212,6 +212,12 @@ impl<M: ForwardMany> Scheduler<M> {
             self.memory.available(),
             self.suspects
         )
+    }
+
+    /// What happened to slots of recurrent states, and how many are held.
+    #[cfg(test)]
+    pub(crate) fn slots_seen(&self) -> (memory::SlotsSeen, usize) {
+        (self.memory.slots_seen(), self.memory.slots_used())
     }
 
     /// Whether the books are right.

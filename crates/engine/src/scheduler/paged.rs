@@ -1,6 +1,6 @@
 //! A loaded model with the caches of many sequences, which share its pages.
 
-use super::{ForwardMany, Logits, Part};
+use super::{ForwardMany, Logits, Part, SlotPool};
 use hefu_numerics::device::{Batch, Error, Executable, Model, Size, Span};
 use hefu_numerics::kv::PAGE;
 use hefu_numerics::program::Entry;
@@ -11,21 +11,24 @@ pub struct Paged {
     model: Model,
     executable: Box<dyn Executable>,
     capacity: usize,
+    /// Slots of recurrent states.
+    slots: usize,
 }
 
 impl Paged {
     /// No sequences, with `pages` pages of [`PAGE`] positions for all of them, each of which can have `capacity`
-    /// positions, at most the model's context.
+    /// positions, at most the model's context; and slots of recurrent states, where the model has some, for `sequences` at
+    /// once ([`Size::new`]).
     ///
     /// # Errors
     /// [`Error::Context`] for no position or more than the model has, others if the cache is too large.
-    pub fn new(model: &Model, capacity: usize, pages: usize) -> Result<Self, Error> {
+    pub fn new(model: &Model, capacity: usize, pages: usize, sequences: usize) -> Result<Self, Error> {
         let allowed = model.program.context;
         if capacity == 0 || capacity > allowed {
             return Err(Error::Context { asked: capacity, allowed });
         }
-        let executable = model.compile(&Size::of_pages(pages))?;
-        Ok(Self { model: model.clone(), executable, capacity })
+        let size = Size::new(&model.program, pages, sequences);
+        Ok(Self { model: model.clone(), executable: model.compile(&size)?, capacity, slots: size.slots })
     }
 
     /// The program on its device.
@@ -53,6 +56,11 @@ impl ForwardMany for Paged {
         self.executable.pages()
     }
 
+    fn slots(&self) -> Option<SlotPool> {
+        let pool = SlotPool { slots: self.slots, snapshot_pages: self.model.program.snapshot_pages() };
+        (self.slots > 0).then_some(pool)
+    }
+
     fn copy_page(&mut self, from: u32, to: u32) -> Result<(), Error> {
         (0..self.model.program.groups()).try_for_each(|group| self.executable.copy_page(group, from, to))
     }
@@ -63,14 +71,14 @@ impl ForwardMany for Paged {
         // Pages of all groups have the same numbers.
         let tables: Vec<&[u32]> = parts.iter().flat_map(|part| std::iter::repeat_n(part.pages, groups)).collect();
         let mut row = 0;
-        let span = |(index, part): (usize, &Part<'_>)| {
+        let mut spans: Vec<Span<'_>> = Vec::with_capacity(parts.len());
+        for (index, part) in parts.iter().enumerate() {
             let rows = row..row + part.tokens.len();
             row = rows.end;
             let wanted = part.tokens.len().saturating_sub(part.rows)..part.tokens.len();
             let tables = tables.get(index * groups..(index + 1) * groups).unwrap_or_default();
-            Span { rows, position: part.position, wanted, tables, slots: None }
-        };
-        let spans: Vec<Span<'_>> = parts.iter().enumerate().map(span).collect();
+            spans.push(Span { rows, position: part.position, wanted, tables, slots: part.slots });
+        }
         self.executable.run(&Batch { tokens: &tokens, spans: &spans, inputs: &[] })
     }
 

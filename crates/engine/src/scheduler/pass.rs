@@ -1,6 +1,7 @@
 //! One forward pass for all, and what follows from its rows.
 
 use super::choose::Over;
+use super::memory::Wanted;
 use super::plan::Share;
 use super::scheduled::ScheduledSequence;
 use super::{Event, Failure, ForwardMany, Key, Part, Scheduler, Update};
@@ -30,6 +31,7 @@ pub(super) struct Done {
 impl<M: ForwardMany> Scheduler<M> {
     /// Carries a plan out.
     pub(super) fn compute(&mut self, plan: &[Share], updates: &mut Vec<Update>) {
+        self.take_slots(plan);
         let asked = self.ask_masks(plan);
         let shares = plan.iter().filter_map(|share| Some((self.running.get(share.index)?, share.tokens)));
         let texts: Vec<(&ScheduledSequence, Cow<'_, [u32]>, Size)> = shares
@@ -43,7 +45,7 @@ impl<M: ForwardMany> Scheduler<M> {
         let mut parts: Vec<Part<'_>> = Vec::with_capacity(texts.len());
         for (scheduled, tokens, size) in &texts {
             let (position, pages) = (scheduled.cached, scheduled.table.pages());
-            parts.push(Part { tokens, position, pages, rows: size.rows });
+            parts.push(Part { tokens, position, pages, rows: size.rows, slots: scheduled.table.slots() });
         }
         let result = self.model.forward(&parts);
         let sizes: Vec<Size> = texts.iter().map(|(_, _, size)| *size).collect();
@@ -54,12 +56,40 @@ impl<M: ForwardMany> Scheduler<M> {
         }
     }
 
+    /// Takes slots for the recurrent states of a pass, those to go back to first; guesses without one are dropped.
+    fn take_slots(&mut self, plan: &[Share]) {
+        if !self.memory.has_states() {
+            return;
+        }
+        for share in plan {
+            let Some(scheduled) = self.running.get_mut(share.index) else { continue };
+            let wanted = Wanted {
+                position: scheduled.cached,
+                tokens: share.tokens,
+                guesses: scheduled.guesses.computed().len(),
+                // Its mask may come late.
+                may_step_back: scheduled.pending() == share.tokens && scheduled.sequence.has_constraint(),
+                retains: false,
+            };
+            let guesses = self.memory.prepare(&mut scheduled.table, wanted);
+            scheduled.guesses.compute(guesses);
+        }
+        for share in plan {
+            let Some(scheduled) = self.running.get_mut(share.index) else { continue };
+            let prompt = scheduled.sequence.prompt().len();
+            self.memory.prepare_snapshots(&mut scheduled.table, share.tokens, prompt);
+        }
+    }
+
     /// A pass as a whole failed, and nothing was computed.
     fn fail(&mut self, plan: &[Share], error: &M::Error, updates: &mut Vec<Update>) {
         let failed = plan.iter().filter_map(|share| self.running.get(share.index));
         let keys: Vec<Key> = failed.map(|scheduled| scheduled.key).collect();
         let guessed = self.running.iter().any(|scheduled| !scheduled.guesses.computed().is_empty());
-        self.running.iter_mut().for_each(|scheduled| scheduled.guesses.drop_all());
+        for scheduled in &mut self.running {
+            scheduled.guesses.drop_all();
+            self.memory.abandon(&mut scheduled.table);
+        }
         // No answer ends for a guess that was none of its tokens.
         if let ([key], false) = (&keys[..], guessed) {
             let key = *key;
@@ -99,13 +129,24 @@ impl<M: ForwardMany> Scheduler<M> {
         let mut answers: Vec<Done> = choosing.cloned().collect();
         answers.retain(|done| !self.take_forced(done, updates, &mut over));
         self.choose(&answers, updates, &mut over);
+        let mut lost: Vec<Key> = Vec::new();
         for done in &all {
             let Some(scheduled) = self.running.get_mut(done.index) else { continue };
             scheduled.guesses.drop_all();
             scheduled.furthest = scheduled.furthest.max(scheduled.cached);
             self.memory.settle(&mut scheduled.table, scheduled.sequence.tokens(), scheduled.cached);
+            self.memory.finish(&mut scheduled.table);
+            if !self.memory.choose_states(&mut scheduled.table, scheduled.cached) {
+                lost.push(done.key);
+            }
         }
         over.into_iter().for_each(|(key, event)| self.end(key, event, updates));
+        // Without the states of its last position a job goes back to a snapshot.
+        for key in lost {
+            if let Some(index) = self.running.iter().position(|scheduled| scheduled.key == key) {
+                self.interrupt(index);
+            }
+        }
     }
 
     /// Counts a part that was computed.

@@ -165,12 +165,13 @@ impl<M: ForwardMany> Scheduler<M> {
             |scheduled: &ScheduledSequence| needed(scheduled).saturating_sub(scheduled.table.pages().len()) + 1;
         let others: usize = self.running.iter().map(promised).sum();
         let shared = self.memory.shared(next.domain, next.sequence.tokens(), next.reusable());
-        needed(next).saturating_sub(shared) + others <= self.memory.available()
+        let has_pages = needed(next).saturating_sub(shared) + others <= self.memory.available();
+        has_pages && self.memory.has_free_slot()
     }
 
     /// Puts a job back into the queue. Its tokens are kept, and what the cache holds of them until the room is needed;
     /// the rest is computed again, to the same bits.
-    fn interrupt(&mut self, index: usize) {
+    pub(super) fn interrupt(&mut self, index: usize) {
         if index >= self.running.len() {
             return;
         }

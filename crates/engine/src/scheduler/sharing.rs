@@ -3,6 +3,7 @@
 use super::memory::{Domain, Node};
 use super::scheduled::ScheduledSequence;
 use super::{Event, ForwardMany, Scheduler, Update};
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 impl<M: ForwardMany> Scheduler<M> {
@@ -30,7 +31,10 @@ impl<M: ForwardMany> Scheduler<M> {
 
     /// Which of the running jobs are about to compute a page that another one computes in the same pass. The one that is
     /// nearest to the end of its prompt goes first, as in a pass without a shared page.
-    pub(super) fn followers(&self) -> Vec<bool> {
+    pub(super) fn followers(&mut self) -> Vec<bool> {
+        if self.memory.has_states() {
+            return self.followers_of_states();
+        }
         let mut first: HashMap<(Domain, Node, &[u32]), usize> = HashMap::new();
         let next = |index: usize| -> Option<(Domain, Node, &[u32])> {
             let scheduled: &ScheduledSequence =
@@ -53,5 +57,42 @@ impl<M: ForwardMany> Scheduler<M> {
             }
         }
         waits
+    }
+
+    /// The same for a model with recurrent states: those who are behind one that is about to compute the beginning that
+    /// they share wait for a snapshot at its end. Whoever is ahead waits for nobody behind.
+    fn followers_of_states(&mut self) -> Vec<bool> {
+        let mut waits = vec![false; self.running.len()];
+        if !self.limits.prefix_reuse {
+            return waits;
+        }
+        let prefills = self.running.iter().enumerate().filter(|(_, scheduled)| scheduled.is_prefilling());
+        let mut order: Vec<usize> = prefills.map(|(index, _)| index).collect();
+        order.sort_by_key(|index| self.running.get(*index).map(|one| (Reverse(one.cached), one.pending(), *index)));
+        let mut leaders: Vec<usize> = Vec::new();
+        for index in order {
+            let found = leaders.iter().find_map(|leader| Some((*leader, self.shared_end(*leader, index)?)));
+            let Some((leader, end)) = found else {
+                leaders.push(index);
+                continue;
+            };
+            if let Some(waits) = waits.get_mut(index) {
+                *waits = true;
+            }
+            if let Some(leader) = self.running.get_mut(leader) {
+                leader.table.fork_at(end);
+            }
+        }
+        waits
+    }
+
+    /// The last boundary of pages in the beginning that two jobs share, if the first has still to come by it.
+    fn shared_end(&self, leader: usize, follower: usize) -> Option<usize> {
+        let (leader, follower) = (self.running.get(leader)?, self.running.get(follower)?);
+        let (ahead, own) = (leader.sequence.tokens(), follower.sequence.tokens());
+        let own = own.get(..follower.reusable()).unwrap_or(own);
+        let common = ahead.iter().zip(own).take_while(|(a, b)| a == b).count();
+        let end = common / self.memory.page() * self.memory.page();
+        (leader.domain == follower.domain && end > leader.cached).then_some(end)
     }
 }

@@ -1,7 +1,7 @@
 //! The pages of a model as larger ones, in another order.
 
 use super::Layout;
-use crate::scheduler::{ForwardMany, Logits, Paged, Part};
+use crate::scheduler::{ForwardMany, Logits, Paged, Part, SlotPool};
 use hefu_numerics::device::Error;
 use std::ops::Range;
 
@@ -54,6 +54,11 @@ impl ForwardMany for Laid {
 
     fn pages(&self) -> usize {
         self.model.pages() / self.factor
+    }
+
+    fn slots(&self) -> Option<SlotPool> {
+        let pool = self.model.slots()?;
+        Some(SlotPool { snapshot_pages: pool.snapshot_pages.div_ceil(self.factor), ..pool })
     }
 
     fn copy_page(&mut self, from: u32, to: u32) -> Result<(), Error> {

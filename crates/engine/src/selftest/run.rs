@@ -32,7 +32,7 @@ pub fn answers(model: &Model, way: Way, questions: &[Request], capacity: usize) 
 
 /// One answer by the naive loop.
 fn plain(model: &Model, question: &Request, capacity: usize) -> Result<Trace, String> {
-    let paged = Paged::new(model, capacity, capacity.div_ceil(PAGE));
+    let paged = Paged::new(model, capacity, capacity.div_ceil(PAGE), 1);
     let mut trace = Trace::default();
     let mut see = |row: &[f32]| trace.add(row);
     let mut paged = paged.map_err(|error| error.to_string())?;
@@ -49,7 +49,7 @@ fn scheduled(model: &Model, way: Scheduled, questions: &[Request], capacity: usi
         // All of them, each with a page that is only begun.
         _ => questions.len().max(1) * 2 * (capacity.div_ceil(way.layout.page()) + 1) * (way.layout.page() / PAGE),
     };
-    let laid = || Ok(Laid::new(Paged::new(model, capacity, pages)?, way.layout));
+    let laid = || Ok(Laid::new(Paged::new(model, capacity, pages, way.batch)?, way.layout));
     let laid = || laid().map_err(|error: hefu_numerics::device::Error| error.to_string());
     let limits = Limits { step_tokens: way.chunk, running: way.batch, prefix_reuse: way.reuse, ..Limits::default() };
     let scheduler = Scheduler::new(laid()?, limits);

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn job(client: u64, priority: i32, prompt: usize, tokens: usize) -> Job {
+pub(super) fn job(client: u64, priority: i32, prompt: usize, tokens: usize) -> Job {
     // Texts of different clients have nothing in common.
     let prompt: Vec<u32> = (0..prompt).map(|at| ((at * at + at / 7) as u32 + client as u32) % 6).collect();
     let parameters = Parameters { seed: client, ..Parameters::default() };
@@ -25,7 +25,7 @@ fn scheduler(running: usize, step_tokens: usize) -> Scheduler<Fake> {
     Scheduler::new(Fake::new(4096, 4, 4096), limits)
 }
 
-fn is_last(update: &Update) -> bool {
+pub(super) fn is_last(update: &Update) -> bool {
     matches!(update.event, Event::Finished(_) | Event::Failed(_))
 }
 

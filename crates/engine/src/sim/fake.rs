@@ -1,8 +1,10 @@
-//! A model that knows nothing but what is written on its pages: whoever hands it wrong pages gets wrong logits.
+//! A model that knows nothing but what is written on its pages and in its slots: whoever hands it wrong pages gets wrong
+//! logits, and slots must hold the same text as the pages.
 
 use crate::request::Request;
 use crate::sampling::Parameters;
-use crate::scheduler::{ForwardMany, Logits, Part};
+use crate::scheduler::{ForwardMany, Logits, Part, SlotPool};
+use hefu_numerics::device::Slots;
 use hefu_numerics::team::{Alone, Team};
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -47,6 +49,9 @@ pub(crate) struct Fake {
     capacity: usize,
     /// The tokens at the positions that each page holds.
     pages: Vec<Vec<u32>>,
+    /// The text that the recurrent states of each slot stand for; no slots without such states.
+    slots: Vec<Option<Vec<u32>>>,
+    snapshot_pages: usize,
     /// Texts up to and with the rows that were kept.
     kept: Vec<Vec<u32>>,
     values: Vec<f32>,
@@ -78,6 +83,8 @@ impl Fake {
             size,
             capacity,
             pages,
+            slots: Vec::new(),
+            snapshot_pages: 1,
             kept: Vec::new(),
             values: Vec::new(),
             team: Arc::new(Alone),
@@ -90,6 +97,32 @@ impl Fake {
     /// The same without texts that fail.
     pub(crate) fn sound(self) -> Fake {
         Fake { is_sound: true, ..self }
+    }
+
+    /// The same with recurrent states, where there are slots.
+    pub(crate) fn with_slots(self, pool: Option<SlotPool>) -> Fake {
+        let Some(pool) = pool else { return self };
+        Fake { slots: vec![None; pool.slots], snapshot_pages: pool.snapshot_pages, ..self }
+    }
+
+    /// The slots of all parts, as a device would check them, hold the texts before the parts.
+    fn check_slots(&self, parts: &[Part<'_>], texts: &[Vec<u32>]) {
+        let mut written = BTreeSet::new();
+        let own = |slots: &Slots<'_>| slots.keep.iter().map(|(_, slot)| *slot).chain([slots.write]).collect::<Vec<_>>();
+        for part in parts {
+            assert_eq!(part.slots.is_some(), !self.slots.is_empty(), "slots where there are recurrent states");
+            let written_here = part.slots.iter().flat_map(own);
+            written_here.for_each(|slot| assert!(written.insert(slot), "slot {slot} is written twice"));
+        }
+        for (part, text) in parts.iter().zip(texts) {
+            let Some(slots) = &part.slots else { continue };
+            let held = slots.read.map_or(Some(&[][..]), |slot| self.slots[slot as usize].as_deref());
+            assert_eq!(held, Some(&text[..part.position]), "slot and pages");
+            let is_free = slots.read.is_none_or(|slot| !written.contains(&slot) || own(slots).contains(&slot));
+            assert!(is_free, "a slot that another part writes");
+            assert!(slots.keep.is_sorted_by(|a, b| a.0 < b.0), "rows to keep");
+            assert!(slots.keep.iter().all(|(rows, _)| (1..=part.tokens.len()).contains(rows)), "rows to keep");
+        }
     }
 
     /// A model that guesses: right but for one text in so many.
@@ -147,6 +180,11 @@ impl ForwardMany for Fake {
         self.pages.len()
     }
 
+    fn slots(&self) -> Option<SlotPool> {
+        let pool = SlotPool { slots: self.slots.len(), snapshot_pages: self.snapshot_pages };
+        (pool.slots > 0).then_some(pool)
+    }
+
     fn copy_page(&mut self, from: u32, to: u32) -> Result<(), Fault> {
         self.pages[to as usize] = self.pages[from as usize].clone();
         Ok(())
@@ -168,8 +206,15 @@ impl ForwardMany for Fake {
             }
             texts.push(text);
         }
+        self.check_slots(parts, &texts);
         self.passes += 1;
         for (part, text) in parts.iter().zip(texts) {
+            if let Some(slots) = &part.slots {
+                let kept = slots.keep.iter().map(|(rows, slot)| (part.position + rows, *slot));
+                for (end, slot) in kept.chain([(text.len(), slots.write)]) {
+                    self.slots[slot as usize] = Some(text[..end].to_vec());
+                }
+            }
             for (at, &token) in text.iter().enumerate().skip(part.position) {
                 self.pages[part.pages[at / self.size] as usize][at % self.size] = token;
             }

@@ -19,8 +19,11 @@ pub(crate) mod fake;
 mod random;
 pub(crate) mod rules;
 mod schedule;
+mod states;
 mod world;
 
+use crate::scheduler::Statistics;
+use crate::scheduler::memory::SlotsSeen;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
@@ -45,6 +48,50 @@ struct Seen {
     accepted: AtomicU64,
     /// Guesses that were right in schedules with constraints.
     accepted_ruled: AtomicU64,
+    /// The same of schedules with recurrent states.
+    states: StatesSeen,
+}
+
+/// What schedules with recurrent states have seen.
+#[derive(Debug, Default)]
+struct StatesSeen {
+    preemptions: AtomicU64,
+    reused: AtomicU64,
+    cancelled: AtomicU64,
+    accepted: AtomicU64,
+    rejected: AtomicU64,
+    /// Snapshots that made room.
+    evicted: AtomicU64,
+    /// Snapshots that several sequences went on from at the same time.
+    forks: AtomicU64,
+    /// Slots that could not be had.
+    refused: AtomicU64,
+    /// Sequences that had to go back to a snapshot.
+    lost: AtomicU64,
+}
+
+impl StatesSeen {
+    fn note(&self, statistics: &Statistics, slots: SlotsSeen) {
+        let rejected = statistics.drafted_tokens - statistics.accepted_tokens;
+        let all = [
+            (&self.preemptions, statistics.preemptions),
+            (&self.reused, statistics.prompt_tokens_reused),
+            (&self.cancelled, statistics.cancelled),
+            (&self.accepted, statistics.accepted_tokens),
+            (&self.rejected, rejected),
+            (&self.evicted, slots.evicted),
+            (&self.forks, slots.forks),
+            (&self.refused, slots.refused),
+            (&self.lost, slots.lost),
+        ];
+        all.into_iter().for_each(|(sum, count)| _ = sum.fetch_add(count, Ordering::Relaxed));
+    }
+
+    /// Those that are many; the others are few.
+    fn counts(&self) -> [&AtomicU64; 8] {
+        let Self { preemptions, reused, cancelled, accepted, rejected, evicted, refused, lost, .. } = self;
+        [preemptions, reused, cancelled, accepted, rejected, evicted, refused, lost]
+    }
 }
 
 fn run(schedules: u64) -> Seen {
@@ -104,7 +151,9 @@ fn every_answer_is_the_one_alone_and_nothing_is_lost() {
         &seen.accepted,
         &seen.accepted_ruled,
     ];
-    assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) > 50), "{seen:?} proves little");
+    let mut counts = counts.into_iter().chain(seen.states.counts());
+    assert!(seen.states.forks.load(Ordering::Relaxed) > 5, "{seen:?} proves little");
+    assert!(counts.all(|count| count.load(Ordering::Relaxed) > 50), "{seen:?} proves little");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::rules::Rules;
 use crate::constraint::Constraint;
 use crate::request::Request;
 use crate::sampling::Parameters;
-use crate::scheduler::{Job, Kind, Limits, Pooling, ReuseDomain};
+use crate::scheduler::{Job, Kind, Limits, Pooling, ReuseDomain, SlotPool};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ pub(super) struct Schedule {
     pub(super) limits: Limits,
     pub(super) page: usize,
     pub(super) pages: usize,
+    /// Slots, where the model has recurrent states.
+    pub(super) slots: Option<SlotPool>,
     pub(super) guessing: Guessing,
     /// Whether jobs have constraints.
     pub(super) ruled: bool,
@@ -37,6 +39,7 @@ pub(super) enum Guessing {
         wrong_one_in: u32,
         pages: usize,
         most: usize,
+        slots: Option<SlotPool>,
     },
 }
 
@@ -73,7 +76,8 @@ impl Schedule {
         let pages = if random.one_in(3) { least } else { random.within(least..least * 6) };
         let beginnings: Vec<Vec<u32>> = (0..3).map(|_| text(&mut random, 1..30)).collect();
         let jobs = random.within(1..22);
-        let rush = random.within(1..40);
+        // One in four times all at once.
+        let rush = if random.one_in(4) { 1 } else { random.within(1..40) };
         let ruled = random.one_in(3);
         let plans = (0..jobs).map(|_| Plan::new(&mut random, &beginnings, rush, ruled)).collect();
         let guessing = match random.within(0..3) {
@@ -84,10 +88,19 @@ impl Schedule {
                 // From enough for everybody to hardly any.
                 pages: random.within(2..least * 4),
                 most: random.within(1..9),
+                slots: slots(&mut random, limits.running),
             },
         };
-        Schedule { limits, page, pages, guessing, ruled, plans, random }
+        let slots = slots(&mut random, limits.running);
+        Schedule { limits, page, pages, slots, guessing, ruled, plans, random }
     }
+}
+
+/// Slots for a model that has recurrent states as often as not: from enough for everybody to a single one.
+fn slots(random: &mut Random, running: usize) -> Option<SlotPool> {
+    let most = [3, running * 4, running * 12][random.within(0..3)];
+    let pool = SlotPool { slots: random.within(1..most.max(2)), snapshot_pages: random.within(1..4) };
+    random.one_in(2).then_some(pool)
 }
 
 impl Plan {
@@ -124,7 +137,7 @@ impl Plan {
             request,
             kind,
             rules: is_ruled.then(|| Rules::new(random.within(0..1 << 20) as u32, random.within(1..12) as u32)),
-            client: random.within(0..4) as u64,
+            client: random.within(0..if rush == 1 { 2 } else { 4 }) as u64,
             domain: if random.one_in(2) { ReuseDomain::Group(random.within(0..2) as u64) } else { ReuseDomain::Client },
             priority: if random.one_in(2) { 0 } else { random.within(0..7) as i32 - 3 },
             patience: random.one_in(6).then(|| Duration::from_secs(random.within(0..60) as u64)),

@@ -44,7 +44,7 @@ enum Alone {
 
 pub(super) fn run(seed: u64, seen: &Seen) {
     let mut schedule = Schedule::new(seed);
-    let mut model = Fake::new(schedule.pages, schedule.page, CAPACITY);
+    let mut model = Fake::new(schedule.pages, schedule.page, CAPACITY).with_slots(schedule.slots);
     // Threads cost more than all the rest.
     if schedule.random.one_in(100) {
         model = model.with_threads(3);
@@ -95,6 +95,11 @@ pub(super) fn run(seed: u64, seen: &Seen) {
     seen.accepted.fetch_add(statistics.accepted_tokens, Relaxed);
     seen.accepted_ruled.fetch_add(if schedule.ruled { statistics.accepted_tokens } else { 0 }, Relaxed);
     assert!(statistics.accepted_tokens <= statistics.drafted_tokens);
+    let (slots, held) = scheduler.slots_seen();
+    assert_eq!(held, 0, "a slot leaked");
+    if schedule.slots.is_some() {
+        seen.states.note(&statistics, slots);
+    }
     jobs.values().for_each(|got| compare(got, &schedule.plans[got.plan], seen));
 }
 
@@ -111,8 +116,8 @@ fn guessing(scheduler: Scheduler<Fake>, schedule: &mut Schedule) -> Scheduler<Fa
     match schedule.guessing {
         Guessing::Off => scheduler,
         Guessing::Lookup(most) => scheduler.with_speculation(Speculation::lookup(policy(most))),
-        Guessing::Draft { wrong_one_in, pages, most } => {
-            let model = Fake::new(pages, schedule.page, CAPACITY).sound().wrong_one_in(wrong_one_in);
+        Guessing::Draft { wrong_one_in, pages, most, slots } => {
+            let model = Fake::new(pages, schedule.page, CAPACITY).sound().wrong_one_in(wrong_one_in).with_slots(slots);
             scheduler.with_speculation(Speculation::draft_model(model, policy(most)))
         }
     }

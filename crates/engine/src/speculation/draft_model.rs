@@ -1,7 +1,7 @@
 //! Guesses of a smaller model with the same vocabulary, for many sequences at once.
 
 use crate::sampling::{History, Parameters, Scratch, sample};
-use crate::scheduler::memory::{Domain, Memory, Table};
+use crate::scheduler::memory::{Domain, Memory, Table, Wanted};
 use crate::scheduler::{ForwardMany, Key, Part};
 use std::collections::BTreeMap;
 
@@ -45,7 +45,7 @@ pub(crate) struct Ask<'a> {
 
 impl<M: ForwardMany> DraftModel<M> {
     pub(crate) fn new(model: M) -> Self {
-        let memory = Memory::new(model.pages(), model.page(), true);
+        let memory = Memory::new(model.pages(), model.page(), model.slots(), true);
         Self { model, memory, texts: BTreeMap::new(), scratch: Scratch::default() }
     }
 
@@ -68,7 +68,7 @@ impl<M: ForwardMany> DraftModel<M> {
             let mut counts: Vec<usize> = Vec::new();
             for (index, ask) in asks.iter().enumerate() {
                 // A text without the guess of the round before has come to an end.
-                if ask.most > round && ask.guesses.len() == round {
+                if ask.most > round && ask.guesses.len() == round && (round == 0 || self.memory.has_free_slot()) {
                     let count = self.ready(ask.key, left.max(1));
                     if count > 0 {
                         left = left.saturating_sub(count);
@@ -89,6 +89,7 @@ impl<M: ForwardMany> DraftModel<M> {
         if ask.parameters.validate_tokens(known).is_err() || ask.tokens.iter().any(|&id| id as usize >= known) {
             return self.forget(ask.key);
         }
+        self.go_back(ask);
         let Self { model, memory, texts, .. } = self;
         let text = texts.entry(ask.key).or_insert_with(|| {
             let (table, cached) = memory.open(ask.domain, ask.tokens, least, |from, to| model.copy_page(from, to));
@@ -99,6 +100,16 @@ impl<M: ForwardMany> DraftModel<M> {
         ask.tokens.iter().skip(common).for_each(|&id| text.history.push(id));
         // The last token is computed in any case: its logits are needed.
         text.cached = text.cached.min(common).min(least);
+    }
+
+    /// Chooses the recurrent states of a text that were kept before its first wrong guess; without them, it is begun again.
+    fn go_back(&mut self, ask: &Ask<'_>) {
+        let Some(text) = self.texts.get_mut(&ask.key).filter(|_| self.memory.has_states()) else { return };
+        let common = text.history.tokens().iter().zip(ask.tokens).take_while(|(a, b)| a == b).count();
+        text.cached = text.cached.min(common).min(ask.tokens.len().saturating_sub(1));
+        if !self.memory.choose_states(&mut text.table, text.cached) {
+            self.forget(ask.key);
+        }
     }
 
     /// How many tokens of a text can be computed now, at most `most`; 0 if there is no room for them.
@@ -113,15 +124,31 @@ impl<M: ForwardMany> DraftModel<M> {
         end - text.cached
     }
 
+    /// Takes slots for the recurrent states of a pass: whatever the model goes back to when guesses were wrong is kept.
+    fn take_slots(&mut self, asks: &[Ask<'_>], chosen: &[usize], counts: &[usize]) {
+        for (&index, &tokens) in chosen.iter().zip(counts) {
+            let Some(ask) = asks.get(index) else { continue };
+            if let Some(text) = self.texts.get_mut(&ask.key) {
+                let retains = text.cached + 1 >= ask.tokens.len();
+                let may_step_back = !retains && text.cached + tokens == ask.tokens.len();
+                let wanted = Wanted { position: text.cached, tokens, guesses: 0, may_step_back, retains };
+                self.memory.prepare(&mut text.table, wanted);
+            }
+        }
+    }
+
     /// One forward pass for these asks, and the guess of each that is caught up with; false if the model failed.
     fn step(&mut self, asks: &mut [Ask<'_>], chosen: &[usize], counts: &[usize]) -> bool {
+        self.take_slots(asks, chosen, counts);
         let mut parts = Vec::with_capacity(chosen.len());
         for (&index, &count) in chosen.iter().zip(counts) {
             let Some(text) = asks.get(index).and_then(|ask| self.texts.get(&ask.key)) else { return false };
             let tokens = text.history.tokens().get(text.cached..text.cached + count).unwrap_or_default();
-            parts.push(Part { tokens, position: text.cached, pages: text.table.pages(), rows: 1 });
+            let (pages, slots) = (text.table.pages(), text.table.slots());
+            parts.push(Part { tokens, position: text.cached, pages, rows: 1, slots });
         }
         if self.model.forward(&parts).is_err() {
+            self.texts.values_mut().for_each(|text| self.memory.abandon(&mut text.table));
             return false;
         }
         for (row, (&index, &count)) in chosen.iter().zip(counts).enumerate() {
@@ -129,6 +156,9 @@ impl<M: ForwardMany> DraftModel<M> {
             let Some(text) = self.texts.get_mut(&ask.key) else { continue };
             text.cached += count;
             self.memory.settle(&mut text.table, text.history.tokens(), text.cached);
+            self.memory.finish(&mut text.table);
+            let certain = ask.tokens.len().saturating_sub(1);
+            self.memory.forget_states_before(&mut text.table, text.cached.min(certain));
             if text.cached < text.history.tokens().len() {
                 continue;
             }

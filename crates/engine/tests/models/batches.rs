@@ -38,7 +38,7 @@ const SCENES: [Scene; 6] = [
 /// The answers to the first requests, each asked twice over.
 fn together(model: &Model, scene: Scene) -> (Vec<Answer>, Statistics) {
     let limits = Limits { step_tokens: scene.step_tokens, prefix_reuse: scene.reuse, ..Limits::default() };
-    let paged = Paged::new(model, CAPACITY, scene.pages).unwrap();
+    let paged = Paged::new(model, CAPACITY, scene.pages, scene.count).unwrap();
     let speculation = Speculation::lookup(SpeculationPolicy::always(scene.guesses));
     let mut scheduler = Scheduler::new(paged, limits).with_speculation(speculation);
     let (mut keys, mut answers) = (Vec::new(), BTreeMap::<Key, Answer>::new());
@@ -94,7 +94,7 @@ fn an_answer_in_a_batch_is_the_one_alone() {
 /// The vector of a prompt, computed with others or alone.
 fn vectors(model: &Model, step_tokens: usize, pooling: Pooling, numbers: &[usize]) -> Vec<Vec<u32>> {
     let limits = Limits { step_tokens, ..Limits::default() };
-    let mut scheduler = Scheduler::new(Paged::new(model, CAPACITY, 30).unwrap(), limits);
+    let mut scheduler = Scheduler::new(Paged::new(model, CAPACITY, 30, numbers.len()).unwrap(), limits);
     let width = model.program.value(model.program.section(Entry::Hidden).unwrap().output).width;
     let mut found = BTreeMap::new();
     for &number in numbers {
@@ -133,15 +133,15 @@ fn a_vector_is_the_same_in_a_batch_and_alone() {
 #[test]
 fn a_part_without_pages_or_room_is_refused() {
     let model = load("tiny-qwen2", best());
-    let mut paged = Paged::new(&model, CAPACITY, 3).unwrap();
+    let mut paged = Paged::new(&model, CAPACITY, 3, 1).unwrap();
     let tokens = [1; PAGE + 1];
-    paged.forward(&[Part { tokens: &tokens, position: 0, pages: &[2, 0], rows: 0 }]).unwrap();
+    paged.forward(&[Part { tokens: &tokens, position: 0, pages: &[2, 0], rows: 0, slots: None }]).unwrap();
     let refused = [
-        Part { tokens: &tokens, position: 0, pages: &[2], rows: 0 },
-        Part { tokens: &tokens, position: 0, pages: &[2, 3], rows: 0 },
-        Part { tokens: &[1], position: model.program.context, pages: &[0; 1 << 12], rows: 0 },
+        Part { tokens: &tokens, position: 0, pages: &[2], rows: 0, slots: None },
+        Part { tokens: &tokens, position: 0, pages: &[2, 3], rows: 0, slots: None },
+        Part { tokens: &[1], position: model.program.context, pages: &[0; 1 << 12], rows: 0, slots: None },
     ];
     assert!(refused.into_iter().all(|part| paged.forward(&[part]).is_err()));
     assert!(paged.copy_page(0, 3).is_err());
-    assert!(Paged::new(&model, model.program.context + 1, 3).is_err());
+    assert!(Paged::new(&model, model.program.context + 1, 3, 1).is_err());
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 fn paged(model: &Model, capacity: usize) -> Paged {
-    Paged::new(model, capacity, capacity.div_ceil(PAGE)).unwrap()
+    Paged::new(model, capacity, capacity.div_ceil(PAGE), 1).unwrap()
 }
 
 /// One request by the scheduler with guesses.

@@ -4,7 +4,7 @@ use crate::support::{MODELS, load_with_cache};
 use hefu_cpu::Pool;
 use hefu_cpu::select::available;
 use hefu_engine::scheduler::{ForwardMany, Paged, Part};
-use hefu_numerics::device::Model;
+use hefu_numerics::device::{Model, Slots};
 use hefu_numerics::kv::{PAGE, Profile};
 use hefu_numerics::reference::ReferenceDevice;
 use std::sync::Arc;
@@ -15,10 +15,12 @@ const LENGTH: usize = 2 * PAGE + 20;
 /// The bits of all logits of a sequence that lies in `pages` of a cache, computed in chunks of `chunk` tokens.
 fn logits(model: &Model, pages: &[u32], chunk: usize) -> Vec<u32> {
     let tokens: Vec<u32> = (0..LENGTH).map(|i| (i * 31 % 97 % model.program.vocabulary) as u32).collect();
-    let mut paged = Paged::new(model, LENGTH, 9).unwrap();
+    let mut paged = Paged::new(model, LENGTH, 9, 1).unwrap();
     let mut bits = Vec::new();
     for (index, tokens) in tokens.chunks(chunk).enumerate() {
-        paged.forward(&[Part { tokens, position: index * chunk, pages, rows: tokens.len() }]).unwrap();
+        let position = index * chunk;
+        let slots = paged.slots().map(|_| Slots { read: (position > 0).then_some(2), write: 2, keep: &[] });
+        paged.forward(&[Part { tokens, position, pages, rows: tokens.len(), slots }]).unwrap();
         bits.extend(paged.logits(0..tokens.len()).unwrap().values.iter().map(|logit| logit.to_bits()));
     }
     bits

@@ -16,8 +16,8 @@ use std::sync::Arc;
 /// Positions of every cache in these tests.
 pub(crate) const CAPACITY: usize = 160;
 
-/// One model of each kind of layer: plain, with sliding windows, quantised, with experts.
-pub(crate) const MODELS: [&str; 4] = ["tiny-qwen2", "tiny-gemma3", "tiny-llama-q4_k", "tiny-qwen3moe"];
+/// One model of each kind of layer: plain, with sliding windows, quantised, with experts, with recurrent states.
+pub(crate) const MODELS: [&str; 5] = ["tiny-qwen2", "tiny-gemma3", "tiny-llama-q4_k", "tiny-qwen3moe", "tiny-qwen35"];
 
 /// Tokens of an answer, the bits of all logits in order, and how it ended.
 pub(crate) type Answer = (Vec<u32>, Vec<u32>, Option<FinishReason>);
@@ -74,7 +74,7 @@ pub(crate) fn settings(kind: usize, seed: u64) -> Parameters {
 
 /// One request by the naive loop.
 pub(crate) fn alone(model: &Model, capacity: usize, request: &Request) -> Answer {
-    let mut paged = Paged::new(model, capacity, capacity.div_ceil(PAGE)).unwrap();
+    let mut paged = Paged::new(model, capacity, capacity.div_ceil(PAGE), 1).unwrap();
     let mut bits = Vec::new();
     let mut see = |row: &[f32]| bits.extend(row.iter().map(|logit| logit.to_bits()));
     let found = witness::answer(&mut paged, request, None, Some(&mut see));

@@ -97,7 +97,7 @@ fn memory(spec: &ModelSpec, device: &dyn Device, asked: Option<usize>) -> Result
     if context > most {
         return Err(Failure::Usage(format!("--context {context} is more than the {most} positions of this model")));
     }
-    let footprint = device.footprint(&spec.program, &Size::of_pages(context.div_ceil(PAGE)));
+    let footprint = device.footprint(&spec.program, &Size::new(&spec.program, context.div_ceil(PAGE), 1));
     let too_large = || Failure::Other(format!("a cache of {context} positions is too large to address"));
     let footprint = footprint.ok_or_else(too_large)?;
     let (weights, cache) = (footprint.weights as u64, footprint.states as u64);

@@ -25,6 +25,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
+/// Sequences of a model with recurrent states that have a slot set aside for them, tens of mebibytes each; further ones
+/// run if there are slots left, and wait otherwise.
+const MOST_SLOTS: usize = 16;
+
 /// How the models are to be served.
 #[derive(Debug, Clone)]
 pub(crate) struct ShelfWishes {
@@ -187,7 +191,8 @@ impl Book {
         let spec = ModelSpec::read(&gguf, &options).map_err(|error| opened.fault(&error))?;
         let device = device(&wishes.device, pool)?;
         let memory = |positions: usize| {
-            let footprint = device.footprint(&spec.program, &Size::of_pages(positions.div_ceil(PAGE)))?;
+            let size = Size::new(&spec.program, positions.div_ceil(PAGE), sequences(&wishes.limits));
+            let footprint = device.footprint(&spec.program, &size)?;
             Some((footprint.weights as u64).saturating_add(footprint.states as u64))
         };
         let fits = |positions| {
@@ -289,11 +294,11 @@ impl Catalog for Shelf {
 impl Engine for Seat {
     fn run(self: Box<Self>, body: &mut dyn FnMut(&mut dyn Steps)) -> Result<(), String> {
         let failed = |error: hefu_numerics::device::Error| error.to_string();
-        let paged = Paged::new(&self.model, self.context, self.pages).map_err(failed)?;
+        let paged = Paged::new(&self.model, self.context, self.pages, sequences(&self.limits)).map_err(failed)?;
         // A draft model has the same pages, so that it can follow every answer.
         let draft = self.draft.as_ref().map(|draft| {
             || {
-                let paged = Paged::new(&draft.model, draft.context, self.pages);
+                let paged = Paged::new(&draft.model, draft.context, self.pages, sequences(&self.limits));
                 paged.map_err(|error| Failure::Other(error.to_string()))
             }
         });
@@ -306,6 +311,11 @@ impl Engine for Seat {
     }
 }
 
+/// Sequences that have slots set aside for their recurrent states, if the model has some.
+fn sequences(limits: &Limits) -> usize {
+    limits.running.min(MOST_SLOTS)
+}
+
 /// What the draft model takes beside the model that it guesses for, with as many pages.
 fn draft_bytes(wishes: &ShelfWishes, pages: usize, pool: &Arc<Pool>) -> Result<u64, Failure> {
     let is_off = wishes.speculation.how(Speculate::Auto)? == Speculate::Off;
@@ -314,7 +324,8 @@ fn draft_bytes(wishes: &ShelfWishes, pages: usize, pool: &Arc<Pool>) -> Result<u
     let gguf = opened.gguf()?;
     let options = LoadOptions { context: None, cache: wishes.cache };
     let spec = ModelSpec::read(&gguf, &options).map_err(|error| opened.fault(&error))?;
-    let footprint = device(&wishes.device, pool)?.footprint(&spec.program, &Size::of_pages(pages));
+    let size = Size::new(&spec.program, pages, sequences(&wishes.limits));
+    let footprint = device(&wishes.device, pool)?.footprint(&spec.program, &size);
     Ok(footprint.map_or(u64::MAX, |taken| (taken.weights as u64).saturating_add(taken.states as u64)))
 }
 

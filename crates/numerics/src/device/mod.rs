@@ -6,6 +6,7 @@
 //! business; that every number is the one of `docs/numerics.md` is not.
 
 mod check;
+mod size;
 
 pub use check::check;
 
@@ -291,13 +292,6 @@ pub enum Error {
         /// Row among the wanted ones.
         row: usize,
     },
-}
-
-impl Size {
-    /// So many pages, no slots, and rows of a batch and of a head that are usual.
-    pub fn of_pages(pages: usize) -> Size {
-        Size { pages, slots: 0, rows: 512, head_rows: 16 }
-    }
 }
 
 impl Error {

@@ -9,14 +9,22 @@
 //!
 //! What is in a page is a function of the tokens up to its last position and of nothing else (the numeric contract), so
 //! a page of the tree is as good as one computed anew, for every kind of layer: those with a sliding window keep all
-//! positions as well.
+//! positions as well. Recurrent states are a function of all tokens up to one position: slots hold them
+//! (`states`), and a text is found again up to a position for which there is a snapshot.
 
 mod pages;
+mod snapshots;
+mod states;
 #[cfg(test)]
 mod tests;
 mod tree;
 
+use super::SlotPool;
 use pages::Pages;
+#[cfg(test)]
+pub(crate) use states::SlotsSeen;
+pub(crate) use states::Wanted;
+use states::{SlotMemory, TableStates};
 pub(crate) use tree::{Domain, Node};
 use tree::{ROOT, Tree};
 
@@ -28,6 +36,8 @@ const WORTH_COPYING: usize = 4;
 pub(crate) struct Memory {
     pages: Pages,
     tree: Tree,
+    /// Slots of recurrent states, where the model has some.
+    slots: Option<SlotMemory>,
     /// Positions of a page.
     size: usize,
     /// Whether anything is kept.
@@ -42,6 +52,7 @@ pub(crate) struct Table {
     domain: Domain,
     pages: Vec<u32>,
     nodes: Vec<Node>,
+    states: TableStates,
 }
 
 impl Table {
@@ -55,9 +66,11 @@ impl Table {
 }
 
 impl Memory {
-    /// `pages` pages of `size` positions each; with `reuse`, they are kept for prompts to come.
-    pub(crate) fn new(pages: usize, size: usize, reuse: bool) -> Self {
-        Self { pages: Pages::new(pages), tree: Tree::new(), size: size.max(1), reuse, clock: 0 }
+    /// `pages` pages of `size` positions each, and slots where the model has recurrent states; with `reuse`, they are kept
+    /// for prompts to come.
+    pub(crate) fn new(pages: usize, size: usize, slots: Option<SlotPool>, reuse: bool) -> Self {
+        let (pages, slots) = (Pages::new(pages), slots.map(SlotMemory::new));
+        Self { pages, tree: Tree::new(), slots, size: size.max(1), reuse, clock: 0 }
     }
 
     /// Pages in all.
@@ -87,7 +100,10 @@ impl Memory {
 
     /// How many of the first pages of `tokens` sequences hold at this moment: they cost nothing.
     pub(crate) fn shared(&self, domain: Domain, tokens: &[u32], most: usize) -> usize {
-        let path = self.path(domain, tokens, most);
+        let path = match self.slots {
+            Some(_) => self.deepest(domain, tokens, most).nodes,
+            None => self.path(domain, tokens, most),
+        };
         path.iter().filter(|node| self.tree.page(**node).is_some_and(|page| self.pages.is_held(page))).count()
     }
 
@@ -102,6 +118,10 @@ impl Memory {
     ) -> (Table, usize) {
         let mut table = Table { domain, ..Table::default() };
         self.clock += 1;
+        if self.slots.is_some() {
+            let known = self.open_at_snapshot(&mut table, tokens, most, copy);
+            return (table, known);
+        }
         for node in self.path(domain, tokens, most) {
             self.share(&mut table, node);
         }
@@ -114,18 +134,26 @@ impl Memory {
     /// Goes on along the tree as far as others have computed the same text meanwhile, at most `most` positions; how many
     /// positions the shared pages hold then. What the sequence itself has computed of them is let go.
     pub(crate) fn follow(&mut self, table: &mut Table, tokens: &[u32], most: usize) -> usize {
+        if self.slots.is_some() {
+            return self.follow_to_snapshot(table, tokens, most);
+        }
         while let Some((node, page)) = self.next_page(table, tokens, most) {
-            self.clock += 1;
-            self.pages.hold(page);
-            self.tree.touch(node, self.clock, true);
-            let own = table.pages.get_mut(table.nodes.len()).map(|place| std::mem::replace(place, page));
-            match own {
-                Some(own) => self.pages.let_go(own),
-                None => table.pages.push(page),
-            }
-            table.nodes.push(node);
+            self.follow_page(table, node, page);
         }
         table.nodes.len() * self.size
+    }
+
+    /// Goes on by one page of the tree.
+    fn follow_page(&mut self, table: &mut Table, node: Node, page: u32) {
+        self.clock += 1;
+        self.pages.hold(page);
+        self.tree.touch(node, self.clock, true);
+        let own = table.pages.get_mut(table.nodes.len()).map(|place| std::mem::replace(place, page));
+        match own {
+            Some(own) => self.pages.let_go(own),
+            None => table.pages.push(page),
+        }
+        table.nodes.push(node);
     }
 
     fn next_page(&self, table: &Table, tokens: &[u32], most: usize) -> Option<(Node, u32)> {
@@ -142,10 +170,11 @@ impl Memory {
         Some((table.last_node(), text))
     }
 
-    /// Gives the table pages for so many positions, if there are so many; nothing changes otherwise.
+    /// Gives the table pages for so many positions, and a slot if it needs one; if there are no such, it has as many pages
+    /// as before.
     pub(crate) fn grow(&mut self, table: &mut Table, positions: usize) -> bool {
         let missing = self.needed(positions).saturating_sub(table.pages.len());
-        if missing > self.available() {
+        if missing > self.available() || !self.has_slot(table) {
             return false;
         }
         table.pages.reserve(missing);
@@ -185,6 +214,22 @@ impl Memory {
     /// room.
     pub(crate) fn close(&mut self, mut table: Table, tokens: &[u32], cached: usize) {
         self.settle(&mut table, tokens, cached);
+        if self.slots.is_some() {
+            self.leave_snapshot(&mut table, tokens, cached);
+        } else {
+            self.leave_end(&mut table, tokens, cached);
+        }
+        self.clock += 1;
+        for (place, page) in table.pages.into_iter().enumerate() {
+            self.pages.let_go(page);
+            if let Some(&node) = table.nodes.get(place) {
+                self.tree.touch(node, self.clock, self.pages.is_held(page));
+            }
+        }
+    }
+
+    /// Puts the last page, which is not full, into the tree.
+    fn leave_end(&mut self, table: &mut Table, tokens: &[u32], cached: usize) {
         let full = table.nodes.len();
         let rest = tokens.get(full * self.size..cached.min(tokens.len())).unwrap_or_default();
         let parent = table.last_node();
@@ -194,13 +239,6 @@ impl Memory {
             self.clock += 1;
             let node = self.insert(table.domain, parent, rest, page);
             table.nodes.push(node);
-        }
-        self.clock += 1;
-        for (place, page) in table.pages.into_iter().enumerate() {
-            self.pages.let_go(page);
-            if let Some(&node) = table.nodes.get(place) {
-                self.tree.touch(node, self.clock, self.pages.is_held(page));
-            }
         }
     }
 
@@ -236,23 +274,31 @@ impl Memory {
     ) -> usize {
         let closest = self.tree.closest(table.domain, table.last_node(), rest).filter(|_| self.reuse);
         let Some((node, common)) = closest.filter(|(_, common)| *common >= WORTH_COPYING) else { return 0 };
-        let Some(from) = self.tree.page(node) else { return 0 };
+        if self.copy(table, node, copy) { common } else { 0 }
+    }
+
+    /// Appends a copy of a node's page. Whether it holds what the page holds.
+    fn copy<E>(&mut self, table: &mut Table, node: Node, copy: impl FnOnce(u32, u32) -> Result<(), E>) -> bool {
+        let Some(from) = self.tree.page(node) else { return false };
         // Held, so that it is not the one that makes room for its copy.
         self.pages.hold(from);
         self.tree.touch(node, self.clock, true);
         let to = self.take();
         self.pages.let_go(from);
         self.tree.touch(node, self.clock, self.pages.is_held(from));
-        let Some(to) = to else { return 0 };
+        let Some(to) = to else { return false };
         table.pages.push(to);
-        if copy(from, to).is_ok() { common } else { 0 }
+        copy(from, to).is_ok()
     }
 
     /// A page that nobody holds.
     fn take(&mut self) -> Option<u32> {
         if self.pages.free() == 0 {
-            let page = self.tree.evict()?;
-            self.pages.keep(page, false);
+            let removed = self.tree.evict()?;
+            self.pages.keep(removed.page, false);
+            if let (Some(slots), Some(slot)) = (&mut self.slots, removed.snapshot) {
+                slots.forget(slot);
+            }
         }
         self.pages.take()
     }
@@ -268,12 +314,19 @@ impl Memory {
     #[cfg(test)]
     pub(in crate::scheduler) fn check<'t>(&self, tables: impl Iterator<Item = &'t Table>) {
         let mut holders = vec![0; self.total()];
+        let mut slot_holders = self.slots.as_ref().map_or_else(Vec::new, SlotMemory::nobody);
         for table in tables {
+            table.states.count(&mut slot_holders);
             table.pages.iter().for_each(|page| holders[*page as usize] += 1);
             let shared = table.nodes.iter().map(|node| self.tree.page(*node));
             assert!(shared.eq(table.pages.iter().take(table.nodes.len()).map(|page| Some(*page))), "table and tree");
         }
         let kept = self.tree.check(|page| holders[page as usize] > 0);
         self.pages.check(&holders, &kept);
+        let snapshots: Vec<u32> = self.tree.snapshots().map(|(_, slot)| slot).collect();
+        match &self.slots {
+            Some(slots) => slots.check(&slot_holders, &snapshots),
+            None => assert!(snapshots.is_empty(), "snapshots without slots"),
+        }
     }
 }

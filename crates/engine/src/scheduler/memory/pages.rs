@@ -41,6 +41,11 @@ impl Pages {
         self.holders.get(page as usize).is_some_and(|holders| *holders > 0)
     }
 
+    /// How many sequences hold the page.
+    pub(super) fn holders(&self, page: u32) -> u32 {
+        self.holders.get(page as usize).copied().unwrap_or(0)
+    }
+
     /// Hands out a free page, held once.
     pub(super) fn take(&mut self) -> Option<u32> {
         let page = self.free.pop()?;

@@ -15,7 +15,7 @@ struct World {
 
 impl World {
     fn new(pages: usize, reuse: bool) -> World {
-        World { memory: Memory::new(pages, SIZE, reuse), pages: vec![[u32::MAX; SIZE]; pages], open: Vec::new() }
+        World { memory: Memory::new(pages, SIZE, None, reuse), pages: vec![[u32::MAX; SIZE]; pages], open: Vec::new() }
     }
 
     fn open(&mut self, tokens: Vec<u32>, most: usize) -> usize {

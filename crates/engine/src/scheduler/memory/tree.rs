@@ -35,6 +35,15 @@ pub(super) struct Tree {
     vacant: Vec<Node>,
     /// Nodes without children that nobody holds, the longest unused first.
     idle: BTreeSet<(u64, Node)>,
+    /// Nodes with a snapshot, the longest unused first.
+    snapshots: BTreeSet<(u64, Node)>,
+}
+
+/// What is left of a node that was removed.
+#[derive(Debug)]
+pub(super) struct Removed {
+    pub(super) page: u32,
+    pub(super) snapshot: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -47,6 +56,8 @@ struct Entry {
     /// When it was last used.
     used: u64,
     is_held: bool,
+    /// The slot with the recurrent states after its last position, and when that was last used.
+    snapshot: Option<(u32, u64)>,
 }
 
 impl Tree {
@@ -59,8 +70,9 @@ impl Tree {
             children: Vec::new(),
             used: 0,
             is_held: true,
+            snapshot: None,
         };
-        Self { nodes: vec![Some(root)], vacant: Vec::new(), idle: BTreeSet::new() }
+        Self { nodes: vec![Some(root)], vacant: Vec::new(), idle: BTreeSet::new(), snapshots: BTreeSet::new() }
     }
 
     /// The page of a node.
@@ -80,8 +92,42 @@ impl Tree {
         self.children(domain, parent).map(|(node, entry)| (node, common(entry))).max_by_key(|(_, common)| *common)
     }
 
-    /// Adds a child. The shorter beginnings of its text that nothing holds have become superfluous: their pages are
-    /// returned.
+    /// The child of this domain whose whole text `tokens` begin with and that has a snapshot, the longest of several, and
+    /// its length.
+    pub(super) fn ended(&self, domain: Domain, parent: Node, tokens: &[u32]) -> Option<(Node, usize)> {
+        let is_whole = |entry: &Entry| entry.snapshot.is_some() && tokens.starts_with(&entry.tokens);
+        let all = self.children(domain, parent).filter(|(_, entry)| is_whole(entry));
+        all.map(|(node, entry)| (node, entry.tokens.len())).max_by_key(|(_, length)| *length)
+    }
+
+    /// The slot with the snapshot of a node.
+    pub(super) fn snapshot(&self, node: Node) -> Option<u32> {
+        Some(self.entry(node)?.snapshot?.0)
+    }
+
+    /// Gives a node without snapshot one, or tells that its snapshot is used now.
+    pub(super) fn use_snapshot(&mut self, node: Node, slot: u32, now: u64) {
+        self.drop_snapshot(node);
+        if let Some(Some(entry)) = self.nodes.get_mut(node) {
+            entry.snapshot = Some((slot, now));
+            self.snapshots.insert((now, node));
+        }
+    }
+
+    /// Takes the snapshot of a node away.
+    pub(super) fn drop_snapshot(&mut self, node: Node) -> Option<u32> {
+        let (slot, used) = self.nodes.get_mut(node)?.as_mut()?.snapshot.take()?;
+        self.snapshots.remove(&(used, node));
+        Some(slot)
+    }
+
+    /// Nodes with snapshots and their slots, the longest unused first.
+    pub(super) fn snapshots(&self) -> impl Iterator<Item = (Node, u32)> {
+        self.snapshots.iter().filter_map(|(_, node)| Some((*node, self.snapshot(*node)?)))
+    }
+
+    /// Adds a child. The shorter beginnings of its text that nothing holds and that have no snapshot have become
+    /// superfluous: their pages are returned.
     pub(super) fn insert(
         &mut self,
         domain: Domain,
@@ -90,13 +136,13 @@ impl Tree {
         page: u32,
         now: u64,
     ) -> (Node, Vec<u32>) {
-        let is_shorter =
-            |entry: &Entry| entry.children.is_empty() && !entry.is_held && tokens.starts_with(&entry.tokens);
+        let is_free = |entry: &Entry| entry.children.is_empty() && !entry.is_held && entry.snapshot.is_none();
+        let is_shorter = |entry: &Entry| is_free(entry) && tokens.starts_with(&entry.tokens);
         let shorter: Vec<Node> =
             self.children(domain, parent).filter(|(_, entry)| is_shorter(entry)).map(|(node, _)| node).collect();
-        let pages = shorter.into_iter().filter_map(|node| self.remove(node)).collect();
+        let pages = shorter.into_iter().filter_map(|node| Some(self.remove(node)?.page)).collect();
         let (tokens, children) = (tokens.into(), Vec::new());
-        let entry = Entry { domain, tokens, page, parent, children, used: now, is_held: true };
+        let entry = Entry { domain, tokens, page, parent, children, used: now, is_held: true, snapshot: None };
         let node = self.vacant.pop().unwrap_or(self.nodes.len());
         match self.nodes.get_mut(node) {
             Some(place) => *place = Some(entry),
@@ -111,8 +157,8 @@ impl Tree {
         self.change(node, |entry| (entry.used, entry.is_held) = (now, is_held));
     }
 
-    /// Removes the node that was not used for longest, of those that nobody holds, and returns its page.
-    pub(super) fn evict(&mut self) -> Option<u32> {
+    /// Removes the node that was not used for longest, of those that nobody holds.
+    pub(super) fn evict(&mut self) -> Option<Removed> {
         let (_, node) = *self.idle.first()?;
         self.remove(node)
     }
@@ -127,12 +173,13 @@ impl Tree {
         all.filter(move |(_, entry)| entry.domain == domain)
     }
 
-    fn remove(&mut self, node: Node) -> Option<u32> {
+    fn remove(&mut self, node: Node) -> Option<Removed> {
+        let snapshot = self.drop_snapshot(node);
         let entry = self.nodes.get_mut(node)?.take()?;
         self.idle.remove(&(entry.used, node));
         self.vacant.push(node);
         self.change(entry.parent, |parent| parent.children.retain(|child| *child != node));
-        Some(entry.page)
+        Some(Removed { page: entry.page, snapshot })
     }
 
     /// Changes a node, and whether it may go with it.
@@ -158,6 +205,9 @@ impl Tree {
                 assert!(parent.children.contains(&node), "a child without parent");
                 assert!(entry.parent == ROOT || parent.domain == entry.domain, "a child of another domain");
                 pages.push(entry.page);
+            }
+            if let Some((_, used)) = entry.snapshot {
+                assert!(node != ROOT && self.snapshots.contains(&(used, node)), "snapshots");
             }
         }
         pages

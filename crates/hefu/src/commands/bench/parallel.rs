@@ -20,7 +20,8 @@ pub(in crate::commands) const MAX_PARALLEL: u64 = 1024;
 /// # Errors
 /// If there is not.
 pub(in crate::commands) fn fits(loaded: &Loaded, sequences: usize, pages: usize) -> Result<(), Failure> {
-    let bytes = loaded.model.footprint(&Size::of_pages(pages)).map_or(u64::MAX, |taken| taken.states as u64);
+    let size = Size::new(&loaded.model.program, pages, sequences);
+    let bytes = loaded.model.footprint(&size).map_or(u64::MAX, |taken| taken.states as u64);
     let available = available_memory().unwrap_or(u64::MAX);
     if bytes <= available {
         return Ok(());
@@ -60,7 +61,7 @@ impl Load {
         let pages = self.sequences.saturating_mul(self.capacity().div_ceil(PAGE) + 1);
         fits(loaded, self.sequences, pages)?;
         let capacity = self.capacity().min(loaded.context);
-        Paged::new(&loaded.model, capacity, pages).map_err(fault)
+        Paged::new(&loaded.model, capacity, pages, self.sequences).map_err(fault)
     }
 
     /// A scheduler with pages for all sequences.

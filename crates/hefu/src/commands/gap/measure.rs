@@ -8,7 +8,7 @@ use crate::load::Loaded;
 use crate::progress::{Meter, Unit};
 use hefu_cpu::limits::Peaks;
 use hefu_engine::scheduler::{ForwardMany, Paged, Part, ROWS_AT_ONCE};
-use hefu_numerics::device::Error;
+use hefu_numerics::device::{Error, Slots};
 use hefu_numerics::kv::PAGE;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -110,6 +110,9 @@ struct Sequences {
     paged: Paged,
     /// The pages of each.
     tables: Vec<Vec<u32>>,
+    /// Whether the recurrent states of each, if there are some, lie in its own slot; before, they are those of the prompt,
+    /// in a slot after all others.
+    is_begun: bool,
 }
 
 impl Sequences {
@@ -118,17 +121,19 @@ impl Sequences {
         let each = capacity.div_ceil(PAGE);
         let pages = each.saturating_mul(load.sequences);
         fits(loaded, load.sequences, pages)?;
-        let paged = Paged::new(&loaded.model, capacity, pages).map_err(fault)?;
+        let paged = Paged::new(&loaded.model, capacity, pages, load.sequences).map_err(fault)?;
         let all: Vec<u32> = (0..).take(pages).collect();
-        Ok(Self { paged, tables: all.chunks(each).map(<[u32]>::to_vec).collect() })
+        Ok(Self { paged, tables: all.chunks(each).map(<[u32]>::to_vec).collect(), is_begun: false })
     }
 
     /// The prompt of the first sequence in chunks, with the logits of its last token.
     fn prefill(&mut self, prompt: &[u32], chunk: usize) -> Result<(), Error> {
-        let mut position = 0;
+        let (mut position, write) = (0, self.tables.len() as u32);
         for tokens in prompt.chunks(chunk) {
             let rows = usize::from(position + tokens.len() == prompt.len());
-            self.paged.forward(&[Part { tokens, position, pages: &self.tables[0], rows }])?;
+            let read = (position > 0).then_some(write);
+            let slots = self.paged.slots().map(|_| Slots { read, write, keep: &[] });
+            self.paged.forward(&[Part { tokens, position, pages: &self.tables[0], rows, slots }])?;
             position += tokens.len();
         }
         if position > 0 {
@@ -139,6 +144,7 @@ impl Sequences {
 
     /// Gives every other sequence the prompt of the first.
     fn share(&mut self) -> Result<(), Error> {
+        self.is_begun = false;
         let Some((first, others)) = self.tables.split_first() else { return Ok(()) };
         for table in others {
             first.iter().zip(table).try_for_each(|(&from, &to)| self.paged.copy_page(from, to))?;
@@ -148,9 +154,19 @@ impl Sequences {
 
     /// One token of each sequence at `position`, with its logits.
     fn step(&mut self, position: usize, token: &u32) -> Result<(), Error> {
-        let part = |pages| Part { tokens: std::slice::from_ref(token), position, pages, rows: 1 };
-        let parts: Vec<Part<'_>> = self.tables.iter().map(|table| part(&table[..])).collect();
+        let (has_slots, prompt) = (self.paged.slots().is_some(), self.tables.len() as u32);
+        let begun = (position > 0).then_some(prompt);
+        let is_begun = self.is_begun;
+        let slots = |write: u32| Slots { read: if is_begun { Some(write) } else { begun }, write, keep: &[] };
+        let parts: Vec<Part<'_>> = (0..)
+            .zip(&self.tables)
+            .map(|(number, pages)| {
+                let slots = has_slots.then(|| slots(number));
+                Part { tokens: std::slice::from_ref(token), position, pages, rows: 1, slots }
+            })
+            .collect();
         self.paged.forward(&parts)?;
+        self.is_begun = true;
         for row in (0..parts.len()).step_by(ROWS_AT_ONCE) {
             self.paged.logits(row..parts.len().min(row + ROWS_AT_ONCE))?;
         }
