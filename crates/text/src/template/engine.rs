@@ -48,10 +48,11 @@ impl ChatTemplate {
     /// As [`ChatTemplate::new`].
     pub fn with_tool_use(mut self, source: &str) -> Result<ChatTemplate, Error> {
         self.tool_use = Some(checked(source)?);
+        self.source = format!("{}\n{source}", self.source);
         Ok(self)
     }
 
-    /// The source that it was made of.
+    /// The source that it was made of; that for conversations with tools follows in a line of its own.
     pub fn source(&self) -> &str {
         &self.source
     }
