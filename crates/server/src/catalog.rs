@@ -3,11 +3,8 @@
 //! The server never sees a file or a chip. The program hands it a [`Catalog`]; each loaded model lives on the thread that
 //! loaded it and is driven there by [`Steps`].
 
-use hefu_engine::sampling::Parameters;
+use hefu_answer::TextModel;
 use hefu_engine::scheduler::{ForwardMany, Job, Key, Pooling, Refusal, Scheduler, Statistics, Update};
-use hefu_text::template::ChatTemplate;
-use hefu_text::tokenizer::Tokenizer;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// The models that can be served.
@@ -59,18 +56,10 @@ pub struct ModelCard {
 pub struct Loaded {
     /// SHA-256 of its first file in hexadecimal digits, where it is known.
     pub digest: Option<String>,
-    /// Its tokeniser.
-    pub tokenizer: Arc<Tokenizer>,
-    /// Its chat template; base models have none.
-    pub template: Option<ChatTemplate>,
-    /// The source of that template; empty if there is none.
-    pub template_source: String,
-    /// What its file recommends for sampling.
-    pub recommended: Parameters,
+    /// The text side of it.
+    pub text: TextModel,
     /// What two answers must share to be comparable bit for bit.
     pub fingerprint: String,
-    /// Most positions of one conversation.
-    pub context: usize,
     /// How its embeddings are made.
     pub pooling: Pooling,
     /// What computes.

@@ -3,6 +3,8 @@
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::response::{IntoResponse, Response};
+use hefu_engine::sampling;
+use hefu_text::template;
 use serde_json::{Value, json};
 use std::fmt;
 
@@ -156,6 +158,67 @@ impl ApiError {
 /// A response with a JSON body.
 pub fn json_response(status: StatusCode, body: &Value) -> Response {
     (status, [(CONTENT_TYPE, "application/json")], body.to_string()).into_response()
+}
+
+impl From<hefu_answer::Error> for ApiError {
+    /// What is wrong with a request, with the names of the server's flags. Clients find these words of the original APIs and
+    /// shorten the conversation by themselves.
+    fn from(error: hefu_answer::Error) -> Self {
+        use hefu_answer::Error;
+        let too_long = |sentence: String| Self::invalid(sentence).code("context_length_exceeded");
+        match &error {
+            Error::Setting(error) => setting(error),
+            Error::Parameter { name, .. } => Self::parameter(*name, error.to_string()),
+            Error::NoMarks { .. } => Self::parameter("suffix", error.to_string()).code("unsupported_parameter"),
+            Error::NoTemplate { .. } => {
+                Self::invalid(format!("{error}; use /v1/completions, or start the server with --template"))
+            }
+            Error::Template(template::Error::Thread(_)) => Self::internal(error.to_string()),
+            Error::Template(_) => Self::parameter("messages", error.to_string()),
+            Error::LongPrompt { found, most } => too_long(format!(
+                "the prompt has {found} tokens, but the server takes at most {most} (--max-prompt-tokens)"
+            )),
+            Error::FullContext { found, context } => too_long(format!(
+                "the prompt is too long: it has {found} tokens, but this model's maximum context length is {context} \
+                 tokens, and the answer needs at least one of them; shorten the prompt or start the server with a larger \
+                 --context"
+            )),
+            Error::LongText { bytes, fewest, most, context, is_limited } => {
+                let flag = if *is_limited { "--max-prompt-tokens" } else { "--context" };
+                too_long(format!(
+                    "the prompt is too long: its {bytes} bytes are at least {fewest} tokens, but this model's maximum context \
+                     length is {context} tokens, and a prompt may have {most} of them; shorten the prompt or start the server \
+                     with a larger {flag}"
+                ))
+            }
+            Error::LongAnswer { asked, most } => Self::parameter(
+                "max_tokens",
+                format!("max_tokens is {asked}, but the server allows at most {most} (--max-answer-tokens)"),
+            ),
+            Error::Vocabulary(_) => Self::parameter("response_format", error.to_string()),
+            Error::Grammar { of_calls, .. } => {
+                let name = if *of_calls { "tools" } else { "response_format" };
+                Self::parameter(name, error.to_string()).code("invalid_grammar")
+            }
+            Error::Seed(_) => Self::new(Kind::Unavailable, error.to_string()),
+            _ => Self::invalid(error.to_string()),
+        }
+    }
+}
+
+/// A setting of sampling that is out of range, by its name in the API.
+fn setting(error: &sampling::Error) -> ApiError {
+    match error {
+        sampling::Error::Parameters(violations) => {
+            let param = violations.first().map(|violation| violation.name.replace('.', "_"));
+            let sentences = violations.iter().map(|violation| {
+                let name = violation.name.replace('.', "_");
+                format!("{name} is {}, but must be {}", violation.value, violation.allowed)
+            });
+            ApiError { param, ..ApiError::invalid(sentences.collect::<Vec<_>>().join("; ")) }
+        }
+        other => ApiError::invalid(other.to_string()),
+    }
 }
 
 impl fmt::Display for ApiError {

@@ -5,9 +5,9 @@
 //! HTTP ◀─ dialect (api) ◀─ Piece ── answering ◀── tokens ──────────┘
 //! ```
 //!
-//! * [`ask`], [`fill`], [`answer`], [`error`]: the seam between dialects and everything else;
-//! * [`service`], [`registry`], [`worker`]: which models are in memory, and how requests reach them; `prepare`,
-//!   `structure` and `answering` are the text's two ends;
+//! * [`answer`], [`error`]: the seam between dialects and everything else, with `hefu_answer`, which takes a conversation to
+//!   a request and tokens to deltas;
+//! * [`service`], [`registry`], [`worker`], `answering`: which models are in memory, and how requests reach them;
 //! * [`catalog`], [`record`], [`watch`]: what the program around the server hands in;
 //! * [`api`], [`app`], [`listen`], [`tls`], `body`, `page`: endpoints, who may ask them, and the connections they come over;
 //! * [`inside`]: the same endpoints without a connection;
@@ -17,11 +17,9 @@ pub mod answer;
 mod answering;
 pub mod api;
 pub mod app;
-pub mod ask;
 mod body;
 pub mod catalog;
 pub mod error;
-pub mod fill;
 mod idle;
 pub mod ids;
 pub mod inside;
@@ -30,16 +28,13 @@ pub mod limits;
 pub mod listen;
 pub mod metrics;
 mod page;
-mod prepare;
 pub mod record;
 pub mod registry;
 pub mod service;
 mod shares;
-mod structure;
 pub mod tls;
 pub mod watch;
 pub mod worker;
 
 pub use answer::Answer;
-pub use ask::Ask;
 pub use error::ApiError;

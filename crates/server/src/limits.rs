@@ -1,16 +1,13 @@
 //! What the server keeps to, whatever is asked of it. Every field is a flag of `hefu serve`.
 
-use crate::ask::KeepAlive;
+use crate::error::ApiError;
+use hefu_answer::KeepAlive;
 use std::time::Duration;
 
 /// Pieces of an answer that wait for a client that reads slowly.
 pub const PIECES_AHEAD: usize = 64;
 /// Most texts or prompts in one request.
 pub const MAX_INPUTS: usize = 2048;
-/// Most messages in one request.
-pub const MAX_MESSAGES: usize = 8192;
-/// Most functions in one request.
-pub const MAX_TOOLS: usize = 512;
 /// Longest text in bytes whose tokens are told or counted and not answered, which no context bounds.
 pub const MAX_COUNTED_BYTES: usize = 1 << 20;
 /// Most log-probabilities of one request: its choices times their tokens times the alternatives and the token itself.
@@ -67,4 +64,26 @@ impl Default for Limits {
             any_model_name: false,
         }
     }
+}
+
+impl Limits {
+    /// Those of one request's prompt and answer.
+    pub(crate) fn of_requests(&self) -> hefu_answer::Limits {
+        hefu_answer::Limits {
+            prompt_tokens: self.prompt_tokens,
+            answer_tokens: self.answer_tokens,
+            logprobs: Some(MAX_LOGPROBS),
+        }
+    }
+}
+
+/// Refuses a text that is too long to have its tokens told.
+pub(crate) fn check_counted(text: &str) -> Result<(), ApiError> {
+    if text.len() <= MAX_COUNTED_BYTES {
+        return Ok(());
+    }
+    let found = text.len();
+    let sentence =
+        format!("the text has {found} bytes, but the tokens of at most {MAX_COUNTED_BYTES} are told at once");
+    Err(ApiError::invalid(sentence).code("text_too_long"))
 }

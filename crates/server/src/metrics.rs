@@ -136,7 +136,7 @@ impl Metrics {
     }
 
     /// Counts an answer.
-    pub(crate) fn answer(&self, model: &str, summary: &crate::answer::Summary, times: Times) {
+    pub(crate) fn answer(&self, model: &str, summary: &hefu_answer::Summary, times: Times) {
         let model = of(model);
         let count = |counter: &Family<Model, Counter>, tokens: usize| {
             counter.get_or_create(&model).inc_by(tokens as u64);
@@ -216,7 +216,7 @@ fn of(model: &str) -> Model {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::answer::Summary;
+    use hefu_answer::Summary;
 
     #[test]
     fn what_was_counted_is_in_the_text() {

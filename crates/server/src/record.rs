@@ -1,8 +1,7 @@
 //! What is kept of every answer, by whoever keeps it.
 
-use hefu_engine::sampling::Parameters;
+use hefu_answer::AnswerRecord;
 use serde_json::{Map, Value};
-use std::collections::BTreeSet;
 
 /// Keeps a record of every answer. A request whose record cannot be kept is not answered to its end.
 pub trait Recorder: Send + Sync {
@@ -38,63 +37,4 @@ pub trait Labels: Send + Sync {
     /// # Errors
     /// One sentence. The request is then refused.
     fn label(&self, id: &str) -> Result<Map<String, Value>, String>;
-}
-
-/// Everything from which one answer can be made again.
-#[derive(Debug, Clone, PartialEq)]
-pub struct AnswerRecord {
-    /// The id of the response, without a dialect's prefix. With several choices, `-1`, `-2` and so on are appended for those
-    /// after the first, counted over all prompts of the request.
-    pub id: String,
-    /// When its request came, in milliseconds since 1970.
-    pub started: u64,
-    /// The model's name.
-    pub model: String,
-    /// Its fingerprint.
-    pub fingerprint: String,
-    /// SHA-256 of the chat template that made the prompt; `None` for a prompt that was given as it is.
-    pub template: Option<[u8; 32]>,
-    /// The tokens of the prompt.
-    pub prompt: Vec<u32>,
-    /// Sampling settings, the seed among them.
-    pub parameters: Parameters,
-    /// Tokens that would have ended the answer.
-    pub end_tokens: BTreeSet<u32>,
-    /// Most tokens that were asked for.
-    pub max_tokens: Option<usize>,
-    /// Most positions that prompt and answer had together.
-    pub context: usize,
-    /// Texts at which the answer had to stop.
-    pub stops: Vec<String>,
-    /// The grammar that the answer had to follow, as JSON.
-    pub grammar: Option<Value>,
-    /// The tokens of the answer, with the one that ended it.
-    pub output: Vec<u32>,
-    /// Its text, as the model wrote it.
-    pub text: String,
-    /// Why it is over.
-    pub finish: Finish,
-    /// The name of the API key; empty if none was given.
-    pub client: String,
-    /// The request's id in the log.
-    pub request: String,
-    /// Whoever asked wants the record to state the prompt's hash alone.
-    pub hides_prompt: bool,
-}
-
-/// Why an answer is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Finish {
-    /// An end token was chosen.
-    EndToken,
-    /// It has as many tokens as were asked for.
-    MaxTokens,
-    /// Prompt and answer fill the context.
-    Context,
-    /// The grammar allows nothing further.
-    Complete,
-    /// A stop string was complete, or the one call that was asked for.
-    StopString,
-    /// Whoever asked went away, or the time was over.
-    Cancelled,
 }

@@ -6,10 +6,10 @@
 //!    └───────◀── failed ┘   (closing: takes no new request, waits for its last, then gives its memory back)
 //! ```
 
-use crate::ask::KeepAlive;
 use crate::catalog::{Catalog, ModelCard};
 use crate::error::{ApiError, Kind};
 use crate::worker::Worker;
+use hefu_answer::KeepAlive;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -337,6 +337,6 @@ impl std::fmt::Debug for Registry {
 
 impl std::fmt::Debug for Lease {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Lease({})", self.worker.name)
+        write!(f, "Lease({})", self.worker.text.name)
     }
 }

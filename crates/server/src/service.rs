@@ -3,18 +3,17 @@
 use crate::answer::Answer;
 use crate::answering::{Patience, Task};
 use crate::api::responses::kept;
-use crate::ask::Ask;
 use crate::catalog::Catalog;
 use crate::error::{ApiError, Kind};
 use crate::ids;
-use crate::limits::{Limits, PIECES_AHEAD};
+use crate::limits::{Limits, PIECES_AHEAD, check_counted};
 use crate::metrics::Metrics;
-use crate::prepare::{Prepared, prepare, prompt_ids};
 use crate::record::{Labels, Recorder};
 use crate::registry::{Lease, Registry};
 use crate::shares::Shares;
 use crate::watch::Watcher;
 use crate::worker::Happening;
+use hefu_answer::{Ask, Prepared, prepare, prompt_ids};
 use hefu_engine::scheduler::{Job, Kind as JobKind, ReuseDomain};
 use serde_json::{Map, Value};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -129,12 +128,15 @@ impl Service {
         let Place { id, first } = place;
         let priority = ask.priority;
         let lease = self.lease(caller.client, &ask).await?;
-        let prepare = move |lease: &Lease, limits: &Limits| prepare(&ask, &lease.worker, limits);
-        let (lease, mut prepared) = self.text_work(caller.client, lease, prepare).await?;
-        let grammar = prepared.structure.recorded()?;
+        let prepare = move |lease: &Lease, limits: &Limits| {
+            let prepared = prepare(&ask, &lease.worker.text, &limits.of_requests())?;
+            let constraints = prepared.constraints(&lease.worker.text)?;
+            Ok((prepared, constraints))
+        };
+        let (lease, (prepared, constraints)) = self.text_work(caller.client, lease, prepare).await?;
+        let grammar = prepared.structure.recorded().map_err(|error| ApiError::internal(error.to_string()))?;
         let labels = self.labels_of(&id)?;
         let deadline = Some(lease.worker.time(arrived) + self.limits.request_time);
-        let constraints = std::mem::take(&mut prepared.constraints);
         let jobs = constraints.into_iter().enumerate().map(|(choice, constraint)| Job {
             client: caller.client,
             domain: caller.domain(),
@@ -148,7 +150,7 @@ impl Service {
         let answer = Answer {
             id: id.clone(),
             created: ids::unix_seconds(),
-            model: lease.worker.name.clone(),
+            model: lease.worker.text.name.clone(),
             fingerprint: lease.worker.fingerprint.clone(),
             prompt_tokens: prepared.request.prompt.len(),
             seed: prepared.request.parameters.seed,
@@ -159,12 +161,8 @@ impl Service {
         let task = Task {
             id,
             first,
-            request: prepared.request,
+            prepared,
             grammar,
-            structure: prepared.structure,
-            stops: prepared.stops,
-            matcher: prepared.matcher,
-            count: prepared.count,
             lease,
             running,
             outlet,
@@ -172,7 +170,6 @@ impl Service {
             patience: Patience::new(self.limits.stall_time),
             limit: self.limits.request_time,
             arrived,
-            template: prepared.template,
             client: caller.name.clone(),
             request_id: caller.request.clone(),
             trace_parent: caller.trace_parent.clone(),
@@ -206,7 +203,8 @@ impl Service {
     /// Whatever is wrong with the prompt, or a model that cannot be had.
     pub async fn prompt_ids(self: &Arc<Self>, client: u64, ask: Ask) -> Result<Vec<u32>, ApiError> {
         let lease = self.lease(client, &ask).await?;
-        let (_, ids) = self.text_work(client, lease, move |lease, _| prompt_ids(&ask, &lease.worker)).await?;
+        let (_, ids) =
+            self.text_work(client, lease, move |lease, _| prompt_ids(&ask, &lease.worker.text, check_counted)).await?;
         Ok(ids)
     }
 
@@ -225,7 +223,7 @@ impl Service {
         self.check(first)?;
         let lease = self.lease(caller.client, first).await?;
         let work = move |lease: &Lease, limits: &Limits| -> Result<Vec<Prepared>, ApiError> {
-            asks.iter().map(|ask| prepare(ask, &lease.worker, limits)).collect()
+            asks.iter().map(|ask| Ok(prepare(ask, &lease.worker.text, &limits.of_requests())?)).collect()
         };
         let (lease, prepared) = self.text_work(caller.client, lease, work).await?;
         let tokens = prepared.iter().map(|prepared| prepared.request.prompt.len()).sum();
@@ -255,7 +253,7 @@ impl Service {
         if vectors.iter().any(Vec::is_empty) {
             return Err(ApiError::new(Kind::Overdue, "the vectors took longer than the server allows"));
         }
-        Ok((lease.worker.name.clone(), vectors, tokens))
+        Ok((lease.worker.text.name.clone(), vectors, tokens))
     }
 
     /// A model, once it is in memory, for as long as the lease is held.

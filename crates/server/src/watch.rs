@@ -1,6 +1,6 @@
 //! What is told of every answer, to whoever follows the server from outside.
 
-use crate::answer::Summary;
+use hefu_answer::Summary;
 use std::time::{Duration, SystemTime};
 
 /// Is told of every answer once it is over.

@@ -15,8 +15,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("engine", &["numerics"]),
     ("grammar", &["engine", "text"]),
     ("proof", &["engine"]),
-    ("server", &["engine", "grammar", "text"]),
-    ("hefu", &["cpu", "engine", "grammar", "model", "numerics", "proof", "provenance", "server", "store", "text"]),
+    ("answer", &["engine", "grammar", "text"]),
+    ("server", &["answer", "engine", "grammar", "text"]),
+    (
+        "hefu",
+        &["answer", "cpu", "engine", "grammar", "model", "numerics", "proof", "provenance", "server", "store", "text"],
+    ),
 ];
 
 /// The one crate with unsafe code.

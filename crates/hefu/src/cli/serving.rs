@@ -1,7 +1,7 @@
 //! Flags of the server: what it keeps to, and who may ask.
 
 use clap::{Args, ValueEnum};
-use hefu_server::ask::KeepAlive;
+use hefu_answer::KeepAlive;
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;

@@ -12,6 +12,7 @@ use crate::output::text_file;
 use crate::serving::Ledger;
 use crate::signing::Signed;
 use crate::speculation::{draft_model, guessing};
+use hefu_answer::TextModel;
 use hefu_cpu::Pool;
 use hefu_engine::scheduler::{Limits, Paged, Pooling, Scheduler};
 use hefu_model::{LoadOptions, ModelSpec};
@@ -230,7 +231,7 @@ impl Book {
                 .to_owned(),
             width: card::number(&gguf, about.architecture, "embedding_length"),
             layers: card::number(&gguf, about.architecture, "block_count"),
-            fills_gaps: hefu_server::fill::has_marks(&tokens),
+            fills_gaps: hefu_answer::has_marks(&tokens),
             context,
             template,
         };
@@ -279,12 +280,14 @@ impl Catalog for Shelf {
         };
         Ok(hefu_server::catalog::Loaded {
             digest: digests::of_file(&book.file).ok(),
-            tokenizer: loaded.tokenizer,
-            template: loaded.template,
-            template_source: book.card.template.clone().unwrap_or_default(),
-            recommended: loaded.recommended,
+            text: TextModel::new(
+                book.card.name.clone(),
+                loaded.tokenizer,
+                loaded.template,
+                loaded.recommended,
+                book.card.context,
+            ),
             fingerprint,
-            context: book.card.context,
             pooling: Pooling::Mean,
             engine: Box::new(seat),
         })

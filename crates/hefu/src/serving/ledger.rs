@@ -4,9 +4,10 @@
 use super::keeper::{Happening, Keeper};
 use crate::failure::Failure;
 use crate::receipts::{self, Signer};
+use hefu_answer::{AnswerRecord, RecordedFinish};
 use hefu_proof::audit::{self, AuditLog, Options, Reader};
 use hefu_proof::{Digest, Finish, Grammar, Prompt, Receipt};
-use hefu_server::record::{self, AnswerRecord, Recorder};
+use hefu_server::record::Recorder;
 use serde_json::{Value, json};
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
@@ -311,14 +312,14 @@ fn without_secrets(flag: &str) -> String {
     }
 }
 
-fn finish(finish: record::Finish) -> Finish {
+fn finish(finish: RecordedFinish) -> Finish {
     match finish {
-        record::Finish::EndToken => Finish::EndToken,
-        record::Finish::MaxTokens => Finish::MaxTokens,
-        record::Finish::Context => Finish::Context,
-        record::Finish::Complete => Finish::Complete,
-        record::Finish::StopString => Finish::StopString,
-        record::Finish::Cancelled => Finish::Cancelled,
+        RecordedFinish::EndToken => Finish::EndToken,
+        RecordedFinish::MaxTokens => Finish::MaxTokens,
+        RecordedFinish::Context => Finish::Context,
+        RecordedFinish::Complete => Finish::Complete,
+        RecordedFinish::StopString => Finish::StopString,
+        RecordedFinish::Cancelled => Finish::Cancelled,
     }
 }
 

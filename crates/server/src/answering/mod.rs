@@ -6,26 +6,24 @@
 //! back ([`Patience`]): only its own answer waits, and only that one is given up.
 
 mod patience;
-mod voice;
 
 pub(crate) use patience::Patience;
 
-use crate::answer::{Delta, Piece, Summary};
+use crate::answer::Piece;
 use crate::error::{ApiError, Kind};
 use crate::ids;
 use crate::metrics::{Metrics, Times};
-use crate::record::{self, AnswerRecord, Recorder};
+use crate::record::Recorder;
 use crate::registry::Lease;
-use crate::structure::Structure;
 use crate::watch::{Account, Ending, Watcher};
 use crate::worker::{Happening, Running};
+use hefu_answer::{AnswerRecord, ChoiceStream, Delta, Prepared, RecordedFinish, Summary};
+use hefu_engine::FinishReason;
 use hefu_engine::scheduler::Failure;
-use hefu_engine::{FinishReason, Request};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::SendTimeoutError;
-use voice::Voice;
 
 /// An answer under way.
 pub(crate) struct Task {
@@ -33,12 +31,8 @@ pub(crate) struct Task {
     pub(crate) id: String,
     /// Which choice of the response the first one here is.
     pub(crate) first: usize,
-    pub(crate) request: Request,
+    pub(crate) prepared: Prepared,
     pub(crate) grammar: Option<serde_json::Value>,
-    pub(crate) structure: Structure,
-    pub(crate) stops: Vec<String>,
-    pub(crate) matcher: hefu_engine::stop::StopMatcher,
-    pub(crate) count: usize,
     pub(crate) lease: Lease,
     pub(crate) running: Running,
     pub(crate) outlet: mpsc::Sender<Piece>,
@@ -46,7 +40,6 @@ pub(crate) struct Task {
     pub(crate) patience: Patience,
     pub(crate) limit: Duration,
     pub(crate) arrived: Instant,
-    pub(crate) template: Option<[u8; 32]>,
     pub(crate) client: String,
     pub(crate) request_id: String,
     pub(crate) trace_parent: Option<String>,
@@ -77,19 +70,23 @@ struct Clock {
 impl Task {
     /// Carries the answer to its end.
     pub(crate) async fn run(mut self) {
-        let mut voices: Vec<Voice> = (0..self.count).map(|choice| self.voice(choice)).collect();
-        let mut clock = Clock { last: vec![None; self.count], ..Clock::default() };
-        let mut summary =
-            Summary { prompt_tokens: self.request.prompt.len(), load: self.lease.waited, ..Summary::default() };
-        let outcome = self.answer(&mut voices, &mut clock, &mut summary).await;
-        summary.reasoning_tokens = voices.iter().map(|voice| voice.reasoning_tokens).sum();
-        summary.completion_tokens = voices.iter().map(|voice| voice.ids.len()).sum();
+        let stream = |choice| self.prepared.stream(&self.lease.worker.text, format!("{}-{choice}", self.id));
+        let mut streams: Vec<ChoiceStream> = (0..self.prepared.count).map(stream).collect();
+        let mut clock = Clock { last: vec![None; streams.len()], ..Clock::default() };
+        let mut summary = Summary {
+            prompt_tokens: self.prepared.request.prompt.len(),
+            load: self.lease.waited,
+            ..Summary::default()
+        };
+        let outcome = self.answer(&mut streams, &mut clock, &mut summary).await;
+        summary.reasoning_tokens = streams.iter().map(|stream| stream.reasoning_tokens).sum();
+        summary.completion_tokens = streams.iter().map(|stream| stream.ids.len()).sum();
         clock.sum_up(self.arrived, &mut summary);
         let outcome = match outcome {
-            Ok(end) => self.record_and_end(&voices, end).await,
+            Ok(end) => self.record_and_end(&streams, end).await,
             Err(early) => {
                 // What was said before it broke off is kept as well. Nobody waits for it.
-                if let Err(error) = self.record(&voices).await {
+                if let Err(error) = self.record(&streams).await {
                     tracing::error!(request = self.request_id, "not recorded: {error}");
                 }
                 Err(early)
@@ -106,16 +103,15 @@ impl Task {
         drop(self.outlet.send_timeout(last, self.stall).await);
     }
 
-    fn voice(&self, choice: usize) -> Voice {
-        let name = format!("{}-{choice}", self.id);
-        let with_logprobs = self.request.parameters.logprobs.is_some();
-        Voice::new(&self.lease.worker.tokenizer, &self.matcher, &self.structure, name, with_logprobs)
-    }
-
     /// Hands out everything but the end of the last choice, which it returns: nobody can take the answer for complete
     /// before it is recorded.
-    async fn answer(&mut self, voices: &mut [Voice], clock: &mut Clock, summary: &mut Summary) -> Result<Piece, Early> {
-        let mut open = voices.len();
+    async fn answer(
+        &mut self,
+        streams: &mut [ChoiceStream],
+        clock: &mut Clock,
+        summary: &mut Summary,
+    ) -> Result<Piece, Early> {
+        let mut open = streams.len();
         loop {
             let happened = tokio::select! {
                 biased;
@@ -126,7 +122,7 @@ impl Task {
                 let sentence = "the model stopped in the middle of the answer; the server's log says more";
                 return Err(Early::Failed(ApiError::internal(sentence)));
             };
-            let Some(voice) = voices.get_mut(choice) else { continue };
+            let Some(stream) = streams.get_mut(choice) else { continue };
             let deltas = match happening {
                 Happening::Begun => {
                     clock.begun.get_or_insert(at);
@@ -139,13 +135,13 @@ impl Task {
                 }
                 Happening::Token(token) => {
                     if let Some(after) = clock.token(choice, at) {
-                        self.metrics.token(&self.lease.worker.name, after);
+                        self.metrics.token(&self.lease.worker.text.name, after);
                     }
-                    voice.token(&token, &self.stops)
+                    stream.token(&token)
                 }
                 Happening::Embedding(_) => Vec::new(),
                 Happening::Finished(FinishReason::Deadline) => return Err(Early::Failed(self.overdue())),
-                Happening::Finished(finish) => voice.finish(finish, &self.stops),
+                Happening::Finished(finish) => stream.finish(finish),
                 Happening::Failed(failure) => return Err(Early::Failed(failed(&failure))),
             };
             for delta in deltas {
@@ -163,8 +159,8 @@ impl Task {
         }
     }
 
-    async fn record_and_end(&mut self, voices: &[Voice], end: Piece) -> Result<(), Early> {
-        self.record(voices).await.map_err(Early::Failed)?;
+    async fn record_and_end(&mut self, streams: &[ChoiceStream], end: Piece) -> Result<(), Early> {
+        self.record(streams).await.map_err(Early::Failed)?;
         self.send(end).await
     }
 
@@ -191,13 +187,13 @@ impl Task {
     }
 
     /// Hands every choice that has a token or an end to the recorder.
-    async fn record(&self, voices: &[Voice]) -> Result<(), ApiError> {
+    async fn record(&self, streams: &[ChoiceStream]) -> Result<(), ApiError> {
         let Some(recorder) = &self.recorder else { return Ok(()) };
-        let records: Vec<_> = voices
+        let records: Vec<_> = streams
             .iter()
             .enumerate()
-            .filter(|(_, voice)| !voice.ids.is_empty() || voice.finish.is_some())
-            .map(|(choice, voice)| self.record_of(choice, voice))
+            .filter(|(_, stream)| !stream.ids.is_empty() || stream.finish.is_some())
+            .map(|(choice, stream)| self.record_of(choice, stream))
             .collect();
         let recorder = Arc::clone(recorder);
         if records.is_empty() {
@@ -211,28 +207,27 @@ impl Task {
         Err(ApiError::not_recorded(&sentence))
     }
 
-    fn record_of(&self, choice: usize, voice: &Voice) -> AnswerRecord {
-        let mut parameters = self.request.parameters.clone();
-        parameters.seed = parameters.seed.wrapping_add(choice as u64);
+    fn record_of(&self, choice: usize, stream: &ChoiceStream) -> AnswerRecord {
+        let request = self.prepared.request_of(choice);
         AnswerRecord {
             id: match self.first + choice {
                 0 => self.id.clone(),
                 number => format!("{}-{number}", self.id),
             },
             started: ids::unix_milliseconds().saturating_sub(self.arrived.elapsed().as_millis() as u64),
-            model: self.lease.worker.name.clone(),
+            model: self.lease.worker.text.name.clone(),
             fingerprint: self.lease.worker.fingerprint.clone(),
-            template: self.template,
-            prompt: self.request.prompt.clone(),
-            parameters,
-            end_tokens: self.request.end_tokens.clone(),
-            max_tokens: self.request.max_tokens,
-            context: self.lease.worker.context,
-            stops: self.stops.clone(),
+            template: self.prepared.template,
+            prompt: request.prompt,
+            parameters: request.parameters,
+            end_tokens: request.end_tokens,
+            max_tokens: request.max_tokens,
+            context: self.lease.worker.text.context,
+            stops: self.prepared.stops.to_vec(),
             grammar: self.grammar.clone(),
-            output: voice.ids.clone(),
-            text: voice.written.clone(),
-            finish: voice.finish.unwrap_or(record::Finish::Cancelled),
+            output: stream.ids.clone(),
+            text: stream.written.clone(),
+            finish: stream.finish.unwrap_or(RecordedFinish::Cancelled),
             client: self.client.clone(),
             request: self.request_id.clone(),
             hides_prompt: self.hides_prompt,
@@ -246,11 +241,11 @@ impl Task {
             first_token: clock.first.map(|first| first.saturating_duration_since(self.arrived)),
             whole: self.arrived.elapsed(),
         };
-        self.metrics.answer(&self.lease.worker.name, summary, times);
+        self.metrics.answer(&self.lease.worker.text.name, summary, times);
         tracing::info!(
             request = self.request_id,
             answer = self.id,
-            model = self.lease.worker.name,
+            model = self.lease.worker.text.name,
             client = self.client,
             prompt_tokens = summary.prompt_tokens,
             cached_tokens = summary.cached_tokens,
@@ -275,10 +270,10 @@ impl Task {
             answer: self.id.clone(),
             request: self.request_id.clone(),
             trace_parent: self.trace_parent.clone(),
-            model: self.lease.worker.name.clone(),
+            model: self.lease.worker.text.name.clone(),
             fingerprint: self.lease.worker.fingerprint.clone(),
             client: self.client.clone(),
-            choices: self.count,
+            choices: self.prepared.count,
             arrived: now.checked_sub(whole).unwrap_or(now),
             whole,
             summary: *summary,

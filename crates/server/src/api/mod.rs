@@ -130,7 +130,7 @@ async fn built(make: impl FnOnce() -> Response + Send + 'static) -> Result<Respo
     tokio::task::spawn_blocking(make).await.map_err(|error| ApiError::internal(error.to_string()))
 }
 
-/// The headers that every response to an [`Ask`](crate::ask::Ask) has.
+/// The headers that every response to an [`Ask`](hefu_answer::Ask) has.
 pub fn answered(answer: &Answer, mut response: Response) -> Response {
     if let Ok(value) = HeaderValue::from_str(&answer.fingerprint) {
         response.headers_mut().insert(FINGERPRINT, value);

@@ -2,8 +2,8 @@
 //! description of the API says.
 
 use super::fields::{Biases, Fields, Texts};
-use crate::ask::Sampling;
 use crate::error::ApiError;
+use hefu_answer::Sampling;
 use hefu_engine::scheduler::MAX_PRIORITY;
 use serde_json::{Map, Value, json};
 

@@ -1,12 +1,13 @@
 //! Server-sent events: an answer's pieces as lines of `data:`.
 
-use crate::answer::{Answer, Piece, Summary};
+use crate::answer::{Answer, Piece};
 use crate::error::ApiError;
 use axum::body::{Body, Bytes};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
+use hefu_answer::Summary;
 use serde_json::Value;
 use std::convert::Infallible;
 use std::time::Duration;

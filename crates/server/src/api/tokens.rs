@@ -2,9 +2,8 @@
 
 use super::fields::Fields;
 use super::openai::{messages, tools};
-use crate::ask::{Ask, Prompt};
 use crate::error::{ApiError, json_response};
-use crate::prepare::check_counted;
+use crate::limits::check_counted;
 use crate::registry::Lease;
 use crate::service::{Caller, Service};
 use axum::Extension;
@@ -14,6 +13,7 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
+use hefu_answer::{Ask, Prompt};
 use hefu_text::tokenizer::{Special, Tokenizer};
 use serde_json::{Value, json};
 use std::convert::Infallible;
@@ -50,13 +50,13 @@ pub async fn tokenize(
         _ => return Err(ApiError::invalid("give either content, a text, or messages, a conversation")),
     };
     let lease = service.lease(caller.client, &ask).await?;
-    let (tokenizer, context) = (Arc::clone(&lease.worker.tokenizer), lease.worker.context);
+    let (tokenizer, context) = (Arc::clone(&lease.worker.text.tokenizer), lease.worker.text.context);
     let ids = match ask.prompt {
         Prompt::Text(text) => {
             let special = if parse_special { Special::Parse } else { Special::Plain };
             let work = move |lease: &Lease, _: &_| {
                 check_counted(&text)?;
-                let tokenizer = &lease.worker.tokenizer;
+                let tokenizer = &lease.worker.text.tokenizer;
                 Ok(if add_special { tokenizer.encode_prompt(&text, special) } else { tokenizer.encode(&text, special) })
             };
             service.text_work(caller.client, lease, work).await?.1
@@ -125,7 +125,7 @@ pub async fn detokenize(
 }
 
 fn text_of(ids: &[u32], lease: &Lease, most: usize) -> Result<String, ApiError> {
-    let tokenizer = &lease.worker.tokenizer;
+    let tokenizer = &lease.worker.text.tokenizer;
     if let Some(id) = ids.iter().find(|id| **id as usize >= tokenizer.size()) {
         let sentence = format!("tokens names token {id}, but the vocabulary has only {}", tokenizer.size());
         return Err(ApiError::parameter("tokens", sentence));
@@ -148,16 +148,17 @@ pub async fn tokenizer_info(
     Extension(caller): Extension<Caller>,
 ) -> Result<Response, ApiError> {
     let lease = service.lease(caller.client, &Ask::default()).await?;
-    let (worker, vocabulary) = (&lease.worker, lease.worker.tokenizer.vocabulary());
+    let text = &lease.worker.text;
+    let vocabulary = text.tokenizer.vocabulary();
     let name = |id: Option<u32>| {
-        let bytes = id.map(|id| worker.tokenizer.token_bytes(id, true));
+        let bytes = id.map(|id| text.tokenizer.token_bytes(id, true));
         bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned())
     };
-    let template = Some(&worker.template_source).filter(|source| !source.is_empty());
+    let template = Some(text.template_source()).filter(|source| !source.is_empty());
     let body = json!({
         "tokenizer_class": "HefuTokenizer",
-        "model": worker.name,
-        "vocab_size": worker.tokenizer.size(),
+        "model": text.name,
+        "vocab_size": text.tokenizer.size(),
         "bos_token": name(vocabulary.bos),
         "eos_token": name(vocabulary.eos),
         "pad_token": name(vocabulary.eos),
@@ -165,7 +166,7 @@ pub async fn tokenizer_info(
         "add_bos_token": vocabulary.add_bos,
         "add_eos_token": vocabulary.add_eos,
         "chat_template": template,
-        "model_max_length": worker.context,
+        "model_max_length": text.context,
     });
     Ok(json_response(StatusCode::OK, &body))
 }

@@ -19,7 +19,7 @@ pub(super) struct Engine {
 
 /// Runs a model until its handle is dropped.
 pub(super) fn run(name: String, model: Loaded, ready: oneshot::Sender<Result<Arc<Worker>, String>>) {
-    let (worker, engine) = Worker::new(name.clone(), model);
+    let (worker, engine) = Worker::new(model);
     let Engine { engine, inbox, statistics, epoch } = engine;
     // Handed over only once the scheduler stands, so that a model without memory for its work is a model not loaded.
     let mut start = Some((worker, ready));

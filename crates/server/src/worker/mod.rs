@@ -12,16 +12,12 @@ mod drive;
 
 use crate::catalog::{Catalog, Loaded};
 use crate::error::{ApiError, Kind};
-use crate::fill::Marks;
-use hefu_engine::sampling::{Choice, Parameters};
+use hefu_answer::TextModel;
+use hefu_engine::sampling::Choice;
 use hefu_engine::scheduler::{Failure, Job, Key, Pooling, Refusal, Statistics};
 use hefu_engine::{FinishReason, RequestError};
-use hefu_grammar::Grammars;
-use hefu_text::template::ChatTemplate;
-use hefu_text::tokenizer::{Kind as VocabularyKind, TokenType, Tokenizer};
-use hefu_text::tools::ToolFormat;
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
@@ -30,30 +26,12 @@ const RETRY_AFTER: u64 = 2;
 
 /// The text side of a loaded model, and the way to its thread.
 pub struct Worker {
-    /// The name under which requests ask for it.
-    pub name: String,
-    /// Its tokeniser.
-    pub tokenizer: Arc<Tokenizer>,
-    /// Its chat template.
-    pub template: Option<ChatTemplate>,
-    /// The source of that template; empty if there is none.
-    pub template_source: String,
-    /// How it writes calls of functions.
-    pub format: ToolFormat,
-    /// Made when a request first asks for a grammar.
-    grammars: OnceLock<Result<Grammars, ApiError>>,
-    /// What its file recommends for sampling.
-    pub recommended: Parameters,
+    /// Its text side; by that name requests ask for it.
+    pub text: TextModel,
     /// What two answers must share to be comparable bit for bit.
     pub fingerprint: String,
-    /// Most positions of one conversation.
-    pub context: usize,
-    /// Most bytes of a text that one token stands for; `None` if there is no such bound.
-    pub longest_token: Option<usize>,
     /// SHA-256 of its first file in hexadecimal digits, where it is known.
     pub digest: Option<String>,
-    /// The marks between which it takes what stands around a gap, if it has them.
-    pub marks: Option<Marks>,
     /// How its embeddings are made.
     pub pooling: Pooling,
     commands: Sender<Command>,
@@ -160,25 +138,13 @@ impl Worker {
         match keys.await {
             Ok(Ok(keys)) => Ok(Running { worker: Arc::clone(self), keys, happenings }),
             Ok(Err(refusal)) => Err(refused(&refusal)),
-            Err(_) => Err(ApiError::internal(format!("{} has stopped; the server's log says more", self.name))),
+            Err(_) => Err(ApiError::internal(format!("{} has stopped; the server's log says more", self.text.name))),
         }
     }
 
     /// What its scheduler did and holds, as of its last step.
     pub fn statistics(&self) -> Statistics {
         *self.statistics.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What makes grammars of its vocabulary. The first call takes some tenths of a second.
-    ///
-    /// # Errors
-    /// A vocabulary that no grammar can be used with.
-    pub fn grammars(&self) -> Result<&Grammars, ApiError> {
-        let make = || {
-            let made = Grammars::new(Arc::clone(&self.tokenizer));
-            made.map_err(|error| ApiError::parameter("response_format", error.to_string()))
-        };
-        self.grammars.get_or_init(make).as_ref().map_err(Clone::clone)
     }
 
     /// The time of the scheduler's clock at a moment.
@@ -191,25 +157,15 @@ impl Worker {
         drop(self.commands.send(command));
     }
 
-    fn new(name: String, model: Loaded) -> (Arc<Self>, drive::Engine) {
+    fn new(model: Loaded) -> (Arc<Self>, drive::Engine) {
         let (commands, inbox) = channel();
         let statistics = Arc::new(Mutex::new(Statistics::default()));
         let epoch = Instant::now();
         let engine = drive::Engine { engine: model.engine, inbox, statistics: Arc::clone(&statistics), epoch };
-        let format = ToolFormat::detect(&model.template_source, model.tokenizer.vocabulary());
         let worker = Self {
-            name,
             digest: model.digest,
-            longest_token: longest_token(&model.tokenizer),
-            marks: Marks::find(&model.tokenizer),
-            tokenizer: model.tokenizer,
-            template: model.template,
-            template_source: model.template_source,
-            format,
-            grammars: OnceLock::new(),
-            recommended: model.recommended,
+            text: model.text,
             fingerprint: model.fingerprint,
-            context: model.context,
             pooling: model.pooling,
             commands,
             statistics,
@@ -217,17 +173,6 @@ impl Worker {
         };
         (Arc::new(worker), engine)
     }
-}
-
-/// Most bytes of a text that one token stands for. Where a vocabulary of pieces has no bytes, any run of characters that it
-/// does not know is one token.
-fn longest_token(tokenizer: &Tokenizer) -> Option<usize> {
-    let vocabulary = tokenizer.vocabulary();
-    if vocabulary.kind == VocabularyKind::SentencePiece && !vocabulary.types.contains(&TokenType::Byte) {
-        return None;
-    }
-    let ids = u32::try_from(tokenizer.size()).unwrap_or(u32::MAX);
-    (0..ids).map(|id| tokenizer.token_bytes(id, true).len()).max()
 }
 
 fn refused(refusal: &Refusal) -> ApiError {
@@ -245,12 +190,12 @@ fn refused(refusal: &Refusal) -> ApiError {
 
 impl std::fmt::Debug for Worker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Worker({})", self.name)
+        write!(f, "Worker({})", self.text.name)
     }
 }
 
 impl std::fmt::Debug for Running {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Running({} jobs of {})", self.keys.len(), self.worker.name)
+        write!(f, "Running({} jobs of {})", self.keys.len(), self.worker.text.name)
     }
 }

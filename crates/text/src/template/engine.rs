@@ -23,6 +23,8 @@ use super::text::push_str;
 #[derive(Debug, Clone)]
 pub struct ChatTemplate {
     source: String,
+    /// The source as the compiler takes it.
+    prepared: String,
     /// For conversations with tools, where the file has a template of its own for them.
     tool_use: Option<String>,
     specials: Specials,
@@ -37,7 +39,7 @@ impl ChatTemplate {
     /// # Errors
     /// [`Error::TooLarge`] and [`Error::Syntax`].
     pub fn new(source: &str, specials: Specials) -> Result<ChatTemplate, Error> {
-        Ok(ChatTemplate { source: checked(source)?, tool_use: None, specials })
+        Ok(ChatTemplate { source: source.to_owned(), prepared: checked(source)?, tool_use: None, specials })
     }
 
     /// The same template with another one for conversations that offer tools (`tokenizer.chat_template.tool_use`).
@@ -46,7 +48,13 @@ impl ChatTemplate {
     /// As [`ChatTemplate::new`].
     pub fn with_tool_use(mut self, source: &str) -> Result<ChatTemplate, Error> {
         self.tool_use = Some(checked(source)?);
+        self.source = format!("{}\n{source}", self.source);
         Ok(self)
+    }
+
+    /// The source that it was made of; that for conversations with tools follows in a line of its own.
+    pub fn source(&self) -> &str {
+        &self.source
     }
 
     /// Renders a conversation whose last message is the beginning of the answer, up to where that message's text ends, so
@@ -95,7 +103,7 @@ impl ChatTemplate {
     fn render_here(&self, conversation: &Conversation, size: &Size) -> Result<String, Error> {
         let environment = environment(size.fuel());
         let offers_tools = conversation.tools.as_ref().is_some_and(|tools| !tools.is_empty());
-        let source = self.tool_use.as_ref().filter(|_| offers_tools).unwrap_or(&self.source);
+        let source = self.tool_use.as_ref().filter(|_| offers_tools).unwrap_or(&self.prepared);
         let instructions = compile(source)?;
         let blocks = Default::default();
         let mut prompt = String::new();

@@ -1,6 +1,7 @@
 //! From an answer to a message of the Messages API.
 
-use crate::answer::{Answer, Choice, Finish, Summary};
+use crate::answer::Answer;
+use hefu_answer::{Choice, Finish, Summary};
 use serde_json::{Value, json};
 
 /// The identifier of an answer's message.

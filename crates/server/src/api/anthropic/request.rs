@@ -2,8 +2,8 @@
 
 use super::super::fields::Fields;
 use super::super::settings;
-use crate::ask::{Ask, Format, Message, Prompt, Role, Tool, ToolCall, ToolChoice, join_part};
 use crate::error::ApiError;
+use hefu_answer::{Ask, Format, Message, Prompt, Role, Tool, ToolCall, ToolChoice, join_part};
 use serde_json::{Map, Value, json};
 
 /// Parameters that change nothing about an answer here.

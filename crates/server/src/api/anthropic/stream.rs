@@ -2,7 +2,8 @@
 
 use super::super::sse::{Events, named};
 use super::output;
-use crate::answer::{Answer, Delta, Finish, Piece, Summary};
+use crate::answer::{Answer, Piece};
+use hefu_answer::{Delta, Finish, Summary};
 use serde_json::{Map, Value, json};
 
 /// Events of one message.

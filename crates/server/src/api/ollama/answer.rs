@@ -7,13 +7,13 @@ use super::super::sse;
 use super::options::{pass_over, shared};
 use super::output::{Lines, Shape};
 use crate::answer::Answer;
-use crate::ask::{Ask, Message, Prompt, Role, ToolCall};
 use crate::error::{ApiError, json_response};
 use crate::service::{Caller, Service};
 use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use hefu_answer::{Ask, Message, Prompt, Role, ToolCall};
 use serde_json::Value;
 use std::sync::Arc;
 

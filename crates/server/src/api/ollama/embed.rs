@@ -3,13 +3,13 @@
 use super::super::fields::{Fields, Texts};
 use super::super::openai::embeddings::cut;
 use super::options::{keep_alive, pass_over};
-use crate::ask::{Ask, Prompt};
 use crate::error::{ApiError, json_response};
 use crate::service::{Caller, Service};
 use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use hefu_answer::{Ask, Prompt};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Instant;

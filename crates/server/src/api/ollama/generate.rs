@@ -4,13 +4,13 @@ use super::super::fields::Fields;
 use super::answer::{no_images, respond};
 use super::options::{pass_over, shared};
 use super::output::{Shape, now};
-use crate::ask::{Ask, KeepAlive, Message, Prompt, Role};
 use crate::error::ApiError;
-use crate::fill::Gap;
 use crate::service::{Caller, Service};
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
+use hefu_answer::Gap;
+use hefu_answer::{Ask, KeepAlive, Message, Prompt, Role};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,7 +66,7 @@ pub(super) async fn load(
     let is_unloading = ask.keep_alive == Some(KeepAlive::For(Duration::ZERO));
     let lease = service.lease(caller.client, &ask).await?;
     let mut answer = json!({
-        "model": lease.worker.name,
+        "model": lease.worker.text.name,
         "created_at": now(),
         "done": true,
         "done_reason": if is_unloading { "unload" } else { "load" },

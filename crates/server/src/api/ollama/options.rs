@@ -3,8 +3,8 @@
 use super::super::fields::{Fields, Texts};
 use super::super::neutral;
 use super::super::settings;
-use crate::ask::{Ask, Format, KeepAlive};
 use crate::error::ApiError;
+use hefu_answer::{Ask, Format, KeepAlive};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 

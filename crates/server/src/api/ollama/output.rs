@@ -2,7 +2,8 @@
 
 use super::super::sse::Events;
 use super::line;
-use crate::answer::{Answer, Choice, Delta, Finish, Piece, Summary, TokenLogprob};
+use crate::answer::{Answer, Piece};
+use hefu_answer::{Choice, Delta, Finish, Summary, TokenLogprob};
 use serde_json::{Map, Value, json};
 use std::time::{Duration, SystemTime};
 
@@ -149,7 +150,7 @@ impl Events for Lines {
 
 /// Calls with their arguments as objects; what is no JSON stays a text.
 fn calls(choice: &Choice) -> Vec<Value> {
-    let call = |call: &crate::ask::ToolCall| {
+    let call = |call: &hefu_answer::ToolCall| {
         let arguments = serde_json::from_str(&call.arguments).unwrap_or_else(|_| json!(call.arguments));
         json!({"id": call.id, "function": {"name": call.name, "arguments": arguments}})
     };
@@ -157,7 +158,7 @@ fn calls(choice: &Choice) -> Vec<Value> {
 }
 
 fn logprob(entry: &TokenLogprob) -> Value {
-    let one = |token: &crate::answer::Token, logprob: f32| json!({"token": token.text(), "logprob": logprob, "bytes": token.bytes});
+    let one = |token: &hefu_answer::Token, logprob: f32| json!({"token": token.text(), "logprob": logprob, "bytes": token.bytes});
     let mut value = one(&entry.token, entry.logprob);
     value["top_logprobs"] = entry.top.iter().map(|(token, logprob)| one(token, *logprob)).collect();
     value

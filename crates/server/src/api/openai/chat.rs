@@ -5,14 +5,15 @@ use super::super::sse;
 use super::super::{answered, built};
 use super::chat_stream::ChatStream;
 use super::{Streaming, messages, output, response_format, shared, streaming, tool_choice, tools};
-use crate::answer::{Answer, Choice, Summary};
-use crate::ask::{Ask, Prompt};
+use crate::answer::Answer;
 use crate::error::{ApiError, json_response};
 use crate::service::{Caller, Service};
 use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use hefu_answer::{Ask, Prompt};
+use hefu_answer::{Choice, Summary};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
@@ -145,7 +146,7 @@ fn whole_choice(index: usize, choice: &Choice) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ask::{Format, ToolChoice};
+    use hefu_answer::{Format, ToolChoice};
 
     fn of(value: Value) -> Result<(Ask, Streaming), ApiError> {
         read(Fields::parse(value.to_string().as_bytes())?)

@@ -2,7 +2,8 @@
 
 use super::super::sse::{Events, data};
 use super::output;
-use crate::answer::{Answer, Delta, Finish, Piece, TokenLogprob};
+use crate::answer::{Answer, Piece};
+use hefu_answer::{Delta, Finish, TokenLogprob};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 

@@ -2,7 +2,8 @@
 
 use super::super::sse::{Events, data};
 use super::output;
-use crate::answer::{Answer, Delta, Piece, TokenLogprob};
+use crate::answer::{Answer, Piece};
+use hefu_answer::{Delta, TokenLogprob};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 

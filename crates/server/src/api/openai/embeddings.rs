@@ -3,7 +3,6 @@
 use super::super::fields::Fields;
 use super::super::settings::HARMLESS;
 use super::completions::prompts;
-use crate::ask::Ask;
 use crate::error::{ApiError, json_response};
 use crate::service::{Caller, Service};
 use axum::Extension;
@@ -12,6 +11,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use hefu_answer::Ask;
 use serde_json::{Value, json};
 use std::sync::Arc;
 

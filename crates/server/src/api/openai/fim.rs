@@ -4,11 +4,11 @@ use super::chat;
 use super::{Prompt, shared, streaming};
 use crate::api::fields::Fields;
 use crate::error::ApiError;
-use crate::fill::Gap;
 use crate::service::{Caller, Service};
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
+use hefu_answer::Gap;
 use std::sync::Arc;
 
 /// Fills a gap.

@@ -1,8 +1,8 @@
 //! Messages of a conversation, read leniently: what earlier answers left behind must never spoil a later request.
 
 use super::super::fields::Fields;
-use crate::ask::{Message, Role, ToolCall, join_part};
 use crate::error::ApiError;
+use hefu_answer::{Message, Role, ToolCall, join_part};
 use serde_json::Value;
 
 /// The messages of a request.

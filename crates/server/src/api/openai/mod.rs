@@ -17,8 +17,8 @@ pub use tools::{choice as tool_choice, format as response_format, tools};
 use super::fields::{Fields, Texts};
 use super::neutral;
 use super::settings;
-use crate::ask::{Ask, Prompt};
 use crate::error::ApiError;
+use hefu_answer::{Ask, Prompt};
 
 /// The names of the most tokens of an answer.
 pub(super) const MAX_TOKENS: &[&str] = &["max_completion_tokens", "max_tokens", "n_predict", "max_new_tokens"];

@@ -1,7 +1,7 @@
 //! Parts of answers that streams and whole responses share.
 
-use crate::answer::{Finish, Summary, TokenLogprob};
-use crate::ask::ToolCall;
+use hefu_answer::ToolCall;
+use hefu_answer::{Finish, Summary, TokenLogprob};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ pub(super) fn call(call: &ToolCall) -> Value {
 
 /// Log-probabilities as chat completions give them.
 pub(super) fn logprobs(tokens: &[TokenLogprob]) -> Value {
-    let one = |token: &crate::answer::Token, logprob: f32| {
+    let one = |token: &hefu_answer::Token, logprob: f32| {
         let mut entry = Map::new();
         entry.insert("token".to_owned(), json!(token.text()));
         entry.insert("logprob".to_owned(), json!(logprob));

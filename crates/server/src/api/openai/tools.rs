@@ -1,8 +1,8 @@
 //! Functions that the model may call, and what its answer must look like.
 
 use super::super::fields::Fields;
-use crate::ask::{Format, Tool, ToolChoice};
 use crate::error::ApiError;
+use hefu_answer::{Format, Tool, ToolChoice};
 use serde_json::{Map, Value};
 
 /// The functions of a request.

@@ -2,9 +2,9 @@
 
 use super::super::fields::Fields;
 use super::request::Earlier;
-use crate::answer::{Choice, Token, TokenLogprob};
-use crate::ask::{Message, Role, ToolCall, join_part};
 use crate::error::ApiError;
+use hefu_answer::{Choice, Token, TokenLogprob};
+use hefu_answer::{Message, Role, ToolCall, join_part};
 use serde_json::{Value, json};
 
 /// Items about tools that a provider would have run. They hold nothing that a model here could read, and clients send back

@@ -1,6 +1,6 @@
 //! The newest responses, kept in memory for requests that go on from one: for whoever asked for it alone, and never on a disk.
 
-use crate::ask::{Message, ToolCall};
+use hefu_answer::{Message, ToolCall};
 use serde_json::Value;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -124,7 +124,7 @@ impl Own {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ask::Role;
+    use hefu_answer::Role;
     use serde_json::json;
 
     fn response(question: usize, before: Option<usize>, bytes: usize) -> Kept {

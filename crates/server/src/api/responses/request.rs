@@ -5,8 +5,8 @@ use super::super::neutral;
 use super::super::settings;
 use super::items;
 use super::kept::Shelf;
-use crate::ask::{Ask, Format, Message, Prompt, Role, Tool, ToolChoice};
 use crate::error::ApiError;
+use hefu_answer::{Ask, Format, Message, Prompt, Role, Tool, ToolChoice};
 use serde_json::{Map, Value, json};
 
 /// Parameters that change nothing about an answer here.

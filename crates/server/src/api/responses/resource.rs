@@ -1,7 +1,8 @@
 //! The response object, whole or on its way.
 
-use crate::answer::{Answer, Finish, Summary};
+use crate::answer::Answer;
 use crate::error::ApiError;
+use hefu_answer::{Finish, Summary};
 use serde_json::{Map, Value, json};
 
 /// A response: what does not change while it is made.

@@ -4,10 +4,11 @@ use super::super::sse::{Events, named};
 use super::Keeper;
 use super::items;
 use super::resource::Resource;
-use crate::answer::{Delta, Finish, Piece, Summary, TokenLogprob};
-use crate::ask::ToolCall;
+use crate::answer::Piece;
 use crate::error::ApiError;
 use crate::ids;
+use hefu_answer::ToolCall;
+use hefu_answer::{Delta, Finish, Summary, TokenLogprob};
 use serde_json::{Value, json};
 
 /// Events of one response.

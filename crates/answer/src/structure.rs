@@ -1,8 +1,9 @@
 //! What an answer is made of: reasoning, calls of functions, a grammar, and how each is told from plain text.
 
-use crate::ask::{Ask, Format, Message, Prompt, Role, Tool, ToolChoice};
-use crate::error::ApiError;
-use crate::worker::Worker;
+use crate::ask::{Ask, Format, Prompt, Tool, ToolChoice};
+use crate::error::Error;
+use crate::message::{Message, Role};
+use crate::model::TextModel;
 use hefu_engine::constraint::Constraint;
 use hefu_grammar::{Spec, ToolCalls};
 use hefu_text::tools::{Reasoning, ToolFormat, ToolParser, instructions, markers};
@@ -10,9 +11,9 @@ use serde_json::{Value, json};
 
 /// How an answer is taken apart, and what it is held to.
 #[derive(Debug, Clone)]
-pub(crate) struct Structure {
+pub struct Structure {
     /// What it is held to.
-    pub(crate) spec: Option<Spec>,
+    pub spec: Option<Spec>,
     /// Takes one answer apart; each choice takes a copy. `None` leaves the text whole.
     pub(crate) parser: Option<ToolParser>,
     /// Special tokens that the parser must see.
@@ -23,38 +24,32 @@ pub(crate) struct Structure {
 
 impl Structure {
     /// What is asked for, to a prompt that was written as this text; a prompt of ids has none.
-    pub(crate) fn new(ask: &Ask, worker: &Worker, prompt: Option<&str>) -> Result<Self, ApiError> {
-        let Some(prompt) = prompt else {
-            let spec = spec_of(&ask.format);
-            return Ok(Self { spec, parser: None, shown: Vec::new(), one_call: false });
+    pub(crate) fn new(ask: &Ask, model: &TextModel, prompt: Option<&str>) -> Self {
+        let whole = |spec| Self { spec, parser: None, shown: Vec::new(), one_call: false };
+        let is_conversation = matches!(ask.prompt, Prompt::Messages(_));
+        let Some(prompt) = prompt.filter(|_| is_conversation || ask.is_whole) else {
+            return whole(spec_of(&ask.format));
         };
-        let source = &worker.template_source;
         let offered = offered(ask);
-        let reasoning = Reasoning::detect(source, prompt);
-        let format = (!offered.is_empty()).then_some(worker.format);
-        let names = offered.iter().map(|tool| tool.name.clone());
-        let needs_parser = format.is_some() || reasoning != Reasoning::None;
-        let vocabulary = worker.tokenizer.vocabulary();
+        let reasoning = Reasoning::detect(model.template_source(), prompt);
         let one_call = one_call(ask);
-        let mut spec = match forced(ask, &offered) {
-            Some(tools) => Some(Spec::ToolCalls(ToolCalls { format: worker.format, tools, parallel: !one_call })),
-            // Offered functions may be called, and an answer without a call has the form that is asked for.
-            None => spec_of(&ask.format).map(|answer| match worker_calls(worker, &offered, !one_call) {
-                Some(calls) => Spec::CallsOr { calls, answer: Box::new(answer) },
-                None => answer,
-            }),
-        };
-        if reasoning == Reasoning::Open {
-            let end = markers::THINK_END.to_owned();
-            spec = spec.map(|then| Spec::AfterReasoning { end, then: Box::new(then) });
+        let spec = spec(ask, model, &offered, one_call).map(|then| match reasoning {
+            Reasoning::Open => Spec::AfterReasoning { end: markers::THINK_END.to_owned(), then: Box::new(then) },
+            _ => then,
+        });
+        let format = (!offered.is_empty()).then(|| model.tool_format());
+        if ask.is_whole || (format.is_none() && reasoning == Reasoning::None) {
+            return Self { one_call, ..whole(spec) };
         }
-        Ok(Self {
+        let names = offered.iter().map(|tool| tool.name.clone());
+        let vocabulary = model.tokenizer.vocabulary();
+        Self {
             spec,
-            parser: needs_parser.then(|| ToolParser::new(format).reasoning(reasoning).tools(names)),
+            parser: Some(ToolParser::new(format).reasoning(reasoning).tools(names)),
             // Without tools, only the marks of reasoning matter.
-            shown: if needs_parser { format.unwrap_or(ToolFormat::Json).shown_tokens(vocabulary) } else { Vec::new() },
+            shown: format.unwrap_or(ToolFormat::Json).shown_tokens(vocabulary),
             one_call,
-        })
+        }
     }
 
     /// What holds each of so many choices to the grammar, which is compiled once.
@@ -63,13 +58,13 @@ impl Structure {
     /// A grammar that cannot be honoured.
     pub(crate) fn constraints(
         &self,
-        worker: &Worker,
+        model: &TextModel,
         count: usize,
-    ) -> Result<Vec<Option<Box<dyn Constraint>>>, ApiError> {
+    ) -> Result<Vec<Option<Box<dyn Constraint>>>, Error> {
         let Some(spec) = &self.spec else { return Ok((0..count).map(|_| None).collect()) };
-        let param = if matches!(spec, Spec::ToolCalls(_)) { "tools" } else { "response_format" };
-        let grammars = worker.grammars()?;
-        let wrong = |error: hefu_grammar::Error| ApiError::parameter(param, error.to_string()).code("invalid_grammar");
+        let of_calls = matches!(spec, Spec::ToolCalls(_));
+        let grammars = model.grammars()?;
+        let wrong = |error: hefu_grammar::Error| Error::Grammar { of_calls, error };
         let first = grammars.constraint(spec).map_err(wrong)?;
         let mut all = Vec::with_capacity(count);
         for _ in 1..count {
@@ -81,14 +76,26 @@ impl Structure {
         Ok(all)
     }
 
-    /// The grammar as JSON, for the record.
+    /// The grammar as JSON, for the record: keys in the order in which they were given, which is the order of an object's
+    /// properties.
     ///
     /// # Errors
     /// A grammar that is no JSON.
-    pub(crate) fn recorded(&self) -> Result<Option<Value>, ApiError> {
-        let json = self.spec.as_ref().map(serde_json::to_value).transpose();
-        json.map_err(|error| ApiError::internal(error.to_string()))
+    pub fn recorded(&self) -> Result<Option<Value>, serde_json::Error> {
+        self.spec.as_ref().map(serde_json::to_value).transpose()
     }
+}
+
+/// What an answer is held to, after its reasoning.
+fn spec(ask: &Ask, model: &TextModel, offered: &[&Tool], one_call: bool) -> Option<Spec> {
+    if let Some(tools) = forced(ask, offered) {
+        return Some(Spec::ToolCalls(ToolCalls { format: model.tool_format(), tools, parallel: !one_call }));
+    }
+    // Offered functions may be called, and an answer without a call has the form that is asked for.
+    spec_of(&ask.format).map(|answer| match possible(model, offered, !one_call) {
+        Some(calls) => Spec::CallsOr { calls, answer: Box::new(answer) },
+        None => answer,
+    })
 }
 
 /// Whether an answer ends with its first call. A model that must call does not know when to end, so it makes one call
@@ -101,7 +108,7 @@ fn one_call(ask: &Ask) -> bool {
 }
 
 /// The functions that the model is shown.
-pub(crate) fn offered(ask: &Ask) -> Vec<&Tool> {
+fn offered(ask: &Ask) -> Vec<&Tool> {
     let is_chat = matches!(ask.prompt, Prompt::Messages(_));
     if is_chat && ask.tool_choice != ToolChoice::None { ask.tools.iter().collect() } else { Vec::new() }
 }
@@ -110,7 +117,7 @@ pub(crate) fn offered(ask: &Ask) -> Vec<&Tool> {
 /// words, in the system message.
 pub(crate) fn shown_to_template(
     ask: &Ask,
-    worker: &Worker,
+    model: &TextModel,
     messages: &[Message],
 ) -> (Vec<Message>, Option<Vec<Value>>) {
     let tools: Vec<Value> = offered(ask).into_iter().map(Tool::for_template).collect();
@@ -118,10 +125,10 @@ pub(crate) fn shown_to_template(
     if tools.is_empty() {
         return (messages, None);
     }
-    if !ToolFormat::needs_instructions(&worker.template_source) {
+    if !ToolFormat::needs_instructions(model.template_source()) {
         return (messages, Some(tools));
     }
-    let words = instructions(worker.format, &tools);
+    let words = instructions(model.tool_format(), &tools);
     match messages.first_mut().filter(|first| first.role == Role::System) {
         Some(first) => first.text = format!("{words}\n\n{}", first.text),
         None => messages.insert(0, Message::new(Role::System, words)),
@@ -130,9 +137,9 @@ pub(crate) fn shown_to_template(
 }
 
 /// The calls that may be made, if functions are offered.
-fn worker_calls(worker: &Worker, offered: &[&Tool], parallel: bool) -> Option<ToolCalls> {
+fn possible(model: &TextModel, offered: &[&Tool], parallel: bool) -> Option<ToolCalls> {
     let tools: Vec<_> = offered.iter().map(|tool| callable(tool)).collect();
-    (!tools.is_empty()).then_some(ToolCalls { format: worker.format, tools, parallel })
+    (!tools.is_empty()).then_some(ToolCalls { format: model.tool_format(), tools, parallel })
 }
 
 /// A function as far as its calls go.

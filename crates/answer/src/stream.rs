@@ -1,7 +1,7 @@
-//! One choice on its way from tokens to what a client sees: characters, then stop strings, then reasoning and calls.
+//! One choice on its way from tokens to what is shown: characters, then stop strings, then reasoning and calls.
 
-use crate::answer::{Delta, Finish, Token, TokenLogprob};
-use crate::record;
+use crate::delta::{Delta, Finish, Token, TokenLogprob};
+use crate::record::RecordedFinish;
 use crate::structure::Structure;
 use hefu_engine::FinishReason;
 use hefu_engine::sampling::Choice;
@@ -16,10 +16,11 @@ const CALL_ID: usize = 9;
 
 /// One choice under way.
 #[derive(Debug)]
-pub(super) struct Voice {
+pub struct ChoiceStream {
     tokenizer: Arc<Tokenizer>,
     /// `None` once the text is complete.
     text: Option<(Detokenizer<Arc<Tokenizer>>, StopMatcher)>,
+    stops: Arc<[String]>,
     parser: Option<ToolParser>,
     one_call: bool,
     /// Unique to this choice; the ids of its calls are made of it.
@@ -30,19 +31,19 @@ pub(super) struct Voice {
     /// How many calls were handed out.
     calls: usize,
     /// Every token that counts, with the one that ended the answer.
-    pub(super) ids: Vec<u32>,
+    pub ids: Vec<u32>,
     /// Tokens of reasoning among them.
-    pub(super) reasoning_tokens: usize,
+    pub reasoning_tokens: usize,
     /// The text as the model wrote it, without stop string and special tokens.
-    pub(super) written: String,
+    pub written: String,
     /// Why it is over, for the record.
-    pub(super) finish: Option<record::Finish>,
+    pub finish: Option<RecordedFinish>,
 }
 
-impl Voice {
-    pub(super) fn new(
+impl ChoiceStream {
+    pub(crate) fn new(
         tokenizer: &Arc<Tokenizer>,
-        matcher: &StopMatcher,
+        (matcher, stops): (StopMatcher, Arc<[String]>),
         structure: &Structure,
         name: String,
         with_logprobs: bool,
@@ -50,7 +51,8 @@ impl Voice {
         let detokenizer = Detokenizer::new(Arc::clone(tokenizer), Position::Continuation);
         Self {
             tokenizer: Arc::clone(tokenizer),
-            text: Some((detokenizer.show(structure.shown.iter().copied()), matcher.clone())),
+            text: Some((detokenizer.show(structure.shown.iter().copied()), matcher)),
+            stops,
             parser: structure.parser.clone(),
             one_call: structure.one_call,
             name,
@@ -65,7 +67,7 @@ impl Voice {
     }
 
     /// Takes a token. Once the choice is finished, what follows is passed over.
-    pub(super) fn token(&mut self, choice: &Choice, stops: &[String]) -> Vec<Delta> {
+    pub fn token(&mut self, choice: &Choice) -> Vec<Delta> {
         let Some((detokenizer, matcher)) = &mut self.text else { return Vec::new() };
         let progress = matcher.push(&detokenizer.push(choice.id));
         self.ids.push(choice.id);
@@ -76,39 +78,39 @@ impl Voice {
         {
             deltas.push(Delta::Logprobs(vec![of_token(&self.tokenizer, choice, logprob)]));
         }
-        self.progress(progress, stops, &mut deltas);
+        self.progress(progress, &mut deltas);
         self.reasoning_tokens += usize::from(self.is_reasoning);
         deltas
     }
 
     /// Takes the engine's end of the choice.
-    pub(super) fn finish(&mut self, finish: FinishReason, stops: &[String]) -> Vec<Delta> {
+    pub fn finish(&mut self, finish: FinishReason) -> Vec<Delta> {
         let Some((detokenizer, mut matcher)) = self.text.take() else { return Vec::new() };
         let mut deltas = Vec::new();
         let progress = matcher.push(&detokenizer.finish());
-        self.progress(progress, stops, &mut deltas);
+        self.progress(progress, &mut deltas);
         if self.finish.is_some() {
             return deltas;
         }
         self.say(&matcher.finish(), &mut deltas);
         let (seen, recorded) = match finish {
-            FinishReason::EndToken => (Finish::End, record::Finish::EndToken),
-            FinishReason::Complete => (Finish::End, record::Finish::Complete),
-            FinishReason::MaxTokens => (Finish::Length, record::Finish::MaxTokens),
-            FinishReason::Context => (Finish::Length, record::Finish::Context),
-            FinishReason::Deadline => (Finish::Length, record::Finish::Cancelled),
+            FinishReason::EndToken => (Finish::End, RecordedFinish::EndToken),
+            FinishReason::Complete => (Finish::End, RecordedFinish::Complete),
+            FinishReason::MaxTokens => (Finish::Length, RecordedFinish::MaxTokens),
+            FinishReason::Context => (Finish::Length, RecordedFinish::Context),
+            FinishReason::Deadline => (Finish::Length, RecordedFinish::Cancelled),
         };
         self.end(seen, recorded, &mut deltas);
         deltas
     }
 
-    fn progress(&mut self, progress: Progress, stops: &[String], deltas: &mut Vec<Delta>) {
+    fn progress(&mut self, progress: Progress, deltas: &mut Vec<Delta>) {
         self.say(&progress.text, deltas);
         if let Some(stop) = progress.stop
             && self.finish.is_none()
         {
-            let stop = stops.get(stop).cloned().unwrap_or_default();
-            self.end(Finish::StopString(stop), record::Finish::StopString, deltas);
+            let stop = self.stops.get(stop).cloned().unwrap_or_default();
+            self.end(Finish::StopString(stop), RecordedFinish::StopString, deltas);
         }
     }
 
@@ -136,7 +138,7 @@ impl Voice {
                 Piece::CallStart { index, .. } if self.one_call && index > 0 => {
                     // Only one was asked for: what follows it does not count.
                     self.parser = None;
-                    return self.end(Finish::ToolCalls, record::Finish::StopString, deltas);
+                    return self.end(Finish::ToolCalls, RecordedFinish::StopString, deltas);
                 }
                 Piece::CallStart { index, name } => {
                     self.calls += 1;
@@ -150,7 +152,7 @@ impl Voice {
     }
 
     /// Ends the choice: what the parser held back comes first. An answer with a call ends with it, unless it was cut.
-    fn end(&mut self, seen: Finish, recorded: record::Finish, deltas: &mut Vec<Delta>) {
+    fn end(&mut self, seen: Finish, recorded: RecordedFinish, deltas: &mut Vec<Delta>) {
         self.text = None;
         if self.finish.replace(recorded).is_some() {
             return;

@@ -1,0 +1,35 @@
+//! From a conversation to a request for the engine, and from its tokens to an answer.
+//!
+//! ```text
+//! Ask ── prepare(TextModel, Limits) ─▶ Prepared: request, constraint, structure ─▶ engine
+//! Delta ◀── ChoiceStream: characters, stop strings, reasoning, calls ◀── Choice ── engine
+//! ```
+//!
+//! The terminal, a batch and every dialect of the server take this one way. It knows no connection, no terminal, no file and
+//! no chip: who asks, and how what comes is shown, is its caller's.
+
+mod ask;
+mod delta;
+mod error;
+mod fill;
+mod message;
+mod model;
+mod prepare;
+mod prompt;
+mod record;
+mod sampling;
+mod stream;
+mod structure;
+
+pub use ask::{Ask, Format, KeepAlive, Prompt, Tool, ToolChoice};
+pub use delta::{Choice, Delta, Finish, Summary, Token, TokenLogprob};
+pub use error::Error;
+pub use fill::{Gap, Marks, has_marks};
+pub use message::{Message, Role, ToolCall, join_part};
+pub use model::TextModel;
+pub use prepare::{Limits, MAX_MESSAGES, MAX_TOOLS, Prepared, made_up_seed, prepare};
+pub use prompt::prompt_ids;
+pub use record::{AnswerRecord, RecordedFinish};
+pub use sampling::Sampling;
+pub use stream::ChoiceStream;
+pub use structure::Structure;

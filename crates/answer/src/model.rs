@@ -1,0 +1,92 @@
+//! The text side of a loaded model.
+
+use crate::error::Error;
+use crate::fill::Marks;
+use hefu_engine::sampling::Parameters;
+use hefu_grammar::Grammars;
+use hefu_text::template::ChatTemplate;
+use hefu_text::tokenizer::{Kind, TokenType, Tokenizer};
+use hefu_text::tools::ToolFormat;
+use std::sync::{Arc, OnceLock};
+
+/// What is known of a model's text: tokeniser, template, and what is derived of them when it is first asked for.
+#[derive(Debug)]
+pub struct TextModel {
+    /// The model's name, for sentences.
+    pub name: String,
+    /// Its tokeniser.
+    pub tokenizer: Arc<Tokenizer>,
+    /// Its chat template; base models have none.
+    pub template: Option<ChatTemplate>,
+    /// What its file recommends for sampling.
+    pub recommended: Parameters,
+    /// Most positions of one conversation.
+    pub context: usize,
+    tool_format: OnceLock<ToolFormat>,
+    grammars: OnceLock<Result<Grammars, String>>,
+    longest_token: OnceLock<Option<usize>>,
+    marks: OnceLock<Option<Marks>>,
+}
+
+impl TextModel {
+    /// The text side of a model; nothing is computed yet.
+    pub fn new(
+        name: String,
+        tokenizer: Arc<Tokenizer>,
+        template: Option<ChatTemplate>,
+        recommended: Parameters,
+        context: usize,
+    ) -> Self {
+        Self {
+            name,
+            tokenizer,
+            template,
+            recommended,
+            context,
+            tool_format: OnceLock::new(),
+            grammars: OnceLock::new(),
+            longest_token: OnceLock::new(),
+            marks: OnceLock::new(),
+        }
+    }
+
+    /// The source of its template as it was written; empty if there is none.
+    pub fn template_source(&self) -> &str {
+        self.template.as_ref().map_or("", ChatTemplate::source)
+    }
+
+    /// How it writes calls of functions.
+    pub fn tool_format(&self) -> ToolFormat {
+        *self.tool_format.get_or_init(|| ToolFormat::detect(self.template_source(), self.tokenizer.vocabulary()))
+    }
+
+    /// What makes grammars of its vocabulary. The first call takes some tenths of a second.
+    ///
+    /// # Errors
+    /// [`Error::Vocabulary`]: a vocabulary that no grammar can be used with.
+    pub fn grammars(&self) -> Result<&Grammars, Error> {
+        let make = || Grammars::new(Arc::clone(&self.tokenizer)).map_err(|error| error.to_string());
+        self.grammars.get_or_init(make).as_ref().map_err(|sentence| Error::Vocabulary(sentence.clone()))
+    }
+
+    /// The marks between which it takes what stands around a gap, if it has them.
+    pub fn marks(&self) -> Option<&Marks> {
+        self.marks.get_or_init(|| Marks::find(&self.tokenizer)).as_ref()
+    }
+
+    /// Most bytes of a text that one token stands for; `None` if there is no such bound.
+    pub(crate) fn longest_token(&self) -> Option<usize> {
+        *self.longest_token.get_or_init(|| longest_token(&self.tokenizer))
+    }
+}
+
+/// Most bytes of a text that one token stands for. Where a vocabulary of pieces has no bytes, any run of characters that it
+/// does not know is one token.
+fn longest_token(tokenizer: &Tokenizer) -> Option<usize> {
+    let vocabulary = tokenizer.vocabulary();
+    if vocabulary.kind == Kind::SentencePiece && !vocabulary.types.contains(&TokenType::Byte) {
+        return None;
+    }
+    let ids = u32::try_from(tokenizer.size()).unwrap_or(u32::MAX);
+    (0..ids).map(|id| tokenizer.token_bytes(id, true).len()).max()
+}

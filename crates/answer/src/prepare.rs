@@ -1,0 +1,179 @@
+//! From what is asked to what the scheduler is handed: prompt, settings, limits.
+
+use crate::ask::{Ask, Prompt};
+use crate::error::Error;
+use crate::model::TextModel;
+use crate::prompt::{marks, prompt};
+use crate::stream::ChoiceStream;
+use crate::structure::Structure;
+use hefu_engine::Request;
+use hefu_engine::constraint::Constraint;
+use hefu_engine::stop::StopMatcher;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Most messages in one request.
+pub const MAX_MESSAGES: usize = 8192;
+/// Most functions in one request.
+pub const MAX_TOOLS: usize = 512;
+
+/// Largest seed that is made up; short enough to be typed again, and exact in every JSON reader.
+const MADE_UP_SEEDS: u64 = u32::MAX as u64;
+
+/// Bringing a text that is not ASCII into Unicode's normalisation form C shortens it to this fraction at most.
+const COMPOSED: usize = 4;
+
+/// Bounds of a request beside those of its model; `None` is no bound.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Tokens of a prompt.
+    pub prompt_tokens: Option<usize>,
+    /// Tokens of an answer.
+    pub answer_tokens: Option<usize>,
+    /// Log-probabilities of all choices: their tokens times the alternatives and the token itself.
+    pub logprobs: Option<usize>,
+}
+
+/// A request worked out.
+#[derive(Debug)]
+pub struct Prepared {
+    /// For the first choice; the others differ in their seed.
+    pub request: Request,
+    /// How many choices.
+    pub count: usize,
+    /// How each choice is taken apart, and what it is held to.
+    pub structure: Structure,
+    /// SHA-256 of the chat template, if it made the prompt.
+    pub template: Option<[u8; 32]>,
+    /// Texts at which the answer stops.
+    pub stops: Arc<[String]>,
+    matcher: StopMatcher,
+}
+
+impl Prepared {
+    /// The request of one choice.
+    pub fn request_of(&self, choice: usize) -> Request {
+        let mut request = self.request.clone();
+        request.parameters.seed = request.parameters.seed.wrapping_add(choice as u64);
+        request
+    }
+
+    /// What holds each choice to its grammar, in order. It is compiled once.
+    ///
+    /// # Errors
+    /// [`Error::Grammar`] or [`Error::Vocabulary`]: a grammar that cannot be honoured.
+    pub fn constraints(&self, model: &TextModel) -> Result<Vec<Option<Box<dyn Constraint>>>, Error> {
+        self.structure.constraints(model, self.count)
+    }
+
+    /// What makes a choice of the tokens that come. The ids of its calls are made of `name`, which is unique to the choice.
+    pub fn stream(&self, model: &TextModel, name: String) -> ChoiceStream {
+        let with_logprobs = self.request.parameters.logprobs.is_some();
+        let stops = (self.matcher.clone(), Arc::clone(&self.stops));
+        ChoiceStream::new(&model.tokenizer, stops, &self.structure, name, with_logprobs)
+    }
+}
+
+/// Works a request out. It takes a while for a long prompt, so it is no work for a thread that serves others.
+///
+/// # Errors
+/// Whatever is wrong with the request.
+pub fn prepare(ask: &Ask, model: &TextModel, limits: &Limits) -> Result<Prepared, Error> {
+    let (prompt, text) = prompt(ask, model, |text| check_bytes(text, model, limits))?;
+    check_length(prompt.len(), model, limits)?;
+    check_logprobs(ask, prompt.len(), model, limits)?;
+    let structure = Structure::new(ask, model, text.as_deref());
+    let mut parameters = ask.sampling.over(&model.recommended, &model.tokenizer, ask.logprobs)?;
+    if ask.sampling.seed.is_none() {
+        parameters.seed = made_up_seed()?;
+    }
+    let matcher = StopMatcher::new(&ask.stops)?;
+    let request = Request {
+        prompt,
+        parameters,
+        end_tokens: end_tokens(ask, model)?,
+        max_tokens: max_tokens(ask.max_tokens, limits)?,
+        prefill_chunk: usize::MAX,
+        all_logits: false,
+    };
+    let count = ask.count.max(1);
+    let is_conversation = matches!(ask.prompt, Prompt::Messages(_));
+    let template = is_conversation.then(|| Sha256::digest(model.template_source()).into());
+    Ok(Prepared { request, count, structure, template, stops: ask.stops.as_slice().into(), matcher })
+}
+
+/// The tokens that end an answer: the model's own, those that were asked for, and in a gap the marks around it.
+fn end_tokens(ask: &Ask, model: &TextModel) -> Result<BTreeSet<u32>, Error> {
+    let mut ends: BTreeSet<u32> = model.tokenizer.vocabulary().ends.iter().chain(&ask.stop_ids).copied().collect();
+    if matches!(ask.prompt, Prompt::Gap(_)) {
+        ends.extend(&marks(model)?.ends);
+    }
+    Ok(ends)
+}
+
+fn check_length(found: usize, model: &TextModel, limits: &Limits) -> Result<(), Error> {
+    match limits.prompt_tokens {
+        _ if found == 0 => Err(Error::EmptyPrompt),
+        Some(most) if found > most => Err(Error::LongPrompt { found, most }),
+        _ if found >= model.context => Err(Error::FullContext { found, context: model.context }),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a text that has more tokens than fit, however it is taken apart, before any work is done on it.
+fn check_bytes(text: &str, model: &TextModel, limits: &Limits) -> Result<(), Error> {
+    let Some(longest) = model.longest_token() else { return Ok(()) };
+    let longest = if text.is_ascii() { longest } else { longest.saturating_mul(COMPOSED) };
+    // Some special tokens take the white space after them along.
+    let takes_space = !model.tokenizer.vocabulary().strip_after.is_empty();
+    let bytes: usize = match takes_space {
+        false => text.len(),
+        true => text.chars().filter(|character| !character.is_whitespace()).map(char::len_utf8).sum(),
+    };
+    let fewest = bytes.div_ceil(longest.max(1));
+    let (most, is_limited) = match limits.prompt_tokens {
+        Some(most) if most < model.context => (most, true),
+        _ => (model.context.saturating_sub(1), false),
+    };
+    if fewest <= most {
+        return Ok(());
+    }
+    Err(Error::LongText { bytes: text.len(), fewest, most, context: model.context, is_limited })
+}
+
+/// Bounds what log-probabilities take, all choices and places together.
+fn check_logprobs(ask: &Ask, prompt: usize, model: &TextModel, limits: &Limits) -> Result<(), Error> {
+    let (Some(top), Some(allowed)) = (ask.logprobs, limits.logprobs) else { return Ok(()) };
+    let room = model.context.saturating_sub(prompt);
+    let places = ask.max_tokens.map_or(room, |most| most.min(room)).saturating_mul(ask.count.max(1));
+    let entries = places.saturating_mul((top as usize).saturating_add(1));
+    if entries <= allowed {
+        return Ok(());
+    }
+    let sentence = format!(
+        "{places} tokens with {top} alternatives each are {entries} log-probabilities, but one request may have \
+         {allowed}; ask for fewer alternatives, choices or tokens (max_tokens)"
+    );
+    Err(Error::Parameter { name: "logprobs", sentence })
+}
+
+fn max_tokens(asked: Option<usize>, limits: &Limits) -> Result<Option<usize>, Error> {
+    match (asked, limits.answer_tokens) {
+        (Some(0), _) => {
+            let sentence = "max_tokens is 0, but must be at least 1".to_owned();
+            Err(Error::Parameter { name: "max_tokens", sentence })
+        }
+        (Some(asked), Some(most)) if asked > most => Err(Error::LongAnswer { asked, most }),
+        (asked, most) => Ok(asked.or(most)),
+    }
+}
+
+/// A seed from the system's randomness, short enough to be typed again.
+///
+/// # Errors
+/// [`Error::Seed`] if the system gives none.
+pub fn made_up_seed() -> Result<u64, Error> {
+    let seed = getrandom::u64().map_err(|error| Error::Seed(error.to_string()))?;
+    Ok(seed & MADE_UP_SEEDS)
+}
