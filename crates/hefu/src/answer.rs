@@ -1,12 +1,10 @@
 //! From a prompt's tokens to streamed text: the engine's steps with the text's two ends, characters and stop strings.
 
-use crate::cli::SamplingArguments;
-use crate::cli::in_flags;
 use crate::failure::Failure;
-use crate::fingerprint::hex;
+use crate::flags::{SamplingArguments, in_flags};
 use crate::load::Loaded;
 use crate::speculation::Guessed;
-use crate::units::rate;
+use crate::units::{hex, rate};
 use hefu_engine::constraint::Constraint;
 use hefu_engine::sampling::{Breakers, Choice, Parameters};
 use hefu_engine::scheduler::{Event, Failure as Broken, Job, Paged, Refusal, Scheduler};

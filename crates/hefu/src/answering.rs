@@ -1,9 +1,10 @@
 //! A model that is ready to answer as the flags of `run` and `chat` say.
 
 use crate::answer::{self, Question};
-use crate::cli::{AnsweringArguments, Speculate};
 use crate::failure::Failure;
-use crate::load::{Loaded, Wishes};
+use crate::flags::AnsweringArguments;
+use crate::load::Loaded;
+use crate::options::{ModelOptions, Speculate, SpeculationOptions};
 use crate::speculation::{draft_model, guessing};
 use hefu_engine::sampling::Parameters;
 use hefu_engine::scheduler::{Paged, Scheduler};
@@ -17,6 +18,8 @@ pub(crate) struct Answering<'a> {
     /// How tokens are chosen.
     pub(crate) parameters: Parameters,
     draft: Option<Loaded>,
+    speculation: SpeculationOptions,
+    prefill_chunk: usize,
     flags: &'a AnsweringArguments,
 }
 
@@ -30,17 +33,18 @@ impl<'a> Answering<'a> {
         logprobs: Option<u32>,
         state_memory: bool,
     ) -> Result<Self, Failure> {
-        let loaded = Loaded::new(&Wishes {
-            model: &flags.model,
-            device: &flags.device,
+        let (device, speculation) = (flags.device.options(), flags.speculation.options(Speculate::Auto)?);
+        let loaded = Loaded::new(&ModelOptions {
+            model: flags.model.choice(),
+            device: &device,
             context: flags.generation.context.map(NonZeroUsize::get),
             cache: flags.cache.profile(),
             template: flags.generation.template.as_deref(),
             state_memory,
         })?;
         let parameters = answer::parameters(&loaded, &flags.sampling, logprobs)?;
-        let draft = draft_model(&loaded, &flags.speculation, Speculate::Auto, &flags.device)?;
-        Ok(Self { loaded, parameters, draft, flags })
+        let draft = draft_model(&loaded, &speculation, &device)?;
+        Ok(Self { loaded, parameters, draft, speculation, prefill_chunk: device.prefill_chunk, flags })
     }
 
     /// What answers, and guesses as the flags say.
@@ -48,17 +52,14 @@ impl<'a> Answering<'a> {
     /// # Errors
     /// If the cache of a model cannot be had.
     pub(crate) fn scheduler(&self) -> Result<Scheduler<Paged>, Failure> {
-        let scheduler = self.loaded.scheduler(self.flags.device.prefill_chunk.get(), true)?;
+        let scheduler = self.loaded.scheduler(self.prefill_chunk, true)?;
         let draft = self.draft.as_ref().map(|draft| || draft.paged());
-        guessing(scheduler, (self.how()?, self.flags.speculation.most()), draft)
+        guessing(scheduler, &self.speculation, draft)
     }
 
     /// How tokens are guessed.
-    ///
-    /// # Errors
-    /// Flags that contradict one another.
-    pub(crate) fn how(&self) -> Result<Speculate, Failure> {
-        self.flags.speculation.how(Speculate::Auto)
+    pub(crate) fn how(&self) -> Speculate {
+        self.speculation.how
     }
 
     /// Most tokens of an answer.
@@ -74,7 +75,7 @@ impl<'a> Answering<'a> {
             stops: &self.flags.generation.stop,
             constraint: None,
             max_tokens: self.max_tokens(),
-            prefill_chunk: self.flags.device.prefill_chunk.get(),
+            prefill_chunk: self.prefill_chunk,
             hash_logits: false,
             cancelled,
         }

@@ -17,6 +17,7 @@
 
 use crate::digests;
 use crate::failure::Failure;
+use crate::units::hex;
 use hefu_numerics::kv::Profile;
 use hefu_numerics::program::Program;
 use hefu_store::{ModelFile, ResolvedModel};
@@ -89,11 +90,6 @@ impl fmt::Display for Fingerprint {
 /// If it cannot be read.
 pub(crate) fn digest(file: &ModelFile) -> Result<String, Failure> {
     file.sha256.map_or_else(|| digests::of_file(&file.path), |known| Ok(known.to_string()))
-}
-
-/// Lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! A model in memory, ready to answer.
 
-use crate::cli::{CheckArguments, DeviceArguments, ModelArguments};
 use crate::failure::Failure;
 use crate::fingerprint::{Fingerprint, FingerprintInput};
+use crate::memory::available_memory;
 use crate::metadata;
 use crate::models;
-use crate::open::{Opened, device};
+use crate::open::{MappedModel, device};
+use crate::options::{DEFAULT_CONTEXT, ModelOptions};
 use crate::progress::{Meter, Unit, line};
 use crate::units;
 use hefu_cpu::{HugeAllocator, Pool};
@@ -14,9 +15,9 @@ use hefu_engine::scheduler::{Limits, Paged, Scheduler};
 use hefu_model::gguf::Gguf;
 use hefu_model::{LoadOptions, ModelFiles, ModelSpec};
 use hefu_numerics::device::{Device, Model, Size};
-use hefu_numerics::kv::{PAGE, Profile};
+use hefu_numerics::kv::PAGE;
 use hefu_proof::Digest;
-use hefu_store::ResolvedModel;
+use hefu_store::{Check, ResolvedModel};
 use hefu_text::template::ChatTemplate;
 use hefu_text::tokenizer::Tokenizer;
 use serde_json::{Value, json};
@@ -24,9 +25,6 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-
-/// Positions of the cache unless `--context` says otherwise; fewer if the model was made for fewer.
-pub(crate) const DEFAULT_CONTEXT: usize = 4096;
 
 /// A model with everything that an answer needs.
 pub(crate) struct Loaded {
@@ -49,7 +47,7 @@ pub(crate) struct Loaded {
     /// Positions of the cache.
     pub(crate) context: usize,
     /// How carefully its files were checked.
-    pub(crate) check: CheckArguments,
+    pub(crate) check: Check,
     /// How long loading took.
     pub(crate) took: LoadTimes,
 }
@@ -89,76 +87,64 @@ impl LoadTimes {
     }
 }
 
-/// How to load.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Wishes<'a> {
-    /// Which model.
-    pub(crate) model: &'a ModelArguments,
-    /// Where to compute.
-    pub(crate) device: &'a DeviceArguments,
-    /// Positions of the cache; `None` for the default.
-    pub(crate) context: Option<usize>,
-    /// What the cache is made of.
-    pub(crate) cache: Profile,
-    /// A template file in place of the model's own.
-    pub(crate) template: Option<&'a Path>,
-    /// Say on standard error how much memory is taken, before it is.
-    pub(crate) state_memory: bool,
-}
-
 impl Loaded {
     /// Finds, checks and loads a model. All but its tokeniser and template, which are made while its weights are packed,
     /// is checked before memory is taken.
     ///
     /// # Errors
-    /// Whatever is wrong with the model, the wishes or the machine.
-    pub(crate) fn new(wishes: &Wishes<'_>) -> Result<Self, Failure> {
-        Self::on(wishes, &Arc::new(Pool::new(wishes.device.threads())))
+    /// Whatever is wrong with the model, the options or the machine.
+    pub(crate) fn new(options: &ModelOptions<'_>) -> Result<Self, Failure> {
+        Self::on(options, &Arc::new(Pool::new(options.device.threads)))
     }
 
     /// As [`Loaded::new`], on threads that other models use too. One model computes at a time.
     ///
     /// # Errors
     /// As [`Loaded::new`].
-    pub(crate) fn on(wishes: &Wishes<'_>, pool: &Arc<Pool>) -> Result<Self, Failure> {
-        Self::load(wishes, &device(wishes.device, pool)?, pool, false)
+    pub(crate) fn on(options: &ModelOptions<'_>, pool: &Arc<Pool>) -> Result<Self, Failure> {
+        Self::load(options, &device(options.device, pool)?, pool, false)
     }
 
     /// As [`Loaded::on`], for a model that only guesses: with a smaller context where it was made for a smaller one.
     ///
     /// # Errors
     /// As [`Loaded::new`].
-    pub(crate) fn draft(wishes: &Wishes<'_>, pool: &Arc<Pool>) -> Result<Self, Failure> {
-        Self::load(wishes, &device(wishes.device, pool)?, pool, true)
+    pub(crate) fn draft(options: &ModelOptions<'_>, pool: &Arc<Pool>) -> Result<Self, Failure> {
+        Self::load(options, &device(options.device, pool)?, pool, true)
     }
 
-    fn load(wishes: &Wishes<'_>, device: &Arc<dyn Device>, pool: &Arc<Pool>, at_most: bool) -> Result<Self, Failure> {
-        let model = models::find(wishes.model)?;
+    fn load(
+        options: &ModelOptions<'_>,
+        device: &Arc<dyn Device>,
+        pool: &Arc<Pool>,
+        at_most: bool,
+    ) -> Result<Self, Failure> {
+        let model = models::find(options.model)?;
         let started = Instant::now();
-        let opened = Opened::new(model)?;
-        let gguf = opened.gguf()?;
+        let files = MappedModel::new(model)?;
+        let gguf = files.gguf()?;
         let open = started.elapsed();
-        let context = context(&gguf, &opened, wishes.context, at_most)?;
-        let options = LoadOptions { context: Some(context), cache: wishes.cache };
-        let spec = ModelSpec::read(&gguf, &options).map_err(|error| opened.fault(&error))?;
+        let context = context(&gguf, &files, options.context, at_most)?;
+        let reading = LoadOptions { context: Some(context), cache: options.cache };
+        let spec = ModelSpec::read(&gguf, &reading).map_err(|error| files.fault(&error))?;
         let rows = spec.program.vocabulary;
-        check_memory(&spec, &**device, context, wishes.state_memory)?;
+        check_memory(&spec, &**device, context, options.state_memory)?;
         let planned = started.elapsed();
 
         let make_text = || {
-            let made = text(&opened, &gguf, wishes.template, rows);
+            let made = text(&files, &gguf, options.template, rows);
             (made, started.elapsed())
         };
         let (packed, (text, texted)) = beside(make_text, || {
-            let model = load_weights(&opened, &gguf, &spec, device);
+            let model = load_weights(&files, &gguf, &spec, device);
             (model, started.elapsed())
         });
         let (tokenizer, template) = text?;
         let (template, template_digest) = template.unzip();
         let (model, weighed) = (packed.0?, packed.1);
         // What was checked, and what the fingerprint will be of, is what was read.
-        opened.model.still_is()?;
-        opened.release_metadata(&gguf);
+        files.model.still_is()?;
+        files.release_metadata(&gguf);
         let recommended = metadata::recommended(&gguf);
         drop(gguf);
         HugeAllocator::give_back();
@@ -170,8 +156,8 @@ impl Loaded {
             total: started.elapsed(),
         };
         let (pool, isa, tokenizer) = (Arc::clone(pool), device.name(), Arc::new(tokenizer));
-        let check = wishes.model.check;
-        let resolved = opened.model;
+        let check = options.model.check;
+        let resolved = files.model;
         Ok(Self { model, tokenizer, template, template_digest, recommended, pool, isa, context, check, took, resolved })
     }
 
@@ -206,15 +192,15 @@ impl Loaded {
     }
 }
 
-fn context(gguf: &Gguf<'_>, opened: &Opened, asked: Option<usize>, at_most: bool) -> Result<usize, Failure> {
-    let most = ModelSpec::context_length(gguf).map_err(|error| opened.fault(&error))?;
+fn context(gguf: &Gguf<'_>, files: &MappedModel, asked: Option<usize>, at_most: bool) -> Result<usize, Failure> {
+    let most = ModelSpec::context_length(gguf).map_err(|error| files.fault(&error))?;
     match asked {
         None => Ok(DEFAULT_CONTEXT.min(most)),
         Some(asked) if asked <= most => Ok(asked),
         Some(_) if at_most => Ok(most),
         Some(asked) => Err(Failure::Usage(format!(
             "--context {asked} is more than the {most} positions that {} was made for",
-            opened.model.name
+            files.model.name
         ))),
     }
 }
@@ -235,20 +221,20 @@ fn beside<A: Send, M>(aside: impl Fn() -> A + Sync, main: impl FnOnce() -> M) ->
 /// Tokeniser and template. A model with fewer rows than its tokeniser has tokens could be asked for a row that is not
 /// there.
 fn text(
-    opened: &Opened,
+    files: &MappedModel,
     gguf: &Gguf<'_>,
     template: Option<&Path>,
     rows: usize,
 ) -> Result<(Tokenizer, Option<(ChatTemplate, Digest)>), Failure> {
-    let tokenizer = opened.tokenizer(gguf)?;
-    let template = opened.template(gguf, &tokenizer, template)?;
+    let tokenizer = files.tokenizer(gguf)?;
+    let template = files.template(gguf, &tokenizer, template)?;
     let tokens = tokenizer.size();
     if tokens <= rows {
         return Ok((tokenizer, template));
     }
     Err(Failure::Other(format!(
         "{}: the tokeniser has {tokens} tokens, but the model's tables have {rows} rows; the file is damaged",
-        opened.model.name
+        files.model.name
     )))
 }
 
@@ -277,25 +263,9 @@ fn check_memory(spec: &ModelSpec, device: &dyn Device, context: usize, state: bo
     Ok(())
 }
 
-/// Bytes of memory that can be taken without swapping, where the system says so (Linux).
-pub(crate) fn available_memory() -> Option<u64> {
-    memory("MemAvailable:")
-}
-
-/// Bytes of memory that the machine has, where the system says so (Linux).
-pub(crate) fn total_memory() -> Option<u64> {
-    memory("MemTotal:")
-}
-
-fn memory(name: &str) -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
-}
-
 /// Brings the weights to the device. What was read is let go at once, so that no second copy stays resident.
 fn load_weights(
-    opened: &Opened,
+    files: &MappedModel,
     gguf: &Gguf<'_>,
     spec: &ModelSpec,
     device: &Arc<dyn Device>,
@@ -304,7 +274,7 @@ fn load_weights(
     let progress = Mutex::new((Meter::new("loading", Unit::Bytes), 0_u64));
     let done = |file: usize, range: Range<usize>| {
         let bytes = range.len() as u64;
-        if let Some(mapping) = opened.mapping(file) {
+        if let Some(mapping) = files.mapping(file) {
             mapping.release(range);
         }
         if let Ok(mut progress) = progress.lock() {
@@ -313,6 +283,6 @@ fn load_weights(
             progress.0.set(done, Some(total));
         }
     };
-    let files = ModelFiles::new(gguf, &done);
-    Model::load(Arc::clone(device), Arc::clone(&spec.program), &files).map_err(|error| opened.fault(&error))
+    let tensors = ModelFiles::new(gguf, &done);
+    Model::load(Arc::clone(device), Arc::clone(&spec.program), &tensors).map_err(|error| files.fault(&error))
 }

@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 use tracing::Level;
 
-use crate::cli::LogFormat;
+use crate::options::LogFormat;
 
 /// Starts the log. Nothing else in the program does.
 pub(crate) fn start(format: LogFormat, quiet: bool) {

@@ -1,7 +1,11 @@
 //! The `hefu` program: takes the command line apart, picks model and device, and wires the layers together.
 //!
-//! * [`cli`]: the one table of commands and flags;
-//! * [`commands`]: one file per command;
+//! ```text
+//! cli ─▶ commands ─▶ flags ─▶ options ◀─ everything below
+//! ```
+//!
+//! * [`cli`]: the one table of commands; [`commands`]: one file per command, with the flags that it alone has;
+//! * [`flags`]: flags that several commands have; [`options`]: what they turn into, the only thing that is seen below;
 //! * [`models`], [`preview`], [`open`], [`load`]: from a model's name to its files, its description, and a model in memory;
 //! * [`prompt`], [`answering`], [`answer`]: from a conversation to tokens, and from tokens to streamed text;
 //! * [`serving`]: what the server is handed;
@@ -17,14 +21,17 @@ mod commands;
 mod digests;
 mod failure;
 mod fingerprint;
+mod flags;
 mod home;
 mod interrupt;
 mod load;
 mod logging;
+mod memory;
 mod metadata;
 mod models;
 mod network;
 mod open;
+mod options;
 mod output;
 mod preview;
 mod progress;
@@ -46,7 +53,7 @@ use std::process::ExitCode;
 static ALLOCATOR: hefu_cpu::HugeAllocator = hefu_cpu::HugeAllocator;
 
 fn main() -> ExitCode {
-    match commands::dispatch(cli::Cli::parse().command) {
+    match cli::Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }

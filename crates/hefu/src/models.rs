@@ -1,8 +1,8 @@
 //! From the name of a model to its files.
 
-use crate::cli::ModelArguments;
 use crate::failure::Failure;
 use crate::interrupt::{self, Wish};
+use crate::options::ModelChoice;
 use crate::preview;
 use crate::progress::{Meter, Unit, line};
 use crate::units;
@@ -28,15 +28,15 @@ pub(crate) fn open_store() -> Result<Store, Failure> {
 ///
 /// # Errors
 /// A name that nothing is known under, or a failed download.
-pub(crate) fn find(arguments: &ModelArguments) -> Result<ResolvedModel, Failure> {
+pub(crate) fn find(choice: ModelChoice<'_>) -> Result<ResolvedModel, Failure> {
     let store = open_store()?;
-    let name = name_or_default(&store, arguments)?;
+    let name = name_or_default(&store, choice.name)?;
     if Store::is_remote(&name) {
         let model = pull(&store, &name, &PullOptions::default(), Doubt::Refuse)?.model;
-        return checked(&store, model, arguments);
+        return checked(&store, model, choice);
     }
     match store.resolve(&name)? {
-        Resolution::Ready(model) => checked(&store, model, arguments),
+        Resolution::Ready(model) => checked(&store, model, choice),
         Resolution::NotPulled(model) => {
             line(&format!(
                 "hefu: fetching {} on its first use ({}, licence {})",
@@ -53,31 +53,30 @@ pub(crate) fn find(arguments: &ModelArguments) -> Result<ResolvedModel, Failure>
 ///
 /// # Errors
 /// A model that is not here.
-pub(crate) fn find_here(arguments: &ModelArguments) -> Result<ResolvedModel, Failure> {
+pub(crate) fn find_here(choice: ModelChoice<'_>) -> Result<ResolvedModel, Failure> {
     let store = open_store()?;
-    let name = name_or_default(&store, arguments)?;
+    let name = name_or_default(&store, choice.name)?;
     if Store::is_remote(&name) {
         return Err(Failure::Usage(format!(
             "{name} is a source; fetch it with `hefu pull {name}`, then give the name that it has in the store"
         )));
     }
     match store.resolve(&name)? {
-        Resolution::Ready(model) => checked(&store, model, arguments),
+        Resolution::Ready(model) => checked(&store, model, choice),
         Resolution::NotPulled(model) => Err(StoreError::NotPulled(model.name).into()),
     }
 }
 
 /// The model, once its files have been compared with what was pulled.
-fn checked(store: &Store, model: ResolvedModel, arguments: &ModelArguments) -> Result<ResolvedModel, Failure> {
-    store.check(&model, arguments.check.check, &mut Watcher::new(Doubt::Fetch))?;
+fn checked(store: &Store, model: ResolvedModel, choice: ModelChoice<'_>) -> Result<ResolvedModel, Failure> {
+    store.check(&model, choice.check, &mut Watcher::new(Doubt::Fetch))?;
     Ok(model)
 }
 
-fn name_or_default(store: &Store, arguments: &ModelArguments) -> Result<String, Failure> {
+fn name_or_default(store: &Store, asked: Option<&str>) -> Result<String, Failure> {
     let default = || store.catalogue().default_model().map(|model| model.name.clone());
-    let asked = arguments.model.clone().filter(|name| !name.is_empty());
     let missing = || Failure::Usage("the catalogue has no default model; name one with --model".to_owned());
-    asked.or_else(default).ok_or_else(missing)
+    asked.filter(|name| !name.is_empty()).map(str::to_owned).or_else(default).ok_or_else(missing)
 }
 
 /// What becomes of a download that would be of no use on this machine.

@@ -1,8 +1,8 @@
 //! A model's files, mapped and parsed, before anything is loaded.
 
-use crate::cli::DeviceArguments;
 use crate::failure::Failure;
 use crate::metadata::{self, OfFile};
+use crate::options::DeviceOptions;
 use hefu_cpu::select::Isa;
 use hefu_cpu::{Mapping, Pool};
 use hefu_model::gguf::Gguf;
@@ -17,13 +17,13 @@ use std::sync::Arc;
 
 /// A model's files in the address space.
 #[derive(Debug)]
-pub(crate) struct Opened {
+pub(crate) struct MappedModel {
     /// Name, licence and digests.
     pub(crate) model: ResolvedModel,
     mappings: Vec<Mapping>,
 }
 
-impl Opened {
+impl MappedModel {
     /// Maps every file of a model.
     ///
     /// # Errors
@@ -102,7 +102,7 @@ impl Opened {
 ///
 /// # Errors
 /// [`Failure::Usage`] if this machine lacks it.
-pub(crate) fn instruction_set(device: &DeviceArguments) -> Result<&'static Isa, Failure> {
+pub(crate) fn instruction_set(device: &DeviceOptions) -> Result<&'static Isa, Failure> {
     match &device.isa {
         None => Ok(hefu_cpu::select::best()),
         Some(name) => hefu_cpu::select::by_name(name).map_err(|error| Failure::Usage(error.to_string())),
@@ -113,6 +113,6 @@ pub(crate) fn instruction_set(device: &DeviceArguments) -> Result<&'static Isa, 
 ///
 /// # Errors
 /// As [`instruction_set`].
-pub(crate) fn device(device: &DeviceArguments, pool: &Arc<Pool>) -> Result<Arc<dyn Device>, Failure> {
+pub(crate) fn device(device: &DeviceOptions, pool: &Arc<Pool>) -> Result<Arc<dyn Device>, Failure> {
     Ok(instruction_set(device)?.device(Arc::clone(pool) as Arc<dyn Team + Send + Sync>))
 }

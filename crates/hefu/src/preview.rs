@@ -1,7 +1,8 @@
 //! Whether a model would run here, from its first bytes: what cannot be run need not be fetched.
 
-use crate::load::{DEFAULT_CONTEXT, total_memory};
-use crate::open::Opened;
+use crate::memory::total_memory;
+use crate::open::MappedModel;
+use crate::options::DEFAULT_CONTEXT;
 use crate::units;
 use hefu_cpu::Pool;
 use hefu_model::{LoadOptions, ModelSpec};
@@ -39,7 +40,7 @@ fn whole_by_holes(head: &Path, place: &Path, total: u64) -> io::Result<ModelFile
 
 fn judge(file: ModelFile) -> Result<(), String> {
     let model = ResolvedModel { name: "this model".to_owned(), files: vec![file], licence: None, description: None };
-    let Ok(opened) = Opened::new(model) else { return Ok(()) };
+    let Ok(opened) = MappedModel::new(model) else { return Ok(()) };
     let Ok(gguf) = opened.gguf() else { return Ok(()) };
     let refused = |error: &dyn std::error::Error| format!("this model cannot be run here: {error}");
     let spec = ModelSpec::read(&gguf, &LoadOptions::default()).map_err(|error| refused(&error))?;

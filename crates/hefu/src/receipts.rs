@@ -63,7 +63,7 @@ impl Signer {
 
 /// How an answer came to be asked for.
 #[derive(Debug)]
-pub(crate) struct Asked {
+pub(crate) struct ReceiptRequest {
     /// The prompt's tokens.
     pub(crate) prompt: Vec<u32>,
     /// How tokens were chosen.
@@ -86,7 +86,7 @@ pub(crate) struct Asked {
 ///
 /// # Errors
 /// No key, no program, or an answer that no receipt may hold.
-pub(crate) fn sign(loaded: &Loaded, asked: Asked, answer: &Answer) -> Result<Receipt, Failure> {
+pub(crate) fn sign(loaded: &Loaded, asked: ReceiptRequest, answer: &Answer) -> Result<Receipt, Failure> {
     let prompt = if asked.hides_prompt {
         Prompt::hidden(&asked.prompt).map_err(Failure::Other)?
     } else {

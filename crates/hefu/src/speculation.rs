@@ -1,37 +1,32 @@
-//! From the flags of speculation to what guesses.
+//! What guesses tokens, as options say.
 
-use crate::cli::{DeviceArguments, ModelArguments, Speculate, SpeculationArguments};
 use crate::failure::Failure;
-use crate::load::{Loaded, Wishes};
+use crate::load::Loaded;
+use crate::options::{DeviceOptions, ModelChoice, ModelOptions, Speculate, SpeculationOptions};
 use hefu_engine::scheduler::{Paged, Scheduler, Statistics};
 use hefu_engine::speculation::{Speculation, SpeculationPolicy};
 use hefu_text::tokenizer::Vocabulary;
 use serde_json::{Value, json};
 
-/// Loads the draft model, if one is named and used.
+/// Loads the draft model, if one is named.
 ///
 /// # Errors
 /// A model that cannot be had, or whose tokens are not those of `target`.
 pub(crate) fn draft_model(
     target: &Loaded,
-    flags: &SpeculationArguments,
-    default: Speculate,
-    device: &DeviceArguments,
+    speculation: &SpeculationOptions,
+    device: &DeviceOptions,
 ) -> Result<Option<Loaded>, Failure> {
-    let how = flags.how(default)?;
-    let Some(name) = flags.draft_model.as_ref().filter(|_| how != Speculate::Off) else {
-        return Ok(None);
-    };
-    let model = ModelArguments::named(name.clone(), target.check);
-    let wishes = Wishes {
-        model: &model,
+    let Some(name) = &speculation.draft_model else { return Ok(None) };
+    let options = ModelOptions {
+        model: ModelChoice { name: Some(name), check: target.check },
         device,
         context: Some(target.context),
         cache: target.model.program.profile,
         template: None,
         state_memory: false,
     };
-    let draft = Loaded::draft(&wishes, &target.pool)?;
+    let draft = Loaded::draft(&options, &target.pool)?;
     let (ours, its) = (target.tokenizer.vocabulary(), draft.tokenizer.vocabulary());
     if let Some(difference) = difference(ours, its) {
         return Err(Failure::Usage(format!(
@@ -53,16 +48,17 @@ fn difference<'v>(ours: &'v Vocabulary, its: &'v Vocabulary) -> Option<String> {
     (ours != its).then(|| format!("it has {its} tokens and not {ours}"))
 }
 
-/// Has a scheduler guess as the flags say. The draft model computes with the threads of the target, as they never compute
+/// Has a scheduler guess as the options say. The draft model computes with the threads of the target, as they never compute
 /// at once; `paged` makes its cache.
 ///
 /// # Errors
 /// If the cache of the draft model cannot be had.
 pub(crate) fn guessing(
     scheduler: Scheduler<Paged>,
-    (how, most): (Speculate, usize),
+    options: &SpeculationOptions,
     draft: Option<impl FnOnce() -> Result<Paged, Failure>>,
 ) -> Result<Scheduler<Paged>, Failure> {
+    let SpeculationOptions { how, most, .. } = *options;
     let policy = if how == Speculate::Auto { SpeculationPolicy::measuring } else { SpeculationPolicy::always };
     Ok(match (how, draft) {
         (Speculate::Off, _) => scheduler,
@@ -89,13 +85,7 @@ impl Guessed {
 
     /// For the report, with how it was guessed.
     pub(crate) fn report(self, how: Speculate) -> Value {
-        let how = match how {
-            Speculate::Auto => "auto",
-            Speculate::Ngram => "ngram",
-            Speculate::Draft => "draft",
-            Speculate::Off => "off",
-        };
-        json!({"how": how, "drafted_tokens": self.drafted, "accepted_tokens": self.accepted})
+        json!({"how": how.name(), "drafted_tokens": self.drafted, "accepted_tokens": self.accepted})
     }
 
     /// The same in words, after a semicolon; nothing if nothing was guessed.

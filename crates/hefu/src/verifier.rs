@@ -1,11 +1,11 @@
 //! Answers made again from what their receipts say.
 
-use crate::cli::{DeviceArguments, ModelArguments};
 use crate::failure::Failure;
 use crate::fingerprint::FingerprintInput;
-use crate::load::{Loaded, Wishes};
+use crate::load::Loaded;
 use crate::models;
-use crate::open::Opened;
+use crate::open::MappedModel;
+use crate::options::{ModelChoice, ModelOptions, VerifyOptions};
 use hefu_engine::constraint::Constraint;
 use hefu_engine::scheduler::{Event, Limits, Paged, Scheduler};
 use hefu_engine::verification::{Claim, Difference, How, Verdict};
@@ -31,17 +31,6 @@ pub(crate) struct Verifier {
     prefill_chunk: usize,
 }
 
-/// How to go about it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Manner<'a> {
-    /// The model, in place of the one that the receipts name.
-    pub(crate) model: &'a ModelArguments,
-    /// Where to compute.
-    pub(crate) device: &'a DeviceArguments,
-    /// One token after another, as the answer was made.
-    pub(crate) steps: bool,
-}
-
 /// What came of one answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Outcome {
@@ -56,35 +45,34 @@ impl Verifier {
     ///
     /// # Errors
     /// A model that cannot be had, or whose fingerprint is another.
-    pub(crate) fn new(manner: &Manner<'_>, answers: &[&Answer]) -> Result<Self, Failure> {
+    pub(crate) fn new(options: &VerifyOptions<'_>, answers: &[&Answer]) -> Result<Self, Failure> {
         let first = answers.first().ok_or_else(|| Failure::Usage("there is nothing to verify".to_owned()))?;
-        let name = manner.model.model.clone().unwrap_or_else(|| first.model.clone());
-        let asked = ModelArguments::named(name, manner.model.check);
+        let model = ModelChoice::named(&first.model).or_named(options.model.name);
+        let model = ModelChoice { check: options.model.check, ..model };
         let context = answers.iter().map(|answer| answer.context).max().unwrap_or_default();
-        let own = manner.model.model.is_none();
-        let found = models::find(&asked).map_err(|failure| match failure {
+        let own = options.model.name.is_none();
+        let found = models::find(model).map_err(|failure| match failure {
             // A file has another name wherever else it is.
             failure if own => Failure::Other(format!("{failure}; name the model that answered with --model")),
             failure => failure,
         });
         let (cache, context) = suitable(found?, &first.fingerprint, context)?;
-        let wishes = Wishes {
-            model: &asked,
-            device: manner.device,
+        let loaded = Loaded::new(&ModelOptions {
+            model,
+            device: options.device,
             context: Some(context),
             cache,
             template: None,
             state_memory: false,
-        };
-        let loaded = Loaded::new(&wishes)?;
+        })?;
         let fingerprint = loaded.fingerprint()?.to_string();
         Ok(Self {
             model: loaded.model,
             tokenizer: loaded.tokenizer,
             fingerprint,
             grammars: None,
-            how: if manner.steps { How::Steps } else { How::Prefill },
-            prefill_chunk: manner.device.prefill_chunk.get(),
+            how: if options.steps { How::Steps } else { How::Prefill },
+            prefill_chunk: options.device.prefill_chunk,
         })
     }
 
@@ -167,15 +155,15 @@ impl Verifier {
 
 /// The cache and the context with which a model has this fingerprint.
 fn suitable(model: ResolvedModel, fingerprint: &str, context: usize) -> Result<(Profile, usize), Failure> {
-    let opened = Opened::new(model)?;
-    let gguf = opened.gguf()?;
-    let most = ModelSpec::context_length(&gguf).map_err(|error| opened.fault(&error))?;
+    let files = MappedModel::new(model)?;
+    let gguf = files.gguf()?;
+    let most = ModelSpec::context_length(&gguf).map_err(|error| files.fault(&error))?;
     let context = context.clamp(1, most);
     let mut found = String::new();
     for cache in [Profile::F16, Profile::Q8] {
         let options = LoadOptions { context: Some(context), cache };
-        let spec = ModelSpec::read(&gguf, &options).map_err(|error| opened.fault(&error))?;
-        let own = FingerprintInput::of(&opened.model, &spec.program)?.fingerprint().to_string();
+        let spec = ModelSpec::read(&gguf, &options).map_err(|error| files.fault(&error))?;
+        let own = FingerprintInput::of(&files.model, &spec.program)?.fingerprint().to_string();
         if own == fingerprint {
             return Ok((cache, context));
         }
@@ -186,7 +174,7 @@ fn suitable(model: ResolvedModel, fingerprint: &str, context: usize) -> Result<(
     Err(Failure::Other(format!(
         "{} is not the model of the answer: its fingerprint is {found}, the answer's is {fingerprint}; name the right one \
          with --model",
-        opened.model.name
+        files.model.name
     )))
 }
 

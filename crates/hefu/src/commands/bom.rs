@@ -1,10 +1,10 @@
 //! `hefu bom`: what the program and models are made of.
 
-use crate::cli::ModelArguments;
 use crate::failure::Failure;
 use crate::fingerprint::digest;
 use crate::models;
-use crate::open::Opened;
+use crate::open::MappedModel;
+use crate::options::ModelChoice;
 use crate::output::print_json;
 use clap::Args;
 use hefu_provenance::bom::{ModelEntry, bill};
@@ -38,8 +38,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 fn entry(name: &str) -> Result<ModelEntry, Failure> {
-    let opened =
-        Opened::new(models::find_here(&ModelArguments { model: Some(name.to_owned()), ..ModelArguments::default() })?)?;
+    let opened = MappedModel::new(models::find_here(ModelChoice::named(name))?)?;
     let gguf = opened.gguf()?;
     let own_name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let files = opened.model.files.iter().map(|file| Ok((own_name(&file.path), digest(file)?)));

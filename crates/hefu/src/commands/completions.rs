@@ -1,9 +1,8 @@
 //! `hefu completions`: the table of flags for a shell.
 
-use crate::cli::Cli;
 use crate::failure::Failure;
 use crate::output::print;
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
 
 /// Print the completions for a shell
@@ -18,12 +17,12 @@ pub(crate) struct Arguments {
     shell: Shell,
 }
 
-/// Carries the command out.
+/// Carries the command out. `table` is that of all commands.
 ///
 /// # Errors
 /// If standard output cannot be written.
-pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Arguments, mut table: Command) -> Result<(), Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut Cli::command(), "hefu", &mut script);
+    clap_complete::generate(arguments.shell, &mut table, "hefu", &mut script);
     print(&String::from_utf8_lossy(&script))
 }

@@ -1,7 +1,7 @@
 //! `hefu export`: an answer as a document that carries the labels of generated content.
 
-use crate::cli::LabelArguments;
 use crate::failure::Failure;
+use crate::flags::LabelArguments;
 use crate::output::{piped_input, print, text_file};
 use clap::Args;
 use hefu_proof::{Digest, Receipt};
@@ -99,7 +99,7 @@ fn identifier(value: &Value) -> String {
     use sha2::{Digest, Sha256};
     let own = value.get("id").and_then(Value::as_str).filter(|id| !id.is_empty());
     own.map(ToOwned::to_owned).unwrap_or_else(|| {
-        let mut digits = crate::fingerprint::hex(&Sha256::digest(value.to_string()));
+        let mut digits = crate::units::hex(&Sha256::digest(value.to_string()));
         digits.truncate(32);
         digits
     })

@@ -1,13 +1,14 @@
 //! `hefu fingerprint`: what makes two answers comparable, and what it is made of.
 
-use crate::cli::{CacheArguments, ModelArguments};
 use crate::failure::Failure;
-use crate::fingerprint::{FingerprintInput, hex};
-use crate::load::DEFAULT_CONTEXT;
+use crate::fingerprint::FingerprintInput;
+use crate::flags::{CacheArguments, ModelArguments};
 use crate::metadata;
 use crate::models;
-use crate::open::Opened;
+use crate::open::MappedModel;
+use crate::options::DEFAULT_CONTEXT;
 use crate::output::{print_json, print_plain};
+use crate::units::hex;
 use clap::Args;
 use hefu_model::gguf::{Gguf, Value as Of};
 use hefu_model::{LoadOptions, ModelSpec};
@@ -52,9 +53,8 @@ pub(crate) struct Arguments {
 /// # Errors
 /// A model that cannot be had, or with --check a file that is not what it was.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let name = arguments.name.clone().or_else(|| arguments.model.model.clone());
-    let model = ModelArguments { model: name, check: arguments.model.check };
-    let opened = Opened::new(models::find_here(&model)?)?;
+    let model = arguments.model.choice().or_named(arguments.name.as_deref());
+    let opened = MappedModel::new(models::find_here(model)?)?;
     let gguf = opened.gguf()?;
     let most = ModelSpec::context_length(&gguf).map_err(|error| opened.fault(&error))?;
     let context = arguments.context.map_or(DEFAULT_CONTEXT.min(most), NonZeroUsize::get);
@@ -75,7 +75,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             "cache": ingredients.cache.name(),
             "rope_long": ingredients.variants.iter().any(|variant| variant == "rope long"),
             "context": context,
-            "checked": arguments.model.check.check == Check::Always,
+            "checked": model.check == Check::Always,
         }));
     }
     let mut text = format!("{}\n\nmade of\n", ingredients.fingerprint());

@@ -1,9 +1,8 @@
 //! `hefu man`: the table of flags as manual pages.
 
-use crate::cli::Cli;
 use crate::failure::Failure;
 use crate::output::print;
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use std::fs;
 use std::path::PathBuf;
 
@@ -19,18 +18,17 @@ pub(crate) struct Arguments {
     folder: Option<PathBuf>,
 }
 
-/// Carries the command out.
+/// Carries the command out. `table` is that of all commands.
 ///
 /// # Errors
 /// If the pages cannot be written.
-pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let command = Cli::command();
+pub(crate) fn run(arguments: &Arguments, table: Command) -> Result<(), Failure> {
     let Some(folder) = &arguments.folder else {
         let mut page = Vec::new();
-        let rendered = clap_mangen::Man::new(command).render(&mut page);
+        let rendered = clap_mangen::Man::new(table).render(&mut page);
         rendered.map_err(|error| Failure::Other(format!("the manual page could not be made: {error}")))?;
         return print(&String::from_utf8_lossy(&page));
     };
     fs::create_dir_all(folder).map_err(|error| Failure::file("create the folder", folder, error))?;
-    clap_mangen::generate_to(command, folder).map_err(|error| Failure::file("write pages to", folder, error))
+    clap_mangen::generate_to(table, folder).map_err(|error| Failure::file("write pages to", folder, error))
 }

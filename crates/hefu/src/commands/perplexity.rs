@@ -1,8 +1,9 @@
 //! `hefu perplexity`: how well a model predicts a text.
 
-use crate::cli::{CacheArguments, DeviceArguments, ModelArguments};
 use crate::failure::Failure;
-use crate::load::{Loaded, Wishes};
+use crate::flags::{CacheArguments, DeviceArguments, ModelArguments};
+use crate::load::Loaded;
+use crate::options::ModelOptions;
 use crate::output::{print, print_json, text_file};
 use crate::progress::{Meter, Unit};
 use clap::Args;
@@ -67,9 +68,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         return Err(Failure::Usage(format!("--context is {context}, but must be at least {LEAST_CONTEXT}")));
     }
     let text = text_file(&arguments.file)?;
-    let loaded = Loaded::new(&Wishes {
-        model: &arguments.model,
-        device: &arguments.device,
+    let loaded = Loaded::new(&ModelOptions {
+        model: arguments.model.choice(),
+        device: &arguments.device.options(),
         context: Some(context),
         cache: arguments.cache.profile(),
         template: None,
@@ -114,7 +115,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 fn score(loaded: &Loaded, arguments: &Arguments, tokens: &[u32], chunks: usize) -> Result<(Score, f64), Failure> {
     let vocabulary = loaded.tokenizer.vocabulary();
     let bos = vocabulary.bos.filter(|_| vocabulary.add_bos);
-    let prefill_chunk = arguments.device.prefill_chunk.get();
+    let prefill_chunk = arguments.device.options().prefill_chunk;
     // Each chunk starts with an empty cache.
     let mut scheduler = loaded.scheduler(prefill_chunk, false)?;
     let mut score = Score::default();

@@ -2,13 +2,13 @@
 
 use crate::answer::{self, Answer, Question};
 use crate::answering::Answering;
-use crate::cli::{AnsweringArguments, StructureArguments};
 use crate::failure::Failure;
+use crate::flags::{AnsweringArguments, StructureArguments};
 use crate::load::Loaded;
 use crate::output::{piped_input, print, print_json};
 use crate::progress::line;
 use crate::prompt;
-use crate::receipts::{self, Asked};
+use crate::receipts::{self, ReceiptRequest};
 use clap::Args;
 use hefu_engine::constraint::Constraint;
 use hefu_grammar::{Grammars, Spec};
@@ -139,8 +139,8 @@ fn asked_for(
     grammar: Option<Grammar>,
     arguments: &Arguments,
     started: u64,
-) -> Asked {
-    Asked {
+) -> ReceiptRequest {
+    ReceiptRequest {
         prompt,
         parameters: answering.parameters.clone(),
         max_tokens: answering.max_tokens(),
@@ -152,7 +152,12 @@ fn asked_for(
     }
 }
 
-fn write_receipt(answering: &Answering<'_>, asked: Asked, answer: &Answer, path: &Path) -> Result<(), Failure> {
+fn write_receipt(
+    answering: &Answering<'_>,
+    asked: ReceiptRequest,
+    answer: &Answer,
+    path: &Path,
+) -> Result<(), Failure> {
     let receipt = receipts::sign(&answering.loaded, asked, answer)?;
     std::fs::write(path, receipt.to_text()).map_err(|error| Failure::file("write", path, error))
 }
@@ -216,7 +221,7 @@ fn report(answering: &Answering<'_>, answer: &Answer, seed: u64, arguments: &Arg
             "prefill_tokens_per_second": answer.prefill_rate(),
             "decode_tokens_per_second": answer.decode_rate(),
         },
-        "speculation": answer.guessed.report(answering.how()?),
+        "speculation": answer.guessed.report(answering.how()),
         "model": loaded.resolved.name,
     });
     if let Value::Object(fields) = &mut report {

@@ -1,17 +1,18 @@
 //! `hefu serve`: models behind HTTP.
 
-use crate::cli::{
-    AccessArguments, CacheArguments, CheckArguments, DeviceArguments, LabelArguments, LimitArguments, LogFormat,
-};
-use crate::cli::{MODEL_VARIABLE, RecordArguments, SignatureArguments, Speculate, SpeculationArguments};
 use crate::commands::{key, selftest};
 use crate::failure::Failure;
+use crate::flags::{
+    AccessArguments, CacheArguments, CheckArguments, DeviceArguments, LabelArguments, LimitArguments, LogFormat,
+};
+use crate::flags::{MODEL_VARIABLE, RecordArguments, SignatureArguments, SpeculationArguments};
 use crate::interrupt;
-use crate::load::available_memory;
 use crate::logging;
+use crate::memory::available_memory;
 use crate::open::device;
+use crate::options::{CatalogOptions, Speculate};
 use crate::output::print;
-use crate::serving::{Labelled, Ledger, Shelf, ShelfWishes, connections};
+use crate::serving::{Labelled, Ledger, ModelCatalog, connections};
 use crate::telemetry;
 use clap::Args;
 use hefu_cpu::Pool;
@@ -117,28 +118,28 @@ pub(crate) struct Arguments {
 /// # Errors
 /// A model that cannot be had, an address that cannot be listened on, or an address for everybody without any key.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    logging::start(arguments.log_format, arguments.quiet);
+    logging::start(arguments.log_format.into(), arguments.quiet);
     let mut access = access(&arguments.access)?;
     let tls = match (&arguments.access.tls_cert, &arguments.access.tls_key) {
         (Some(certificates), Some(key)) => Some(tls::config(certificates, key).map_err(Failure::Other)?),
         _ => None,
     };
-    let pool = Arc::new(Pool::new(arguments.device.threads()));
-    let device = device(&arguments.device, &pool)?;
+    let options = arguments.device.options();
+    let device = device(&options, &Arc::new(Pool::new(options.threads)))?;
     selftest::must_conform(&*device)?;
     let traces = arguments.otlp_endpoint.as_deref().map(telemetry::Sender::new).transpose()?.map(Arc::new);
     let watcher = traces.clone().map(|traces| traces as Arc<dyn Watcher>);
-    let shelf = Shelf::new(shelf_wishes(arguments)?)?;
+    let catalog = ModelCatalog::new(catalog_options(arguments)?)?;
     let labels = labels(&arguments.label)?;
     let ledger = ledger(&arguments.record, arguments.receipts)?;
-    let shelf = shelf.noting(ledger.clone());
+    let catalog = catalog.noting(ledger.clone());
     if let Some(ledger) = &ledger {
         ledger.note_start(device.name(), Some("conforms"));
         note_keys(&mut access.keys, ledger);
     }
     let recorder = ledger.clone().map(|ledger| ledger as Arc<dyn Recorder>);
     let service = Service::new(
-        Arc::new(shelf),
+        Arc::new(catalog),
         Limits { any_model_name: arguments.any_model_name, ..limits(&arguments.limits) },
         recorder,
         labels,
@@ -179,7 +180,7 @@ fn ledger(arguments: &RecordArguments, recent: usize) -> Result<Option<Arc<Ledge
     if arguments.audit.is_none() && recent == 0 {
         return Ok(None);
     }
-    match Ledger::open(arguments.keeping(recent)) {
+    match Ledger::open(arguments.options(recent)) {
         Ok(ledger) => Ok(Some(Arc::new(ledger))),
         Err(failure) if arguments.audit.is_none() && !arguments.hide_prompts => {
             tracing::warn!("no receipts are made: {failure}");
@@ -219,32 +220,32 @@ fn access(arguments: &AccessArguments) -> Result<Access, Failure> {
     Ok(Access { keys, needs_key, is_local, hosts, origins })
 }
 
-fn shelf_wishes(arguments: &Arguments) -> Result<ShelfWishes, Failure> {
+fn catalog_options(arguments: &Arguments) -> Result<CatalogOptions, Failure> {
     let limits = &arguments.limits;
-    arguments.speculation.how(Speculate::Auto)?;
-    if arguments.speculation.draft_model.is_some() && arguments.model.len() > 1 {
+    let (device, speculation) = (arguments.device.options(), arguments.speculation.options(Speculate::Auto)?);
+    if speculation.draft_model.is_some() && arguments.model.len() > 1 {
         let sentence = "--draft-model guesses for one --model; serve the others by a server of their own";
         return Err(Failure::Usage(sentence.to_owned()));
     }
-    Ok(ShelfWishes {
+    Ok(CatalogOptions {
         models: arguments.model.clone(),
-        check: arguments.check,
-        device: arguments.device.clone(),
+        check: arguments.check.check,
         context: arguments.context.map(NonZeroUsize::get),
         cache: arguments.cache.profile(),
         cache_tokens: limits.cache_tokens.map(NonZeroUsize::get),
         memory: limits.memory_budget.or_else(available_memory),
         aliases: arguments.alias.clone(),
         template: arguments.template.clone(),
-        required: arguments.signature.required()?,
+        required_key: arguments.signature.required()?,
         limits: scheduler::Limits {
-            step_tokens: arguments.device.prefill_chunk.get(),
+            step_tokens: device.prefill_chunk,
             running: limits.max_running.get(),
             queued: limits.max_queue,
             prefix_reuse: !limits.no_prefix_reuse,
             ..scheduler::Limits::default()
         },
-        speculation: arguments.speculation.clone(),
+        device,
+        speculation,
     })
 }
 

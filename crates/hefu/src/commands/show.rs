@@ -1,11 +1,11 @@
 //! `hefu show`: what a model is, and what it needs.
 
-use crate::cli::{CacheArguments, DeviceArguments, ModelArguments};
 use crate::failure::Failure;
-use crate::load::DEFAULT_CONTEXT;
+use crate::flags::{CacheArguments, DeviceArguments, ModelArguments};
 use crate::metadata;
 use crate::models;
-use crate::open::{Opened, device};
+use crate::open::{MappedModel, device};
+use crate::options::DEFAULT_CONTEXT;
 use crate::output::{on_one_line, print, print_json, print_plain};
 use crate::units::{bytes, thousands};
 use clap::Args;
@@ -73,9 +73,8 @@ struct Memory {
 /// # Errors
 /// A model that cannot be had, is malformed, or is of a kind that this program does not run.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let name = arguments.name.clone().or_else(|| arguments.model.model.clone());
-    let model = ModelArguments { model: name, check: arguments.model.check };
-    let opened = Opened::new(models::find_here(&model)?)?;
+    let model = arguments.model.choice().or_named(arguments.name.as_deref());
+    let opened = MappedModel::new(models::find_here(model)?)?;
     let gguf = opened.gguf()?;
     if arguments.print_template {
         let missing = || Failure::Other(format!("{} carries no chat template", opened.model.name));
@@ -83,7 +82,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let options = LoadOptions { context: None, cache: arguments.cache.profile() };
     let spec = ModelSpec::read(&gguf, &options).map_err(|error| opened.fault(&error))?;
-    let device = device(&arguments.device, &Arc::new(Pool::new(1)))?;
+    let device = device(&arguments.device.options(), &Arc::new(Pool::new(1)))?;
     let memory = memory(&spec, &*device, arguments.context.map(NonZeroUsize::get))?;
     if arguments.json {
         return print_json(&report(&opened.model, &gguf, &spec.description, &memory, arguments.tensors));

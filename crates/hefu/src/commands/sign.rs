@@ -1,8 +1,8 @@
 //! `hefu sign`: sign a model's files.
 
-use crate::cli::ModelArguments;
 use crate::failure::Failure;
 use crate::models;
+use crate::options::ModelChoice;
 use crate::output::{print_plain, text_file};
 use crate::signing::Signed;
 use clap::Args;
@@ -67,7 +67,7 @@ pub(crate) fn signed(name: &str) -> Result<Signed, Failure> {
     if Path::new(name).is_dir() {
         return Ok(Signed::folder(Path::new(name)));
     }
-    Signed::model(&models::find_here(&ModelArguments { model: Some(name.to_owned()), ..ModelArguments::default() })?)
+    Signed::model(&models::find_here(ModelChoice::named(name))?)
 }
 
 fn create(path: &Path) -> Result<(), Failure> {

@@ -1,9 +1,9 @@
 //! `hefu tokenize`: text to token ids.
 
-use crate::cli::ModelArguments;
 use crate::failure::Failure;
+use crate::flags::ModelArguments;
 use crate::models;
-use crate::open::Opened;
+use crate::open::MappedModel;
 use crate::output::{piped_input, print, print_json};
 use clap::Args;
 use hefu_text::tokenizer::{Special, Tokenizer};
@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             Failure::Usage("there is no text; give it as an argument or through standard input".to_owned())
         })?,
     };
-    let opened = Opened::new(models::find(&arguments.model)?)?;
+    let opened = MappedModel::new(models::find(arguments.model.choice())?)?;
     let tokenizer = opened.tokenizer(&opened.gguf()?)?;
     let special = if arguments.special { Special::Parse } else { Special::Plain };
     let ids = if arguments.bos { tokenizer.encode_prompt(&text, special) } else { tokenizer.encode(&text, special) };

@@ -3,6 +3,7 @@
 
 use super::keeper::{Happening, Keeper};
 use crate::failure::Failure;
+use crate::options::RecordOptions;
 use crate::receipts::{self, Signer};
 use hefu_answer::{AnswerRecord, RecordedFinish};
 use hefu_proof::audit::{self, AuditLog, Options, Reader};
@@ -20,19 +21,6 @@ const RECENT_BYTES: usize = 64 << 20;
 const SIX_MONTHS: Duration = Duration::from_secs(184 * 86_400);
 /// A log that could not be written to is tried again at most so often.
 const RETRY: Duration = Duration::from_secs(1);
-
-/// What is kept, and how.
-#[derive(Debug, Clone)]
-pub(crate) struct Keeping {
-    /// The log; `None` keeps receipts in memory alone.
-    pub(crate) log: Option<(PathBuf, Options)>,
-    /// The address of an authority that stamps the log's checkpoints with the time.
-    pub(crate) authority: Option<String>,
-    /// State the hash of every prompt and not its tokens.
-    pub(crate) hides_prompts: bool,
-    /// Receipts that are held in memory.
-    pub(crate) recent: usize,
-}
 
 /// The receipts of all answers.
 pub(crate) struct Ledger {
@@ -69,18 +57,18 @@ impl Ledger {
     ///
     /// # Errors
     /// No key to sign with, or a log that cannot be opened.
-    pub(crate) fn open(keeping: Keeping) -> Result<Self, Failure> {
+    pub(crate) fn open(options: RecordOptions) -> Result<Self, Failure> {
         let signer = Signer::new()?;
-        let log = match keeping.log {
+        let log = match options.log {
             None => None,
             Some((path, options)) => {
                 warn_of_short_keeping(options.keep);
                 Some(Arc::new(Log::open(path, options, &signer)?))
             }
         };
-        let keeper = log.as_ref().map(|log| Keeper::start(Arc::clone(log), keeping.authority)).transpose()?;
-        let recent = Mutex::new(Recent { limit: keeping.recent, ..Recent::default() });
-        Ok(Self { signer, hides_prompts: keeping.hides_prompts, log, keeper, recent })
+        let keeper = log.as_ref().map(|log| Keeper::start(Arc::clone(log), options.authority)).transpose()?;
+        let recent = Mutex::new(Recent { limit: options.recent, ..Recent::default() });
+        Ok(Self { signer, hides_prompts: options.hides_prompts, log, keeper, recent })
     }
 
     /// Has something noted in the log, if there is one; returns at once.

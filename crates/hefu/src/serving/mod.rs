@@ -8,7 +8,7 @@ mod keeper;
 mod labels;
 mod ledger;
 
-pub(crate) use catalog::{Required, Shelf, ShelfWishes};
+pub(crate) use catalog::ModelCatalog;
 pub(crate) use files::connections;
 pub(crate) use labels::Labelled;
-pub(crate) use ledger::{Keeping, Ledger};
+pub(crate) use ledger::Ledger;

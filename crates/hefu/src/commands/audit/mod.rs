@@ -4,12 +4,12 @@ mod changes;
 mod examination;
 mod time;
 
-use crate::cli::{DeviceArguments, ModelArguments};
 use crate::commands::verify::{self, Checked, Examined, totals};
 use crate::failure::Failure;
+use crate::flags::{DeviceArguments, ModelArguments};
+use crate::options::VerifyOptions;
 use crate::output::{json_text, on_one_line, print, print_json, print_plain};
 use crate::units::thousands;
-use crate::verifier::Manner;
 use changes::{Opinion, Review, Stamping};
 use clap::{Args, Subcommand};
 use hefu_proof::Receipt;
@@ -181,7 +181,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         What::Replay { log, which, steps, json, model, device } => {
             // Nothing but answers can be made again.
             let filter = Filter { kind: Some("answer".to_owned()), ..which.filter() };
-            replay(&log.log, &filter, &Manner { model, device, steps: *steps }, *json)
+            replay(
+                &log.log,
+                &filter,
+                &VerifyOptions { model: model.choice(), device: &device.options(), steps: *steps },
+                *json,
+            )
         }
         What::Annotate { log, id, review } => changes::annotate(&log.log, id, review),
         What::Redact { log, id, reason } => changes::redact(&log.log, id, reason),
@@ -272,12 +277,12 @@ fn export(path: &Path) -> Result<(), Failure> {
     out.flush().map_err(failed)
 }
 
-fn replay(path: &Path, filter: &Filter, manner: &Manner<'_>, json: bool) -> Result<(), Failure> {
+fn replay(path: &Path, filter: &Filter, options: &VerifyOptions<'_>, json: bool) -> Result<(), Failure> {
     let reader = open(path)?;
     let mut waiting = Vec::new();
     let mut done: Vec<Checked> = Vec::new();
     let mut flush = |waiting: &mut Vec<Checked>| -> Result<(), Failure> {
-        verify::examine(manner, waiting, None)?;
+        verify::examine(options, waiting, None)?;
         for checked in waiting.iter().filter(|checked| !json && !checked.is_match()) {
             print_plain(&format!("{}\n", checked.sentence(true, None)))?;
         }

@@ -10,15 +10,16 @@
 mod input;
 mod journal;
 
-use crate::cli::{
-    CacheArguments, CheckArguments, DeviceArguments, LabelArguments, MODEL_VARIABLE, RecordArguments,
-    SignatureArguments, SpeculationArguments,
-};
 use crate::commands::serve::labels;
 use crate::failure::Failure;
-use crate::load::available_memory;
+use crate::flags::{
+    CacheArguments, CheckArguments, DeviceArguments, LabelArguments, MODEL_VARIABLE, RecordArguments,
+    SignatureArguments,
+};
+use crate::memory::available_memory;
+use crate::options::{CatalogOptions, SpeculationOptions};
 use crate::progress::{Meter, Unit};
-use crate::serving::{Ledger, Shelf, ShelfWishes};
+use crate::serving::{Ledger, ModelCatalog};
 use clap::Args;
 use hefu_engine::scheduler;
 use hefu_server::error::NOT_RECORDED;
@@ -117,14 +118,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         };
         let labels = labels(&arguments.label)?;
         // Nobody could ask for a receipt that is not in a log.
-        let ledger = arguments.record.audit.as_ref().map(|_| Ledger::open(arguments.record.keeping(0))).transpose()?;
+        let ledger = arguments.record.audit.as_ref().map(|_| Ledger::open(arguments.record.options(0))).transpose()?;
         let ledger = ledger.map(Arc::new);
-        let shelf = Arc::new(Shelf::new(wishes(arguments)?)?.noting(ledger.clone()));
+        let catalog = Arc::new(ModelCatalog::new(catalog_options(arguments)?)?.noting(ledger.clone()));
         if let Some(ledger) = &ledger {
-            ledger.note_start(crate::open::instruction_set(&arguments.device)?.name, None);
+            ledger.note_start(crate::open::instruction_set(&arguments.device.options())?.name, None);
         }
         let recorder = ledger.clone().map(|ledger| ledger as Arc<dyn Recorder>);
-        let service = Service::new(shelf, limits, recorder, labels, None);
+        let service = Service::new(catalog, limits, recorder, labels, None);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(THREADS)
             .enable_all()
@@ -138,26 +139,26 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-fn wishes(arguments: &Arguments) -> Result<ShelfWishes, Failure> {
-    Ok(ShelfWishes {
+fn catalog_options(arguments: &Arguments) -> Result<CatalogOptions, Failure> {
+    Ok(CatalogOptions {
         models: arguments.model.clone(),
-        check: arguments.check,
-        device: arguments.device.clone(),
+        check: arguments.check.check,
+        device: arguments.device.options(),
         context: arguments.context.map(NonZeroUsize::get),
         cache: arguments.cache.profile(),
         memory: available_memory(),
         aliases: Vec::new(),
         cache_tokens: arguments.cache_tokens.map(NonZeroUsize::get),
         template: arguments.template.clone(),
-        required: arguments.signature.required()?,
+        required_key: arguments.signature.required()?,
         limits: scheduler::Limits {
-            step_tokens: arguments.device.prefill_chunk.get(),
+            step_tokens: arguments.device.options().prefill_chunk,
             running: arguments.parallel.get(),
             queued: QUEUED,
             prompts_first: true,
             ..scheduler::Limits::default()
         },
-        speculation: SpeculationArguments::default(),
+        speculation: SpeculationOptions::default(),
     })
 }
 

@@ -2,9 +2,10 @@
 
 mod parallel;
 
-use crate::cli::{CacheArguments, DeviceArguments, ModelArguments, Speculate, SpeculationArguments};
 use crate::failure::Failure;
-use crate::load::{Loaded, Wishes};
+use crate::flags::{CacheArguments, DeviceArguments, ModelArguments, SpeculationArguments};
+use crate::load::Loaded;
+use crate::options::{ModelOptions, Speculate};
 use crate::output::{print, print_json};
 use crate::progress::{Meter, Unit};
 use crate::speculation::{Guessed, draft_model, guessing};
@@ -81,31 +82,31 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if prompt == 0 && generate == 0 {
         return Err(Failure::Usage("there is nothing to measure; --prompt or --generate must be above 0".to_owned()));
     }
-    let how = arguments.speculation.how(Speculate::Off)?;
+    let (device, speculation) = (arguments.device.options(), arguments.speculation.options(Speculate::Off)?);
     let load = Load {
         sequences: usize::try_from(arguments.parallel).unwrap_or(1),
         prompt: prompt.max(1),
         generate,
-        prefill_chunk: arguments.device.prefill_chunk.get(),
+        prefill_chunk: device.prefill_chunk,
     };
-    let is_plain = load.sequences == 1 && how == Speculate::Off;
-    let loaded = Loaded::new(&Wishes {
-        model: &arguments.model,
-        device: &arguments.device,
+    let is_plain = load.sequences == 1 && speculation.how == Speculate::Off;
+    let loaded = Loaded::new(&ModelOptions {
+        model: arguments.model.choice(),
+        device: &device,
         context: Some(if is_plain { prompt.max(generate) } else { load.capacity() }),
         cache: arguments.cache.profile(),
         template: None,
         state_memory: io::stderr().is_terminal(),
     })?;
-    let draft = draft_model(&loaded, &arguments.speculation, Speculate::Off, &arguments.device)?;
+    let draft = draft_model(&loaded, &speculation, &device)?;
     if is_plain {
         let mut scheduler = loaded.scheduler(load.prefill_chunk, false)?;
-        let seconds = repeat(arguments.repetitions, || timed(&loaded, &mut scheduler, arguments))?;
-        return report(&loaded, arguments, Guessed::default(), &seconds);
+        let seconds = repeat(arguments.repetitions, || timed(&loaded, &mut scheduler, arguments, load.prefill_chunk))?;
+        return report(&loaded, arguments, (speculation.how, Guessed::default()), &seconds);
     }
     let scheduler = load.scheduler(&loaded)?;
     let draft = draft.as_ref().map(|draft| || load.paged(draft));
-    let mut scheduler = guessing(scheduler, (how, arguments.speculation.most()), draft)?;
+    let mut scheduler = guessing(scheduler, &speculation, draft)?;
     let mut guessed = Guessed::default();
     let seconds = repeat(arguments.repetitions, || {
         let before = scheduler.statistics();
@@ -113,7 +114,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         guessed = Guessed::since(&before, &scheduler.statistics());
         Ok(seconds)
     })?;
-    report(&loaded, arguments, guessed, &seconds)
+    report(&loaded, arguments, (speculation.how, guessed), &seconds)
 }
 
 /// Seconds of every repetition: prefill and decode. One round before them warms caches and clock.
@@ -134,7 +135,12 @@ fn repeat(
     Ok(seconds)
 }
 
-fn report(loaded: &Loaded, arguments: &Arguments, guessed: Guessed, seconds: &[(f64, f64)]) -> Result<(), Failure> {
+fn report(
+    loaded: &Loaded,
+    arguments: &Arguments,
+    (how, guessed): (Speculate, Guessed),
+    seconds: &[(f64, f64)],
+) -> Result<(), Failure> {
     let (prompt, generate, parallel) = (arguments.prompt, arguments.generate, arguments.parallel as usize);
     let (prefill, decode): (Vec<f64>, Vec<f64>) = seconds.iter().copied().unzip();
     let prefill_rate = rate(prompt * parallel, median(&prefill));
@@ -170,7 +176,7 @@ fn report(loaded: &Loaded, arguments: &Arguments, guessed: Guessed, seconds: &[(
         "generate": generate,
         "parallel": parallel,
         "generated_tokens_per_second": decode_rate,
-        "speculation": guessed.report(arguments.speculation.how(Speculate::Off)?),
+        "speculation": guessed.report(how),
         "repetitions": arguments.repetitions,
         "threads": loaded.pool.threads(),
         "isa": loaded.isa,
@@ -179,11 +185,16 @@ fn report(loaded: &Loaded, arguments: &Arguments, guessed: Guessed, seconds: &[(
 }
 
 /// A prefill and as many single steps as are asked for, each from an empty cache.
-fn timed(loaded: &Loaded, scheduler: &mut Scheduler<Paged>, arguments: &Arguments) -> Result<(f64, f64), Failure> {
+fn timed(
+    loaded: &Loaded,
+    scheduler: &mut Scheduler<Paged>,
+    arguments: &Arguments,
+    prefill_chunk: usize,
+) -> Result<(f64, f64), Failure> {
     let tokens = tokens(arguments.prompt.max(arguments.generate), loaded.model.program.vocabulary);
     let prompt = tokens.get(..arguments.prompt).unwrap_or_default();
     let steps = tokens.get(..arguments.generate).unwrap_or_default();
-    let prefill = timed_rows(scheduler, prompt, arguments.device.prefill_chunk.get(), prompt.len().saturating_sub(1))?;
+    let prefill = timed_rows(scheduler, prompt, prefill_chunk, prompt.len().saturating_sub(1))?;
     Ok((prefill, timed_rows(scheduler, steps, 1, 0)?))
 }
 

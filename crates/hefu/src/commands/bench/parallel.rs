@@ -2,7 +2,8 @@
 
 use super::{fault, tokens};
 use crate::failure::Failure;
-use crate::load::{Loaded, available_memory};
+use crate::load::Loaded;
+use crate::memory::available_memory;
 use crate::units;
 use hefu_engine::Request;
 use hefu_engine::sampling::Parameters;

@@ -6,8 +6,8 @@ mod input;
 
 use crate::answer::{self, Answer};
 use crate::answering::Answering;
-use crate::cli::{AnsweringArguments, chosen_seed};
 use crate::failure::Failure;
+use crate::flags::{AnsweringArguments, chosen_seed};
 use crate::output::print;
 use crate::progress::line;
 use crate::prompt;

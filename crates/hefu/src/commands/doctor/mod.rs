@@ -2,10 +2,10 @@
 
 mod machine;
 
-use crate::cli::DeviceArguments;
 use crate::commands::selftest::found_deviations;
 use crate::failure::Failure;
-use crate::load::{available_memory, total_memory};
+use crate::flags::DeviceArguments;
+use crate::memory::{available_memory, total_memory};
 use crate::models::open_store;
 use crate::open::instruction_set;
 use crate::output::{print_json, print_plain};
@@ -53,8 +53,8 @@ struct Tried {
 /// An instruction set that does not compute what the contract says.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let machine = Machine::look();
-    let threads = arguments.device.threads();
-    let chosen = instruction_set(&arguments.device)?.name;
+    let device = arguments.device.options();
+    let (threads, chosen) = (device.threads, instruction_set(&device)?.name);
     let pool = Arc::new(Pool::new(threads));
     let tried: Vec<Tried> = ISAS.iter().map(|isa| tried(isa, &pool)).collect::<Result<_, _>>()?;
     drop(pool);
@@ -151,7 +151,7 @@ fn words(machine: &Machine, arguments: &Arguments, chosen: &str, tried: &[Tried]
         ("nodes", known(machine.nodes.map(|nodes| nodes.to_string()))),
         ("store", open_store().map_or_else(|failure| failure.to_string(), |store| store.root().display().to_string())),
         ("instruction set", format!("{chosen}: {why}")),
-        ("threads", format!("{}: {threads_why}", device.threads())),
+        ("threads", format!("{}: {threads_why}", device.options().threads)),
     ];
     for tried in tried {
         rows.push(("", format!("{:10} {}", tried.name, verdict(tried))));

@@ -13,10 +13,11 @@ mod tests;
 mod text;
 
 use super::bench::MAX_PARALLEL;
-use crate::cli::{CacheArguments, DeviceArguments, ModelArguments};
 use crate::failure::Failure;
-use crate::load::{Loaded, Wishes};
+use crate::flags::{CacheArguments, DeviceArguments, ModelArguments};
+use crate::load::Loaded;
 use crate::open::instruction_set;
+use crate::options::ModelOptions;
 use crate::output::{print, print_json};
 use clap::Args;
 use hefu_cpu::limits::Peaks;
@@ -83,17 +84,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let problem = "there is nothing to measure; --prompt or --generate must be above 0, and their sum a context";
         return Err(Failure::Usage(problem.to_owned()));
     };
-    let peaks = peaks(instruction_set(&arguments.device)?.name)?;
-    let wishes = Wishes {
-        model: &arguments.model,
-        device: &arguments.device,
+    let peaks = peaks(instruction_set(&arguments.device.options())?.name)?;
+    let wishes = ModelOptions {
+        model: arguments.model.choice(),
+        device: &arguments.device.options(),
         context: Some(positions),
         cache: arguments.cache.profile(),
         template: None,
         state_memory: io::stderr().is_terminal(),
     };
     let loaded = Loaded::new(&wishes)?;
-    let chunk = arguments.device.prefill_chunk.get();
+    let chunk = arguments.device.options().prefill_chunk;
     let sequences = arguments.parallel as usize;
     let measured = measure::measure(&loaded, peaks, Load { prompt, chunk, steps: generate, sequences })?;
     let subject = Subject {

@@ -1,8 +1,8 @@
 //! The models that are tried.
 
-use crate::cli::ModelArguments;
 use crate::failure::Failure;
-use crate::open::Opened;
+use crate::open::MappedModel;
+use crate::options::ModelChoice;
 use hefu_engine::selftest::{Extent, Questions};
 use hefu_model::gguf::Gguf;
 use hefu_model::{LoadOptions, ModelFiles, ModelSpec};
@@ -20,7 +20,7 @@ pub(crate) enum Source {
     /// A tiny one with random weights that is part of the program: its name and its file.
     Tiny(&'static str, &'static [u8]),
     /// A file, with the name or path by which it was asked for.
-    File(String, Box<Opened>),
+    File(String, Box<MappedModel>),
 }
 
 macro_rules! tiny {
@@ -56,10 +56,10 @@ pub(crate) fn sources(named: Option<&str>, extent: Extent) -> Result<Vec<Source>
     let most = if extent == Extent::Full { TINY.len() } else { QUICK };
     match named {
         None => Ok(TINY.iter().take(most).map(|(name, bytes)| Source::Tiny(name, bytes)).collect()),
-        Some(name) => {
-            let asked = ModelArguments { model: Some(name.to_owned()), ..ModelArguments::default() };
-            Ok(vec![Source::File(name.to_owned(), Box::new(Opened::new(crate::models::find(&asked)?)?))])
-        }
+        Some(name) => Ok(vec![Source::File(
+            name.to_owned(),
+            Box::new(MappedModel::new(crate::models::find(ModelChoice::named(name))?)?),
+        )]),
     }
 }
 

@@ -2,12 +2,13 @@
 
 mod report;
 
-use crate::cli::{DeviceArguments, ModelArguments};
 use crate::failure::Failure;
+use crate::flags::{DeviceArguments, ModelArguments};
+use crate::options::VerifyOptions;
 use crate::output::{print_json, print_plain, text_file};
 use crate::progress::{Meter, Unit};
 use crate::receipts;
-use crate::verifier::{Manner, Verifier};
+use crate::verifier::Verifier;
 use clap::Args;
 use hefu_proof::{Answer, PublicKey, Receipt};
 pub(crate) use report::{Checked, Result as Examined, json, totals};
@@ -74,8 +75,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             }
         }
     }
-    let manner = Manner { model: &arguments.model, device: &arguments.device, steps: arguments.steps };
-    examine(&manner, &mut checked, prompt.as_deref())?;
+    let device = arguments.device.options();
+    let options = VerifyOptions { model: arguments.model.choice(), device: &device, steps: arguments.steps };
+    examine(&options, &mut checked, prompt.as_deref())?;
     let totals = totals(&checked);
     if arguments.json {
         print_json(&json(&checked))?;
@@ -91,14 +93,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 ///
 /// # Errors
 /// A model that cannot be had.
-pub(crate) fn examine(manner: &Manner<'_>, all: &mut [Checked], prompt: Option<&[u32]>) -> Result<(), Failure> {
+pub(crate) fn examine(options: &VerifyOptions<'_>, all: &mut [Checked], prompt: Option<&[u32]>) -> Result<(), Failure> {
     let mut meter = Meter::new("verifying", Unit::Count);
     let total = all.iter().map(Checked::tokens).sum::<u64>();
     let mut before = 0;
     while let Some(fingerprint) = all.iter().find_map(Checked::waiting).map(|answer| answer.fingerprint.clone()) {
         let of_it = |checked: &&Checked| checked.waiting().is_some_and(|answer| answer.fingerprint == fingerprint);
         let answers: Vec<&Answer> = all.iter().filter(of_it).filter_map(|checked| checked.waiting()).collect();
-        let mut verifier = Verifier::new(manner, &answers)?;
+        let mut verifier = Verifier::new(options, &answers)?;
         for checked in all.iter_mut() {
             let Some(answer) = checked.waiting().filter(|answer| answer.fingerprint == fingerprint) else { continue };
             let outcome = verifier.verify(answer, prompt, &mut |done, _| meter.set(before + done, Some(total)));

@@ -1,31 +1,8 @@
-//! The one table of commands and flags. Help, completions and the man page are made from it.
-
-mod answering;
-mod cache;
-mod device;
-mod generation;
-mod label;
-mod model;
-mod recording;
-mod sampling;
-mod serving;
-mod speculation;
-mod structure;
-
-pub(crate) use answering::AnsweringArguments;
-pub(crate) use cache::CacheArguments;
-pub(crate) use device::DeviceArguments;
-pub(crate) use generation::GenerationArguments;
-pub(crate) use label::LabelArguments;
-pub(crate) use model::{CheckArguments, MODEL_VARIABLE, ModelArguments};
-pub(crate) use recording::{RecordArguments, SignatureArguments};
-pub(crate) use sampling::{SamplingArguments, chosen_seed, in_flags};
-pub(crate) use serving::{AccessArguments, LimitArguments, LogFormat};
-pub(crate) use speculation::{Speculate, SpeculationArguments};
-pub(crate) use structure::StructureArguments;
+//! The one table of commands: help, completions and the man page are made from it, and it starts what was asked for.
 
 use crate::commands;
-use clap::{Parser, Subcommand};
+use crate::failure::Failure;
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// Shown by `hefu --version`: the program's version and that of the numeric contract.
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (numeric contract 1)");
@@ -52,6 +29,44 @@ Exit status: 0 done, 1 failed, 2 wrong usage."
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Cli {
+    /// Carries out what was asked for.
+    ///
+    /// # Errors
+    /// Whatever ended it early.
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        match self.command {
+            Command::Run(arguments) => commands::run::run(arguments),
+            Command::Chat(arguments) => commands::chat::run(arguments),
+            Command::Serve(arguments) => commands::serve::run(&arguments),
+            Command::Key(arguments) => commands::key::run(&arguments),
+            Command::Pull(arguments) => commands::pull::run(&arguments),
+            Command::Models(arguments) => commands::models::run(&arguments),
+            Command::Show(arguments) => commands::show::run(&arguments),
+            Command::Remove(arguments) => commands::remove::run(&arguments),
+            Command::Tokenize(arguments) => commands::tokenize::run(&arguments),
+            Command::Perplexity(arguments) => commands::perplexity::run(&arguments),
+            Command::Bench(arguments) => commands::bench::run(&arguments),
+            Command::Gap(arguments) => commands::gap::run(&arguments),
+            Command::Fingerprint(arguments) => commands::fingerprint::run(&arguments),
+            Command::Doctor(arguments) => commands::doctor::run(&arguments),
+            Command::Selftest(arguments) => commands::selftest::run(&arguments),
+            Command::Verify(arguments) => commands::verify::run(&arguments),
+            Command::Audit(arguments) => commands::audit::run(&arguments),
+            Command::Identity(arguments) => commands::identity::run(&arguments),
+            Command::Sign(arguments) => commands::sign::run(&arguments),
+            Command::VerifyModel(arguments) => commands::verify_model::run(&arguments),
+            Command::Bom(arguments) => commands::bom::run(&arguments),
+            Command::Export(arguments) => commands::export::run(&arguments),
+            Command::Label(arguments) => commands::label::run(&arguments),
+            Command::Top(arguments) => commands::top::run(&arguments),
+            Command::Batch(arguments) => commands::batch::run(&arguments),
+            Command::Completions(arguments) => commands::completions::run(&arguments, Cli::command()),
+            Command::Man(arguments) => commands::man::run(&arguments, Cli::command()),
+        }
+    }
 }
 
 /// Every command, in the order in which help lists them.
@@ -89,7 +104,6 @@ pub(crate) enum Command {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_table_is_consistent() {

@@ -1,5 +1,6 @@
 //! Flags of the server: what it keeps to, and who may ask.
 
+use crate::options;
 use clap::{Args, ValueEnum};
 use hefu_answer::KeepAlive;
 use std::net::IpAddr;
@@ -121,6 +122,15 @@ pub(crate) enum LogFormat {
     Text,
     /// A JSON object on each line
     Json,
+}
+
+impl From<LogFormat> for options::LogFormat {
+    fn from(format: LogFormat) -> Self {
+        match format {
+            LogFormat::Text => Self::Text,
+            LogFormat::Json => Self::Json,
+        }
+    }
 }
 
 /// A number of bytes, perhaps with a binary unit.

@@ -1,11 +1,12 @@
 //! Flags of every command that computes: where, with how many threads, and in how much memory.
 
+use crate::options::DeviceOptions;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use std::num::NonZeroUsize;
 
 /// Most threads that are accepted.
-pub(crate) const MAX_THREADS: u64 = 1024;
+const MAX_THREADS: u64 = 1024;
 /// Tokens of a prompt that are computed at once unless `--prefill-chunk` says otherwise.
 const PREFILL_CHUNK: &str = "512";
 
@@ -23,14 +24,19 @@ pub(crate) struct DeviceArguments {
 
     /// Tokens of the prompt that are computed at once
     #[arg(long, value_name = "N", default_value = PREFILL_CHUNK)]
-    pub(crate) prefill_chunk: NonZeroUsize,
+    prefill_chunk: NonZeroUsize,
 }
 
 impl DeviceArguments {
-    /// The number of threads to start.
-    pub(crate) fn threads(&self) -> usize {
+    /// What was asked for.
+    pub(crate) fn options(&self) -> DeviceOptions {
         let asked = self.threads.and_then(|threads| usize::try_from(threads).ok());
-        asked.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, NonZeroUsize::get))
+        let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        DeviceOptions {
+            threads: asked.unwrap_or_else(cores),
+            isa: self.isa.clone(),
+            prefill_chunk: self.prefill_chunk.get(),
+        }
     }
 }
 

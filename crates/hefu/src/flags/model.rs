@@ -1,5 +1,6 @@
 //! Flags of every command that names a model.
 
+use crate::options::ModelChoice;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use hefu_store::Check;
@@ -8,21 +9,21 @@ use hefu_store::Check;
 pub(crate) const MODEL_VARIABLE: &str = "HEFU_MODEL";
 
 /// Which model.
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Model")]
 pub(crate) struct ModelArguments {
     /// Model: a name that `hefu models` lists, the path of a GGUF file, or a source that `hefu pull` takes
     ///
     /// A model that the catalogue knows, or that a source names, is fetched on first use. Without this flag the model is the catalogue's default.
     #[arg(short, long, value_name = "NAME|PATH", env = MODEL_VARIABLE)]
-    pub(crate) model: Option<String>,
+    model: Option<String>,
 
     #[command(flatten)]
-    pub(crate) check: CheckArguments,
+    check: CheckArguments,
 }
 
 /// How carefully a model's files are compared with what was pulled.
-#[derive(Debug, Clone, Copy, Default, Args)]
+#[derive(Debug, Clone, Copy, Args)]
 #[command(next_help_heading = "Model")]
 pub(crate) struct CheckArguments {
     /// When a model's files are read again before use, to see that they are what was pulled: if their time stamps changed
@@ -32,9 +33,9 @@ pub(crate) struct CheckArguments {
 }
 
 impl ModelArguments {
-    /// The model of this name or path, checked as the flags say.
-    pub(crate) fn named(name: String, check: CheckArguments) -> Self {
-        Self { model: Some(name), check }
+    /// What was asked for.
+    pub(crate) fn choice(&self) -> ModelChoice<'_> {
+        ModelChoice { name: self.model.as_deref().filter(|name| !name.is_empty()), check: self.check.check }
     }
 }
 

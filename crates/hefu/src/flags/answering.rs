@@ -1,10 +1,10 @@
 //! The flags of every command that answers: `run` and `chat` take the same.
 
 use super::{
-    CacheArguments, DeviceArguments, GenerationArguments, ModelArguments, SamplingArguments, Speculate,
-    SpeculationArguments,
+    CacheArguments, DeviceArguments, GenerationArguments, ModelArguments, SamplingArguments, SpeculationArguments,
 };
 use crate::failure::Failure;
+use crate::options::Speculate;
 use clap::Args;
 
 /// Which model answers, how, and where.
@@ -31,6 +31,6 @@ impl AnsweringArguments {
     /// [`Failure::Usage`].
     pub(crate) fn check(&self, logprobs: Option<u32>) -> Result<(), Failure> {
         self.sampling.check(logprobs)?;
-        self.speculation.how(Speculate::Auto).map(|_| ())
+        self.speculation.options(Speculate::Auto).map(|_| ())
     }
 }

@@ -1,11 +1,12 @@
 //! Flags of the commands that answer many: what is recorded of answers, and what models must prove before they answer.
 
 use crate::failure::Failure;
-use crate::serving::{Keeping, Required};
+use crate::options::RecordOptions;
 use crate::signing::public_key;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use hefu_proof::audit::{Options, Store};
+use hefu_provenance::signing::PublicKey;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -41,9 +42,9 @@ pub(crate) struct RecordArguments {
 
 impl RecordArguments {
     /// What is kept, with so many receipts in memory.
-    pub(crate) fn keeping(&self, recent: usize) -> Keeping {
+    pub(crate) fn options(&self, recent: usize) -> RecordOptions {
         let options = Options { store: self.audit_store, keep: self.audit_keep, ..Options::default() };
-        Keeping {
+        RecordOptions {
             log: self.audit.clone().map(|path| (path, options)),
             authority: self.audit_timestamp.clone(),
             hides_prompts: self.hide_prompts,
@@ -61,12 +62,12 @@ pub(crate) struct SignatureArguments {
 }
 
 impl SignatureArguments {
-    /// What every model must have.
+    /// By whose key every model must be signed.
     ///
     /// # Errors
     /// A file that is no public key.
-    pub(crate) fn required(&self) -> Result<Option<Required>, Failure> {
-        self.require_signature.as_deref().map(|path| public_key(path).map(|key| Required { key })).transpose()
+    pub(crate) fn required(&self) -> Result<Option<PublicKey>, Failure> {
+        self.require_signature.as_deref().map(public_key).transpose()
     }
 }
 

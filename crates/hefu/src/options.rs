@@ -1,0 +1,166 @@
+//! What flags turn into, in plain types: all that loading, computing and recording see of the command line.
+
+use hefu_engine::scheduler::Limits;
+use hefu_numerics::kv::Profile;
+use hefu_proof::audit;
+use hefu_provenance::signing::PublicKey;
+use hefu_store::Check;
+use std::path::{Path, PathBuf};
+
+/// Positions of the cache unless `--context` says otherwise; fewer if the model was made for fewer.
+pub(crate) const DEFAULT_CONTEXT: usize = 4096;
+/// Tokens guessed at once unless another number is given.
+pub(crate) const DRAFT_TOKENS: usize = 8;
+
+/// Where and how to compute. None of it changes a bit of any result.
+#[derive(Debug, Clone)]
+pub(crate) struct DeviceOptions {
+    /// Threads to start.
+    pub(crate) threads: usize,
+    /// Name of the instruction set; `None` is the best that the machine has.
+    pub(crate) isa: Option<String>,
+    /// Tokens of a prompt that are computed at once.
+    pub(crate) prefill_chunk: usize,
+}
+
+/// Which model, and how carefully its files are compared with what was pulled.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct ModelChoice<'a> {
+    /// Its name, path or source; `None` is the default model.
+    pub(crate) name: Option<&'a str>,
+    /// When its files are read again before use.
+    pub(crate) check: Check,
+}
+
+impl<'a> ModelChoice<'a> {
+    /// The model of this name, checked as is usual.
+    pub(crate) fn named(name: &'a str) -> Self {
+        Self { name: Some(name), check: Check::default() }
+    }
+
+    /// Checked in the same way, the model of this name if there is one.
+    pub(crate) fn or_named(self, name: Option<&'a str>) -> Self {
+        Self { name: name.or(self.name), ..self }
+    }
+}
+
+/// Which model is loaded, and how.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ModelOptions<'a> {
+    /// Which one.
+    pub(crate) model: ModelChoice<'a>,
+    /// Where to compute.
+    pub(crate) device: &'a DeviceOptions,
+    /// Positions of the cache; `None` for the default.
+    pub(crate) context: Option<usize>,
+    /// What the cache is made of.
+    pub(crate) cache: Profile,
+    /// A template file in place of the model's own.
+    pub(crate) template: Option<&'a Path>,
+    /// Say on standard error how much memory is taken, before it is.
+    pub(crate) state_memory: bool,
+}
+
+/// Where guesses come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Speculate {
+    /// From the draft model if there is one, else from the text; as many as are measured to pay.
+    Auto,
+    /// From the text itself: what followed the last time that it went so.
+    Ngram,
+    /// From the draft model.
+    Draft,
+    /// No guesses.
+    Off,
+}
+
+impl Speculate {
+    /// Its name, as flags and reports have it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Ngram => "ngram",
+            Self::Draft => "draft",
+            Self::Off => "off",
+        }
+    }
+}
+
+/// How tokens are guessed.
+#[derive(Debug, Clone)]
+pub(crate) struct SpeculationOptions {
+    /// Where guesses come from.
+    pub(crate) how: Speculate,
+    /// The model that guesses; none where `how` is off.
+    pub(crate) draft_model: Option<String>,
+    /// Most tokens guessed at once.
+    pub(crate) most: usize,
+}
+
+impl Default for SpeculationOptions {
+    fn default() -> Self {
+        Self { how: Speculate::Auto, draft_model: None, most: DRAFT_TOKENS }
+    }
+}
+
+/// How several models are served.
+#[derive(Debug, Clone)]
+pub(crate) struct CatalogOptions {
+    /// Names or paths; none is the default model.
+    pub(crate) models: Vec<String>,
+    /// How carefully their files are checked whenever one is loaded.
+    pub(crate) check: Check,
+    /// Where to compute.
+    pub(crate) device: DeviceOptions,
+    /// Positions of one conversation.
+    pub(crate) context: Option<usize>,
+    /// What caches are made of.
+    pub(crate) cache: Profile,
+    /// Positions of the cache of each model.
+    pub(crate) cache_tokens: Option<usize>,
+    /// Bytes of memory for all models; `None` is as much as they take.
+    pub(crate) memory: Option<u64>,
+    /// Further names: `ALIAS` of the first model, or `ALIAS=MODEL`.
+    pub(crate) aliases: Vec<String>,
+    /// A template file in place of the models' own.
+    pub(crate) template: Option<PathBuf>,
+    /// By whose key each model must be signed.
+    pub(crate) required_key: Option<PublicKey>,
+    /// What the scheduler keeps to.
+    pub(crate) limits: Limits,
+    /// How tokens are guessed.
+    pub(crate) speculation: SpeculationOptions,
+}
+
+/// How the log on standard error is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// A JSON object on each line.
+    Json,
+}
+
+/// What is kept of answers, and how.
+#[derive(Debug, Clone)]
+pub(crate) struct RecordOptions {
+    /// The log; `None` keeps receipts in memory alone.
+    pub(crate) log: Option<(PathBuf, audit::Options)>,
+    /// The address of an authority that stamps the log's checkpoints with the time.
+    pub(crate) authority: Option<String>,
+    /// State the hash of every prompt and not its tokens.
+    pub(crate) hides_prompts: bool,
+    /// Receipts that are held in memory.
+    pub(crate) recent: usize,
+}
+
+/// How answers are made again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct VerifyOptions<'a> {
+    /// The model; without a name, the one that the receipts name.
+    pub(crate) model: ModelChoice<'a>,
+    /// Where to compute.
+    pub(crate) device: &'a DeviceOptions,
+    /// One token after another, as the answer was made.
+    pub(crate) steps: bool,
+}
