@@ -9,11 +9,23 @@ from checks import KEY, MODEL, URL
 
 # What does not pass, and why that is right.
 IMAGE = "the models read text, so an image is refused by its place"
+CITATIONS = "citations are left out where there are none, as the original leaves them out"
+COMPACT = "there is no compaction of conversations"
 DEFAULT = "model may be left out here: it is the server's first"
 EXPECTED = {
-    "open-responses": {"image-input": IMAGE, "error-handling": DEFAULT},
+    "open-responses": {
+        "image-input": IMAGE,
+        "error-handling": DEFAULT,
+        "compact-response": COMPACT,
+        "compact-missing-model": COMPACT,
+    },
     "openai-chat": {"chat-image-input": IMAGE, "chat-error-handling": DEFAULT},
-    "anthropic": {"anth-image-input": IMAGE},
+    "anthropic": {
+        "anth-image-input": IMAGE,
+        "anth-basic-response": CITATIONS,
+        "anth-system-prompt": CITATIONS,
+        "anth-multi-turn": CITATIONS,
+    },
 }
 NAMES = {"open-responses": "Responses", "openai-chat": "Chat completions", "anthropic": "Messages"}
 

@@ -141,7 +141,7 @@ class Server:
         self.keys = ["--keys", home / "keys.json"]
         key = subprocess.run([options.hefu, "key", "add", "tests", *self.keys], check=True, capture_output=True, text=True)
         self.key = key.stdout.split()[-1]
-        self.command = [options.hefu, "serve", "--port", "0", "--require-key", *self.keys, *flags]
+        self.command = [options.hefu, "serve", "--port", "0", "--context", "8192", "--require-key", *self.keys, *flags]
         for model in models:
             self.command += ["--model", model]
 

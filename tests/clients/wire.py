@@ -236,7 +236,7 @@ def open_webui():
 def llama():
     equal(good("/health", headers={"authorization": ""})["status"], "ok")
     props = good("/props")
-    equal(props["default_generation_settings"]["n_ctx"], 32768)
+    equal(props["default_generation_settings"]["n_ctx"], 8192)
     assert props["total_slots"] > 0 and props["chat_template"] and props["model_alias"] and props["modalities"] == {"vision": False, "audio": False}
     assert all("is_processing" in slot and "id" in slot for slot in good("/slots"))
     status, heads, text = ask("/metrics")

@@ -13,7 +13,7 @@ use crate::layout::{BLOCK, GROUP, LINE};
 /// As [`take_block`], asking for what comes later.
 ///
 /// # Safety
-/// As [`Source::block`].
+/// As `Source::block`.
 #[inline(always)]
 pub unsafe fn take_block_and_ask<R: Rows, const TYPE: u32>(
     job: &TileJob,
@@ -31,7 +31,7 @@ pub unsafe fn take_block_and_ask<R: Rows, const TYPE: u32>(
 /// The rows from `first_row` on of block `index`, straight from the packed planes.
 ///
 /// # Safety
-/// As [`Source::block`].
+/// As `Source::block`.
 #[inline(always)]
 pub unsafe fn take_block<R: Rows, const TYPE: u32>(job: &TileJob, first_row: usize, index: usize) -> Block<R> {
     let layout = Class::<TYPE>::LAYOUT;

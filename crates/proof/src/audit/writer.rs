@@ -227,8 +227,9 @@ impl Writer {
             Ok(made)
         })();
         if changed.is_err() {
-            self.open = None;
+            // Before it is closed, which takes the file beside it away: others look meanwhile.
             self.guard().forget_beside();
+            self.open = None;
         }
         changed
     }
