@@ -66,7 +66,16 @@ impl Signed {
     /// # Errors
     /// Whatever is wrong with the signature or the files.
     pub(crate) fn verify(&self, signature: &Path, key: &PublicKey) -> Result<Manifest, Failure> {
-        let fault = |error: signing::Error| Failure::Other(error.to_string());
+        // A subject of one path is called `.` in its signature; people call it by its path.
+        let fault = |error: signing::Error| {
+            let error = match error {
+                signing::Error::Changed { name, found, signed } if name == "." => {
+                    signing::Error::Changed { name: self.path.display().to_string(), found, signed }
+                }
+                other => other,
+            };
+            Failure::Other(error.to_string())
+        };
         let text = signing::read(signature).map_err(fault)?;
         signing::verify(self.subject(), &text, key).map_err(fault)
     }

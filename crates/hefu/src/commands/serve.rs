@@ -18,7 +18,7 @@ use clap::Args;
 use hefu_cpu::Pool;
 use hefu_engine::scheduler;
 use hefu_server::app::{Access, router};
-use hefu_server::keys::Keys;
+use hefu_server::keys::{KeyError, Keys};
 use hefu_server::limits::Limits;
 use hefu_server::listen::serve;
 use hefu_server::record::{Labels, Recorder};
@@ -209,7 +209,15 @@ fn access(arguments: &AccessArguments) -> Result<Access, Failure> {
     let is_local = arguments.host.is_loopback();
     let needs_key = arguments.require_key || !is_local;
     let path = key::file(arguments.keys.clone())?;
-    let keys = Keys::open(Some(path)).map_err(|error| Failure::Other(error.to_string()))?;
+    let keys = match Keys::open(Some(path)) {
+        // Where no key is asked for and no file was named, one that cannot be read is nothing to stop for.
+        Err(error @ KeyError::File { .. }) if !needs_key && arguments.keys.is_none() => {
+            tracing::warn!("no key is known: {error}");
+            Keys::open(None)
+        }
+        other => other,
+    };
+    let keys = keys.map_err(|error| Failure::Other(error.to_string()))?;
     if needs_key && keys.is_empty() {
         return Err(Failure::Usage(format!(
             "{} needs API keys, and there is none; make one with hefu key add NAME",

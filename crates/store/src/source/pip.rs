@@ -222,9 +222,17 @@ fn size_of(folder: &Path, depth: u32) -> u64 {
         .sum()
 }
 
+/// By what it is seen that pip could ask nobody.
+const UNREACHABLE: &[&str] =
+    &["NewConnectionError", "ConnectTimeoutError", "NameResolutionError", "Max retries exceeded"];
+
 /// The line of pip's output that says what is wrong, without passwords.
 fn complaint(log: &str) -> Option<String> {
     let lines = || log.lines().map(str::trim).filter(|line| !line.is_empty());
+    // What it says last hides that it could ask nobody.
+    if log.contains("No matching distribution") && UNREACHABLE.iter().any(|sign| log.contains(sign)) {
+        return Some("the package index cannot be reached; check the network, or pip's index-url".to_owned());
+    }
     let line = lines().rfind(|line| line.starts_with("ERROR:")).or_else(|| lines().next_back())?;
     let line = line.strip_prefix("ERROR:").unwrap_or(line).trim();
     Some(without_passwords(line).chars().take(MAX_REASON_CHARACTERS).collect())
@@ -253,6 +261,12 @@ mod tests {
     fn pips_complaint_is_found_and_cleaned() {
         let log = "WARNING: retrying\nERROR: Could not find https://me:secret@host/simple/x and //a@b\n\n  note\n";
         assert_eq!(complaint(log).unwrap(), "Could not find https://host/simple/x and //b");
+        let closed = "WARNING: Retrying after connection broken by 'NewConnectionError(...)'\nERROR: No matching distribution found";
+        assert!(complaint(closed).unwrap().contains("cannot be reached"));
+        assert_eq!(
+            complaint("ERROR: No matching distribution found for x").unwrap(),
+            "No matching distribution found for x"
+        );
         assert_eq!(complaint("a\nb\n\n").unwrap(), "b");
         assert_eq!(complaint(" \n"), None);
         assert!(complaint(&"é".repeat(9999)).unwrap().chars().count() <= MAX_REASON_CHARACTERS);

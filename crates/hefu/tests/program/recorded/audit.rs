@@ -232,6 +232,17 @@ fn a_log_that_is_taken_away_stops_answers_before_they_are_computed() {
 }
 
 #[test]
+fn keys_that_cannot_be_read_stop_nobody_who_needs_none() {
+    let home = Home::new();
+    std::fs::create_dir_all(home.path("home/keys.json")).unwrap();
+    let server = Server::start(&home, &[]);
+    assert_eq!(server.post("/v1/completions", &body(1)).status, 200);
+    server.stop();
+    assert!(home.tiny(&["serve", "--port", "0", "--require-key"]).failure(1).contains("keys.json"));
+    assert!(home.tiny(&["serve", "--port", "0", "--keys", "home/keys.json"]).failure(1).contains("keys.json"));
+}
+
+#[test]
 fn no_text_of_a_log_controls_the_terminal() {
     let home = Home::new();
     let server = Server::start(&home, &["--audit", "audit.db"]);

@@ -28,7 +28,10 @@ fn a_model_without_the_right_signature_is_not_served() {
     *bytes.last_mut().unwrap() ^= 1;
     std::fs::write(home.model(), bytes).unwrap();
     let changed = serve("key.pem.pub").failure(1);
-    assert!(changed.contains("is not loaded") && changed.contains("was changed after it was signed"), "{changed}");
+    assert!(
+        changed.contains("is not loaded") && changed.contains("tiny.gguf was changed after it was signed"),
+        "{changed}"
+    );
 }
 
 #[test]
