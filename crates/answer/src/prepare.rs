@@ -13,11 +13,6 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Most messages in one request.
-pub const MAX_MESSAGES: usize = 8192;
-/// Most functions in one request.
-pub const MAX_TOOLS: usize = 512;
-
 /// Largest seed that is made up; short enough to be typed again, and exact in every JSON reader.
 const MADE_UP_SEEDS: u64 = u32::MAX as u64;
 

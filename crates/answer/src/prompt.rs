@@ -5,10 +5,14 @@ use crate::error::Error;
 use crate::fill::Marks;
 use crate::message::{Arguments, Message, Shape};
 use crate::model::TextModel;
-use crate::prepare::{MAX_MESSAGES, MAX_TOOLS};
 use crate::structure::shown_to_template;
 use hefu_text::template::{ChatTemplate, Conversation};
 use hefu_text::tokenizer::Special;
+
+/// Most messages in one request.
+pub const MAX_MESSAGES: usize = 8192;
+/// Most functions in one request.
+pub const MAX_TOOLS: usize = 512;
 
 /// How templates ask whether a message is of calls alone, if that is what they ask.
 const CONTENT_IS_NONE: &[&str] = &["['content'] is none", "[\"content\"] is none", ".content is none"];

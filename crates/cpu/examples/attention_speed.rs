@@ -8,7 +8,8 @@
 
 use std::time::Instant;
 
-use hefu_cpu::ops::{Ops, Scratch};
+use hefu_cpu::ops::Ops;
+use hefu_cpu::scratch::Scratch;
 use hefu_cpu::{Pool, select};
 use hefu_numerics::attention::{Attention, Span};
 use hefu_numerics::kv::{KvShape, LayerCache, PAGE, Profile};

@@ -10,8 +10,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hefu_cpu::ops::{Ops, Projection, Scratch, Team};
+use hefu_cpu::ops::{Ops, Projection, Team};
 use hefu_cpu::prepared::Input;
+use hefu_cpu::scratch::Scratch;
 use hefu_cpu::{HugeAllocator, HugeMemory, Pool, select};
 use hefu_numerics::matrix::Matrix;
 use hefu_numerics::quant::{FORMATS, Format};

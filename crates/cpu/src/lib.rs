@@ -23,6 +23,7 @@ pub mod ops;
 pub mod pack;
 pub mod pool;
 pub mod prepared;
+pub mod scratch;
 pub mod select;
 
 pub use device::CpuDevice;

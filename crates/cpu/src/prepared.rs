@@ -2,7 +2,7 @@
 
 use hefu_numerics::buffer::Buffer;
 
-use crate::ops::Scratch;
+use crate::scratch::Scratch;
 
 /// `[tokens][columns]`: numbers as they are, or in the form in which the device's products read them.
 ///

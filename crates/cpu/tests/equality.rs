@@ -5,10 +5,9 @@ mod common;
 use common::naive::NAIVE;
 use common::{Numbers, Style, assert_same_bits, devices, matrix_pair};
 use hefu_cpu::Pool;
-use hefu_cpu::ops::{
-    Activation, After, Alone, Around, Gated, Norm, Ops, Projection, RopeStyle, Rotation, Scratch, Team,
-};
+use hefu_cpu::ops::{Activation, After, Alone, Around, Gated, Norm, Ops, Projection, RopeStyle, Rotation, Team};
 use hefu_cpu::prepared::{Input, Prepared};
+use hefu_cpu::scratch::Scratch;
 use hefu_numerics::quant::FORMATS;
 use proptest::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};

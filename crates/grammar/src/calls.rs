@@ -1,6 +1,6 @@
 //! Tool calls that must be made.
 
-use crate::compile::{marker, quoted};
+use crate::markers::{marker, quoted};
 use crate::{Error, limits, schema};
 use hefu_text::tokenizer::Tokenizer;
 use hefu_text::tools::{ToolFormat, markers as m};

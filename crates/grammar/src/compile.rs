@@ -1,7 +1,8 @@
 //! From a spec to a grammar of `llguidance`'s.
 
+use crate::markers::{marker, quoted, special};
 use crate::{Error, Spec, calls, gbnf, lark, limits, schema};
-use hefu_text::tokenizer::{TokenType, Tokenizer};
+use hefu_text::tokenizer::Tokenizer;
 use llguidance::api::GrammarWithLexer;
 pub(crate) use llguidance::api::TopLevelGrammar;
 use serde_json::json;
@@ -151,26 +152,6 @@ fn check_source(kind: &'static str, source: &str) -> Result<(), Error> {
         deepest = deepest.max(depth);
     }
     Error::check(kind, "levels of brackets", deepest, limits::MAX_DEPTH)
-}
-
-/// The id of the special token with this name, which cannot be written as text.
-fn special(name: &str, tokenizer: &Tokenizer) -> Option<usize> {
-    let vocabulary = tokenizer.vocabulary();
-    let id = vocabulary.tokens.iter().position(|token| token == name)?;
-    matches!(vocabulary.types.get(id), Some(TokenType::Control | TokenType::Unknown)).then_some(id)
-}
-
-/// A marker as an atom of a Lark rule: the token of that name if it is a special one, else its text.
-pub(crate) fn marker(name: &str, tokenizer: &Tokenizer) -> String {
-    match special(name, tokenizer) {
-        Some(id) => format!("<[{id}]>"),
-        None => quoted(name),
-    }
-}
-
-/// A text as Lark writes it: as JSON does.
-pub(crate) fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
 }
 
 /// What the library says where one of its limits is met, and what that means.

@@ -20,6 +20,7 @@ pub mod gbnf;
 mod grammars;
 mod lark;
 pub mod limits;
+mod markers;
 pub mod schema;
 mod spec;
 mod vocabulary;

@@ -9,6 +9,9 @@ const FAILED: u8 = 1;
 /// Exit status of a command that was asked wrongly; the same as for an unknown flag.
 const USAGE: u8 = 2;
 
+/// Exit status of a program that was interrupted, by the custom of shells: 128 and the number of the signal.
+pub(crate) const INTERRUPTED: u8 = 130;
+
 /// Why a command ended early. Each displays as one sentence for a person, which says what to do.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -44,7 +47,7 @@ impl Failure {
         crate::progress::line(&format!("hefu: {self}"));
         ExitCode::from(match self {
             Self::Usage(_) => USAGE,
-            Self::Store(hefu_store::StoreError::Stopped) => crate::interrupt::INTERRUPTED,
+            Self::Store(hefu_store::StoreError::Stopped) => INTERRUPTED,
             _ => FAILED,
         })
     }

@@ -1,12 +1,9 @@
 //! Ctrl-C: what it does right now. A command that wants to end something in order says so for as long as that takes;
 //! otherwise the program ends, with the exit status that shells know it by.
 
-use crate::failure::Failure;
+use crate::failure::{Failure, INTERRUPTED};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-
-/// Exit status of a program that was interrupted, by the custom of shells: 128 and the number of the signal.
-pub(crate) const INTERRUPTED: u8 = 130;
 
 /// What is to be done, the newest wish last.
 static WISHES: Mutex<Vec<Arc<dyn Fn() + Send + Sync>>> = Mutex::new(Vec::new());

@@ -33,6 +33,7 @@ mod network;
 mod open;
 mod options;
 mod output;
+mod plain;
 mod preview;
 mod progress;
 mod prompt;

@@ -1,6 +1,6 @@
 //! Progress on standard error: a bar where a person watches, a line now and then in a log.
 
-use crate::output::visible;
+use crate::plain::visible;
 use crate::units;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, IsTerminal, Write};

@@ -12,10 +12,12 @@ mod describe;
 mod error;
 pub mod families;
 pub mod gguf;
+mod options;
 pub mod rope;
 mod spec;
 
 pub use build::limits;
 pub use describe::{Description, FormatUse};
 pub use error::Error;
-pub use spec::{LoadOptions, ModelFiles, ModelSpec};
+pub use options::LoadOptions;
+pub use spec::{ModelFiles, ModelSpec};

@@ -4,7 +4,6 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use hefu_numerics::device::Files;
-use hefu_numerics::kv::Profile;
 use hefu_numerics::program::Program;
 
 use crate::build::{Builder, shown};
@@ -12,16 +11,7 @@ use crate::describe::Description;
 use crate::error::Error;
 use crate::families::{FAMILIES, Family};
 use crate::gguf::Gguf;
-
-/// How a model is to be loaded.
-#[derive(Debug, Clone, Default)]
-pub struct LoadOptions {
-    /// Positions that sequences may have, at most and by default the model's own context. Some families rotate by other
-    /// frequencies in a long context (LongRoPE), so that this can change results.
-    pub context: Option<usize>,
-    /// What cached keys and values are made of; this changes results.
-    pub cache: Profile,
-}
+use crate::options::LoadOptions;
 
 /// A checked model: its program, with a place in the files for every weight, and what there is to say about it.
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@ use crate::digest::to_hex;
 pub fn new_id() -> Result<String, String> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| format!("the system gives no random numbers: {error}"))?;
-    let time = crate::audit::now().to_be_bytes();
+    let time = crate::clock::now().to_be_bytes();
     for (byte, time) in bytes.iter_mut().zip(time.iter().skip(2)) {
         *byte = *time;
     }

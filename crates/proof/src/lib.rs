@@ -11,6 +11,7 @@
 
 pub mod audit;
 pub mod canonical;
+mod clock;
 mod digest;
 mod id;
 mod identity;

@@ -3,6 +3,7 @@
 use crate::api;
 use crate::body;
 use crate::error::{ApiError, Kind, json_response};
+use crate::headers::{ANSWER_ID, FINGERPRINT, HIDE_PROMPT, REQUEST_ID};
 use crate::keys::{Entry, Keys};
 use crate::page;
 use crate::service::{Caller, Service, new_id};
@@ -18,14 +19,6 @@ use std::sync::Arc;
 use std::time::Instant;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
-/// The header by which requests are told apart, in and out.
-pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// The header that says what answers must share to be comparable bit for bit.
-pub const FINGERPRINT: HeaderName = HeaderName::from_static("x-hefu-fingerprint");
-/// The header that names an answer, and with it its receipt, in every dialect.
-pub const ANSWER_ID: HeaderName = HeaderName::from_static("x-hefu-answer-id");
-/// The header by which a request asks that its receipt states the prompt's hash alone.
-pub const HIDE_PROMPT: HeaderName = HeaderName::from_static("x-hefu-hide-prompt");
 /// By which whoever asks follows a request through several programs (W3C Trace Context).
 const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 /// Longest request id, and longest `traceparent`, that is taken over from a client.

@@ -20,6 +20,7 @@ pub mod app;
 mod body;
 pub mod catalog;
 pub mod error;
+mod headers;
 mod idle;
 pub mod ids;
 pub mod inside;

@@ -6,14 +6,12 @@ use serde::Deserialize;
 
 use crate::digest::Digest;
 use crate::error::StoreError;
+use crate::limits::MAX_FILE_BYTES;
 use crate::name::{self, ModelName};
 use crate::source;
 
 /// The catalogue that this program was built with, the file of that name at the root of its repository.
 const BUILT_IN: &str = include_str!("../../../catalogue.toml");
-/// Largest file that is accepted from anywhere, in bytes (16 TiB): a length beyond it is a mistake or an attack.
-pub(crate) const MAX_FILE_BYTES: u64 = 1 << 44;
-
 /// The models that can be pulled by name.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]

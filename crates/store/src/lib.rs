@@ -30,6 +30,7 @@ mod digest;
 mod error;
 mod http;
 mod layout;
+mod limits;
 mod lock;
 mod manifest;
 mod model;

@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalogue::MAX_FILE_BYTES;
 use crate::digest::{Digest, Hasher};
 use crate::error::StoreError;
 use crate::layout::{self, Layout};
+use crate::limits::MAX_FILE_BYTES;
 use crate::progress::{Meter, Phase};
 use crate::stamp::{Notes, Stamp, TICK};
 

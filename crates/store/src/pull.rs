@@ -69,13 +69,24 @@ impl PlannedFile {
     }
 }
 
+impl Store {
+    /// Fetches a model of the catalogue, or the file (or split files) of a source, unless it is there.
+    ///
+    /// # Errors
+    /// [`StoreError::AllSourcesFailed`] lists every source with its reason; [`StoreError::Stopped`] if `progress`
+    /// said so; others for names, digests, the disk and the store's own files.
+    pub fn pull(
+        &self,
+        name_or_source: &str,
+        options: &PullOptions,
+        progress: &mut dyn Progress,
+    ) -> Result<Pulled, StoreError> {
+        pull(self, name_or_source, options, progress)
+    }
+}
+
 /// Pulls what a name, short name or source stands for.
-pub(crate) fn pull(
-    store: &Store,
-    what: &str,
-    options: &PullOptions,
-    progress: &mut dyn Progress,
-) -> Result<Pulled, StoreError> {
+fn pull(store: &Store, what: &str, options: &PullOptions, progress: &mut dyn Progress) -> Result<Pulled, StoreError> {
     let what = &*hub::plain(what);
     let found = hub::Repository::parse(what).map(|repository| file_of(store, &repository, options)).transpose()?;
     let plan = plan(store, found.as_deref().unwrap_or(what), options)?;

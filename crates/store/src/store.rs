@@ -13,10 +13,8 @@ use crate::lock::Lock;
 use crate::manifest::{Manifest, ManifestFile};
 use crate::model::{Listing, ModelFile, Removed, Resolution, ResolvedModel, gguf_files, in_place};
 use crate::name::{self, ModelName};
-use crate::options::PullOptions;
 use crate::partial;
 use crate::progress::{Meter, Progress};
-use crate::pull::{self, Pulled};
 use crate::source;
 use crate::stamp::{Check, Notes, Stamp, hash_file};
 
@@ -109,20 +107,6 @@ impl Store {
     /// Whether a text names a source elsewhere, to be pulled: no name of a model, and no path.
     pub fn is_remote(text: &str) -> bool {
         source::is_remote(text)
-    }
-
-    /// Fetches a model of the catalogue, or the file (or split files) of a source, unless it is there.
-    ///
-    /// # Errors
-    /// [`StoreError::AllSourcesFailed`] lists every source with its reason; [`StoreError::Stopped`] if `progress`
-    /// said so; others for names, digests, the disk and the store's own files.
-    pub fn pull(
-        &self,
-        name_or_source: &str,
-        options: &PullOptions,
-        progress: &mut dyn Progress,
-    ) -> Result<Pulled, StoreError> {
-        pull::pull(self, name_or_source, options, progress)
     }
 
     /// Removes a model, its files unless another model has them too, and what an unfinished pull of it left.

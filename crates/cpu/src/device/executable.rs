@@ -6,41 +6,22 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use crate::ops::{Ops, Scratch, Team};
+use crate::ops::{Ops, Team};
 use crate::prepared::Prepared;
+use crate::scratch::Scratch;
 use hefu_numerics::device::{Batch, Error, Executable, Footprint, Size, StepObserver, StepReport, check};
-use hefu_numerics::kv::{BLOCK, KvShape, LayerCache, Profile};
-use hefu_numerics::program::{Entry, Kind, Program, Rows, StateSpec, Value, Values};
+use hefu_numerics::kv::{KvShape, LayerCache};
+use hefu_numerics::program::{Entry, Kind, Program, Rows, StateSpec, Value};
 
 use super::compiled::{Compiled, List};
 use super::lower::Mode;
-use super::run::{ExpertBuffers, Rowset};
+use super::machine::{ExpertBuffers, Machine, kept_value};
+use super::run::Rowset;
 use super::weights::CpuWeights;
 use crate::generic::kernels::Kernels;
 
 /// Most pages of one cache: 2^26 positions.
 const MAX_PAGES: usize = 1 << 20;
-
-/// What steps work with.
-pub(super) struct Machine {
-    pub(super) ops: &'static Ops,
-    pub(super) kernels: &'static Kernels,
-    pub(super) team: Arc<dyn Team + Send + Sync>,
-    pub(super) program: Arc<Program>,
-    pub(super) weights: Arc<CpuWeights>,
-    /// Rows of numbers, by place.
-    pub(super) values: Vec<Prepared>,
-    pub(super) scratch: Scratch,
-    /// What gate and up make.
-    pub(super) inner: Prepared,
-    pub(super) experts: ExpertBuffers,
-    /// Keys and values, by state; none for other states.
-    pub(super) caches: Vec<Option<LayerCache>>,
-    /// Numbers of recurrent states, `[slots][numbers]`, by state; none for other states.
-    pub(super) recurrent: Vec<Vec<f32>>,
-    /// Whether a product made a number that is none.
-    pub(super) not_finite: AtomicBool,
-}
 
 /// A program with its states.
 pub(super) struct CpuExecutable {
@@ -217,14 +198,6 @@ fn run(machine: &mut Machine, list: &List, rowset: &Rowset<'_>, observer: Option
 fn all_finite(x: &[f32]) -> bool {
     // Without an early exit, so that the compiler can take many at once.
     x.iter().fold(0, |largest, x| largest.max(x.to_bits() & 0x7fff_ffff)) < f32::INFINITY.to_bits()
-}
-
-/// Numbers of a value as it is kept. Those that are the beginning of a key were rounded together with whole blocks of it.
-pub(super) fn kept_value(profile: Profile, key: usize, value: Values) -> usize {
-    match (value, profile) {
-        (Values::FirstOfKey(size), Profile::Q8) => size.next_multiple_of(BLOCK).min(key),
-        _ => value.size(),
-    }
 }
 
 /// The shape of a key-value state.

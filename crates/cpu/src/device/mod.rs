@@ -15,6 +15,7 @@ mod arena;
 mod compiled;
 mod executable;
 mod lower;
+mod machine;
 mod run;
 mod weights;
 

@@ -84,7 +84,8 @@ macro_rules! isa {
         use hefu_numerics::attention::{Attention, Span};
         use hefu_numerics::kv::LayerCache;
         use hefu_numerics::matrix::Matrix;
-        use $crate::ops::{Activation, Around, Gated, Norm, Ops, Projection, Rotation, Scratch, Team};
+        use $crate::ops::{Activation, Around, Gated, Norm, Ops, Projection, Rotation, Team};
+use $crate::scratch::Scratch;
         use $crate::prepared::{Input, Prepared};
         use hefu_numerics::quant::Float;
 

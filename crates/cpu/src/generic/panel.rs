@@ -12,10 +12,6 @@
 //! so that a kernel walks through one stretch of memory, with constant distances between tokens. For kernels that
 //! multiply whole tiles, the activations lie token by token instead, `[T][32]`, in the place of rows 1 to 8.
 
-use std::ops::Range;
-
-use super::rows::Rows;
-
 /// Rows that every block has: the scale and eight column groups.
 pub const COMMON_ROWS: usize = 9;
 
@@ -49,8 +45,8 @@ pub struct PanelShape {
     /// Blocks of 32 columns.
     pub blocks: usize,
     /// Whether activations lie token by token.
-    by_token: bool,
-    extras: Vec<Extra>,
+    pub(super) by_token: bool,
+    pub(super) extras: Vec<Extra>,
     tiles: Vec<Tile>,
 }
 
@@ -159,72 +155,6 @@ impl<'a> Source<'a> {
     #[inline(always)]
     pub fn row(&self, token: usize) -> &'a [f32] {
         &self.rows[(token - self.first_token) * self.stride..][..self.stride]
-    }
-}
-
-/// Fills some blocks of one tile.
-///
-/// # Safety
-/// The machine has the instructions of `R`; `panel` is valid for writing the whole panel of this shape, and nobody else
-/// touches these blocks of the tile meanwhile.
-#[inline(always)]
-pub unsafe fn fill_tile<R: Rows>(
-    shape: &PanelShape,
-    tile: &Tile,
-    blocks: Range<usize>,
-    source: &Source<'_>,
-    panel: *mut u8,
-) {
-    let stride = tile.size * 4;
-    let block_bytes = shape.rows() * stride;
-    let mut q = [0i8; 32];
-    for slot in 0..tile.size {
-        for block in blocks.clone() {
-            let (mut scale, mut sums) = (0.0, [0; 2]);
-            if slot < tile.tokens {
-                let x = &source.row(tile.token + slot)[(block - source.first_block) * 32..][..32];
-                // SAFETY: the instructions are there; `x` has 32 numbers.
-                (scale, sums) = unsafe { R::quantize(x.as_ptr(), &mut q) };
-            } else {
-                q = [0; 32];
-            }
-            let at = tile.at + block * block_bytes;
-            // SAFETY: rows and slots of this tile lie within the panel.
-            unsafe {
-                if shape.by_token {
-                    panel.add(at + stride + slot * q.len()).cast::<[i8; 32]>().write(q);
-                }
-                fill_slot(shape, panel.add(at + slot * 4), stride, scale, &q, sums);
-            }
-        }
-    }
-}
-
-/// Fills one token's column of one block; `at` is its place in row 0.
-#[inline(always)]
-unsafe fn fill_slot(shape: &PanelShape, at: *mut u8, stride: usize, scale: f32, q: &[i8; 32], sums: [i32; 2]) {
-    let put = |row: usize, bytes: [u8; 4]| {
-        // SAFETY: the caller's duty; 4 bytes per row and slot.
-        unsafe { at.add(row * stride).cast::<[u8; 4]>().write(bytes) };
-    };
-    put(0, scale.to_ne_bytes());
-    if !shape.by_token {
-        for (group, q) in q.chunks_exact(4).enumerate() {
-            put(1 + group, [q[0] as u8, q[1] as u8, q[2] as u8, q[3] as u8]);
-        }
-    }
-    let mut row = COMMON_ROWS;
-    for &extra in &shape.extras {
-        let (Extra::Correction { halves, .. } | Extra::MinimumFactor { halves }) = extra;
-        let whole = [sums[0] + sums[1]];
-        let sums: &[i32] = if halves { &sums } else { &whole };
-        for &sum in sums {
-            match extra {
-                Extra::Correction { offset, .. } => put(row, (-i32::from(offset) * sum).to_ne_bytes()),
-                Extra::MinimumFactor { .. } => put(row, (-(scale * sum as f32)).to_ne_bytes()),
-            }
-            row += 1;
-        }
     }
 }
 

@@ -17,19 +17,9 @@ use std::sync::atomic::Ordering;
 use super::class::Class;
 use super::job::TileJob;
 use super::rows::Rows;
-use super::take::take_block_and_ask;
+use super::take::{Block, take_block_and_ask};
 use super::unroll::unroll;
 use crate::layout::GROUP;
-
-/// 32 columns of `R::WIDTH` rows in registers.
-pub struct Block<R: Rows> {
-    /// Four columns each.
-    pub codes: [R::Codes; 8],
-    /// Per 32 columns, or per 16.
-    pub scales: [R::Floats; 2],
-    /// Alike; zero without minimums.
-    pub minimums: [R::Floats; 2],
-}
 
 /// Where blocks come from.
 ///

@@ -5,10 +5,19 @@ use hefu_numerics::quant::{Digits, ScaleEncoding, SubScales};
 use super::ahead::fetch_ahead;
 use super::class::Class;
 use super::job::TileJob;
-use super::product::Block;
 use super::rows::Rows;
 use super::unroll::unroll;
 use crate::layout::{BLOCK, GROUP, LINE};
+
+/// 32 columns of `R::WIDTH` rows in registers.
+pub struct Block<R: Rows> {
+    /// Four columns each.
+    pub codes: [R::Codes; 8],
+    /// Per 32 columns, or per 16.
+    pub scales: [R::Floats; 2],
+    /// Alike; zero without minimums.
+    pub minimums: [R::Floats; 2],
+}
 
 /// As [`take_block`], asking for what comes later.
 ///

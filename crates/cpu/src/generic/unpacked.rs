@@ -2,8 +2,9 @@
 
 use super::class::Class;
 use super::job::TileJob;
-use super::product::{Block, Source};
+use super::product::Source;
 use super::rows::Rows;
+use super::take::Block;
 use super::take::{take_block, take_block_and_ask};
 use super::unroll::unroll;
 use crate::layout::{GROUP, LINE};

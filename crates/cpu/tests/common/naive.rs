@@ -2,8 +2,9 @@
 
 use std::sync::atomic::Ordering;
 
-use hefu_cpu::ops::{Activation, After, Around, Gated, Norm, Ops, Projection, Rotation, Scratch, Team};
+use hefu_cpu::ops::{Activation, After, Around, Gated, Norm, Ops, Projection, Rotation, Team};
 use hefu_cpu::prepared::{Input, Prepared};
+use hefu_cpu::scratch::Scratch;
 use hefu_numerics::attention::{Attention, Span};
 use hefu_numerics::kv::LayerCache;
 use hefu_numerics::quant::Format;

@@ -5,7 +5,7 @@
 //! earlier, which is the Z function of the reversed window, found for all `k` in one pass (Gusfield, "Algorithms on
 //! Strings, Trees, and Sequences", 1.3).
 
-use super::adjust::change;
+use super::logit::change;
 use super::parameters::Dry;
 
 /// Memory that is used again from token to token.

@@ -15,6 +15,7 @@ mod chain;
 mod dry;
 mod error;
 mod history;
+mod logit;
 mod logprobs;
 mod mask;
 mod parameters;

@@ -1,7 +1,7 @@
 //! The choice of many jobs' tokens at once, spread over the model's threads: with a vocabulary of 150,000 tokens each is
 //! worth more than a millisecond.
 
-use super::pass::Done;
+use super::pass::{Done, Over};
 use super::{Event, Failure, ForwardMany, Scheduler, Update};
 use crate::request::FinishReason;
 use crate::sampling::{Choice, Scratch};
@@ -207,6 +207,3 @@ impl<M: ForwardMany> Scheduler<M> {
         }
     }
 }
-
-/// A job that is over, and its last event.
-pub(super) type Over = (super::Key, Event);

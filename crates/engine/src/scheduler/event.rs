@@ -1,10 +1,8 @@
 //! What comes of jobs, step by step.
 
-use super::Key;
-use crate::constraint::ConstraintError;
+use super::{Failure, Key};
 use crate::request::FinishReason;
-use crate::sampling::{self, Choice};
-use crate::sequence::Unchosen;
+use crate::sampling::Choice;
 use crate::verification::Verdict;
 use std::ops::Range;
 
@@ -54,28 +52,4 @@ pub enum Event {
     Finished(FinishReason),
     /// It cannot go on.
     Failed(Failure),
-}
-
-/// Why a job cannot go on.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Failure {
-    /// No token could be chosen.
-    #[error(transparent)]
-    Sampling(#[from] sampling::Error),
-    /// Its constraint cannot go on.
-    #[error(transparent)]
-    Constraint(#[from] ConstraintError),
-    /// The model failed; its own sentence.
-    #[error("{0}")]
-    Model(String),
-}
-
-impl From<Unchosen> for Failure {
-    fn from(reason: Unchosen) -> Self {
-        match reason {
-            Unchosen::Sampling(error) => Self::Sampling(error),
-            Unchosen::Constraint(error) => Self::Constraint(error),
-        }
-    }
 }

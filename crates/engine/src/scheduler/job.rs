@@ -2,7 +2,7 @@
 
 use crate::constraint::Constraint;
 use crate::request::{Request, RequestError};
-use crate::verification::Claimed;
+use crate::verification::{Claim, Claimed, How};
 use std::time::Duration;
 
 /// Greatest priority, either sign; what lies beyond counts as this.
@@ -111,4 +111,13 @@ pub enum Refusal {
     /// The job cannot be carried out.
     #[error(transparent)]
     Invalid(#[from] RequestError),
+}
+
+impl Claim {
+    /// The job that makes the choices again. Of its grammar, if it had one, `constraint` is at the beginning.
+    pub fn job(self, constraint: Option<Box<dyn Constraint>>, how: How) -> Job {
+        let Self { request, output, finish, context } = self;
+        let claimed = Claimed { output, finish, context, how };
+        Job { constraint, ..Job::new(request).with_kind(Kind::Verification(Box::new(claimed))) }
+    }
 }

@@ -22,6 +22,7 @@
 mod budget;
 mod choose;
 mod event;
+mod failure;
 mod forward;
 mod guess;
 mod job;
@@ -39,7 +40,8 @@ mod sharing;
 mod statistics;
 
 pub use choose::ROWS_AT_ONCE;
-pub use event::{Event, Failure, Update};
+pub use event::{Event, Update};
+pub use failure::Failure;
 pub use forward::{ForwardMany, Logits, Part, SlotPool};
 pub use job::{Job, Key, Kind, MAX_PRIORITY, Pooling, Refusal, ReuseDomain};
 pub use limits::Limits;

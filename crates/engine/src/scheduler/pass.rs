@@ -1,6 +1,5 @@
 //! One forward pass for all, and what follows from its rows.
 
-use super::choose::Over;
 use super::memory::Wanted;
 use super::plan::Share;
 use super::scheduled::ScheduledSequence;
@@ -27,6 +26,9 @@ pub(super) struct Done {
     pub(super) choosing: Range<usize>,
     is_answer: bool,
 }
+
+/// A job that is over, and its last event.
+pub(super) type Over = (Key, Event);
 
 impl<M: ForwardMany> Scheduler<M> {
     /// Carries a plan out.

@@ -1,29 +1,12 @@
 //! The guesses of one sequence, and how well they were right.
 
+use super::evidence::{Evidence, KINDS};
 use super::lookup::Lookup;
 
 /// How much of an estimate of acceptance is kept from guess to guess.
 const ACCEPTANCE_KEPT: f64 = 0.95;
 /// How many guesses of this sequence count as much as what is known of all sequences.
 const COMMON_WEIGHT: f64 = 4.0;
-
-/// How good the reason for a guess is: the acceptance of each of a few kinds is measured by itself.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Evidence(u8);
-
-/// Kinds of evidence.
-pub(super) const KINDS: usize = 4;
-
-impl Evidence {
-    /// The kind of this number; numbers that are too large count as the largest.
-    pub(crate) fn new(kind: usize) -> Self {
-        Self(kind.min(KINDS - 1) as u8)
-    }
-
-    pub(super) fn kind(self) -> usize {
-        usize::from(self.0)
-    }
-}
 
 /// Guesses that were compared and those that were right, the older ones counting less.
 #[derive(Debug, Clone, Copy, Default)]

@@ -9,12 +9,14 @@
 //! The [`SpeculationPolicy`] decides how many of them pay, for all answers of a pass together.
 
 mod draft_model;
+mod evidence;
 mod guesses;
 mod lookup;
 mod policy;
 
 pub(crate) use draft_model::{Ask, DraftModel};
-pub(crate) use guesses::{Evidence, Guesses};
+pub(crate) use evidence::Evidence;
+pub(crate) use guesses::Guesses;
 pub(crate) use policy::Offer;
 pub use policy::{MAX_GUESSES, SpeculationPolicy};
 

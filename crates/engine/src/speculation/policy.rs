@@ -8,7 +8,8 @@
 //! nothing here can change a token.
 
 use super::Guesses;
-use super::guesses::{Acceptance, Evidence, KINDS};
+use super::evidence::{Evidence, KINDS};
+use super::guesses::Acceptance;
 
 /// Most guesses at a time for one answer.
 pub const MAX_GUESSES: usize = 64;

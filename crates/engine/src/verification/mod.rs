@@ -16,7 +16,7 @@ mod tests;
 use crate::constraint::Constraint;
 use crate::request::{FinishReason, Request, RequestError};
 use crate::sampling::History;
-use crate::scheduler::{Failure, Job, Kind};
+use crate::scheduler::Failure;
 use hefu_numerics::team::Team;
 use replay::{Decision, Replay};
 
@@ -86,19 +86,10 @@ pub struct Candidate {
 /// What is claimed of the answer to a job's request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claimed {
-    output: Vec<u32>,
-    finish: Option<FinishReason>,
-    context: usize,
-    how: How,
-}
-
-impl Claim {
-    /// The job that makes the choices again. Of its grammar, if it had one, `constraint` is at the beginning.
-    pub fn job(self, constraint: Option<Box<dyn Constraint>>, how: How) -> Job {
-        let Self { request, output, finish, context } = self;
-        let claimed = Claimed { output, finish, context, how };
-        Job { constraint, ..Job::new(request).with_kind(Kind::Verification(Box::new(claimed))) }
-    }
+    pub(crate) output: Vec<u32>,
+    pub(crate) finish: Option<FinishReason>,
+    pub(crate) context: usize,
+    pub(crate) how: How,
 }
 
 /// A claim under examination.

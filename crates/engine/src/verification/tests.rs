@@ -3,7 +3,7 @@
 use super::*;
 use crate::constraint::ConstraintError;
 use crate::sampling::{Dry, Parameters, TokenMask};
-use crate::scheduler::{Event, Limits, Refusal, Scheduler};
+use crate::scheduler::{Event, Job, Limits, Refusal, Scheduler};
 use crate::sim::fake::{Fake, POISON, VOCABULARY, row};
 use crate::witness;
 use proptest::prelude::*;

@@ -2,7 +2,7 @@
 
 use super::{Expression, KIND, Rule};
 use crate::Error;
-use crate::compile::quoted;
+use crate::markers::quoted;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 

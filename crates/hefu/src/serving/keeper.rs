@@ -1,7 +1,7 @@
 //! Notes in the audit log of what happens beside answers: models that come and go, keys, refusals, and time stamps. A thread
 //! writes them, so that nobody waits.
 
-use super::ledger::Log;
+use super::log::Log;
 use crate::failure::Failure;
 use crate::timestamp;
 use hefu_proof::audit::{Error, Event, Reader};

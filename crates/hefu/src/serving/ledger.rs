@@ -2,26 +2,23 @@
 //! newest answers at hand in memory. What else happens is noted in the log by a thread of its own ([`super::keeper`]).
 
 use super::keeper::{Happening, Keeper};
+use super::log::Log;
 use crate::failure::Failure;
 use crate::options::RecordOptions;
 use crate::receipts::{self, Signer};
 use hefu_answer::{AnswerRecord, RecordedFinish};
-use hefu_proof::audit::{self, AuditLog, Options, Reader};
+use hefu_proof::audit;
 use hefu_proof::{Digest, Finish, Grammar, Prompt, Receipt};
 use hefu_server::record::Recorder;
 use serde_json::{Value, json};
 use std::collections::{HashMap, VecDeque};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Most bytes of receipts that are held in memory.
 const RECENT_BYTES: usize = 64 << 20;
 /// Six months, wherever in the calendar they are the longest.
 const SIX_MONTHS: Duration = Duration::from_secs(184 * 86_400);
-/// A log that could not be written to is tried again at most so often.
-const RETRY: Duration = Duration::from_secs(1);
-
 /// The receipts of all answers.
 pub(crate) struct Ledger {
     signer: Signer,
@@ -29,17 +26,6 @@ pub(crate) struct Ledger {
     log: Option<Arc<Log>>,
     keeper: Option<Keeper>,
     recent: Mutex<Recent>,
-}
-
-/// The audit log, written and read.
-pub(super) struct Log {
-    path: PathBuf,
-    /// `None` once it is closed.
-    writer: RwLock<Option<AuditLog>>,
-    /// Opened when the first receipt is looked for.
-    reader: Mutex<Option<Reader>>,
-    /// Why nothing can be recorded, and when that was found out last.
-    stopped: Mutex<Option<(String, Instant)>>,
 }
 
 /// The receipts of the newest answers.
@@ -63,7 +49,7 @@ impl Ledger {
             None => None,
             Some((path, options)) => {
                 warn_of_short_keeping(options.keep);
-                Some(Arc::new(Log::open(path, options, &signer)?))
+                Some(Arc::new(Log::open(path, options, signer.identity.clone())?))
             }
         };
         let keeper = log.as_ref().map(|log| Keeper::start(Arc::clone(log), options.authority)).transpose()?;
@@ -105,10 +91,7 @@ impl Ledger {
             keeper.tell(Happening::Event("stop", json!({})));
             keeper.finish();
         }
-        let writer = log.writer.write().unwrap_or_else(PoisonError::into_inner).take();
-        // The reader first: a log that nobody reads is left in one file.
-        lock(&log.reader).take();
-        writer.map_or(Ok(()), |writer| writer.close().map_err(Failure::from))
+        log.close()
     }
 
     fn sign(&self, record: &AnswerRecord) -> Result<Receipt, String> {
@@ -181,89 +164,6 @@ impl Recorder for Ledger {
             keeper.refused(status, client, endpoint);
         }
     }
-}
-
-impl Log {
-    fn open(path: PathBuf, options: Options, signer: &Signer) -> Result<Self, Failure> {
-        let writer = AuditLog::open(&path, signer.identity.clone(), options)?;
-        Ok(Self { path, writer: RwLock::new(Some(writer)), reader: Mutex::new(None), stopped: Mutex::new(None) })
-    }
-
-    fn append(&self, records: Vec<audit::Record>) -> Result<(), String> {
-        self.write(|writer| writer.append_all(records).map(drop))
-    }
-
-    /// Has something written. If that fails, nothing is answered until the log can be written to again.
-    pub(super) fn write(&self, write: impl FnOnce(&AuditLog) -> Result<(), audit::Error>) -> Result<(), String> {
-        let writer = self.writer.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(writer) = writer.as_ref() else { return Err("the server is stopping".to_owned()) };
-        let Err(error) = write(writer) else { return Ok(()) };
-        let sentence = error.to_string();
-        // What is wrong with one record keeps no other from being recorded.
-        if !matches!(error, audit::Error::Record(_) | audit::Error::Duplicate { .. }) {
-            self.stop(&sentence);
-        }
-        Err(sentence)
-    }
-
-    /// Nothing is answered from now on, until the log can be written to again.
-    fn stop(&self, sentence: &str) {
-        let before = lock(&self.stopped).replace((sentence.to_owned(), Instant::now()));
-        if before.is_none() {
-            tracing::error!("nothing is answered any more: {sentence}");
-        }
-    }
-
-    fn ready(&self) -> Result<(), String> {
-        let is_stopped = match lock(&self.stopped).as_mut() {
-            None => false,
-            Some((sentence, tried)) if tried.elapsed() < RETRY => return Err(sentence.clone()),
-            // Others are told what is known already while this one tries.
-            Some((_, tried)) => {
-                *tried = Instant::now();
-                true
-            }
-        };
-        let writer = self.writer.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(writer) = writer.as_ref() else { return Err("the server is stopping".to_owned()) };
-        if !is_stopped {
-            // A log that was removed or moved meanwhile is noticed before anything is computed.
-            return writer.is_in_place().map_err(|error| {
-                let sentence = error.to_string();
-                self.stop(&sentence);
-                sentence
-            });
-        }
-        match writer.probe() {
-            Ok(()) => {
-                lock(&self.stopped).take();
-                tracing::info!("the audit log {} can be written to again: requests are answered", self.path.display());
-                Ok(())
-            }
-            Err(error) => {
-                let sentence = error.to_string();
-                self.stop(&sentence);
-                Err(sentence)
-            }
-        }
-    }
-
-    /// The log's file.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    fn find(&self, id: &str) -> Result<Option<audit::Entry>, audit::Error> {
-        find(&mut lock(&self.reader), &self.path, id)
-    }
-}
-
-fn find(reader: &mut Option<Reader>, path: &Path, id: &str) -> Result<Option<audit::Entry>, audit::Error> {
-    let open = match reader.take() {
-        Some(open) => open,
-        None => Reader::open(path)?,
-    };
-    reader.insert(open).find(id)
 }
 
 impl Recent {

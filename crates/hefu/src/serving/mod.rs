@@ -7,6 +7,7 @@ mod files;
 mod keeper;
 mod labels;
 mod ledger;
+mod log;
 
 pub(crate) use catalog::ModelCatalog;
 pub(crate) use files::connections;

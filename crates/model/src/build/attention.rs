@@ -3,7 +3,7 @@
 use hefu_numerics::program::{Activation, RopeStyle, Value, Values};
 
 use super::limits::{MAX_HEAD_SIZE, MAX_HEADS};
-use super::ops::Rotation;
+use super::ops::{Rotation, score_scale};
 use super::weights::Blocks;
 use super::{Builder, Presence};
 use crate::error::Error;
@@ -62,11 +62,6 @@ impl Attention {
             has_head_norm: false,
         }
     }
-}
-
-/// `1 / sqrt(size)`.
-pub(crate) fn score_scale(size: usize) -> f32 {
-    (1.0 / (size as f64).sqrt()) as f32
 }
 
 impl Builder<'_, '_> {

@@ -19,16 +19,16 @@ use std::collections::HashMap;
 
 use hefu_numerics::program::{Entry, Kind, Op, Order, Program, Rows, Section, Step, Value, ValueSpec, Weight};
 
-pub(crate) use attention::{Attention, score_scale};
+pub(crate) use attention::Attention;
 pub(crate) use feed_forward::{Experts, FeedForward, Gated};
 pub(crate) use keys::{Keys, shown};
 pub(crate) use mixture::Mixture;
-pub(crate) use ops::Rotation;
+pub(crate) use ops::{Rotation, score_scale};
 pub(crate) use rope::RopeFactors;
 
 use crate::error::Error;
 use crate::gguf::Gguf;
-use crate::spec::LoadOptions;
+use crate::options::LoadOptions;
 use limits::{MAX_CONTEXT, MAX_LAYERS, MAX_VOCABULARY, MAX_WIDTH};
 use tensors::Tensors;
 

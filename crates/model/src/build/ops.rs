@@ -5,7 +5,7 @@ use hefu_numerics::program::{
 };
 use hefu_numerics::rope::Frequencies;
 
-use super::{Builder, Experts, Presence, score_scale};
+use super::{Builder, Experts, Presence};
 
 /// Which elements of a head are rotated, and how.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +18,11 @@ pub(crate) struct Rotation {
     pub(crate) style: RopeStyle,
     /// Cosines and sines.
     pub(crate) angles: Value,
+}
+
+/// `1 / sqrt(size)`.
+pub(crate) fn score_scale(size: usize) -> f32 {
+    (1.0 / (size as f64).sqrt()) as f32
 }
 
 impl Builder<'_, '_> {

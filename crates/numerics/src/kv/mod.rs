@@ -5,37 +5,16 @@
 //! is, that of clause A1.
 
 mod aligned;
+mod profile;
 mod shape;
 
 pub use aligned::Aligned;
+pub use profile::Profile;
 pub use shape::{BLOCK, KEY_LANES, KvShape, PAGE};
 
 use crate::half::{f16_to_f32, f32_to_f16};
 use crate::program::{StateSpec, Values};
 use crate::reference::{QuantizedBlock, quantize_block};
-
-/// What a cached number is made of. It changes results, so that it is part of a fingerprint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Profile {
-    /// binary16.
-    #[default]
-    F16,
-    /// Integers of 8 bits with a binary16 scale for every [`BLOCK`] of them: 8.5 bits per number.
-    Q8,
-}
-
-impl Profile {
-    /// All of them.
-    pub const ALL: [Profile; 2] = [Profile::F16, Profile::Q8];
-
-    /// Its name, as fingerprints and reports have it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Profile::F16 => "f16",
-            Profile::Q8 => "q8",
-        }
-    }
-}
 
 /// What code bytes of `q8` keys exceed the integers by: instructions multiply unsigned bytes with signed ones.
 pub const KEY_OFFSET: u8 = 128;

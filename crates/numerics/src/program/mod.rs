@@ -13,14 +13,15 @@
 //! needed for all rows, and which only for the rows whose results are wanted.
 
 mod check;
+mod error;
 mod op;
 mod reads;
 mod seal;
 mod text;
 mod work;
 
+pub use error::SealError;
 pub use op::{Activation, DeltaHeads, Factor, Groups, Op, RopeStyle, RouteRule, Scoring, Sharing};
-pub use seal::SealError;
 pub use work::{Amount, work};
 
 use crate::kv::Profile;

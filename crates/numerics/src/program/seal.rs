@@ -7,14 +7,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::check;
-use super::{Entry, Op, Order, Program, Rows, Step, Value, ValueSpec};
-
-/// A program that cannot be run: a mistake in the family's file, in one sentence.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the program is no program: {problem}")]
-pub struct SealError {
-    pub(super) problem: String,
-}
+use super::{Entry, Op, Order, Program, Rows, SealError, Step, Value, ValueSpec};
 
 impl Step {
     /// What a mistake's sentence begins with.

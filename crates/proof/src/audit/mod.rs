@@ -29,6 +29,7 @@ pub use reader::{ExportError, Filter, Reader};
 pub use rows::{Entry, Head, Log, Mark, Pruning, Row, Stamp};
 pub use stamp::{Token, request as stamp_request};
 
+use crate::clock::now;
 use crate::identity::Identity;
 use crate::receipt::Receipt;
 use guard::Guard;
@@ -37,7 +38,7 @@ use std::str::FromStr;
 use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use writer::{Order, Writer};
 
 /// Records that may wait for the disk; more callers wait before they may.
@@ -329,9 +330,4 @@ impl FromStr for Store {
         let found = all.into_iter().find(|store| store.name() == text);
         found.ok_or_else(|| format!("`{text}` is not one of ids, text and hashes"))
     }
-}
-
-/// Milliseconds since 1970 by the machine's clock.
-pub(crate) fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -15,8 +15,8 @@ pub mod sse;
 pub mod tokens;
 
 use crate::answer::Answer;
-use crate::app::{ANSWER_ID, FINGERPRINT};
 use crate::error::ApiError;
+use crate::headers::{ANSWER_ID, FINGERPRINT};
 use crate::service::Service;
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue};

@@ -5,8 +5,8 @@ use std::io;
 use ureq::http::{HeaderName, Response, StatusCode, header};
 use ureq::{Body, Timeout};
 
-use crate::catalogue::MAX_FILE_BYTES;
 use crate::error::StoreError;
+use crate::limits::MAX_FILE_BYTES;
 use crate::source::FetchError;
 
 /// A failed transfer.

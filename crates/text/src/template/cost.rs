@@ -7,7 +7,7 @@
 use minijinja::value::{Value, ValueKind};
 use minijinja::{Error, State};
 
-use super::guard::too_deep;
+use super::faults::too_deep;
 use super::limits::MAX_NESTING;
 
 /// The resolution of a meter: one unit of fuel is worth this many. A byte costs one.

@@ -11,8 +11,8 @@ use super::clock::strftime;
 use super::compile::{check_length, compile};
 use super::conversation::{Conversation, Specials};
 use super::error::{Error, translate};
+use super::faults::invalid;
 use super::generation::replace_tags;
-use super::guard::invalid;
 use super::limits::{
     BASE_FUEL, FUEL_PER_INPUT_BYTE, FUEL_PER_INPUT_VALUE, MAX_FUEL, MAX_NESTING, MAX_OUTPUT_BYTES, MAX_OUTPUT_COPIES,
     MAX_RECURSION, STACK_BYTES,

@@ -5,7 +5,9 @@ use minijinja::{Environment, Error, State};
 
 use super::cost;
 use super::error::RaisedMessage;
-use super::guard::{self, charge_bytes, invalid};
+use super::faults::invalid;
+use super::guard::{self, charge_bytes};
+use super::html::escaped;
 use super::json::tojson;
 use super::limits::MAX_FIELD_WIDTH;
 use super::operators;
@@ -189,21 +191,4 @@ fn escape(state: &State, value: &Value) -> Result<Value, Error> {
         return Ok(value.clone());
     }
     escaped(state, &text).map(Value::from_safe_string)
-}
-
-/// Text with HTML's five special characters replaced, as markupsafe does.
-pub(super) fn escaped(state: &State, text: &str) -> Result<String, Error> {
-    charge_bytes(state, text.len().saturating_mul(5))?;
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '\'' => out.push_str("&#39;"),
-            '"' => out.push_str("&#34;"),
-            _ => out.push(character),
-        }
-    }
-    Ok(out)
 }

@@ -1,23 +1,14 @@
 //! What keeps values small: guards that the compiler puts behind instructions, and functions replaced for safety.
 
 use minijinja::value::{Kwargs, Tuple, Value, ValueKind, ValueOrKwargs};
-use minijinja::{Error, ErrorKind, State};
+use minijinja::{Error, State};
 
 use super::cost::{self, Meter};
+use super::faults::{invalid, too_deep};
 use super::limits::{MAX_NESTING, MAX_RANGE};
 
 /// Items of a range that one unit of fuel pays for.
 const RANGE_PER_FUEL: u64 = 4;
-
-/// An error of the template's making.
-pub(super) fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
-    Error::new(ErrorKind::InvalidOperation, message)
-}
-
-/// The error for values nested beyond the limit.
-pub(super) fn too_deep() -> Error {
-    invalid(format!("a value is nested deeper than {MAX_NESTING} levels"))
-}
 
 /// Pays for `count` bytes before they are made.
 pub(super) fn charge_bytes(state: &State, count: usize) -> Result<(), Error> {

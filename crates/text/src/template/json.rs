@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use minijinja::value::{Kwargs, Rest, Value, ValueKind, ValueOrKwargs, from_args};
 use minijinja::{Error, State};
 
-use super::guard::{charge_bytes, invalid, is_float, is_namespace, too_deep};
+use super::faults::{invalid, too_deep};
+use super::guard::{charge_bytes, is_float, is_namespace};
 use super::limits::{MAX_FIELD_WIDTH, MAX_NESTING};
 use super::number::python_float;
 

@@ -4,7 +4,8 @@ use minijinja::value::{Tuple, Value, ValueKind, from_args};
 use minijinja::{Error, ErrorKind, State};
 
 use super::cost;
-use super::guard::{invalid, is_namespace};
+use super::faults::invalid;
+use super::guard::is_namespace;
 use super::string_methods::string_method;
 
 /// Called for every method that the interpreter does not know, which is all of them. `UnknownMethod` makes the

@@ -5,8 +5,9 @@ use minijinja::value::{Tuple, Value, ValueKind};
 use minijinja::{Error, State};
 
 use super::cost::Meter;
-use super::filters::escaped;
-use super::guard::{charge_bytes, check, invalid, is_float};
+use super::faults::invalid;
+use super::guard::{charge_bytes, check, is_float};
+use super::html::escaped;
 use super::limits::MAX_FIELD_WIDTH;
 use super::text::push_str;
 

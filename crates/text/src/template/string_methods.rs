@@ -7,7 +7,8 @@ use minijinja::value::{Kwargs, Tuple, Value, ValueKind, from_args};
 use minijinja::{Error, ErrorKind, State};
 
 use super::cost;
-use super::guard::{charge_bytes, invalid};
+use super::faults::invalid;
+use super::guard::charge_bytes;
 use super::limits::MAX_FIELD_WIDTH;
 use super::operators::formatted;
 

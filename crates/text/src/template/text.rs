@@ -31,7 +31,7 @@ pub(super) fn push_str(state: &State, out: &mut String, value: &Value) -> Result
 
 fn push_repr(state: &State, out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
     if depth > MAX_NESTING {
-        return Err(super::guard::too_deep());
+        return Err(super::faults::too_deep());
     }
     // Walking costs more than copying: one unit of fuel for each value.
     state.consume_fuel(1)?;

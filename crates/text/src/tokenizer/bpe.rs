@@ -32,7 +32,7 @@ impl BytePairs {
     pub(super) fn new(known: Known<'_>, pieces: &Pieces) -> Result<Self, Error> {
         let vocabulary = known.vocabulary;
         let name = &vocabulary.pre_tokenizer;
-        let entry = pretokenizer::find(name).ok_or_else(|| Error::PreTokenizer { name: name.clone() })?;
+        let entry = pretokenizer::find(name).ok_or_else(|| pretokenizer::unknown(name))?;
         Ok(Self {
             pre_tokenizer: PreTokenizer::new(entry)?,
             compose: entry.compose,

@@ -1,5 +1,4 @@
 //! What can be wrong with a vocabulary.
-use super::pretokenizer;
 
 /// Why a vocabulary was refused. Encoding and decoding never fail.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -20,10 +19,12 @@ pub enum Error {
         name: String,
     },
     /// The pre-tokeniser is not one that this program has.
-    #[error("the pre-tokeniser \"{name}\" is not known; the known ones are {}", pretokenizer::known_names())]
+    #[error("the pre-tokeniser \"{name}\" is not known; the known ones are {known}")]
     PreTokenizer {
         /// The value of `tokenizer.ggml.pre`.
         name: String,
+        /// The names that are known, with commas between them.
+        known: String,
     },
     /// A setting asks for text processing that this program does not do.
     #[error("the vocabulary sets {key}, which is not supported for this kind of tokeniser")]

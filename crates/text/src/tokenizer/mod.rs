@@ -12,6 +12,7 @@ mod merging;
 mod metadata;
 mod pieces;
 mod pretokenizer;
+mod read;
 mod sentencepiece;
 mod special;
 mod texts;

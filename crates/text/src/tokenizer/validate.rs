@@ -45,7 +45,7 @@ pub(super) fn vocabulary(vocabulary: &Vocabulary) -> Result<(), Error> {
         }
         Kind::ByteLevel => {
             if pretokenizer::find(&vocabulary.pre_tokenizer).is_none() {
-                return Err(Error::PreTokenizer { name: vocabulary.pre_tokenizer.clone() });
+                return Err(pretokenizer::unknown(&vocabulary.pre_tokenizer));
             }
         }
     }

@@ -4,35 +4,12 @@
 //! batch; a row's sum does not depend on who shares the batch.
 
 use crate::prepared::Input;
-use hefu_numerics::buffer::Buffer;
 use hefu_numerics::program::{Activation, RouteRule, Value, Weight};
 use hefu_numerics::reference::route;
 
 use super::products::{GatedPart, Workshop};
 use super::{Call, Machine};
-
-/// Rows of one expert, gathered: what it reads, and what it makes of them.
-#[derive(Default)]
-pub(in crate::device) struct Buffers {
-    input: Buffer,
-    output: Buffer,
-    choices: Vec<Choice>,
-}
-
-impl Buffers {
-    /// Bytes that they have grown to.
-    pub(in crate::device) fn bytes(&self) -> usize {
-        self.input.bytes() + self.output.bytes() + self.choices.capacity() * size_of::<Choice>()
-    }
-}
-
-/// One expert chosen for one row.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Choice {
-    expert: usize,
-    row: usize,
-    weight: f32,
-}
+use crate::device::machine::Choice;
 
 impl Machine {
     /// The chosen experts of every row, and their weights.

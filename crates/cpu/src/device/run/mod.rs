@@ -15,11 +15,10 @@ use hefu_numerics::matrix::Matrix;
 use hefu_numerics::program::{Amount, Kind as ValueKind, Op, Rows, Value, Weight, work};
 
 use super::arena::Places;
-use super::executable::Machine;
 use super::lower::{Gain, Kind, Step};
+use super::machine::Machine;
 use super::weights::CpuWeights;
 
-pub(super) use experts::Buffers as ExpertBuffers;
 pub(super) use products::rows_at_once;
 pub(super) use rowset::Rowset;
 

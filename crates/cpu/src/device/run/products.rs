@@ -1,7 +1,8 @@
 //! Products with one shared input, and gated parts.
 
-use crate::ops::{Alone, Gated as GatedMatrices, Ops, Projection, Scratch, Team};
+use crate::ops::{Alone, Gated as GatedMatrices, Ops, Projection, Team};
 use crate::prepared::{Input, Prepared};
+use crate::scratch::Scratch;
 use hefu_numerics::program::{Activation, Value, Weight};
 
 use super::{Call, Machine, matrices};

@@ -8,7 +8,7 @@ use hefu_numerics::kv::LayerCache;
 use hefu_numerics::program::{DeltaHeads, Op, Rows, Sharing, State, StateSpec, Value, Values};
 
 use super::{Call, Machine};
-use crate::device::executable::kept_value;
+use crate::device::machine::kept_value;
 use crate::generic::drive::{Shared, deal};
 use crate::generic::lanes::LANES;
 use crate::generic::recurrent::{ConvJob, DeltaJob};

@@ -14,8 +14,9 @@ use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 
-use crate::ops::{Projection, Scratch, Team};
+use crate::ops::{Projection, Team};
 use crate::prepared::Input;
+use crate::scratch::Scratch;
 use hefu_numerics::matrix::Matrix;
 use hefu_numerics::quant::{Encoding, Float, Quantised};
 

@@ -14,8 +14,9 @@ mod permission;
 mod product;
 mod tiles;
 
-use crate::ops::{Ops, Projection, Scratch, Team};
+use crate::ops::{Ops, Projection, Team};
 use crate::prepared::Input;
+use crate::scratch::Scratch;
 
 use super::avx512;
 use crate::generic::drive;

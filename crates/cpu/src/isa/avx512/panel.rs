@@ -16,11 +16,8 @@ use std::ops::Range;
 use hefu_numerics::reference::TINY;
 
 use crate::generic::panel::{COMMON_ROWS, Extra, PanelShape, Source, Tile};
-use crate::generic::rows::Rows;
 use crate::generic::unroll::unroll;
 use crate::layout::LINE;
-
-use super::rows::ZmmRows;
 
 /// Activations of a block.
 const BLOCK: usize = 32;
@@ -40,7 +37,14 @@ pub(super) fn takes(shape: &PanelShape, tile: &Tile) -> bool {
     tile.size > 2 && !shape.is_by_token()
 }
 
-/// As [`crate::generic::panel::fill_tile`].
+/// Asks for the cache line at `at` before it is written. Any address will do.
+#[inline(always)]
+pub(super) fn prefetch_for_writing(at: *const u8) {
+    // SAFETY: a hint, which never faults; 64-bit processors that do not know it pass it over.
+    unsafe { std::arch::asm!("prefetchw [{}]", in(reg) at, options(nostack, preserves_flags, readonly)) }
+}
+
+/// As [`crate::generic::rows::fill_tile`].
 ///
 /// # Safety
 /// As there; [`takes`] is true of the tile.
@@ -63,7 +67,7 @@ pub(super) unsafe fn fill_tile(
         // Their places in a later tile, where nothing has come near yet.
         let later = later + blocks.start * block_bytes;
         for line in (0..blocks.len() * block_bytes + LINE).step_by(LINE) {
-            ZmmRows::prefetch_for_writing(panel.wrapping_add(later + line));
+            prefetch_for_writing(panel.wrapping_add(later + line));
         }
     }
     assert!(blocks.is_empty() || (blocks.end - source.first_block) * BLOCK <= source.stride);

@@ -6,8 +6,8 @@ use std::ops::Range;
 use hefu_numerics::quant::HALF_E4M3_FACTOR;
 
 use super::panel;
-use crate::generic::panel::{self as generic, PanelShape, Source, Tile};
-use crate::generic::rows::{Rows, quantizer};
+use crate::generic::panel::{PanelShape, Source, Tile};
+use crate::generic::rows::{Rows, fill_tile, quantizer};
 use crate::generic::unroll::unroll;
 
 /// Sixteen rows.
@@ -52,8 +52,7 @@ unsafe impl Rows for ZmmRows {
 
     #[inline(always)]
     fn prefetch_for_writing(at: *const u8) {
-        // SAFETY: a hint, which never faults; 64-bit processors that do not know it pass it over.
-        unsafe { std::arch::asm!("prefetchw [{}]", in(reg) at, options(nostack, preserves_flags, readonly)) }
+        panel::prefetch_for_writing(at);
     }
 
     #[inline(always)]
@@ -253,7 +252,7 @@ unsafe impl Rows for ZmmRows {
             if panel::takes(shape, tile) {
                 panel::fill_tile(shape, tile, blocks, source, panel);
             } else {
-                generic::fill_tile::<Self>(shape, tile, blocks, source, panel);
+                fill_tile::<Self>(shape, tile, blocks, source, panel);
             }
         }
     }

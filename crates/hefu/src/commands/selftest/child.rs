@@ -5,7 +5,7 @@
 //! logits, and they; all as little-endian 32 bits. [`NONE`] instead of the number of answers means that there are none,
 //! and a sentence follows in the same form.
 
-use super::matrix::{Group, capacity};
+use super::group::{Group, capacity};
 use super::models::Source;
 use crate::failure::Failure;
 use hefu_cpu::Pool;

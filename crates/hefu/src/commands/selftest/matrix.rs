@@ -1,6 +1,7 @@
 //! Running the combinations.
 
 use super::child::Child;
+use super::group::{Group, capacity};
 use super::models::Source;
 use super::{is_large, is_specification, specification};
 use crate::failure::Failure;
@@ -8,17 +9,13 @@ use crate::progress::Meter;
 use hefu_cpu::Pool;
 use hefu_cpu::select::Isa;
 use hefu_engine::Request;
-use hefu_engine::selftest::{Extent, Tally, Trace, Way, answers, questions, ways};
-use hefu_numerics::device::Model;
+use hefu_engine::selftest::{Extent, Tally, Trace, Way, answers, questions};
 use hefu_numerics::kv::Profile;
 use std::sync::Arc;
 
 /// Threads that are tried with `--full`, and without.
 pub(crate) const THREADS_FULL: [usize; 3] = [1, 2, 3];
 const THREADS_QUICK: [usize; 2] = [1, 2];
-/// Where not every way is tried, one in so many is, by turns.
-const THINNED: usize = 9;
-
 /// What is combined with what.
 pub(crate) struct Matrix<'a> {
     /// Instruction sets.
@@ -27,39 +24,6 @@ pub(crate) struct Matrix<'a> {
     pub(crate) sources: &'a [Source],
     /// How much is tried.
     pub(crate) extent: Extent,
-}
-
-/// All combinations that share a model in memory.
-#[derive(Clone, Copy)]
-pub(crate) struct Group {
-    /// Number of the model.
-    pub(crate) source: usize,
-    /// Kind of the cache.
-    pub(crate) cache: Profile,
-    /// Instruction set.
-    pub(crate) isa: &'static Isa,
-    /// Threads.
-    pub(crate) threads: usize,
-    /// Whether every way of the extent is tried.
-    pub(crate) in_full: bool,
-}
-
-impl Group {
-    /// The ways that are tried with it: with `--full` and the first tiny model every one, else some of the quick ones, others
-    /// than with the groups around it.
-    pub(crate) fn ways(&self, extent: Extent) -> Vec<Way> {
-        if self.in_full {
-            return ways(extent);
-        }
-        let quick = ways(Extent::Quick).into_iter();
-        quick.skip((self.threads + usize::from(self.cache == Profile::Q8)) % THINNED).step_by(THINNED).collect()
-    }
-
-    fn words(&self, source: &Source, restart: bool, way: Way) -> String {
-        let Group { cache, isa, threads, .. } = self;
-        let (name, process) = (source.name(), if restart { "new process" } else { "same process" });
-        format!("{name}, {}, {threads} threads, cache {}, {process}, {way}", isa.name, cache.name())
-    }
 }
 
 /// Threads that are tried in this extent.
@@ -149,11 +113,6 @@ impl Asked {
         let expected = expected.map_err(|sentence| Failure::Other(format!("{}: {sentence}", source.name())))?;
         Ok(Self { questions, expected, vocabulary, capacity })
     }
-}
-
-/// Positions of a sequence.
-pub(crate) fn capacity(source: &Source, model: &Model) -> usize {
-    source.capacity().min(model.program.context)
 }
 
 /// Runs a group in this process, on one model in memory, and in a new one, which loads the model again.

@@ -1,6 +1,7 @@
 //! `hefu selftest`: whether this machine computes what the contract says, in every way that answers come about.
 
 mod child;
+mod group;
 mod matrix;
 mod models;
 mod report;

@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use super::ReferenceDevice;
-use super::executable::Interpreter;
 use super::weights::Loaded;
+use super::{Alter, ReferenceDevice};
 use crate::device::{Device, Error, Executable, Files, Footprint, Size, Weights};
-use crate::matrix::Matrix;
-use crate::program::{Op, Program, Value, Weight};
+use crate::program::{Program, Value};
 use crate::team::Team;
 
 /// A device that is nearly right: results of operations are changed before anything reads them.
@@ -17,33 +15,6 @@ pub struct AlteredDevice {
     pub name: &'static str,
     /// Changes what an operation has made.
     pub alter: Alter,
-}
-
-/// Is given an operation that was done, what it had read, and what it has made.
-pub type Alter = fn(&Op, &Given<'_>, &mut [f32]);
-
-/// What an operation reads.
-pub struct Given<'a> {
-    pub(super) interpreter: &'a Interpreter,
-    /// Rows of what it makes.
-    pub rows: usize,
-}
-
-impl Given<'_> {
-    /// The rows of a value.
-    pub fn value(&self, value: Value) -> &[f32] {
-        self.interpreter.rows(value)
-    }
-
-    /// A matrix.
-    pub fn matrix(&self, weight: Weight) -> &Matrix {
-        self.interpreter.weights.matrix(weight)
-    }
-
-    /// A vector.
-    pub fn vector(&self, weight: Weight) -> &[f32] {
-        self.interpreter.weights.vector(weight)
-    }
 }
 
 impl Device for AlteredDevice {

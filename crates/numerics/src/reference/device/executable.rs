@@ -4,10 +4,11 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::states::Memory;
+use super::memory::Memory;
 use super::weights::Loaded;
 use crate::device::{Batch, Error, Executable, Footprint, Size, StepObserver, StepReport, Weights, check};
-use crate::program::{Entry, Program, Rows, StateSpec, Step, Value};
+use crate::matrix::Matrix;
+use crate::program::{Entry, Op, Program, Rows, StateSpec, Step, Value, Weight};
 
 /// The interpreter.
 pub(super) struct Interpreter {
@@ -17,12 +18,39 @@ pub(super) struct Interpreter {
     /// The rows of every value after the last batch, `[rows][numbers]`.
     pub(super) values: Vec<Vec<f32>>,
     /// What is changed on purpose.
-    pub(super) alter: Option<super::Alter>,
+    pub(super) alter: Option<Alter>,
     size: Size,
     probes: Vec<Value>,
     /// Rows of the last batch that were wanted.
     wanted: usize,
     observer: Option<Arc<dyn StepObserver>>,
+}
+
+/// Is given an operation that was done, what it had read, and what it has made.
+pub type Alter = fn(&Op, &Given<'_>, &mut [f32]);
+
+/// What an operation reads.
+pub struct Given<'a> {
+    pub(super) interpreter: &'a Interpreter,
+    /// Rows of what it makes.
+    pub rows: usize,
+}
+
+impl Given<'_> {
+    /// The rows of a value.
+    pub fn value(&self, value: Value) -> &[f32] {
+        self.interpreter.rows(value)
+    }
+
+    /// A matrix.
+    pub fn matrix(&self, weight: Weight) -> &Matrix {
+        self.interpreter.weights.matrix(weight)
+    }
+
+    /// A vector.
+    pub fn vector(&self, weight: Weight) -> &[f32] {
+        self.interpreter.weights.vector(weight)
+    }
 }
 
 /// What a step works on.

@@ -6,10 +6,12 @@
 mod altered;
 mod executable;
 mod interpret;
+mod memory;
 mod states;
 mod weights;
 
-pub use altered::{Alter, AlteredDevice, Given};
+pub use altered::AlteredDevice;
+pub use executable::{Alter, Given};
 
 use std::sync::Arc;
 

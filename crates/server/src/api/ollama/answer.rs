@@ -30,7 +30,7 @@ pub async fn chat(
     let (ask, is_streaming) = read(fields)?;
     let ask = Ask { model, ..ask };
     if matches!(&ask.prompt, Prompt::Messages(messages) if messages.is_empty()) {
-        return super::generate::load(&service, &caller, ask, Shape::Chat).await;
+        return super::load::load(&service, &caller, ask, Shape::Chat).await;
     }
     respond(service.answer(&caller, ask).await?, Shape::Chat, is_streaming).await
 }

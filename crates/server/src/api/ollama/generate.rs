@@ -2,18 +2,18 @@
 
 use super::super::fields::Fields;
 use super::answer::{no_images, respond};
+use super::load::load;
 use super::options::{pass_over, shared};
-use super::output::{Shape, now};
+use super::output::Shape;
 use crate::error::ApiError;
 use crate::service::{Caller, Service};
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 use hefu_answer::Gap;
-use hefu_answer::{Ask, KeepAlive, Message, Prompt, Role};
-use serde_json::{Value, json};
+use hefu_answer::{Ask, Message, Prompt, Role};
+use serde_json::json;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Answers a prompt, by the model's template unless it is said to be raw or there is none; without a prompt, brings
 /// the model to memory.
@@ -56,31 +56,10 @@ fn read(mut fields: Fields, has_template: bool) -> Result<(Ask, bool, String), A
     Ok((ask, is_streaming, text))
 }
 
-/// Brings a model to memory, or lets it go if it is to stay for no time.
-pub(super) async fn load(
-    service: &Arc<Service>,
-    caller: &Caller,
-    ask: Ask,
-    shape: Shape,
-) -> Result<Response, ApiError> {
-    let is_unloading = ask.keep_alive == Some(KeepAlive::For(Duration::ZERO));
-    let lease = service.lease(caller.client, &ask).await?;
-    let mut answer = json!({
-        "model": lease.worker.text.name,
-        "created_at": now(),
-        "done": true,
-        "done_reason": if is_unloading { "unload" } else { "load" },
-    });
-    match shape {
-        Shape::Chat => answer["message"] = json!({"role": "assistant", "content": ""}),
-        Shape::Generate => answer["response"] = Value::String(String::new()),
-    }
-    Ok(super::one_line(&answer))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
 
     fn of(value: Value, has_template: bool) -> Result<(Ask, bool, String), ApiError> {
         read(Fields::parse(value.to_string().as_bytes())?, has_template)

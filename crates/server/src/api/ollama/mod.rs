@@ -3,6 +3,7 @@
 mod answer;
 mod embed;
 mod generate;
+mod load;
 mod models;
 mod options;
 mod output;

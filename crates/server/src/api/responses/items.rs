@@ -1,7 +1,7 @@
 //! Items: what a conversation and a response are made of.
 
 use super::super::fields::Fields;
-use super::request::Earlier;
+use super::earlier::Earlier;
 use crate::error::ApiError;
 use hefu_answer::{Choice, Token, TokenLogprob};
 use hefu_answer::{Message, Role, ToolCall, join_part};

@@ -1,5 +1,6 @@
 //! The Responses API: `/v1/responses`. The newest responses are kept in memory, so that a request can go on from one.
 
+mod earlier;
 mod items;
 pub(crate) mod kept;
 mod request;
@@ -32,7 +33,7 @@ pub async fn create(
     Extension(caller): Extension<Caller>,
     fields: Fields,
 ) -> Result<Response, ApiError> {
-    let kept = request::Earlier { shelf: &service.responses, client: &caller.name };
+    let kept = earlier::Earlier { shelf: &service.responses, client: &caller.name };
     let wanted = request::read(fields, &kept)?;
     let mut answer = service.answer(&caller, wanted.ask).await?;
     let resource = Resource::new(&answer, wanted.echo);

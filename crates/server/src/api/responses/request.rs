@@ -3,8 +3,8 @@
 use super::super::fields::{Fields, Texts};
 use super::super::neutral;
 use super::super::settings;
+use super::earlier::Earlier;
 use super::items;
-use super::kept::Shelf;
 use crate::error::ApiError;
 use hefu_answer::{Ask, Format, Message, Prompt, Role, Tool, ToolChoice};
 use serde_json::{Map, Value, json};
@@ -25,29 +25,6 @@ pub(super) struct Wanted {
     pub(super) before: Option<String>,
     /// What the request adds to the conversation, without instructions.
     pub(super) input: Vec<Message>,
-}
-
-/// Earlier responses of whoever asks.
-pub(super) struct Earlier<'a> {
-    pub(super) shelf: &'a Shelf,
-    pub(super) client: &'a str,
-}
-
-impl Earlier<'_> {
-    /// The conversation up to a response.
-    fn conversation(&self, id: &str) -> Result<Vec<Message>, ApiError> {
-        let found = self.shelf.conversation(self.client, super::bare(id));
-        found.ok_or_else(|| ApiError { param: Some("previous_response_id".to_owned()), ..super::not_kept(id) })
-    }
-
-    /// The answer that an item is part of, by the item's id.
-    pub(super) fn answer(&self, item: &str) -> Option<Value> {
-        let (_, rest) = item.split_once('_')?;
-        let id = rest.split('_').next()?;
-        let body = self.shelf.find(self.client, id)?.body;
-        let items = body.get("output")?.as_array()?;
-        items.iter().find(|found| found.get("id").and_then(Value::as_str) == Some(item)).cloned()
-    }
 }
 
 /// Reads a request.
@@ -247,6 +224,7 @@ fn reasoning(fields: &mut Fields, echo: &mut Map<String, Value>) -> Result<Map<S
 
 #[cfg(test)]
 mod tests {
+    use super::super::kept::Shelf;
     use super::*;
 
     fn of(value: Value) -> Result<Wanted, ApiError> {

@@ -14,7 +14,7 @@ mod words;
 
 use super::Error;
 use regex::Regex;
-pub(super) use registry::{Entry, find, known_names};
+pub(super) use registry::{Entry, find, unknown};
 
 /// A pre-tokeniser that is ready to run.
 pub(super) struct PreTokenizer {

@@ -3,6 +3,7 @@
 //! Names, patterns and the flags are facts about published tokenisers: the names and the list of patterns as in
 //! llama.cpp (`src/llama-vocab.cpp`), the patterns themselves and the normalisation as in each original's
 //! `tokenizer.json`. A name that is not here is refused.
+use super::super::Error;
 use super::classes::{self, DIGIT, END};
 use super::{Step, cased, deepseek, gpt2, words};
 
@@ -25,8 +26,13 @@ pub(in crate::tokenizer) fn find(name: &str) -> Option<&'static Entry> {
     REGISTRY.iter().find(|entry| entry.names.contains(&name))
 }
 
+/// The error for a name that is not known.
+pub(in crate::tokenizer) fn unknown(name: &str) -> Error {
+    Error::PreTokenizer { name: name.to_owned(), known: known_names() }
+}
+
 /// All names, for messages.
-pub(in crate::tokenizer) fn known_names() -> String {
+pub(super) fn known_names() -> String {
     let names: Vec<&str> = REGISTRY.iter().flat_map(|entry| entry.names).copied().collect();
     names.join(", ")
 }

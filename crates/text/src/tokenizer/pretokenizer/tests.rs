@@ -71,7 +71,7 @@ fn names_are_unique_and_unknown_names_are_not_found() {
     names.dedup();
     assert_eq!(names.len(), count);
     assert!(find("default").is_none() && find("").is_none());
-    assert!(known_names().starts_with("gpt-2, phi-2"));
+    assert!(registry::known_names().starts_with("gpt-2, phi-2"));
 }
 
 #[test]

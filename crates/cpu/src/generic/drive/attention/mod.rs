@@ -9,7 +9,8 @@
 mod split;
 mod whole;
 
-use crate::ops::{Alone, Scratch, Team};
+use crate::ops::{Alone, Team};
+use crate::scratch::Scratch;
 use hefu_numerics::attention::{Attention, SEGMENT, Span};
 use hefu_numerics::kv::PAGE;
 

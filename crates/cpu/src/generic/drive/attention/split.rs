@@ -13,7 +13,8 @@ mod layout;
 
 use std::ops::Range;
 
-use crate::ops::{Scratch, Team};
+use crate::ops::Team;
+use crate::scratch::Scratch;
 use hefu_numerics::kv::{PAGE, Profile};
 
 use super::{AHEAD, PAGE_BLOCKS, Task, Work, segments};

@@ -3,7 +3,8 @@
 //! A task has several tiles of as many queries as the kernels take. All of them run through one segment before the next,
 //! so that its keys, and then its values, come from the nearest caches for all but the first.
 
-use crate::ops::{Scratch, Team};
+use crate::ops::Team;
+use crate::scratch::Scratch;
 use hefu_numerics::kv::Profile;
 
 use super::{AHEAD, Task, Work, clear, segments};

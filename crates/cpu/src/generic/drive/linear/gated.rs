@@ -9,8 +9,9 @@
 //!
 //! Where that product reads no such panel, what was made goes to memory as it is.
 
-use crate::ops::{Activation, Gated, Scratch, Team};
+use crate::ops::{Activation, Gated, Team};
 use crate::prepared::{Input, Prepared};
+use crate::scratch::Scratch;
 
 use super::{Kind, Memory, Plan, Product, Shared, Work, deal_ranges};
 use crate::generic::drive::elementwise;

@@ -1,0 +1,66 @@
+//! What the steps of a program work with.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use crate::generic::kernels::Kernels;
+use crate::ops::{Ops, Team};
+use crate::prepared::Prepared;
+use crate::scratch::Scratch;
+use hefu_numerics::buffer::Buffer;
+use hefu_numerics::kv::{BLOCK, LayerCache, Profile};
+use hefu_numerics::program::{Program, Values};
+
+use super::weights::CpuWeights;
+
+/// What steps work with.
+pub(super) struct Machine {
+    pub(super) ops: &'static Ops,
+    pub(super) kernels: &'static Kernels,
+    pub(super) team: Arc<dyn Team + Send + Sync>,
+    pub(super) program: Arc<Program>,
+    pub(super) weights: Arc<CpuWeights>,
+    /// Rows of numbers, by place.
+    pub(super) values: Vec<Prepared>,
+    pub(super) scratch: Scratch,
+    /// What gate and up make.
+    pub(super) inner: Prepared,
+    pub(super) experts: ExpertBuffers,
+    /// Keys and values, by state; none for other states.
+    pub(super) caches: Vec<Option<LayerCache>>,
+    /// Numbers of recurrent states, `[slots][numbers]`, by state; none for other states.
+    pub(super) recurrent: Vec<Vec<f32>>,
+    /// Whether a product made a number that is none.
+    pub(super) not_finite: AtomicBool,
+}
+
+/// Rows of one expert, gathered: what it reads, and what it makes of them.
+#[derive(Default)]
+pub(super) struct ExpertBuffers {
+    pub(super) input: Buffer,
+    pub(super) output: Buffer,
+    pub(super) choices: Vec<Choice>,
+}
+
+impl ExpertBuffers {
+    /// Bytes that they have grown to.
+    pub(super) fn bytes(&self) -> usize {
+        self.input.bytes() + self.output.bytes() + self.choices.capacity() * size_of::<Choice>()
+    }
+}
+
+/// One expert chosen for one row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Choice {
+    pub(super) expert: usize,
+    pub(super) row: usize,
+    pub(super) weight: f32,
+}
+
+/// Numbers of a value as it is kept. Those that are the beginning of a key were rounded together with whole blocks of it.
+pub(super) fn kept_value(profile: Profile, key: usize, value: Values) -> usize {
+    match (value, profile) {
+        (Values::FirstOfKey(size), Profile::Q8) => size.next_multiple_of(BLOCK).min(key),
+        _ => value.size(),
+    }
+}
