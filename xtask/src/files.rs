@@ -37,3 +37,13 @@ pub(crate) fn text(path: &Path) -> String {
 pub(crate) fn short(root: &Path, path: &Path) -> String {
     path.strip_prefix(root).unwrap_or(path).display().to_string()
 }
+
+/// The root files of every crate: `lib.rs` and `main.rs`, where they are.
+pub(crate) fn crate_roots(root: &Path) -> Vec<PathBuf> {
+    let mut folders: Vec<PathBuf> =
+        std::fs::read_dir(root.join("crates")).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    folders.sort();
+    folders.push(root.join("xtask"));
+    let sources = folders.iter().flat_map(|folder| ["src/lib.rs", "src/main.rs"].map(|name| folder.join(name)));
+    sources.filter(|source| source.exists()).collect()
+}

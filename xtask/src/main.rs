@@ -3,15 +3,22 @@
 //! ```text
 //! cargo xtask            every check
 //! cargo xtask NAME ...   some of them
+//! cargo xtask count      figures of the code; with `names`, the public items that no other crate uses
 //! ```
 
 mod checks;
+mod count;
 mod files;
+mod modules;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
+    if wanted.first().is_some_and(|name| name == "count") {
+        let is_right = count::run(&files::root(), wanted.get(1).is_some_and(|name| name == "names"));
+        return if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     if let Some(unknown) = wanted.iter().find(|name| !checks::ALL.iter().any(|check| check.name == **name)) {
         let names: Vec<_> = checks::ALL.iter().map(|check| check.name).collect();
         eprintln!("xtask: there is no check {unknown:?}; there are {}", names.join(", "));

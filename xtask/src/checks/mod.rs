@@ -2,6 +2,7 @@
 
 mod commands;
 mod dependencies;
+mod directions;
 mod families;
 mod languages;
 mod paths;
@@ -18,6 +19,7 @@ pub(crate) struct Check {
 /// Every check.
 pub(crate) const ALL: &[Check] = &[
     Check { name: "dependencies", run: dependencies::run },
+    Check { name: "directions", run: directions::run },
     Check { name: "families", run: families::run },
     Check { name: "sizes", run: sizes::run },
     Check { name: "paths", run: paths::run },
