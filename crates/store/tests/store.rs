@@ -76,7 +76,7 @@ fn unknown_names_get_suggestions() {
         assert!(error.to_string().contains("did you mean `gemma-3-270m`"), "{error}");
     }
     assert!(matches!(store.remove("gemma-3-270m"), Err(StoreError::NotPulled(_))));
-    assert!(matches!(store.resolve("../../etc"), Err(StoreError::UnknownModel { .. })));
+    assert!(matches!(store.resolve("../../etc"), Err(StoreError::NoSuchFile { .. })), "a path, not a name");
     assert!(matches!(store.remove("../models/m"), Err(StoreError::UnknownModel { .. })));
 }
 
