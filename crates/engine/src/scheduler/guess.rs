@@ -15,11 +15,12 @@ impl<M: ForwardMany> Scheduler<M> {
             return;
         }
         let is_free = matches!(drafter, Drafter::Lookup);
-        let (mut who, mut offers): (Vec<usize>, Vec<Offer>) = (Vec::new(), Vec::new());
+        let (mut who, mut offers, mut answers): (Vec<usize>, Vec<Offer>, usize) = (Vec::new(), Vec::new(), 0);
         for (index, (scheduled, tokens)) in running.iter_mut().zip(wanted).enumerate() {
             if *tokens == 0 || *tokens != scheduled.pending() || !scheduled.reader.is_answer() {
                 continue;
             }
+            answers += 1;
             let room = scheduled.sequence.room(*capacity).min(policy.most());
             let guesses = &mut scheduled.guesses;
             guesses.drop_all();
@@ -40,7 +41,7 @@ impl<M: ForwardMany> Scheduler<M> {
         if who.is_empty() {
             return;
         }
-        let counts = policy.choose(tokens, &offers, !is_free);
+        let counts = policy.choose(tokens, answers, &offers, !is_free);
         if !is_free {
             self.draft(&who, &counts);
         }

@@ -94,9 +94,10 @@ impl SpeculationPolicy {
         Offer { acceptance, found: found.min(self.most) }
     }
 
-    /// How many guesses of each offer are to be computed in a pass that has `tokens` tokens without them. `costs` says
-    /// whether making them costs something, so that they are not there to be compared otherwise.
-    pub(crate) fn choose(&mut self, tokens: usize, offers: &[Offer], costs: bool) -> Vec<usize> {
+    /// How many guesses of each offer are to be computed in a pass that has `tokens` tokens without them and gives a token
+    /// to each of `answers` answers: a slower pass delays all of them, also those without an offer. `costs` says whether
+    /// making guesses costs something, so that they are not there to be compared otherwise.
+    pub(crate) fn choose(&mut self, tokens: usize, answers: usize, offers: &[Offer], costs: bool) -> Vec<usize> {
         if self.always {
             return offers.iter().map(|offer| offer.found).collect();
         }
@@ -106,7 +107,7 @@ impl SpeculationPolicy {
         if gains.is_empty() || self.seconds[0].at(tokens).is_none() {
             return none;
         }
-        let count = self.best(tokens, offers.len(), &gains, usize::from(costs));
+        let count = self.best(tokens, answers, &gains, usize::from(costs));
         let count = if count > 0 { self.go_on(count) } else { self.try_again(&gains, costs) };
         let mut chosen = none;
         for (_, offer) in gains.iter().take(count) {
@@ -260,7 +261,7 @@ mod tests {
         let mut all: Vec<Guesses> = (0..answers).map(|_| Guesses::default()).collect();
         let mut decide = |round: usize| {
             let offers: Vec<Offer> = all.iter().map(|own| policy.offer(own, Evidence::default(), 8)).collect();
-            let counts = policy.choose(answers, &offers, false);
+            let counts = policy.choose(answers, answers, &offers, false);
             let count: usize = counts.iter().sum();
             policy.passed(Some(answers + count), false);
             policy.record_time(1.0 + cost * (answers + count - 1) as f64);
@@ -303,7 +304,21 @@ mod tests {
         let mut policy = SpeculationPolicy::measuring(8);
         policy.passed(Some(MOST_TOKENS), false);
         policy.record_time(1.0);
-        assert_eq!(policy.choose(MOST_TOKENS, &[offer], false), [0]);
+        assert_eq!(policy.choose(MOST_TOKENS, MOST_TOKENS, &[offer], false), [0]);
+    }
+
+    #[test]
+    fn what_one_answer_wins_is_held_against_what_all_others_wait() {
+        let offer = Offer { acceptance: 0.9, found: 8 };
+        for (answers, pays) in [(1, true), (16, false)] {
+            let mut policy = SpeculationPolicy::measuring(8);
+            for tokens in answers..answers + 9 {
+                policy.passed(Some(tokens), false);
+                policy.record_time(1.0 + 0.1 * (tokens - answers) as f64);
+            }
+            let count = policy.choose(answers, answers, &[offer], false)[0];
+            assert_eq!(count > 0, pays, "{count} guesses beside {answers} answers");
+        }
     }
 
     #[test]
@@ -333,10 +348,10 @@ mod tests {
         let offer = |policy: &SpeculationPolicy| policy.offer(&Guesses::default(), Evidence::default(), 1000);
         let mut policy = SpeculationPolicy::always(1000);
         let most = offer(&policy);
-        assert_eq!(policy.choose(1, &[most, Offer { found: 2, ..most }], true), [MAX_GUESSES, 2]);
+        assert_eq!(policy.choose(1, 2, &[most, Offer { found: 2, ..most }], true), [MAX_GUESSES, 2]);
         let mut policy = SpeculationPolicy::measuring(0);
         let none = offer(&policy);
-        assert_eq!(policy.choose(1, &[none], true), [0]);
+        assert_eq!(policy.choose(1, 1, &[none], true), [0]);
         policy.passed(Some(3), false);
         policy.record_time(f64::NAN);
         policy.passed(Some(3), false);
