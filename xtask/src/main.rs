@@ -1,13 +1,15 @@
-//! Repository checks: what the compiler cannot see but a reader relies on.
+//! Repository checks, what the compiler cannot see but a reader relies on; and the products of a release.
 //!
 //! ```text
 //! cargo xtask            every check
 //! cargo xtask NAME ...   some of them
 //! cargo xtask count      figures of the code; with `names`, the public items that no other crate uses
+//! cargo xtask dist       products for people without a compiler
 //! ```
 
 mod checks;
 mod count;
+mod dist;
 mod files;
 mod modules;
 
@@ -18,6 +20,15 @@ fn main() -> ExitCode {
     if wanted.first().is_some_and(|name| name == "count") {
         let is_right = count::run(&files::root(), wanted.get(1).is_some_and(|name| name == "names"));
         return if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
+    if wanted.first().is_some_and(|name| name == "dist") {
+        return match dist::run(&files::root(), &wanted[1..]) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(sentence) => {
+                eprintln!("xtask: {sentence}");
+                ExitCode::FAILURE
+            }
+        };
     }
     if let Some(unknown) = wanted.iter().find(|name| !checks::ALL.iter().any(|check| check.name == **name)) {
         let names: Vec<_> = checks::ALL.iter().map(|check| check.name).collect();

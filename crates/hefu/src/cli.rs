@@ -2,7 +2,9 @@
 
 use crate::commands;
 use crate::failure::Failure;
-use clap::{CommandFactory, Parser, Subcommand};
+use crate::words::{self, Language};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use std::ffi::OsString;
 
 /// Shown by `hefu --version`: the program's version and that of the numeric contract.
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (numeric contract 1)");
@@ -19,7 +21,7 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (numeric contract 1)"
     args_override_self = true,
     after_help = "\
 Examples:
-  hefu run \"Explain in one sentence what a language model is\"
+  hefu run \"What is the capital of France?\"
   hefu chat
   hefu models
 
@@ -29,9 +31,23 @@ Exit status: 0 done, 1 failed, 2 wrong usage."
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
+
+    /// Language of help and messages [default: by the environment: LC_ALL, LC_MESSAGES, LANG]
+    #[arg(long = words::FLAG, value_name = "LANG", global = true)]
+    language: Option<Language>,
 }
 
 impl Cli {
+    /// Reads a command line, in the language that was chosen.
+    ///
+    /// # Errors
+    /// What is wrong with it, or the help that it asks for.
+    pub(crate) fn read(arguments: Vec<OsString>) -> Result<Self, clap::Error> {
+        let mut table = words::command(Self::command());
+        let matches = table.try_get_matches_from_mut(arguments)?;
+        Self::from_arg_matches(&matches).map_err(|wrong| wrong.format(&mut table))
+    }
+
     /// Carries out what was asked for.
     ///
     /// # Errors
@@ -123,6 +139,26 @@ mod tests {
             assert!(examples.contains(&format!("hefu {name}")), "{name} has no example");
             for argument in command.get_arguments() {
                 assert!(argument.get_help().is_some(), "{name} {}", argument.get_id());
+            }
+        }
+    }
+
+    #[test]
+    fn every_command_and_heading_has_its_words_in_chinese() {
+        let english = format!("{}", Cli::command().render_help());
+        let mut chinese = words::in_words(Cli::command(), words::TEXTS, words::TEMPLATE);
+        let said = format!("{}", chinese.render_help());
+        for command in Cli::command().get_subcommands() {
+            let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+            assert!(
+                !chinese.get_subcommands().any(|other| other.get_about().is_some_and(|text| text.to_string() == about))
+            );
+        }
+        assert!(english.contains("Usage: ") && english.contains("Commands:"));
+        assert!(said.contains("用法：") && said.contains("命令:") && said.contains("显示帮助"), "{said}");
+        for command in chinese.get_subcommands() {
+            for heading in command.get_arguments().filter_map(clap::Arg::get_help_heading) {
+                assert!(!heading.is_ascii(), "{} has the heading {heading}", command.get_name());
             }
         }
     }

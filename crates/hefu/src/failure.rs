@@ -1,6 +1,6 @@
 //! How a command ends when it does not succeed.
 
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -32,6 +32,19 @@ pub(crate) enum Failure {
     Store(#[from] hefu_store::StoreError),
 }
 
+/// Says what is wrong with a command line, or prints the help that it asks for, and gives the exit status.
+pub(crate) fn usage(wrong: &clap::Error) -> ExitCode {
+    let theirs = wrong.render().to_string();
+    let ours = crate::words::said_by_line(&theirs);
+    if !wrong.use_stderr() || ours == theirs {
+        // In colour, where that can be shown. That it cannot be printed is nothing that could be said.
+        let _ = wrong.print();
+    } else {
+        let _ = io::stderr().write_all(ours.as_bytes());
+    }
+    ExitCode::from(u8::try_from(wrong.exit_code()).unwrap_or(USAGE))
+}
+
 impl Failure {
     /// An error about a file.
     pub(crate) fn file(action: &'static str, path: &Path, source: io::Error) -> Self {
@@ -44,7 +57,7 @@ impl Failure {
         if matches!(self, Self::ClosedPipe) {
             return ExitCode::SUCCESS;
         }
-        crate::progress::line(&format!("hefu: {self}"));
+        crate::progress::line(&format!("hefu: {}", crate::words::said(&self.to_string())));
         ExitCode::from(match self {
             Self::Usage(_) => USAGE,
             Self::Store(hefu_store::StoreError::Stopped) => INTERRUPTED,

@@ -11,6 +11,7 @@
 //! * [`serving`]: what the server is handed;
 //! * [`fingerprint`], [`digests`]: what two answers must share to be comparable bit for bit, and digests of files;
 //! * [`receipts`], [`timestamp`], [`verifier`]: what this instance signs of an answer, and answers made again from that;
+//! * [`words`]: the language of help and messages;
 //! * [`output`], [`progress`], [`logging`], [`failure`], [`interrupt`], [`units`], [`home`]: standard output, standard error,
 //!   the log, exit status, Ctrl-C, numbers for people, files of the program's own.
 
@@ -45,8 +46,9 @@ mod telemetry;
 mod timestamp;
 mod units;
 mod verifier;
+mod words;
 
-use clap::Parser;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Buffers of large batches are written far and wide: see there.
@@ -54,7 +56,13 @@ use std::process::ExitCode;
 static ALLOCATOR: hefu_cpu::HugeAllocator = hefu_cpu::HugeAllocator;
 
 fn main() -> ExitCode {
-    match cli::Cli::parse().run() {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    words::start(&arguments);
+    let command = match cli::Cli::read(arguments) {
+        Ok(command) => command,
+        Err(wrong) => return failure::usage(&wrong),
+    };
+    match command.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 /// In a log the first line comes after this time, so that what is quick leaves none, and further ones as far apart.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Writes one line to standard error, without anything that would control the terminal. That it cannot be written is nothing
+/// Writes one line to standard error, in the language that was chosen and without anything that would control the terminal. That it cannot be written is nothing
 /// to stop for.
 pub(crate) fn line(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{}", visible(text));
+    let _ = writeln!(io::stderr().lock(), "{}", visible(&crate::words::said(text)));
 }
 
 /// What is counted.

@@ -4,34 +4,36 @@ use std::path::Path;
 
 use crate::files;
 
-/// Documents that have a Chinese half beside them.
-const IN_BOTH: &[&str] = &[
-    "README.md",
-    "ARCHITECTURE.md",
-    "docs/commands.md",
-    "docs/numerics.md",
-    "docs/sampling.md",
-    "docs/families.md",
-    "docs/devices.md",
-    "docs/server.md",
-    "docs/receipts.md",
-    "docs/audit.md",
-    "docs/provenance.md",
-    "docs/gap.md",
-    "docs/selftest.md",
-    "docs/structured-output.md",
-];
+/// Documents outside `docs` that have a Chinese half beside them; those in it all have one.
+const IN_BOTH: &[&str] = &["README.md", "ARCHITECTURE.md"];
+
+/// The end of a Chinese half's name.
+const CHINESE: &str = ".zh-CN.md";
+
+/// Chinese words that are not used for what another one stands for already.
+const ONE_WORD: &[(&str, &str)] =
+    &[("答案", "回答"), ("收据", "回执"), ("逐比特", "逐位"), ("提示语", "提示词"), ("语法约束", "文法")];
 
 pub(crate) fn run(root: &Path) -> Vec<String> {
     let mut problems = Vec::new();
-    for name in IN_BOTH {
-        let other = name.replace(".md", ".zh-CN.md");
+    let docs = files::below(&root.join("docs"), ".md");
+    let mut names: Vec<String> = IN_BOTH.iter().map(|name| (*name).to_owned()).collect();
+    names.extend(docs.iter().map(|path| files::short(root, path).replace(CHINESE, ".md")));
+    names.sort();
+    names.dedup();
+    for name in names {
+        let other = name.replace(".md", CHINESE);
         let shape = |name: &str| Shape::of(&files::text(&root.join(name)));
-        let (english, chinese) = (shape(name), shape(&other));
+        let (english, chinese) = (shape(&name), shape(&other));
         if english.headings == 0 || chinese.headings == 0 {
             problems.push(format!("{name} and {other} must both be there, with headings"));
         } else if english != chinese {
             problems.push(format!("{name} has {english:?}, {other} has {chinese:?}"));
+        }
+        for (number, line) in files::text(&root.join(&other)).lines().enumerate() {
+            for (word, instead) in ONE_WORD.iter().filter(|(word, _)| line.contains(word)) {
+                problems.push(format!("{other}:{} says {word}, which is {instead} everywhere else", number + 1));
+            }
         }
     }
     problems

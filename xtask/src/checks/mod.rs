@@ -5,6 +5,7 @@ mod dependencies;
 mod directions;
 mod families;
 mod languages;
+mod links;
 mod paths;
 mod sizes;
 
@@ -24,5 +25,6 @@ pub(crate) const ALL: &[Check] = &[
     Check { name: "sizes", run: sizes::run },
     Check { name: "paths", run: paths::run },
     Check { name: "languages", run: languages::run },
+    Check { name: "links", run: links::run },
     Check { name: "commands", run: commands::run },
 ];

@@ -35,7 +35,7 @@ seed, fingerprint, timings, speculation, model, and logprobs if asked for. Two a
 and seed are the same to the bit.
 
 Examples:
-  hefu run \"Explain in one sentence what a language model is\"
+  hefu run \"What is the capital of France?\"
   hefu run \"Review this change\" < patch.diff
   hefu run --system \"Answer in French\" --temperature 0 \"What is a tokeniser?\"
   hefu run --raw --max-tokens 32 \"fn fibonacci(n: u64) -> u64 {\"

@@ -119,6 +119,9 @@ pub(crate) struct Arguments {
 /// A model that cannot be had, an address that cannot be listened on, or an address for everybody without any key.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     logging::start(arguments.log_format.into(), arguments.quiet);
+    if is_root() {
+        tracing::warn!("this server runs as root and needs none of its rights; run it as another user");
+    }
     let mut access = access(&arguments.access)?;
     let tls = match (&arguments.access.tls_cert, &arguments.access.tls_key) {
         (Some(certificates), Some(key)) => Some(tls::config(certificates, key).map_err(Failure::Other)?),
@@ -173,6 +176,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         traces.finish();
     }
     outcome.and(ledger.map_or(Ok(()), |ledger| ledger.close()))
+}
+
+/// Whether the program may do everything on this machine.
+fn is_root() -> bool {
+    #[cfg(unix)]
+    return rustix::process::geteuid().is_root();
+    #[cfg(not(unix))]
+    false
 }
 
 /// The receipts of answers. Without a log, a server that has no key answers all the same, and says that it makes none.

@@ -28,7 +28,8 @@ fn a_slip_is_a_usage_error_and_says_what_to_do() {
         (&["run", "--threads", "0", "x"], "--threads"),
         (&["run", "--isa", "mmx", "x"], "reference"),
         (&["run", "--logprobs", "2", "x"], "--json"),
-        (&["run", "--max-tokens", "0", "x"], "--max-tokens"),
+        (&["run", "--max-tokens", "0", "x"], "'--max-tokens <N>': it must be at least 1"),
+        (&["run", "--temperature", "hot", "x"], "'--temperature <X>': it is not a number"),
         (&["run"], "there is no prompt"),
         (&["tokenize", "--context", "3"], "--context"),
         (&["perplexity", "--file", "x", "--context", "3"], "--context is 3, but must be at least 4"),
@@ -41,6 +42,33 @@ fn a_slip_is_a_usage_error_and_says_what_to_do() {
         let said_really = home.hefu(arguments).failure(2);
         assert!(said_really.contains(said), "{arguments:?} says {said_really}");
     }
+}
+
+#[test]
+fn help_and_messages_speak_chinese_where_that_is_asked_for_and_json_does_not() {
+    let home = Home::new();
+    for (arguments, said) in [
+        (&["--help", "--lang", "zh"][..], "\n命令:\n  run           回答一个提示词\n"),
+        (&["run", "--lang", "zh", "-h"], "推测解码"),
+        (&["--lang=zh", "serve", "--help"], "用法：hefu serve"),
+    ] {
+        let help = home.hefu(arguments).success();
+        assert!(help.contains(said), "{arguments:?} says {help}");
+    }
+    for (arguments, status, said) in [
+        (&["run", "--lang", "zh", "--model", "nonsense", "x"][..], 1, "没有名为 nonsense 的模型"),
+        (&["run", "--lang", "zh", "--model", "./none.gguf", "x"], 1, "没有文件 ./none.gguf"),
+        (&["run", "--lang", "zh", "--max-tokens", "0", "x"], 2, "错误：0 不能作为 --max-tokens <N> 的值：至少为 1"),
+        (&["run", "--lang", "zh"], 2, "没有提示词"),
+        (&["rnu", "--lang", "zh"], 2, "没有 rnu 这条命令"),
+        (&["run", "--lang", "zh", "--temprature", "1", "x"], 2, "提示：有一个相近的参数：--temperature"),
+        (&["run", "--lang", "fr", "x"], 2, "possible values: en, zh"),
+    ] {
+        let outcome = home.hefu(arguments).failure(status);
+        assert!(outcome.contains(said), "{arguments:?} says {outcome}");
+    }
+    let json = |language| home.hefu(&["identity", "--json", "--lang", language]).success();
+    assert_eq!(json("zh"), json("en"));
 }
 
 #[test]

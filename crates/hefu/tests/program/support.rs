@@ -48,7 +48,7 @@ impl Home {
     /// Runs `hefu` with text on standard input.
     pub(crate) fn hefu_with(&self, arguments: &[&str], input: &str) -> Outcome {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hefu"));
-        command.args(arguments).env("HEFU_HOME", self.path("home")).env_remove("HEFU_MODEL");
+        command.args(arguments).env("HEFU_HOME", self.path("home")).env("LC_ALL", "C").env_remove("HEFU_MODEL");
         // Nothing of these tests may reach out.
         command.env("HF_ENDPOINT", "http://127.0.0.1:1").current_dir(self.folder.path());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -26,7 +26,7 @@ fn batch(home: &Home, shell: &str) -> Command {
     let program = env!("CARGO_BIN_EXE_hefu");
     let mut command = Command::new("sh");
     command.args(["-c", &script, program, "batch", "in.jsonl", "out.jsonl", "--model", "tiny.gguf", "--parallel", "4"]);
-    command.env("HEFU_HOME", home.path("home")).current_dir(home.path("")).stdin(Stdio::null());
+    command.env("HEFU_HOME", home.path("home")).env("LC_ALL", "C").current_dir(home.path("")).stdin(Stdio::null());
     command
 }
 

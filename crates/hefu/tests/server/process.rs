@@ -51,7 +51,7 @@ impl Home {
 
     fn prepared(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        command.env("HEFU_HOME", self.path("home")).env_remove("HEFU_MODEL");
+        command.env("HEFU_HOME", self.path("home")).env("LC_ALL", "C").env_remove("HEFU_MODEL");
         // Nothing of these tests may reach out.
         command.env("HF_ENDPOINT", "http://127.0.0.1:1").current_dir(self.folder.path()).stdin(Stdio::null());
         command

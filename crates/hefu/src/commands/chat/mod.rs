@@ -132,7 +132,7 @@ impl Chat<'_> {
 
     fn obey(&mut self, directive: Directive<'_>) -> Result<(), Failure> {
         match directive {
-            Directive::Help => return print(directive::HELP),
+            Directive::Help => return print(&crate::words::said_by_line(directive::HELP)),
             Directive::Quit => {}
             Directive::System(None) => {
                 line(self.saved.system.as_deref().unwrap_or("there are no instructions; /system TEXT gives some"));

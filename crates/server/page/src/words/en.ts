@@ -43,7 +43,7 @@ export const en = {
 
   promise: "Two halves of one tally.",
   promiseMore: "The same model, prompt and seed give the same answer, to the bit. Every answer here can be checked against a second one.",
-  examples: ["Write a Python function that merges two sorted lists", "Explain what a hash table is, with an example", "Write an SQL query that counts the orders of each customer"],
+  examples: ["Write a Python function that merges two sorted lists", "What is a prime number?", "Write an SQL query that counts the orders of each customer"],
 
   model: "Model",
   noModel: "No model",

@@ -45,7 +45,7 @@ export const zh: Words = {
 
   promise: "两半相合，方为信。",
   promiseMore: "同样的模型、提示词和种子，给出逐位相同的回答。这里的每个回答都可以再问一遍来核对。",
-  examples: ["用 Python 写一个合并两个有序列表的函数", "举例说明什么是哈希表", "写一条 SQL，统计每个客户的订单数"],
+  examples: ["用 Python 写一个合并两个有序列表的函数", "怎样在 Python 中反转一个列表？", "写一条 SQL，统计每个客户的订单数"],
 
   model: "模型",
   noModel: "没有模型",

@@ -1,0 +1,233 @@
+//! The language in which the program speaks to a person: help, and the sentences on standard error.
+//!
+//! What is written in the code is English; a table has the other language, looked up at the last moment. What has no entry
+//! stays English. Results on standard output, JSON above all, are never translated: other programs read them.
+
+mod chinese;
+
+#[cfg(test)]
+pub(crate) use chinese::{TEMPLATE, TEXTS};
+
+use clap::{Arg, Command};
+use std::borrow::Cow;
+use std::ffi::OsString;
+use std::sync::OnceLock;
+
+/// The flag that chooses; it is read before all others, because help is made while they are read.
+pub(crate) const FLAG: &str = "lang";
+/// Environment variables that choose without it, the first that is set deciding (POSIX).
+const VARIABLES: &[&str] = &["LC_ALL", "LC_MESSAGES", "LANG"];
+
+/// What the standard library says of numbers, and what is meant.
+const PLAIN: &[(&str, &str)] = &[
+    ("number would be zero for non-zero type", "it must be at least 1"),
+    ("invalid float literal", "it is not a number"),
+    ("cannot parse float from empty string", "it is not a number"),
+    ("invalid digit found in string", "it is not a whole number"),
+    ("cannot parse integer from empty string", "it is not a whole number"),
+    ("number too large to fit in target type", "it is too large"),
+];
+
+static LANGUAGE: OnceLock<Language> = OnceLock::new();
+
+/// A language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Language {
+    /// English.
+    En,
+    /// Simplified Chinese.
+    Zh,
+}
+
+/// One text: English, with `{}` for what differs from case to case, and the other language's, with as many.
+type Entry = (&'static str, &'static str);
+
+/// Chooses the language for the rest of the program's life: by the arguments, else by the environment.
+pub(crate) fn start(arguments: &[OsString]) {
+    let variable = VARIABLES.iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+    let _ = LANGUAGE.set(chosen(arguments, variable.as_deref()));
+}
+
+fn chosen(arguments: &[OsString], variable: Option<&str>) -> Language {
+    let of = |name: &str| if name.starts_with("zh") { Language::Zh } else { Language::En };
+    let mut words = arguments.iter().map(|word| word.to_string_lossy()).take_while(|word| word != "--");
+    let mut asked = None;
+    while let Some(word) = words.next() {
+        match word.strip_prefix("--lang") {
+            Some("") => asked = words.next().map(|value| of(&value)),
+            Some(value) if value.starts_with('=') => asked = Some(of(&value[1..])),
+            _ => {}
+        }
+    }
+    asked.unwrap_or_else(|| variable.map_or(Language::En, of))
+}
+
+/// A text in the chosen language.
+pub(crate) fn said(text: &str) -> Cow<'_, str> {
+    match LANGUAGE.get() {
+        Some(Language::Zh) => translated(text, chinese::TEXTS),
+        _ => Cow::Borrowed(text),
+    }
+}
+
+/// A text of many lines, each in the chosen language. What libraries say of a value is put in plain words first.
+pub(crate) fn said_by_line(text: &str) -> String {
+    let plain = PLAIN.iter().fold(text.to_owned(), |text, (theirs, ours)| text.replace(theirs, ours));
+    plain
+        .split_inclusive('\n')
+        .map(|line| match line.strip_suffix('\n') {
+            Some(line) => format!("{}\n", said(line)),
+            None => said(line).into_owned(),
+        })
+        .collect()
+}
+
+/// The table of commands with its texts in the chosen language.
+pub(crate) fn command(table: Command) -> Command {
+    match LANGUAGE.get() {
+        Some(Language::Zh) => in_words(table, chinese::TEXTS, chinese::TEMPLATE),
+        _ => table,
+    }
+}
+
+/// A table of commands with its texts in another language. Beside the entries of `texts`, headings are looked up there.
+pub(crate) fn in_words(table: Command, texts: &'static [Entry], template: &'static str) -> Command {
+    let of = |text: String| translated(&text, texts).into_owned();
+    let fixed = |text: &str| texts.iter().find(|(english, _)| *english == text).map(|(_, other)| *other);
+    let heading = |argument: &Arg| match argument.get_help_heading() {
+        Some(heading) => fixed(heading),
+        None if argument.is_positional() => fixed("Arguments"),
+        None => fixed("Options"),
+    };
+    let mut table = table.help_template(template).subcommand_help_heading(fixed("Commands").unwrap_or("Commands"));
+    table.build();
+    let (about, after) = (table.get_about().map(ToString::to_string), table.get_after_help().map(ToString::to_string));
+    if let Some(about) = about {
+        table = table.about(of(about)).long_about(None::<&str>);
+    }
+    if let Some(after) = after {
+        let lines: Vec<String> = after.lines().map(|line| of(line.to_owned())).collect();
+        table = table.after_help(lines.join("\n"));
+    }
+    table
+        .mut_args(|argument| {
+            let (heading, help) = (heading(&argument), argument.get_help().map(ToString::to_string));
+            let argument = if let Some(heading) = heading { argument.help_heading(heading) } else { argument };
+            // Where the short text has an entry, the long one would be in another language.
+            match help.map(|help| (of(help.clone()), help)) {
+                Some((said, help)) if said != help => argument.help(said).long_help(None::<&str>),
+                _ => argument,
+            }
+        })
+        .mut_subcommands(|inner| in_words(inner, texts, template))
+}
+
+/// A text by the first entry that it fits; itself if there is none.
+fn translated<'a>(text: &'a str, texts: &[Entry]) -> Cow<'a, str> {
+    let found = texts.iter().find_map(|(english, other)| Some((gaps(english, text)?, other)));
+    let Some((values, other)) = found else { return Cow::Borrowed(text) };
+    let mut values = values.into_iter();
+    let mut pieces = other.split("{}");
+    let first = pieces.next().unwrap_or_default().to_owned();
+    // What stands in a gap may have an entry of its own: the reason behind a colon, for example.
+    let mut value = || values.next().map(|value| translated(value, texts)).unwrap_or_default();
+    Cow::Owned(pieces.fold(first, |whole, piece| whole + &value() + piece))
+}
+
+/// What stands in a text for each `{}` of a pattern; `None` if it does not fit.
+fn gaps<'a>(pattern: &str, text: &'a str) -> Option<Vec<&'a str>> {
+    let mut pieces = pattern.split("{}");
+    let mut rest = text.strip_prefix(pieces.next()?)?;
+    let pieces: Vec<&str> = pieces.collect();
+    let mut values = Vec::new();
+    for (number, piece) in pieces.iter().enumerate() {
+        let end = if number + 1 == pieces.len() {
+            rest.len().checked_sub(piece.len()).filter(|end| rest.is_char_boundary(*end) && rest[*end..] == **piece)?
+        } else {
+            rest.find(piece)?
+        };
+        values.push(&rest[..end]);
+        rest = &rest[end + piece.len()..];
+    }
+    rest.is_empty().then_some(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::{Path, PathBuf};
+
+    #[test]
+    fn the_flag_goes_before_the_environment() {
+        let chosen =
+            |words: &[&str], variable| super::chosen(&words.iter().map(OsString::from).collect::<Vec<_>>(), variable);
+        assert_eq!(chosen(&["hefu"], None), Language::En);
+        assert_eq!(chosen(&["hefu"], Some("zh_CN.UTF-8")), Language::Zh);
+        assert_eq!(chosen(&["hefu"], Some("C.UTF-8")), Language::En);
+        assert_eq!(chosen(&["hefu", "run", "--lang", "zh"], Some("en_GB.UTF-8")), Language::Zh);
+        assert_eq!(chosen(&["hefu", "--lang=en", "models"], Some("zh_CN.UTF-8")), Language::En);
+        assert_eq!(chosen(&["hefu", "run", "--", "--lang", "zh"], None), Language::En);
+    }
+
+    #[test]
+    fn gaps_are_filled_in_order() {
+        const TEXTS: &[Entry] = &[("{} of {} are free", "共 {}，空闲 {}")];
+        assert_eq!(translated("3 of 4 are free", TEXTS), "共 3，空闲 4");
+        assert_eq!(translated("3 of 4 are not free", TEXTS), "3 of 4 are not free");
+        assert_eq!(gaps("a{}b{}", "axbyb"), Some(vec!["x", "yb"]));
+        assert_eq!(gaps("a{}b", "axbyb"), Some(vec!["xby"]));
+        assert_eq!(gaps("whole", "whole"), Some(Vec::new()));
+        assert_eq!(gaps("whole", "wholes"), None);
+        assert_eq!(gaps("{}é", "xé"), Some(vec!["x"]));
+        assert_eq!(gaps("{}x", "é"), None);
+    }
+
+    /// Texts of libraries, which this program's sources do not have.
+    const THEIRS: &[&str] =
+        &["error: ", "  tip: ", "  [possible", "Usage: ", "For more", "Print ", "Commands", "Arguments", "Options"];
+
+    #[test]
+    fn every_text_is_still_said() {
+        let sources = sources();
+        for (english, _) in chinese::TEXTS {
+            if !THEIRS.iter().any(|start| english.starts_with(start)) {
+                for piece in english.split("{}") {
+                    let written = piece.replace('\\', "\\\\").replace('"', "\\\"");
+                    assert!(sources.contains(&written), "nothing says {piece:?}, of {english:?}");
+                }
+            }
+        }
+    }
+
+    /// The sources, with literals and comments that go over several lines as one line.
+    fn sources() -> String {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut folders: Vec<PathBuf> = ["src", "../store/src", "../server/src"].map(|name| here.join(name)).into();
+        let mut whole = String::new();
+        while let Some(folder) = folders.pop() {
+            for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|ending| ending == "rs") && !path.ends_with("words/chinese.rs") {
+                    for line in std::fs::read_to_string(path).unwrap().lines().map(str::trim_start) {
+                        match line.strip_prefix("/// ") {
+                            _ if whole.ends_with('\\') => whole.truncate(whole.len() - 1),
+                            Some(_) => whole.push(' '),
+                            None => whole.push('\n'),
+                        }
+                        whole += line.strip_prefix("/// ").unwrap_or(line);
+                    }
+                }
+            }
+        }
+        whole
+    }
+
+    #[test]
+    fn entries_have_as_many_gaps_on_both_sides_and_stand_once() {
+        for (number, (english, other)) in chinese::TEXTS.iter().enumerate() {
+            assert_eq!(english.matches("{}").count(), other.matches("{}").count(), "{english}");
+            assert!(chinese::TEXTS[..number].iter().all(|(earlier, _)| earlier != english), "{english}");
+        }
+    }
+}
