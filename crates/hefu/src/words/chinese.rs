@@ -156,10 +156,9 @@ pub(crate) const TEXTS: &[Entry] = &[
     ("it is not a whole number", "不是整数"),
     ("it is too large", "太大"),
     // Messages.
-    (
-        "no model, file or source is called `{}`; `hefu models` lists those that are known",
-        "没有名为 {} 的模型、文件或来源；`hefu models` 列出已知的模型",
-    ),
+    ("no model, file or source is called `{}`{}", "没有名为 {} 的模型、文件或来源{}"),
+    ("; `hefu models` lists those that are known", "；`hefu models` 列出已知的模型"),
+    ("; did you mean {}?", "；您要的是不是 {}？"),
     ("the model `{}` is not in the store; fetch it with `hefu pull {}`", "模型 {} 不在库中；请用 `hefu pull {}` 下载"),
     ("there is no file {}; check the path", "没有文件 {}；请检查路径"),
     ("{} is a folder; name the GGUF file in it{}", "{} 是文件夹；请指明其中的 GGUF 文件{}"),
