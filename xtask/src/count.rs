@@ -22,7 +22,6 @@ const OF_A_TOKEN: &[(&str, &str)] = &[
     ("engine", "Choice"),
     ("engine", "Event"),
     ("engine", "Update"),
-    ("server", "Happening"),
     ("answer", "ChoiceStream"),
     ("answer", "Token"),
     ("answer", "Delta"),

@@ -6,6 +6,7 @@
 use crate::fill::Gap;
 use crate::message::Message;
 use crate::sampling::Sampling;
+use hefu_grammar::Spec;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
@@ -23,8 +24,8 @@ pub struct Ask {
     /// Whether one answer may hold several calls; `None` is yes where the model decides whether to call, and no where it
     /// must.
     pub parallel_tool_calls: Option<bool>,
-    /// What the answer's text must look like.
-    pub format: Format,
+    /// What the answer's text must look like; `None` is anything.
+    pub format: Option<Spec>,
     /// Settings of sampling that the request names; the others are the model's.
     pub sampling: Sampling,
     /// Strings that end an answer and are not part of it.
@@ -93,26 +94,6 @@ pub enum ToolChoice {
     Required,
     /// It must call this one.
     Named(String),
-}
-
-/// What the answer's text must look like.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub enum Format {
-    /// Anything.
-    #[default]
-    Text,
-    /// A JSON object.
-    JsonObject,
-    /// A JSON value that is valid by a schema.
-    JsonSchema(Value),
-    /// A text that a regular expression matches in full.
-    Regex(String),
-    /// A text of a Lark grammar.
-    Lark(String),
-    /// A text of a GBNF grammar, as llama.cpp writes them.
-    Gbnf(String),
-    /// One of these texts.
-    Choice(Vec<String>),
 }
 
 /// How long a model stays in memory after its last request.

@@ -4,11 +4,12 @@ use crate::ask::{Ask, Prompt};
 use crate::error::Error;
 use crate::model::TextModel;
 use crate::prompt::{marks, prompt};
+use crate::record::AnswerRecord;
 use crate::stream::ChoiceStream;
 use crate::structure::Structure;
-use hefu_engine::Request;
 use hefu_engine::constraint::Constraint;
 use hefu_engine::stop::StopMatcher;
+use hefu_engine::{FinishReason, Request};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -38,11 +39,11 @@ pub struct Prepared {
     /// How many choices.
     pub count: usize,
     /// How each choice is taken apart, and what it is held to.
-    pub structure: Structure,
+    structure: Structure,
     /// SHA-256 of the chat template, if it made the prompt.
-    pub template: Option<[u8; 32]>,
+    template: Option<[u8; 32]>,
     /// Texts at which the answer stops.
-    pub stops: Arc<[String]>,
+    stops: Arc<[String]>,
     matcher: StopMatcher,
 }
 
@@ -67,6 +68,32 @@ impl Prepared {
         let with_logprobs = self.request.parameters.logprobs.is_some();
         let stops = (self.matcher.clone(), Arc::clone(&self.stops));
         ChoiceStream::new(&model.tokenizer, stops, &self.structure, name, with_logprobs)
+    }
+
+    /// The record of a choice as far as it has come. Who asked, by which names and when, is left to whoever knows it; so is
+    /// the model's fingerprint.
+    pub fn record(&self, model: &TextModel, choice: usize, stream: &ChoiceStream) -> AnswerRecord {
+        let Request { prompt, parameters, end_tokens, max_tokens, .. } = self.request_of(choice);
+        AnswerRecord {
+            id: String::new(),
+            started: 0,
+            model: model.name.clone(),
+            fingerprint: String::new(),
+            template: self.template,
+            prompt,
+            parameters,
+            end_tokens,
+            max_tokens,
+            context: model.context,
+            stops: self.stops.to_vec(),
+            structure: self.structure.spec.clone(),
+            output: stream.ids.clone(),
+            text: stream.written.clone(),
+            finish: stream.finish.unwrap_or(FinishReason::Cancelled),
+            client: String::new(),
+            request: String::new(),
+            hides_prompt: false,
+        }
     }
 }
 
@@ -118,6 +145,14 @@ fn check_length(found: usize, model: &TextModel, limits: &Limits) -> Result<(), 
 
 /// Refuses a text that has more tokens than fit, however it is taken apart, before any work is done on it.
 fn check_bytes(text: &str, model: &TextModel, limits: &Limits) -> Result<(), Error> {
+    let (most, is_limited) = match limits.prompt_tokens {
+        Some(most) if most < model.context => (most, true),
+        _ => (model.context.saturating_sub(1), false),
+    };
+    // A token has a byte at least.
+    if text.len() <= most {
+        return Ok(());
+    }
     let Some(longest) = model.longest_token() else { return Ok(()) };
     let longest = if text.is_ascii() { longest } else { longest.saturating_mul(COMPOSED) };
     // Some special tokens take the white space after them along.
@@ -127,10 +162,6 @@ fn check_bytes(text: &str, model: &TextModel, limits: &Limits) -> Result<(), Err
         true => text.chars().filter(|character| !character.is_whitespace()).map(char::len_utf8).sum(),
     };
     let fewest = bytes.div_ceil(longest.max(1));
-    let (most, is_limited) = match limits.prompt_tokens {
-        Some(most) if most < model.context => (most, true),
-        _ => (model.context.saturating_sub(1), false),
-    };
     if fewest <= most {
         return Ok(());
     }

@@ -1,7 +1,8 @@
 //! The record of an answer.
 
+use hefu_engine::FinishReason;
 use hefu_engine::sampling::Parameters;
-use serde_json::Value;
+use hefu_grammar::Spec;
 use std::collections::BTreeSet;
 
 /// Everything from which one answer can be made again.
@@ -30,35 +31,18 @@ pub struct AnswerRecord {
     pub context: usize,
     /// Texts at which the answer had to stop.
     pub stops: Vec<String>,
-    /// The grammar that the answer had to follow, as JSON.
-    pub grammar: Option<Value>,
+    /// What the answer was held to.
+    pub structure: Option<Spec>,
     /// The tokens of the answer, with the one that ended it.
     pub output: Vec<u32>,
     /// Its text, as the model wrote it.
     pub text: String,
     /// Why it is over.
-    pub finish: RecordedFinish,
+    pub finish: FinishReason,
     /// The name of the API key; empty if none was given.
     pub client: String,
     /// The request's id in the log.
     pub request: String,
     /// Whoever asked wants the record to state the prompt's hash alone.
     pub hides_prompt: bool,
-}
-
-/// Why an answer is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RecordedFinish {
-    /// An end token was chosen.
-    EndToken,
-    /// It has as many tokens as were asked for.
-    MaxTokens,
-    /// Prompt and answer fill the context.
-    Context,
-    /// The grammar allows nothing further.
-    Complete,
-    /// A stop string was complete, or the one call that was asked for.
-    StopString,
-    /// Whoever asked went away, or the time was over.
-    Cancelled,
 }

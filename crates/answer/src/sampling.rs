@@ -114,3 +114,20 @@ fn set<T>(field: &mut T, asked: Option<T>) {
         *field = value;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_named_goes_over_the_recommendations_and_leaves_the_rest() {
+        let named =
+            Sampling { top_k: Some(3), logit_bias: BTreeMap::from([(5, 1.5)]), seed: Some(9), ..Sampling::default() };
+        let recommended = Parameters { temperature: 0.25, top_k: 20, ..Parameters::default() };
+        let parameters = named.without_text(&recommended, Some(2));
+        assert_eq!((parameters.temperature, parameters.top_k, parameters.seed), (0.25, 3, 9));
+        assert_eq!(parameters.logit_bias.get(&5), Some(&1.5));
+        assert_eq!(parameters.logprobs, Some(2));
+        assert!(Sampling { top_p: Some(2.0), ..named }.check(None).is_err());
+    }
+}

@@ -1,7 +1,6 @@
 //! One choice on its way from tokens to what is shown: characters, then stop strings, then reasoning and calls.
 
 use crate::delta::{Delta, Finish, Token, TokenLogprob};
-use crate::record::RecordedFinish;
 use crate::structure::Structure;
 use hefu_engine::FinishReason;
 use hefu_engine::sampling::Choice;
@@ -37,7 +36,7 @@ pub struct ChoiceStream {
     /// The text as the model wrote it, without stop string and special tokens.
     pub written: String,
     /// Why it is over, for the record.
-    pub finish: Option<RecordedFinish>,
+    pub finish: Option<FinishReason>,
 }
 
 impl ChoiceStream {
@@ -83,7 +82,7 @@ impl ChoiceStream {
         deltas
     }
 
-    /// Takes the engine's end of the choice.
+    /// Ends the choice, for the reason that the engine or whoever gives it up has; a choice that is over stays as it is.
     pub fn finish(&mut self, finish: FinishReason) -> Vec<Delta> {
         let Some((detokenizer, mut matcher)) = self.text.take() else { return Vec::new() };
         let mut deltas = Vec::new();
@@ -93,14 +92,13 @@ impl ChoiceStream {
             return deltas;
         }
         self.say(&matcher.finish(), &mut deltas);
-        let (seen, recorded) = match finish {
-            FinishReason::EndToken => (Finish::End, RecordedFinish::EndToken),
-            FinishReason::Complete => (Finish::End, RecordedFinish::Complete),
-            FinishReason::MaxTokens => (Finish::Length, RecordedFinish::MaxTokens),
-            FinishReason::Context => (Finish::Length, RecordedFinish::Context),
-            FinishReason::Deadline => (Finish::Length, RecordedFinish::Cancelled),
+        let seen = match finish {
+            FinishReason::EndToken | FinishReason::Complete | FinishReason::StopString => Finish::End,
+            FinishReason::MaxTokens | FinishReason::Context | FinishReason::Deadline | FinishReason::Cancelled => {
+                Finish::Length
+            }
         };
-        self.end(seen, recorded, &mut deltas);
+        self.end(seen, finish, &mut deltas);
         deltas
     }
 
@@ -110,7 +108,7 @@ impl ChoiceStream {
             && self.finish.is_none()
         {
             let stop = self.stops.get(stop).cloned().unwrap_or_default();
-            self.end(Finish::StopString(stop), RecordedFinish::StopString, deltas);
+            self.end(Finish::StopString(stop), FinishReason::StopString, deltas);
         }
     }
 
@@ -138,7 +136,7 @@ impl ChoiceStream {
                 Piece::CallStart { index, .. } if self.one_call && index > 0 => {
                     // Only one was asked for: what follows it does not count.
                     self.parser = None;
-                    return self.end(Finish::ToolCalls, RecordedFinish::StopString, deltas);
+                    return self.end(Finish::ToolCalls, FinishReason::StopString, deltas);
                 }
                 Piece::CallStart { index, name } => {
                     self.calls += 1;
@@ -152,7 +150,7 @@ impl ChoiceStream {
     }
 
     /// Ends the choice: what the parser held back comes first. An answer with a call ends with it, unless it was cut.
-    fn end(&mut self, seen: Finish, recorded: RecordedFinish, deltas: &mut Vec<Delta>) {
+    fn end(&mut self, seen: Finish, recorded: FinishReason, deltas: &mut Vec<Delta>) {
         self.text = None;
         if self.finish.replace(recorded).is_some() {
             return;

@@ -1,6 +1,6 @@
 //! What an answer is made of: reasoning, calls of functions, a grammar, and how each is told from plain text.
 
-use crate::ask::{Ask, Format, Prompt, Tool, ToolChoice};
+use crate::ask::{Ask, Prompt, Tool, ToolChoice};
 use crate::error::Error;
 use crate::message::{Message, Role};
 use crate::model::TextModel;
@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 /// How an answer is taken apart, and what it is held to.
 #[derive(Debug, Clone)]
-pub struct Structure {
+pub(crate) struct Structure {
     /// What it is held to.
-    pub spec: Option<Spec>,
+    pub(crate) spec: Option<Spec>,
     /// Takes one answer apart; each choice takes a copy. `None` leaves the text whole.
     pub(crate) parser: Option<ToolParser>,
     /// Special tokens that the parser must see.
@@ -28,7 +28,7 @@ impl Structure {
         let whole = |spec| Self { spec, parser: None, shown: Vec::new(), one_call: false };
         let is_conversation = matches!(ask.prompt, Prompt::Messages(_));
         let Some(prompt) = prompt.filter(|_| is_conversation || ask.is_whole) else {
-            return whole(spec_of(&ask.format));
+            return whole(ask.format.clone());
         };
         let offered = offered(ask);
         let reasoning = Reasoning::detect(model.template_source(), prompt);
@@ -75,15 +75,6 @@ impl Structure {
         all.push(Some(first));
         Ok(all)
     }
-
-    /// The grammar as JSON, for the record: keys in the order in which they were given, which is the order of an object's
-    /// properties.
-    ///
-    /// # Errors
-    /// A grammar that is no JSON.
-    pub fn recorded(&self) -> Result<Option<Value>, serde_json::Error> {
-        self.spec.as_ref().map(serde_json::to_value).transpose()
-    }
 }
 
 /// What an answer is held to, after its reasoning.
@@ -92,7 +83,7 @@ fn spec(ask: &Ask, model: &TextModel, offered: &[&Tool], one_call: bool) -> Opti
         return Some(Spec::ToolCalls(ToolCalls { format: model.tool_format(), tools, parallel: !one_call }));
     }
     // Offered functions may be called, and an answer without a call has the form that is asked for.
-    spec_of(&ask.format).map(|answer| match possible(model, offered, !one_call) {
+    ask.format.clone().map(|answer| match possible(model, offered, !one_call) {
         Some(calls) => Spec::CallsOr { calls, answer: Box::new(answer) },
         None => answer,
     })
@@ -160,16 +151,4 @@ fn forced(ask: &Ask, offered: &[&Tool]) -> Option<Vec<hefu_grammar::Tool>> {
         return None;
     }
     Some(offered.iter().filter(is_wanted).map(|tool| callable(tool)).collect())
-}
-
-fn spec_of(format: &Format) -> Option<Spec> {
-    match format.clone() {
-        Format::Text => None,
-        Format::JsonObject => Some(Spec::JsonObject),
-        Format::JsonSchema(schema) => Some(Spec::JsonSchema(schema)),
-        Format::Regex(text) => Some(Spec::Regex(text)),
-        Format::Lark(text) => Some(Spec::Lark(text)),
-        Format::Gbnf(text) => Some(Spec::Gbnf(text)),
-        Format::Choice(texts) => Some(Spec::Choice(texts)),
-    }
 }

@@ -1,6 +1,7 @@
 //! What is asked of a model, why an answer ends, and what can be wrong with a request.
 
 use crate::sampling::{self, Parameters};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// What is asked for.
@@ -20,8 +21,9 @@ pub struct Request {
     pub all_logits: bool,
 }
 
-/// Why an answer is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why an answer is over. Receipts state it by these names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FinishReason {
     /// An end token was chosen.
     EndToken,
@@ -32,7 +34,12 @@ pub enum FinishReason {
     /// The constraint allows nothing further, and there is no end token to say so; or all of a job that is no answer is
     /// done.
     Complete,
-    /// The job's deadline passed; what there is of the answer is true.
+    /// A stop string was complete, or the one call that was asked for: said by whoever makes text of the tokens.
+    StopString,
+    /// Whoever asked went away or stopped it.
+    Cancelled,
+    /// The job's deadline passed; what there is of the answer is true. Receipts state it as given up.
+    #[serde(rename(serialize = "cancelled"), skip_deserializing)]
     Deadline,
 }
 

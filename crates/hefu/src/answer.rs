@@ -1,19 +1,17 @@
-//! From a prompt's tokens to streamed text: the engine's steps with the text's two ends, characters and stop strings.
+//! One answer at the terminal: steps of the engine until it is over, and what comes of them as text.
 
 use crate::failure::Failure;
-use crate::flags::{SamplingArguments, in_flags};
-use crate::load::Loaded;
+use crate::flags::in_flags;
 use crate::speculation::Guessed;
 use crate::units::{hex, rate};
+use hefu_answer::{ChoiceStream, Delta, Prepared, TextModel};
 use hefu_engine::constraint::Constraint;
-use hefu_engine::sampling::{Breakers, Choice, Parameters};
+use hefu_engine::sampling::Choice;
 use hefu_engine::scheduler::{Event, Failure as Broken, Job, Paged, Refusal, Scheduler};
-use hefu_engine::stop::StopMatcher;
-use hefu_engine::{FinishReason, Request, RequestError};
-use hefu_text::tokenizer::{Detokenizer, Position, Special, Tokenizer};
+use hefu_engine::{FinishReason, RequestError};
+use hefu_text::tokenizer::Tokenizer;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -21,41 +19,24 @@ use std::time::{Duration, Instant};
 /// Rows of logits that are hashed at once.
 const HASHED_AT_ONCE: usize = 16;
 
-/// What to answer and how.
+/// What to answer, worked out.
 #[derive(Debug)]
-pub(crate) struct Question<'a> {
-    /// The prompt's tokens.
-    pub(crate) prompt: Vec<u32>,
-    /// How tokens are chosen.
-    pub(crate) parameters: Parameters,
-    /// Strings that end the answer and are not part of it.
-    pub(crate) stops: &'a [String],
+pub(crate) struct Question {
+    /// The request, and how its answer is taken apart.
+    pub(crate) prepared: Prepared,
     /// What the answer must look like.
     pub(crate) constraint: Option<Box<dyn Constraint>>,
-    /// Most tokens of the answer.
-    pub(crate) max_tokens: Option<usize>,
-    /// Tokens of the prompt per forward pass.
-    pub(crate) prefill_chunk: usize,
-    /// Compute and hash the logits of every position.
-    pub(crate) hash_logits: bool,
-    /// Once true, the answer ends before its next step.
-    pub(crate) cancelled: &'a AtomicBool,
 }
 
 /// An answer and how it came about.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Answer {
-    /// Its text, without stop string and special tokens.
-    pub(crate) text: String,
+    /// What was asked.
+    pub(crate) prepared: Prepared,
+    /// Its text and its end.
+    pub(crate) stream: ChoiceStream,
     /// Every token that was chosen, the end token included.
     pub(crate) choices: Vec<Choice>,
-    /// `stop` (an end token, a stop string, or nothing may follow), `length` (as many tokens as asked for, or the context is full) or
-    /// `cancelled`.
-    pub(crate) finish_reason: &'static str,
-    /// The same as the engine says it; `None` where a stop string or a person ended the answer.
-    pub(crate) finish: Option<FinishReason>,
-    /// Tokens of the prompt.
-    pub(crate) prompt_tokens: usize,
     /// Tokens of the prompt that were in the cache already.
     pub(crate) reused_tokens: usize,
     /// Seconds from the first token of the prompt to the choice of the first token of the answer.
@@ -68,82 +49,52 @@ pub(crate) struct Answer {
     pub(crate) guessed: Guessed,
 }
 
-/// Settings from the file's recommendations and the flags; the flags that need a tokeniser are worked out here.
-///
-/// # Errors
-/// [`Failure::Usage`] for a setting out of range or a token that the model does not have.
-pub(crate) fn parameters(
-    loaded: &Loaded,
-    flags: &SamplingArguments,
-    logprobs: Option<u32>,
-) -> Result<Parameters, Failure> {
-    let mut parameters = loaded.recommended.clone();
-    flags.apply(&mut parameters, logprobs)?;
-    if flags.ignore_eos {
-        parameters.ignore_eos = loaded.tokenizer.vocabulary().ends.iter().copied().collect();
-    }
-    let breakers: Vec<Vec<u32>> =
-        flags.dry_breaker.iter().map(|text| loaded.tokenizer.encode(text, Special::Plain)).collect();
-    parameters.dry.breakers = Breakers::new(&breakers).map_err(|error| Failure::Usage(in_flags(&error)))?;
-    let vocabulary = loaded.model.program.vocabulary;
-    parameters.validate_tokens(vocabulary).map_err(|error| Failure::Usage(in_flags(&error)))?;
-    Ok(parameters)
-}
-
-/// Answers, handing out text as soon as it is certain to be part of the answer.
+/// Answers, handing out text as soon as it is certain to be part of the answer; once `cancelled`, the answer ends before its
+/// next step. The logits of every position are hashed where the request asks for all.
 ///
 /// # Errors
 /// A prompt that does not fit, what the model reports, or what `show` returns.
 pub(crate) fn answer(
-    loaded: &Loaded,
+    model: &TextModel,
     scheduler: &mut Scheduler<Paged>,
-    question: Question<'_>,
+    question: Question,
+    cancelled: &AtomicBool,
     show: &mut dyn FnMut(&str) -> Result<(), Failure>,
 ) -> Result<Answer, Failure> {
-    let stream = Stream::new(&loaded.tokenizer, question.stops)?;
-    let answer = Answer::empty(question.prompt.len());
-    let request = Request {
-        prompt: question.prompt,
-        parameters: question.parameters,
-        end_tokens: loaded.tokenizer.vocabulary().ends.iter().copied().collect::<BTreeSet<u32>>(),
-        max_tokens: question.max_tokens,
-        prefill_chunk: question.prefill_chunk,
-        all_logits: question.hash_logits,
-    };
+    let Question { prepared, constraint } = question;
+    let job = Job { constraint, ..Job::new(prepared.request_of(0)) };
+    let hasher = prepared.request.all_logits.then(Sha256::new);
+    let answer = Answer::new(prepared, model);
     let before = scheduler.statistics();
     let started = Instant::now();
-    let job = Job { constraint: question.constraint, ..Job::new(request) };
     let key = scheduler.submit(job, Duration::ZERO).map_err(|refusal| refused(&refusal))?;
-    let hasher = question.hash_logits.then(Sha256::new);
-    let mut drive = Drive { scheduler, stream, answer, hasher, started, show };
-    let ended = drive.run(question.cancelled);
+    let mut drive = Drive { scheduler, answer, hasher, started, show };
+    let ended = drive.run(cancelled);
     // Whatever ended it, nothing of it is left behind.
     drive.scheduler.cancel(key);
     ended?;
-    let Drive { scheduler, stream, mut answer, hasher, show, .. } = drive;
-    stream.finish(&mut answer.text, show)?;
+    let Drive { scheduler, mut answer, hasher, .. } = drive;
     answer.logits_hash = hasher.map(|hasher| hex(&hasher.finalize()));
     answer.guessed = Guessed::since(&before, &scheduler.statistics());
     Ok(answer)
 }
 
 /// One answer under way.
-struct Drive<'a, 's> {
+struct Drive<'s> {
     scheduler: &'s mut Scheduler<Paged>,
-    stream: Stream<'a>,
     answer: Answer,
     hasher: Option<Sha256>,
     started: Instant,
     show: &'s mut dyn FnMut(&str) -> Result<(), Failure>,
 }
 
-impl Drive<'_, '_> {
+impl Drive<'_> {
     /// Takes steps until the answer is over.
     fn run(&mut self, cancelled: &AtomicBool) -> Result<(), Failure> {
         loop {
             if cancelled.load(Ordering::Relaxed) {
-                self.answer.finish_reason = "cancelled";
-                return Ok(());
+                let deltas = self.answer.stream.finish(FinishReason::Cancelled);
+                return self.show(deltas).map(drop);
             }
             let before = Instant::now();
             let updates = self.scheduler.step(self.started.elapsed());
@@ -163,28 +114,33 @@ impl Drive<'_, '_> {
 
     /// Takes an event; true once the answer is over.
     fn take(&mut self, event: Event, is_first: bool) -> Result<bool, Failure> {
-        match event {
-            Event::Started { reused } => self.answer.reused_tokens = reused,
+        let deltas = match event {
+            Event::Started { reused } => {
+                self.answer.reused_tokens = reused;
+                return Ok(false);
+            }
             Event::Token(choice) => {
-                let id = choice.id;
+                let deltas = self.answer.stream.token(&choice);
                 self.answer.choices.push(choice);
                 self.answer.time(self.started, is_first);
-                if self.stream.push(id, &mut self.answer.text, self.show)? {
-                    self.answer.finish_reason = "stop";
-                    return Ok(true);
-                }
+                deltas
             }
-            Event::Finished(finish) => {
-                self.answer.finish = Some(finish);
-                let is_whole = matches!(finish, FinishReason::EndToken | FinishReason::Complete);
-                self.answer.finish_reason = if is_whole { "stop" } else { "length" };
-                return Ok(true);
-            }
+            Event::Finished(finish) => self.answer.stream.finish(finish),
             Event::Failed(Broken::Sampling(error)) => return Err(Failure::Other(in_flags(&error))),
             Event::Failed(failure) => return Err(Failure::Other(failure.to_string())),
-            _ => {}
+            _ => return Ok(false),
+        };
+        self.show(deltas)
+    }
+
+    /// Shows what came; true once the answer is over.
+    fn show(&mut self, deltas: Vec<Delta>) -> Result<bool, Failure> {
+        for delta in deltas {
+            if let Delta::Text(text) = delta {
+                (self.show)(&text)?;
+            }
         }
-        Ok(false)
+        Ok(self.answer.stream.finish.is_some())
     }
 }
 
@@ -208,19 +164,30 @@ fn refused(refusal: &Refusal) -> Failure {
 }
 
 impl Answer {
-    fn empty(prompt_tokens: usize) -> Self {
+    /// Nothing of it yet.
+    fn new(prepared: Prepared, model: &TextModel) -> Self {
+        // No calls are taken out of the text, so none is named.
+        let stream = prepared.stream(model, String::new());
         Self {
-            text: String::new(),
+            prepared,
+            stream,
             choices: Vec::new(),
-            finish_reason: "length",
-            finish: None,
-            prompt_tokens,
             reused_tokens: 0,
             prefill_seconds: 0.0,
             decode_seconds: 0.0,
             logits_hash: None,
             guessed: Guessed::default(),
         }
+    }
+
+    /// Its text, without stop string and special tokens.
+    pub(crate) fn text(&self) -> &str {
+        &self.stream.written
+    }
+
+    /// Tokens of the prompt.
+    pub(crate) fn prompt_tokens(&self) -> usize {
+        self.prepared.request.prompt.len()
     }
 
     fn time(&mut self, started: Instant, is_first: bool) {
@@ -231,9 +198,19 @@ impl Answer {
         self.decode_seconds = elapsed - self.prefill_seconds;
     }
 
+    /// Why it is over, in a word: `stop` (an end token, a stop string, or nothing may follow), `length` (as many tokens as
+    /// asked for, or the context is full) or `cancelled`.
+    pub(crate) fn finish_reason(&self) -> &'static str {
+        match self.stream.finish {
+            Some(FinishReason::EndToken | FinishReason::Complete | FinishReason::StopString) => "stop",
+            Some(FinishReason::MaxTokens | FinishReason::Context | FinishReason::Deadline) => "length",
+            Some(FinishReason::Cancelled) | None => "cancelled",
+        }
+    }
+
     /// Tokens of the prompt per second, without those that were in the cache already.
     pub(crate) fn prefill_rate(&self) -> f64 {
-        rate(self.prompt_tokens - self.reused_tokens, self.prefill_seconds)
+        rate(self.prompt_tokens() - self.reused_tokens, self.prefill_seconds)
     }
 
     /// Tokens of the answer per second after the first, which the prefill gives.
@@ -255,51 +232,4 @@ impl Answer {
         };
         self.choices.iter().map(entry).collect()
     }
-}
-
-/// Tokens on their way to text that may be shown.
-struct Stream<'a> {
-    detokenizer: Detokenizer<&'a Tokenizer>,
-    matcher: StopMatcher,
-    stopped: bool,
-}
-
-impl<'a> Stream<'a> {
-    fn new(tokenizer: &'a Tokenizer, stops: &[String]) -> Result<Self, Failure> {
-        let matcher = StopMatcher::new(stops).map_err(|error| Failure::Usage(in_flags(&error)))?;
-        let detokenizer = Detokenizer::new(tokenizer, Position::Continuation);
-        Ok(Self { detokenizer, matcher, stopped: false })
-    }
-
-    /// Takes a token; true once a stop string is complete.
-    fn push(
-        &mut self,
-        id: u32,
-        text: &mut String,
-        show: &mut dyn FnMut(&str) -> Result<(), Failure>,
-    ) -> Result<bool, Failure> {
-        let piece = self.detokenizer.push(id);
-        let progress = self.matcher.push(&piece);
-        self.stopped = progress.stop.is_some();
-        hand_out(&progress.text, text, show)?;
-        Ok(self.stopped)
-    }
-
-    /// Hands out what was held back, unless a stop string ended the answer.
-    fn finish(mut self, text: &mut String, show: &mut dyn FnMut(&str) -> Result<(), Failure>) -> Result<(), Failure> {
-        if self.stopped {
-            return Ok(());
-        }
-        let progress = self.matcher.push(&self.detokenizer.finish());
-        hand_out(&progress.text, text, show)?;
-        if progress.stop.is_none() {
-            hand_out(&self.matcher.finish(), text, show)?;
-        }
-        Ok(())
-    }
-}
-
-fn hand_out(piece: &str, text: &mut String, show: &mut dyn FnMut(&str) -> Result<(), Failure>) -> Result<(), Failure> {
-    text.push_str(piece);
-    if piece.is_empty() { Ok(()) } else { show(piece) }
 }

@@ -1,25 +1,24 @@
 //! A model that is ready to answer as the flags of `run` and `chat` say.
 
-use crate::answer::{self, Question};
+use crate::answer::Question;
 use crate::failure::Failure;
-use crate::flags::AnsweringArguments;
+use crate::flags::{AnsweringArguments, in_flags};
 use crate::load::Loaded;
 use crate::options::{ModelOptions, Speculate, SpeculationOptions};
 use crate::speculation::{draft_model, guessing};
-use hefu_engine::sampling::Parameters;
+use hefu_answer::{Ask, Error, Limits, Prompt, prepare};
 use hefu_engine::scheduler::{Paged, Scheduler};
+use hefu_text::template;
 use std::num::NonZeroUsize;
-use std::sync::atomic::AtomicBool;
 
-/// The models in memory and how tokens are chosen.
+/// The models in memory, and how they are asked.
 pub(crate) struct Answering<'a> {
     /// The model that answers.
     pub(crate) loaded: Loaded,
-    /// How tokens are chosen.
-    pub(crate) parameters: Parameters,
     draft: Option<Loaded>,
     speculation: SpeculationOptions,
     prefill_chunk: usize,
+    logprobs: Option<u32>,
     flags: &'a AnsweringArguments,
 }
 
@@ -42,9 +41,12 @@ impl<'a> Answering<'a> {
             template: flags.generation.template.as_deref(),
             state_memory,
         })?;
-        let parameters = answer::parameters(&loaded, &flags.sampling, logprobs)?;
+        // A setting that the model does not have is better known now than at the first answer.
+        let parameters = flags.sampling.named().over(&loaded.text.recommended, &loaded.text.tokenizer, logprobs);
+        let checked = parameters.and_then(|all| all.validate_tokens(loaded.model.program.vocabulary));
+        checked.map_err(|error| Failure::Usage(in_flags(&error)))?;
         let draft = draft_model(&loaded, &speculation, &device)?;
-        Ok(Self { loaded, parameters, draft, speculation, prefill_chunk: device.prefill_chunk, flags })
+        Ok(Self { loaded, draft, speculation, prefill_chunk: device.prefill_chunk, logprobs, flags })
     }
 
     /// What answers, and guesses as the flags say.
@@ -62,22 +64,38 @@ impl<'a> Answering<'a> {
         self.speculation.how
     }
 
-    /// Most tokens of an answer.
-    pub(crate) fn max_tokens(&self) -> Option<usize> {
-        self.flags.generation.max_tokens.map(NonZeroUsize::get)
+    /// What the flags ask for, of a prompt.
+    pub(crate) fn ask(&self, prompt: Prompt) -> Ask {
+        Ask {
+            prompt,
+            sampling: self.flags.sampling.named(),
+            stops: self.flags.generation.stop.clone(),
+            max_tokens: self.flags.generation.max_tokens.map(NonZeroUsize::get),
+            logprobs: self.logprobs,
+            is_whole: true,
+            ..Ask::default()
+        }
     }
 
-    /// What to answer to a prompt, and how.
-    pub(crate) fn question<'q>(&'q self, prompt: Vec<u32>, seed: u64, cancelled: &'q AtomicBool) -> Question<'q> {
-        Question {
-            prompt,
-            parameters: Parameters { seed, ..self.parameters.clone() },
-            stops: &self.flags.generation.stop,
-            constraint: None,
-            max_tokens: self.max_tokens(),
-            prefill_chunk: self.prefill_chunk,
-            hash_logits: false,
-            cancelled,
+    /// It worked out.
+    ///
+    /// # Errors
+    /// Whatever is wrong with what is asked.
+    pub(crate) fn question(&self, ask: &Ask) -> Result<Question, Error> {
+        let prepared = prepare(ask, &self.loaded.text, &Limits::default())?;
+        let constraint = prepared.constraints(&self.loaded.text)?.pop().flatten();
+        Ok(Question { prepared, constraint })
+    }
+
+    /// What is wrong with a request, with the names of the flags.
+    pub(crate) fn failed(&self, error: &Error) -> Failure {
+        let model = &self.loaded.text.name;
+        match error {
+            Error::Setting(error) => Failure::Usage(in_flags(error)),
+            Error::NoTemplate { .. } => Failure::Other(format!("{model}: {}", template::Error::missing())),
+            Error::Template(error) => Failure::Other(format!("{model}: {error}")),
+            Error::FullContext { .. } | Error::LongText { .. } => Failure::Other(format!("{error} with --context")),
+            other => Failure::Other(other.to_string()),
         }
     }
 }

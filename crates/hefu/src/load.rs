@@ -9,14 +9,13 @@ use crate::open::{MappedModel, device};
 use crate::options::{DEFAULT_CONTEXT, ModelOptions};
 use crate::progress::{Meter, Unit, line};
 use crate::units;
+use hefu_answer::TextModel;
 use hefu_cpu::{HugeAllocator, Pool};
-use hefu_engine::sampling::Parameters;
 use hefu_engine::scheduler::{Limits, Paged, Scheduler};
 use hefu_model::gguf::Gguf;
 use hefu_model::{LoadOptions, ModelFiles, ModelSpec};
 use hefu_numerics::device::{Device, Model, Size};
 use hefu_numerics::kv::PAGE;
-use hefu_proof::Digest;
 use hefu_store::{Check, ResolvedModel};
 use hefu_text::template::ChatTemplate;
 use hefu_text::tokenizer::Tokenizer;
@@ -32,20 +31,12 @@ pub(crate) struct Loaded {
     pub(crate) resolved: ResolvedModel,
     /// The model itself.
     pub(crate) model: Model,
-    /// Its tokeniser, which grammars share.
-    pub(crate) tokenizer: Arc<Tokenizer>,
-    /// Its chat template, or the one given in its place.
-    pub(crate) template: Option<ChatTemplate>,
-    /// SHA-256 of that template's text.
-    pub(crate) template_digest: Option<Digest>,
-    /// What the file recommends for sampling.
-    pub(crate) recommended: Parameters,
+    /// Its text side: tokeniser, template, and what its file recommends for sampling.
+    pub(crate) text: TextModel,
     /// The threads that compute; models of one process share them.
     pub(crate) pool: Arc<Pool>,
     /// Name of the instruction set in use.
     pub(crate) isa: &'static str,
-    /// Positions of the cache.
-    pub(crate) context: usize,
     /// How carefully its files were checked.
     pub(crate) check: Check,
     /// How long loading took.
@@ -140,7 +131,6 @@ impl Loaded {
             (model, started.elapsed())
         });
         let (tokenizer, template) = text?;
-        let (template, template_digest) = template.unzip();
         let (model, weighed) = (packed.0?, packed.1);
         // What was checked, and what the fingerprint will be of, is what was read.
         files.model.still_is()?;
@@ -155,10 +145,9 @@ impl Loaded {
             text: texted.saturating_sub(planned),
             total: started.elapsed(),
         };
-        let (pool, isa, tokenizer) = (Arc::clone(pool), device.name(), Arc::new(tokenizer));
-        let check = options.model.check;
-        let resolved = files.model;
-        Ok(Self { model, tokenizer, template, template_digest, recommended, pool, isa, context, check, took, resolved })
+        let (resolved, pool, isa) = (files.model, Arc::clone(pool), device.name());
+        let text = TextModel::new(resolved.name.clone(), Arc::new(tokenizer), template, recommended, context);
+        Ok(Self { resolved, model, text, pool, isa, check: options.model.check, took })
     }
 
     /// The cache of one sequence on this model, of the size that was stated when the model was loaded.
@@ -166,7 +155,7 @@ impl Loaded {
     /// # Errors
     /// If it cannot be had.
     pub(crate) fn paged(&self) -> Result<Paged, Failure> {
-        let paged = Paged::new(&self.model, self.context, self.context.div_ceil(PAGE), 1);
+        let paged = Paged::new(&self.model, self.text.context, self.text.context.div_ceil(PAGE), 1);
         paged.map_err(|error| Failure::Other(error.to_string()))
     }
 
@@ -225,7 +214,7 @@ fn text(
     gguf: &Gguf<'_>,
     template: Option<&Path>,
     rows: usize,
-) -> Result<(Tokenizer, Option<(ChatTemplate, Digest)>), Failure> {
+) -> Result<(Tokenizer, Option<ChatTemplate>), Failure> {
     let tokenizer = files.tokenizer(gguf)?;
     let template = files.template(gguf, &tokenizer, template)?;
     let tokens = tokenizer.size();

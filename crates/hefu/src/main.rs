@@ -7,7 +7,7 @@
 //! * [`cli`]: the one table of commands; [`commands`]: one file per command, with the flags that it alone has;
 //! * [`flags`]: flags that several commands have; [`options`]: what they turn into, the only thing that is seen below;
 //! * [`models`], [`preview`], [`open`], [`load`]: from a model's name to its files, its description, and a model in memory;
-//! * [`prompt`], [`answering`], [`answer`]: from a conversation to tokens, and from tokens to streamed text;
+//! * [`answering`], [`answer`]: a model that is ready to answer, and one answer at the terminal;
 //! * [`serving`]: what the server is handed;
 //! * [`fingerprint`], [`digests`]: what two answers must share to be comparable bit for bit, and digests of files;
 //! * [`receipts`], [`timestamp`], [`verifier`]: what this instance signs of an answer, and answers made again from that;
@@ -37,7 +37,6 @@ mod output;
 mod plain;
 mod preview;
 mod progress;
-mod prompt;
 mod receipts;
 mod serving;
 mod signing;

@@ -8,7 +8,6 @@ use hefu_cpu::{Mapping, Pool};
 use hefu_model::gguf::Gguf;
 use hefu_numerics::device::Device;
 use hefu_numerics::team::Team;
-use hefu_proof::Digest;
 use hefu_store::ResolvedModel;
 use hefu_text::template::ChatTemplate;
 use hefu_text::tokenizer::{Tokenizer, Vocabulary};
@@ -66,7 +65,7 @@ impl MappedModel {
         vocabulary.and_then(Tokenizer::new).map_err(|error| self.fault(&error))
     }
 
-    /// The chat template and the SHA-256 of its text: that of a file given by a person, else the model's own, else none.
+    /// The chat template: that of a file given by a person, else the model's own, else none.
     ///
     /// # Errors
     /// If it cannot be read or understood.
@@ -75,18 +74,16 @@ impl MappedModel {
         gguf: &Gguf<'_>,
         tokenizer: &Tokenizer,
         given: Option<&Path>,
-    ) -> Result<Option<(ChatTemplate, Digest)>, Failure> {
+    ) -> Result<Option<ChatTemplate>, Failure> {
         let read = given.map(crate::output::text_file).transpose()?;
         let Some(source) = read.as_deref().or_else(|| metadata::template(gguf)) else {
             return Ok(None);
         };
         let mut template = ChatTemplate::new(source, metadata::specials(tokenizer.vocabulary()));
-        let mut digest = Digest::of(&[source.as_bytes()]);
         if let Some(tool_use) = metadata::tool_use_template(gguf).filter(|_| given.is_none()) {
             template = template.and_then(|template| template.with_tool_use(tool_use));
-            digest = Digest::of(&[source.as_bytes(), b"\n", tool_use.as_bytes()]);
         }
-        template.map(|template| Some((template, digest))).map_err(|error| match given {
+        template.map(Some).map_err(|error| match given {
             Some(path) => Failure::Other(format!("{}: {error}", path.display())),
             None => self.fault(&error),
         })

@@ -1,14 +1,12 @@
 //! What this instance signs of an answer: its own key and program, and the answer as a receipt states it.
 
-use crate::answer::Answer;
 use crate::digests;
 use crate::failure::Failure;
 use crate::home;
-use crate::load::Loaded;
-use hefu_engine::FinishReason;
+use hefu_answer::{AnswerRecord, Spec};
 use hefu_engine::sampling::Parameters;
 use hefu_proof::canonical::canonical;
-use hefu_proof::{Digest, Finish, Grammar, Identity, Prompt, Receipt, Software, new_id};
+use hefu_proof::{Digest, Grammar, Identity, Prompt, Receipt, Software};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -59,63 +57,49 @@ impl Signer {
     pub(crate) fn new() -> Result<Self, Failure> {
         Ok(Self { identity: identity()?, software: software()? })
     }
+
+    /// Signs an answer.
+    ///
+    /// # Errors
+    /// An answer that no receipt may hold.
+    pub(crate) fn sign(&self, record: &AnswerRecord) -> Result<Receipt, String> {
+        let prompt = match record.hides_prompt {
+            true => Prompt::hidden(&record.prompt)?,
+            false => Prompt::Tokens(record.prompt.clone()),
+        };
+        let stated = hefu_proof::Answer {
+            id: record.id.clone(),
+            started: Some(record.started),
+            time: now(),
+            model: record.model.clone(),
+            fingerprint: record.fingerprint.clone(),
+            software: self.software.clone(),
+            prompt,
+            // Log-probabilities are a matter of the report; they choose no token.
+            parameters: Parameters { logprobs: None, ..record.parameters.clone() },
+            end_tokens: record.end_tokens.clone(),
+            max_tokens: record.max_tokens,
+            context: record.context,
+            grammar: record.structure.as_ref().map(grammar).transpose()?,
+            output: record.output.clone(),
+            finish: record.finish,
+            text_digest: Some(Digest::of(&[record.text.as_bytes()])),
+            template_digest: record.template.map(Digest),
+            stop_digest: stop_digest(&record.stops)?,
+        };
+        Receipt::sign(stated, &self.identity).map_err(|error| format!("no receipt can be made: {error}"))
+    }
 }
 
-/// How an answer came to be asked for.
-#[derive(Debug)]
-pub(crate) struct ReceiptRequest {
-    /// The prompt's tokens.
-    pub(crate) prompt: Vec<u32>,
-    /// How tokens were chosen.
-    pub(crate) parameters: Parameters,
-    /// Most tokens of the answer.
-    pub(crate) max_tokens: Option<usize>,
-    /// What the answer had to look like.
-    pub(crate) grammar: Option<Grammar>,
-    /// Keep the prompt to ourselves, and state its hash.
-    pub(crate) hides_prompt: bool,
-    /// When it was asked for, in milliseconds since 1970.
-    pub(crate) started: u64,
-    /// Texts at which the answer had to stop.
-    pub(crate) stops: Vec<String>,
-    /// Whether the model's template made the prompt.
-    pub(crate) is_conversation: bool,
-}
-
-/// Signs an answer.
-///
-/// # Errors
-/// No key, no program, or an answer that no receipt may hold.
-pub(crate) fn sign(loaded: &Loaded, asked: ReceiptRequest, answer: &Answer) -> Result<Receipt, Failure> {
-    let prompt = if asked.hides_prompt {
-        Prompt::hidden(&asked.prompt).map_err(Failure::Other)?
-    } else {
-        Prompt::Tokens(asked.prompt)
-    };
-    let stated = hefu_proof::Answer {
-        id: new_id().map_err(Failure::Other)?,
-        started: Some(asked.started),
-        time: now(),
-        model: loaded.resolved.name.clone(),
-        fingerprint: loaded.fingerprint()?.to_string(),
-        software: software()?,
-        prompt,
-        parameters: chosen_by(&asked.parameters),
-        end_tokens: loaded.tokenizer.vocabulary().ends.iter().copied().collect(),
-        max_tokens: asked.max_tokens,
-        context: loaded.context,
-        grammar: asked.grammar,
-        output: answer.choices.iter().map(|choice| choice.id).collect(),
-        finish: finish(answer),
-        text_digest: Some(Digest::of(&[answer.text.as_bytes()])),
-        template_digest: loaded.template_digest.filter(|_| asked.is_conversation),
-        stop_digest: stop_digest(&asked.stops).map_err(Failure::Other)?,
-    };
-    Receipt::sign(stated, &identity()?).map_err(|error| Failure::Other(format!("no receipt can be made: {error}")))
+/// What an answer was held to, as JSON: keys in the order in which they were given, which is the order of an object's
+/// properties.
+fn grammar(spec: &Spec) -> Result<Grammar, String> {
+    let text = serde_json::to_value(spec).map(|value| Grammar::new(value.to_string()));
+    text.map_err(|error| format!("the grammar cannot be written into a receipt: {error}"))
 }
 
 /// SHA-256 of the stop strings as a JSON list in canonical form, if there are any.
-pub(crate) fn stop_digest(stops: &[String]) -> Result<Option<Digest>, String> {
+fn stop_digest(stops: &[String]) -> Result<Option<Digest>, String> {
     let text = (!stops.is_empty()).then(|| canonical(&stops)).transpose()?;
     Ok(text.map(|text| Digest::of(&[text.as_bytes()])))
 }
@@ -134,24 +118,8 @@ pub(crate) fn check_place(path: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The settings by which tokens were chosen. Log-probabilities are a matter of the report; they choose no token.
-pub(crate) fn chosen_by(parameters: &Parameters) -> Parameters {
-    Parameters { logprobs: None, ..parameters.clone() }
-}
-
 /// Milliseconds since 1970 (UTC).
 pub(crate) fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
-}
-
-fn finish(answer: &Answer) -> Finish {
-    match answer.finish {
-        Some(FinishReason::EndToken) => Finish::EndToken,
-        Some(FinishReason::MaxTokens) => Finish::MaxTokens,
-        Some(FinishReason::Context) => Finish::Context,
-        Some(FinishReason::Complete) => Finish::Complete,
-        None if answer.finish_reason == "stop" => Finish::StopString,
-        Some(FinishReason::Deadline) | None => Finish::Cancelled,
-    }
 }

@@ -21,13 +21,13 @@ pub(crate) fn draft_model(
     let options = ModelOptions {
         model: ModelChoice { name: Some(name), check: target.check },
         device,
-        context: Some(target.context),
+        context: Some(target.text.context),
         cache: target.model.program.profile,
         template: None,
         state_memory: false,
     };
     let draft = Loaded::draft(&options, &target.pool)?;
-    let (ours, its) = (target.tokenizer.vocabulary(), draft.tokenizer.vocabulary());
+    let (ours, its) = (target.text.tokenizer.vocabulary(), draft.text.tokenizer.vocabulary());
     if let Some(difference) = difference(ours, its) {
         return Err(Failure::Usage(format!(
             "--draft-model {} has another vocabulary than {}: {difference}; a draft model must have the same tokens",

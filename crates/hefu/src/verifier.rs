@@ -6,27 +6,23 @@ use crate::load::Loaded;
 use crate::models;
 use crate::open::MappedModel;
 use crate::options::{ModelChoice, ModelOptions, VerifyOptions};
+use hefu_answer::{Spec, TextModel};
+use hefu_engine::Request;
 use hefu_engine::constraint::Constraint;
 use hefu_engine::scheduler::{Event, Limits, Paged, Scheduler};
 use hefu_engine::verification::{Claim, Difference, How, Verdict};
-use hefu_engine::{FinishReason, Request};
-use hefu_grammar::{Grammars, Spec};
 use hefu_model::{LoadOptions, ModelSpec};
 use hefu_numerics::device::Model;
 use hefu_numerics::kv::{PAGE, Profile};
-use hefu_proof::{Answer, Finish, Prompt};
+use hefu_proof::{Answer, Prompt};
 use hefu_store::ResolvedModel;
-use hefu_text::tokenizer::Tokenizer;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A model that answers are made again with.
 pub(crate) struct Verifier {
     model: Model,
-    tokenizer: Arc<Tokenizer>,
+    text: TextModel,
     fingerprint: String,
-    /// Made when the first grammar comes.
-    grammars: Option<Grammars>,
     how: How,
     prefill_chunk: usize,
 }
@@ -68,9 +64,8 @@ impl Verifier {
         let fingerprint = loaded.fingerprint()?.to_string();
         Ok(Self {
             model: loaded.model,
-            tokenizer: loaded.tokenizer,
+            text: loaded.text,
             fingerprint,
-            grammars: None,
             how: if options.steps { How::Steps } else { How::Prefill },
             prefill_chunk: options.device.prefill_chunk,
         })
@@ -120,7 +115,7 @@ impl Verifier {
     /// The first token that differs, in words.
     pub(crate) fn words(&self, difference: &Difference) -> String {
         let token = |candidate: &hefu_engine::verification::Candidate| {
-            let text = String::from_utf8_lossy(self.tokenizer.token_bytes(candidate.id, true)).into_owned();
+            let text = String::from_utf8_lossy(self.text.tokenizer.token_bytes(candidate.id, true)).into_owned();
             match candidate.logit {
                 Some(logit) => format!("{} {text:?} (logit {logit})", candidate.id),
                 None => format!("{} {text:?}", candidate.id),
@@ -137,18 +132,12 @@ impl Verifier {
     }
 
     /// The grammar of an answer, at its beginning.
-    fn constraint(&mut self, answer: &Answer) -> Result<Option<Box<dyn Constraint>>, String> {
+    fn constraint(&self, answer: &Answer) -> Result<Option<Box<dyn Constraint>>, String> {
         let Some(grammar) = &answer.grammar else { return Ok(None) };
         let text =
             grammar.text.as_deref().ok_or("its grammar is known by its digest alone, so it cannot be followed")?;
         let spec: Spec = serde_json::from_str(text).map_err(|error| format!("its grammar cannot be read: {error}"))?;
-        let grammars = match &self.grammars {
-            Some(grammars) => grammars,
-            None => {
-                let made = Grammars::new(Arc::clone(&self.tokenizer)).map_err(|error| error.to_string())?;
-                self.grammars.insert(made)
-            }
-        };
+        let grammars = self.text.grammars().map_err(|error| error.to_string())?;
         grammars.constraint(&spec).map(Some).map_err(|error| error.to_string())
     }
 }
@@ -185,13 +174,6 @@ fn claim(answer: &Answer, prompt: Option<&[u32]>, prefill_chunk: usize) -> Resul
         (_, Some(_)) => return Err("the prompt that was given is not the one whose hash it states".to_owned()),
         (_, None) => return Err("it states its prompt's hash alone; give the tokens with --prompt-ids".to_owned()),
     };
-    let finish = match answer.finish {
-        Finish::EndToken => Some(FinishReason::EndToken),
-        Finish::MaxTokens => Some(FinishReason::MaxTokens),
-        Finish::Context => Some(FinishReason::Context),
-        Finish::Complete => Some(FinishReason::Complete),
-        Finish::StopString | Finish::Cancelled => None,
-    };
     let request = Request {
         prompt,
         parameters: answer.parameters.clone(),
@@ -200,5 +182,5 @@ fn claim(answer: &Answer, prompt: Option<&[u32]>, prefill_chunk: usize) -> Resul
         prefill_chunk,
         all_logits: false,
     };
-    Ok(Claim { request, output: answer.output.clone(), finish, context: answer.context })
+    Ok(Claim { request, output: answer.output.clone(), finish: answer.finish, context: answer.context })
 }

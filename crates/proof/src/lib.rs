@@ -20,6 +20,4 @@ mod receipt;
 pub use digest::Digest;
 pub use id::new_id;
 pub use identity::{Identity, IdentityError, PublicKey, Signature};
-pub use receipt::{
-    Answer, Finish, Grammar, MAX_RECEIPT_BYTES, MAX_TOKENS, Prompt, Receipt, ReceiptError, Software, VERSION,
-};
+pub use receipt::{Answer, Grammar, MAX_RECEIPT_BYTES, MAX_TOKENS, Prompt, Receipt, ReceiptError, Software, VERSION};

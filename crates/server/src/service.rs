@@ -12,9 +12,8 @@ use crate::record::{Labels, Recorder};
 use crate::registry::{Lease, Registry};
 use crate::shares::Shares;
 use crate::watch::Watcher;
-use crate::worker::Happening;
 use hefu_answer::{Ask, Prepared, prepare, prompt_ids};
-use hefu_engine::scheduler::{Job, Kind as JobKind, ReuseDomain};
+use hefu_engine::scheduler::{Event, Job, Kind as JobKind, ReuseDomain};
 use serde_json::{Map, Value};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -134,7 +133,6 @@ impl Service {
             Ok((prepared, constraints))
         };
         let (lease, (prepared, constraints)) = self.text_work(caller.client, lease, prepare).await?;
-        let grammar = prepared.structure.recorded().map_err(|error| ApiError::internal(error.to_string()))?;
         let labels = self.labels_of(&id)?;
         let deadline = Some(lease.worker.time(arrived) + self.limits.request_time);
         let jobs = constraints.into_iter().enumerate().map(|(choice, constraint)| Job {
@@ -162,7 +160,6 @@ impl Service {
             id,
             first,
             prepared,
-            grammar,
             lease,
             running,
             outlet,
@@ -239,13 +236,13 @@ impl Service {
         let mut open = vectors.len();
         while open > 0 {
             match running.next().await {
-                Some((index, Happening::Embedding(vector), _)) => {
+                Some((index, Event::Embedding(vector), _)) => {
                     if let Some(place) = vectors.get_mut(index) {
                         *place = vector;
                     }
                 }
-                Some((_, Happening::Finished(_), _)) => open -= 1,
-                Some((_, Happening::Failed(failure), _)) => return Err(ApiError::internal(failure.to_string())),
+                Some((_, Event::Finished(_), _)) => open -= 1,
+                Some((_, Event::Failed(failure), _)) => return Err(ApiError::internal(failure.to_string())),
                 Some(_) => {}
                 None => return Err(ApiError::internal("the model stopped; the server's log says more")),
             }

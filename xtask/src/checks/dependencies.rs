@@ -16,7 +16,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("grammar", &["engine", "text"]),
     ("proof", &["engine"]),
     ("answer", &["engine", "grammar", "text"]),
-    ("server", &["answer", "engine", "grammar", "text"]),
+    ("server", &["answer", "engine", "text"]),
     (
         "hefu",
         &["answer", "cpu", "engine", "grammar", "model", "numerics", "proof", "provenance", "server", "store", "text"],

@@ -27,9 +27,9 @@ pub(super) fn problem(request: &Request, claim: &Claimed, is_complete: bool) -> 
     };
     match claim.finish {
         // Who asked may stop at any token, also at one that would have been the last.
-        None | Some(FinishReason::Deadline) => None,
-        finish if finish == ended_by_itself => None,
-        Some(finish) => {
+        FinishReason::StopString | FinishReason::Cancelled | FinishReason::Deadline => None,
+        finish if Some(finish) == ended_by_itself => None,
+        finish => {
             let (said, is) = (words(Some(finish)), words(ended_by_itself));
             Some(format!("the answer is said to have ended {said}, but by its tokens it ends {is}"))
         }
@@ -42,7 +42,8 @@ fn words(finish: Option<FinishReason>) -> &'static str {
         Some(FinishReason::MaxTokens) => "with as many tokens as were asked for",
         Some(FinishReason::Context) => "because the context was full",
         Some(FinishReason::Complete) => "because its grammar lets nothing follow",
-        Some(FinishReason::Deadline) => "by its deadline",
-        None => "before it is complete",
+        Some(FinishReason::StopString | FinishReason::Cancelled | FinishReason::Deadline) | None => {
+            "before it is complete"
+        }
     }
 }

@@ -28,8 +28,8 @@ pub struct Claim {
     pub request: Request,
     /// The tokens of the answer, with the one that ended it.
     pub output: Vec<u32>,
-    /// Why the answer is over; `None` if whoever asked ended it, by a stop string or by going away.
-    pub finish: Option<FinishReason>,
+    /// Why the answer is over.
+    pub finish: FinishReason,
     /// Positions that prompt and answer had together at most.
     pub context: usize,
 }
@@ -87,7 +87,7 @@ pub struct Candidate {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claimed {
     pub(crate) output: Vec<u32>,
-    pub(crate) finish: Option<FinishReason>,
+    pub(crate) finish: FinishReason,
     pub(crate) context: usize,
     pub(crate) how: How,
 }
@@ -173,7 +173,7 @@ impl Verification {
 
     /// The verdict once all choices are found right.
     pub(crate) fn verdict(&mut self) -> Result<Verdict, Failure> {
-        let is_complete = self.claimed.finish == Some(FinishReason::Complete) && self.replay.is_complete()?;
+        let is_complete = self.claimed.finish == FinishReason::Complete && self.replay.is_complete()?;
         let ending = ending::problem(&self.request, &self.claimed, is_complete);
         let chosen = self.examined - self.forced;
         Ok(ending.map_or(Verdict::Matches { chosen, forced: self.forced }, Verdict::EndsOtherwise))

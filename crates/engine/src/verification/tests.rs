@@ -69,7 +69,7 @@ fn request(kind: usize, seed: u64, prompt: usize) -> Request {
 fn answer(request: &Request, constraint: Option<Box<dyn Constraint>>) -> Claim {
     let found = witness::answer(&mut Fake::new(CONTEXT, 1, CONTEXT), request, constraint, None);
     let output = found.choices.iter().map(|choice| choice.id).collect();
-    Claim { request: request.clone(), output, finish: Some(found.finish.unwrap()), context: CONTEXT }
+    Claim { request: request.clone(), output, finish: found.finish.unwrap(), context: CONTEXT }
 }
 
 /// The last events of an examination.
@@ -138,7 +138,7 @@ proptest! {
         let grammar = || Turns::boxed(forces_after, length);
         let asked = Request { max_tokens: None, end_tokens: BTreeSet::new(), ..request(1, seed, 5) };
         let mut claim = answer(&asked, grammar());
-        prop_assert_eq!(claim.finish, Some(FinishReason::Complete));
+        prop_assert_eq!(claim.finish, FinishReason::Complete);
         claim.request.prefill_chunk = chunk;
         let forced = if forces_after <= length { 2 } else { 0 };
         let expected = Verdict::Matches { chosen: claim.output.len() - forced, forced };
@@ -171,7 +171,7 @@ proptest! {
 #[test]
 fn what_is_said_of_the_end_must_follow_from_the_tokens() {
     let claim = answer(&Request { max_tokens: Some(6), end_tokens: BTreeSet::new(), ..request(0, 0, 3) }, None);
-    assert_eq!((claim.finish, claim.output.len()), (Some(FinishReason::MaxTokens), 6));
+    assert_eq!((claim.finish, claim.output.len()), (FinishReason::MaxTokens, 6));
     let says = |change: &dyn Fn(&mut Claim)| {
         let mut changed = claim.clone();
         change(&mut changed);
@@ -180,8 +180,8 @@ fn what_is_said_of_the_end_must_follow_from_the_tokens() {
             other => panic!("{other:?}"),
         }
     };
-    assert!(says(&|claim| claim.finish = Some(FinishReason::EndToken)).contains("as many tokens as were asked for"));
-    assert!(says(&|claim| claim.finish = Some(FinishReason::Context)).contains("because the context was full"));
+    assert!(says(&|claim| claim.finish = FinishReason::EndToken).contains("as many tokens as were asked for"));
+    assert!(says(&|claim| claim.finish = FinishReason::Context).contains("because the context was full"));
     assert!(says(&|claim| claim.request.max_tokens = Some(5)).contains("at most 5"));
     assert!(says(&|claim| claim.request.max_tokens = None).contains("before it is complete"));
     assert!(says(&|claim| claim.output.truncate(4)).contains("before it is complete"));
@@ -189,7 +189,7 @@ fn what_is_said_of_the_end_must_follow_from_the_tokens() {
     assert!(says(&|claim| claim.request.end_tokens = BTreeSet::from([end])).contains("token 2 of the answer ends it"));
     // Whoever asked may have gone away at any time, also before the first token.
     for length in [0, 4] {
-        let mut stopped = Claim { finish: None, ..claim.clone() };
+        let mut stopped = Claim { finish: FinishReason::StopString, ..claim.clone() };
         stopped.output.truncate(length);
         assert_eq!(verdict(&stopped, None, How::Prefill, 1), Verdict::Matches { chosen: length, forced: 0 });
     }

@@ -77,7 +77,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         state_memory: io::stderr().is_terminal(),
     })?;
     // Text that spells a special token is text here.
-    let tokens = loaded.tokenizer.encode_prompt(&text, Special::Plain);
+    let tokens = loaded.text.tokenizer.encode_prompt(&text, Special::Plain);
     let available = tokens.len() / context;
     if available < 2 {
         return Err(Failure::Other(format!(
@@ -113,7 +113,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 /// Scores the first chunks; the running figure goes to the progress.
 fn score(loaded: &Loaded, arguments: &Arguments, tokens: &[u32], chunks: usize) -> Result<(Score, f64), Failure> {
-    let vocabulary = loaded.tokenizer.vocabulary();
+    let vocabulary = loaded.text.tokenizer.vocabulary();
     let bos = vocabulary.bos.filter(|_| vocabulary.add_bos);
     let prefill_chunk = arguments.device.options().prefill_chunk;
     // Each chunk starts with an empty cache.

@@ -1,28 +1,20 @@
 //! `hefu run`: one prompt, one answer.
 
-use crate::answer::{self, Answer, Question};
+use crate::answer::{self, Answer};
 use crate::answering::Answering;
 use crate::failure::Failure;
 use crate::flags::{AnsweringArguments, StructureArguments};
 use crate::load::Loaded;
 use crate::output::{piped_input, print, print_json};
 use crate::progress::line;
-use crate::prompt;
-use crate::receipts::{self, ReceiptRequest};
+use crate::receipts::{self, Signer};
 use clap::Args;
-use hefu_engine::constraint::Constraint;
-use hefu_grammar::{Grammars, Spec};
-use hefu_proof::Grammar;
-use hefu_text::template::Message;
-use hefu_text::tools::{Reasoning, markers};
+use hefu_answer::{AnswerRecord, Ask, Error, Message, Prompt, Role};
+use hefu_proof::new_id;
 use serde_json::{Value, json};
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-
-/// Last tokens of a prompt that say whether it opens the model's reasoning.
-const REASONING_TOKENS: usize = 16;
 
 /// Answer one prompt
 ///
@@ -98,91 +90,61 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     let text = prompt_text(&arguments)?;
     let state_memory = arguments.stats || io::stderr().is_terminal();
     let answering = Answering::new(&arguments.answering, arguments.logprobs, state_memory)?;
-    let (loaded, seed) = (&answering.loaded, answering.parameters.seed);
-    let prompt = match (arguments.raw, &arguments.system) {
-        (true, _) => prompt::of_text(loaded, &text),
-        (false, None) => prompt::of_conversation(loaded, &[Message::user(&text)])?,
-        (false, Some(system)) => prompt::of_conversation(loaded, &[Message::system(system), Message::user(&text)])?,
-    };
-    let spec = spec.map(|spec| after_reasoning(spec, loaded, &prompt));
-    let constraint = spec.as_ref().map(|spec| constraint(spec, loaded, &arguments.structure)).transpose()?;
+    let loaded = &answering.loaded;
+    let ask = Ask { format: spec, ..answering.ask(prompt(&arguments, text)) };
+    let mut question = answering.question(&ask).map_err(|error| match error {
+        Error::Grammar { error, .. } => Failure::Usage(format!("{}: {error}", arguments.structure.flag())),
+        error => answering.failed(&error),
+    })?;
+    question.prepared.request.all_logits = arguments.logits_hash;
     // Whoever asks for a receipt learns before the answer that none can be made.
-    let asked = arguments.receipt.is_some().then(|| receipts::identity().map(|_| prompt.clone())).transpose()?;
-    let cancelled = AtomicBool::new(false);
-    let question = answering.question(prompt, seed, &cancelled);
-    let question = Question { hash_logits: arguments.logits_hash, constraint, ..question };
+    arguments.receipt.as_ref().map(|_| receipts::identity()).transpose()?;
     let json = arguments.json;
     let mut show = |piece: &str| if json { Ok(()) } else { print(piece) };
-    let answer = answer::answer(loaded, &mut answering.scheduler()?, question, &mut show)?;
+    let (mut scheduler, never) = (answering.scheduler()?, AtomicBool::new(false));
+    let answer = answer::answer(&loaded.text, &mut scheduler, question, &never, &mut show)?;
     if json {
-        print_json(&report(&answering, &answer, seed, &arguments)?)?;
-    } else if io::stdout().is_terminal() && !answer.text.ends_with('\n') {
+        print_json(&report(&answering, &answer, &arguments)?)?;
+    } else if io::stdout().is_terminal() && !answer.text().ends_with('\n') {
         print("\n")?;
     }
-    if spec.is_some() && answer.finish_reason == "length" {
+    if ask.format.is_some() && answer.finish_reason() == "length" {
         line("hefu: the answer was cut off before it was complete; give it more with --max-tokens or --context");
     }
-    if let (Some(prompt), Some(path)) = (asked, &arguments.receipt) {
-        let grammar = spec.as_ref().map(recorded).transpose()?;
-        let asked = asked_for(&answering, prompt, grammar, &arguments, started);
-        write_receipt(&answering, asked, &answer, path)?;
+    if let Some(path) = &arguments.receipt {
+        write_receipt(loaded, &answer, started, arguments.hide_prompt, path)?;
     }
     if arguments.stats {
-        statistics(loaded, &answer, seed);
+        statistics(loaded, &answer);
     }
     Ok(())
 }
 
-fn asked_for(
-    answering: &Answering<'_>,
-    prompt: Vec<u32>,
-    grammar: Option<Grammar>,
-    arguments: &Arguments,
-    started: u64,
-) -> ReceiptRequest {
-    ReceiptRequest {
-        prompt,
-        parameters: answering.parameters.clone(),
-        max_tokens: answering.max_tokens(),
-        grammar,
-        hides_prompt: arguments.hide_prompt,
-        started,
-        stops: arguments.answering.generation.stop.clone(),
-        is_conversation: !arguments.raw,
+/// The prompt as the model takes it.
+fn prompt(arguments: &Arguments, text: String) -> Prompt {
+    if arguments.raw {
+        return Prompt::Text(text);
     }
+    let system = arguments.system.as_deref().map(|system| Message::new(Role::System, system));
+    Prompt::Messages(system.into_iter().chain([Message::new(Role::User, text)]).collect())
 }
 
 fn write_receipt(
-    answering: &Answering<'_>,
-    asked: ReceiptRequest,
+    loaded: &Loaded,
     answer: &Answer,
+    started: u64,
+    hides_prompt: bool,
     path: &Path,
 ) -> Result<(), Failure> {
-    let receipt = receipts::sign(&answering.loaded, asked, answer)?;
+    let record = AnswerRecord {
+        id: new_id().map_err(Failure::Other)?,
+        started,
+        fingerprint: loaded.fingerprint()?.to_string(),
+        hides_prompt,
+        ..answer.prepared.record(&loaded.text, 0, &answer.stream)
+    };
+    let receipt = Signer::new()?.sign(&record).map_err(Failure::Other)?;
     std::fs::write(path, receipt.to_text()).map_err(|error| Failure::file("write", path, error))
-}
-
-/// What is asked for, after the end of the reasoning where the prompt leaves the answer in the middle of one.
-fn after_reasoning(spec: Spec, loaded: &Loaded, prompt: &[u32]) -> Spec {
-    let tail = prompt.get(prompt.len().saturating_sub(REASONING_TOKENS)..).unwrap_or_default();
-    let tail: Vec<u8> = tail.iter().flat_map(|id| loaded.tokenizer.token_bytes(*id, true)).copied().collect();
-    match Reasoning::detect("", &String::from_utf8_lossy(&tail)) {
-        Reasoning::Open => Spec::AfterReasoning { end: markers::THINK_END.to_owned(), then: Box::new(spec) },
-        _ => spec,
-    }
-}
-
-/// What holds the answer to it.
-fn constraint(spec: &Spec, loaded: &Loaded, flags: &StructureArguments) -> Result<Box<dyn Constraint>, Failure> {
-    let grammars = Grammars::new(Arc::clone(&loaded.tokenizer)).map_err(|error| Failure::Other(error.to_string()))?;
-    grammars.constraint(spec).map_err(|error| Failure::Usage(format!("{}: {error}", flags.flag())))
-}
-
-/// The grammar for the receipt, as the server writes it too: keys in the order in which they were given, which is the
-/// order of an object's properties.
-fn recorded(spec: &Spec) -> Result<Grammar, Failure> {
-    let text = serde_json::to_value(spec).map(|value| Grammar::new(value.to_string()));
-    text.map_err(|error| Failure::Other(format!("the grammar cannot be written into a receipt: {error}")))
 }
 
 /// The prompt argument, what is piped in, or both.
@@ -199,19 +161,19 @@ fn prompt_text(arguments: &Arguments) -> Result<String, Failure> {
     }
 }
 
-fn report(answering: &Answering<'_>, answer: &Answer, seed: u64, arguments: &Arguments) -> Result<Value, Failure> {
+fn report(answering: &Answering<'_>, answer: &Answer, arguments: &Arguments) -> Result<Value, Failure> {
     let loaded = &answering.loaded;
     let token_ids: Vec<u32> = answer.choices.iter().map(|choice| choice.id).collect();
     let mut report = json!({
-        "text": answer.text,
+        "text": answer.text(),
         "token_ids": token_ids,
-        "finish_reason": answer.finish_reason,
+        "finish_reason": answer.finish_reason(),
         "usage": {
-            "prompt_tokens": answer.prompt_tokens,
+            "prompt_tokens": answer.prompt_tokens(),
             "completion_tokens": token_ids.len(),
-            "total_tokens": answer.prompt_tokens + token_ids.len(),
+            "total_tokens": answer.prompt_tokens() + token_ids.len(),
         },
-        "seed": seed,
+        "seed": answer.prepared.request.parameters.seed,
         "fingerprint": loaded.fingerprint()?.to_string(),
         "timings": {
             "load_seconds": loaded.took.total.as_secs_f64(),
@@ -226,7 +188,7 @@ fn report(answering: &Answering<'_>, answer: &Answer, seed: u64, arguments: &Arg
     });
     if let Value::Object(fields) = &mut report {
         if arguments.logprobs.is_some() {
-            fields.insert("logprobs".to_owned(), answer.logprobs(&loaded.tokenizer));
+            fields.insert("logprobs".to_owned(), answer.logprobs(&loaded.text.tokenizer));
         }
         if let Some(hash) = &answer.logits_hash {
             fields.insert("logits_hash".to_owned(), hash.as_str().into());
@@ -236,7 +198,8 @@ fn report(answering: &Answering<'_>, answer: &Answer, seed: u64, arguments: &Arg
 }
 
 /// What `--stats` says.
-fn statistics(loaded: &Loaded, answer: &Answer, seed: u64) {
+fn statistics(loaded: &Loaded, answer: &Answer) {
+    let seed = answer.prepared.request.parameters.seed;
     line(&format!(
         "hefu: {} loaded in {:.2} s ({}; {}, {} threads); prompt {} tokens in {:.2} s ({:.1} tokens/s); answer {} tokens in \
          {:.2} s ({:.1} tokens/s), ended by {}{}; seed {seed}",
@@ -245,13 +208,13 @@ fn statistics(loaded: &Loaded, answer: &Answer, seed: u64) {
         loaded.took.words(),
         loaded.isa,
         hefu_numerics::team::Team::threads(&*loaded.pool),
-        answer.prompt_tokens,
+        answer.prompt_tokens(),
         answer.prefill_seconds,
         answer.prefill_rate(),
         answer.choices.len(),
         answer.decode_seconds,
         answer.decode_rate(),
-        answer.finish_reason,
+        answer.finish_reason(),
         answer.guessed.words(),
     ));
 }

@@ -19,7 +19,7 @@ pub(crate) use generation::GenerationArguments;
 pub(crate) use label::LabelArguments;
 pub(crate) use model::{CheckArguments, MODEL_VARIABLE, ModelArguments};
 pub(crate) use recording::{RecordArguments, SignatureArguments};
-pub(crate) use sampling::{SamplingArguments, chosen_seed, in_flags};
+pub(crate) use sampling::{SamplingArguments, in_flags};
 pub(crate) use serving::{AccessArguments, LimitArguments, LogFormat};
 pub(crate) use speculation::SpeculationArguments;
 pub(crate) use structure::StructureArguments;

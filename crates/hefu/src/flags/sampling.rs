@@ -1,8 +1,9 @@
-//! Flags of sampling: one for each field of [`Parameters`].
+//! Flags of sampling: one for each field of [`Sampling`].
 
 use crate::failure::Failure;
 use clap::Args;
-use hefu_engine::sampling::{Error, Parameters};
+use hefu_answer::Sampling;
+use hefu_engine::sampling::Error;
 
 /// How tokens are chosen.
 ///
@@ -98,42 +99,39 @@ pub(crate) struct SamplingArguments {
 }
 
 impl SamplingArguments {
-    /// Puts every flag that was given over `parameters`, which hold the model file's recommendations. The two that need
-    /// a tokeniser (`--ignore-eos`, `--dry-breaker`) are left to the caller.
-    ///
-    /// # Errors
-    /// [`Failure::Usage`] for a value outside its range, by the flag's name.
-    pub(crate) fn apply(&self, parameters: &mut Parameters, logprobs: Option<u32>) -> Result<(), Failure> {
-        let p = parameters;
-        set(&mut p.temperature, self.temperature);
-        set(&mut p.top_k, self.top_k);
-        set(&mut p.top_p, self.top_p);
-        set(&mut p.min_p, self.min_p);
-        set(&mut p.typical_p, self.typical_p);
-        set(&mut p.min_keep, self.min_keep);
-        set(&mut p.repetition_penalty, self.repetition_penalty);
-        set(&mut p.repeat_last_n, self.repeat_last_n);
-        set(&mut p.presence_penalty, self.presence_penalty);
-        set(&mut p.frequency_penalty, self.frequency_penalty);
-        set(&mut p.dry.multiplier, self.dry_multiplier);
-        set(&mut p.dry.base, self.dry_base);
-        set(&mut p.dry.allowed_length, self.dry_allowed_length);
-        set(&mut p.dry.penalty_last_n, self.dry_penalty_last_n);
-        set(&mut p.xtc.probability, self.xtc_probability);
-        set(&mut p.xtc.threshold, self.xtc_threshold);
-        p.logit_bias.extend(self.logit_bias.iter().copied());
-        p.banned.extend(&self.ban);
-        p.logprobs = logprobs;
-        p.seed = self.seed.unwrap_or_else(chosen_seed);
-        p.validate().map_err(|error| Failure::Usage(in_flags(&error)))
+    /// The settings that were given.
+    pub(crate) fn named(&self) -> Sampling {
+        Sampling {
+            temperature: self.temperature,
+            top_k: self.top_k,
+            top_p: self.top_p,
+            min_p: self.min_p,
+            typical_p: self.typical_p,
+            min_keep: self.min_keep,
+            repetition_penalty: self.repetition_penalty,
+            repeat_last_n: self.repeat_last_n,
+            presence_penalty: self.presence_penalty,
+            frequency_penalty: self.frequency_penalty,
+            dry_multiplier: self.dry_multiplier,
+            dry_base: self.dry_base,
+            dry_allowed_length: self.dry_allowed_length,
+            dry_penalty_last_n: self.dry_penalty_last_n,
+            dry_breakers: self.dry_breaker.clone(),
+            xtc_probability: self.xtc_probability,
+            xtc_threshold: self.xtc_threshold,
+            logit_bias: self.logit_bias.iter().copied().collect(),
+            banned: self.ban.clone(),
+            ignore_eos: self.ignore_eos,
+            seed: self.seed,
+        }
     }
 
     /// Checks what can be checked before a model is loaded, so that a slip costs no waiting.
     ///
     /// # Errors
-    /// As [`SamplingArguments::apply`].
+    /// [`Failure::Usage`] for a value outside its range, by the flag's name.
     pub(crate) fn check(&self, logprobs: Option<u32>) -> Result<(), Failure> {
-        self.apply(&mut Parameters::default(), logprobs)
+        self.named().check(logprobs).map_err(|error| Failure::Usage(in_flags(&error)))
     }
 }
 
@@ -153,19 +151,6 @@ pub(crate) fn in_flags(error: &Error) -> String {
     sentences.collect::<Vec<_>>().join("; ")
 }
 
-/// A seed from the operating system's randomness, short enough to be typed again.
-pub(crate) fn chosen_seed() -> u64 {
-    use std::hash::{BuildHasher, Hasher};
-    // The standard library keys every RandomState with fresh random bits.
-    std::hash::RandomState::new().build_hasher().finish() >> 32
-}
-
-fn set<T>(field: &mut T, flag: Option<T>) {
-    if let Some(value) = flag {
-        *field = value;
-    }
-}
-
 fn parse_bias(text: &str) -> Result<(u32, f32), String> {
     let expected = || "expected a token id, `=` and a number, such as 11=-5".to_owned();
     let (id, value) = text.split_once('=').ok_or_else(expected)?;
@@ -175,21 +160,6 @@ fn parse_bias(text: &str) -> Result<(u32, f32), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn flags_go_over_the_recommendations_and_leave_the_rest() {
-        let flags = SamplingArguments {
-            top_k: Some(3),
-            logit_bias: vec![(5, 1.5)],
-            seed: Some(9),
-            ..SamplingArguments::default()
-        };
-        let mut parameters = Parameters { temperature: 0.25, top_k: 20, ..Parameters::default() };
-        flags.apply(&mut parameters, Some(2)).unwrap();
-        assert_eq!((parameters.temperature, parameters.top_k, parameters.seed), (0.25, 3, 9));
-        assert_eq!(parameters.logit_bias.get(&5), Some(&1.5));
-        assert_eq!(parameters.logprobs, Some(2));
-    }
 
     #[test]
     fn a_value_out_of_range_is_named_as_a_flag() {

@@ -12,7 +12,6 @@ use crate::options::{CatalogOptions, ModelChoice, ModelOptions, SpeculationOptio
 use crate::output::text_file;
 use crate::signing::Signed;
 use crate::speculation::{draft_model, guessing};
-use hefu_answer::TextModel;
 use hefu_cpu::Pool;
 use hefu_engine::scheduler::{Limits, Paged, Pooling, Scheduler};
 use hefu_model::{LoadOptions, ModelSpec};
@@ -204,7 +203,8 @@ impl Catalog for ModelCatalog {
             template: self.options.template.as_deref(),
             state_memory: false,
         };
-        let loaded = Loaded::on(&model, &self.pool).map_err(|failure| failure.to_string())?;
+        let mut loaded = Loaded::on(&model, &self.pool).map_err(|failure| failure.to_string())?;
+        loaded.text.name.clone_from(&entry.card.name);
         let fingerprint = loaded.fingerprint().map_err(|failure| failure.to_string())?.to_string();
         if let Some(ledger) = &self.ledger {
             let details = json!({"model": name, "fingerprint": fingerprint, "context": entry.card.context});
@@ -213,7 +213,7 @@ impl Catalog for ModelCatalog {
         let draft = draft_model(&loaded, &self.options.speculation, &self.options.device);
         let served = ServedModel {
             model: loaded.model,
-            context: loaded.context,
+            context: loaded.text.context,
             pages: entry.pages,
             limits: self.options.limits.clone(),
             speculation: self.options.speculation.clone(),
@@ -223,13 +223,7 @@ impl Catalog for ModelCatalog {
         };
         Ok(hefu_server::catalog::Loaded {
             digest: digests::of_file(&entry.file).ok(),
-            text: TextModel::new(
-                entry.card.name.clone(),
-                loaded.tokenizer,
-                loaded.template,
-                loaded.recommended,
-                entry.card.context,
-            ),
+            text: loaded.text,
             fingerprint,
             pooling: Pooling::Mean,
             engine: Box::new(served),
@@ -244,7 +238,7 @@ impl Engine for ServedModel {
         // A draft model has the same pages, so that it can follow every answer.
         let draft = self.draft.as_ref().map(|draft| {
             || {
-                let paged = Paged::new(&draft.model, draft.context, self.pages, sequences(&self.limits));
+                let paged = Paged::new(&draft.model, draft.text.context, self.pages, sequences(&self.limits));
                 paged.map_err(|error| Failure::Other(error.to_string()))
             }
         });

@@ -5,10 +5,9 @@ use super::keeper::{Happening, Keeper};
 use super::log::Log;
 use crate::failure::Failure;
 use crate::options::RecordOptions;
-use crate::receipts::{self, Signer};
-use hefu_answer::{AnswerRecord, RecordedFinish};
-use hefu_proof::audit;
-use hefu_proof::{Digest, Finish, Grammar, Prompt, Receipt};
+use crate::receipts::Signer;
+use hefu_answer::AnswerRecord;
+use hefu_proof::{Receipt, audit};
 use hefu_server::record::Recorder;
 use serde_json::{Value, json};
 use std::collections::{HashMap, VecDeque};
@@ -93,39 +92,12 @@ impl Ledger {
         }
         log.close()
     }
-
-    fn sign(&self, record: &AnswerRecord) -> Result<Receipt, String> {
-        let prompt = if self.hides_prompts || record.hides_prompt {
-            Prompt::hidden(&record.prompt)?
-        } else {
-            Prompt::Tokens(record.prompt.clone())
-        };
-        let stated = hefu_proof::Answer {
-            id: record.id.clone(),
-            started: Some(record.started),
-            time: receipts::now(),
-            model: record.model.clone(),
-            fingerprint: record.fingerprint.clone(),
-            software: self.signer.software.clone(),
-            prompt,
-            parameters: receipts::chosen_by(&record.parameters),
-            end_tokens: record.end_tokens.clone(),
-            max_tokens: record.max_tokens,
-            context: record.context,
-            grammar: record.grammar.as_ref().map(|grammar| Grammar::new(grammar.to_string())),
-            output: record.output.clone(),
-            finish: finish(record.finish),
-            text_digest: Some(Digest::of(&[record.text.as_bytes()])),
-            template_digest: record.template.map(Digest),
-            stop_digest: receipts::stop_digest(&record.stops)?,
-        };
-        Receipt::sign(stated, &self.signer.identity).map_err(|error| format!("no receipt can be made: {error}"))
-    }
 }
 
 impl Recorder for Ledger {
-    fn record(&self, records: Vec<AnswerRecord>) -> Result<(), String> {
-        let receipts = records.iter().map(|record| self.sign(record)).collect::<Result<Vec<_>, _>>()?;
+    fn record(&self, mut records: Vec<AnswerRecord>) -> Result<(), String> {
+        records.iter_mut().for_each(|record| record.hides_prompt |= self.hides_prompts);
+        let receipts = records.iter().map(|record| self.signer.sign(record)).collect::<Result<Vec<_>, _>>()?;
         let texts: Vec<(String, String, String)> = records
             .iter()
             .zip(&receipts)
@@ -197,17 +169,6 @@ fn without_secrets(flag: &str) -> String {
     match flag.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?.1))) {
         Some((scheme, host)) => format!("{scheme}://{host}"),
         None => flag.to_owned(),
-    }
-}
-
-fn finish(finish: RecordedFinish) -> Finish {
-    match finish {
-        RecordedFinish::EndToken => Finish::EndToken,
-        RecordedFinish::MaxTokens => Finish::MaxTokens,
-        RecordedFinish::Context => Finish::Context,
-        RecordedFinish::Complete => Finish::Complete,
-        RecordedFinish::StopString => Finish::StopString,
-        RecordedFinish::Cancelled => Finish::Cancelled,
     }
 }
 

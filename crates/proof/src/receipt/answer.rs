@@ -2,6 +2,7 @@
 
 use super::MAX_TOKENS;
 use crate::digest::Digest;
+use hefu_engine::FinishReason;
 use hefu_engine::sampling::Parameters;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -45,7 +46,7 @@ pub struct Answer {
     /// The tokens of the answer, with the one that ended it.
     pub output: Vec<u32>,
     /// Why it is over.
-    pub finish: Finish,
+    pub finish: FinishReason,
     /// SHA-256 of the answer's text, as the model wrote it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text_digest: Option<Digest>,
@@ -92,24 +93,6 @@ pub struct Grammar {
     pub digest: Digest,
     /// The text itself, unless it is kept elsewhere.
     pub text: Option<String>,
-}
-
-/// Why an answer is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Finish {
-    /// An end token was chosen.
-    EndToken,
-    /// The answer has as many tokens as were asked for.
-    MaxTokens,
-    /// Prompt and answer fill the context.
-    Context,
-    /// The grammar lets nothing follow.
-    Complete,
-    /// A stop string was complete.
-    StopString,
-    /// Whoever asked went away.
-    Cancelled,
 }
 
 impl Prompt {

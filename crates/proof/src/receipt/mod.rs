@@ -17,7 +17,7 @@ mod answer;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{Answer, Finish, Grammar, Prompt, Software};
+pub use answer::{Answer, Grammar, Prompt, Software};
 
 use crate::canonical::{canonical, without_layout};
 use crate::digest::Digest;

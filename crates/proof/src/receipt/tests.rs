@@ -1,6 +1,7 @@
 //! Receipts as they are made, as they are read, and as they are not.
 
 use super::*;
+use hefu_engine::FinishReason;
 use hefu_engine::sampling::{Dry, Parameters};
 use proptest::prelude::*;
 
@@ -26,7 +27,7 @@ pub(crate) fn answer(id: &str) -> Answer {
         context: 4096,
         grammar: Some(Grammar::new("{\"type\": \"object\"}".to_owned())),
         output: vec![5, 6, 2],
-        finish: Finish::EndToken,
+        finish: FinishReason::EndToken,
         started: Some(1_790_000_000_001),
         text_digest: Some(Digest::of(&[b"text"])),
         template_digest: Some(Digest::of(&[b"template"])),
@@ -36,6 +37,27 @@ pub(crate) fn answer(id: &str) -> Answer {
 
 fn identity() -> Identity {
     Identity::from_seed(&[3; 32])
+}
+
+#[test]
+fn every_reason_to_end_has_its_name_and_one_that_is_none_is_refused() {
+    let of = |finish| Receipt::sign(Answer { finish, ..answer("a") }, &identity()).unwrap().to_text();
+    for (finish, name) in [
+        (FinishReason::EndToken, "end_token"),
+        (FinishReason::MaxTokens, "max_tokens"),
+        (FinishReason::Context, "context"),
+        (FinishReason::Complete, "complete"),
+        (FinishReason::StopString, "stop_string"),
+        (FinishReason::Cancelled, "cancelled"),
+    ] {
+        let text = of(finish);
+        assert!(text.contains(&format!("\"finish\":\"{name}\"")), "{text}");
+        assert_eq!(Receipt::parse(&text).unwrap().answer().finish, finish);
+    }
+    // An answer that ran out of time was given up.
+    assert_eq!(of(FinishReason::Deadline), of(FinishReason::Cancelled));
+    let other = of(FinishReason::Cancelled).replace("\"cancelled\"", "\"deadline\"");
+    assert!(Receipt::parse(&other).unwrap_err().to_string().contains("deadline"));
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Receipts and logs to try things on.
 
+use hefu_engine::FinishReason;
 use hefu_engine::sampling::Parameters;
 use hefu_proof::audit::{Annotated, Annotation, AuditLog, Found, Options, Reader, Record, Verdict};
-use hefu_proof::{Answer, Digest, Finish, Identity, Prompt, Receipt, Software};
+use hefu_proof::{Answer, Digest, Identity, Prompt, Receipt, Software};
 use std::path::Path;
 
 pub(crate) fn identity() -> Identity {
@@ -30,7 +31,7 @@ pub(crate) fn receipt_at(number: u64, time: u64) -> Receipt {
         context: 4096,
         grammar: None,
         output: tokens(5 + number % 30),
-        finish: Finish::MaxTokens,
+        finish: FinishReason::MaxTokens,
         started: Some(1_790_000_000_000),
         text_digest: None,
         template_digest: None,

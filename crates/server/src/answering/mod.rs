@@ -16,10 +16,10 @@ use crate::metrics::{Metrics, Times};
 use crate::record::Recorder;
 use crate::registry::Lease;
 use crate::watch::{Account, Ending, Watcher};
-use crate::worker::{Happening, Running};
-use hefu_answer::{AnswerRecord, ChoiceStream, Delta, Prepared, RecordedFinish, Summary};
+use crate::worker::Running;
+use hefu_answer::{AnswerRecord, ChoiceStream, Delta, Prepared, Summary};
 use hefu_engine::FinishReason;
-use hefu_engine::scheduler::Failure;
+use hefu_engine::scheduler::{Event, Failure};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc;
@@ -32,7 +32,6 @@ pub(crate) struct Task {
     /// Which choice of the response the first one here is.
     pub(crate) first: usize,
     pub(crate) prepared: Prepared,
-    pub(crate) grammar: Option<serde_json::Value>,
     pub(crate) lease: Lease,
     pub(crate) running: Running,
     pub(crate) outlet: mpsc::Sender<Piece>,
@@ -118,31 +117,31 @@ impl Task {
                 () = self.outlet.closed() => return Err(Early::Gone),
                 happened = self.running.next() => happened,
             };
-            let Some((choice, happening, at)) = happened else {
+            let Some((choice, event, at)) = happened else {
                 let sentence = "the model stopped in the middle of the answer; the server's log says more";
                 return Err(Early::Failed(ApiError::internal(sentence)));
             };
             let Some(stream) = streams.get_mut(choice) else { continue };
-            let deltas = match happening {
-                Happening::Begun => {
+            let deltas = match event {
+                Event::Prefill { .. } => {
                     clock.begun.get_or_insert(at);
                     Vec::new()
                 }
-                Happening::Started(reused) | Happening::Shared(reused) => {
+                Event::Started { reused } | Event::Shared { reused } => {
                     // The other choices have it from the first.
                     summary.cached_tokens += if choice == 0 { reused } else { 0 };
                     Vec::new()
                 }
-                Happening::Token(token) => {
+                Event::Token(token) => {
                     if let Some(after) = clock.token(choice, at) {
                         self.metrics.token(&self.lease.worker.text.name, after);
                     }
                     stream.token(&token)
                 }
-                Happening::Embedding(_) => Vec::new(),
-                Happening::Finished(FinishReason::Deadline) => return Err(Early::Failed(self.overdue())),
-                Happening::Finished(finish) => stream.finish(finish),
-                Happening::Failed(failure) => return Err(Early::Failed(failed(&failure))),
+                Event::Embedding(_) | Event::Likelihoods(_) | Event::Verdict(_) => Vec::new(),
+                Event::Finished(FinishReason::Deadline) => return Err(Early::Failed(self.overdue())),
+                Event::Finished(finish) => stream.finish(finish),
+                Event::Failed(failure) => return Err(Early::Failed(failed(&failure))),
             };
             for delta in deltas {
                 let is_end = matches!(delta, Delta::Finish(_));
@@ -208,29 +207,17 @@ impl Task {
     }
 
     fn record_of(&self, choice: usize, stream: &ChoiceStream) -> AnswerRecord {
-        let request = self.prepared.request_of(choice);
         AnswerRecord {
             id: match self.first + choice {
                 0 => self.id.clone(),
                 number => format!("{}-{number}", self.id),
             },
             started: ids::unix_milliseconds().saturating_sub(self.arrived.elapsed().as_millis() as u64),
-            model: self.lease.worker.text.name.clone(),
             fingerprint: self.lease.worker.fingerprint.clone(),
-            template: self.prepared.template,
-            prompt: request.prompt,
-            parameters: request.parameters,
-            end_tokens: request.end_tokens,
-            max_tokens: request.max_tokens,
-            context: self.lease.worker.text.context,
-            stops: self.prepared.stops.to_vec(),
-            grammar: self.grammar.clone(),
-            output: stream.ids.clone(),
-            text: stream.written.clone(),
-            finish: stream.finish.unwrap_or(RecordedFinish::Cancelled),
             client: self.client.clone(),
             request: self.request_id.clone(),
             hides_prompt: self.hides_prompt,
+            ..self.prepared.record(&self.lease.worker.text, choice, stream)
         }
     }
 

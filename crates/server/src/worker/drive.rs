@@ -1,6 +1,6 @@
 //! The thread that computes.
 
-use super::{Command, Happening, Outlet, Worker};
+use super::{Command, Outlet, Worker};
 use crate::catalog::{Loaded, Steps};
 use hefu_engine::scheduler::{Event, Job, Key, Refusal, Statistics, Update};
 use std::collections::HashMap;
@@ -44,13 +44,11 @@ struct Drive<'a> {
     epoch: Instant,
 }
 
-/// Where what happens to a job goes.
+/// Where what comes of a job goes.
 struct Route {
     /// Which job of its request it is.
     job: usize,
     outlet: Outlet,
-    /// Whether some of its prompt has been computed.
-    is_begun: bool,
 }
 
 impl Drive<'_> {
@@ -81,8 +79,8 @@ impl Drive<'_> {
     fn obey(&mut self, command: Command) {
         match command {
             Command::Cancel(keys) => keys.into_iter().for_each(|key| self.cancel(key)),
-            Command::Submit { jobs, happenings, taken } => {
-                let keys = self.submit(jobs, &happenings);
+            Command::Submit { jobs, events, taken } => {
+                let keys = self.submit(jobs, &events);
                 // Whoever asked may have gone meanwhile.
                 if let Err(Ok(keys)) = taken.send(keys) {
                     keys.into_iter().for_each(|key| self.cancel(key));
@@ -91,13 +89,13 @@ impl Drive<'_> {
         }
     }
 
-    fn submit(&mut self, jobs: Vec<Job>, happenings: &Outlet) -> Result<Vec<Key>, Refusal> {
+    fn submit(&mut self, jobs: Vec<Job>, events: &Outlet) -> Result<Vec<Key>, Refusal> {
         let mut keys = Vec::with_capacity(jobs.len());
         for (index, job) in jobs.into_iter().enumerate() {
             match self.steps.submit(job, self.epoch.elapsed()) {
                 Ok(key) => {
                     keys.push(key);
-                    let route = Route { job: index, outlet: happenings.clone(), is_begun: false };
+                    let route = Route { job: index, outlet: events.clone() };
                     self.routes.insert(key, route);
                 }
                 Err(refusal) => {
@@ -117,21 +115,14 @@ impl Drive<'_> {
 
     /// Hands on what came of a step that lasted from one moment to another.
     fn tell(&mut self, update: Update, from: Instant, to: Instant) {
-        let Some(route) = self.routes.get_mut(&update.key) else { return };
-        let (happening, at, is_last) = match update.event {
-            Event::Started { reused } => (Happening::Started(reused), from, false),
-            Event::Shared { reused } => (Happening::Shared(reused), from, false),
-            Event::Prefill { .. } if std::mem::replace(&mut route.is_begun, true) => return,
+        let Some(route) = self.routes.get(&update.key) else { return };
+        let at = match update.event {
             // The step took part of the prompt from its beginning, though it is known only now.
-            Event::Prefill { .. } => (Happening::Begun, from, false),
-            Event::Token(choice) => (Happening::Token(choice), to, false),
-            Event::Embedding(vector) => (Happening::Embedding(vector), to, false),
-            // The server asks for none of these.
-            Event::Likelihoods(_) | Event::Verdict(_) => return,
-            Event::Finished(finish) => (Happening::Finished(finish), to, true),
-            Event::Failed(failure) => (Happening::Failed(failure), to, true),
+            Event::Started { .. } | Event::Shared { .. } | Event::Prefill { .. } => from,
+            _ => to,
         };
-        let is_heard = route.outlet.send((route.job, happening, at)).is_ok();
+        let is_last = matches!(update.event, Event::Finished(_) | Event::Failed(_));
+        let is_heard = route.outlet.send((route.job, update.event, at)).is_ok();
         if is_last {
             self.routes.remove(&update.key);
         } else if !is_heard {

@@ -1,10 +1,10 @@
 //! A model in memory: the thread that computes, and the handle by which requests reach it.
 //!
 //! ```text
-//! requests ── Command ─▶ thread: submit, cancel, step, step, … ── Happening ─▶ one channel for each request
+//! requests ── Command ─▶ thread: submit, cancel, step, step, … ──── Event ───▶ one channel for each request
 //! ```
 //!
-//! The thread does nothing but steps. A channel of happenings is not bounded, because the thread must never wait for a
+//! The thread does nothing but steps. A channel of events is not bounded, because the thread must never wait for a
 //! reader; what it can hold is at most the answer itself, and the reader behind it is bounded and watched
 //! (`answering`).
 
@@ -13,9 +13,8 @@ mod drive;
 use crate::catalog::{Catalog, Loaded};
 use crate::error::{ApiError, Kind};
 use hefu_answer::TextModel;
-use hefu_engine::sampling::Choice;
-use hefu_engine::scheduler::{Failure, Job, Key, Pooling, Refusal, Statistics};
-use hefu_engine::{FinishReason, RequestError};
+use hefu_engine::RequestError;
+use hefu_engine::scheduler::{Event, Job, Key, Pooling, Refusal, Statistics};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -42,44 +41,25 @@ pub struct Worker {
 /// What the thread is told.
 enum Command {
     /// Take these jobs, all or none.
-    Submit { jobs: Vec<Job>, happenings: Outlet, taken: oneshot::Sender<Result<Vec<Key>, Refusal>> },
+    Submit { jobs: Vec<Job>, events: Outlet, taken: oneshot::Sender<Result<Vec<Key>, Refusal>> },
     /// Give these jobs up.
     Cancel(Vec<Key>),
 }
 
-/// Where what happens to the jobs of one request goes: (which job, what, when).
-type Outlet = mpsc::UnboundedSender<(usize, Happening, Instant)>;
-
-/// What happened to a job.
-#[derive(Debug)]
-pub enum Happening {
-    /// It left the queue; so many tokens of its prompt were in the cache.
-    Started(usize),
-    /// So many more of them need not be computed, because others have computed them meanwhile.
-    Shared(usize),
-    /// The first step that computes some of its prompt begins; always before its first token or vector.
-    Begun,
-    /// The next token.
-    Token(Choice),
-    /// Its vector.
-    Embedding(Vec<f32>),
-    /// It is over.
-    Finished(FinishReason),
-    /// It cannot go on.
-    Failed(Failure),
-}
+/// Where what comes of the jobs of one request goes: (which job, what, when).
+type Outlet = mpsc::UnboundedSender<(usize, Event, Instant)>;
 
 /// Jobs under way; dropping this gives them up.
 pub struct Running {
     worker: Arc<Worker>,
     keys: Vec<Key>,
-    happenings: mpsc::UnboundedReceiver<(usize, Happening, Instant)>,
+    events: mpsc::UnboundedReceiver<(usize, Event, Instant)>,
 }
 
 impl Running {
     /// What happens next: (which job, what, when); `None` once nothing will.
-    pub async fn next(&mut self) -> Option<(usize, Happening, Instant)> {
-        self.happenings.recv().await
+    pub async fn next(&mut self) -> Option<(usize, Event, Instant)> {
+        self.events.recv().await
     }
 
     /// Gives one job up.
@@ -132,11 +112,11 @@ impl Worker {
     /// # Errors
     /// A full queue, a job that cannot be carried out, or a model that has failed.
     pub async fn submit(self: &Arc<Self>, jobs: Vec<Job>) -> Result<Running, ApiError> {
-        let (outlet, happenings) = mpsc::unbounded_channel();
+        let (outlet, events) = mpsc::unbounded_channel();
         let (taken, keys) = oneshot::channel();
-        self.tell(Command::Submit { jobs, happenings: outlet, taken });
+        self.tell(Command::Submit { jobs, events: outlet, taken });
         match keys.await {
-            Ok(Ok(keys)) => Ok(Running { worker: Arc::clone(self), keys, happenings }),
+            Ok(Ok(keys)) => Ok(Running { worker: Arc::clone(self), keys, events }),
             Ok(Err(refusal)) => Err(refused(&refusal)),
             Err(_) => Err(ApiError::internal(format!("{} has stopped; the server's log says more", self.text.name))),
         }

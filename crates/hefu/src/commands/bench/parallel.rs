@@ -61,7 +61,7 @@ impl Load {
         // One page more for each: what a sequence needs next is set aside.
         let pages = self.sequences.saturating_mul(self.capacity().div_ceil(PAGE) + 1);
         fits(loaded, self.sequences, pages)?;
-        let capacity = self.capacity().min(loaded.context);
+        let capacity = self.capacity().min(loaded.text.context);
         Paged::new(&loaded.model, capacity, pages, self.sequences).map_err(fault)
     }
 

@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::output::text_file;
-use hefu_text::template::Message;
+use hefu_answer::{Message, Role as Speaker};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::Path;
@@ -68,13 +68,14 @@ impl Saved {
         self.turns.len()
     }
 
-    /// The messages as templates take them, instructions first.
+    /// The messages, instructions first.
     pub(super) fn messages(&self) -> Vec<Message> {
         let turns = self.turns.iter().map(|turn| match turn.role {
-            Role::User => Message::user(&turn.content),
-            Role::Assistant => Message::assistant(&turn.content),
+            Role::User => Message::new(Speaker::User, &turn.content),
+            Role::Assistant => Message::new(Speaker::Assistant, &turn.content),
         });
-        self.system.as_deref().map(Message::system).into_iter().chain(turns).collect()
+        let system = self.system.as_deref().map(|text| Message::new(Speaker::System, text));
+        system.into_iter().chain(turns).collect()
     }
 
     /// Writes the conversation; a file that is there is replaced.

@@ -7,13 +7,13 @@ mod input;
 use crate::answer::{self, Answer};
 use crate::answering::Answering;
 use crate::failure::Failure;
-use crate::flags::{AnsweringArguments, chosen_seed};
+use crate::flags::AnsweringArguments;
 use crate::output::print;
 use crate::progress::line;
-use crate::prompt;
 use clap::Args;
 use conversation::Saved;
 use directive::Directive;
+use hefu_answer::{Message, Prompt, Role, made_up_seed};
 use hefu_engine::scheduler::{Paged, Scheduler};
 use input::{Entry, Input};
 use std::path::Path;
@@ -54,16 +54,19 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     let answering = Answering::new(&arguments.answering, None, true)?;
     let loaded = &answering.loaded;
     // Whether there is a usable template is better known now than after the first question.
-    prompt::of_conversation(loaded, &[hefu_text::template::Message::user("?")])?;
+    let first = answering.ask(Prompt::Messages(vec![Message::new(Role::User, "?")]));
+    let seed = answering.question(&first).map_err(|error| answering.failed(&error))?.prepared.request.parameters.seed;
     let cancelled = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&cancelled);
     let _interrupt = crate::interrupt::instead(move || flag.store(true, Ordering::Relaxed))?;
     let mut input = Input::new()?;
-    input
-        .say(&format!("{} ({} tokens of context); /help lists what can be done", loaded.resolved.name, loaded.context));
+    input.say(&format!(
+        "{} ({} tokens of context); /help lists what can be done",
+        loaded.text.name, loaded.text.context
+    ));
     let mut chat = Chat {
         scheduler: answering.scheduler()?,
-        saved: Saved::new(arguments.system.clone(), answering.parameters.seed),
+        saved: Saved::new(arguments.system.clone(), seed),
         last: None,
         cancelled: &cancelled,
         stats: arguments.stats,
@@ -104,9 +107,9 @@ impl Chat<'_> {
                 Ok(())
             }
             Ok(answer) => {
-                self.saved.assistant(&answer.text);
-                if answer.finish_reason != "stop" {
-                    line(ended(answer.finish_reason));
+                self.saved.assistant(answer.text());
+                if answer.finish_reason() != "stop" {
+                    line(ended(answer.finish_reason()));
                 }
                 self.last = Some(answer);
                 if self.stats { self.statistics() } else { Ok(()) }
@@ -122,11 +125,12 @@ impl Chat<'_> {
 
     fn answer(&mut self) -> Result<Answer, Failure> {
         self.cancelled.store(false, Ordering::Relaxed);
-        let loaded = &self.answering.loaded;
-        let prompt = prompt::of_conversation(loaded, &self.saved.messages())?;
-        let question = self.answering.question(prompt, self.saved.seed, self.cancelled);
-        let answer = answer::answer(loaded, &mut self.scheduler, question, &mut print)?;
-        print(if answer.text.ends_with('\n') { "\n" } else { "\n\n" })?;
+        let mut ask = self.answering.ask(Prompt::Messages(self.saved.messages()));
+        ask.sampling.seed = Some(self.saved.seed);
+        let question = self.answering.question(&ask).map_err(|error| self.answering.failed(&error))?;
+        let text = &self.answering.loaded.text;
+        let answer = answer::answer(text, &mut self.scheduler, question, self.cancelled, &mut print)?;
+        print(if answer.text().ends_with('\n') { "\n" } else { "\n\n" })?;
         Ok(answer)
     }
 
@@ -144,7 +148,7 @@ impl Chat<'_> {
             Directive::Seed(None) => line(&format!("the seed is {}", self.saved.seed)),
             Directive::Seed(Some(seed)) => self.saved.seed = seed,
             Directive::NewSeed => {
-                self.saved.seed = chosen_seed();
+                self.saved.seed = made_up_seed().map_err(|error| self.answering.failed(&error))?;
                 line(&format!("the seed is {}", self.saved.seed));
             }
             Directive::Save(path) => self.say(self.saved.write(Path::new(path)), "saved"),
@@ -169,20 +173,20 @@ impl Chat<'_> {
     }
 
     fn statistics(&self) -> Result<(), Failure> {
-        let (context, seed) = (self.answering.loaded.context, self.saved.seed);
+        let (context, seed) = (self.answering.loaded.text.context, self.saved.seed);
         match &self.last {
             None => line(&format!("no answer yet; the context holds {context} tokens; seed {seed}")),
             Some(answer) => line(&format!(
                 "prompt {} tokens ({} of them kept from before) in {:.2} s ({:.1} tokens/s); answer {} tokens in {:.2} s \
                  ({:.1} tokens/s); {} of {context} tokens of the context are used; seed {seed}{}",
-                answer.prompt_tokens,
+                answer.prompt_tokens(),
                 answer.reused_tokens,
                 answer.prefill_seconds,
                 answer.prefill_rate(),
                 answer.choices.len(),
                 answer.decode_seconds,
                 answer.decode_rate(),
-                answer.prompt_tokens + answer.choices.len(),
+                answer.prompt_tokens() + answer.choices.len(),
                 answer.guessed.words(),
             )),
         }

@@ -3,7 +3,7 @@
 use super::super::fields::Fields;
 use super::super::settings;
 use crate::error::ApiError;
-use hefu_answer::{Ask, Format, Message, Prompt, Role, Tool, ToolCall, ToolChoice, join_part};
+use hefu_answer::{Ask, Message, Prompt, Role, Spec, Tool, ToolCall, ToolChoice, join_part};
 use serde_json::{Map, Value, json};
 
 /// Parameters that change nothing about an answer here.
@@ -264,14 +264,14 @@ fn tool_choice(fields: &mut Fields, tools: &[Tool]) -> Result<(ToolChoice, Optio
 }
 
 /// A schema that the answer must keep to.
-fn format(fields: &mut Fields) -> Result<Format, ApiError> {
+fn format(fields: &mut Fields) -> Result<Option<Spec>, ApiError> {
     let config: Option<Map<String, Value>> = fields.take("output_config")?;
     let inner = config.and_then(|mut config| config.remove("format"));
-    let Some(format) = fields.take::<Value>("output_format")?.or(inner) else { return Ok(Format::Text) };
+    let Some(format) = fields.take::<Value>("output_format")?.or(inner) else { return Ok(None) };
     let mut format = Fields::of(format, "output_format")?;
     let kind: String = format.need("type")?;
     match kind.as_str() {
-        "json_schema" => format.need("schema").map(Format::JsonSchema),
+        "json_schema" => format.need("schema").map(|schema| Some(Spec::JsonSchema(schema))),
         _ => Err(format.wrong("type", "json_schema")),
     }
 }

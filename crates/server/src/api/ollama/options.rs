@@ -4,7 +4,7 @@ use super::super::fields::{Fields, Texts};
 use super::super::neutral;
 use super::super::settings;
 use crate::error::ApiError;
-use hefu_answer::{Ask, Format, KeepAlive};
+use hefu_answer::{Ask, KeepAlive, Spec};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
@@ -66,12 +66,12 @@ pub(super) fn pass_over(fields: Fields) {
 }
 
 /// `format`: `json`, or a schema.
-fn format(fields: &mut Fields) -> Result<Format, ApiError> {
+fn format(fields: &mut Fields) -> Result<Option<Spec>, ApiError> {
     match fields.take::<Value>("format")? {
-        None => Ok(Format::Text),
-        Some(Value::String(word)) if word.is_empty() => Ok(Format::Text),
-        Some(Value::String(word)) if word == "json" => Ok(Format::JsonObject),
-        Some(schema @ Value::Object(_)) => Ok(Format::JsonSchema(schema)),
+        None => Ok(None),
+        Some(Value::String(word)) if word.is_empty() => Ok(None),
+        Some(Value::String(word)) if word == "json" => Ok(Some(Spec::JsonObject)),
+        Some(schema @ Value::Object(_)) => Ok(Some(Spec::JsonSchema(schema))),
         Some(_) => Err(fields.wrong("format", "\"json\" or a JSON schema")),
     }
 }
@@ -161,7 +161,7 @@ mod tests {
         assert!(is_streaming);
         assert_eq!((ask.max_tokens, ask.stops), (Some(7), vec!["a".to_owned()]));
         assert_eq!((ask.sampling.seed, ask.sampling.repetition_penalty), (Some(3), Some(1.1)));
-        assert_eq!((ask.format, &ask.variables["enable_thinking"]), (Format::JsonObject, &json!(false)));
+        assert_eq!((ask.format, &ask.variables["enable_thinking"]), (Some(Spec::JsonObject), &json!(false)));
         assert_eq!(of(json!({"options": {"num_predict": -1}, "stream": false})).unwrap().0.max_tokens, None);
     }
 

@@ -146,7 +146,7 @@ fn whole_choice(index: usize, choice: &Choice) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hefu_answer::{Format, ToolChoice};
+    use hefu_answer::ToolChoice;
 
     fn of(value: Value) -> Result<(Ask, Streaming), ApiError> {
         read(Fields::parse(value.to_string().as_bytes())?)
@@ -165,10 +165,7 @@ mod tests {
         .unwrap();
         assert!(streaming.is_wanted && streaming.include_usage);
         assert_eq!((ask.count, ask.logprobs, ask.max_tokens), (2, Some(3), Some(9)));
-        assert_eq!(
-            (ask.stops, ask.tool_choice, ask.format),
-            (vec!["x".to_owned()], ToolChoice::Required, Format::Text)
-        );
+        assert_eq!((ask.stops, ask.tool_choice, ask.format), (vec!["x".to_owned()], ToolChoice::Required, None));
         assert_eq!(ask.variables["reasoning_effort"], "low");
         assert_eq!(ask.parallel_tool_calls, Some(false));
     }

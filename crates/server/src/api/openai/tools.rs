@@ -2,7 +2,7 @@
 
 use super::super::fields::Fields;
 use crate::error::ApiError;
-use hefu_answer::{Format, Tool, ToolChoice};
+use hefu_answer::{Spec, Tool, ToolChoice};
 use serde_json::{Map, Value};
 
 /// The functions of a request.
@@ -68,10 +68,10 @@ pub fn choice(fields: &mut Fields, tools: &[Tool]) -> Result<ToolChoice, ApiErro
 ///
 /// # Errors
 /// A format that is not known, or more than one.
-pub fn format(fields: &mut Fields) -> Result<Format, ApiError> {
+pub fn format(fields: &mut Fields) -> Result<Option<Spec>, ApiError> {
     let mut found = Vec::new();
     if let Some(value) = fields.take("response_format")? {
-        found.push(response_format(value)?);
+        found.extend(response_format(value)?);
     }
     if let Some(value) = fields.take("structured_outputs")? {
         let mut inner = Fields::of(value, "structured_outputs")?;
@@ -79,60 +79,58 @@ pub fn format(fields: &mut Fields) -> Result<Format, ApiError> {
         inner.accept("whitespace_pattern", |value| value == "")?;
         found.extend(inner.take::<Value>("json")?.map(|value| schema(value, "structured_outputs.json")).transpose()?);
         if inner.take("json_object")?.unwrap_or(false) {
-            found.push(Format::JsonObject);
+            found.push(Spec::JsonObject);
         }
         found.extend(named(&mut inner, "regex", "grammar", "choice")?);
         inner.finish()?;
     }
-    found.extend(fields.take::<String>("grammar")?.filter(|text| !text.is_empty()).map(Format::Gbnf));
-    found.extend(fields.take::<String>("ebnf")?.map(Format::Gbnf));
+    found.extend(fields.take::<String>("grammar")?.filter(|text| !text.is_empty()).map(Spec::Gbnf));
+    found.extend(fields.take::<String>("ebnf")?.map(Spec::Gbnf));
     for name in ["json_schema", "guided_json"] {
         found.extend(fields.take::<Value>(name)?.map(|value| schema(value, name)).transpose()?);
     }
-    found.extend(fields.take::<String>("regex")?.map(Format::Regex));
+    found.extend(fields.take::<String>("regex")?.map(Spec::Regex));
     if fields.take("guided_json_object")?.unwrap_or(false) {
-        found.push(Format::JsonObject);
+        found.push(Spec::JsonObject);
     }
     found.extend(named(fields, "guided_regex", "guided_grammar", "guided_choice")?);
-    let mut found = found.into_iter().filter(|format| *format != Format::Text);
-    let format = found.next().unwrap_or_default();
-    match found.next() {
-        None => Ok(format),
-        Some(_) => Err(ApiError::parameter("response_format", "the answer's format is given more than once")),
+    match found.len() {
+        0 | 1 => Ok(found.pop()),
+        _ => Err(ApiError::parameter("response_format", "the answer's format is given more than once")),
     }
 }
 
 /// Formats under three names that vLLM knows.
-fn named(fields: &mut Fields, regex: &str, grammar: &str, choice: &str) -> Result<Vec<Format>, ApiError> {
-    let regex = fields.take::<String>(regex)?.map(Format::Regex);
+fn named(fields: &mut Fields, regex: &str, grammar: &str, choice: &str) -> Result<Vec<Spec>, ApiError> {
+    let regex = fields.take::<String>(regex)?.map(Spec::Regex);
     // It takes both ways to write one, and tells them by this mark.
     let is_gbnf = |text: &String| text.contains("::=");
-    let of = |text| if is_gbnf(&text) { Format::Gbnf(text) } else { Format::Lark(text) };
+    let of = |text| if is_gbnf(&text) { Spec::Gbnf(text) } else { Spec::Lark(text) };
     let grammar = fields.take::<String>(grammar)?.map(of);
-    let choice = fields.take::<Vec<String>>(choice)?.map(Format::Choice);
+    let choice = fields.take::<Vec<String>>(choice)?.map(Spec::Choice);
     Ok([regex, grammar, choice].into_iter().flatten().collect())
 }
 
 /// A schema, which some clients write as a text.
-fn schema(value: Value, name: &str) -> Result<Format, ApiError> {
+fn schema(value: Value, name: &str) -> Result<Spec, ApiError> {
     let value = match value {
         Value::String(text) => serde_json::from_str(&text)
             .map_err(|error| ApiError::parameter(name, format!("{name} is a text that is no JSON: {error}")))?,
         other => other,
     };
     match value {
-        Value::Object(_) | Value::Bool(_) => Ok(Format::JsonSchema(value)),
+        Value::Object(_) | Value::Bool(_) => Ok(Spec::JsonSchema(value)),
         _ => Err(ApiError::parameter(name, format!("{name} must be a JSON schema: an object"))),
     }
 }
 
-fn response_format(value: Value) -> Result<Format, ApiError> {
+fn response_format(value: Value) -> Result<Option<Spec>, ApiError> {
     let mut fields = Fields::of(value, "response_format")?;
     let kind: String = fields.need("type")?;
     let text = |fields: &mut Fields, name| fields.need::<String>(name);
-    match kind.as_str() {
-        "text" => Ok(Format::Text),
-        "json_object" => Ok(fields.take::<Value>("schema")?.map_or(Format::JsonObject, Format::JsonSchema)),
+    let format = match kind.as_str() {
+        "text" => return Ok(None),
+        "json_object" => Ok(fields.take::<Value>("schema")?.map_or(Spec::JsonObject, Spec::JsonSchema)),
         "json_schema" => {
             // As OpenAI has it, or flat, as llama.cpp has it.
             let inner: Option<Value> = fields.take("json_schema")?;
@@ -144,12 +142,13 @@ fn response_format(value: Value) -> Result<Format, ApiError> {
             };
             schema(inner.need("schema")?, place)
         }
-        "regex" => text(&mut fields, "regex").map(Format::Regex),
-        "lark" => text(&mut fields, "grammar").map(Format::Lark),
-        "gbnf" | "grammar" => text(&mut fields, "grammar").map(Format::Gbnf),
-        "choice" => fields.need::<Vec<String>>("choices").map(Format::Choice),
+        "regex" => text(&mut fields, "regex").map(Spec::Regex),
+        "lark" => text(&mut fields, "grammar").map(Spec::Lark),
+        "gbnf" | "grammar" => text(&mut fields, "grammar").map(Spec::Gbnf),
+        "choice" => fields.need::<Vec<String>>("choices").map(Spec::Choice),
         _ => Err(fields.wrong("type", "text, json_object, json_schema, regex, lark, gbnf or choice")),
-    }
+    };
+    format.map(Some)
 }
 
 #[cfg(test)]
@@ -165,30 +164,30 @@ mod tests {
     fn formats_of_every_kind_are_read() {
         let of = |value| format(&mut fields(value));
         let schema = json!({"type": "object"});
-        assert_eq!(of(json!({})).unwrap(), Format::Text);
-        assert_eq!(of(json!({"response_format": {"type": "json_object"}})).unwrap(), Format::JsonObject);
+        assert_eq!(of(json!({})).unwrap(), None);
+        assert_eq!(of(json!({"response_format": {"type": "json_object"}})).unwrap(), Some(Spec::JsonObject));
         let strict = json!({"response_format": {"type": "json_schema",
             "json_schema": {"name": "x", "strict": true, "schema": schema}}});
-        assert_eq!(of(strict).unwrap(), Format::JsonSchema(schema.clone()));
-        assert_eq!(of(json!({"grammar": "root ::= \"a\""})).unwrap(), Format::Gbnf("root ::= \"a\"".into()));
-        assert_eq!(of(json!({"guided_choice": ["a"]})).unwrap(), Format::Choice(vec!["a".into()]));
+        assert_eq!(of(strict).unwrap(), Some(Spec::JsonSchema(schema.clone())));
+        assert_eq!(of(json!({"grammar": "root ::= \"a\""})).unwrap(), Some(Spec::Gbnf("root ::= \"a\"".into())));
+        assert_eq!(of(json!({"guided_choice": ["a"]})).unwrap(), Some(Spec::Choice(vec!["a".into()])));
         for same in [
             json!({"response_format": {"type": "json_schema", "schema": schema}}),
             json!({"json_schema": schema.to_string()}),
             json!({"guided_json": schema, "guided_decoding_backend": "auto", "grammar": ""}),
             json!({"structured_outputs": {"json": schema, "disable_fallback": true}}),
         ] {
-            assert_eq!(of(same.clone()).unwrap(), Format::JsonSchema(schema.clone()), "{same}");
+            assert_eq!(of(same.clone()).unwrap(), Some(Spec::JsonSchema(schema.clone())), "{same}");
         }
         for (value, expected) in [
-            (json!({"regex": "a+"}), Format::Regex("a+".into())),
-            (json!({"ebnf": "root ::= \"a\""}), Format::Gbnf("root ::= \"a\"".into())),
-            (json!({"guided_grammar": "root ::= \"a\""}), Format::Gbnf("root ::= \"a\"".into())),
-            (json!({"structured_outputs": {"grammar": "start: \"a\""}}), Format::Lark("start: \"a\"".into())),
-            (json!({"structured_outputs": {"choice": ["a"]}}), Format::Choice(vec!["a".into()])),
-            (json!({"structured_outputs": {"json_object": true}}), Format::JsonObject),
+            (json!({"regex": "a+"}), Spec::Regex("a+".into())),
+            (json!({"ebnf": "root ::= \"a\""}), Spec::Gbnf("root ::= \"a\"".into())),
+            (json!({"guided_grammar": "root ::= \"a\""}), Spec::Gbnf("root ::= \"a\"".into())),
+            (json!({"structured_outputs": {"grammar": "start: \"a\""}}), Spec::Lark("start: \"a\"".into())),
+            (json!({"structured_outputs": {"choice": ["a"]}}), Spec::Choice(vec!["a".into()])),
+            (json!({"structured_outputs": {"json_object": true}}), Spec::JsonObject),
         ] {
-            assert_eq!(of(value).unwrap(), expected);
+            assert_eq!(of(value).unwrap(), Some(expected));
         }
         assert!(of(json!({"json_schema": "{"})).unwrap_err().message.contains("no JSON"));
         let tag = json!({"structured_outputs": {"structural_tag": "x"}});

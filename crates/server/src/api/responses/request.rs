@@ -6,7 +6,7 @@ use super::super::settings;
 use super::earlier::Earlier;
 use super::items;
 use crate::error::ApiError;
-use hefu_answer::{Ask, Format, Message, Prompt, Role, Tool, ToolChoice};
+use hefu_answer::{Ask, Message, Prompt, Role, Spec, Tool, ToolChoice};
 use serde_json::{Map, Value, json};
 
 /// Parameters that change nothing about an answer here.
@@ -166,9 +166,9 @@ fn includes_logprobs(fields: &mut Fields) -> Result<bool, ApiError> {
 }
 
 /// `text`: what the answer must look like.
-fn text_format(fields: &mut Fields, echo: &mut Map<String, Value>) -> Result<Format, ApiError> {
+fn text_format(fields: &mut Fields, echo: &mut Map<String, Value>) -> Result<Option<Spec>, ApiError> {
     let mut shown = json!({"type": "text"});
-    let mut format = Format::Text;
+    let mut format = None;
     if let Some(text) = fields.take::<Value>("text")? {
         let mut text = Fields::of(text, "text")?;
         text.only("verbosity", &[json!("medium"), json!("low"), json!("high")])?;
@@ -181,13 +181,13 @@ fn text_format(fields: &mut Fields, echo: &mut Map<String, Value>) -> Result<For
     Ok(format)
 }
 
-fn read_format(value: Value) -> Result<(Format, Value), ApiError> {
+fn read_format(value: Value) -> Result<(Option<Spec>, Value), ApiError> {
     let mut fields = Fields::of(value, "text.format")?;
     let kind: String = fields.need("type")?;
     let shown = json!({"type": kind});
     match kind.as_str() {
-        "text" => Ok((Format::Text, shown)),
-        "json_object" => Ok((Format::JsonObject, shown)),
+        "text" => Ok((None, shown)),
+        "json_object" => Ok((Some(Spec::JsonObject), shown)),
         "json_schema" => {
             let name: String = fields.take("name")?.unwrap_or_default();
             let description: Option<String> = fields.take("description")?;
@@ -195,7 +195,7 @@ fn read_format(value: Value) -> Result<(Format, Value), ApiError> {
             let schema: Value = fields.need("schema")?;
             let shown =
                 json!({"type": kind, "name": name, "description": description, "schema": schema, "strict": strict});
-            Ok((Format::JsonSchema(schema), shown))
+            Ok((Some(Spec::JsonSchema(schema)), shown))
         }
         _ => Err(fields.wrong("type", "text, json_object or json_schema")),
     }
@@ -246,7 +246,7 @@ mod tests {
         .unwrap();
         assert!(wanted.is_streaming && !wanted.is_kept);
         assert_eq!((wanted.ask.tools.len(), &wanted.ask.tool_choice), (1, &ToolChoice::Named("f".to_owned())));
-        assert_eq!(wanted.ask.format, Format::JsonSchema(json!({"type": "object"})));
+        assert_eq!(wanted.ask.format, Some(Spec::JsonSchema(json!({"type": "object"}))));
         assert_eq!(wanted.ask.variables["reasoning_effort"], "low");
         let Prompt::Messages(messages) = wanted.ask.prompt else { panic!() };
         assert_eq!(messages, [Message::new(Role::System, "be brief"), Message::new(Role::User, "hi")]);
