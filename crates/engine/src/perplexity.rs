@@ -115,7 +115,8 @@ fn fault(row: &[f32]) -> sampling::Error {
 mod tests {
     use super::*;
     use crate::request::RequestError;
-    use crate::scheduler::{Event, ForwardMany, Limits, Logits, Part, Refusal, Scheduler};
+    use crate::scheduler::{Event, ForwardMany, Limits, Logits, Refusal, Scheduler};
+    use hefu_numerics::device::Batch;
     use hefu_numerics::team::Alone;
     use proptest::prelude::*;
     use std::ops::Range;
@@ -148,9 +149,9 @@ mod tests {
             Ok(())
         }
 
-        fn forward(&mut self, parts: &[Part<'_>]) -> Result<(), Self::Error> {
+        fn forward(&mut self, batch: &Batch<'_>) -> Result<(), Self::Error> {
             self.0.clear();
-            for id in parts.iter().flat_map(|part| &part.tokens[part.tokens.len() - part.rows..]) {
+            for id in batch.spans.iter().flat_map(|span| &batch.tokens[span.rows.clone()][span.wanted.clone()]) {
                 let mut row = [-3.0; 5];
                 row[*id as usize] = -3.0 + 4_f32.ln();
                 self.0.extend(row);

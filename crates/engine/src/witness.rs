@@ -4,8 +4,8 @@
 use crate::constraint::{Constraint, ConstraintError};
 use crate::request::{FinishReason, Request};
 use crate::sampling::{self, Choice, History, Scratch, TokenMask, sample_allowed};
-use crate::scheduler::{Failure, ForwardMany, Part};
-use hefu_numerics::device::Slots;
+use crate::scheduler::{Failure, ForwardMany};
+use hefu_numerics::device::{Batch, Slots, Span};
 use std::collections::VecDeque;
 
 /// An answer of the naive loop.
@@ -102,8 +102,13 @@ impl<M: ForwardMany> Witness<'_, M> {
         // One sequence has one slot, which its recurrent states never leave.
         let read = (from > 0).then_some(0);
         let slots = self.model.slots().map(|_| Slots { read, write: 0, keep: &[] });
-        let part = Part { tokens: tokens.get(from..).unwrap_or_default(), position: from, pages: &pages, rows, slots };
-        self.model.forward(&[part]).map_err(|error| Failure::Model(error.to_string()))?;
+        let tables = vec![&pages[..]; self.model.groups()];
+        let tokens = tokens.get(from..).unwrap_or_default();
+        let count = tokens.len();
+        let span = Span { rows: 0..count, position: from, wanted: count - rows..count, tables: &tables, slots };
+        self.model
+            .forward(&Batch { tokens, spans: &[span], inputs: &[] })
+            .map_err(|error| Failure::Model(error.to_string()))?;
         if let Some(mut see) = self.see.take() {
             (0..rows).try_for_each(|row| self.logits(row).map(&mut see))?;
             self.see = Some(see);

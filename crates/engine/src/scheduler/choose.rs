@@ -2,7 +2,7 @@
 //! worth more than a millisecond.
 
 use super::pass::{Done, Over};
-use super::{Event, Failure, ForwardMany, Scheduler, Update};
+use super::{Event, Failure, ForwardMany, Key, Scheduler, Update};
 use crate::request::FinishReason;
 use crate::sampling::{Choice, Scratch};
 use crate::sequence::{Sequence, Unchosen};
@@ -24,14 +24,17 @@ struct Task<'a> {
     rows: &'a [f32],
     vocabulary: usize,
     capacity: usize,
-    chosen: Chosen,
+    choices: Choices,
 }
 
-/// Tokens of one job.
-#[derive(Debug, Default)]
-struct Chosen {
-    /// Tokens in order, each with the row by which it was chosen; `None` for one that was forced.
-    tokens: Vec<(Choice, Option<usize>)>,
+/// What comes of one job's rows.
+#[derive(Debug)]
+struct Choices {
+    key: Key,
+    /// The number of the first row.
+    first: usize,
+    /// Its tokens in order, each with the row by which it was chosen; one that was forced has none.
+    updates: Vec<Update>,
     /// How many of the guesses were right.
     right: usize,
     finish: Option<FinishReason>,
@@ -76,19 +79,24 @@ impl Task<'_> {
             if self.guesses.get(index) != self.sequence.tokens().get(before + index) {
                 return;
             }
-            self.chosen.right = index + 1;
+            self.choices.right = index + 1;
         }
     }
 
     /// Chooses by one row, and takes what is forced after it; false if nothing follows.
     fn choose(&mut self, index: usize, row: &[f32], scratch: &mut Scratch) -> bool {
         let first = self.sequence.choose(row, scratch).transpose();
-        self.chosen.take(self.sequence, first, Some(index), self.capacity);
-        self.chosen.finish.is_none() && self.chosen.fault.is_none()
+        self.choices.take(self.sequence, first, Some(index), self.capacity);
+        self.choices.finish.is_none() && self.choices.fault.is_none()
     }
 }
 
-impl Chosen {
+impl Choices {
+    fn new(done: &Done) -> Self {
+        let (key, first) = (done.key, done.choosing.start);
+        Self { key, first, updates: Vec::new(), right: 0, finish: None, fault: None }
+    }
+
     /// Takes a token, and what is forced after it.
     fn take(
         &mut self,
@@ -100,7 +108,10 @@ impl Chosen {
         let mut next = first;
         while let Some(choice) = next {
             match choice {
-                Ok(choice) => self.tokens.push((choice, row.take())),
+                Ok(choice) => {
+                    let rows = row.take().map_or(0..0, |row| self.first + row..self.first + row + 1);
+                    self.updates.push(Update { key: self.key, event: Event::Token(choice), rows });
+                }
                 Err(fault) => return self.fault = Some(fault),
             }
             next = if sequence.finish(capacity).is_none() { sequence.forced() } else { None };
@@ -115,12 +126,12 @@ impl<M: ForwardMany> Scheduler<M> {
     pub(super) fn take_forced(&mut self, done: &Done, updates: &mut Vec<Update>, over: &mut Vec<Over>) -> bool {
         let capacity = self.capacity;
         let Some(scheduled) = self.running.get_mut(done.index) else { return false };
-        let mut chosen = Chosen { finish: scheduled.sequence.finish(capacity), ..Chosen::default() };
-        if chosen.finish.is_none() {
+        let mut choices = Choices { finish: scheduled.sequence.finish(capacity), ..Choices::new(done) };
+        if choices.finish.is_none() {
             let Some(first) = scheduled.sequence.forced() else { return false };
-            chosen.take(&mut scheduled.sequence, Some(first), None, capacity);
+            choices.take(&mut scheduled.sequence, Some(first), None, capacity);
         }
-        self.report(done, chosen, updates, over);
+        self.report(done, choices, updates, over);
         true
     }
 
@@ -174,33 +185,31 @@ impl<M: ForwardMany> Scheduler<M> {
                 rows: logits.values.get(from * vocabulary..to * vocabulary).unwrap_or_default(),
                 vocabulary,
                 capacity,
-                chosen: Chosen::default(),
+                choices: Choices::new(done),
             });
         }
         self.scratch.choose(&mut tasks, logits.team);
-        let chosen: Vec<Chosen> = tasks.into_iter().map(|task| task.chosen).collect();
-        run.iter().zip(chosen).for_each(|(done, chosen)| self.report(done, chosen, updates, over));
+        let all: Vec<Choices> = tasks.into_iter().map(|task| task.choices).collect();
+        run.iter().zip(all).for_each(|(done, choices)| self.report(done, choices, updates, over));
         Ok(())
     }
 
     /// Tells what was chosen.
-    fn report(&mut self, done: &Done, chosen: Chosen, updates: &mut Vec<Update>, over: &mut Vec<Over>) {
+    fn report(&mut self, done: &Done, mut choices: Choices, updates: &mut Vec<Update>, over: &mut Vec<Over>) {
         let Some(scheduled) = self.running.get_mut(done.index) else { return };
         // Where the row after a right guess could not be had, that position is computed again for it.
-        scheduled.cached = (scheduled.cached + chosen.right).min(scheduled.sequence.tokens().len().saturating_sub(1));
-        scheduled.turn += chosen.tokens.len();
-        self.queue.charge(scheduled.client, chosen.right);
-        self.statistics.answer_tokens += chosen.tokens.len() as u64;
-        self.statistics.accepted_tokens += chosen.right as u64;
+        let (tokens, count) = (scheduled.sequence.tokens(), choices.updates.len());
+        scheduled.cached = (scheduled.cached + choices.right).min(tokens.len().saturating_sub(1));
+        scheduled.turn += count;
+        self.queue.charge(scheduled.client, choices.right);
+        self.statistics.answer_tokens += count as u64;
+        self.statistics.accepted_tokens += choices.right as u64;
         if let Some(speculation) = &mut self.speculation {
-            let ids = chosen.tokens.iter().map(|(choice, _)| choice.id);
+            let ids = tokens.iter().skip(tokens.len() - count).copied();
             speculation.policy.learn(&mut scheduled.guesses, ids);
         }
-        for (choice, row) in chosen.tokens {
-            let rows = row.map_or(0..0, |row| done.choosing.start + row..done.choosing.start + row + 1);
-            updates.push(Update { key: done.key, event: Event::Token(choice), rows });
-        }
-        match (chosen.fault, chosen.finish) {
+        updates.append(&mut choices.updates);
+        match (choices.fault, choices.finish) {
             (Some(fault), _) => over.push((done.key, Event::Failed(fault.into()))),
             (None, Some(finish)) => over.push((done.key, Event::Finished(finish))),
             (None, None) => {}

@@ -1,11 +1,11 @@
 //! What a scheduler asks of a model with the caches of many sequences.
 
-use hefu_numerics::device::Slots;
+use hefu_numerics::device::Batch;
 use hefu_numerics::team::Team;
 use std::ops::Range;
 
 /// A model with a cache in pages. Which page holds which positions of which sequence is the caller's to decide: every
-/// part names its pages. The logits of a position depend on the tokens before it in its sequence alone.
+/// span of a batch names its pages, the same for every group. The logits of a position depend on the tokens before it in its sequence alone.
 pub trait ForwardMany {
     /// What can go wrong.
     type Error: std::error::Error;
@@ -22,6 +22,11 @@ pub trait ForwardMany {
     /// Pages of the cache, numbered from 0.
     fn pages(&self) -> usize;
 
+    /// Groups of key-value states, for each of which a span has a table of pages.
+    fn groups(&self) -> usize {
+        1
+    }
+
     /// The slots of its recurrent states; `None` if it has no such states.
     fn slots(&self) -> Option<SlotPool> {
         None
@@ -33,12 +38,12 @@ pub trait ForwardMany {
     /// What the model reports: a page that does not exist.
     fn copy_page(&mut self, from: u32, to: u32) -> Result<(), Self::Error>;
 
-    /// Appends each part to its sequence, and keeps the last rows of each, in the order of the parts, for
+    /// Appends each span to its sequence, and keeps the rows that are wanted, in the order of the spans, for
     /// [`ForwardMany::logits`] and [`ForwardMany::hidden`]. No position is written twice.
     ///
     /// # Errors
     /// What the model reports; the rows of the call before are gone then.
-    fn forward(&mut self, parts: &[Part<'_>]) -> Result<(), Self::Error>;
+    fn forward(&mut self, batch: &Batch<'_>) -> Result<(), Self::Error>;
 
     /// The logits of some of the rows that the last call to [`ForwardMany::forward`] kept.
     ///
@@ -60,21 +65,6 @@ pub struct SlotPool {
     pub slots: usize,
     /// After so many pages of a prompt a snapshot is worth a slot, at least 1.
     pub snapshot_pages: usize,
-}
-
-/// Tokens to be appended to a sequence.
-#[derive(Debug, Clone, Copy)]
-pub struct Part<'a> {
-    /// The tokens, at least one.
-    pub tokens: &'a [u32],
-    /// Position of the first.
-    pub position: usize,
-    /// The sequence's pages in order, enough for all positions up to the last token's.
-    pub pages: &'a [u32],
-    /// How many of the last tokens' rows are wanted, at most as many as there are.
-    pub rows: usize,
-    /// Where its recurrent states begin and end, if the model has some.
-    pub slots: Option<Slots<'a>>,
 }
 
 /// Logits, and threads that help to choose by them.

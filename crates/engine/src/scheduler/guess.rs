@@ -4,7 +4,7 @@ use super::{ForwardMany, Scheduler};
 use crate::speculation::{Ask, Drafter, Evidence, Offer, Speculation};
 
 impl<M: ForwardMany> Scheduler<M> {
-    /// Proposes guesses for the jobs that choose their next token after a pass with these parts (one number of tokens for
+    /// Proposes guesses for the jobs that choose their next token after a pass with these spans (one number of tokens for
     /// each running job). A pass with a prompt in it has no arithmetic to spare.
     pub(super) fn guess(&mut self, wanted: &[usize]) {
         let Self { speculation: Some(Speculation { drafter, policy }), running, capacity, .. } = self else { return };

@@ -42,7 +42,7 @@ mod statistics;
 pub use choose::ROWS_AT_ONCE;
 pub use event::{Event, Update};
 pub use failure::Failure;
-pub use forward::{ForwardMany, Logits, Part, SlotPool};
+pub use forward::{ForwardMany, Logits, SlotPool};
 pub use job::{Job, Key, Kind, MAX_PRIORITY, Pooling, Refusal, ReuseDomain};
 pub use limits::Limits;
 pub use paged::Paged;

@@ -1,7 +1,7 @@
 //! A loaded model with the caches of many sequences, which share its pages.
 
-use super::{ForwardMany, Logits, Part, SlotPool};
-use hefu_numerics::device::{Batch, Error, Executable, Model, Size, Span};
+use super::{ForwardMany, Logits, SlotPool};
+use hefu_numerics::device::{Batch, Error, Executable, Model, Size};
 use hefu_numerics::kv::PAGE;
 use hefu_numerics::program::Entry;
 use std::ops::Range;
@@ -56,30 +56,21 @@ impl ForwardMany for Paged {
         self.executable.pages()
     }
 
+    fn groups(&self) -> usize {
+        self.model.program.groups()
+    }
+
     fn slots(&self) -> Option<SlotPool> {
         let pool = SlotPool { slots: self.slots, snapshot_pages: self.model.program.snapshot_pages() };
         (self.slots > 0).then_some(pool)
     }
 
     fn copy_page(&mut self, from: u32, to: u32) -> Result<(), Error> {
-        (0..self.model.program.groups()).try_for_each(|group| self.executable.copy_page(group, from, to))
+        (0..self.groups()).try_for_each(|group| self.executable.copy_page(group, from, to))
     }
 
-    fn forward(&mut self, parts: &[Part<'_>]) -> Result<(), Error> {
-        let groups = self.model.program.groups();
-        let tokens: Vec<u32> = parts.iter().flat_map(|part| part.tokens).copied().collect();
-        // Pages of all groups have the same numbers.
-        let tables: Vec<&[u32]> = parts.iter().flat_map(|part| std::iter::repeat_n(part.pages, groups)).collect();
-        let mut row = 0;
-        let mut spans: Vec<Span<'_>> = Vec::with_capacity(parts.len());
-        for (index, part) in parts.iter().enumerate() {
-            let rows = row..row + part.tokens.len();
-            row = rows.end;
-            let wanted = part.tokens.len().saturating_sub(part.rows)..part.tokens.len();
-            let tables = tables.get(index * groups..(index + 1) * groups).unwrap_or_default();
-            spans.push(Span { rows, position: part.position, wanted, tables, slots: part.slots });
-        }
-        self.executable.run(&Batch { tokens: &tokens, spans: &spans, inputs: &[] })
+    fn forward(&mut self, batch: &Batch<'_>) -> Result<(), Error> {
+        self.executable.run(batch)
     }
 
     fn logits(&mut self, rows: Range<usize>) -> Result<Logits<'_>, Error> {

@@ -2,12 +2,11 @@
 
 use super::memory::Wanted;
 use super::plan::Share;
-use super::scheduled::ScheduledSequence;
-use super::{Event, Failure, ForwardMany, Key, Part, Scheduler, Update};
-use std::borrow::Cow;
+use super::{Event, Failure, ForwardMany, Key, Scheduler, Update};
+use hefu_numerics::device::{Batch, Span};
 use std::ops::Range;
 
-/// How large a job's part of a pass was.
+/// How large a job's span of a pass was.
 #[derive(Debug, Clone, Copy)]
 struct Size {
     /// Tokens, guesses included.
@@ -35,22 +34,28 @@ impl<M: ForwardMany> Scheduler<M> {
     pub(super) fn compute(&mut self, plan: &[Share], updates: &mut Vec<Update>) {
         self.take_slots(plan);
         let asked = self.ask_masks(plan);
-        let shares = plan.iter().filter_map(|share| Some((self.running.get(share.index)?, share.tokens)));
-        let texts: Vec<(&ScheduledSequence, Cow<'_, [u32]>, Size)> = shares
-            .map(|(scheduled, count)| {
-                let tokens = text(scheduled, count);
-                let rows = scheduled.rows(count) + scheduled.guesses.computed().len();
-                let size = Size { tokens: tokens.len(), rows };
-                (scheduled, tokens, size)
-            })
-            .collect();
-        let mut parts: Vec<Part<'_>> = Vec::with_capacity(texts.len());
-        for (scheduled, tokens, size) in &texts {
-            let (position, pages) = (scheduled.cached, scheduled.table.pages());
-            parts.push(Part { tokens, position, pages, rows: size.rows, slots: scheduled.table.slots() });
+        let groups = self.model.groups();
+        let (mut tokens, mut sizes) = (Vec::new(), Vec::with_capacity(plan.len()));
+        let mut scheduled = Vec::with_capacity(plan.len());
+        for share in plan {
+            let Some(one) = self.running.get(share.index) else { continue };
+            let (from, guesses) = (tokens.len(), one.guesses.computed());
+            tokens.extend(one.sequence.waiting(one.cached).iter().take(share.tokens));
+            tokens.extend(guesses);
+            sizes.push(Size { tokens: tokens.len() - from, rows: one.rows(share.tokens) + guesses.len() });
+            scheduled.push(one);
         }
-        let result = self.model.forward(&parts);
-        let sizes: Vec<Size> = texts.iter().map(|(_, _, size)| *size).collect();
+        // Pages of all groups have the same numbers.
+        let tables: Vec<Vec<&[u32]>> = scheduled.iter().map(|one| vec![one.table.pages(); groups]).collect();
+        let mut from = 0;
+        let spans = scheduled.iter().zip(&tables).zip(&sizes).map(|((one, tables), size)| {
+            let rows = from..from + size.tokens;
+            from = rows.end;
+            let wanted = size.tokens.saturating_sub(size.rows)..size.tokens;
+            Span { rows, position: one.cached, wanted, tables, slots: one.table.slots() }
+        });
+        let spans: Vec<Span<'_>> = spans.collect();
+        let result = self.model.forward(&Batch { tokens: &tokens, spans: &spans, inputs: &[] });
         self.take_masks(asked);
         match result {
             Ok(()) => self.advance(plan, &sizes, updates),
@@ -101,7 +106,7 @@ impl<M: ForwardMany> Scheduler<M> {
         }
     }
 
-    /// The parts are computed: counts them, takes what their rows are for, chooses.
+    /// The spans are computed: counts them, takes what their rows are for, chooses.
     fn advance(&mut self, plan: &[Share], sizes: &[Size], updates: &mut Vec<Update>) {
         let (mut first, mut all) = (0, Vec::with_capacity(plan.len()));
         for (share, size) in plan.iter().zip(sizes) {
@@ -191,15 +196,5 @@ impl<M: ForwardMany> Scheduler<M> {
         self.stop(key);
         self.statistics.finished += 1;
         updates.push(Update { key, event, rows: 0..0 });
-    }
-}
-
-/// The next tokens of a job, and its guesses after them.
-fn text(scheduled: &ScheduledSequence, count: usize) -> Cow<'_, [u32]> {
-    let waiting = scheduled.sequence.waiting(scheduled.cached);
-    let tokens = waiting.get(..count).unwrap_or(waiting);
-    match scheduled.guesses.computed() {
-        [] => tokens.into(),
-        guesses => [tokens, guesses].concat().into(),
     }
 }

@@ -1,8 +1,8 @@
 //! The pages of a model as larger ones, in another order.
 
 use super::Layout;
-use crate::scheduler::{ForwardMany, Logits, Paged, Part, SlotPool};
-use hefu_numerics::device::Error;
+use crate::scheduler::{ForwardMany, Logits, Paged, SlotPool};
+use hefu_numerics::device::{Batch, Error, Span};
 use std::ops::Range;
 
 /// A model whose pages are laid out as asked for: what the scheduler takes for page `p` of `factor` times the size are
@@ -66,11 +66,18 @@ impl ForwardMany for Laid {
         pairs.into_iter().try_for_each(|(from, to)| self.model.copy_page(from, to))
     }
 
-    fn forward(&mut self, parts: &[Part<'_>]) -> Result<(), Error> {
-        let tables: Vec<Vec<u32>> =
-            parts.iter().map(|part| part.pages.iter().flat_map(|page| self.places(*page)).collect()).collect();
-        let laid: Vec<Part<'_>> = parts.iter().zip(&tables).map(|(part, pages)| Part { pages, ..*part }).collect();
-        self.model.forward(&laid)
+    fn forward(&mut self, batch: &Batch<'_>) -> Result<(), Error> {
+        let places = |table: &&[u32]| table.iter().flat_map(|page| self.places(*page)).collect::<Vec<u32>>();
+        let laid: Vec<Vec<Vec<u32>>> =
+            batch.spans.iter().map(|span| span.tables.iter().map(places).collect()).collect();
+        let tables: Vec<Vec<&[u32]>> = laid.iter().map(|span| span.iter().map(Vec::as_slice).collect()).collect();
+        let spans = batch.spans.iter().zip(&tables).map(|(span, tables)| Span { tables, ..span.clone() });
+        let spans: Vec<Span<'_>> = spans.collect();
+        self.model.forward(&Batch { spans: &spans, ..*batch })
+    }
+
+    fn groups(&self) -> usize {
+        self.model.groups()
     }
 
     fn logits(&mut self, rows: Range<usize>) -> Result<Logits<'_>, Error> {

@@ -3,7 +3,8 @@
 use super::fake::{Fault, request};
 use crate::request::Request;
 use crate::sampling::Parameters;
-use crate::scheduler::{ForwardMany, Job, Limits, Logits, Part, Scheduler};
+use crate::scheduler::{ForwardMany, Job, Limits, Logits, Scheduler};
+use hefu_numerics::device::Batch;
 use hefu_numerics::team::Alone;
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -35,7 +36,7 @@ impl ForwardMany for Idle {
         Ok(())
     }
 
-    fn forward(&mut self, _: &[Part<'_>]) -> Result<(), Fault> {
+    fn forward(&mut self, _: &Batch<'_>) -> Result<(), Fault> {
         Ok(())
     }
 

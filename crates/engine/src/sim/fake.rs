@@ -3,8 +3,8 @@
 
 use crate::request::Request;
 use crate::sampling::Parameters;
-use crate::scheduler::{ForwardMany, Logits, Part, SlotPool};
-use hefu_numerics::device::Slots;
+use crate::scheduler::{ForwardMany, Logits, SlotPool};
+use hefu_numerics::device::{Batch, Slots, Span};
 use hefu_numerics::team::{Alone, Team};
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -40,6 +40,8 @@ pub(crate) const POISON: (usize, u32) = (3, 10);
 const FAULTY: u32 = 9;
 /// Elements of a hidden state.
 const WIDTH: usize = 3;
+/// Groups of key-value states, whose tables are the same.
+const GROUPS: usize = 2;
 
 /// What no token is.
 const EMPTY: u32 = u32::MAX;
@@ -105,23 +107,23 @@ impl Fake {
         Fake { slots: vec![None; pool.slots], snapshot_pages: pool.snapshot_pages, ..self }
     }
 
-    /// The slots of all parts, as a device would check them, hold the texts before the parts.
-    fn check_slots(&self, parts: &[Part<'_>], texts: &[Vec<u32>]) {
+    /// The slots of all spans, as a device would check them, hold the texts before the spans.
+    fn check_slots(&self, spans: &[Span<'_>], texts: &[Vec<u32>]) {
         let mut written = BTreeSet::new();
         let own = |slots: &Slots<'_>| slots.keep.iter().map(|(_, slot)| *slot).chain([slots.write]).collect::<Vec<_>>();
-        for part in parts {
-            assert_eq!(part.slots.is_some(), !self.slots.is_empty(), "slots where there are recurrent states");
-            let written_here = part.slots.iter().flat_map(own);
+        for span in spans {
+            assert_eq!(span.slots.is_some(), !self.slots.is_empty(), "slots where there are recurrent states");
+            let written_here = span.slots.iter().flat_map(own);
             written_here.for_each(|slot| assert!(written.insert(slot), "slot {slot} is written twice"));
         }
-        for (part, text) in parts.iter().zip(texts) {
-            let Some(slots) = &part.slots else { continue };
+        for (span, text) in spans.iter().zip(texts) {
+            let Some(slots) = &span.slots else { continue };
             let held = slots.read.map_or(Some(&[][..]), |slot| self.slots[slot as usize].as_deref());
-            assert_eq!(held, Some(&text[..part.position]), "slot and pages");
+            assert_eq!(held, Some(&text[..span.position]), "slot and pages");
             let is_free = slots.read.is_none_or(|slot| !written.contains(&slot) || own(slots).contains(&slot));
-            assert!(is_free, "a slot that another part writes");
+            assert!(is_free, "a slot that another span writes");
             assert!(slots.keep.is_sorted_by(|a, b| a.0 < b.0), "rows to keep");
-            assert!(slots.keep.iter().all(|(rows, _)| (1..=part.tokens.len()).contains(rows)), "rows to keep");
+            assert!(slots.keep.iter().all(|(rows, _)| (1..=span.rows.len()).contains(rows)), "rows to keep");
         }
     }
 
@@ -190,35 +192,44 @@ impl ForwardMany for Fake {
         Ok(())
     }
 
-    fn forward(&mut self, parts: &[Part<'_>]) -> Result<(), Fault> {
+    fn groups(&self) -> usize {
+        GROUPS
+    }
+
+    fn forward(&mut self, batch: &Batch<'_>) -> Result<(), Fault> {
         self.kept.clear();
         let mut texts = Vec::new();
-        for part in parts {
-            assert!(!part.tokens.is_empty() && part.rows <= part.tokens.len());
-            let end = part.position + part.tokens.len();
-            assert!(end <= self.capacity && end <= part.pages.len() * self.size, "positions without pages");
-            let held = |at: usize| self.pages[part.pages[at / self.size] as usize][at % self.size];
-            let mut text: Vec<u32> = (0..part.position).map(held).collect();
+        let mut row = 0;
+        for span in batch.spans {
+            assert!(!span.rows.is_empty() && span.rows.start == row, "spans follow each other");
+            row = span.rows.end;
+            assert!(span.wanted.end == span.rows.len() && span.wanted.start <= span.wanted.end, "the last rows");
+            assert!(span.tables.len() == GROUPS && span.tables.iter().all(|table| *table == span.tables[0]));
+            let (pages, end) = (span.tables[0], span.position + span.rows.len());
+            assert!(end <= self.capacity && end <= pages.len() * self.size, "positions without pages");
+            let held = |at: usize| self.pages[pages[at / self.size] as usize][at % self.size];
+            let mut text: Vec<u32> = (0..span.position).map(held).collect();
             assert!(!text.contains(&EMPTY), "a position that was never computed");
-            text.extend_from_slice(part.tokens);
-            if !self.is_sound && (part.position..end).any(|at| is_poisoned(&text[..=at])) {
+            text.extend_from_slice(&batch.tokens[span.rows.clone()]);
+            if !self.is_sound && (span.position..end).any(|at| is_poisoned(&text[..=at])) {
                 return Err(Fault);
             }
             texts.push(text);
         }
-        self.check_slots(parts, &texts);
+        assert_eq!(row, batch.tokens.len(), "every token belongs to a span");
+        self.check_slots(batch.spans, &texts);
         self.passes += 1;
-        for (part, text) in parts.iter().zip(texts) {
-            if let Some(slots) = &part.slots {
-                let kept = slots.keep.iter().map(|(rows, slot)| (part.position + rows, *slot));
+        for (span, text) in batch.spans.iter().zip(texts) {
+            if let Some(slots) = &span.slots {
+                let kept = slots.keep.iter().map(|(rows, slot)| (span.position + rows, *slot));
                 for (end, slot) in kept.chain([(text.len(), slots.write)]) {
                     self.slots[slot as usize] = Some(text[..end].to_vec());
                 }
             }
-            for (at, &token) in text.iter().enumerate().skip(part.position) {
-                self.pages[part.pages[at / self.size] as usize][at % self.size] = token;
+            for (at, &token) in text.iter().enumerate().skip(span.position) {
+                self.pages[span.tables[0][at / self.size] as usize][at % self.size] = token;
             }
-            self.kept.extend((text.len() - part.rows..text.len()).map(|at| text[..=at].to_vec()));
+            self.kept.extend((text.len() - span.wanted.len()..text.len()).map(|at| text[..=at].to_vec()));
         }
         Ok(())
     }

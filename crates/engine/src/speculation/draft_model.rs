@@ -2,7 +2,8 @@
 
 use crate::sampling::{History, Parameters, Scratch, sample};
 use crate::scheduler::memory::{Domain, Memory, Table, Wanted};
-use crate::scheduler::{ForwardMany, Key, Part};
+use crate::scheduler::{ForwardMany, Key};
+use hefu_numerics::device::{Batch, Span};
 use std::collections::BTreeMap;
 
 /// Tokens of one forward pass while the draft model catches up with texts.
@@ -140,14 +141,20 @@ impl<M: ForwardMany> DraftModel<M> {
     /// One forward pass for these asks, and the guess of each that is caught up with; false if the model failed.
     fn step(&mut self, asks: &mut [Ask<'_>], chosen: &[usize], counts: &[usize]) -> bool {
         self.take_slots(asks, chosen, counts);
-        let mut parts = Vec::with_capacity(chosen.len());
+        let groups = self.model.groups();
+        let (mut tokens, mut texts) = (Vec::new(), Vec::with_capacity(chosen.len()));
         for (&index, &count) in chosen.iter().zip(counts) {
             let Some(text) = asks.get(index).and_then(|ask| self.texts.get(&ask.key)) else { return false };
-            let tokens = text.history.tokens().get(text.cached..text.cached + count).unwrap_or_default();
-            let (pages, slots) = (text.table.pages(), text.table.slots());
-            parts.push(Part { tokens, position: text.cached, pages, rows: 1, slots });
+            let from = tokens.len();
+            tokens.extend(text.history.tokens().iter().skip(text.cached).take(count));
+            texts.push((text, from..tokens.len(), vec![text.table.pages(); groups]));
         }
-        if self.model.forward(&parts).is_err() {
+        let spans = texts.iter().map(|(text, rows, tables)| {
+            let (position, last) = (text.cached, rows.len().saturating_sub(1)..rows.len());
+            Span { rows: rows.clone(), position, wanted: last, tables, slots: text.table.slots() }
+        });
+        let spans: Vec<Span<'_>> = spans.collect();
+        if self.model.forward(&Batch { tokens: &tokens, spans: &spans, inputs: &[] }).is_err() {
             self.texts.values_mut().for_each(|text| self.memory.abandon(&mut text.table));
             return false;
         }

@@ -3,10 +3,10 @@
 
 use crate::support::{Answer, CAPACITY, MODELS, alone, best, devices, load, load_with_cache, note, request};
 use hefu_engine::scheduler::{
-    Event, ForwardMany, Job, Key, Kind, Limits, Paged, Part, Pooling, ReuseDomain, Scheduler, Statistics,
+    Event, ForwardMany, Job, Key, Kind, Limits, Paged, Pooling, ReuseDomain, Scheduler, Statistics,
 };
 use hefu_engine::speculation::{Speculation, SpeculationPolicy};
-use hefu_numerics::device::Model;
+use hefu_numerics::device::{Batch, Model, Span};
 use hefu_numerics::kv::{PAGE, Profile};
 use hefu_numerics::program::Entry;
 use std::collections::BTreeMap;
@@ -131,17 +131,19 @@ fn a_vector_is_the_same_in_a_batch_and_alone() {
 }
 
 #[test]
-fn a_part_without_pages_or_room_is_refused() {
+fn a_span_without_pages_or_room_is_refused() {
     let model = load("tiny-qwen2", best());
     let mut paged = Paged::new(&model, CAPACITY, 3, 1).unwrap();
     let tokens = [1; PAGE + 1];
-    paged.forward(&[Part { tokens: &tokens, position: 0, pages: &[2, 0], rows: 0, slots: None }]).unwrap();
-    let refused = [
-        Part { tokens: &tokens, position: 0, pages: &[2], rows: 0, slots: None },
-        Part { tokens: &tokens, position: 0, pages: &[2, 3], rows: 0, slots: None },
-        Part { tokens: &[1], position: model.program.context, pages: &[0; 1 << 12], rows: 0, slots: None },
-    ];
-    assert!(refused.into_iter().all(|part| paged.forward(&[part]).is_err()));
+    let mut forward = |tokens: &[u32], position: usize, pages: &[u32]| {
+        let tables = vec![pages; paged.groups()];
+        let span = Span { rows: 0..tokens.len(), position, wanted: 0..0, tables: &tables, slots: None };
+        paged.forward(&Batch { tokens, spans: &[span], inputs: &[] })
+    };
+    forward(&tokens, 0, &[2, 0]).unwrap();
+    assert!(forward(&tokens, 0, &[2]).is_err());
+    assert!(forward(&tokens, 0, &[2, 3]).is_err());
+    assert!(forward(&[1], model.program.context, &[0; 1 << 12]).is_err());
     assert!(paged.copy_page(0, 3).is_err());
     assert!(Paged::new(&model, model.program.context + 1, 3, 1).is_err());
 }

@@ -3,8 +3,8 @@
 use crate::support::{MODELS, load_with_cache};
 use hefu_cpu::Pool;
 use hefu_cpu::select::available;
-use hefu_engine::scheduler::{ForwardMany, Paged, Part};
-use hefu_numerics::device::{Model, Slots};
+use hefu_engine::scheduler::{ForwardMany, Paged};
+use hefu_numerics::device::{Batch, Model, Slots, Span};
 use hefu_numerics::kv::{PAGE, Profile};
 use hefu_numerics::reference::ReferenceDevice;
 use std::sync::Arc;
@@ -20,7 +20,9 @@ fn logits(model: &Model, pages: &[u32], chunk: usize) -> Vec<u32> {
     for (index, tokens) in tokens.chunks(chunk).enumerate() {
         let position = index * chunk;
         let slots = paged.slots().map(|_| Slots { read: (position > 0).then_some(2), write: 2, keep: &[] });
-        paged.forward(&[Part { tokens, position, pages, rows: tokens.len(), slots }]).unwrap();
+        let (all, tables) = (0..tokens.len(), vec![pages; paged.groups()]);
+        let span = Span { rows: all.clone(), position, wanted: all, tables: &tables, slots };
+        paged.forward(&Batch { tokens, spans: &[span], inputs: &[] }).unwrap();
         bits.extend(paged.logits(0..tokens.len()).unwrap().values.iter().map(|logit| logit.to_bits()));
     }
     bits

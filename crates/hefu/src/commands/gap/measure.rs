@@ -7,8 +7,8 @@ use crate::failure::Failure;
 use crate::load::Loaded;
 use crate::progress::{Meter, Unit};
 use hefu_cpu::limits::Peaks;
-use hefu_engine::scheduler::{ForwardMany, Paged, Part, ROWS_AT_ONCE};
-use hefu_numerics::device::{Error, Slots};
+use hefu_engine::scheduler::{ForwardMany, Paged, ROWS_AT_ONCE};
+use hefu_numerics::device::{Batch, Error, Slots, Span};
 use hefu_numerics::kv::PAGE;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -133,7 +133,10 @@ impl Sequences {
             let rows = usize::from(position + tokens.len() == prompt.len());
             let read = (position > 0).then_some(write);
             let slots = self.paged.slots().map(|_| Slots { read, write, keep: &[] });
-            self.paged.forward(&[Part { tokens, position, pages: &self.tables[0], rows, slots }])?;
+            let tables = vec![&self.tables[0][..]; self.paged.groups()];
+            let (all, wanted) = (0..tokens.len(), tokens.len() - rows..tokens.len());
+            let span = Span { rows: all, position, wanted, tables: &tables, slots };
+            self.paged.forward(&Batch { tokens, spans: &[span], inputs: &[] })?;
             position += tokens.len();
         }
         if position > 0 {
@@ -158,17 +161,17 @@ impl Sequences {
         let begun = (position > 0).then_some(prompt);
         let is_begun = self.is_begun;
         let slots = |write: u32| Slots { read: if is_begun { Some(write) } else { begun }, write, keep: &[] };
-        let parts: Vec<Part<'_>> = (0..)
-            .zip(&self.tables)
-            .map(|(number, pages)| {
-                let slots = has_slots.then(|| slots(number));
-                Part { tokens: std::slice::from_ref(token), position, pages, rows: 1, slots }
-            })
-            .collect();
-        self.paged.forward(&parts)?;
+        let (count, groups) = (self.tables.len(), self.paged.groups());
+        let tables: Vec<Vec<&[u32]>> = self.tables.iter().map(|pages| vec![&pages[..]; groups]).collect();
+        let spans = tables.iter().enumerate().map(|(row, tables)| {
+            let slots = has_slots.then(|| slots(row as u32));
+            Span { rows: row..row + 1, position, wanted: 0..1, tables, slots }
+        });
+        let spans: Vec<Span<'_>> = spans.collect();
+        self.paged.forward(&Batch { tokens: &vec![*token; count], spans: &spans, inputs: &[] })?;
         self.is_begun = true;
-        for row in (0..parts.len()).step_by(ROWS_AT_ONCE) {
-            self.paged.logits(row..parts.len().min(row + ROWS_AT_ONCE))?;
+        for row in (0..count).step_by(ROWS_AT_ONCE) {
+            self.paged.logits(row..count.min(row + ROWS_AT_ONCE))?;
         }
         Ok(())
     }
