@@ -67,7 +67,7 @@ fn request(kind: usize, seed: u64, prompt: usize) -> Request {
 }
 
 fn answer(request: &Request, constraint: Option<Box<dyn Constraint>>) -> Claim {
-    let found = witness::answer(&mut Fake::new(CONTEXT, 1, CONTEXT), request, constraint, None);
+    let found = witness::answer(&mut Fake::new(CONTEXT, 1, CONTEXT).sound(), request, constraint, None);
     let output = found.choices.iter().map(|choice| choice.id).collect();
     Claim { request: request.clone(), output, finish: found.finish.unwrap(), context: CONTEXT }
 }
@@ -86,7 +86,7 @@ fn examined(model: Fake, job: Job) -> Result<Vec<Event>, Refusal> {
 }
 
 fn verdict(claim: &Claim, constraint: Option<Box<dyn Constraint>>, how: How, threads: usize) -> Verdict {
-    let model = Fake::new(CONTEXT, 1, CONTEXT).with_threads(threads);
+    let model = Fake::new(CONTEXT, 1, CONTEXT).sound().with_threads(threads);
     let events = examined(model, claim.clone().job(constraint, how)).unwrap();
     match &events[events.len() - 2..] {
         [Event::Verdict(verdict), Event::Finished(FinishReason::Complete)] => verdict.clone(),
