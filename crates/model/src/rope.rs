@@ -47,6 +47,8 @@ pub struct Yarn {
     pub beta_fast: f64,
     /// Turns within the original context up to which a frequency is divided.
     pub beta_slow: f64,
+    /// Factor of cosine and sine, `0.1 ln(s) + 1` where the file has none.
+    pub magnitude: Option<f64>,
     /// Weight of the kept frequencies, 1 in the paper.
     pub extrapolation: f64,
 }
@@ -70,7 +72,7 @@ impl Rope {
                     let kept = ramp(i) * yarn.extrapolation;
                     *frequency = *frequency / yarn.factor * (1.0 - kept) + *frequency * kept;
                 }
-                frequencies.magnitude *= 0.1 * libm::log(yarn.factor) + 1.0;
+                frequencies.magnitude *= yarn.magnitude.unwrap_or_else(|| 0.1 * libm::log(yarn.factor) + 1.0);
             }
         }
         frequencies
@@ -119,7 +121,14 @@ mod tests {
 
     #[test]
     fn yarn_keeps_fast_frequencies_and_divides_slow_ones() {
-        let yarn = Yarn { factor: 4.0, original_context: 4096.0, beta_fast: 32.0, beta_slow: 1.0, extrapolation: 1.0 };
+        let yarn = Yarn {
+            factor: 4.0,
+            original_context: 4096.0,
+            beta_fast: 32.0,
+            beta_slow: 1.0,
+            magnitude: None,
+            extrapolation: 1.0,
+        };
         let plain = rope(Scaling::None).frequencies(None);
         let scaled = rope(Scaling::Yarn(yarn)).frequencies(None);
         assert_eq!(scaled.per_pair[0], plain.per_pair[0]);

@@ -42,24 +42,37 @@ pub(crate) struct Attention {
     pub(crate) input_bias: Presence,
     /// Bias of the output.
     pub(crate) output_bias: Presence,
-    /// Norm of each query's and key's head before it is rotated.
-    pub(crate) has_head_norm: bool,
+    /// Norms of queries and keys.
+    pub(crate) norm: HeadNorm,
+}
+
+/// Norms of queries and keys, with gains `attn_q_norm` and `attn_k_norm`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HeadNorm {
+    /// None.
+    None,
+    /// Of each head, before it is rotated.
+    Heads,
+    /// Of each head, after it was rotated.
+    RotatedHeads,
+    /// Of all heads of a row as one, before they are rotated.
+    Row,
 }
 
 impl Attention {
-    /// Without biases, norms and window; scores are divided by the root of the key's size.
-    pub(crate) fn new(heads: Heads, style: RopeStyle, angles: Value) -> Self {
+    /// Without rotation, biases, norms and window; scores are divided by the root of the key's size.
+    pub(crate) fn new(heads: Heads, style: RopeStyle) -> Self {
         Attention {
             heads,
             style,
-            angles: Some(angles),
+            angles: None,
             scale: score_scale(heads.key),
             window: None,
             is_fused: false,
             is_gated: false,
             input_bias: Presence::Forbidden,
             output_bias: Presence::Forbidden,
-            has_head_norm: false,
+            norm: HeadNorm::None,
         }
     }
 }
@@ -68,8 +81,14 @@ impl Builder<'_, '_> {
     /// Heads by metadata: as many of keys and values as of queries, and as wide as the model over its heads, where the
     /// file says nothing else.
     pub(crate) fn heads(&mut self) -> Result<Heads, Error> {
+        let key_values = self.keys.size("attention.head_count_kv", 1, MAX_HEADS)?;
+        self.heads_of(key_values)
+    }
+
+    /// The same, with so many heads of keys and values.
+    pub(crate) fn heads_of(&mut self, key_values: Option<usize>) -> Result<Heads, Error> {
         let queries = self.keys.required_size("attention.head_count", 1, MAX_HEADS)?;
-        let key_values = self.keys.size("attention.head_count_kv", 1, MAX_HEADS)?.unwrap_or(queries);
+        let key_values = key_values.unwrap_or(queries);
         if !queries.is_multiple_of(key_values) {
             let problem = format!("is {key_values}, which does not divide the {queries} query heads");
             return Err(self.keys.bad("attention.head_count_kv", problem));
@@ -153,15 +172,19 @@ impl Builder<'_, '_> {
     }
 
     fn rotated_heads(&mut self, name: &str, heads: Value, norm: &str, attention: &Attention) -> Value {
-        let Attention { style, angles, .. } = *attention;
+        let Attention { style, angles, norm: kind, .. } = *attention;
         let head = attention.heads.key;
-        let heads = match attention.has_head_norm {
-            true => self.rms_norm(&format!("{name}_norm"), heads, norm, head),
-            false => heads,
-        };
-        match angles {
-            Some(angles) => self.rotate(&format!("{name}_rotated"), heads, Rotation { head, first: 0, style, angles }),
-            None => heads,
+        let size = if kind == HeadNorm::Row { self.width_of(heads) } else { head };
+        let mut heads = heads;
+        if matches!(kind, HeadNorm::Heads | HeadNorm::Row) {
+            heads = self.rms_norm(&format!("{name}_norm"), heads, norm, size);
+        }
+        if let Some(angles) = angles {
+            heads = self.rotate(&format!("{name}_rotated"), heads, Rotation { head, first: 0, style, angles });
+        }
+        match kind {
+            HeadNorm::RotatedHeads => self.rms_norm(&format!("{name}_norm"), heads, norm, size),
+            _ => heads,
         }
     }
 }

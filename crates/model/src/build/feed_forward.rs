@@ -3,7 +3,7 @@
 use hefu_numerics::program::{Activation, RouteRule, Scoring, Value};
 
 use super::limits::{MAX_EXPERTS, MAX_FEED_FORWARD};
-use super::{Builder, Presence};
+use super::{Builder, Mixture, Presence};
 use crate::error::Error;
 
 /// The sum of the chosen probabilities counts as at least this: the smallest normal binary16 (clause E2).
@@ -44,6 +44,8 @@ pub(crate) enum FeedForward {
     Gated(Gated),
     /// Few of many.
     Experts(Experts),
+    /// Few of many, by a rule of the file, and some for every row.
+    Mixture(Mixture),
 }
 
 impl Gated {
@@ -103,6 +105,7 @@ impl Builder<'_, '_> {
         match part {
             FeedForward::Gated(gated) => self.gated(x, gated),
             FeedForward::Experts(experts) => self.routed(x, experts, experts.softmax()),
+            FeedForward::Mixture(mixture) => self.mixture(x, mixture),
         }
     }
 

@@ -6,8 +6,8 @@ use crate::error::Error;
 use crate::gguf::{Kind, Metadata, Value};
 
 /// Metadata keys (below `<architecture>.`) that every family may have and that cannot change a result: the vocabulary's
-/// size is that of the embedding, and the others are notes on how the file came about.
-const HARMLESS_KEYS: &[&str] = &["rope.scaling.finetuned", "tensor_data_layout", "vocab_size"];
+/// size is that of the embedding, how rows become one is asked for elsewhere, and the others are notes on how the file came about.
+const HARMLESS_KEYS: &[&str] = &["pooling_type", "rope.scaling.finetuned", "tensor_data_layout", "vocab_size"];
 
 /// Metadata keys and which of them were read: one that nothing reads could be one that changes results.
 pub(crate) struct Keys<'g, 'a> {
@@ -24,7 +24,11 @@ impl<'g, 'a> Keys<'g, 'a> {
 
     /// A size from `least` to `most`, if the file has it.
     pub(crate) fn size(&mut self, key: &str, least: usize, most: usize) -> Result<Option<usize>, Error> {
-        let Some(value) = self.metadata.unsigned(&self.read(key))? else { return Ok(None) };
+        let name = self.read(key);
+        let Some(value) = self.alike(key)?.map_or_else(|| self.metadata.unsigned(&name), |value| Ok(Some(value)))?
+        else {
+            return Ok(None);
+        };
         match usize::try_from(value) {
             Ok(size) if (least..=most).contains(&size) => Ok(Some(size)),
             _ => Err(self.bad(key, format!("is {value}, but only {least} to {most} is supported"))),
@@ -33,8 +37,33 @@ impl<'g, 'a> Keys<'g, 'a> {
 
     /// Like [`Keys::size`] where the model is not defined without it.
     pub(crate) fn required_size(&mut self, key: &str, least: usize, most: usize) -> Result<usize, Error> {
-        self.metadata.required_unsigned(&self.name(key))?;
+        if self.alike(key)?.is_none() {
+            self.metadata.required_unsigned(&self.name(key))?;
+        }
         self.size(key, least, most)?.ok_or_else(|| self.bad(key, "is missing".into()))
+    }
+
+    /// A size for each of so many layers, if the file has it: one for all, or a list.
+    pub(crate) fn sizes(&mut self, key: &str, count: usize, most: usize) -> Result<Option<Vec<usize>>, Error> {
+        let Some(Value::Array(array)) = self.value(key) else {
+            return Ok(self.size(key, 0, most)?.map(|size| vec![size; count]));
+        };
+        let size = |value: Value<'_>| usize::try_from(value.unsigned()?).ok().filter(|size| *size <= most);
+        let sizes: Option<Vec<usize>> = array.iter().map(size).collect();
+        match sizes.filter(|sizes| sizes.len() == count) {
+            Some(sizes) => Ok(Some(sizes)),
+            None => Err(self.bad(key, format!("is no list of {count} sizes from 0 to {most}"))),
+        }
+    }
+
+    /// The number that a list repeats: some files say for each layer what is the same for all.
+    fn alike(&self, key: &str) -> Result<Option<u64>, Error> {
+        let Some(Value::Array(array)) = self.metadata.get(&self.name(key)) else { return Ok(None) };
+        let mut sizes = array.iter().map(|value| value.unsigned());
+        match sizes.next().flatten() {
+            Some(first) if sizes.all(|size| size == Some(first)) => Ok(Some(first)),
+            _ => Err(self.bad(key, "differs from layer to layer, which is not supported for this family".into())),
+        }
     }
 
     /// A number from `least` to `most`, if the file has it.

@@ -2,7 +2,7 @@
 
 use hefu_numerics::program::{Activation, Groups, RouteRule, Scoring, Value};
 
-use super::limits::MAX_SHARED_EXPERTS;
+use super::limits::{MAX_FEED_FORWARD, MAX_SHARED_EXPERTS};
 use super::{Builder, Experts, Gated, Presence};
 use crate::error::Error;
 
@@ -19,6 +19,7 @@ pub(crate) struct Mixture {
     shared: Option<Gated>,
     rule: RouteRule,
     is_sigmoid: Option<bool>,
+    has_shared_gate: bool,
 }
 
 impl Mixture {
@@ -26,7 +27,8 @@ impl Mixture {
     pub(crate) fn read(b: &mut Builder<'_, '_>, activation: Activation) -> Result<Self, Error> {
         let ((count, used), inner) = (b.required_expert_counts()?, b.expert_inner()?);
         let shared = b.keys.size("expert_shared_count", 0, MAX_SHARED_EXPERTS)?.unwrap_or(0);
-        let shared = (shared > 0).then(|| Gated { suffix: "_shexp", ..Gated::new(shared * inner, activation) });
+        let shared = b.keys.size("expert_shared_feed_forward_length", 0, MAX_FEED_FORWARD)?.unwrap_or(shared * inner);
+        let shared = (shared > 0).then(|| Gated { suffix: "_shexp", ..Gated::new(shared, activation) });
         let is_sigmoid = b.keys.size("expert_gating_func", 1, SIGMOID)?.map(|function| function == SIGMOID);
         let is_normalised = b.keys.boolean("expert_weights_norm")? == Some(true);
         let scale = b.keys.number("expert_weights_scale", 0.0, 1e6)?.filter(|scale| *scale > 0.0).unwrap_or(1.0);
@@ -38,13 +40,40 @@ impl Mixture {
             normalised: is_normalised.then_some(LEAST_SUM),
             scale,
         };
-        Ok(Mixture { experts: Experts { count, used, inner, activation }, shared, rule, is_sigmoid })
+        let experts = Experts { count, used, inner, activation };
+        Ok(Mixture { experts, shared, rule, is_sigmoid, has_shared_gate: false })
+    }
+
+    /// As all files of a family have it, whatever they say: the weights of the chosen add up to 1.
+    pub(crate) fn normalised(mut self) -> Self {
+        self.rule.normalised = Some(LEAST_SUM);
+        self
+    }
+
+    /// Scores become this where the file does not say it.
+    pub(crate) fn scored(mut self, is_sigmoid: bool) -> Self {
+        self.is_sigmoid = self.is_sigmoid.or(Some(is_sigmoid));
+        self
+    }
+
+    /// What the shared experts make is multiplied by the sigmoid of a score, `ffn_gate_inp_shexp`.
+    pub(crate) fn with_shared_gate(mut self) -> Self {
+        self.has_shared_gate = true;
+        self
+    }
+
+    /// Elements inside the experts for every row, where files of a family do not say it.
+    pub(crate) fn with_shared(mut self, inner: usize) -> Self {
+        let activation = self.experts.activation;
+        self.shared = self.shared.or(Some(Gated { suffix: "_shexp", ..Gated::new(inner, activation) }));
+        self
     }
 }
 
 impl Builder<'_, '_> {
     /// The mixture of `x`. With a bias for the choice (DeepSeek's third version), probabilities are sigmoids unless the file
-    /// says otherwise, and a group counts as its best two experts; without, they are a softmax, and it counts as its best.
+    /// or the family says otherwise, and a group counts as its best two experts; without, they are a softmax, and it counts
+    /// as its best.
     pub(crate) fn mixture(&mut self, x: Value, mixture: &Mixture) -> Value {
         let Mixture { experts, rule, .. } = mixture;
         let bias = self.bias("exp_probs_b", Presence::Optional, experts.count);
@@ -53,8 +82,13 @@ impl Builder<'_, '_> {
         let best = |groups: Groups| if bias.is_some() { 2.min(experts.count / groups.count) } else { 1 };
         let groups = rule.groups.map(|groups| Groups { best: best(groups), ..groups });
         let mixed = self.routed(x, experts, RouteRule { scoring, bias, groups, ..*rule });
-        let Some(shared) = &mixture.shared else { return mixed };
-        let shared = self.gated(x, shared);
+        let Some(gated) = &mixture.shared else { return mixed };
+        let mut shared = self.gated(x, gated);
+        if mixture.has_shared_gate {
+            let score = self.linear("shared_score", x, "ffn_gate_inp_shexp", 1, Presence::Forbidden);
+            let opens = self.activate("shared_gate", score, Activation::Sigmoid);
+            shared = self.scale_by("ffn_gated_shexp", shared, opens);
+        }
         self.add("ffn_output", mixed, shared)
     }
 }

@@ -5,6 +5,7 @@
 //! missing or of another shape is written to its end and then thrown away.
 
 mod attention;
+mod decoder;
 mod feed_forward;
 mod keys;
 pub mod limits;
@@ -19,7 +20,8 @@ use std::collections::HashMap;
 
 use hefu_numerics::program::{Entry, Kind, Op, Order, Program, Rows, Section, Step, Value, ValueSpec, Weight};
 
-pub(crate) use attention::Attention;
+pub(crate) use attention::{Attention, HeadNorm};
+pub(crate) use decoder::{Decoder, Residual};
 pub(crate) use feed_forward::{Experts, FeedForward, Gated};
 pub(crate) use keys::{Keys, shown};
 pub(crate) use mixture::Mixture;
@@ -41,6 +43,24 @@ pub(crate) enum Presence {
     Optional,
     /// None has it; a file that does is refused.
     Forbidden,
+}
+
+/// What is made of the last block's output.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Output {
+    /// The tensor of the last norm's gain.
+    pub(crate) norm: &'static str,
+    /// Bias of the logits.
+    pub(crate) bias: Presence,
+    /// Factor of the logits.
+    pub(crate) scale: Option<f32>,
+    /// Logits `x` become `cap * tanh(x / cap)`, after that.
+    pub(crate) cap: Option<f32>,
+}
+
+impl Output {
+    /// Only a norm and a matrix.
+    pub(crate) const PLAIN: Output = Output { norm: "output_norm", bias: Presence::Forbidden, scale: None, cap: None };
 }
 
 /// A program that is being written, and what was read for it.
@@ -113,29 +133,43 @@ impl<'g, 'a> Builder<'g, 'a> {
         Ok(trunk)
     }
 
+    /// Leading blocks whose feed-forward part is dense, in families with experts.
+    pub(crate) fn leading_dense_layers(&mut self) -> Result<usize, Error> {
+        Ok(self.keys.size("leading_dense_block_count", 0, MAX_LAYERS)?.unwrap_or(0))
+    }
+
+    /// A factor, if the file has it; some say 0 where they mean none.
+    pub(crate) fn factor(&mut self, key: &str) -> Result<Option<f32>, Error> {
+        Ok(self.keys.number(key, 0.0, 1e6)?.filter(|factor| *factor > 0.0))
+    }
+
     /// Goes to a layer: its number is part of the names of tensors and values from now on.
     pub(crate) fn layer(&mut self, layer: usize) {
         self.layer = Some(layer as u16);
     }
 
-    /// Ends the body with `x`, and writes what follows it in every family: a norm and the output matrix, which is the
-    /// embedding's where the file has none of its own.
-    ///
-    /// Logits `x` become `cap * tanh(x / cap)` where there is a cap.
-    pub(crate) fn output(&mut self, x: Value, cap: Option<f32>) {
+    /// Ends the body with `x`, and writes what follows it: a norm and the output matrix, which is the embedding's where the
+    /// file has none of its own.
+    pub(crate) fn output(&mut self, x: Value, output: Output) {
+        let Output { norm, bias, scale, cap } = output;
         self.section(Entry::Body, x);
         self.layer = None;
-        let normed = self.norm(x, "output_norm");
-        let has_output = self.tensors.has("output.weight");
-        let output = self.matrix(if has_output { "output" } else { "token_embd" }, self.program.vocabulary, self.width);
-        let vocabulary = self.program.vocabulary;
-        let name = if cap.is_some() { "logits_before_cap" } else { "logits" };
-        let mut logits = self.product(name, normed, output, None, vocabulary);
+        let normed = self.norm(x, norm);
+        let (vocabulary, has_output) = (self.program.vocabulary, self.tensors.has("output.weight"));
+        let matrix = self.matrix(if has_output { "output" } else { "token_embd" }, vocabulary, self.width);
+        let bias = self.bias("output", bias, vocabulary);
+        let name = |is_last, name| if is_last { "logits" } else { name };
+        let last = name(cap.is_none(), "logits_before_cap");
+        let first = if scale.is_none() { last } else { "logits_before_scale" };
+        let mut logits = self.product(first, normed, matrix, bias, vocabulary);
+        if let Some(factor) = scale {
+            logits = self.scale(last, logits, factor);
+        }
         if let Some(cap) = cap {
             logits = self.write("logits", vocabulary, |out| Op::SoftCap { x: logits, cap, out });
         }
         self.section(Entry::Logits, logits);
-        let hidden = self.rms_norm("hidden", x, "output_norm", self.width);
+        let hidden = self.norm_named("hidden", x, norm);
         self.section(Entry::Hidden, hidden);
     }
 

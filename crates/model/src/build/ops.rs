@@ -1,7 +1,7 @@
 //! Operations, each with the weights that it reads. A value is called by its first argument.
 
 use hefu_numerics::program::{
-    Activation, DeltaHeads, Kind, Op, Rope, RopeStyle, RouteRule, State, StateSpec, Value, Values, Weight,
+    Activation, DeltaHeads, Factor, Kind, Op, Rope, RopeStyle, RouteRule, State, StateSpec, Value, Values, Weight,
 };
 use hefu_numerics::rope::Frequencies;
 
@@ -42,7 +42,22 @@ impl Builder<'_, '_> {
 
     /// Norm of a whole row with the gain `NAME.weight`.
     pub(crate) fn norm(&mut self, x: Value, tensor: &str) -> Value {
-        self.rms_norm(tensor, x, tensor, self.width_of(x))
+        self.norm_named(tensor, x, tensor)
+    }
+
+    /// The same, for a value of another name than the tensor's.
+    pub(crate) fn norm_named(&mut self, name: &str, x: Value, tensor: &str) -> Value {
+        self.rms_norm(name, x, tensor, self.width_of(x))
+    }
+
+    /// `x * factor`.
+    pub(crate) fn scale(&mut self, name: &str, x: Value, factor: f32) -> Value {
+        self.write(name, self.width_of(x), |out| Op::Scale { x, by: Factor::Constant(factor), out })
+    }
+
+    /// Each of `x`'s equal parts times one of the factors.
+    pub(crate) fn scale_by(&mut self, name: &str, x: Value, factors: Value) -> Value {
+        self.write(name, self.width_of(x), |out| Op::Scale { x, by: Factor::Value(factors), out })
     }
 
     /// Norm of every `size` elements with the gain `NAME.weight`.
@@ -146,16 +161,26 @@ impl Builder<'_, '_> {
     /// What the chosen experts make of a row: tensors `ffn_gate_exps`, `ffn_up_exps`, `ffn_down_exps`.
     pub(crate) fn experts(&mut self, name: &str, x: Value, choices: Value, experts: &Experts) -> Value {
         let (width, Experts { count, inner, activation, .. }) = (self.width_of(x), *experts);
-        let gate = self.stack("ffn_gate_exps", count, inner, width);
-        let up = self.stack("ffn_up_exps", count, inner, width);
+        let [gate, up] = if self.has("ffn_gate_up_exps.weight") {
+            [0, 1].map(|half| self.half_stack("ffn_gate_up_exps", half, count, inner, width))
+        } else {
+            ["ffn_gate_exps", "ffn_up_exps"].map(|name| self.stack(name, count, inner, width))
+        };
         let down = self.stack("ffn_down_exps", count, width, inner);
         self.write(name, width, |out| Op::Experts { x, choices, gate, up, down, activation, out })
     }
 
-    /// Causal convolution of every channel with the kernel `NAME.weight`.
-    pub(crate) fn short_conv(&mut self, name: &str, x: Value, tensor: &str, taps: usize, of: Activation) -> Value {
+    /// Causal convolution of every channel with the kernel `NAME.weight`, and a function of the result.
+    pub(crate) fn short_conv(
+        &mut self,
+        name: &str,
+        x: Value,
+        tensor: &str,
+        taps: usize,
+        activation: Option<Activation>,
+    ) -> Value {
         let channels = self.width_of(x);
-        let (weight, activation) = (self.matrix(tensor, channels, taps), Some(of));
+        let weight = self.matrix(tensor, channels, taps);
         let state = self.state(StateSpec::Recurrent { numbers: (taps - 1) * channels });
         self.write(name, channels, |out| Op::ShortConv { x, weight, bias: None, activation, state, out })
     }

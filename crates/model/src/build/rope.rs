@@ -98,6 +98,7 @@ fn scaling(keys: &mut Keys<'_, '_>, base: f64, original_context: usize, has_fact
     const TYPE: &str = "rope.scaling.type";
     keys.know(&[
         "rope.scale_linear",
+        "rope.scaling.yarn_attn_factor",
         "rope.scaling.yarn_beta_fast",
         "rope.scaling.yarn_beta_slow",
         "rope.scaling.yarn_ext_factor",
@@ -133,6 +134,7 @@ fn yarn(keys: &mut Keys<'_, '_>, base: f64, factor: f64, original_context: usize
         original_context: original_context as f64,
         beta_fast: number("rope.scaling.yarn_beta_fast", DEFAULT_BETAS.0)?,
         beta_slow: number("rope.scaling.yarn_beta_slow", DEFAULT_BETAS.1)?,
+        magnitude: keys.number("rope.scaling.yarn_attn_factor", 1e-3, 1e3)?.map(f64::from),
         extrapolation: f64::from(keys.number("rope.scaling.yarn_ext_factor", 0.0, 1.0)?.unwrap_or(1.0)),
     })
 }

@@ -58,6 +58,13 @@ impl Builder<'_, '_> {
         self.weight(&format!("{name}.weight"), &[columns, rows, items], shape, all)
     }
 
+    /// One half of the rows of each matrix in `NAME.weight`: `[columns, 2 rows, items]` in the file.
+    pub(crate) fn half_stack(&mut self, name: &str, half: usize, items: usize, rows: usize, columns: usize) -> Weight {
+        let blocks = Blocks { first: half * rows, block: rows, stride: 2 * rows };
+        let shape = Shape::Stack { items, rows, columns };
+        self.weight(&format!("{name}.weight"), &[columns, 2 * rows, items], shape, blocks)
+    }
+
     /// `NAME.bias` of so many outputs, if the file has it and may have it; a forbidden one ends up left over.
     pub(crate) fn bias(&mut self, name: &str, presence: Presence, length: usize) -> Option<Weight> {
         let name = format!("{name}.bias");

@@ -4,8 +4,8 @@
 use hefu_numerics::program::{Activation, RopeStyle, Value, Values};
 
 use super::Family;
-use crate::build::limits::{MAX_HEAD_SIZE, MAX_HEADS, MAX_LAYERS, MAX_WIDTH};
-use crate::build::{Builder, Gated, Mixture, Presence, Rotation, score_scale};
+use crate::build::limits::{MAX_HEAD_SIZE, MAX_HEADS, MAX_WIDTH};
+use crate::build::{Builder, FeedForward, Gated, Mixture, Output, Presence, Residual, Rotation, score_scale};
 use crate::error::Error;
 use crate::rope::Scaling;
 
@@ -22,25 +22,25 @@ fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
         (frequencies.magnitude, latent.scale) = (rope.magnitude, (root * root / (latent.key as f64).sqrt()) as f32);
     }
     let layers = b.trunk()?;
-    let dense_layers = b.keys.size("leading_dense_block_count", 0, MAX_LAYERS)?.unwrap_or(0);
-    let dense = Gated::new(b.inner()?, Activation::Silu);
-    let mixture = if dense_layers < layers { Some(Mixture::read(b, Activation::Silu)?) } else { None };
+    let dense_layers = b.leading_dense_layers()?;
+    let dense = FeedForward::Gated(Gated::new(b.inner()?, Activation::Silu));
+    let mixture = match dense_layers < layers {
+        true => FeedForward::Mixture(Mixture::read(b, Activation::Silu)?),
+        false => dense,
+    };
 
     let mut x = b.embed(1.0);
     let angles = b.angles("angles", frequencies);
     for layer in 0..layers {
         b.layer(layer);
-        let normed = b.norm(x, "attn_norm");
-        let attended = latent.attend(b, normed, angles);
-        x = b.add("attention_residual", x, attended);
-        let normed = b.norm(x, "ffn_norm");
-        let mixed = match mixture.as_ref().filter(|_| layer >= dense_layers) {
-            Some(mixture) => b.mixture(normed, mixture),
-            None => b.gated(normed, &dense),
-        };
-        x = b.add("block_output", x, mixed);
+        x = b.block(
+            x,
+            &Residual::PLAIN,
+            |b, x| latent.attend(b, x, angles),
+            |b, x| b.feed_forward(x, if layer < dense_layers { &dense } else { &mixture }),
+        );
     }
-    b.output(x, None);
+    b.output(x, Output::PLAIN);
     Ok(())
 }
 

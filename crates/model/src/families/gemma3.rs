@@ -6,7 +6,7 @@
 use hefu_numerics::program::{Activation, RopeStyle};
 
 use super::Family;
-use crate::build::{Attention, Builder, Gated, RopeFactors, score_scale};
+use crate::build::{Builder, Decoder, FeedForward, Gated, HeadNorm, Residual, RopeFactors, score_scale};
 use crate::error::Error;
 
 pub(super) const GEMMA3: Family = Family { name: "gemma3", write };
@@ -19,30 +19,15 @@ const LOCAL_BASE: f64 = 10_000.0;
 const LAYERS_OF_27B: usize = 62;
 
 fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
-    let heads = b.heads()?;
-    let frequencies = b.rope(heads.key, RopeFactors::None)?;
-    let local_frequencies = b.local_rope(heads.key, LOCAL_BASE)?;
-    let windows = b.windows(PERIOD)?;
-    let feed_forward = Gated::new(b.inner()?, Activation::Gelu);
-    let cap = b.keys.number("final_logit_softcapping", 0.0, 1e6)?.filter(|cap| *cap > 0.0);
-    let scale = score_scale(if b.layers == LAYERS_OF_27B { b.width / heads.queries } else { heads.key });
-
-    let mut x = b.embed((b.width as f32).sqrt());
-    let angles = b.angles("angles", frequencies);
-    let local_angles = b.angles("local_angles", local_frequencies);
-    for (layer, window) in windows.into_iter().enumerate() {
-        b.layer(layer);
-        let angles = if window.is_some() { local_angles } else { angles };
-        let attention = Attention::new(heads, RopeStyle::NeoX, angles);
-        let normed = b.norm(x, "attn_norm");
-        let attended = b.attention(normed, &Attention { window, scale, has_head_norm: true, ..attention });
-        let normed = b.norm(attended, "post_attention_norm");
-        x = b.add("attention_residual", x, normed);
-        let normed = b.norm(x, "ffn_norm");
-        let mixed = b.gated(normed, &feed_forward);
-        let normed = b.norm(mixed, "post_ffw_norm");
-        x = b.add("block_output", x, normed);
-    }
-    b.output(x, cap);
-    Ok(())
+    let feed_forward = FeedForward::Gated(Gated::new(b.inner()?, Activation::Gelu));
+    let mut decoder = Decoder::read(b, RopeStyle::NeoX, RopeFactors::None, feed_forward)?;
+    let heads = decoder.attention.heads;
+    decoder.local_rotation = Some(b.local_rope(heads.key, LOCAL_BASE)?);
+    decoder.set_windows(b.windows(PERIOD)?);
+    decoder.attention.norm = HeadNorm::Heads;
+    decoder.attention.scale = score_scale(if b.layers == LAYERS_OF_27B { b.width / heads.queries } else { heads.key });
+    decoder.residual = Residual::AROUND;
+    decoder.embedding_scale = (b.width as f32).sqrt();
+    decoder.output.cap = b.keys.number("final_logit_softcapping", 0.0, 1e6)?.filter(|cap| *cap > 0.0);
+    decoder.write(b)
 }

@@ -6,36 +6,19 @@
 use hefu_numerics::program::{Activation, RopeStyle};
 
 use super::Family;
-use crate::build::{Attention, Builder, Experts, FeedForward, Gated, Presence, RopeFactors};
+use crate::build::{Builder, Decoder, Experts, FeedForward, Gated, Presence, RopeFactors};
 use crate::error::Error;
 
 pub(super) const LLAMA: Family = Family { name: "llama", write };
 
 fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
-    let heads = b.heads()?;
-    let frequencies = b.rope(heads.key, RopeFactors::Frequencies)?;
     let (counts, inner, activation) = (b.expert_counts()?, b.inner()?, Activation::Silu);
     let feed_forward = match counts {
         Some((count, used)) => FeedForward::Experts(Experts { count, used, inner, activation }),
         None => FeedForward::Gated(Gated { bias: Presence::Optional, ..Gated::new(inner, activation) }),
     };
-
-    let mut x = b.embed(1.0);
-    let angles = b.angles("angles", frequencies);
-    let attention = Attention {
-        input_bias: Presence::Optional,
-        output_bias: Presence::Optional,
-        ..Attention::new(heads, RopeStyle::Interleaved, angles)
-    };
-    for layer in 0..b.layers {
-        b.layer(layer);
-        let normed = b.norm(x, "attn_norm");
-        let attended = b.attention(normed, &attention);
-        x = b.add("attention_residual", x, attended);
-        let normed = b.norm(x, "ffn_norm");
-        let mixed = b.feed_forward(normed, &feed_forward);
-        x = b.add("block_output", x, mixed);
-    }
-    b.output(x, None);
-    Ok(())
+    let mut decoder = Decoder::read(b, RopeStyle::Interleaved, RopeFactors::Frequencies, feed_forward)?;
+    decoder.attention.input_bias = Presence::Optional;
+    decoder.attention.output_bias = Presence::Optional;
+    decoder.write(b)
 }

@@ -3,29 +3,16 @@
 use hefu_numerics::program::{Activation, RopeStyle};
 
 use super::Family;
-use crate::build::{Attention, Builder, Gated, RopeFactors};
+use crate::build::{Builder, Decoder, FeedForward, Gated, RopeFactors};
 use crate::error::Error;
 
 pub(super) const PHI3: Family = Family { name: "phi3", write };
 
 fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
-    let heads = b.heads()?;
-    let frequencies = b.rope(heads.key, RopeFactors::ShortAndLong)?;
+    let feed_forward = FeedForward::Gated(Gated { is_fused: true, ..Gated::new(b.inner()?, Activation::Silu) });
+    let mut decoder = Decoder::read(b, RopeStyle::NeoX, RopeFactors::ShortAndLong, feed_forward)?;
     let window = b.window()?;
-    let feed_forward = Gated { is_fused: true, ..Gated::new(b.inner()?, Activation::Silu) };
-
-    let mut x = b.embed(1.0);
-    let angles = b.angles("angles", frequencies);
-    let attention = Attention { is_fused: true, window, ..Attention::new(heads, RopeStyle::NeoX, angles) };
-    for layer in 0..b.layers {
-        b.layer(layer);
-        let normed = b.norm(x, "attn_norm");
-        let attended = b.attention(normed, &attention);
-        x = b.add("attention_residual", x, attended);
-        let normed = b.norm(x, "ffn_norm");
-        let mixed = b.gated(normed, &feed_forward);
-        x = b.add("block_output", x, mixed);
-    }
-    b.output(x, None);
-    Ok(())
+    decoder.set_windows(std::iter::repeat(window));
+    decoder.attention.is_fused = true;
+    decoder.write(b)
 }

@@ -3,33 +3,19 @@
 use hefu_numerics::program::{Activation, RopeStyle};
 
 use super::Family;
-use crate::build::{Attention, Builder, FeedForward, Gated, RopeFactors};
+use crate::build::{Builder, Decoder, FeedForward, Gated, HeadNorm, RopeFactors};
 use crate::error::Error;
 
 pub(super) const QWEN3: Family = Family { name: "qwen3", write };
 
 fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
     let feed_forward = FeedForward::Gated(Gated::new(b.inner()?, Activation::Silu));
-    write_with(b, &feed_forward)
+    write_with(b, feed_forward)
 }
 
 /// The program with either feed-forward part.
-pub(super) fn write_with(b: &mut Builder<'_, '_>, feed_forward: &FeedForward) -> Result<(), Error> {
-    let heads = b.heads()?;
-    let frequencies = b.rope(heads.key, RopeFactors::None)?;
-
-    let mut x = b.embed(1.0);
-    let angles = b.angles("angles", frequencies);
-    let attention = Attention { has_head_norm: true, ..Attention::new(heads, RopeStyle::NeoX, angles) };
-    for layer in 0..b.layers {
-        b.layer(layer);
-        let normed = b.norm(x, "attn_norm");
-        let attended = b.attention(normed, &attention);
-        x = b.add("attention_residual", x, attended);
-        let normed = b.norm(x, "ffn_norm");
-        let mixed = b.feed_forward(normed, feed_forward);
-        x = b.add("block_output", x, mixed);
-    }
-    b.output(x, None);
-    Ok(())
+pub(super) fn write_with(b: &mut Builder<'_, '_>, feed_forward: FeedForward) -> Result<(), Error> {
+    let mut decoder = Decoder::read(b, RopeStyle::NeoX, RopeFactors::None, feed_forward)?;
+    decoder.attention.norm = HeadNorm::Heads;
+    decoder.write(b)
 }

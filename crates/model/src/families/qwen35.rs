@@ -5,7 +5,7 @@ use hefu_numerics::program::{Activation, DeltaHeads, RopeStyle, Sharing, Value};
 
 use super::Family;
 use crate::build::limits::{MAX_FEED_FORWARD, MAX_HEAD_SIZE, MAX_HEADS, MAX_LAYERS, MAX_TAPS};
-use crate::build::{Attention, Builder, Gated, Presence, RopeFactors};
+use crate::build::{Attention, Builder, FeedForward, Gated, HeadNorm, Output, Presence, Residual, RopeFactors};
 use crate::error::Error;
 
 pub(super) const QWEN35: Family = Family { name: "qwen35", write };
@@ -14,6 +14,13 @@ pub(super) const QWEN35: Family = Family { name: "qwen35", write };
 const INTERVAL: usize = 4;
 
 fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
+    let feed_forward = FeedForward::Gated(Gated::new(b.inner()?, Activation::Silu));
+    write_with(b, feed_forward)
+}
+
+/// The program with either feed-forward part.
+pub(super) fn write_with(b: &mut Builder<'_, '_>, feed_forward: FeedForward) -> Result<(), Error> {
+    const RESIDUAL: Residual = Residual { before: [Some("attn_norm"), Some("post_attention_norm")], ..Residual::PLAIN };
     let heads = b.heads()?;
     let frequencies = b.rope(heads.key, RopeFactors::None)?;
     // Of a position in time, height and width; in text all three are one number.
@@ -21,21 +28,21 @@ fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
     let layers = b.trunk()?;
     let is_recurrent = recurrent_layers(b)?;
     let delta = Delta::read(b)?;
-    let feed_forward = Gated::new(b.inner()?, Activation::Silu);
 
     let mut x = b.embed(1.0);
-    let angles = b.angles("angles", frequencies);
-    let attention = Attention { is_gated: true, has_head_norm: true, ..Attention::new(heads, RopeStyle::NeoX, angles) };
+    let angles = Some(b.angles("angles", frequencies));
+    let attention =
+        Attention { angles, is_gated: true, norm: HeadNorm::Heads, ..Attention::new(heads, RopeStyle::NeoX) };
     for (layer, is_recurrent) in is_recurrent.into_iter().take(layers).enumerate() {
         b.layer(layer);
-        let normed = b.norm(x, "attn_norm");
-        let mixed = if is_recurrent { delta.mix(b, normed) } else { b.attention(normed, &attention) };
-        x = b.add("attention_residual", x, mixed);
-        let normed = b.norm(x, "post_attention_norm");
-        let mixed = b.gated(normed, &feed_forward);
-        x = b.add("block_output", x, mixed);
+        x = b.block(
+            x,
+            &RESIDUAL,
+            |b, x| if is_recurrent { delta.mix(b, x) } else { b.attention(x, &attention) },
+            |b, x| b.feed_forward(x, &feed_forward),
+        );
     }
-    b.output(x, None);
+    b.output(x, Output::PLAIN);
     Ok(())
 }
 
@@ -75,7 +82,7 @@ impl Delta {
         let gates = b.linear("delta_gates", x, "attn_gate", value_width, none);
         let beta = b.linear("beta_scores", x, "ssm_beta", values, none);
         let alpha = b.linear("alpha", x, "ssm_alpha", values, none);
-        let mixed = b.short_conv("convolved", mixed, "ssm_conv1d", self.taps, Activation::Silu);
+        let mixed = b.short_conv("convolved", mixed, "ssm_conv1d", self.taps, Some(Activation::Silu));
         let q = b.slice("queries", mixed, channels, 0, key_width);
         let q = b.l2_norm("queries_norm", q, size);
         let k = b.slice("keys", mixed, channels, key_width, key_width);

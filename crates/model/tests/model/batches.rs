@@ -7,6 +7,7 @@ use hefu_numerics::program::Entry;
 use proptest::prelude::*;
 
 use crate::devices::{Chunk, Model, load, logits, results};
+use crate::golden;
 use crate::tiny::{FAMILIES, Tiny, VOCABULARY, bits, tokens};
 
 #[test]
@@ -18,6 +19,22 @@ fn chunks_of_any_size_give_the_same_bits() {
         for size in [1, 3, 7] {
             let chunked = logits(&model, &tokens, std::iter::repeat_n(size, 75usize.div_ceil(size)));
             assert_eq!(bits(&whole), bits(&chunked), "{family} in chunks of {size}");
+        }
+    }
+}
+
+#[test]
+fn every_golden_model_gives_the_same_bits_in_any_cut() {
+    for name in golden::models() {
+        let file = golden::read(&format!("{name}.gguf"));
+        let tokens = golden::tokens();
+        for cache in Profile::ALL {
+            let model = load(&file, &LoadOptions { cache, ..LoadOptions::default() }).expect("a good model");
+            for entry in [Entry::Logits, Entry::Hidden] {
+                let whole = results(&model, entry, &tokens, [tokens.len()]);
+                let cut = results(&model, entry, &tokens, [1, 6, 30, 1, tokens.len()]);
+                assert_eq!(bits(&whole), bits(&cut), "{name}: {entry:?} with a cache of {}", cache.name());
+            }
         }
     }
 }

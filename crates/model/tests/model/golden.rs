@@ -58,29 +58,56 @@ fn check_context(model: &str, expected: &str, context: Option<usize>, tolerance:
     assert!(other <= tolerance.other_tokens, "{expected}: {other} positions have another highest logit");
 }
 
-#[test]
-fn llama() {
-    check("tiny-llama", EXACT_WEIGHTS);
+/// A test for each model whose weights are exact.
+macro_rules! exact {
+    ($($name:ident: $model:literal,)*) => {
+        $(
+            #[test]
+            fn $name() {
+                check($model, EXACT_WEIGHTS);
+            }
+        )*
+    };
 }
 
-#[test]
-fn llama_with_frequency_factors() {
-    check("tiny-llama3", EXACT_WEIGHTS);
-}
-
-#[test]
-fn llama_with_linear_scaling() {
-    check("tiny-llama-linear", EXACT_WEIGHTS);
-}
-
-#[test]
-fn llama_with_yarn() {
-    check("tiny-llama-yarn", EXACT_WEIGHTS);
-}
-
-#[test]
-fn llama_with_experts() {
-    check("tiny-llama-experts", EXACT_WEIGHTS);
+exact! {
+    llama: "tiny-llama",
+    llama_with_frequency_factors: "tiny-llama3",
+    llama_with_linear_scaling: "tiny-llama-linear",
+    llama_with_yarn: "tiny-llama-yarn",
+    llama_with_experts: "tiny-llama-experts",
+    qwen2: "tiny-qwen2",
+    qwen2_with_experts: "tiny-qwen2moe",
+    qwen3: "tiny-qwen3",
+    qwen3_with_experts: "tiny-qwen3moe",
+    qwen35_with_gated_delta_layers: "tiny-qwen35",
+    qwen35_with_experts: "tiny-qwen35moe",
+    gemma: "tiny-gemma",
+    gemma3_with_windows: "tiny-gemma3",
+    phi3: "tiny-phi3",
+    deepseek: "tiny-deepseek",
+    deepseek2_with_groups_and_yarn: "tiny-deepseek2",
+    deepseek2_without_a_rank_of_queries: "tiny-deepseek2-lite",
+    glm4: "tiny-glm4",
+    glm4_with_experts: "tiny-glm4moe",
+    granite: "tiny-granite",
+    granite_with_experts: "tiny-granitemoe",
+    lfm2_with_short_convolutions: "tiny-lfm2",
+    lfm2_with_experts: "tiny-lfm2moe",
+    smollm3_with_a_layer_that_does_not_rotate: "tiny-smollm3",
+    olmo2_with_windows: "tiny-olmo2",
+    olmo_with_experts: "tiny-olmoe",
+    exaone4: "tiny-exaone4",
+    ernie: "tiny-ernie4_5",
+    ernie_with_experts: "tiny-ernie4_5-moe",
+    hunyuan: "tiny-hunyuan-dense",
+    hunyuan_with_experts: "tiny-hunyuan-moe",
+    seed_oss: "tiny-seed_oss",
+    minimax_m2: "tiny-minimax-m2",
+    minicpm: "tiny-minicpm",
+    internlm2: "tiny-internlm2",
+    bailing_with_experts: "tiny-bailingmoe2",
+    dots1: "tiny-dots1",
 }
 
 #[test]
@@ -94,31 +121,6 @@ fn llama_in_4_bits_of_larger_blocks() {
 }
 
 #[test]
-fn qwen2() {
-    check("tiny-qwen2", EXACT_WEIGHTS);
-}
-
-#[test]
-fn qwen3() {
-    check("tiny-qwen3", EXACT_WEIGHTS);
-}
-
-#[test]
-fn qwen3_with_experts() {
-    check("tiny-qwen3moe", EXACT_WEIGHTS);
-}
-
-#[test]
-fn gemma3_with_windows() {
-    check("tiny-gemma3", EXACT_WEIGHTS);
-}
-
-#[test]
-fn phi3() {
-    check("tiny-phi3", EXACT_WEIGHTS);
-}
-
-#[test]
 fn phi3_with_factors_for_short_contexts() {
     check_context("tiny-phi3-longrope", "tiny-phi3-longrope", Some(256), EXACT_WEIGHTS);
 }
@@ -128,29 +130,15 @@ fn phi3_with_factors_for_long_contexts() {
     check_context("tiny-phi3-longrope", "tiny-phi3-longrope-long", None, EXACT_WEIGHTS);
 }
 
-#[test]
-fn deepseek2_with_groups_and_yarn() {
-    check("tiny-deepseek2", EXACT_WEIGHTS);
-}
-
-#[test]
-fn deepseek2_without_a_rank_of_queries() {
-    check("tiny-deepseek2-lite", EXACT_WEIGHTS);
-}
-
-#[test]
-fn qwen35_with_gated_delta_layers() {
-    check("tiny-qwen35", EXACT_WEIGHTS);
-}
-
-#[test]
-fn smollm3_with_a_layer_that_does_not_rotate() {
-    check("tiny-smollm3", EXACT_WEIGHTS);
-}
-
 pub(crate) fn read(name: &str) -> Vec<u8> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../golden/models").join(name);
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The names of all tiny models.
+pub(crate) fn models() -> Vec<String> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../golden/models");
+    crate::programs::names(&folder, "gguf")
 }
 
 pub(crate) fn tokens() -> Vec<u32> {

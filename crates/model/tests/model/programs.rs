@@ -28,7 +28,7 @@ fn every_tiny_model_has_the_program_that_was_reviewed() {
     }
 }
 
-fn names(folder: &std::path::Path, extension: &str) -> Vec<String> {
+pub(crate) fn names(folder: &std::path::Path, extension: &str) -> Vec<String> {
     let files = fs::read_dir(folder).expect("a folder of the repository");
     let paths = files.map(|file| file.expect("a file").path());
     let with = paths.filter(|path| path.extension().is_some_and(|found| found == extension));

@@ -42,7 +42,30 @@ tiny!(
     "tiny-phi3",
     "tiny-deepseek2",
     "tiny-smollm3",
-    "tiny-qwen35"
+    "tiny-qwen35",
+    "tiny-qwen2moe",
+    "tiny-qwen35moe",
+    "tiny-gemma",
+    "tiny-deepseek",
+    "tiny-glm4",
+    "tiny-glm4moe",
+    "tiny-granite",
+    "tiny-granitemoe",
+    "tiny-lfm2",
+    "tiny-lfm2moe",
+    "tiny-olmo2",
+    "tiny-olmoe",
+    "tiny-exaone4",
+    "tiny-ernie4_5",
+    "tiny-ernie4_5-moe",
+    "tiny-hunyuan-dense",
+    "tiny-hunyuan-moe",
+    "tiny-seed_oss",
+    "tiny-minimax-m2",
+    "tiny-minicpm",
+    "tiny-internlm2",
+    "tiny-bailingmoe2",
+    "tiny-dots1"
 );
 
 /// How many of them, from the first on, are tried without `--full`.
