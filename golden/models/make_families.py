@@ -22,9 +22,13 @@ class Decoder(Model):
     """A model of blocks that differ in few ways."""
 
     def __init__(self, folder, arch, seed, layers=2, width=32, heads=4, key_value_heads=2, feed_forward=32, name=None,
-                 pre="qwen2", **options):
+                 pre="qwen2", about_mean=False, plain=False, **options):
         super().__init__(folder, name or f"tiny-{arch}", arch, seed, layers=layers, width=width, heads=heads,
                          key_value_heads=key_value_heads, feed_forward=feed_forward, matrix=QUANTS.F16, **options)
+        # Norms about the mean, with a bias or without; feed-forward parts without a gate, with a bias or without.
+        self.about_mean, self.plain = about_mean, plain
+        if about_mean:
+            self.file.add_layer_norm_eps(1e-5)
         self.byte_pairs(pre)
         self.file.add_chat_template(CHATML)
 
@@ -45,13 +49,24 @@ class Decoder(Model):
 
     def norm(self, name, mean=1.0):
         self.vector(name + ".weight", self.width, mean=mean)
+        if self.about_mean == "biased":
+            self.vector(name + ".bias", self.width)
 
-    def queries_keys_values(self, prefix, fused=False, bias=False, output_bias=False, head_norm=None, gates=1):
+    def feed_forward_part(self, prefix, fused):
+        if not self.plain:
+            return super().feed_forward_part(prefix, fused)
+        self.matrix(prefix + "ffn_up.weight", self.feed_forward, self.width, gain=1.5)
+        self.matrix(prefix + "ffn_down.weight", self.width, self.feed_forward)
+        if self.plain == "biased":
+            self.vector(prefix + "ffn_up.bias", self.feed_forward)
+            self.vector(prefix + "ffn_down.bias", self.width)
+
+    def queries_keys_values(self, prefix, fused=False, bias=False, output_bias=False, head_norm=None, gate=False):
         queries, keys = self.heads * self.head, self.key_value_heads * self.head
         if fused:
             self.matrix(prefix + "attn_qkv.weight", queries + 2 * keys, self.width, gain=1.3)
         else:
-            for name, rows, gain in [("q", gates * queries, 1.4), ("k", keys, 1.4), ("v", keys, 1.0)]:
+            for name, rows, gain in [("q", queries, 1.4), ("k", keys, 1.4), ("v", keys, 1.0)]:
                 self.matrix(f"{prefix}attn_{name}.weight", rows, self.width, gain=gain)
         if bias and fused:
             self.vector(prefix + "attn_qkv.bias", queries + 2 * keys, spread=0.7)
@@ -65,17 +80,22 @@ class Decoder(Model):
         self.matrix(prefix + "attn_output.weight", self.width, queries)
         if output_bias:
             self.vector(prefix + "attn_output.bias", self.width)
+        if gate:
+            self.matrix(prefix + "attn_gate.weight", queries, self.width, gain=1.5)
 
-    def expert_tensors(self, prefix, inner, shared=0, biased=False, shared_gate=False, fused=False):
+    def expert_tensors(self, prefix, inner, shared=0, biased=False, shared_gate=False, fused=False,
+                       gates=True):
         self.matrix(prefix + "ffn_gate_inp.weight", self.experts, self.width, gain=1.5, form=QUANTS.F32)
         if biased:
-            self.vector(prefix + "exp_probs_b.bias", self.experts, spread=0.1)
+            name = "exp_probs_b" if biased == "bare" else "exp_probs_b.bias"
+            self.vector(prefix + name, self.experts, spread=0.1)
         parts = [("exps", inner, self.experts)] + ([("shexp", shared, None)] if shared else [])
         for suffix, size, experts in parts:
             if fused and experts:
                 self.matrix(prefix + "ffn_gate_up_exps.weight", 2 * size, self.width, gain=1.5, experts=experts)
             else:
-                self.matrix(prefix + f"ffn_gate_{suffix}.weight", size, self.width, gain=1.5, experts=experts)
+                if gates:
+                    self.matrix(prefix + f"ffn_gate_{suffix}.weight", size, self.width, gain=1.5, experts=experts)
                 self.matrix(prefix + f"ffn_up_{suffix}.weight", size, self.width, gain=1.5, experts=experts)
             self.matrix(prefix + f"ffn_down_{suffix}.weight", self.width, size, experts=experts)
         if shared_gate:
@@ -337,8 +357,306 @@ def dots1(folder):
     return model
 
 
+def gpt_oss(folder):
+    model = Decoder(folder, "gpt-oss", 124, layers=4, head=16, experts=4, pre="gpt-4o")
+    model.file.add_sliding_window(16)
+    model.file.add_rope_scaling_type(gguf.RopeScalingType.YARN)
+    model.file.add_rope_scaling_factor(4.0)
+    model.file.add_rope_scaling_orig_ctx_len(256)
+    model.keys(expert_feed_forward_length=16)
+    model.ends(tied=False)
+    for layer in range(model.layers):
+        prefix = f"blk.{layer}."
+        for name in SECOND["before"]:
+            model.norm(prefix + name)
+        model.queries_keys_values(prefix, bias=True, output_bias=True)
+        model.vector(prefix + "attn_sinks.weight", model.heads, spread=1.0)
+        model.expert_tensors(prefix, inner=16)
+        model.vector(prefix + "ffn_gate_inp.bias", model.experts)
+        for part, size in [("gate", 16), ("up", 16), ("down", model.width)]:
+            bias = 0.4 * model.random.standard_normal((model.experts, size))
+            # Far enough out that the bounds matter.
+            model.file.add_tensor(prefix + f"ffn_{part}_exps.bias", (6 * bias if part != "down" else bias).astype("f4"))
+    return model
+
+
+def gemma2(folder):
+    model = Decoder(folder, "gemma2", 125, layers=4, heads=2, key_value_heads=1, head=24)
+    model.file.add_sliding_window(16)
+    model.file.add_attn_logit_softcapping(2.0)
+    model.file.add_final_logit_softcapping(3.0)
+    model.all_blocks(**AROUND)
+    return model
+
+
+def mistral3(folder):
+    model = Decoder(folder, "mistral3", 126, head=16, pre="tekken")
+    model.file.add_rope_dimension_count(16)
+    model.file.add_rope_scaling_type(gguf.RopeScalingType.YARN)
+    model.file.add_rope_scaling_factor(4.0)
+    model.file.add_rope_scaling_orig_ctx_len(16)
+    model.file.add_rope_scaling_yarn_log_mul(0.5)
+    model.key("attention.temperature_scale", 0.5)
+    model.all_blocks()
+    return model
+
+
+def cohere2(folder):
+    model = Decoder(folder, "cohere2", 127, layers=4, pre="command-r", about_mean=True)
+    model.file.add_rope_dimension_count(8)
+    model.file.add_sliding_window(16)
+    model.keys(logit_scale=1.25)
+    model.all_blocks(before=("attn_norm",))
+    return model
+
+
+def command_r(folder):
+    model = Decoder(folder, "command-r", 128, pre="command-r", about_mean=True)
+    model.file.add_rope_dimension_count(8)
+    model.keys(logit_scale=1.25)
+    model.all_blocks(before=("attn_norm",))
+    return model
+
+
+def starcoder2(folder):
+    model = Decoder(folder, "starcoder2", 129, pre="starcoder", about_mean="biased", plain="biased")
+    model.all_blocks(attention={"bias": True, "output_bias": True})
+    return model
+
+
+def phi2(folder):
+    model = Decoder(folder, "phi2", 130, key_value_heads=4, pre="gpt-2", about_mean="biased", plain="biased")
+    model.file.add_rope_dimension_count(4)
+    model.all_blocks(before=("attn_norm",), attention={"bias": True, "output_bias": True}, tied=False)
+    model.vector("output.bias", 288)
+    return model
+
+
+def stablelm(folder):
+    model = Decoder(folder, "stablelm", 131, pre="stablelm2", about_mean="biased")
+    model.file.add_rope_dimension_count(4)
+    model.all_blocks(attention={"bias": True}, tied=False)
+    return model
+
+
+def arcee(folder):
+    model = Decoder(folder, "arcee", 132, pre="llama-bpe", plain=True)
+    model.file.add_rope_dimension_count(8)
+    model.all_blocks()
+    return model
+
+
+def nemotron(folder):
+    model = Decoder(folder, "nemotron", 133, pre="llama-bpe", about_mean="biased", plain=True)
+    model.file.add_rope_dimension_count(4)
+    model.all_blocks(tied=False)
+    return model
+
+
+def afmoe(folder):
+    model = Decoder(folder, "afmoe", 134, layers=4, experts=4, pre="llama-bpe")
+    model.file.add_sliding_window(16)
+    model.keys(leading_dense_block_count=1, expert_feed_forward_length=16, expert_shared_count=1,
+               expert_weights_norm=True, expert_weights_scale=1.5)
+    model.all_blocks(**AROUND, attention={"head_norm": "heads", "gate": True}, dense=[0],
+                     mixture={"inner": 16, "shared": 16, "biased": True})
+    return model
+
+
+def hy_v3(folder):
+    model = Decoder(folder, "hy_v3", 135, layers=3, experts=4, pre="hunyuan")
+    model.keys(expert_feed_forward_length=16, expert_weights_norm=True, expert_weights_scale=1.5)
+    model.all_blocks(attention={"head_norm": "heads"}, dense=[0], mixture={"inner": 16, "shared": 16, "biased": "bare"})
+    return model
+
+
+def exaone(folder):
+    model = Decoder(folder, "exaone", 136, pre="exaone")
+    model.file.add_rope_dimension_count(8)
+    model.all_blocks()
+    return model
+
+
+def chatglm(folder):
+    model = Decoder(folder, "chatglm", 137, pre="chatglm-bpe")
+    model.file.add_rope_dimension_count(4)
+    model.all_blocks(attention={"fused": True, "bias": True}, fused=True, tied=False)
+    return model
+
+
+def gptneox(folder):
+    model = Decoder(folder, "gptneox", 138, key_value_heads=4, pre="gpt-2", about_mean="biased", plain="biased")
+    model.file.add_rope_dimension_count(4)
+    model.file.add_parallel_residual(True)
+    model.all_blocks(attention={"fused": True, "bias": True, "output_bias": True}, tied=False)
+    return model
+
+
+def gpt2(folder):
+    model = Decoder(folder, "gpt2", 139, key_value_heads=4, pre="gpt-2", about_mean="biased", plain="biased", context=256)
+    model.all_blocks(attention={"fused": True, "bias": True, "output_bias": True})
+    model.matrix("position_embd.weight", 256, model.width, spread=0.3)
+    return model
+
+
+def qwen_vl(arch, seed, **options):
+    def make(folder):
+        experts = 4 if arch.endswith("moe") else None
+        head = None if arch == "qwen2vl" else 16
+        model = Decoder(folder, arch, seed, head=head, experts=experts)
+        model.file.add_rope_dimension_sections([3, 3, 2, 0] if head else [2, 1, 1, 0])
+        mixture = None
+        if experts:
+            model.keys(expert_feed_forward_length=16)
+            mixture = {"inner": 16}
+        if arch.startswith("qwen3"):
+            model.keys(n_deepstack_layers=0)
+        model.all_blocks(mixture=mixture, **options)
+        return model
+    return make
+
+
+def scan(model, prefix, heads, size, state, groups, taps):
+    inner = heads * size
+    channels = inner + 2 * groups * state
+    model.matrix(prefix + "ssm_in.weight", inner + channels + heads, model.width, gain=1.2)
+    kernel = 0.4 * model.random.standard_normal((channels, taps)) + ([0.0] * (taps - 1) + [0.7])
+    model.file.add_tensor(prefix + "ssm_conv1d.weight", kernel.astype("f4"))
+    model.vector(prefix + "ssm_conv1d.bias", channels)
+    model.vector(prefix + "ssm_dt.bias", heads, mean=-1.0, spread=0.7)
+    rates = -model.random.uniform(0.2, 1.2, (heads, 1))
+    model.file.add_tensor(prefix + "ssm_a", rates.astype("f4"))
+    model.file.add_tensor(prefix + "ssm_d", model.random.standard_normal((heads, 1)).astype("f4"))
+    gains = 1.0 + 0.2 * model.random.standard_normal((groups, inner // groups))
+    model.file.add_tensor(prefix + "ssm_norm.weight", gains.astype("f4"))
+    model.matrix(prefix + "ssm_out.weight", model.width, inner)
+
+
+def scan_keys(model, heads, size, state, groups, taps):
+    for name, value in [("conv_kernel", taps), ("state_size", state), ("group_count", groups), ("time_step_rank", heads),
+                        ("inner_size", heads * size)]:
+        model.key("ssm." + name, value)
+
+
+def nemotron_h(arch, seed):
+    def make(folder):
+        # A scan, a feed-forward part, attention, a scan, a feed-forward part.
+        shape = {"heads": 4, "size": 16, "state": 16, "groups": 2, "taps": 4}
+        experts = 4 if arch.endswith("moe") else None
+        model = Decoder(folder, arch, seed, layers=5, head=16, key_value_heads=[0, 0, 2, 0, 0],
+                        feed_forward=[0, 32, 0, 0, 32], experts=experts, pre="llama-bpe", plain=True)
+        model.key_value_heads, model.feed_forward = 2, 32
+        model.file.add_layer_norm_eps(1e-5)
+        scan_keys(model, **shape)
+        if experts:
+            model.file.add_expert_gating_func(SIGMOID)
+            model.keys(expert_feed_forward_length=16, expert_shared_feed_forward_length=24, expert_shared_count=1,
+                       expert_weights_norm=True, expert_weights_scale=1.5)
+        model.ends(tied=False)
+        for layer, kind in enumerate("sfasf"):
+            prefix = f"blk.{layer}."
+            model.norm(prefix + "attn_norm")
+            if kind == "s":
+                scan(model, prefix, **shape)
+            elif kind == "a":
+                model.queries_keys_values(prefix)
+            elif experts:
+                model.expert_tensors(prefix, inner=16, shared=24, biased=True, gates=False)
+            else:
+                model.feed_forward_part(prefix, fused=False)
+        return model
+    return make
+
+
+def granitehybrid(folder):
+    shape = {"heads": 4, "size": 16, "state": 16, "groups": 1, "taps": 4}
+    model = Decoder(folder, "granitehybrid", 145, layers=3, experts=4, key_value_heads=[0, 2, 0], pre="refact")
+    model.key_value_heads = 2
+    scan_keys(model, **shape)
+    model.file.add_rope_scaling_finetuned(False)
+    model.keys(embedding_scale=6.0, residual_scale=0.4, logit_scale=0.5, expert_shared_feed_forward_length=24)
+    model.key("attention.scale", 0.2)
+    model.file.add_rope_dimension_count(8)
+    model.ends(tied=True)
+    for layer in range(model.layers):
+        prefix = f"blk.{layer}."
+        for name in ["attn_norm", "ffn_norm"]:
+            model.norm(prefix + name)
+        if layer == 1:
+            model.queries_keys_values(prefix)
+        else:
+            scan(model, prefix, **shape)
+        model.expert_tensors(prefix, inner=32, shared=24)
+    return model
+
+
+def mamba2(folder):
+    shape = {"heads": 4, "size": 16, "state": 16, "groups": 2, "taps": 4}
+    model = Decoder(folder, "mamba2", 146, heads=0, key_value_heads=0, feed_forward=0, head=16, pre="gpt-2")
+    scan_keys(model, **shape)
+    model.ends(tied=True)
+    for layer in range(model.layers):
+        prefix = f"blk.{layer}."
+        model.norm(prefix + "attn_norm")
+        scan(model, prefix, **shape)
+    return model
+
+
+def gemma4(folder):
+    """Two local layers to each global one; the last three see what the first three store; experts in two layers."""
+    size, local, layers, owners, per_layer = 24, 16, 6, 3, 16
+    model = Decoder(folder, "gemma4", 147, layers=layers, heads=2, key_value_heads=[2, 2, 1] * 2, head=size,
+                    feed_forward=[32] * 3 + [64] * 3, experts=4, base=1000000.0)
+    model.file.add_sliding_window(16)
+    model.file.add_sliding_window_pattern([True, True, False] * 2)
+    model.file.add_final_logit_softcapping(3.0)
+    model.file.add_rope_dimension_count(size)
+    model.keys(expert_feed_forward_length=16, embedding_length_per_layer_input=per_layer)
+    for name, value in [("attention.key_length_swa", local), ("attention.value_length_swa", local),
+                        ("attention.shared_kv_layers", layers - owners), ("rope.dimension_count_swa", local)]:
+        model.key(name, value)
+    model.file.add_float32("gemma4.rope.freq_base_swa", 10000.0)
+    model.factors("rope_freqs.weight", [1.0] * 3 + [1e30] * 9)
+    model.ends(tied=True)
+    model.matrix("per_layer_token_embd.weight", 288, layers * per_layer, spread=0.3)
+    model.matrix("per_layer_model_proj.weight", layers * per_layer, model.width, gain=6.0)
+    model.vector("per_layer_proj_norm.weight", per_layer, mean=1.0)
+    for layer in range(layers):
+        prefix = f"blk.{layer}."
+        model.norm(prefix + "attn_norm")
+        for name in AROUND["after"]:
+            model.norm(prefix + name, mean=0.7)
+        head, keys = (size, 1) if layer % 3 == 2 else (local, 2)
+        parts = [("q", 2 * head, 1.4), ("k", keys * head, 1.4), ("v", keys * head, 1.0)]
+        # Those that share have no keys and values; global layers use keys for values.
+        for name, rows, gain in parts[:3 - (layer % 3 == 2)] if layer < owners else parts[:1]:
+            model.matrix(prefix + f"attn_{name}.weight", rows, model.width, gain=gain)
+        for name in "qk" if layer < owners else "q":
+            model.vector(prefix + f"attn_{name}_norm.weight", head, mean=0.9)
+        model.matrix(prefix + "attn_output.weight", model.width, 2 * head)
+        model.feed_forward, model.experts = (32 if layer < owners else 64), None
+        model.norm(prefix + "ffn_norm")
+        model.feed_forward_part(prefix, fused=False)
+        model.experts = 4
+        if layer % 3 == 1:
+            for name in ["pre_ffw_norm_2", "post_ffw_norm_1", "post_ffw_norm_2"]:
+                model.norm(prefix + name)
+            model.vector(prefix + "ffn_gate_inp.scale", model.width, mean=6.0)
+            model.expert_tensors(prefix, inner=16, fused=True)
+            model.vector(prefix + "ffn_down_exps.scale", model.experts, mean=1.0)
+        model.matrix(prefix + "inp_gate.weight", per_layer, model.width)
+        model.matrix(prefix + "proj.weight", model.width, per_layer)
+        model.norm(prefix + "post_norm", mean=0.5)
+        model.vector(prefix + "layer_output_scale.weight", 1, mean=0.9, spread=0.1)
+    return model
+
+
 MODELS = [qwen2moe, qwen35moe, gemma, deepseek, glm4, glm4moe, granite, granitemoe, lfm2, lfm2moe, olmo2, olmoe, exaone4,
-          ernie, ernie_moe, hunyuan_dense, hunyuan_moe, seed_oss, minimax_m2, minicpm, internlm2, bailingmoe2, dots1]
+          ernie, ernie_moe, hunyuan_dense, hunyuan_moe, seed_oss, minimax_m2, minicpm, internlm2, bailingmoe2, dots1, gpt_oss, gemma2,
+          mistral3, cohere2, command_r, starcoder2, phi2, stablelm, arcee, nemotron, afmoe, hy_v3, exaone, chatglm, gptneox,
+          gpt2, qwen_vl("qwen2vl", 140, attention={"bias": True}), qwen_vl("qwen3vl", 141, attention={"head_norm": "heads"}),
+          qwen_vl("qwen3vlmoe", 142, attention={"head_norm": "heads"}), nemotron_h("nemotron_h", 143),
+          nemotron_h("nemotron_h_moe", 144), granitehybrid, mamba2, gemma4]
 
 
 def main():

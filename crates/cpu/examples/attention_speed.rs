@@ -59,7 +59,17 @@ fn speed(ops: &Ops, team: &Pool, cache: &LayerCache, heads: usize, positions: us
     let pages: Vec<u32> = (0..positions.div_ceil(PAGE) as u32).collect();
     let spans = [Span { row: 0, tokens, position: positions - tokens, pages: &pages }];
     let queries: Vec<f32> = (0..tokens * heads * size).map(|i| (i * 31 % 89) as f32 / 44.0 - 1.0).collect();
-    let attention = Attention { queries: &queries, heads, scale: 0.125, window: None, cache, spans: &spans };
+    let attention = Attention {
+        queries: &queries,
+        heads,
+        scale: 0.125,
+        window: None,
+        is_whole: false,
+        cap: None,
+        sinks: None,
+        cache,
+        spans: &spans,
+    };
     let mut output = vec![0.0; queries.len()];
     let mut scratch = Scratch::default();
     let runs = if tokens > 64 { 3 } else { 60 };

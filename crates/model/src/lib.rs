@@ -20,4 +20,4 @@ pub use build::limits;
 pub use describe::{Description, FormatUse};
 pub use error::Error;
 pub use options::LoadOptions;
-pub use spec::{ModelFiles, ModelSpec};
+pub use spec::{ModelFiles, ModelSpec, Pooling};

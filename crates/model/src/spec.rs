@@ -20,6 +20,30 @@ pub struct ModelSpec {
     pub program: Arc<Program>,
     /// What there is to say about the model.
     pub description: Description,
+    /// How the rows of a text become one, if the file says it.
+    pub pooling: Option<Pooling>,
+}
+
+/// How the rows of a text become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pooling {
+    /// Their mean.
+    Mean,
+    /// The first, which belongs to a token that stands for the whole text.
+    First,
+    /// The last.
+    Last,
+    /// The first of an encoder or the last of a decoder, of which a classifier makes a score.
+    Rank,
+}
+
+impl Pooling {
+    /// By the number that files have in `pooling_type`, where 0 is none.
+    fn from_number(number: u64) -> Option<Pooling> {
+        [Pooling::Mean, Pooling::First, Pooling::Last, Pooling::Rank]
+            .get(usize::try_from(number).ok()?.checked_sub(1)?)
+            .copied()
+    }
 }
 
 impl ModelSpec {
@@ -32,7 +56,9 @@ impl ModelSpec {
         let mut builder = Builder::new(gguf, family.name, options)?;
         (family.write)(&mut builder)?;
         let description = Description::new(gguf, family.name, builder.context_length, builder.width);
-        Ok(ModelSpec { program: Arc::new(builder.finish()?), description })
+        let pooling =
+            gguf.metadata().unsigned(&format!("{}.pooling_type", family.name))?.and_then(Pooling::from_number);
+        Ok(ModelSpec { program: Arc::new(builder.finish()?), description, pooling })
     }
 
     /// Positions that the model was made for, without reading the rest.

@@ -28,8 +28,15 @@ pub struct Attention<'a> {
     pub heads: usize,
     /// Factor of every score.
     pub scale: f32,
-    /// A query at position `p` sees positions from `p + 1 - window` on (all from 0 where `None`) up to `p`.
+    /// A query at position `p` sees positions from `p + 1 - window` on (all from 0 where `None`) up to `p`; in a whole text
+    /// (clause A7), those at most `window` away, or all.
     pub window: Option<usize>,
+    /// Whether a text is read as a whole.
+    pub is_whole: bool,
+    /// Scores `s` become `cap * tanh(s / cap)` (clause A5).
+    pub cap: Option<f32>,
+    /// `[heads]`: scores that belong to no position (clause A6).
+    pub sinks: Option<&'a [f32]>,
     /// Keys and values.
     pub cache: &'a LayerCache,
     /// The batch's rows, in ascending order of row, without gaps.
@@ -39,6 +46,16 @@ pub struct Attention<'a> {
 impl Attention<'_> {
     /// First position that a query at `position` sees.
     pub fn first_visible(&self, position: usize) -> usize {
-        self.window.map_or(0, |window| (position + 1).saturating_sub(window))
+        let ahead = if self.is_whole { position } else { position + 1 };
+        self.window.map_or(0, |window| ahead.saturating_sub(window))
+    }
+
+    /// Last position that a query at `position` of a span sees.
+    pub fn last_visible(&self, span: &Span<'_>, position: usize) -> usize {
+        if !self.is_whole {
+            return position;
+        }
+        let last = span.position + span.tokens - 1;
+        self.window.map_or(last, |window| last.min(position.saturating_add(window)))
     }
 }

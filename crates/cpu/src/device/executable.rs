@@ -59,6 +59,7 @@ impl CpuExecutable {
             inner: Prepared::default(),
             experts: ExpertBuffers::default(),
             caches,
+            text: None,
             recurrent: recurrent(program, size),
             not_finite: AtomicBool::new(false),
         };

@@ -28,6 +28,8 @@ pub(super) struct Machine {
     pub(super) experts: ExpertBuffers,
     /// Keys and values, by state; none for other states.
     pub(super) caches: Vec<Option<LayerCache>>,
+    /// Keys and values of texts that are read as a whole, for one layer after the other.
+    pub(super) text: Option<LayerCache>,
     /// Numbers of recurrent states, `[slots][numbers]`, by state; none for other states.
     pub(super) recurrent: Vec<Vec<f32>>,
     /// Whether a product made a number that is none.

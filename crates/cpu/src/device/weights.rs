@@ -6,14 +6,14 @@
 //! own what they write.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::ops::{Ops, Team};
 use hefu_numerics::device::{Error, Files, Weights};
 use hefu_numerics::matrix::{Bytes, Matrix};
-use hefu_numerics::program::{Op, Program, Shape, Step, Weight, WeightSpec};
+use hefu_numerics::program::{Op, Program, Shape, Weight, WeightSpec};
 
 use crate::memory::HugeMemory;
 
@@ -36,6 +36,8 @@ enum Loaded {
     Vector(Arc<[f32]>),
     /// The kernel of a short convolution, `[taps][channels]`.
     Kernel(Vec<f32>),
+    /// Numbers that experts add, `[experts][outputs]`.
+    Numbers(Vec<f32>),
     /// One matrix, or those of a stack.
     Matrices(Vec<Matrix>),
 }
@@ -60,6 +62,14 @@ impl CpuWeights {
         match &self.all[weight.0 as usize] {
             Loaded::Kernel(kernel) => kernel,
             _ => unreachable!("made for every short convolution when weights were loaded"),
+        }
+    }
+
+    /// What each expert adds to its outputs, `[experts][outputs]`.
+    pub(super) fn numbers(&self, weight: Weight) -> &[f32] {
+        match &self.all[weight.0 as usize] {
+            Loaded::Numbers(numbers) => numbers,
+            _ => unreachable!("made for the biases of all experts when weights were loaded"),
         }
     }
 
@@ -92,9 +102,9 @@ impl CpuWeights {
         let mut memory = HugeMemory::new(bytes).map_err(|error| memory_error(bytes, &error.to_string()))?;
         let mut pieces = Vec::new();
         let mut region = memory.as_mut();
-        let kernels = kernels(program);
+        let plain = plain(program);
         for (index, spec) in program.weights.iter().enumerate() {
-            if is_packed(spec, kernels.contains(&index)) {
+            if is_packed(spec, plain.contains_key(&index)) {
                 region = cut(ops, spec, files, region, &mut pieces)?;
             }
         }
@@ -104,7 +114,8 @@ impl CpuWeights {
         let mut all = Vec::with_capacity(program.weights.len());
         for (index, spec) in program.weights.iter().enumerate() {
             all.push(match spec.shape {
-                _ if kernels.contains(&index) => Loaded::Kernel(kernel(spec, files)?),
+                _ if plain.get(&index) == Some(&Plain::Kernel) => Loaded::Kernel(kernel(spec, files)?),
+                _ if plain.contains_key(&index) => Loaded::Numbers(numbers(spec, files)?),
                 Shape::Vector(length) => Loaded::Vector(vector(spec, length, files)?),
                 _ => Loaded::Matrices(places(ops, spec, &mut at, &memory)),
             });
@@ -135,9 +146,9 @@ fn packed_bytes(ops: &Ops, spec: &WeightSpec) -> usize {
 
 /// Bytes that all packed matrices take; `None` if that overflows.
 pub(super) fn bytes(ops: &Ops, program: &Program) -> Option<usize> {
-    let kernels = kernels(program);
+    let plain = plain(program);
     program.weights.iter().enumerate().try_fold(0_usize, |sum, (index, spec)| {
-        let (items, ..) = if kernels.contains(&index) { (0, 0, 0) } else { matrices(spec) };
+        let (items, ..) = if plain.contains_key(&index) { (0, 0, 0) } else { matrices(spec) };
         sum.checked_add(packed_bytes(ops, spec).checked_mul(items)?)
     })
 }
@@ -163,18 +174,32 @@ fn source<'f>(spec: &WeightSpec, files: &'f dyn Files, range: Range<usize>) -> R
     })
 }
 
-/// The weights that short convolutions have as kernels; small, so that they are not counted among packed matrices.
-fn kernels(program: &Program) -> HashSet<usize> {
-    let steps = program.sections.iter().flat_map(|section| &section.steps);
-    let kernel = |step: &Step| match step.op {
-        Op::ShortConv { weight, .. } => Some(weight.0 as usize),
-        _ => None,
-    };
-    steps.filter_map(kernel).collect()
+/// How small weights of rows and columns are kept that no product reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Plain {
+    /// As kernels of short convolutions.
+    Kernel,
+    /// Row by row.
+    Rows,
 }
 
-fn is_packed(spec: &WeightSpec, is_kernel: bool) -> bool {
-    !is_kernel && !matches!(spec.shape, Shape::Vector(_))
+/// The weights that are no packed matrices though they have rows; small, so that they are not counted among these.
+fn plain(program: &Program) -> HashMap<usize, Plain> {
+    let mut plain = HashMap::new();
+    for step in program.sections.iter().flat_map(|section| &section.steps) {
+        match &step.op {
+            Op::ShortConv { weight, .. } => _ = plain.insert(weight.0 as usize, Plain::Kernel),
+            Op::Experts { biases, .. } => {
+                plain.extend(biases.iter().flatten().map(|bias| (bias.0 as usize, Plain::Rows)));
+            }
+            _ => {}
+        }
+    }
+    plain
+}
+
+fn is_packed(spec: &WeightSpec, is_plain: bool) -> bool {
+    !is_plain && !matches!(spec.shape, Shape::Vector(_))
 }
 
 /// The taps of all channels, `[taps][channels]`, from rows of one channel's.
@@ -187,6 +212,17 @@ fn kernel(spec: &WeightSpec, files: &dyn Files) -> Result<Vec<f32>, Error> {
         row.iter().enumerate().for_each(|(tap, weight)| kernel[tap * channels + channel] = *weight);
     }
     Ok(kernel)
+}
+
+/// The numbers of all rows.
+fn numbers(spec: &WeightSpec, files: &dyn Files) -> Result<Vec<f32>, Error> {
+    let (rows, columns) = (spec.shape.rows(), spec.shape.columns());
+    let bytes = file_rows(spec, files, 0..rows)?;
+    let mut numbers = vec![0.0; rows * columns];
+    for (bytes, numbers) in bytes.chunks_exact(spec.row_bytes().max(1)).zip(numbers.chunks_exact_mut(columns)) {
+        spec.format.decode_row(bytes, numbers);
+    }
+    Ok(numbers)
 }
 
 fn vector(spec: &WeightSpec, length: usize, files: &dyn Files) -> Result<Arc<[f32]>, Error> {

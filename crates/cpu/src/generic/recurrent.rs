@@ -80,8 +80,8 @@ pub struct DeltaJob<'a> {
     pub values: (&'a [f32], usize),
     /// The head's first logarithm of what is kept, alike.
     pub decay: (&'a [f32], usize),
-    /// The head's first correction, alike.
-    pub beta: (&'a [f32], usize),
+    /// The head's first correction, alike; nothing is corrected where there is none.
+    pub beta: Option<(&'a [f32], usize)>,
     /// Elements of a key.
     pub key_size: usize,
     /// Elements of a value.
@@ -126,7 +126,7 @@ unsafe fn delta_columns<L: Lanes, const N: usize>(job: &DeltaJob<'_>, row: usize
     let size = if N == 1 { last } else { LANES };
     // SAFETY: the caller's duty; each place has as many numbers as there are columns.
     unsafe {
-        let (kept, beta) = (L::splat(functions::exp(of(job.decay))), L::splat(of(job.beta)));
+        let kept = L::splat(functions::exp(of(job.decay)));
         let (query, key) = (&job.queries.0[row * job.queries.1..], &job.keys.0[row * job.keys.1..]);
         let place = |k: usize, n: usize| job.state.add(k * job.value_size + column + n * LANES);
         let load = |from: *const f32| {
@@ -147,7 +147,11 @@ unsafe fn delta_columns<L: Lanes, const N: usize>(job: &DeltaJob<'_>, row: usize
         let values = job.values.0[row * job.values.1 + column..].as_ptr();
         let mut corrections = known;
         for (n, correction) in corrections.iter_mut().enumerate() {
-            *correction = load(values.add(n * LANES)).sub(*correction).mul(beta);
+            let value = load(values.add(n * LANES));
+            *correction = match job.beta {
+                Some(beta) => value.sub(*correction).mul(L::splat(of(beta))),
+                None => value,
+            };
         }
         let mut read = [L::splat(0.0); N];
         for (k, (key, query)) in key.iter().zip(query).enumerate().take(job.key_size) {

@@ -1,9 +1,9 @@
 //! Grouped-query attention as most families have it (Ainslie et al., arXiv 2305.13245).
 
-use hefu_numerics::program::{Activation, RopeStyle, Value, Values};
+use hefu_numerics::program::{Activation, Op, Order, RopeStyle, Value, Values};
 
 use super::limits::{MAX_HEAD_SIZE, MAX_HEADS};
-use super::ops::{Rotation, score_scale};
+use super::ops::{Rotation, Scores, score_scale};
 use super::weights::Blocks;
 use super::{Builder, Presence};
 use crate::error::Error;
@@ -32,12 +32,20 @@ pub(crate) struct Attention {
     pub(crate) angles: Option<Value>,
     /// Factor of the scores.
     pub(crate) scale: f32,
+    /// Scores `s` become `cap * tanh(s / cap)`.
+    pub(crate) cap: Option<f32>,
+    /// Whether each head has a score that belongs to no position: `attn_sinks`.
+    pub(crate) has_sinks: bool,
+    /// What queries are multiplied by, after the rotation.
+    pub(crate) temperature: Option<Value>,
     /// A position sees so many of the latest ones; all where `None`.
     pub(crate) window: Option<usize>,
     /// One tensor `attn_qkv` holds the rows of queries, keys and values, in this order.
     pub(crate) is_fused: bool,
     /// What was attended to is multiplied by `sigmoid(gate)`; `attn_q` holds each head's query, then its gate.
     pub(crate) is_gated: bool,
+    /// The same, by a tensor of its own: `attn_gate`.
+    pub(crate) has_gate: bool,
     /// Bias of queries, keys and values.
     pub(crate) input_bias: Presence,
     /// Bias of the output.
@@ -67,9 +75,13 @@ impl Attention {
             style,
             angles: None,
             scale: score_scale(heads.key),
+            cap: None,
+            has_sinks: false,
+            temperature: None,
             window: None,
             is_fused: false,
             is_gated: false,
+            has_gate: false,
             input_bias: Presence::Forbidden,
             output_bias: Presence::Forbidden,
             norm: HeadNorm::None,
@@ -81,14 +93,27 @@ impl Builder<'_, '_> {
     /// Heads by metadata: as many of keys and values as of queries, and as wide as the model over its heads, where the
     /// file says nothing else.
     pub(crate) fn heads(&mut self) -> Result<Heads, Error> {
-        let key_values = self.keys.size("attention.head_count_kv", 1, MAX_HEADS)?;
-        self.heads_of(key_values)
+        let queries = self.keys.required_size("attention.head_count", 1, MAX_HEADS)?;
+        let key_values = self.keys.size("attention.head_count_kv", 1, MAX_HEADS)?.unwrap_or(queries);
+        self.heads_of(queries, key_values)
     }
 
-    /// The same, with so many heads of keys and values.
-    pub(crate) fn heads_of(&mut self, key_values: Option<usize>) -> Result<Heads, Error> {
-        let queries = self.keys.required_size("attention.head_count", 1, MAX_HEADS)?;
-        let key_values = key_values.unwrap_or(queries);
+    /// The same for hybrids, whose layers without attention have no heads; returns which have some, too.
+    pub(crate) fn heads_of_some(&mut self) -> Result<(Heads, Vec<bool>), Error> {
+        const KEYS: &str = "attention.head_count_kv";
+        let queries = self.keys.sizes("attention.head_count", self.layers, MAX_HEADS)?.unwrap_or_default();
+        let key_values = self.keys.sizes(KEYS, self.layers, MAX_HEADS)?.unwrap_or_else(|| queries.clone());
+        let first = |sizes: &[usize]| sizes.iter().copied().find(|size| *size > 0);
+        let (Some(one), Some(other)) = (first(&queries), first(&key_values)) else {
+            return Err(self.keys.bad(KEYS, "gives no layer any heads".into()));
+        };
+        if key_values.iter().any(|size| ![0, other].contains(size)) {
+            return Err(self.keys.bad(KEYS, "differs from layer to layer with attention".into()));
+        }
+        Ok((self.heads_of(one, other)?, key_values.iter().map(|size| *size > 0).collect()))
+    }
+
+    fn heads_of(&mut self, queries: usize, key_values: usize) -> Result<Heads, Error> {
         if !queries.is_multiple_of(key_values) {
             let problem = format!("is {key_values}, which does not divide the {queries} query heads");
             return Err(self.keys.bad("attention.head_count_kv", problem));
@@ -116,7 +141,11 @@ impl Builder<'_, '_> {
         let rows = [queries * key, key_values * key, key_values * value];
         let mut gate = None;
         let [q, k, v] = if attention.is_fused {
-            self.fused(x, "attn_qkv", [("queries", rows[0]), ("keys", rows[1]), ("values", rows[2])])
+            let parts = [("queries", rows[0]), ("keys", rows[1]), ("values", rows[2])];
+            match attention.input_bias == Presence::Required || self.has("attn_qkv.bias") {
+                true => self.fused_with_bias(x, "attn_qkv", parts),
+                false => self.fused(x, "attn_qkv", parts),
+            }
         } else {
             let bias = attention.input_bias;
             let q = if attention.is_gated {
@@ -129,15 +158,39 @@ impl Builder<'_, '_> {
             let k = self.linear("keys", x, "attn_k", rows[1], bias);
             [q, k, self.linear("values", x, "attn_v", rows[2], bias)]
         };
-        let q = self.rotated_heads("queries", q, "attn_q_norm", attention);
+        if attention.has_gate {
+            gate = Some(self.linear("gates", x, "attn_gate", queries * value, Presence::Forbidden));
+        }
+        let mut q = self.rotated_heads("queries", q, "attn_q_norm", attention);
+        if let Some(temperature) = attention.temperature {
+            q = self.scale_by("queries_scaled", q, temperature);
+        }
         let k = self.rotated_heads("keys", k, "attn_k_norm", attention);
-        let state = self.key_value(key_values, key, Values::Own(value), attention.window);
-        self.store(k, Some(v), state);
-        let mut attended = self.attend(q, queries, attention.scale, state);
+        let mut attended = match self.program.order {
+            Order::Causal => self.attend_back(q, [k, v], attention),
+            Order::Whole => self.attend_whole([q, k, v], attention),
+        };
         if let Some(gate) = gate {
             attended = self.gate("attention_gated", gate, attended, Activation::Sigmoid);
         }
         self.linear("attention_projection", attended, "attn_output", self.width, attention.output_bias)
+    }
+
+    /// Keys and values into a state, and attention to it.
+    fn attend_back(&mut self, q: Value, [k, v]: [Value; 2], attention: &Attention) -> Value {
+        let Heads { queries, key_values, key, value } = attention.heads;
+        let state = self.key_value(key_values, key, Values::Own(value), attention.window);
+        self.store(k, Some(v), state);
+        let sinks = attention.has_sinks.then(|| self.vector("attn_sinks", queries));
+        self.attend(q, queries, Scores { scale: attention.scale, cap: attention.cap, sinks }, state)
+    }
+
+    /// Attention to all of a text.
+    fn attend_whole(&mut self, [queries, keys, values]: [Value; 3], attention: &Attention) -> Value {
+        let (Heads { queries: heads, key_values, value, .. }, scale) = (attention.heads, attention.scale);
+        let window = attention.window;
+        let op = |out| Op::AttendWhole { queries, keys, values, heads, key_values, scale, window, out };
+        self.write("attention_output", heads * value, op)
     }
 
     /// Products with the rows of one matrix that holds, for each of so many heads, `size` rows of each value in turn.
@@ -156,6 +209,18 @@ impl Builder<'_, '_> {
                 self.rows(tensor, heads * stride, Blocks { first, block: size, stride }, rows, self.width_of(x));
             first += size;
             self.product(name, x, weight, None, rows)
+        })
+    }
+
+    /// Products with consecutive rows of one matrix that has a bias: taken apart after it was added.
+    fn fused_with_bias<const N: usize>(&mut self, x: Value, tensor: &str, parts: [(&str, usize); N]) -> [Value; N] {
+        let total = parts.iter().map(|(_, rows)| rows).sum();
+        let all = self.linear("queries_keys_values", x, tensor, total, Presence::Required);
+        let mut first = 0;
+        parts.map(|(name, rows)| {
+            let part = self.slice(name, all, total, first, rows);
+            first += rows;
+            part
         })
     }
 

@@ -1,6 +1,6 @@
 //! Decoders of alike blocks, each of attention and a feed-forward part: what most families are.
 
-use hefu_numerics::program::{RopeStyle, Value};
+use hefu_numerics::program::{At, RopeStyle, Value};
 use hefu_numerics::rope::Frequencies;
 
 use super::{Attention, Builder, FeedForward, Output, RopeFactors};
@@ -15,6 +15,8 @@ pub(crate) struct Residual {
     pub(crate) before: [Option<&'static str>; 2],
     /// The tensors of the norms of what each part makes.
     pub(crate) after: [Option<&'static str>; 2],
+    /// The tensors of the norms of the sums.
+    pub(crate) on_sum: [Option<&'static str>; 2],
     /// Factor of what each part makes.
     pub(crate) scale: Option<f32>,
     /// Both parts read the block's input.
@@ -23,8 +25,13 @@ pub(crate) struct Residual {
 
 impl Residual {
     /// One norm before each part.
-    pub(crate) const PLAIN: Residual =
-        Residual { before: [Some("attn_norm"), Some("ffn_norm")], after: [None; 2], scale: None, is_parallel: false };
+    pub(crate) const PLAIN: Residual = Residual {
+        before: [Some("attn_norm"), Some("ffn_norm")],
+        after: [None; 2],
+        on_sum: [None; 2],
+        scale: None,
+        is_parallel: false,
+    };
     /// One norm after each part, none before.
     pub(crate) const AFTER: Residual = Residual { before: [None; 2], ..Residual::AROUND };
     /// Norms before and after each part.
@@ -54,6 +61,10 @@ pub(crate) struct Decoder {
     pub(crate) local_rotation: Option<Frequencies>,
     /// The blocks.
     pub(crate) layers: Vec<Layer>,
+    /// Positions for which queries stay as they are, and how much they grow after so many.
+    pub(crate) temperature: Option<(usize, f32)>,
+    /// Whether every position has a row of its own, `position_embd`, that is added to the embedding.
+    pub(crate) has_positions: bool,
     /// Norms and sums.
     pub(crate) residual: Residual,
     /// Factor of the embedding.
@@ -77,6 +88,8 @@ impl Decoder {
             rotation: b.rope(heads.key, factors)?,
             local_rotation: None,
             layers: vec![Layer { window: None, is_rotated: true, feed_forward }; b.trunk()?],
+            temperature: None,
+            has_positions: false,
             residual: Residual::PLAIN,
             embedding_scale: 1.0,
             output: Output::PLAIN,
@@ -105,6 +118,11 @@ impl Decoder {
     /// Writes the program.
     pub(crate) fn write(self, b: &mut Builder<'_, '_>) -> Result<(), Error> {
         let mut x = b.embed(self.embedding_scale);
+        if self.has_positions {
+            let positions = b.table_rows("positions", "position_embd", b.context_length, At::Position);
+            x = b.add("embedded", x, positions);
+        }
+        let temperature = self.temperature.map(|(length, factor)| b.temperature(length, factor));
         let is_rotated = self.layers.iter().any(|layer| layer.is_rotated);
         let angles = is_rotated.then(|| b.angles("angles", self.rotation));
         let local_angles = self.local_rotation.map(|rotation| b.angles("local_angles", rotation)).or(angles);
@@ -112,7 +130,8 @@ impl Decoder {
             b.layer(index);
             let window = layer.window;
             let angles = if window.is_some() { local_angles } else { angles };
-            let attention = Attention { window, angles: angles.filter(|_| layer.is_rotated), ..self.attention };
+            let angles = angles.filter(|_| layer.is_rotated);
+            let attention = Attention { window, angles, temperature, ..self.attention };
             let feed_forward = &layer.feed_forward;
             x = b.block(x, &self.residual, |b, x| b.attention(x, &attention), |b, x| b.feed_forward(x, feed_forward));
         }
@@ -134,13 +153,15 @@ impl Builder<'_, '_> {
         let made = mixer(self, read);
         let made = self.joining(made, residual, 0);
         let sum = self.add("attention_residual", x, made);
+        let sum = self.normed(sum, residual.on_sum[0]);
         let read = match (residual.before[1], residual.is_parallel) {
             (None, true) => read,
             (norm, is_parallel) => self.normed(if is_parallel { x } else { sum }, norm),
         };
         let made = feed_forward(self, read);
         let made = self.joining(made, residual, 1);
-        self.add("block_output", sum, made)
+        let sum = self.add("block_output", sum, made);
+        self.normed(sum, residual.on_sum[1])
     }
 
     fn normed(&mut self, x: Value, norm: Option<&str>) -> Value {

@@ -24,6 +24,19 @@ pub(crate) struct Gated {
     pub(crate) bias: Presence,
 }
 
+/// `down(activation(up(x)))`: tensors `ffn_up`, `ffn_down`, with a suffix.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plain {
+    /// End of the tensors' names.
+    pub(crate) suffix: &'static str,
+    /// Elements between.
+    pub(crate) inner: usize,
+    /// The function.
+    pub(crate) activation: Activation,
+    /// Biases of up and down.
+    pub(crate) bias: Presence,
+}
+
 /// A router and experts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Experts {
@@ -35,6 +48,12 @@ pub(crate) struct Experts {
     pub(crate) inner: usize,
     /// The gates' function.
     pub(crate) activation: Activation,
+    /// Whether there are gates; the function is applied to what `ffn_up_exps` makes where there are none.
+    pub(crate) is_gated: bool,
+    /// Whether router and experts have biases.
+    pub(crate) has_biases: bool,
+    /// Weights are a softmax of the chosen alone.
+    pub(crate) is_weighed_alone: bool,
 }
 
 /// What a layer does with what it saw.
@@ -42,6 +61,8 @@ pub(crate) struct Experts {
 pub(crate) enum FeedForward {
     /// The same for every row.
     Gated(Gated),
+    /// The same for every row, without a gate.
+    Plain(Plain),
     /// Few of many.
     Experts(Experts),
     /// Few of many, by a rule of the file, and some for every row.
@@ -56,15 +77,21 @@ impl Gated {
 }
 
 impl Experts {
-    /// The rule of clauses E1 and E2: a softmax of all scores, the weights of the chosen add up to 1.
+    /// With gates and without biases.
+    pub(crate) fn new((count, used): (usize, usize), inner: usize, activation: Activation) -> Self {
+        Experts { count, used, inner, activation, is_gated: true, has_biases: false, is_weighed_alone: false }
+    }
+
+    /// The rule of clauses E1 and E2: a softmax of all scores, or of the chosen alone, whose weights add up to 1.
     pub(crate) fn softmax(&self) -> RouteRule {
         RouteRule {
             used: self.used,
-            scoring: Scoring::Softmax,
+            scoring: if self.is_weighed_alone { Scoring::SoftmaxOfChosen } else { Scoring::Softmax },
             bias: None,
             groups: None,
-            normalised: Some(LEAST_SUM),
+            normalised: (!self.is_weighed_alone).then_some(LEAST_SUM),
             scale: 1.0,
+            factors: None,
         }
     }
 }
@@ -104,6 +131,7 @@ impl Builder<'_, '_> {
     pub(crate) fn feed_forward(&mut self, x: Value, part: &FeedForward) -> Value {
         match part {
             FeedForward::Gated(gated) => self.gated(x, gated),
+            FeedForward::Plain(plain) => self.plain(x, plain),
             FeedForward::Experts(experts) => self.routed(x, experts, experts.softmax()),
             FeedForward::Mixture(mixture) => self.mixture(x, mixture),
         }
@@ -125,9 +153,19 @@ impl Builder<'_, '_> {
         self.linear(&output, hidden, &down, self.width, bias)
     }
 
+    /// The part of `x` without a gate.
+    pub(crate) fn plain(&mut self, x: Value, plain: &Plain) -> Value {
+        let Plain { suffix, inner, activation, bias } = *plain;
+        let [up, hidden, down, output] = ["up", "hidden", "down", "output"].map(|part| format!("ffn_{part}{suffix}"));
+        let opened = self.linear(&up, x, &up, inner, bias);
+        let hidden = self.activate(&hidden, opened, activation);
+        self.linear(&output, hidden, &down, self.width, bias)
+    }
+
     /// The experts of `x` by a rule.
     pub(crate) fn routed(&mut self, x: Value, experts: &Experts, rule: RouteRule) -> Value {
-        let scores = self.linear("expert_scores", x, "ffn_gate_inp", experts.count, Presence::Forbidden);
+        let bias = if experts.has_biases { Presence::Required } else { Presence::Forbidden };
+        let scores = self.linear("expert_scores", x, "ffn_gate_inp", experts.count, bias);
         let choices = self.route(scores, rule);
         self.experts("experts_output", x, choices, experts)
     }

@@ -1,9 +1,9 @@
 //! Mixtures as DeepSeek's have become common: experts chosen by groups and with a bias, beside some for every row.
 
-use hefu_numerics::program::{Activation, Groups, RouteRule, Scoring, Value};
+use hefu_numerics::program::{Activation, Groups, RouteRule, Scoring, Value, Weight};
 
 use super::limits::{MAX_FEED_FORWARD, MAX_SHARED_EXPERTS};
-use super::{Builder, Experts, Gated, Presence};
+use super::{Builder, Experts, Gated, Plain, Presence};
 use crate::error::Error;
 
 /// The sum of the chosen probabilities counts as at least this.
@@ -39,8 +39,9 @@ impl Mixture {
             groups: expert_groups(b, count, used)?,
             normalised: is_normalised.then_some(LEAST_SUM),
             scale,
+            factors: None,
         };
-        let experts = Experts { count, used, inner, activation };
+        let experts = Experts::new((count, used), inner, activation);
         Ok(Mixture { experts, shared, rule, is_sigmoid, has_shared_gate: false })
     }
 
@@ -62,6 +63,12 @@ impl Mixture {
         self
     }
 
+    /// Experts, and those for every row, have no gates.
+    pub(crate) fn ungated(mut self) -> Self {
+        self.experts.is_gated = false;
+        self
+    }
+
     /// Elements inside the experts for every row, where files of a family do not say it.
     pub(crate) fn with_shared(mut self, inner: usize) -> Self {
         let activation = self.experts.activation;
@@ -76,20 +83,34 @@ impl Builder<'_, '_> {
     /// as its best.
     pub(crate) fn mixture(&mut self, x: Value, mixture: &Mixture) -> Value {
         let Mixture { experts, rule, .. } = mixture;
-        let bias = self.bias("exp_probs_b", Presence::Optional, experts.count);
+        let bias = self.choice_bias(experts.count);
         let is_sigmoid = mixture.is_sigmoid.unwrap_or(bias.is_some());
         let scoring = if is_sigmoid { Scoring::Sigmoid } else { Scoring::Softmax };
         let best = |groups: Groups| if bias.is_some() { 2.min(experts.count / groups.count) } else { 1 };
         let groups = rule.groups.map(|groups| Groups { best: best(groups), ..groups });
         let mixed = self.routed(x, experts, RouteRule { scoring, bias, groups, ..*rule });
         let Some(gated) = &mixture.shared else { return mixed };
-        let mut shared = self.gated(x, gated);
+        let Gated { suffix, inner, activation, bias, .. } = *gated;
+        let mut shared = match experts.is_gated {
+            true => self.gated(x, gated),
+            false => self.plain(x, &Plain { suffix, inner, activation, bias }),
+        };
         if mixture.has_shared_gate {
             let score = self.linear("shared_score", x, "ffn_gate_inp_shexp", 1, Presence::Forbidden);
             let opens = self.activate("shared_gate", score, Activation::Sigmoid);
             shared = self.scale_by("ffn_gated_shexp", shared, opens);
         }
         self.add("ffn_output", mixed, shared)
+    }
+}
+
+impl Builder<'_, '_> {
+    /// The bias of the choice, if the file has it, which has one of two names.
+    fn choice_bias(&mut self, experts: usize) -> Option<Weight> {
+        match self.has("exp_probs_b") {
+            true => Some(self.vector_of("exp_probs_b", experts)),
+            false => self.bias("exp_probs_b", Presence::Optional, experts),
+        }
     }
 }
 

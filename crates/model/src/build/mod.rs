@@ -9,6 +9,7 @@ mod decoder;
 mod feed_forward;
 mod keys;
 pub mod limits;
+mod mamba;
 mod mixture;
 mod ops;
 mod rope;
@@ -18,14 +19,17 @@ mod windows;
 
 use std::collections::HashMap;
 
-use hefu_numerics::program::{Entry, Kind, Op, Order, Program, Rows, Section, Step, Value, ValueSpec, Weight};
+use hefu_numerics::program::{
+    Activation, Entry, Kind, Op, Order, Program, Rows, Section, Step, Value, ValueSpec, Weight,
+};
 
 pub(crate) use attention::{Attention, HeadNorm};
 pub(crate) use decoder::{Decoder, Residual};
-pub(crate) use feed_forward::{Experts, FeedForward, Gated};
+pub(crate) use feed_forward::{Experts, FeedForward, Gated, Plain};
 pub(crate) use keys::{Keys, shown};
+pub(crate) use mamba::Mamba;
 pub(crate) use mixture::Mixture;
-pub(crate) use ops::{Rotation, score_scale};
+pub(crate) use ops::{Rotation, Scores, score_scale};
 pub(crate) use rope::RopeFactors;
 
 use crate::error::Error;
@@ -43,6 +47,15 @@ pub(crate) enum Presence {
     Optional,
     /// None has it; a file that does is refused.
     Forbidden,
+}
+
+/// Which norms of whole rows a family has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Norms {
+    /// By the root of the mean square.
+    Rms,
+    /// About the mean, with biases or without.
+    Layer(Presence),
 }
 
 /// What is made of the last block's output.
@@ -67,6 +80,8 @@ impl Output {
 pub(crate) struct Builder<'g, 'a> {
     /// The file's metadata.
     pub(crate) keys: Keys<'g, 'a>,
+    /// Whether a text is read from left to right, if the file says it.
+    is_causal: Option<bool>,
     /// Elements of a row of the residual stream.
     pub(crate) width: usize,
     /// Blocks, those that only guess further tokens among them.
@@ -74,6 +89,7 @@ pub(crate) struct Builder<'g, 'a> {
     /// Positions that the model was made for.
     pub(crate) context_length: usize,
     epsilon: f32,
+    norms: Norms,
     tensors: Tensors<'g, 'a>,
     program: Program,
     weights: HashMap<(String, usize), Weight>,
@@ -86,9 +102,7 @@ impl<'g, 'a> Builder<'g, 'a> {
     /// Reads what every family has.
     pub(crate) fn new(gguf: &'g Gguf<'a>, architecture: &'static str, options: &LoadOptions) -> Result<Self, Error> {
         let mut keys = Keys::new(gguf.metadata(), architecture);
-        if keys.boolean("attention.causal")? == Some(false) {
-            return Err(keys.bad("attention.causal", "is false: this model embeds text, it does not write".into()));
-        }
+        let is_causal = keys.boolean("attention.causal")?;
         let width = keys.required_size("embedding_length", 1, MAX_WIDTH)?;
         let context_length = keys.required_size("context_length", 1, MAX_CONTEXT)?;
         let layers = keys.required_size("block_count", 1, MAX_LAYERS)?;
@@ -111,10 +125,12 @@ impl<'g, 'a> Builder<'g, 'a> {
         };
         Ok(Builder {
             keys,
+            is_causal,
             width,
             layers,
             context_length,
             epsilon,
+            norms: Norms::Rms,
             tensors: Tensors::new(gguf, architecture),
             program,
             weights: HashMap::new(),
@@ -131,6 +147,14 @@ impl<'g, 'a> Builder<'g, 'a> {
         let trunk = self.layers - guessing;
         (trunk..self.layers).for_each(|layer| self.tensors.skip(&format!("blk.{layer}.")));
         Ok(trunk)
+    }
+
+    /// From now on norms of whole rows are about their mean, with biases or without.
+    pub(crate) fn use_layer_norms(&mut self, bias: Presence) -> Result<(), Error> {
+        let epsilon = self.keys.number(LAYER_EPSILON, 0.0, 1.0)?;
+        self.epsilon = epsilon.ok_or_else(|| self.keys.bad(LAYER_EPSILON, "is missing".into()))?;
+        self.norms = Norms::Layer(bias);
+        Ok(())
     }
 
     /// Leading blocks whose feed-forward part is dense, in families with experts.
@@ -171,10 +195,55 @@ impl<'g, 'a> Builder<'g, 'a> {
         self.section(Entry::Logits, logits);
         let hidden = self.norm_named("hidden", x, norm);
         self.section(Entry::Hidden, hidden);
+        if self.outputs("cls.output").is_some() {
+            let normed = self.norm_named("classifier_norm", x, norm);
+            self.rank(normed);
+        }
+    }
+
+    /// Texts are read as a whole: every position sees all others.
+    pub(crate) fn read_whole(&mut self) {
+        self.program.order = Order::Whole;
+    }
+
+    /// Ends the body with `x`, which is what embeddings are made of, and writes what ranks a text, if the file has it.
+    pub(crate) fn encoded(&mut self, x: Value) {
+        self.section(Entry::Body, x);
+        self.layer = None;
+        let hidden = self.scale("hidden", x, 1.0);
+        self.section(Entry::Hidden, hidden);
+        self.rank(x);
+    }
+
+    /// The classifier of a row: a product, a function and another product, or the last alone.
+    fn rank(&mut self, x: Value) {
+        self.keys.know(&["classifier.output_labels"]);
+        let Some((tensor, labels)) =
+            ["cls_out", "cls.output"].into_iter().find_map(|name| Some((name, self.outputs(name)?)))
+        else {
+            return;
+        };
+        let mut row = x;
+        if self.tensors.has("cls.weight") {
+            row = self.linear("classifier_hidden", row, "cls", self.width, Presence::Optional);
+            row = self.activate("classifier_input", row, Activation::Tanh);
+        }
+        let scores = self.linear("classifier_scores", row, tensor, labels, Presence::Optional);
+        self.section(Entry::Rank, scores);
+    }
+
+    /// Rows of the matrix `NAME.weight`, if the file has it.
+    pub(crate) fn outputs(&self, name: &str) -> Option<usize> {
+        let shape = self.tensors.shape(&format!("{name}.weight"))?;
+        usize::try_from(shape.get(1).copied().unwrap_or(1)).ok().filter(|rows| *rows <= MAX_VOCABULARY)
     }
 
     /// The program, if all keys were read and all tensors taken.
     pub(crate) fn finish(self) -> Result<Program, Error> {
+        if self.is_causal == Some(false) && self.program.order == Order::Causal {
+            let problem = "is false, but models of this architecture write from left to right".into();
+            return Err(self.keys.bad("attention.causal", problem));
+        }
         self.keys.finish()?;
         self.tensors.finish()?;
         Ok(self.program.seal(&[])?)
@@ -202,14 +271,22 @@ impl<'g, 'a> Builder<'g, 'a> {
         self.steps.push(Step { layer: self.layer, op });
     }
 
-    fn width_of(&self, value: Value) -> usize {
+    /// Numbers of a row of a value.
+    pub(crate) fn width_of(&self, value: Value) -> usize {
         self.program.value(value).width
     }
 }
 
+/// Norms by the mean square have the first, norms about the mean the second.
+const RMS_EPSILON: &str = "attention.layer_norm_rms_epsilon";
+const LAYER_EPSILON: &str = "attention.layer_norm_epsilon";
+
 fn epsilon(keys: &mut Keys<'_, '_>) -> Result<f32, Error> {
-    const KEY: &str = "attention.layer_norm_rms_epsilon";
-    keys.number(KEY, 0.0, 1.0)?.ok_or_else(|| keys.bad(KEY, "is missing".into()))
+    let epsilon = match keys.number(RMS_EPSILON, 0.0, 1.0)? {
+        Some(epsilon) => Some(epsilon),
+        None => keys.number(LAYER_EPSILON, 0.0, 1.0)?,
+    };
+    epsilon.ok_or_else(|| keys.bad(RMS_EPSILON, "is missing".into()))
 }
 
 fn vocabulary(gguf: &Gguf<'_>) -> Result<usize, Error> {

@@ -1,11 +1,11 @@
 //! Operations, each with the weights that it reads. A value is called by its first argument.
 
 use hefu_numerics::program::{
-    Activation, DeltaHeads, Factor, Kind, Op, Rope, RopeStyle, RouteRule, State, StateSpec, Value, Values, Weight,
+    Activation, At, DeltaHeads, Factor, Kind, Op, Rope, RopeStyle, RouteRule, State, StateSpec, Value, Values, Weight,
 };
 use hefu_numerics::rope::Frequencies;
 
-use super::{Builder, Experts, Presence};
+use super::{Builder, Experts, Norms, Presence};
 
 /// Which elements of a head are rotated, and how.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +20,24 @@ pub(crate) struct Rotation {
     pub(crate) angles: Value,
 }
 
+/// What is made of the products of queries and keys.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scores {
+    /// Their factor.
+    pub(crate) scale: f32,
+    /// Scores `s` become `cap * tanh(s / cap)`.
+    pub(crate) cap: Option<f32>,
+    /// A score of each head that belongs to no position.
+    pub(crate) sinks: Option<Weight>,
+}
+
+impl Scores {
+    /// Products times a factor.
+    pub(crate) fn of(scale: f32) -> Self {
+        Scores { scale, cap: None, sinks: None }
+    }
+}
+
 /// `1 / sqrt(size)`.
 pub(crate) fn score_scale(size: usize) -> f32 {
     (1.0 / (size as f64).sqrt()) as f32
@@ -28,8 +46,13 @@ pub(crate) fn score_scale(size: usize) -> f32 {
 impl Builder<'_, '_> {
     /// The tokens' rows of the embedding, times `scale`.
     pub(crate) fn embed(&mut self, scale: f32) -> Value {
-        let table = self.matrix("token_embd", self.program.vocabulary, self.width);
-        self.write("embedding", self.width, |out| Op::Embed { table, scale, out })
+        self.embed_by("embedding", "token_embd", self.width, scale)
+    }
+
+    /// The tokens' rows of a table, times `scale`.
+    pub(crate) fn embed_by(&mut self, name: &str, tensor: &str, width: usize, scale: f32) -> Value {
+        let table = self.matrix(tensor, self.program.vocabulary, width);
+        self.write(name, width, |out| Op::Embed { table, scale, out })
     }
 
     /// Cosines and sines of every row's position.
@@ -47,7 +70,47 @@ impl Builder<'_, '_> {
 
     /// The same, for a value of another name than the tensor's.
     pub(crate) fn norm_named(&mut self, name: &str, x: Value, tensor: &str) -> Value {
-        self.rms_norm(name, x, tensor, self.width_of(x))
+        let size = self.width_of(x);
+        match self.norms {
+            Norms::Rms => self.rms_norm(name, x, tensor, size),
+            Norms::Layer(bias) => self.layer_norm(name, x, tensor, bias),
+        }
+    }
+
+    /// Norm of a whole row about its mean, with the gain `NAME.weight` and the bias `NAME.bias`.
+    pub(crate) fn layer_norm(&mut self, name: &str, x: Value, tensor: &str, bias: Presence) -> Value {
+        let (size, epsilon) = (self.width_of(x), self.epsilon);
+        let gain = Some(self.vector(tensor, size));
+        let bias = self.bias(tensor, bias, size);
+        self.write(name, size, |out| Op::LayerNorm { x, size, gain, bias, epsilon, out })
+    }
+
+    /// Norm of every `size` elements without a gain.
+    pub(crate) fn plain_norm(&mut self, name: &str, x: Value, size: usize) -> Value {
+        let (gain, epsilon) = (None, self.epsilon);
+        self.write(name, self.width_of(x), |out| Op::RmsNorm { x, size, gain, epsilon, out })
+    }
+
+    /// Every part of `x` times its number of a vector, by the whole name of its tensor but for the layer.
+    pub(crate) fn scale_by_vector(&mut self, name: &str, x: Value, tensor: &str, length: usize) -> Value {
+        let factors = self.vector_of(tensor, length);
+        self.scale_by_weight(name, x, factors)
+    }
+
+    /// Every part of `x` times its number of a vector.
+    pub(crate) fn scale_by_weight(&mut self, name: &str, x: Value, factors: Weight) -> Value {
+        self.write(name, self.width_of(x), |out| Op::Scale { x, by: Factor::Weight(factors), out })
+    }
+
+    /// `1 + factor * log(1 + floor(position / length))` for each row.
+    pub(crate) fn temperature(&mut self, length: usize, factor: f32) -> Value {
+        self.write("temperature", 1, |out| Op::Temperature { length, factor, out })
+    }
+
+    /// Rows of the table `NAME.weight` that do not depend on tokens.
+    pub(crate) fn table_rows(&mut self, name: &str, tensor: &str, rows: usize, at: At) -> Value {
+        let table = self.matrix(tensor, rows, self.width);
+        self.write(name, self.width, |out| Op::Rows { table, at, out })
     }
 
     /// `x * factor`.
@@ -129,13 +192,14 @@ impl Builder<'_, '_> {
     }
 
     /// Attention of so many heads to what a state holds.
-    pub(crate) fn attend(&mut self, queries: Value, heads: usize, scale: f32, state: State) -> Value {
+    pub(crate) fn attend(&mut self, queries: Value, heads: usize, scores: Scores, state: State) -> Value {
+        let Scores { scale, cap, sinks } = scores;
         let value = match *self.program.state(state) {
             StateSpec::KeyValue { value, .. } => value.size(),
             StateSpec::Recurrent { .. } => 0,
         };
         let name = "attention_output";
-        self.write(name, heads * value, |out| Op::Attend { queries, heads, scale, state, out })
+        self.write(name, heads * value, |out| Op::Attend { queries, heads, scale, cap, sinks, state, out })
     }
 
     /// `activation(gate) * up`.
@@ -158,16 +222,26 @@ impl Builder<'_, '_> {
         self.write_kind("expert_choices", rule.used, Kind::Choices, |out| Op::Route { scores, rule, out })
     }
 
-    /// What the chosen experts make of a row: tensors `ffn_gate_exps`, `ffn_up_exps`, `ffn_down_exps`.
+    /// What the chosen experts make of a row: tensors `ffn_gate_exps` (or none), `ffn_up_exps`, `ffn_down_exps`.
     pub(crate) fn experts(&mut self, name: &str, x: Value, choices: Value, experts: &Experts) -> Value {
-        let (width, Experts { count, inner, activation, .. }) = (self.width_of(x), *experts);
-        let [gate, up] = if self.has("ffn_gate_up_exps.weight") {
-            [0, 1].map(|half| self.half_stack("ffn_gate_up_exps", half, count, inner, width))
-        } else {
-            ["ffn_gate_exps", "ffn_up_exps"].map(|name| self.stack(name, count, inner, width))
+        let (width, Experts { count, inner, activation, is_gated, has_biases, .. }) = (self.width_of(x), *experts);
+        let (gate, up) = match (is_gated, self.has("ffn_gate_up_exps.weight")) {
+            (true, true) => {
+                let [gate, up] = [0, 1].map(|half| self.half_stack("ffn_gate_up_exps", half, count, inner, width));
+                (Some(gate), up)
+            }
+            (true, false) => {
+                let gate = self.stack("ffn_gate_exps", count, inner, width);
+                (Some(gate), self.stack("ffn_up_exps", count, inner, width))
+            }
+            (false, _) => (None, self.stack("ffn_up_exps", count, inner, width)),
         };
         let down = self.stack("ffn_down_exps", count, width, inner);
-        self.write(name, width, |out| Op::Experts { x, choices, gate, up, down, activation, out })
+        let parts = [(is_gated, "gate", inner), (true, "up", inner), (true, "down", width)];
+        let biases = parts.map(|(is_there, part, size)| {
+            (is_there && has_biases).then(|| self.rows_of(&format!("ffn_{part}_exps.bias"), count, size))
+        });
+        self.write(name, width, |out| Op::Experts { x, choices, gate, up, down, biases, activation, out })
     }
 
     /// Causal convolution of every channel with the kernel `NAME.weight`, and a function of the result.
@@ -181,8 +255,9 @@ impl Builder<'_, '_> {
     ) -> Value {
         let channels = self.width_of(x);
         let weight = self.matrix(tensor, channels, taps);
+        let bias = self.bias(tensor, Presence::Optional, channels);
         let state = self.state(StateSpec::Recurrent { numbers: (taps - 1) * channels });
-        self.write(name, channels, |out| Op::ShortConv { x, weight, bias: None, activation, state, out })
+        self.write(name, channels, |out| Op::ShortConv { x, weight, bias, activation, state, out })
     }
 
     /// `rate * softplus(x + bias)`, by the whole names of the tensors but for the layer.
@@ -195,8 +270,18 @@ impl Builder<'_, '_> {
     /// Gated delta rule of queries, keys, values, decay and beta; results are divided by the root of the key's size.
     pub(crate) fn gated_delta(&mut self, name: &str, inputs: [Value; 5], heads: DeltaHeads) -> Value {
         let [queries, keys, values, decay, beta] = inputs;
+        let beta = Some(beta);
         let state = self.state(StateSpec::Recurrent { numbers: heads.values * heads.key_size * heads.value_size });
         let (width, scale) = (heads.values * heads.value_size, score_scale(heads.key_size));
+        let op = |out| Op::GatedDelta { queries, keys, values, decay, beta, heads, scale, state, out };
+        self.write(name, width, op)
+    }
+
+    /// Linear attention with decay of queries, keys, values and decay (clause D5).
+    pub(crate) fn linear_attention(&mut self, name: &str, inputs: [Value; 4], heads: DeltaHeads) -> Value {
+        let [queries, keys, values, decay] = inputs;
+        let state = self.state(StateSpec::Recurrent { numbers: heads.values * heads.key_size * heads.value_size });
+        let (width, scale, beta) = (heads.values * heads.value_size, 1.0, None);
         let op = |out| Op::GatedDelta { queries, keys, values, decay, beta, heads, scale, state, out };
         self.write(name, width, op)
     }

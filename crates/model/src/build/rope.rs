@@ -14,6 +14,8 @@ const DEFAULT_BASE: f32 = 10_000.0;
 const DEFAULT_BETAS: (f32, f32) = (32.0, 1.0);
 /// Largest factor by which a context is extended.
 const MAX_FACTOR: f32 = 1e6;
+/// Largest divisor of a frequency: with one so large, a pair as good as stands still.
+const MAX_DIVISOR: f32 = 1e30;
 /// The line of the fingerprint by which factors for long contexts are told from those for short ones.
 const LONG_VARIANT: &str = "rope long";
 
@@ -35,6 +37,17 @@ impl Builder<'_, '_> {
         let rope = self.rope_by_keys(head, factors == RopeFactors::ShortAndLong)?;
         let factors = self.factors(factors, rope.rotated / 2)?;
         Ok(rope.frequencies(factors.as_deref()))
+    }
+
+    /// The same, where a file may have a multiplier of the temperature that YaRN adds to the scores, and which is taken out of
+    /// the magnitude again.
+    pub(crate) fn rope_with_multiplier(&mut self, head: usize, factors: RopeFactors) -> Result<Frequencies, Error> {
+        let mut frequencies = self.rope(head, factors)?;
+        let multiplier = self.keys.number("rope.scaling.yarn_log_multiplier", 0.0, 10.0)?.unwrap_or(0.0);
+        if let (Scaling::Yarn(yarn), true) = (self.rope_by_keys(head, false)?.scaling, multiplier > 0.0) {
+            frequencies.magnitude /= 0.1 * f64::from(multiplier) * libm::log(yarn.factor) + 1.0;
+        }
+        Ok(frequencies)
     }
 
     /// The rotation of local layers: with a base of its own, and no scaling.
@@ -84,7 +97,7 @@ impl Builder<'_, '_> {
 
     fn factors_of(&mut self, name: &str, pairs: usize) -> Option<Vec<f32>> {
         let factors = self.tensors.numbers(name, pairs)?;
-        match factors.iter().find(|factor| !(1e-6..=1e6).contains(*factor)) {
+        match factors.iter().find(|factor| !(1e-6..=MAX_DIVISOR).contains(*factor)) {
             Some(bad) => {
                 let problem = format!("holds {bad} as a factor");
                 self.tensors.fail(Error::BadTensor { name: name.into(), problem })

@@ -28,6 +28,11 @@ impl<'g, 'a> Tensors<'g, 'a> {
         self.gguf.tensor(name).is_some()
     }
 
+    /// The shape of a tensor, if the file has it.
+    pub(super) fn shape(&self, name: &str) -> Option<&'g [u64]> {
+        self.gguf.tensor(name).map(|tensor| &tensor.shape[..])
+    }
+
     /// A tensor of exactly this shape, in the file's order of dimensions; `None` if there will be an error.
     pub(super) fn take(&mut self, name: &str, shape: &[usize]) -> Option<&'g TensorInfo<'a>> {
         let Some(tensor) = self.gguf.tensor(name) else {
@@ -84,10 +89,9 @@ impl<'g, 'a> Tensors<'g, 'a> {
     }
 }
 
-/// A shape without sizes of 1 at its end: files leave them out or not.
-fn trimmed(shape: &[u64]) -> &[u64] {
-    let end = shape.iter().rposition(|size| *size != 1).map_or(0, |last| last + 1);
-    &shape[..end]
+/// A shape without sizes of 1: files leave them out or not.
+fn trimmed(shape: &[u64]) -> Vec<u64> {
+    shape.iter().copied().filter(|size| *size != 1).collect()
 }
 
 fn joined<T: ToString>(shape: &[T]) -> String {

@@ -41,9 +41,21 @@ impl Builder<'_, '_> {
         self.weight(name, &[length], Shape::Vector(length), rows)
     }
 
+    /// `NAME.weight`: a vector that the file has in equal parts, `[length / parts, parts]`.
+    pub(crate) fn vector_in_parts(&mut self, name: &str, length: usize, parts: usize) -> Weight {
+        let rows = Blocks { first: 0, block: 1, stride: 1 };
+        self.weight(&format!("{name}.weight"), &[length / parts, parts], Shape::Vector(length), rows)
+    }
+
     /// `NAME.weight`: a matrix, `[columns, rows]` in the file.
     pub(crate) fn matrix(&mut self, name: &str, rows: usize, columns: usize) -> Weight {
         self.rows(name, rows, Blocks { first: 0, block: rows, stride: rows }, rows, columns)
+    }
+
+    /// A matrix, by its whole name but for the layer.
+    pub(crate) fn rows_of(&mut self, name: &str, rows: usize, columns: usize) -> Weight {
+        let all = Blocks { first: 0, block: rows, stride: rows };
+        self.weight(name, &[columns, rows], Shape::Matrix { rows, columns }, all)
     }
 
     /// `NAME.weight`: `rows` of the `total` rows of a matrix.

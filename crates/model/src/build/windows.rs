@@ -18,7 +18,12 @@ impl Builder<'_, '_> {
     /// The window of each layer: as the file lists local layers, or all but the last of every `period`, which the file may
     /// say too.
     pub(crate) fn windows(&mut self, period: usize) -> Result<Vec<Option<usize>>, Error> {
-        let (window, layers) = (self.window()?, self.layers);
+        self.windows_of(period, None)
+    }
+
+    /// The same, with a window where the file has none.
+    pub(crate) fn windows_of(&mut self, period: usize, default: Option<usize>) -> Result<Vec<Option<usize>>, Error> {
+        let (window, layers) = (self.window()?.or(default), self.layers);
         let of = |is_local: bool| window.filter(|_| is_local);
         if let Some(Value::Array(_)) = self.keys.value(PATTERN) {
             let is_local = self.keys.booleans(PATTERN, layers)?.unwrap_or_default();

@@ -5,7 +5,7 @@ use hefu_numerics::program::{Activation, RopeStyle, Value, Values};
 
 use super::Family;
 use crate::build::limits::{MAX_HEAD_SIZE, MAX_HEADS, MAX_WIDTH};
-use crate::build::{Builder, FeedForward, Gated, Mixture, Output, Presence, Residual, Rotation, score_scale};
+use crate::build::{Builder, FeedForward, Gated, Mixture, Output, Presence, Residual, Rotation, Scores, score_scale};
 use crate::error::Error;
 use crate::rope::Scaling;
 
@@ -102,7 +102,7 @@ impl Latent {
         let keys = b.join("keys", &[k_plain, k_rope], 1);
         let state = b.key_value(1, width, Values::FirstOfKey(rank), None);
         b.store(keys, None, state);
-        let attended = b.attend(queries, heads, self.scale, state);
+        let attended = b.attend(queries, heads, Scores::of(self.scale), state);
         let values = b.head_linear("attention_values", attended, "attn_v_b", heads, self.value);
         b.linear("attention_projection", values, "attn_output", b.width, none)
     }

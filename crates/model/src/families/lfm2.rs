@@ -3,7 +3,7 @@
 use hefu_numerics::program::{Activation, RopeStyle, Value};
 
 use super::Family;
-use crate::build::limits::{MAX_HEADS, MAX_TAPS};
+use crate::build::limits::MAX_TAPS;
 use crate::build::{Attention, Builder, FeedForward, Gated, HeadNorm, Output, Presence, Residual, RopeFactors};
 use crate::error::Error;
 
@@ -17,9 +17,7 @@ fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
 /// The program with these feed-forward parts.
 pub(super) fn write_with(b: &mut Builder<'_, '_>, feed_forward: impl Fn(usize) -> FeedForward) -> Result<(), Error> {
     let layers = b.trunk()?;
-    // Layers without keys and values convolve.
-    let sizes = b.keys.sizes("attention.head_count_kv", b.layers, MAX_HEADS)?.unwrap_or_default();
-    let heads = b.heads_of(sizes.iter().copied().find(|heads| *heads > 0))?;
+    let (heads, attends) = b.heads_of_some()?;
     let frequencies = b.rope(heads.key, RopeFactors::None)?;
     let taps = b.keys.required_size("shortconv.l_cache", 2, MAX_TAPS)?;
     let window = b.window()?;
@@ -29,7 +27,7 @@ pub(super) fn write_with(b: &mut Builder<'_, '_>, feed_forward: impl Fn(usize) -
     let attention = Attention { angles, window, norm: HeadNorm::Heads, ..Attention::new(heads, RopeStyle::NeoX) };
     for layer in 0..layers {
         b.layer(layer);
-        let is_convolved = sizes.get(layer) == Some(&0);
+        let is_convolved = !attends[layer];
         let part = feed_forward(layer);
         x = b.block(
             x,

@@ -14,7 +14,7 @@ pub(super) const LLAMA: Family = Family { name: "llama", write };
 fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
     let (counts, inner, activation) = (b.expert_counts()?, b.inner()?, Activation::Silu);
     let feed_forward = match counts {
-        Some((count, used)) => FeedForward::Experts(Experts { count, used, inner, activation }),
+        Some(counts) => FeedForward::Experts(Experts::new(counts, inner, activation)),
         None => FeedForward::Gated(Gated { bias: Presence::Optional, ..Gated::new(inner, activation) }),
     };
     let mut decoder = Decoder::read(b, RopeStyle::Interleaved, RopeFactors::Frequencies, feed_forward)?;

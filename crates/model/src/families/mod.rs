@@ -2,38 +2,62 @@
 //!
 //! Nothing outside this folder compares a family's name. `docs/families.md` tells how to add one.
 
+mod afmoe;
+mod arcee;
 mod bailingmoe2;
+mod bert;
+mod chatglm;
+mod cohere2;
+mod command_r;
 mod deepseek;
 mod deepseek2;
 mod dots1;
 mod ernie4_5;
 mod ernie4_5_moe;
+mod exaone;
 mod exaone4;
 mod gemma;
+mod gemma2;
 mod gemma3;
+mod gemma4;
 mod glm4;
 mod glm4moe;
+mod gpt2;
+mod gpt_oss;
+mod gptneox;
 mod granite;
+mod granitehybrid;
 mod granitemoe;
 mod hunyuan_dense;
 mod hunyuan_moe;
+mod hy_v3;
 mod internlm2;
 mod lfm2;
 mod lfm2moe;
 mod llama;
+mod mamba2;
 mod minicpm;
 mod minimax_m2;
+mod mistral3;
+mod nemotron;
+mod nemotron_h;
 mod olmo2;
 mod olmoe;
+mod phi2;
 mod phi3;
 mod qwen2;
 mod qwen2moe;
+mod qwen2vl;
 mod qwen3;
 mod qwen35;
 mod qwen35moe;
 mod qwen3moe;
+mod qwen3vl;
+mod qwen3vlmoe;
 mod seed_oss;
 mod smollm3;
+mod stablelm;
+mod starcoder2;
 
 use crate::build::Builder;
 use crate::error::Error;
@@ -50,14 +74,21 @@ pub struct Family {
 /// Every family that Hefu runs.
 pub const FAMILIES: &[Family] = &[
     llama::LLAMA,
+    mistral3::MISTRAL3,
+    gpt_oss::GPT_OSS,
     qwen2::QWEN2,
     qwen2moe::QWEN2_MOE,
     qwen3::QWEN3,
     qwen3moe::QWEN3_MOE,
+    qwen2vl::QWEN2_VL,
+    qwen3vl::QWEN3_VL,
+    qwen3vlmoe::QWEN3_VL_MOE,
     qwen35::QWEN35,
     qwen35moe::QWEN35_MOE,
     gemma::GEMMA,
+    gemma2::GEMMA2,
     gemma3::GEMMA3,
+    gemma4::GEMMA4,
     phi3::PHI3,
     deepseek::DEEPSEEK,
     deepseek2::DEEPSEEK2,
@@ -65,6 +96,10 @@ pub const FAMILIES: &[Family] = &[
     glm4moe::GLM4_MOE,
     granite::GRANITE,
     granitemoe::GRANITE_MOE,
+    granitehybrid::GRANITE_HYBRID,
+    nemotron_h::NEMOTRON_H,
+    nemotron_h::NEMOTRON_H_MOE,
+    mamba2::MAMBA2,
     lfm2::LFM2,
     lfm2moe::LFM2_MOE,
     smollm3::SMOLLM3,
@@ -75,12 +110,28 @@ pub const FAMILIES: &[Family] = &[
     ernie4_5_moe::ERNIE4_5_MOE,
     hunyuan_dense::HUNYUAN_DENSE,
     hunyuan_moe::HUNYUAN_MOE,
+    hy_v3::HY_V3,
     seed_oss::SEED_OSS,
     minimax_m2::MINIMAX_M2,
     minicpm::MINICPM,
     internlm2::INTERNLM2,
     bailingmoe2::BAILING_MOE2,
     dots1::DOTS1,
+    afmoe::AFMOE,
+    arcee::ARCEE,
+    chatglm::CHATGLM,
+    cohere2::COHERE2,
+    command_r::COMMAND_R,
+    exaone::EXAONE,
+    nemotron::NEMOTRON,
+    starcoder2::STARCODER2,
+    stablelm::STABLELM,
+    phi2::PHI2,
+    gptneox::GPT_NEOX,
+    gpt2::GPT2,
+    bert::BERT,
+    bert::NOMIC_BERT,
+    bert::JINA_BERT_V3,
 ];
 
 impl Family {

@@ -8,7 +8,7 @@ use crate::error::Error;
 
 pub(super) const QWEN2: Family = Family { name: "qwen2", write };
 
-fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
+pub(super) fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
     let feed_forward = FeedForward::Gated(Gated::new(b.inner()?, Activation::Silu));
     let mut decoder = Decoder::read(b, RopeStyle::NeoX, RopeFactors::None, feed_forward)?;
     decoder.attention.input_bias = Presence::Required;

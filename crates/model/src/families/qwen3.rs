@@ -8,7 +8,7 @@ use crate::error::Error;
 
 pub(super) const QWEN3: Family = Family { name: "qwen3", write };
 
-fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
+pub(super) fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
     let feed_forward = FeedForward::Gated(Gated::new(b.inner()?, Activation::Silu));
     write_with(b, feed_forward)
 }

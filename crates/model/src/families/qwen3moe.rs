@@ -8,7 +8,7 @@ use crate::error::Error;
 
 pub(super) const QWEN3_MOE: Family = Family { name: "qwen3moe", write };
 
-fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
-    let ((count, used), inner) = (b.required_expert_counts()?, b.expert_inner()?);
-    qwen3::write_with(b, FeedForward::Experts(Experts { count, used, inner, activation: Activation::Silu }))
+pub(super) fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
+    let (counts, inner) = (b.required_expert_counts()?, b.expert_inner()?);
+    qwen3::write_with(b, FeedForward::Experts(Experts::new(counts, inner, Activation::Silu)))
 }

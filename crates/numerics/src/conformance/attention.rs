@@ -4,7 +4,7 @@ use super::trial::{Part, Pass, Trial};
 use super::{Numbers, Style};
 use crate::device::{Device, Error};
 use crate::kv::{PAGE, Profile};
-use crate::program::{Op, StateSpec, Values};
+use crate::program::{Op, Order, StateSpec, Values};
 
 /// The shape of a case.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +15,10 @@ pub(super) struct Heads {
     pub(super) latent: Option<usize>,
     pub(super) group: usize,
     pub(super) window: Option<usize>,
+    /// The bound of scores.
+    pub(super) cap: Option<f32>,
+    /// Whether each head has a score that belongs to no position.
+    pub(super) has_sinks: bool,
     /// Tokens in the batch and position of the first, of each sequence.
     pub(super) sequences: &'static [(usize, usize)],
 }
@@ -96,6 +100,29 @@ fn run(device: &dyn Device, heads: Heads, pages: usize, passes: Vec<Pass>) -> Re
     let count = KEY_VALUE_HEADS * heads.group;
     let queries = trial.inject(count * heads.size);
     trial.push(Op::StoreKv { keys, values, state });
-    let out = trial.step(count * value.size(), |out| Op::Attend { queries, heads: count, scale: 0.125, state, out });
+    let sinks = heads.has_sinks.then(|| trial.vector(&Numbers::new(59).activations(count, Style::Usual)));
+    let (cap, scale) = (heads.cap, 0.125);
+    let op = |out| Op::Attend { queries, heads: count, scale, cap, sinks, state, out };
+    let out = trial.step(count * value.size(), op);
     trial.run_all(device, &[out], passes)
+}
+
+/// Attention of texts of so many rows, both ways.
+pub(super) fn whole(
+    device: &dyn Device,
+    size: usize,
+    window: Option<usize>,
+    texts: &[usize],
+) -> Result<Vec<f32>, Error> {
+    let (mut numbers, mut trial) = (Numbers::new(61), Trial::new());
+    trial.program().order = Order::Whole;
+    let (heads, rows) = (3 * KEY_VALUE_HEADS, texts.iter().sum::<usize>());
+    let widths = [heads * size, KEY_VALUE_HEADS * size, KEY_VALUE_HEADS * (size + 3)];
+    let inputs = widths.map(|width| numbers.activations(rows * width, Style::Usual));
+    let [queries, keys, values] = widths.map(|width| trial.inject(width));
+    let (key_values, scale) = (KEY_VALUE_HEADS, 0.125);
+    let op = |out| Op::AttendWhole { queries, keys, values, heads, key_values, scale, window, out };
+    let out = trial.step(heads * (size + 3), op);
+    let spans = texts.iter().map(|rows| Part { rows: *rows, ..Part::default() }).collect();
+    trial.run(device, &[out], Pass { spans, inputs: inputs.to_vec(), is_wanted: true, ..Pass::default() })
 }

@@ -26,6 +26,26 @@ pub(super) fn norm(device: &dyn Device, width: usize, style: Style, with_gain: b
     trial.run(device, &[out], Pass::of(5, vec![input]))
 }
 
+/// Norms about the mean, of two parts of every row, with a gain and a bias or without.
+pub(super) fn layer_norm(device: &dyn Device, size: usize, style: Style, is_plain: bool) -> Result<Vec<f32>, Error> {
+    let (mut numbers, mut trial) = (Numbers::new(7), Trial::new());
+    let input = numbers.activations(5 * 2 * size, style);
+    let [gain, bias] = [(); 2].map(|()| numbers.activations(size, Style::Usual));
+    let [gain, bias] = [gain, bias].map(|vector| (!is_plain).then(|| trial.vector(&vector)));
+    let x = trial.inject(2 * size);
+    let out = trial.step(2 * size, |out| Op::LayerNorm { x, size, gain, bias, epsilon: EPSILON, out });
+    trial.run(device, &[out], Pass::of(5, vec![input]))
+}
+
+/// Temperatures of positions from `first` on.
+pub(super) fn temperature(device: &dyn Device, first: usize) -> Result<Vec<f32>, Error> {
+    let mut trial = Trial::new();
+    let out = trial.step(1, |out| Op::Temperature { length: 16, factor: 0.1, out });
+    let mut pass = Pass::of(40, Vec::new());
+    pass.spans[0].position = first;
+    trial.run(device, &[out], pass)
+}
+
 /// Lengths of 1, of two parts of every row.
 pub(super) fn l2_norm(device: &dyn Device, size: usize, style: Style) -> Result<Vec<f32>, Error> {
     let (mut numbers, mut trial) = (Numbers::new(7), Trial::new());

@@ -1,7 +1,9 @@
 //! Every case, in the order of the table.
 
+mod later;
+
 use super::attention::Heads;
-use super::experts::RULE;
+use super::experts::{Kind, RULE};
 use super::work::Work;
 use super::{Case, Style};
 use crate::kv::Profile;
@@ -38,7 +40,13 @@ pub fn cases() -> Vec<Case> {
     latent_attention(&mut list);
     recurrences(&mut list);
     experts(&mut list);
+    later::add(&mut list);
     list.0
+}
+
+/// The format of this name.
+fn named(name: &str) -> Option<&'static Format> {
+    FORMATS.iter().copied().find(|format| format.name == name)
 }
 
 fn products(list: &mut List, format: &'static Format) {
@@ -77,7 +85,16 @@ fn elements(list: &mut List) {
 
 /// Shapes of attention: short and long, few queries and many, usual and odd sizes, with and without a window.
 fn attentions(profile: Profile) -> [(&'static str, Heads); 6] {
-    let heads = |size, group, window, sequences| Heads { profile, size, latent: None, group, window, sequences };
+    let heads = |size, group, window, sequences| Heads {
+        profile,
+        size,
+        latent: None,
+        group,
+        window,
+        cap: None,
+        has_sinks: false,
+        sequences,
+    };
     [
         ("size 64 step", heads(64, 7, None, &[(1, 600)])),
         ("size 64 prompt", heads(64, 2, None, &[(40, 500)])),
@@ -113,7 +130,6 @@ fn more_elements(list: &mut List) {
 }
 
 fn more_products(list: &mut List) {
-    let named = |name: &str| FORMATS.iter().copied().find(|format| format.name == name);
     for format in ["F32", "Q8_0", "Q4_K"].into_iter().filter_map(named) {
         list.add(format!("product {} tokens 5 and a bias", format.name), Work::Product(format, 5, Style::Usual, true));
         list.add(format!("rows {} times 0.7", format.name), Work::Rows(format, 0.7));
@@ -135,6 +151,8 @@ fn latent_attention(list: &mut List) {
             latent: Some(latent),
             group,
             window: None,
+            cap: None,
+            has_sinks: false,
             sequences,
         };
         // In q8 they are whole blocks.
@@ -164,9 +182,12 @@ fn recurrences(list: &mut List) {
         ("odd sizes", 3, 3, 20, 37, Sharing::Grouped),
     ] {
         let heads = DeltaHeads { keys, values, key_size, value_size, sharing };
-        list.add(format!("delta rule {name}"), Work::GatedDelta(heads));
+        list.add(format!("delta rule {name}"), Work::GatedDelta(heads, true));
     }
 }
+
+/// Experts as most families have them.
+const GATED: Kind = Kind { activation: Activation::Silu, is_gated: true, has_biases: false };
 
 fn experts(list: &mut List) {
     let sigmoid = RouteRule { scoring: Scoring::Sigmoid, ..RULE };
@@ -180,12 +201,12 @@ fn experts(list: &mut List) {
         ("softmax of the chosen", RouteRule { scoring: Scoring::SoftmaxOfChosen, normalised: None, ..RULE }, false),
     ] {
         for style in [Style::Usual, Style::Extreme, Style::Wild] {
-            list.add(format!("choice {name} {}", style.name()), Work::Choices(rule, with_bias, style));
+            list.add(format!("choice {name} {}", style.name()), Work::Choices(rule, [with_bias, false], style));
         }
     }
     for format in FORMATS {
         for tokens in [1, 13] {
-            list.add(format!("experts {} tokens {tokens}", format.name), Work::Mixture(format, tokens));
+            list.add(format!("experts {} tokens {tokens}", format.name), Work::Mixture(format, tokens, GATED));
         }
     }
 }

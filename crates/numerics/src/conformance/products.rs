@@ -3,7 +3,7 @@
 use super::trial::{Pass, Trial};
 use super::{Numbers, Style};
 use crate::device::{Device, Error};
-use crate::program::{Activation, Op, Shape, Value, Weight};
+use crate::program::{Activation, At, Op, Shape, Value, Weight};
 use crate::quant::{FORMATS, Format};
 
 /// Rows of matrices: two groups of 16 and some more.
@@ -99,6 +99,17 @@ pub(super) fn rows(device: &dyn Device, format: &'static Format, scale: f32) -> 
     let out = trial.step(columns, |out| Op::Embed { table, scale, out });
     let tokens = (0..ROWS as u32).collect();
     trial.run(device, &[out], Pass { tokens, ..Pass::of(ROWS, Vec::new()) })
+}
+
+/// Rows of a table by position, and one of them for all.
+pub(super) fn table_rows(device: &dyn Device, format: &'static Format) -> Result<Vec<f32>, Error> {
+    let (mut numbers, mut trial, columns) = (Numbers::new(7), Trial::new(), columns(format));
+    trial.program().context = ROWS;
+    let table = trial.matrix(&mut numbers, format, ROWS, columns, Style::Usual);
+    let read = [At::Position, At::Row(3)].map(|at| trial.step(columns, |out| Op::Rows { table, at, out }));
+    let mut pass = Pass::of(ROWS - 2, Vec::new());
+    pass.spans[0].position = 2;
+    trial.run(device, &read, pass)
 }
 
 /// Products of heads with matrices of their own.

@@ -58,8 +58,8 @@ pub(super) fn short_conv(
     trial.run_all(device, &[out], passes)
 }
 
-/// Gated delta rules.
-pub(super) fn gated_delta(device: &dyn Device, heads: DeltaHeads) -> Result<Vec<f32>, Error> {
+/// Gated delta rules, with a correction or without.
+pub(super) fn gated_delta(device: &dyn Device, heads: DeltaHeads, is_corrected: bool) -> Result<Vec<f32>, Error> {
     let (mut numbers, mut trial) = (Numbers::new(43), Trial::new());
     let DeltaHeads { keys, values, key_size, value_size, .. } = heads;
     trial.slots = SLOTS as usize;
@@ -70,6 +70,7 @@ pub(super) fn gated_delta(device: &dyn Device, heads: DeltaHeads) -> Result<Vec<
     let epsilon = 1.0e-6;
     let keys = trial.step(widths[1], |out| Op::L2Norm { x: keys, size: key_size, epsilon, out });
     let beta = trial.step(values, |out| Op::Activate { x: beta, activation: Activation::Sigmoid, out });
+    let beta = is_corrected.then_some(beta);
     let out = trial.step(values * value_size, |out| Op::GatedDelta {
         queries,
         keys,

@@ -21,6 +21,14 @@ pub(super) enum Work {
     HeadProducts(&'static Format, usize),
     /// Norms of rows so long, with a gain or without.
     Norm(usize, Style, bool),
+    /// Norms of parts so long about their mean, with a gain and a bias or without.
+    LayerNorm(usize, Style, bool),
+    /// Temperatures of positions from this one on.
+    Temperature(usize),
+    /// Rows of a table by position, and one of them for all.
+    TableRows(&'static Format),
+    /// Attention of texts of so many rows, both ways, with heads of this size.
+    WholeAttention(usize, Option<usize>, &'static [usize]),
     /// Parts so long, made to have length 1.
     L2Norm(usize, Style),
     /// Rotations of heads, after a norm or without, from an element on.
@@ -47,12 +55,12 @@ pub(super) enum Work {
     ShortConv(usize, bool, Option<Activation>),
     /// Rates of fading.
     Decay(Style),
-    /// Gated delta rules.
-    GatedDelta(DeltaHeads),
-    /// Choices of experts, with a bias or without.
-    Choices(RouteRule, bool, Style),
+    /// Gated delta rules, with a correction or without.
+    GatedDelta(DeltaHeads, bool),
+    /// Choices of experts, with a bias or without, with factors or without.
+    Choices(RouteRule, [bool; 2], Style),
     /// A mixture of experts of this format, for so many tokens.
-    Mixture(&'static Format, usize),
+    Mixture(&'static Format, usize, experts::Kind),
 }
 
 impl Work {
@@ -67,6 +75,10 @@ impl Work {
             Work::Rows(format, scale) => products::rows(device, format, scale),
             Work::HeadProducts(format, tokens) => products::head_products(device, format, tokens),
             Work::Norm(width, style, with_gain) => elements::norm(device, width, style, with_gain),
+            Work::LayerNorm(size, style, is_plain) => elements::layer_norm(device, size, style, is_plain),
+            Work::Temperature(first) => elements::temperature(device, first),
+            Work::TableRows(format) => products::table_rows(device, format),
+            Work::WholeAttention(size, window, texts) => attention::whole(device, size, window, texts),
             Work::L2Norm(size, style) => elements::l2_norm(device, size, style),
             Work::Rotation(style, with_norm, first) => elements::rotated(device, style, with_norm, first),
             Work::Angles(first) => elements::angles(device, first),
@@ -80,9 +92,9 @@ impl Work {
             Work::Attention(heads) => attention::attention(device, heads),
             Work::ShortConv(taps, with_bias, activation) => recurrence::short_conv(device, taps, with_bias, activation),
             Work::Decay(style) => elements::decay(device, style),
-            Work::GatedDelta(heads) => recurrence::gated_delta(device, heads),
-            Work::Choices(rule, with_bias, style) => experts::choices(device, rule, with_bias, style),
-            Work::Mixture(format, tokens) => experts::mixture(device, format, tokens),
+            Work::GatedDelta(heads, is_corrected) => recurrence::gated_delta(device, heads, is_corrected),
+            Work::Choices(rule, with, style) => experts::choices(device, rule, with, style),
+            Work::Mixture(format, tokens, kind) => experts::mixture(device, format, tokens, kind),
         }
     }
 }

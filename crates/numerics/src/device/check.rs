@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{Batch, Error, Size, Span};
 use crate::kv::PAGE;
-use crate::program::{Op, Program};
+use crate::program::{Op, Order, Program};
 
 /// Checks a batch against a program and what was compiled for it; every device does this first, so that nothing that comes
 /// after can fail.
@@ -71,6 +71,9 @@ fn check_span(program: &Program, size: &Size, span: &Span<'_>) -> Result<(), Err
     let end = span.position.saturating_add(tokens);
     if end > program.context {
         return bad(format!("it reaches position {end}, but the context has {} positions", program.context));
+    }
+    if program.order == Order::Whole && span.position != 0 {
+        return bad(format!("a text that is read as a whole cannot go on at position {}", span.position));
     }
     if span.tables.len() != program.groups() {
         return bad(format!("it has {} page tables, but the model has {}", span.tables.len(), program.groups()));

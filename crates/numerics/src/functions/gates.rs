@@ -65,6 +65,60 @@ pub fn softplus<R: Real>(x: R) -> R {
     x.max(c(0.0)).add(polynomial.mul(square).fma(twice, twice))
 }
 
+/// The error function's form of GELU, `x * (1 + erf(x / sqrt(2))) / 2`, within `2^-22 * |x|` (Abramowitz and Stegun,
+/// 7.1.26).
+#[inline(always)]
+pub fn gelu_erf<R: Real>(x: R) -> R {
+    let c = |value: f32| x.constant(value);
+    let z = x.abs().mul(c(7.071_068e-1));
+    let t = c(1.0).div(z.fma(c(3.275_911e-1), c(1.0)));
+    // Half of each coefficient: what is wanted is half of the complement.
+    let mut polynomial = c(5.307_027e-1);
+    polynomial = polynomial.fma(t, c(-7.265_76e-1));
+    polynomial = polynomial.fma(t, c(7.107_069e-1));
+    polynomial = polynomial.fma(t, c(-1.422_484e-1));
+    polynomial = polynomial.fma(t, c(1.274_148e-1));
+    let outside = polynomial.mul(t).mul(exp(z.mul(z).neg()));
+    x.mul(x.if_less(c(0.0), outside, c(1.0).sub(outside)))
+}
+
+/// `max(x, 0)`; a NaN stays.
+#[inline(always)]
+pub fn relu<R: Real>(x: R) -> R {
+    x.if_less(x.constant(0.0), x.constant(0.0), x)
+}
+
+/// At most `bound`; a NaN stays.
+#[inline(always)]
+fn at_most<R: Real>(x: R, bound: f32) -> R {
+    let bound = x.constant(bound);
+    bound.if_less(x, bound, x)
+}
+
+/// What [`Activation::BoundedSilu`] bounds by.
+const BOUND: f32 = 7.0;
+
+/// `m / (1 + e^(-1.702 m))` with `m = min(x, 7)`.
+#[inline(always)]
+pub fn bounded_silu<R: Real>(x: R) -> R {
+    let m = at_most(x, BOUND);
+    m.div(x.constant(1.0).add(exp(m.mul(x.constant(-1.702)))))
+}
+
+/// `activation(gate) * up`.
+#[inline(always)]
+pub fn gate<R: Real>(activation: Activation, gate: R, up: R) -> R {
+    let opened = self::activation(activation, gate);
+    match activation {
+        Activation::BoundedSilu => {
+            let up = at_most(up, BOUND);
+            let least = up.constant(-BOUND);
+            opened.mul(up.if_less(least, least, up).add(up.constant(1.0)))
+        }
+        _ => opened.mul(up),
+    }
+}
+
 /// The function that `activation` names.
 #[inline(always)]
 pub fn activation<R: Real>(activation: Activation, x: R) -> R {
@@ -73,6 +127,14 @@ pub fn activation<R: Real>(activation: Activation, x: R) -> R {
         Activation::Gelu => gelu(x),
         Activation::Sigmoid => sigmoid(x),
         Activation::Softplus => softplus(x),
+        Activation::Tanh => tanh(x),
+        Activation::GeluErf => gelu_erf(x),
+        Activation::Relu => relu(x),
+        Activation::SquaredRelu => {
+            let x = relu(x);
+            x.mul(x)
+        }
+        Activation::BoundedSilu => bounded_silu(x),
     }
 }
 
@@ -108,7 +170,28 @@ mod tests {
     }
 
     #[test]
+    fn gelu_by_the_error_function_stays_within_the_stated_error() {
+        for i in -400_000..=400_000 {
+            let x = i as f32 / 30_000.0;
+            let truth = f64::from(x) * 0.5 * (1.0 + libm::erf(f64::from(x) / std::f64::consts::SQRT_2));
+            let error = (f64::from(gelu_erf(x)) - truth).abs();
+            assert!(error <= f64::from(x.abs()) / 4_194_304.0, "{x}: {error}");
+        }
+    }
+
+    #[test]
+    fn bounded_silu_bounds_both_sides() {
+        let by = |gate: f32, up: f32| super::gate(Activation::BoundedSilu, gate, up);
+        assert_eq!((by(9.0, 3.0), by(7.0, 9.0), by(2.0, -9.0)), (by(7.0, 3.0), by(7.0, 7.0), by(2.0, -7.0)));
+        let expected = 2.0 / (1.0 + libm::exp(-1.702 * 2.0)) * 1.5;
+        assert!((f64::from(by(2.0, 0.5)) - expected).abs() < 1e-6);
+        assert!(by(f32::NAN, 1.0).is_nan() && by(1.0, f32::NAN).is_nan());
+    }
+
+    #[test]
     fn special_values() {
+        assert!([relu, gelu_erf, bounded_silu].into_iter().all(|function: fn(f32) -> f32| function(f32::NAN).is_nan()));
+        assert_eq!((relu(-1.0f32), relu(2.0f32), gelu_erf(-200.0f32), gelu_erf(200.0f32)), (0.0, 2.0, -0.0, 200.0));
         assert_eq!(silu(f32::NEG_INFINITY).to_bits() & 0x7fff_ffff, f32::NAN.to_bits());
         assert!(tanh(f32::NAN).is_nan() && gelu(f32::NAN).is_nan() && sigmoid(f32::NAN).is_nan());
         assert!(softplus(f32::NAN).is_nan());

@@ -21,7 +21,7 @@ mod text;
 mod work;
 
 pub use error::SealError;
-pub use op::{Activation, DeltaHeads, Factor, Groups, Op, RopeStyle, RouteRule, Scoring, Sharing};
+pub use op::{Activation, At, DeltaHeads, Factor, Groups, Op, RopeStyle, RouteRule, Scoring, Sharing};
 pub use work::{Amount, work};
 
 use crate::kv::Profile;
@@ -108,6 +108,8 @@ pub enum Entry {
     Logits,
     /// From the body's output to the hidden state that embeddings are made of, for some of the wanted rows.
     Hidden,
+    /// From the body's output to the scores of a classifier, of which the first ranks a text, for some of the wanted rows.
+    Rank,
 }
 
 /// A value.

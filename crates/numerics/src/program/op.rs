@@ -17,6 +17,24 @@ pub enum Op {
         /// The result.
         out: Value,
     },
+    /// Rows of a table that do not depend on tokens (clause W2).
+    Rows {
+        /// `[rows][width]`.
+        table: Weight,
+        /// Which row.
+        at: At,
+        /// The result.
+        out: Value,
+    },
+    /// One number for each row, which grows with its position (clause P4).
+    Temperature {
+        /// Positions for which it stays the same: at least 1.
+        length: usize,
+        /// How much it grows.
+        factor: f32,
+        /// `[1]`.
+        out: Value,
+    },
     /// Rows that the batch brings, in the order of its rows.
     Inject {
         /// Which of the batch's inputs.
@@ -40,6 +58,21 @@ pub enum Op {
         /// `[size]`; 1 where there is none.
         gain: Option<Weight>,
         /// What is added to the mean of the squares.
+        epsilon: f32,
+        /// The result.
+        out: Value,
+    },
+    /// Norm of each `size` consecutive elements about their mean (clause N3).
+    LayerNorm {
+        /// Input.
+        x: Value,
+        /// Elements of one norm: a divisor of the width.
+        size: usize,
+        /// `[size]`; 1 where there is none.
+        gain: Option<Weight>,
+        /// `[size]`; nothing is added where there is none.
+        bias: Option<Weight>,
+        /// What is added to the variance.
         epsilon: f32,
         /// The result.
         out: Value,
@@ -107,8 +140,31 @@ pub enum Op {
         heads: usize,
         /// Factor of every score.
         scale: f32,
+        /// Scores `s` become `cap * tanh(s / cap)` (clause A5).
+        cap: Option<f32>,
+        /// `[heads]`: a score of each head that belongs to no position (clause A6).
+        sinks: Option<Weight>,
         /// Keys and values, stored before.
         state: State,
+        /// `[heads * value]`.
+        out: Value,
+    },
+    /// Attention of every query over all of its text, both ways (clause A7); only where a text is read as a whole.
+    AttendWhole {
+        /// `[heads * key]`.
+        queries: Value,
+        /// `[key-value heads * key]`.
+        keys: Value,
+        /// `[key-value heads * value]`.
+        values: Value,
+        /// Query heads, a multiple of `key_values`.
+        heads: usize,
+        /// Key-value heads.
+        key_values: usize,
+        /// Factor of every score.
+        scale: f32,
+        /// A position sees others that are at most so far away; all where `None`.
+        window: Option<usize>,
         /// `[heads * value]`.
         out: Value,
     },
@@ -218,8 +274,8 @@ pub enum Op {
         values: Value,
         /// Logarithms of what is kept, `[value heads]`.
         decay: Value,
-        /// How far a value is corrected, `[value heads]`.
-        beta: Value,
+        /// How far a value is corrected, `[value heads]`; nothing is corrected where there is none (clause D5).
+        beta: Option<Value>,
         /// Shape of the heads.
         heads: DeltaHeads,
         /// Factor of every result.
@@ -244,12 +300,14 @@ pub enum Op {
         x: Value,
         /// Who is chosen, with which weight.
         choices: Value,
-        /// `[experts][inner][x width]`.
-        gate: Weight,
+        /// `[experts][inner][x width]`; the function is applied to `up` where there is none.
+        gate: Option<Weight>,
         /// `[experts][inner][x width]`.
         up: Weight,
         /// `[experts][out width][inner]`.
         down: Weight,
+        /// Matrices `[experts][outputs]` of what is added to the products with gate, up and down.
+        biases: [Option<Weight>; 3],
         /// The gate's function.
         activation: Activation,
         /// The result.
@@ -275,6 +333,26 @@ pub enum Activation {
     Sigmoid,
     /// `ln(1 + exp(x))` (clause F9).
     Softplus,
+    /// The hyperbolic tangent (clause F5).
+    Tanh,
+    /// The error function's form of GELU (clause F10).
+    GeluErf,
+    /// `max(x, 0)` (clause F11).
+    Relu,
+    /// `max(x, 0)^2` (clause F11).
+    SquaredRelu,
+    /// SiLU of 1.702 times a number that is bounded above, and what it is multiplied with bounded and raised by 1
+    /// (clause F12).
+    BoundedSilu,
+}
+
+/// Which row of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum At {
+    /// That of the row's position.
+    Position,
+    /// Always the same.
+    Row(usize),
 }
 
 /// Factors of the elements of a row. Where there are `n` of them, each is that of one of `n` equal parts of the row: one
@@ -337,6 +415,8 @@ pub struct RouteRule {
     pub normalised: Option<f32>,
     /// Factor of every weight, after that.
     pub scale: f32,
+    /// A factor of each expert's weight, at last.
+    pub factors: Option<Weight>,
 }
 
 /// What scores of experts become before they are weights.

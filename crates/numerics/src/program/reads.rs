@@ -8,6 +8,10 @@ impl Op {
         match *self {
             Op::StoreKv { .. } => None,
             Op::Embed { out, .. }
+            | Op::Rows { out, .. }
+            | Op::Temperature { out, .. }
+            | Op::LayerNorm { out, .. }
+            | Op::AttendWhole { out, .. }
             | Op::Inject { out, .. }
             | Op::Angles { out, .. }
             | Op::RmsNorm { out, .. }
@@ -43,8 +47,9 @@ impl Op {
     /// Calls `change` with each value that it reads.
     pub fn each_input(&mut self, change: &mut dyn FnMut(&mut Value)) {
         match self {
-            Op::Embed { .. } | Op::Inject { .. } | Op::Angles { .. } => {}
+            Op::Embed { .. } | Op::Rows { .. } | Op::Temperature { .. } | Op::Inject { .. } | Op::Angles { .. } => {}
             Op::RmsNorm { x, .. }
+            | Op::LayerNorm { x, .. }
             | Op::L2Norm { x, .. }
             | Op::Linear { x, .. }
             | Op::HeadLinear { x, .. }
@@ -62,11 +67,12 @@ impl Op {
             }
             Op::Join { parts, .. } => parts.iter_mut().for_each(change),
             Op::GatedDelta { queries, keys, values, decay, beta, .. } => {
-                [queries, keys, values, decay, beta].into_iter().for_each(change);
+                [queries, keys, values, decay].into_iter().chain(beta).for_each(change);
             }
             Op::Rotate { x, angles, .. } => [x, angles].into_iter().for_each(change),
             Op::StoreKv { keys, values, .. } => std::iter::once(keys).chain(values).for_each(change),
             Op::Attend { queries, .. } => change(queries),
+            Op::AttendWhole { queries, keys, values, .. } => [queries, keys, values].into_iter().for_each(change),
             Op::Gate { gate, up, .. } => [gate, up].into_iter().for_each(change),
             Op::Add { a, b, .. } => [a, b].into_iter().for_each(change),
             Op::Route { scores, .. } => change(scores),
@@ -77,15 +83,19 @@ impl Op {
     /// The weights that it uses, in the order in which it is described.
     pub fn weights(&self) -> Vec<Weight> {
         match *self {
-            Op::Embed { table, .. } => vec![table],
+            Op::Embed { table, .. } | Op::Rows { table, .. } => vec![table],
             Op::RmsNorm { gain, .. } => gain.into_iter().collect(),
+            Op::LayerNorm { gain, bias, .. } => gain.into_iter().chain(bias).collect(),
+            Op::Attend { sinks, .. } => sinks.into_iter().collect(),
             Op::Linear { weight, bias, .. } | Op::ShortConv { weight, bias, .. } => {
                 std::iter::once(weight).chain(bias).collect()
             }
             Op::HeadLinear { weight, .. } | Op::Scale { by: Factor::Weight(weight), .. } => vec![weight],
             Op::Decay { rate, bias, .. } => vec![rate, bias],
-            Op::Route { rule, .. } => rule.bias.into_iter().collect(),
-            Op::Experts { gate, up, down, .. } => vec![gate, up, down],
+            Op::Route { rule, .. } => rule.bias.into_iter().chain(rule.factors).collect(),
+            Op::Experts { gate, up, down, biases, .. } => {
+                gate.into_iter().chain([up, down]).chain(biases.into_iter().flatten()).collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -110,6 +120,10 @@ impl Op {
     pub fn name(&self) -> &'static str {
         match self {
             Op::Embed { .. } => "embed",
+            Op::Rows { .. } => "rows",
+            Op::Temperature { .. } => "temperature",
+            Op::LayerNorm { .. } => "layer_norm",
+            Op::AttendWhole { .. } => "attend_whole",
             Op::Inject { .. } => "inject",
             Op::Angles { .. } => "angles",
             Op::RmsNorm { .. } => "rms_norm",

@@ -97,6 +97,7 @@ fn entry_text(entry: Entry) -> &'static str {
         Entry::Body => "body",
         Entry::Logits => "logits",
         Entry::Hidden => "hidden",
+        Entry::Rank => "rank",
     }
 }
 
@@ -129,14 +130,24 @@ fn parameters(op: &Op) -> Vec<String> {
         Op::Embed { scale, .. } => vec![format!("scale {scale:?}")],
         Op::Inject { input, .. } => vec![format!("input {input}")],
         Op::Angles { rope, .. } => vec![format!("rope {}", rope.0)],
-        Op::RmsNorm { size, epsilon, .. } | Op::L2Norm { size, epsilon, .. } => {
+        Op::Rows { at, .. } => vec![format!("at {at:?}")],
+        Op::Temperature { length, factor, .. } => vec![format!("length {length}"), format!("factor {factor:?}")],
+        Op::RmsNorm { size, epsilon, .. } | Op::LayerNorm { size, epsilon, .. } | Op::L2Norm { size, epsilon, .. } => {
             vec![format!("size {size}"), format!("epsilon {epsilon:?}")]
         }
         Op::Rotate { head, first, style, .. } => {
             let first = (first > 0).then(|| format!("from {first}"));
             [Some(format!("head {head}")), first, Some(format!("{style:?}"))].into_iter().flatten().collect()
         }
-        Op::Attend { heads, scale, .. } => vec![format!("heads {heads}"), format!("scale {scale:?}")],
+        Op::Attend { heads, scale, cap, .. } => {
+            let cap = cap.map(|cap| format!("cap {cap:?}"));
+            [Some(format!("heads {heads}")), Some(format!("scale {scale:?}")), cap].into_iter().flatten().collect()
+        }
+        Op::AttendWhole { heads, key_values, scale, window, .. } => {
+            let heads = format!("heads {heads} to {key_values}");
+            let window = window.map(|window| format!("window {window}"));
+            [Some(heads), Some(format!("scale {scale:?}")), window].into_iter().flatten().collect()
+        }
         Op::Gate { activation, .. } | Op::Activate { activation, .. } | Op::Experts { activation, .. } => {
             vec![format!("{activation:?}")]
         }

@@ -39,8 +39,10 @@ pub struct Amount<'a> {
 pub fn work(program: &Program, op: &Op, amount: &Amount<'_>) -> Work {
     let elements = |value: Value| (amount.rows * program.value(value).width) as u64;
     match *op {
-        Op::Embed { table, .. } => rows_of(program, table, amount),
+        Op::Embed { table, .. } | Op::Rows { table, .. } => rows_of(program, table, amount),
         Op::RmsNorm { x, .. } => float(elements(x) * NORM),
+        // A row is read once more, for its mean.
+        Op::LayerNorm { x, .. } => float(elements(x) * (NORM + 3)),
         Op::L2Norm { x, .. } => float(elements(x) * 2),
         Op::Linear { weight, bias, out, .. } => {
             let mut work = product(program, weight, amount.rows);
@@ -56,23 +58,32 @@ pub fn work(program: &Program, op: &Op, amount: &Amount<'_>) -> Work {
             let heads = program.value(x).width / head.max(1);
             float((amount.rows * heads * (program.value(angles).width / 2)) as u64 * PAIR)
         }
-        Op::Attend { heads, state, .. } => attention(program, state, heads, amount),
+        Op::Attend { heads, state, cap, .. } => {
+            attention(program, state, heads, amount, if cap.is_some() { CAP } else { 0 })
+        }
+        Op::AttendWhole { queries, out, heads, window, .. } => {
+            let numbers = (program.value(queries).width + program.value(out).width) / heads.max(1);
+            let seen = |rows: usize| window.map_or(rows, |window| rows.min(2 * window + 1)) * rows;
+            let scores: usize = amount.spans.iter().map(|span| seen(span.rows.len()) * heads).sum();
+            float(scores as u64 * (numbers as u64 + SCORE))
+        }
         Op::Gate { out, activation, .. } => float(elements(out) * (function(activation) + 1)),
         Op::Activate { out, activation, .. } => float(elements(out) * function(activation)),
         Op::Add { out, .. } | Op::Scale { out, .. } => float(elements(out)),
         Op::SoftCap { out, .. } => float(elements(out) * CAP),
         Op::Route { scores, .. } => float(elements(scores) * (EXP + 3)),
-        Op::Experts { choices, gate, up, down, activation, out, .. } => {
+        Op::Experts { choices, gate, up, down, biases, activation, out, .. } => {
             let chosen = amount.rows * program.value(choices).width;
             let mut all = Work::default();
-            for weight in [gate, up, down] {
+            for weight in gate.into_iter().chain([up, down]) {
                 let one = product(program, weight, chosen);
                 let bytes = (amount.bytes)(weight) / items(program, weight).max(1) * amount.experts;
                 all += Work { bytes: bytes as u64, ..one };
             }
             let inner = program.weight(down).shape.columns();
-            let hidden = (chosen * inner) as u64 * (function(activation) + 1);
-            all += float(hidden + (chosen * program.value(out).width) as u64);
+            let hidden = (chosen * inner) as u64 * (function(activation) + u64::from(gate.is_some()));
+            let added: usize = biases.into_iter().flatten().map(|bias| program.weight(bias).shape.columns()).sum();
+            all += float(hidden + (chosen * (program.value(out).width + added)) as u64);
             all
         }
         Op::ShortConv { weight, bias, activation, out, .. } => {
@@ -85,15 +96,17 @@ pub fn work(program: &Program, op: &Op, amount: &Amount<'_>) -> Work {
             }
         }
         Op::Decay { out, .. } => float(elements(out) * (function(Activation::Softplus) + 2)),
-        Op::GatedDelta { heads, .. } => {
+        Op::GatedDelta { heads, beta, .. } => {
             let DeltaHeads { values, key_size, value_size, .. } = heads;
             // Per number of the state: it fades, is read for the key, corrected, and read for the query.
-            let each = values * (key_size * value_size * 4 + value_size * 3);
+            let (steps, corrections) = if beta.is_some() { (4, 3) } else { (3, 1) };
+            let each = values * (key_size * value_size * steps + value_size * corrections);
             let exps = values as u64 * EXP;
             Work { bytes: state_bytes(program, op, amount), ..float(amount.rows as u64 * (each as u64 + exps)) }
         }
         // They copy, or take what is there.
         Op::Inject { .. }
+        | Op::Temperature { .. }
         | Op::Angles { .. }
         | Op::StoreKv { .. }
         | Op::Slice { .. }
@@ -110,7 +123,11 @@ fn float(operations: u64) -> Work {
 fn function(activation: Activation) -> u64 {
     match activation {
         Activation::Silu | Activation::Sigmoid => EXP + 2,
-        Activation::Gelu => EXP + 5,
+        Activation::Gelu | Activation::Tanh => EXP + 5,
+        Activation::GeluErf => EXP + 13,
+        Activation::Relu => 1,
+        Activation::SquaredRelu => 2,
+        Activation::BoundedSilu => EXP + 7,
         Activation::Softplus => EXP + 10,
     }
 }
@@ -161,7 +178,8 @@ fn rows_of(program: &Program, table: Weight, amount: &Amount<'_>) -> Work {
 }
 
 /// Attention: keys and values of earlier batches are read once; those of this batch were just written.
-fn attention(program: &Program, state: State, heads: usize, amount: &Amount<'_>) -> Work {
+/// `more`: what is done with a score besides.
+fn attention(program: &Program, state: State, heads: usize, amount: &Amount<'_>, more: u64) -> Work {
     let StateSpec::KeyValue { window, .. } = *program.state(state) else { return Work::default() };
     let Some(shape) = KvShape::of(program.state(state), program.profile) else { return Work::default() };
     let bytes = LayerCache::page_bytes(program.state(state), program.profile).unwrap_or(0);
@@ -183,7 +201,7 @@ fn attention(program: &Program, state: State, heads: usize, amount: &Amount<'_>)
         let seen: usize = positions.map(|position| position + 1 - first_visible(position)).sum();
         let scores = (seen * heads) as u64;
         work.integer += scores * integer as u64;
-        work.float += scores * (dots as u64 + SCORE);
+        work.float += scores * (dots as u64 + SCORE + more);
     }
     work
 }

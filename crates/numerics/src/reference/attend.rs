@@ -1,8 +1,8 @@
-//! Attention (clauses A2 to A4).
+//! Attention (clauses A2 to A7).
 
 use super::{QuantizedBlock, quantize_block};
 use crate::attention::{Attention, SEGMENT, Span};
-use crate::functions::exp;
+use crate::functions::{exp, tanh};
 use crate::kv::{BLOCK, PAGE, Profile};
 
 /// Attention of every query over its sequence's visible positions; `output`: `[rows][heads][value_size]`.
@@ -15,7 +15,8 @@ pub fn attend(attention: &Attention<'_>, output: &mut [f32]) {
                 let at = (span.row + token) * attention.heads + head;
                 let query = &attention.queries[at * shape.key_size..][..shape.key_size];
                 let output = &mut output[at * shape.value_size..][..shape.value_size];
-                one_query(attention, span, span.position + token, head / group, query, output);
+                let sink = attention.sinks.map(|sinks| sinks[head]);
+                one_query(attention, span, span.position + token, (head / group, sink), query, output);
             }
         }
     }
@@ -25,27 +26,33 @@ fn one_query(
     attention: &Attention<'_>,
     span: &Span<'_>,
     position: usize,
-    head: usize,
+    (head, sink): (usize, Option<f32>),
     query: &[f32],
     output: &mut [f32],
 ) {
-    let first = attention.first_visible(position);
-    let scores: Vec<f32> = match attention.cache.shape.profile {
-        Profile::F16 => (first..=position).map(|t| score_f16(attention, span, head, query, t)).collect(),
+    let (first, last) = (attention.first_visible(position), attention.last_visible(span, position));
+    let mut scores: Vec<f32> = match attention.cache.shape.profile {
+        Profile::F16 => (first..=last).map(|t| score_f16(attention, span, head, query, t)).collect(),
         Profile::Q8 => {
             let query: Vec<QuantizedBlock> = query.chunks(BLOCK).map(quantize_block).collect();
-            (first..=position).map(|t| score_q8(attention, span, head, &query, t)).collect()
+            (first..=last).map(|t| score_q8(attention, span, head, &query, t)).collect()
         }
     };
+    if let Some(cap) = attention.cap {
+        scores.iter_mut().for_each(|score| *score = cap * tanh(*score / cap));
+    }
     // A NaN among the scores never becomes the largest; it reaches the sums below and so the result.
-    let largest =
-        scores.iter().fold(f32::NEG_INFINITY, |largest, &score| if score > largest { score } else { largest });
+    let all = scores.iter().chain(&sink);
+    let largest = all.fold(f32::NEG_INFINITY, |largest, &score| if score > largest { score } else { largest });
     output.fill(0.0);
     let mut total = 0.0;
-    for segment in first / SEGMENT..=position / SEGMENT {
+    for segment in first / SEGMENT..=last / SEGMENT {
         let from = first.max(segment * SEGMENT);
-        let to = position.min(segment * SEGMENT + SEGMENT - 1);
+        let to = last.min(segment * SEGMENT + SEGMENT - 1);
         total += add_segment(attention, span, head, from, to, &scores[from - first..], largest, output);
+    }
+    if let Some(sink) = sink {
+        total += exp(sink - largest);
     }
     let factor = 1.0 / total;
     for output in output {

@@ -1,4 +1,5 @@
-//! The gated delta rule (clause D4; Yang, Kautz and Hatamizadeh, arXiv 2412.06464), token by token.
+//! The gated delta rule (clause D4; Yang, Kautz and Hatamizadeh, arXiv 2412.06464), token by token, and what it is without
+//! the correction (clause D5; Dao and Gu, arXiv 2405.21060).
 
 use crate::functions::exp;
 use crate::program::{DeltaHeads, Sharing};
@@ -14,8 +15,8 @@ pub struct Delta<'a> {
     pub values: &'a [f32],
     /// Logarithms of what is kept, `[rows][value heads]`.
     pub decay: &'a [f32],
-    /// How far values are corrected, `[rows][value heads]`.
-    pub beta: &'a [f32],
+    /// How far values are corrected, `[rows][value heads]`; not at all where there is none.
+    pub beta: Option<&'a [f32]>,
 }
 
 /// Moves `state`, `[value heads][key size][value size]`, on from row to row, and reads it. `out`: `[rows][value
@@ -31,7 +32,7 @@ pub fn gated_delta(rows: &Delta<'_>, heads: &DeltaHeads, scale: f32, state: &mut
         let query = &rows.queries[(row * keys + shared) * key_size..][..key_size];
         let key = &rows.keys[(row * keys + shared) * key_size..][..key_size];
         let value = &rows.values[at * value_size..][..value_size];
-        let (kept, beta) = (exp(rows.decay[at]), rows.beta[at]);
+        let (kept, beta) = (exp(rows.decay[at]), rows.beta.map(|beta| beta[at]));
         let state = &mut state[head * key_size * value_size..][..key_size * value_size];
         for v in 0..value_size {
             let mut known = 0.0f32;
@@ -39,7 +40,7 @@ pub fn gated_delta(rows: &Delta<'_>, heads: &DeltaHeads, scale: f32, state: &mut
                 state[k * value_size + v] *= kept;
                 known = state[k * value_size + v].mul_add(key[k], known);
             }
-            let correction = (value[v] - known) * beta;
+            let correction = beta.map_or(value[v], |beta| (value[v] - known) * beta);
             let mut read = 0.0f32;
             for k in 0..key_size {
                 state[k * value_size + v] = key[k].mul_add(correction, state[k * value_size + v]);
@@ -80,6 +81,31 @@ mod tests {
         out
     }
 
+    #[test]
+    fn without_a_correction_values_are_added_as_they_are() {
+        let mut numbers = Numbers::new(5);
+        let mut rows = |width: usize| numbers.activations(ROWS * width, Style::Usual);
+        let ([q, k, v], decay) =
+            ([KEY, KEY, VALUE].map(&mut rows), rows(1).iter().map(|x| -x.abs()).collect::<Vec<f32>>());
+        let heads = DeltaHeads { keys: 1, values: 1, key_size: KEY, value_size: VALUE, sharing: Sharing::Grouped };
+        let (mut state, mut out) = (vec![0.0; KEY * VALUE], vec![f32::NAN; ROWS * VALUE]);
+        let delta = Delta { queries: &q, keys: &k, values: &v, decay: &decay, beta: None };
+        gated_delta(&delta, &heads, 1.0, &mut state, &mut out);
+        // The sum over earlier rows of what they weigh, times what has been kept of them since.
+        for row in 0..ROWS {
+            for j in 0..VALUE {
+                let of = |earlier: usize| {
+                    let dot: f64 =
+                        (0..KEY).map(|i| f64::from(q[row * KEY + i]) * f64::from(k[earlier * KEY + i])).sum();
+                    let kept: f64 = decay[earlier + 1..=row].iter().map(|x| f64::from(*x)).sum();
+                    kept.exp() * dot * f64::from(v[earlier * VALUE + j])
+                };
+                let truth: f64 = (0..=row).map(of).sum();
+                assert!((f64::from(out[row * VALUE + j]) - truth).abs() < 1e-5, "{row}, {j}: not {truth}");
+            }
+        }
+    }
+
     /// One head's part of every row.
     fn head(rows: &[f32], heads: usize, head: usize) -> Vec<f32> {
         let size = rows.len() / ROWS / heads;
@@ -100,7 +126,7 @@ mod tests {
             let heads = DeltaHeads { keys, values, key_size: KEY, value_size: VALUE, sharing };
             let mut state = vec![0.0; values * KEY * VALUE];
             let mut out = vec![f32::NAN; ROWS * values * VALUE];
-            let delta = Delta { queries: &q, keys: &k, values: &v, decay: &decay, beta: &beta };
+            let delta = Delta { queries: &q, keys: &k, values: &v, decay: &decay, beta: Some(&beta) };
             gated_delta(&delta, &heads, 1.0, &mut state, &mut out);
             for (value_head, key_head) in shared.into_iter().enumerate() {
                 let [q, k] = [&q, &k].map(|rows| head(rows, keys, key_head));

@@ -4,9 +4,10 @@ use super::stripe16;
 use crate::functions::{exp, sigmoid};
 use crate::program::{Groups, RouteRule, Scoring};
 
-/// Chooses `rule.used` of each row's experts. `scores`: `[rows][experts]`; `bias`: `[experts]`, where the rule has one;
-/// `out`: `[rows][rule.used][2]`, for each chosen expert its index, in ascending order, and its weight.
-pub fn route(scores: &[f32], experts: usize, rule: &RouteRule, bias: Option<&[f32]>, out: &mut [f32]) {
+/// Chooses `rule.used` of each row's experts. `scores`: `[rows][experts]`; `vectors`: the rule's bias and factors, `[experts]`
+/// each, where it has them; `out`: `[rows][rule.used][2]`, for each chosen expert its index, in ascending order, and its weight.
+pub fn route(scores: &[f32], experts: usize, rule: &RouteRule, vectors: [Option<&[f32]>; 2], out: &mut [f32]) {
+    let [bias, factors] = vectors;
     for (scores, out) in scores.chunks_exact(experts).zip(out.chunks_exact_mut(2 * rule.used)) {
         let mut weights = match rule.scoring {
             Scoring::Softmax => softmax(scores),
@@ -34,6 +35,9 @@ pub fn route(scores: &[f32], experts: usize, rule: &RouteRule, bias: Option<&[f3
             }
             out[0] = expert as f32;
             out[1] = weight * rule.scale;
+            if let Some(factors) = factors {
+                out[1] *= factors[expert];
+            }
         }
     }
 }
@@ -103,11 +107,12 @@ mod tests {
         groups: None,
         normalised: Some(6.103_515_6e-5),
         scale: 1.0,
+        factors: None,
     };
 
     fn chosen_by(rule: RouteRule, scores: &[f32], bias: Option<&[f32]>) -> Vec<(usize, f32)> {
         let mut out = vec![f32::NAN; 2 * rule.used];
-        route(scores, scores.len(), &rule, bias, &mut out);
+        route(scores, scores.len(), &rule, [bias, None], &mut out);
         out.chunks(2).map(|pair| (pair[0] as usize, pair[1])).collect()
     }
 

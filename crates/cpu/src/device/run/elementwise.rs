@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::ops::{After, Around, Rotation};
-use hefu_numerics::program::{Factor, Op, Rows, Value};
-use hefu_numerics::reference::join;
+use hefu_numerics::program::{At, Factor, Op, Rows, Value};
+use hefu_numerics::reference::{join, temperature};
 
 use super::products::is_one_piece;
 use super::{Call, Machine, is_in_planes, matrices, norm};
@@ -19,6 +19,17 @@ impl Machine {
             Op::Embed { table, scale, out } => self.make(call, out, |machine, rows| {
                 let table = machine.weights.matrix(table);
                 (machine.ops.rows)(&*machine.team, table, call.rowset.batch.tokens, scale, rows);
+            }),
+            Op::Rows { table, at, out } => self.make(call, out, |machine, rows| {
+                let row = |position: usize| match at {
+                    At::Position => position as u32,
+                    At::Row(row) => row as u32,
+                };
+                let which: Vec<u32> = call.rowset.positions().into_iter().map(row).collect();
+                (machine.ops.rows)(&*machine.team, machine.weights.matrix(table), &which, 1.0, rows);
+            }),
+            Op::Temperature { length, factor, out } => self.make(call, out, |_, rows| {
+                temperature(length, factor, &call.rowset.positions(), rows);
             }),
             Op::Inject { input, out } => self.inject(call, input.into(), out),
             Op::Angles { rope, out } => self.make(call, out, |machine, rows| {
@@ -46,6 +57,12 @@ impl Machine {
                 let parts: Vec<(&[f32], usize)> = parts.iter().map(part).collect();
                 join(&parts, rows);
             }),
+            Op::LayerNorm { x, size, gain, bias, epsilon, out } => {
+                let [gain, bias] =
+                    [gain, bias].map(|weight| weight.map(|weight| Arc::clone(self.weights.vector(weight))));
+                let (gain, bias) = (gain.as_deref(), bias.as_deref());
+                self.rowwise(call, x, out, &Rowwise::LayerNorm { size, gain, bias, epsilon });
+            }
             Op::L2Norm { x, size, epsilon, out } => self.rowwise(call, x, out, &Rowwise::L2Norm { size, epsilon }),
             Op::Activate { x, activation, out } => self.rowwise(call, x, out, &Rowwise::Activate(activation)),
             Op::SoftCap { x, cap, out } => self.rowwise(call, x, out, &Rowwise::SoftCap(cap)),

@@ -52,9 +52,8 @@ impl Machine {
         match *op {
             Op::HeadLinear { x, weight, out } => self.head_linear(call, x, weight, out),
             Op::Route { scores, rule, out } => self.route(call, scores, &rule, out),
-            Op::Experts { x, choices, gate, up, down, activation, out } => {
-                self.experts(call, [x, choices, out], [gate, up, down], activation);
-            }
+            Op::Experts { .. } => self.experts(call, op),
+            Op::AttendWhole { .. } => self.attend_whole(call, op),
             Op::StoreKv { .. } | Op::Attend { .. } | Op::ShortConv { .. } | Op::GatedDelta { .. } => {
                 self.with_state(call, op);
             }

@@ -8,7 +8,10 @@ use hefu_numerics::program::{Activation, Value, Weight};
 use super::{Call, Machine, matrices};
 use crate::device::lower::{Gated, Product};
 use crate::device::weights::CpuWeights;
+use crate::generic::drive::elementwise::by_rows;
 use crate::generic::drive::{Shared, deal};
+use crate::generic::elementwise::Rowwise;
+use crate::generic::kernels::Kernels;
 
 /// Most bytes of what gate and up make: a quarter of the last cache of one core group of a Zen, so that what one product
 /// writes is still there for the next.
@@ -40,7 +43,8 @@ pub(super) fn is_one_piece(rows: usize, inner: usize) -> bool {
 /// The matrices of a gated part, with what is added to their products.
 #[derive(Clone, Copy)]
 pub(super) struct GatedPart<'w> {
-    pub(super) gate: (&'w hefu_numerics::matrix::Matrix, Option<&'w [f32]>),
+    /// The function is applied to what `up` makes where there is none.
+    pub(super) gate: Option<(&'w hefu_numerics::matrix::Matrix, Option<&'w [f32]>)>,
     pub(super) up: (&'w hefu_numerics::matrix::Matrix, Option<&'w [f32]>),
     pub(super) down: (&'w hefu_numerics::matrix::Matrix, Option<&'w [f32]>),
     pub(super) activation: Activation,
@@ -49,6 +53,7 @@ pub(super) struct GatedPart<'w> {
 /// What products are worked out with.
 pub(super) struct Workshop<'m> {
     pub(super) ops: &'static Ops,
+    pub(super) kernels: &'static Kernels,
     pub(super) team: &'m dyn Team,
     pub(super) scratch: &'m mut Scratch,
     pub(super) inner: &'m mut Prepared,
@@ -108,14 +113,14 @@ impl Machine {
         let mut place = self.take_out(call, out);
         let output = place.as_rows(call.rows * self.width(out));
         let (width, start) = (self.width(x), call.rowset.start(x));
-        let Machine { ops, team, weights, values, scratch, inner, .. } = self;
+        let Machine { ops, kernels, team, weights, values, scratch, inner, .. } = self;
         let input = match values[call.places.of(x)].input() {
             Input::Rows(rows) => Input::Rows(&rows[start * width..]),
             prepared @ Input::Prepared(_) => prepared,
         };
         let part = part(weights, gated);
         let next = matrices(weights, &call.step.prefetch);
-        let mut workshop = Workshop { ops, team: &**team, scratch, inner };
+        let mut workshop = Workshop { ops, kernels, team: &**team, scratch, inner };
         workshop.gated(&part, &next, input, call.rows, output);
         self.put_back(call, out, place);
     }
@@ -124,7 +129,8 @@ impl Machine {
 fn part<'w>(weights: &'w CpuWeights, gated: &Gated) -> GatedPart<'w> {
     let bias = |weight: Option<Weight>| weight.map(|weight| &weights.vector(weight)[..]);
     let side = |product: &Product| (weights.matrix(product.weight), bias(product.bias));
-    GatedPart { gate: side(&gated.gate), up: side(&gated.up), down: side(&gated.down), activation: gated.activation }
+    let gate = Some(side(&gated.gate));
+    GatedPart { gate, up: side(&gated.up), down: side(&gated.down), activation: gated.activation }
 }
 
 impl Workshop<'_> {
@@ -138,7 +144,7 @@ impl Workshop<'_> {
         output: &mut [f32],
     ) {
         let (down, bias) = part.down;
-        let (width, from) = (down.rows, part.gate.0.columns);
+        let (width, from) = (down.rows, part.up.0.columns);
         let piece = piece_of(rows, down.columns);
         for (index, output) in output.chunks_mut(piece * width).enumerate() {
             let rows = output.len() / width;
@@ -158,7 +164,8 @@ impl Workshop<'_> {
 
     /// `activation(gate(x)) * up(x)` of every row.
     fn gate_and_up(&mut self, part: &GatedPart<'_>, input: Input<'_>, rows: usize) {
-        let ((gate, gate_bias), (up, up_bias), activation) = (part.gate, part.up, part.activation);
+        let ((up, up_bias), activation) = (part.up, part.activation);
+        let Some((gate, gate_bias)) = part.gate else { return self.activated(part, input, rows) };
         if gate_bias.is_none() && up_bias.is_none() {
             let gated = GatedMatrices { gate, up, activation, down: part.down.0 };
             return (self.ops.gated)(self.team, self.scratch, input, rows, &gated, self.inner);
@@ -172,6 +179,24 @@ impl Workshop<'_> {
         add_bias(opening, gate_bias);
         add_bias(opened, up_bias);
         (self.ops.gate)(self.team, activation, opening, opened);
+    }
+}
+
+impl Workshop<'_> {
+    /// `activation(up(x))` of every row.
+    fn activated(&mut self, part: &GatedPart<'_>, input: Input<'_>, rows: usize) {
+        let (up, bias) = part.up;
+        let length = rows * up.rows;
+        let (results, output) = self.inner.as_rows(2 * length).split_at_mut(length);
+        let mut projections = [Projection { matrix: up, output, not_finite: None }];
+        (self.ops.linear)(self.team, self.scratch, input, rows, &mut projections);
+        let [Projection { output, .. }] = &mut projections;
+        add_bias(output, bias);
+        let (kernels, job) = (self.kernels, Rowwise::Activate(part.activation));
+        by_rows(self.team, results, up.rows, &|at, rows| {
+            // SAFETY: these kernels are handed out only where their instructions are.
+            unsafe { (kernels.rowwise)(&job, at / up.rows, &output[at..][..rows.len()], rows) };
+        });
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use hefu_numerics::attention::Attention;
+use hefu_numerics::attention::{Attention, Span};
 use hefu_numerics::device::Batch;
-use hefu_numerics::kv::LayerCache;
+use hefu_numerics::kv::{KvShape, LayerCache, PAGE, Profile};
 use hefu_numerics::program::{DeltaHeads, Op, Rows, Sharing, State, StateSpec, Value, Values};
 
 use super::{Call, Machine};
@@ -18,7 +18,7 @@ impl Machine {
     pub(super) fn with_state(&mut self, call: &Call<'_>, op: &Op) {
         match *op {
             Op::StoreKv { keys, values, state } => self.store(call, keys, values, state),
-            Op::Attend { queries, heads, scale, state, out } => self.attend(call, queries, (heads, scale), state, out),
+            Op::Attend { .. } => self.attend(call, op),
             Op::ShortConv { out, state, .. } | Op::GatedDelta { out, state, .. } => {
                 let mut place = self.take_out(call, out);
                 let rows = place.as_rows(call.rows * self.width(out));
@@ -58,7 +58,8 @@ impl Machine {
         self.caches[state.0 as usize] = Some(cache);
     }
 
-    fn attend(&mut self, call: &Call<'_>, queries: Value, (heads, scale): (usize, f32), state: State, out: Value) {
+    fn attend(&mut self, call: &Call<'_>, op: &Op) {
+        let Op::Attend { queries, heads, scale, cap, sinks, state, out } = *op else { return };
         let StateSpec::KeyValue { group, window, key, value, .. } = *self.program.state(state) else {
             unreachable!("a sealed program attends to a key-value state");
         };
@@ -68,7 +69,8 @@ impl Machine {
         let cache: &LayerCache = self.caches[state.0 as usize].as_ref().expect("made when the program was compiled");
         let queries = &self.rows(call, queries)[..call.rows * self.width(queries)];
         let spans = call.rowset.spans(group, call.step.rows);
-        let attention = Attention { queries, heads, scale, window, cache, spans };
+        let sinks = sinks.map(|sinks| &self.weights.vector(sinks)[..]);
+        let attention = Attention { queries, heads, scale, window, is_whole: false, cap, sinks, cache, spans };
         let (size, kept) = (value.size(), kept_value(self.program.profile, key, value));
         if size == kept {
             (self.ops.attention)(&*self.team, &mut scratch, &attention, output.as_rows(length));
@@ -80,6 +82,29 @@ impl Machine {
             heads.for_each(|(output, all)| output.copy_from_slice(&all[..size]));
         }
         self.scratch = scratch;
+        self.put_back(call, out, output);
+    }
+
+    /// Attention of whole texts: keys and values of this batch alone, in pages of their own.
+    pub(super) fn attend_whole(&mut self, call: &Call<'_>, op: &Op) {
+        let Op::AttendWhole { queries, keys, values, heads, key_values, scale, window, out } = *op else { return };
+        let (key, value) = (self.width(keys) / key_values, self.width(values) / key_values);
+        let spec = StateSpec::KeyValue { group: 0, heads: key_values, key, value: Values::Own(value), window: None };
+        let shape = KvShape::of(&spec, Profile::F16).expect("the state holds keys and values");
+        let texts = Texts::new(&call.rowset.batch);
+        let kept = self.text.take().filter(|cache| cache.shape == shape && texts.fit(cache));
+        let mut cache = kept.unwrap_or_else(|| LayerCache::new(shape, texts.pages.len()));
+        let spans = texts.spans();
+        let length = call.rows * self.width(out);
+        let mut output = self.take_out(call, out);
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let of = |value: Value| &self.rows(call, value)[..call.rows * self.width(value)];
+        (self.ops.store)(&*self.team, &mut cache, &spans, of(keys), of(values));
+        let (queries, is_whole, cap, sinks) = (of(queries), true, None, None);
+        let attention = Attention { queries, heads, scale, window, is_whole, cap, sinks, cache: &cache, spans: &spans };
+        (self.ops.attention)(&*self.team, &mut scratch, &attention, output.as_rows(length));
+        self.scratch = scratch;
+        self.text = Some(cache);
         self.put_back(call, out, output);
     }
 
@@ -105,10 +130,11 @@ impl Machine {
     fn gated_delta(&self, call: &Call<'_>, op: &Op, rows: Range<usize>, state: &mut [f32], out: &mut [f32]) {
         let Op::GatedDelta { queries, keys, values, decay, beta, heads, scale, .. } = *op else { return };
         let DeltaHeads { key_size, value_size, .. } = heads;
-        let [queries, keys, values, decay, beta] = [queries, keys, values, decay, beta].map(|value| {
+        let part = |value: Value| {
             let width = self.width(value);
             (&self.rows(call, value)[rows.start * width..rows.end * width], width)
-        });
+        };
+        let ([queries, keys, values, decay], beta) = ([queries, keys, values, decay].map(part), beta.map(part));
         let (state, out) = (Shared::new(state.as_mut_ptr()), Shared::new(out[rows.start * values.1..].as_mut_ptr()));
         deal(&*self.team, heads.values, &|head, _| {
             let shared = match heads.sharing {
@@ -127,7 +153,7 @@ impl Machine {
                     keys: of(keys, shared * key_size),
                     values: of(values, head * value_size),
                     decay: of(decay, head),
-                    beta: of(beta, head),
+                    beta: beta.map(|beta| of(beta, head)),
                     key_size,
                     value_size,
                     scale,
@@ -137,6 +163,36 @@ impl Machine {
                 (self.kernels.gated_delta)(&job);
             }
         });
+    }
+}
+
+/// The texts of a batch, with pages for each, one after the other.
+struct Texts {
+    /// Rows and pages of each.
+    rows: Vec<Range<usize>>,
+    pages: Vec<u32>,
+}
+
+impl Texts {
+    fn new(batch: &Batch<'_>) -> Self {
+        let rows: Vec<Range<usize>> = batch.spans.iter().map(|span| span.rows.clone()).collect();
+        let count: usize = rows.iter().map(|rows| rows.len().div_ceil(PAGE)).sum();
+        Texts { rows, pages: (0..count as u32).collect() }
+    }
+
+    /// Whether a cache has pages enough.
+    fn fit(&self, cache: &LayerCache) -> bool {
+        cache.keys.len() >= self.pages.len() * cache.shape.page_key_bytes()
+    }
+
+    fn spans(&self) -> Vec<Span<'_>> {
+        let mut first = 0;
+        let span = |rows: &Range<usize>| {
+            let pages = &self.pages[first..first + rows.len().div_ceil(PAGE)];
+            first += pages.len();
+            (!rows.is_empty()).then_some(Span { row: rows.start, tokens: rows.len(), position: 0, pages })
+        };
+        self.rows.iter().filter_map(span).collect()
     }
 }
 

@@ -45,6 +45,10 @@ pub struct QueryTile<'a> {
     pub head: usize,
     /// Factor of scores.
     pub scale: f32,
+    /// Scores `s` become `cap * tanh(s / cap)`; not where it is 0.
+    pub cap: f32,
+    /// A score of each query that belongs to no position; minus infinity where there is none.
+    pub sinks: [f32; MAX_QUERIES],
     /// Where each query's elements begin; unused places repeat a used one.
     pub queries: [*const f32; MAX_QUERIES],
     /// Where each query's result goes; null where unused.
@@ -120,7 +124,7 @@ pub fn can_be_last(shape: &KvShape) -> bool {
 /// Numbers of [`TileMemory::folded`].
 pub const FOLDED_NUMBERS: usize = MAX_QUERIES * SEGMENT;
 
-/// Lays the first `Q` queries of the tile out, and forgets the largest scores.
+/// Lays the first `Q` queries of the tile out, and forgets the largest scores but for the sinks.
 ///
 /// # Safety
 /// The machine has the instructions of `R`; queries are valid for the shape, memory for what its fields say.
@@ -132,7 +136,10 @@ pub unsafe fn begin<L: Lanes, R: Rows, const Q: usize>(tile: &QueryTile<'_>, mem
             Profile::F16 => queries::copy::<L, Q>(tile, memory.queries),
             Profile::Q8 => queries::quantize::<R, Q>(tile, memory.queries.cast()),
         }
-        unroll!(r < Q => { *memory.largest.add(r) = f32::NEG_INFINITY; });
+        unroll!(r < Q => {
+            let sink = tile.sinks[r % MAX_QUERIES];
+            *memory.largest.add(r) = if sink > f32::NEG_INFINITY { sink } else { f32::NEG_INFINITY };
+        });
     }
 }
 

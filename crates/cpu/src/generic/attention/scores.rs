@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use hefu_numerics::functions::exp;
+use hefu_numerics::functions::{exp, tanh};
 use hefu_numerics::kv::{KEY_LANES, PAGE};
 
 use super::queries::ROWS;
@@ -194,13 +194,17 @@ unsafe fn score_keys<R: Rows, const Q: usize>(
     }
 }
 
-/// Writes 16 scores of query `r`, hidden where not visible, and raises the largest.
+/// Writes 16 scores of query `r`, bounded if they are to be, hidden where not visible, and raises the largest.
 #[inline(always)]
 unsafe fn keep<L: Lanes>(tile: &QueryTile<'_>, mut score: L, r: usize, block: usize, to: *mut f32, largest: &mut L) {
     let position = block * LANES;
     let (first, last) = tile.visible[r % MAX_QUERIES];
     // SAFETY: the caller's duty.
     unsafe {
+        if tile.cap > 0.0 {
+            let cap = L::splat(tile.cap);
+            score = cap.mul(tanh(score.div(cap)));
+        }
         if position < first || position + LANES - 1 > last {
             score = hide::<L>(score, position, first, last);
         }

@@ -17,13 +17,13 @@ unsafe fn open<L: Lanes, const N: usize>(
 ) {
     // SAFETY: the caller's duty: the instructions are there, and each place has 16 numbers.
     unsafe {
-        let mut value = Several([L::splat(0.0); N]);
-        for (value, gate) in value.0.iter_mut().zip(gate) {
-            *value = L::load(gate);
+        let (mut value, mut ups) = (Several([L::splat(0.0); N]), Several([L::splat(0.0); N]));
+        for i in 0..N {
+            (value.0[i], ups.0[i]) = (L::load(gate[i]), L::load(up[i]));
         }
-        value = functions::activation(activation, value);
-        for ((value, up), to) in value.0.into_iter().zip(up).zip(to) {
-            value.mul(L::load(up)).store(to);
+        value = functions::gate(activation, value, ups);
+        for (value, to) in value.0.into_iter().zip(to) {
+            value.store(to);
         }
     }
 }
@@ -67,8 +67,8 @@ unsafe fn gate_by<L: Lanes, const N: usize>(activation: Activation, gate: &mut [
             open::<L, 1>(activation, [place], [up.as_ptr().add(at)], [place]);
             at += LANES;
         }
-        let value = functions::activation(activation, load_some::<L>(&gate[whole..]));
-        store_some(value.mul(load_some(&up[whole..])), &mut gate[whole..]);
+        let value = functions::gate(activation, load_some::<L>(&gate[whole..]), load_some(&up[whole..]));
+        store_some(value, &mut gate[whole..]);
     }
 }
 
@@ -142,7 +142,7 @@ unsafe fn gate_rows_by<L: Lanes, const N: usize>(job: &GateRows) {
         if whole < job.count {
             for token in 0..job.tokens {
                 let (gate, up, to) = job.place(token, whole);
-                let value = functions::activation(job.activation, L::load(gate)).mul(L::load(up));
+                let value = functions::gate(job.activation, L::load(gate), L::load(up));
                 store_some(value, std::slice::from_raw_parts_mut(to, job.count - whole));
             }
         }

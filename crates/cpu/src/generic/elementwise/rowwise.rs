@@ -15,6 +15,17 @@ pub enum Rowwise<'a> {
         /// Added to the sum of the squares.
         epsilon: f32,
     },
+    /// Clause N3, for each so many numbers.
+    LayerNorm {
+        /// Numbers of a norm.
+        size: usize,
+        /// `[size]`; all 1 where there is none.
+        gain: Option<&'a [f32]>,
+        /// `[size]`; nothing is added where there is none.
+        bias: Option<&'a [f32]>,
+        /// Added to the variance.
+        epsilon: f32,
+    },
     /// Clause F6.
     Activate(Activation),
     /// Clause F8.
@@ -50,6 +61,18 @@ pub unsafe fn rowwise<L: Lanes>(job: &Rowwise<'_>, first: usize, x: &[f32], out:
                 for (x, out) in x.chunks_exact(size).zip(out.chunks_exact_mut(size)) {
                     let factor = l2_factor::<L>(x, epsilon);
                     each::<L>(x, out, |_, x| x.mul(factor));
+                }
+            }
+            Rowwise::LayerNorm { size, gain, bias, epsilon } => {
+                for (x, out) in x.chunks_exact(size).zip(out.chunks_exact_mut(size)) {
+                    let (mean, factor) = mean_and_factor::<L>(x, epsilon);
+                    each::<L>(x, out, |at, x| {
+                        let mut normed = x.sub(mean).mul(factor);
+                        if let Some(gain) = gain {
+                            normed = normed.mul(load_some(&gain[at..]));
+                        }
+                        bias.map_or(normed, |bias| normed.add(load_some(&bias[at..])))
+                    });
                 }
             }
             Rowwise::Activate(activation) => each::<L>(x, out, |_, x| functions::activation(activation, x)),
@@ -99,6 +122,29 @@ unsafe fn l2_factor<L: Lanes>(x: &[f32], epsilon: f32) -> L {
             stripes = x.fma(x, stripes);
         }
         L::splat(1.0 / (stripes.tree_sum() + epsilon).sqrt())
+    }
+}
+
+/// The mean, and `1 / sqrt(variance + epsilon)`.
+#[inline(always)]
+unsafe fn mean_and_factor<L: Lanes>(x: &[f32], epsilon: f32) -> (L, L) {
+    // SAFETY: the caller's duty; whole chunks have 16 numbers.
+    unsafe {
+        let mut stripes = L::splat(0.0);
+        for chunk in x.chunks(LANES) {
+            // Lanes past the end of the row add 0 to a sum that is no -0: nothing.
+            stripes = stripes.add(load_some::<L>(chunk));
+        }
+        let mean = stripes.tree_sum() / x.len() as f32;
+        let mut stripes = L::splat(0.0);
+        for chunk in x.chunks(LANES) {
+            let mut centred = [0.0; LANES];
+            centred.iter_mut().zip(chunk).for_each(|(centred, x)| *centred = x - mean);
+            let centred = L::load(centred.as_ptr());
+            stripes = centred.fma(centred, stripes);
+        }
+        let variance = stripes.tree_sum() / x.len() as f32;
+        (L::splat(mean), L::splat(1.0 / (variance + epsilon).sqrt()))
     }
 }
 

@@ -65,7 +65,31 @@ tiny!(
     "tiny-minicpm",
     "tiny-internlm2",
     "tiny-bailingmoe2",
-    "tiny-dots1"
+    "tiny-dots1",
+    "tiny-gpt-oss",
+    "tiny-gemma2",
+    "tiny-mistral3",
+    "tiny-cohere2",
+    "tiny-command-r",
+    "tiny-starcoder2",
+    "tiny-phi2",
+    "tiny-stablelm",
+    "tiny-arcee",
+    "tiny-nemotron",
+    "tiny-afmoe",
+    "tiny-hy_v3",
+    "tiny-exaone",
+    "tiny-chatglm",
+    "tiny-gptneox",
+    "tiny-gpt2",
+    "tiny-qwen2vl",
+    "tiny-qwen3vl",
+    "tiny-qwen3vlmoe",
+    "tiny-nemotron_h",
+    "tiny-nemotron_h_moe",
+    "tiny-granitehybrid",
+    "tiny-mamba2",
+    "tiny-gemma4"
 );
 
 /// How many of them, from the first on, are tried without `--full`.

@@ -10,18 +10,24 @@ impl Check<'_> {
     pub(super) fn experts(&self) -> Result<(), SealError> {
         match self.step.op {
             Op::Route { scores, rule, out } => self.route(scores, &rule, out),
-            Op::Experts { x, choices, gate, up, down, out, .. } => {
-                let shapes = [gate, up, down].map(|weight| self.program.weight(weight).shape);
-                let [Shape::Stack { items, rows: inner, columns }, _, _] = shapes else {
+            Op::Experts { x, choices, gate, up, down, biases, out, .. } => {
+                let Shape::Stack { items, rows: inner, columns } = self.program.weight(up).shape else {
                     return self.fault("needs stacks of matrices");
                 };
+                let outputs = [inner, inner, self.width(out)];
+                for (bias, columns) in biases.into_iter().zip(outputs).filter_map(|(bias, size)| Some((bias?, size))) {
+                    self.shape(bias, Shape::Matrix { rows: items, columns })?;
+                }
+                if gate.is_none() && biases[0].is_some() {
+                    return self.fault("has a bias for a gate that is not there");
+                }
                 self.of(choices, Kind::Choices, self.width(choices))?;
                 if self.chosen_among(choices) != Some(items) {
                     return self.fault(&format!("has {items} experts, but its router chooses among others"));
                 }
                 self.numbers(x, columns)?;
                 self.numbers(out, self.width(out))?;
-                self.shape(up, Shape::Stack { items, rows: inner, columns })?;
+                gate.map_or(Ok(()), |gate| self.shape(gate, Shape::Stack { items, rows: inner, columns }))?;
                 self.shape(down, Shape::Stack { items, rows: self.width(out), columns: inner })
             }
             _ => Ok(()),
@@ -32,9 +38,7 @@ impl Check<'_> {
         let experts = self.width(scores);
         self.numbers(scores, experts)?;
         self.of(out, Kind::Choices, rule.used)?;
-        if let Some(bias) = rule.bias {
-            self.vector(bias, experts)?;
-        }
+        rule.bias.into_iter().chain(rule.factors).try_for_each(|vector| self.vector(vector, experts))?;
         let groups = rule.groups.unwrap_or(Groups { count: 1, used: 1, best: 1 });
         if groups.count == 0 || !experts.is_multiple_of(groups.count) {
             return self.fault(&format!("cuts {experts} experts into {} groups", groups.count));

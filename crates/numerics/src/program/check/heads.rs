@@ -1,9 +1,22 @@
 //! Operations on heads.
 
 use super::{Check, SealError, times};
-use crate::program::{Kind, Op, Shape};
+use crate::program::{Kind, Op, Order, Shape};
 
 impl Check<'_> {
+    pub(super) fn whole(&self) -> Result<(), SealError> {
+        let Op::AttendWhole { queries, keys, values, heads, key_values, out, .. } = self.step.op else { return Ok(()) };
+        if self.program.order != Order::Whole {
+            return self.fault("sees what follows, but texts are read from left to right");
+        }
+        if key_values == 0 || !heads.is_multiple_of(key_values) {
+            return self.fault(&format!("has {heads} heads for {key_values} of keys"));
+        }
+        let (key, value) = (self.heads_of(keys, key_values)?, self.heads_of(values, key_values)?);
+        self.numbers(queries, times(&[heads, key]))?;
+        self.numbers(out, times(&[heads, value]))
+    }
+
     pub(super) fn heads(&self) -> Result<(), SealError> {
         match self.step.op {
             Op::HeadLinear { x, weight, out } => {

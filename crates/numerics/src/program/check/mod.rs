@@ -5,7 +5,7 @@ mod heads;
 mod sections;
 mod states;
 
-use super::{Factor, Kind, Op, Program, SealError, Shape, Step, Value, Weight};
+use super::{At, Factor, Kind, Op, Program, SealError, Shape, Step, Value, Weight};
 
 /// Checks all that one operation could be wrong about by itself.
 pub(super) fn check(program: &Program) -> Result<(), SealError> {
@@ -26,9 +26,15 @@ struct Check<'a> {
 impl Check<'_> {
     fn operation(&self) -> Result<(), SealError> {
         match &self.step.op {
-            Op::Embed { .. } | Op::Linear { .. } | Op::RmsNorm { .. } | Op::L2Norm { .. } => self.with_rows(),
+            Op::Embed { .. }
+            | Op::Rows { .. }
+            | Op::Linear { .. }
+            | Op::RmsNorm { .. }
+            | Op::LayerNorm { .. }
+            | Op::L2Norm { .. } => self.with_rows(),
             Op::HeadLinear { .. } | Op::Rotate { .. } | Op::Slice { .. } | Op::Join { .. } => self.heads(),
             Op::StoreKv { .. } | Op::Attend { .. } | Op::ShortConv { .. } | Op::GatedDelta { .. } => self.with_state(),
+            Op::AttendWhole { .. } => self.whole(),
             Op::Route { .. } | Op::Experts { .. } => self.experts(),
             Op::Select { .. } => self.fault("is put by `seal` alone"),
             _ => self.elementwise(),
@@ -43,6 +49,23 @@ impl Check<'_> {
                     return self.fault("has a table of fewer rows than the vocabulary");
                 }
                 self.numbers(out, self.width(out))
+            }
+            Op::Rows { table, at, out } => {
+                self.matrix(table, None, Some(self.width(out)))?;
+                let rows = self.program.weight(table).shape.rows();
+                let needed = match at {
+                    At::Position => self.program.context,
+                    At::Row(row) => row.saturating_add(1),
+                };
+                if rows < needed {
+                    return self.fault(&format!("needs {needed} rows of a table of {rows}"));
+                }
+                self.numbers(out, self.width(out))
+            }
+            Op::LayerNorm { x, size, gain, bias, out, .. } => {
+                self.parts(x, size)?;
+                self.numbers(out, self.width(x))?;
+                gain.into_iter().chain(bias).try_for_each(|vector| self.vector(vector, size))
             }
             Op::Linear { x, weight, bias, out } => {
                 self.numbers(x, self.width(x))?;
@@ -68,6 +91,10 @@ impl Check<'_> {
             Op::Inject { out, .. } if self.program.value(out).kind == Kind::Choices => {
                 self.fault("brings choices, which only `route` makes")
             }
+            Op::Temperature { length, out, .. } if length == 0 || self.width(out) != 1 => {
+                self.fault("makes one number for each row, of a length of at least 1")
+            }
+            Op::Temperature { out, .. } => self.numbers(out, 1),
             Op::Angles { rope, out } => {
                 self.of(out, Kind::Angles, 2 * self.program.ropes[rope.0 as usize].per_pair.len())
             }

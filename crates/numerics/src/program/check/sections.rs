@@ -37,7 +37,7 @@ fn steps(program: &Program, section: &Section, body: &Section) -> Result<(), Sea
             let name = &program.value(*value).name;
             return check.fault(&format!("of the head {:?} reads `{name}` of the body", section.entry));
         }
-        let reads_batch = matches!(step.op, Op::Embed { .. } | Op::Inject { .. } | Op::Angles { .. });
+        let reads_batch = step.op.inputs().is_empty() || matches!(step.op, Op::AttendWhole { .. });
         if is_head && (reads_batch || step.op.state().is_some()) {
             return check.fault(&format!("stands in the head {:?}, which has no batch and no states", section.entry));
         }

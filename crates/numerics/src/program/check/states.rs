@@ -68,8 +68,9 @@ impl Check<'_> {
                     (None, Values::Own(_)) => self.fault("stores no values"),
                 }
             }
-            Op::Attend { queries, heads, state, out, .. } => {
+            Op::Attend { queries, heads, sinks, state, out, .. } => {
                 let (of, key, value) = self.key_value(state)?;
+                sinks.map_or(Ok(()), |sinks| self.vector(sinks, heads))?;
                 if heads == 0 || !heads.is_multiple_of(of) {
                     return self.fault(&format!("has {heads} heads for {of} of its state"));
                 }
@@ -109,7 +110,7 @@ impl Check<'_> {
             (keys, times(&[heads.keys, heads.key_size])),
             (values, times(&[heads.values, heads.value_size])),
             (decay, heads.values),
-            (beta, heads.values),
+            (beta.unwrap_or(decay), heads.values),
             (out, times(&[heads.values, heads.value_size])),
         ] {
             self.numbers(value, width)?;

@@ -2,7 +2,7 @@
 
 use super::executable::{Interpreter, Pass};
 use crate::device::{Batch, Work};
-use crate::program::{Amount, Factor, Op, Value, Weight, work};
+use crate::program::{Amount, At, Factor, Op, Value, Weight, work};
 use crate::reference;
 
 impl Interpreter {
@@ -29,6 +29,18 @@ impl Interpreter {
             Op::Embed { table, scale, .. } => {
                 reference::embed(self.weights.matrix(table), pass.batch.tokens, scale, out);
             }
+            Op::Rows { table, at, .. } => {
+                let row = |position: usize| match at {
+                    At::Position => position as u32,
+                    At::Row(row) => row as u32,
+                };
+                let rows: Vec<u32> = positions(pass.batch).into_iter().map(row).collect();
+                reference::embed(self.weights.matrix(table), &rows, 1.0, out);
+            }
+            Op::Temperature { length, factor, .. } => {
+                reference::temperature(length, factor, &positions(pass.batch), out);
+            }
+            Op::AttendWhole { .. } => self.attend_whole(op, pass.batch, out),
             Op::Inject { input, .. } => out.copy_from_slice(pass.batch.inputs[usize::from(input)]),
             Op::Angles { rope, .. } => {
                 reference::angles(&self.program.ropes[rope.0 as usize], &positions(pass.batch), out);
@@ -52,6 +64,9 @@ impl Interpreter {
             Op::RmsNorm { x, size, gain, epsilon, .. } => {
                 reference::rms_norm(self.rows(x), size, vector(gain), epsilon, out);
             }
+            Op::LayerNorm { x, size, gain, bias, epsilon, .. } => {
+                reference::layer_norm(self.rows(x), size, vector(gain), vector(bias), epsilon, out);
+            }
             Op::Linear { x, weight, bias, .. } => {
                 reference::linear(self.rows(x), self.weights.matrix(weight), vector(bias), out);
             }
@@ -63,11 +78,20 @@ impl Interpreter {
                 reference::decay(self.rows(x), self.weights.vector(rate), self.weights.vector(bias), out);
             }
             Op::Route { scores, rule, .. } => {
-                reference::route(self.rows(scores), self.width(scores), &rule, vector(rule.bias), out);
+                reference::route(
+                    self.rows(scores),
+                    self.width(scores),
+                    &rule,
+                    [rule.bias, rule.factors].map(vector),
+                    out,
+                );
             }
-            Op::Experts { x, choices, gate, up, down, activation, .. } => {
-                let [gate, up, down] = [gate, up, down].map(|weight| self.weights.stack(weight));
-                let experts = reference::Experts { gate, up, down, activation };
+            Op::Experts { x, choices, gate, up, down, biases, activation, .. } => {
+                let ([up, down], gate) =
+                    ([up, down].map(|weight| self.weights.stack(weight)), gate.map(|gate| self.weights.stack(gate)));
+                let biases = biases.map(|bias| bias.map(|bias| self.weights.numbers(bias)));
+                let biases = [&biases[0], &biases[1], &biases[2]].map(|bias| bias.as_deref());
+                let experts = reference::Experts { gate, up, down, biases, activation };
                 reference::experts(self.rows(x), self.rows(choices), self.width(choices), &experts, out);
             }
             _ => {}

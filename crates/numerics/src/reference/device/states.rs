@@ -3,7 +3,8 @@
 use super::executable::{Interpreter, Pass};
 use crate::attention::{Attention, Span};
 use crate::device::Batch;
-use crate::program::{Op, Program, Rows, State, StateSpec, Value};
+use crate::kv::{LayerCache, PAGE, Profile};
+use crate::program::{Op, Program, Rows, State, StateSpec, Value, Values};
 use crate::reference::{Delta, attend, gated_delta, short_conv, store_kv};
 
 impl Interpreter {
@@ -12,11 +13,13 @@ impl Interpreter {
         let values = &self.values;
         let all = |value: Value| &values[value.0 as usize][..];
         match *op {
-            Op::Attend { queries, heads, scale, state, .. } => {
+            Op::Attend { queries, heads, scale, cap, sinks, state, .. } => {
                 let (group, window) = group_and_window(&self.program, state);
                 let spans = spans(pass.batch, group, pass.rows_of);
                 let cache = &*self.states[state.0 as usize].pages();
-                attend(&Attention { queries: all(queries), heads, scale, window, cache, spans: &spans }, out);
+                let sinks = sinks.map(|sinks| self.weights.vector(sinks));
+                let (queries, spans, is_whole) = (all(queries), &spans[..], false);
+                attend(&Attention { queries, heads, scale, window, is_whole, cap, sinks, cache, spans }, out);
             }
             Op::ShortConv { x, weight, bias, activation, state, .. } => {
                 let (kernel, bias) = (self.weights.matrix(weight), bias.map(|bias| self.weights.vector(bias)));
@@ -35,13 +38,33 @@ impl Interpreter {
                         keys: &all(keys)[of(key_width)],
                         values: &all(values)[of(value_width)],
                         decay: &all(decay)[of(heads.values)],
-                        beta: &all(beta)[of(heads.values)],
+                        beta: beta.map(|beta| &all(beta)[of(heads.values)]),
                     };
                     gated_delta(&delta, heads, scale, numbers, &mut out[of(value_width)]);
                 });
             }
             _ => {}
         }
+    }
+
+    /// Attention of whole texts: keys and values of this batch alone, in pages of their own.
+    pub(super) fn attend_whole(&self, op: &Op, batch: &Batch<'_>, out: &mut [f32]) {
+        let Op::AttendWhole { queries, keys, values, heads, key_values, scale, window, .. } = *op else { return };
+        let size = |value: Value| self.program.value(value).width / key_values;
+        let value = Values::Own(size(values));
+        let spec = StateSpec::KeyValue { group: 0, heads: key_values, key: size(keys), value, window: None };
+        let pages = whole_pages(batch);
+        let mut cache = LayerCache::of(&spec, Profile::F16, pages.iter().map(Vec::len).sum());
+        let span = |(span, pages)| {
+            let span: &crate::device::Span<'_> = span;
+            Span { row: span.rows.start, tokens: span.rows.len(), position: 0, pages }
+        };
+        let spans: Vec<Span<'_>> = batch.spans.iter().zip(pages.iter().map(|pages| &pages[..])).map(span).collect();
+        let spans: Vec<Span<'_>> = spans.into_iter().filter(|span| span.tokens > 0).collect();
+        store_kv(self.rows(keys), Some(self.rows(values)), &spans, &mut cache);
+        let (queries, cache, spans) = (self.rows(queries), &cache, &spans[..]);
+        let (is_whole, cap, sinks) = (true, None, None);
+        attend(&Attention { queries, heads, scale, window, is_whole, cap, sinks, cache, spans }, out);
     }
 
     /// Keys and values into the cache.
@@ -52,6 +75,17 @@ impl Interpreter {
         let cache = self.states[state.0 as usize].pages();
         store_kv(rows(keys), values.map(rows), &spans(pass.batch, group, Rows::All), cache);
     }
+}
+
+/// Pages for the positions of each span, one after the other.
+fn whole_pages(batch: &Batch<'_>) -> Vec<Vec<u32>> {
+    let mut next = 0;
+    let mut pages = |span: &crate::device::Span<'_>| {
+        let first = next;
+        next += span.rows.len().div_ceil(PAGE) as u32;
+        (first..next).collect()
+    };
+    batch.spans.iter().map(&mut pages).collect()
 }
 
 /// Which page table a state's positions are found by, and how far attention sees.

@@ -61,6 +61,17 @@ impl Loaded {
         }
     }
 
+    /// The numbers of all rows of a matrix.
+    pub(super) fn numbers(&self, weight: Weight) -> Vec<f32> {
+        let matrix = self.matrix(weight);
+        let mut numbers = vec![0.0; matrix.rows * matrix.columns];
+        let bytes = matrix.bytes().len() / matrix.rows;
+        for (row, numbers) in matrix.bytes().chunks_exact(bytes).zip(numbers.chunks_exact_mut(matrix.columns)) {
+            matrix.format.decode_row(row, numbers);
+        }
+        numbers
+    }
+
     /// A matrix.
     pub(super) fn matrix(&self, weight: Weight) -> &Matrix {
         &self.stack(weight)[0]

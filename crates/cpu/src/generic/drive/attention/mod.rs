@@ -12,6 +12,7 @@ mod whole;
 use crate::ops::{Alone, Team};
 use crate::scratch::Scratch;
 use hefu_numerics::attention::{Attention, SEGMENT, Span};
+use hefu_numerics::functions::exp;
 use hefu_numerics::kv::PAGE;
 
 use super::Shared;
@@ -44,6 +45,7 @@ fn check(attention: &Attention<'_>, output: &[f32]) {
     let rows: usize = attention.spans.iter().map(|span| span.tokens).sum();
     assert!(shape.heads > 0 && attention.heads.is_multiple_of(shape.heads));
     assert!(attention.queries.len() >= rows * attention.heads * shape.key_size);
+    assert!(attention.sinks.is_none_or(|sinks| sinks.len() == attention.heads));
     assert!(output.len() >= rows * attention.heads * shape.value_size);
     let pages = (cache.keys.len() / shape.page_key_bytes()).min(cache.values.len() / shape.page_value_bytes());
     let mut row = 0;
@@ -130,6 +132,8 @@ impl<'a> Work<'a> {
             pages: task.span.pages,
             head: task.head,
             scale: attention.scale,
+            cap: attention.cap.unwrap_or(0.0),
+            sinks: [f32::NEG_INFINITY; MAX_QUERIES],
             queries: [std::ptr::null(); MAX_QUERIES],
             outputs: [std::ptr::null_mut(); MAX_QUERIES],
             visible: [(0, 0); MAX_QUERIES],
@@ -143,7 +147,10 @@ impl<'a> Work<'a> {
             let at = (task.span.row + token) * attention.heads + task.head * group + row % group;
             let position = task.span.position + token;
             tile.queries[r] = attention.queries[at * shape.key_size..].as_ptr();
-            tile.visible[r] = (attention.first_visible(position), position);
+            tile.visible[r] = (attention.first_visible(position), attention.last_visible(task.span, position));
+            if let Some(sinks) = attention.sinks {
+                tile.sinks[r] = sinks[at % attention.heads];
+            }
             if r < rows {
                 // SAFETY: `check` saw that the output holds this row.
                 tile.outputs[r] = unsafe { self.output.at(at * shape.value_size) };
@@ -195,6 +202,20 @@ impl<'a> Work<'a> {
     /// Of the bytes of a page those of one head's block. In q8, scales lie behind all codes and are not among them.
     fn block_bytes(&self, page_bytes: usize) -> usize {
         page_bytes / self.attention.cache.shape.heads / PAGE_BLOCKS
+    }
+
+    /// Adds what sinks weigh to the denominators.
+    ///
+    /// # Safety
+    /// Both are valid for as many numbers as the tile has queries.
+    unsafe fn add_sinks(&self, tile: &QueryTile<'_>, totals: *mut f32, largest: impl Fn(usize) -> f32) {
+        if self.attention.sinks.is_none() {
+            return;
+        }
+        for r in (0..MAX_QUERIES).filter(|r| !tile.outputs[*r].is_null()) {
+            // SAFETY: the caller's duty.
+            unsafe { *totals.add(r) += exp(tile.sinks[r] - largest(r)) };
+        }
     }
 
     /// Numbers of all scores of a tile of `queries` queries that see `first..=last`, filled up to whole blocks.

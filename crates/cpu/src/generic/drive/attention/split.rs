@@ -223,6 +223,10 @@ unsafe fn merge(work: &Work<'_>, layout: &Layout, from: *mut f32, part: &Part<'_
             (0..queries).for_each(|r| *sum.totals.add(r) += *its.totals.add(r));
             (0..queries * width).for_each(|i| *sum.results.add(i) += *its.results.add(i));
         }
+        let pieces = part.first_piece..part.first_piece + part.pieces;
+        let largest =
+            |r| pieces.clone().map(|piece| *layout.largest(from, piece).add(r)).fold(f32::NEG_INFINITY, f32::max);
+        work.add_sinks(&tile, sum.totals, largest);
         (work.kernels.finish)(&tile, &sum);
     }
 }

@@ -113,7 +113,8 @@ unsafe fn attend<'a>(work: &Work<'a>, task: &Task<'a>, then: Option<*const u8>, 
         let (kernel, queries) = work.kernel(rows);
         // SAFETY: the caller's duty.
         let mut memory = unsafe { layout.memory(work, scratch, index.min(count - 1), tile.positions().0) };
-        memory.is_last = can_be_last(shape) && segments(tile.positions()).len() == 1;
+        let is_alone = segments(tile.positions()).len() == 1 && work.attention.sinks.is_none();
+        memory.is_last = can_be_last(shape) && is_alone;
         if index < count {
             // SAFETY: the caller's duty.
             unsafe {
@@ -148,6 +149,7 @@ unsafe fn attend<'a>(work: &Work<'a>, task: &Task<'a>, then: Option<*const u8>, 
             }
         }
         for (tile, _, memory) in tiles.iter().filter(|(_, _, memory)| !memory.is_last) {
+            work.add_sinks(tile, memory.totals, |r| *memory.largest.add(r));
             (work.kernels.finish)(tile, memory);
         }
     }

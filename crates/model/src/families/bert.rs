@@ -1,0 +1,69 @@
+//! BERT (arXiv 1810.04805) and what follows its shape: encoders that read a text as a whole, with norms of the sums.
+//!
+//! XLM-RoBERTa (arXiv 1911.02116) is `bert` too: converters leave out the rows of positions that no token has.
+
+use hefu_numerics::program::{Activation, At, RopeStyle};
+
+use super::Family;
+use crate::build::{Attention, Builder, FeedForward, Gated, Plain, Presence, Residual, RopeFactors};
+use crate::error::Error;
+
+pub(super) const BERT: Family = Family { name: "bert", write };
+/// Nomic Embed (arXiv 2402.01613): heads rotate by halves, feed-forward parts have gates.
+pub(super) const NOMIC_BERT: Family = Family { name: "nomic-bert", write: write_nomic };
+/// Jina embeddings 3 (arXiv 2409.10173), its adapters merged: heads rotate by halves.
+pub(super) const JINA_BERT_V3: Family = Family { name: "jina-bert-v3", write: write_jina };
+
+fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
+    let feed_forward = plain(b)?;
+    write_with(b, feed_forward, false)
+}
+
+fn write_nomic(b: &mut Builder<'_, '_>) -> Result<(), Error> {
+    let gated = Gated::new(b.inner()?, Activation::Silu);
+    write_with(b, FeedForward::Gated(Gated { bias: Presence::Optional, ..gated }), true)
+}
+
+fn write_jina(b: &mut Builder<'_, '_>) -> Result<(), Error> {
+    let feed_forward = plain(b)?;
+    write_with(b, feed_forward, true)
+}
+
+fn plain(b: &mut Builder<'_, '_>) -> Result<FeedForward, Error> {
+    let (inner, activation) = (b.inner()?, Activation::GeluErf);
+    Ok(FeedForward::Plain(Plain { suffix: "", inner, activation, bias: Presence::Optional }))
+}
+
+fn write_with(b: &mut Builder<'_, '_>, feed_forward: FeedForward, is_rotated: bool) -> Result<(), Error> {
+    const RESIDUAL: Residual = Residual {
+        before: [None; 2],
+        on_sum: [Some("attn_output_norm"), Some("layer_output_norm")],
+        ..Residual::PLAIN
+    };
+    b.read_whole();
+    b.use_layer_norms(Presence::Optional)?;
+    let heads = b.heads()?;
+    let rotation = if is_rotated { Some(b.rope(heads.key, RopeFactors::None)?) } else { None };
+
+    let mut x = b.embed(1.0);
+    if b.has("token_types.weight") {
+        let types = b.outputs("token_types").unwrap_or(1);
+        let first = b.table_rows("token_type", "token_types", types, At::Row(0));
+        x = b.add("typed", x, first);
+    }
+    if !is_rotated {
+        let positions = b.table_rows("positions", "position_embd", b.context_length, At::Position);
+        x = b.add("embedded", x, positions);
+    }
+    x = b.norm(x, "token_embd_norm");
+    let angles = rotation.map(|rotation| b.angles("angles", rotation));
+    let (input_bias, output_bias) = (Presence::Optional, Presence::Optional);
+    let attention = Attention { angles, input_bias, output_bias, ..Attention::new(heads, RopeStyle::NeoX) };
+    for layer in 0..b.layers {
+        b.layer(layer);
+        let attention = Attention { is_fused: b.has("attn_qkv.weight"), ..attention };
+        x = b.block(x, &RESIDUAL, |b, x| b.attention(x, &attention), |b, x| b.feed_forward(x, &feed_forward));
+    }
+    b.encoded(x);
+    Ok(())
+}

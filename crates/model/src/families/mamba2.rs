@@ -1,0 +1,21 @@
+//! Mamba 2 (arXiv 2405.21060): every layer is one mixer.
+
+use super::Family;
+use crate::build::{Builder, Mamba, Output};
+use crate::error::Error;
+
+pub(super) const MAMBA2: Family = Family { name: "mamba2", write };
+
+fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
+    b.keys.know(&["attention.head_count", "feed_forward_length"]);
+    let mamba = Mamba::read(b)?;
+    let mut x = b.embed(1.0);
+    for layer in 0..b.layers {
+        b.layer(layer);
+        let normed = b.norm(x, "attn_norm");
+        let mixed = mamba.mix(b, normed);
+        x = b.add("block_output", x, mixed);
+    }
+    b.output(x, Output::PLAIN);
+    Ok(())
+}

@@ -1,0 +1,44 @@
+//! Nemotron H, Nano 2 and 3 (arXiv 2504.03624, 2508.14444): every layer is one part, of Mamba 2, attention without rotation, or
+//! a feed-forward part by a squared ReLU without a gate.
+
+use hefu_numerics::program::{Activation, RopeStyle};
+
+use super::Family;
+use crate::build::limits::MAX_FEED_FORWARD;
+use crate::build::{Attention, Builder, FeedForward, Mamba, Mixture, Output, Plain, Presence};
+use crate::error::Error;
+
+pub(super) const NEMOTRON_H: Family = Family { name: "nemotron_h", write };
+pub(super) const NEMOTRON_H_MOE: Family = Family { name: "nemotron_h_moe", write };
+
+fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
+    // Of a norm in the block that only guesses.
+    b.keys.know(&["attention.layer_norm_epsilon", "rope.dimension_count", "rope.freq_base"]);
+    let layers = b.trunk()?;
+    let (heads, attends) = b.heads_of_some()?;
+    let inner = b.keys.sizes("feed_forward_length", b.layers, MAX_FEED_FORWARD)?.unwrap_or_default();
+    let (mamba, activation) = (Mamba::read(b)?, Activation::SquaredRelu);
+    let mixture = match b.expert_counts()? {
+        Some(_) => Some(FeedForward::Mixture(Mixture::read(b, activation)?.scored(true).ungated())),
+        None => None,
+    };
+    let scale = b.factor("attention.scale")?;
+
+    let mut x = b.embed(1.0);
+    let (input_bias, output_bias) = (Presence::Optional, Presence::Optional);
+    let mut attention = Attention { input_bias, output_bias, ..Attention::new(heads, RopeStyle::NeoX) };
+    attention.scale = scale.unwrap_or(attention.scale);
+    for (layer, (attends, inner)) in attends.into_iter().zip(inner).take(layers).enumerate() {
+        b.layer(layer);
+        let normed = b.norm(x, "attn_norm");
+        let plain = FeedForward::Plain(Plain { suffix: "", inner, activation, bias: Presence::Optional });
+        let made = match (inner > 0, attends) {
+            (true, _) => b.feed_forward(normed, mixture.as_ref().unwrap_or(&plain)),
+            (false, true) => b.attention(normed, &attention),
+            (false, false) => mamba.mix(b, normed),
+        };
+        x = b.add("block_output", x, made);
+    }
+    b.output(x, Output::PLAIN);
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! Cases of operations that came with later families.
+
+use super::super::Style;
+use super::super::attention::Heads;
+use super::super::experts::{Kind, RULE};
+use super::super::work::Work;
+use super::{GATED, List, named};
+use crate::kv::Profile;
+use crate::program::{Activation, DeltaHeads, Scoring, Sharing};
+
+pub(super) fn add(list: &mut List) {
+    elements(list);
+    attention(list);
+    experts(list);
+    for (name, keys, values, key_size, value_size, sharing) in
+        [("grouped", 2, 6, 64, 64, Sharing::Grouped), ("odd sizes", 1, 3, 20, 37, Sharing::Grouped)]
+    {
+        let heads = DeltaHeads { keys, values, key_size, value_size, sharing };
+        list.add(format!("linear attention {name}"), Work::GatedDelta(heads, false));
+    }
+}
+
+fn elements(list: &mut List) {
+    for style in Style::ALL {
+        for size in [1, 17, 300] {
+            list.add(format!("layer norm size {size} {}", style.name()), Work::LayerNorm(size, style, false));
+        }
+    }
+    list.add("layer norm size 300 without a gain and a bias", Work::LayerNorm(300, Style::Usual, true));
+    list.add("temperature from 0", Work::Temperature(0));
+    list.add("temperature from 1000000", Work::Temperature(1_000_000));
+    for format in ["F32", "F16", "Q8_0"].into_iter().filter_map(named) {
+        list.add(format!("table rows {}", format.name), Work::TableRows(format));
+    }
+    for (name, activation) in [
+        ("tanh", Activation::Tanh),
+        ("gelu by erf", Activation::GeluErf),
+        ("relu", Activation::Relu),
+        ("squared relu", Activation::SquaredRelu),
+        ("bounded silu", Activation::BoundedSilu),
+    ] {
+        list.add(format!("function {name}"), Work::Function(activation));
+        list.add(format!("gate {name}"), Work::Gate(activation));
+    }
+    for format in ["F16", "Q8_0", "MXFP4"].into_iter().filter_map(named) {
+        let work = Work::Gated(format, 33, Activation::BoundedSilu);
+        list.add(format!("gated {} tokens 33 bounded silu", format.name), work);
+    }
+}
+
+fn attention(list: &mut List) {
+    for profile in Profile::ALL {
+        let heads = |size, group, window, sequences| Heads {
+            profile,
+            size,
+            latent: None,
+            group,
+            window,
+            cap: None,
+            has_sinks: true,
+            sequences,
+        };
+        for (name, heads) in [
+            ("size 64 step with sinks", heads(64, 8, None, &[(1, 600)])),
+            ("size 64 window 128 prompt with sinks", heads(64, 8, Some(128), &[(40, 500)])),
+            ("size 40 batch with sinks", heads(40, 3, Some(20), &[(9, 1020), (1, 0), (5, 70)])),
+            ("size 64 step with a cap", Heads { cap: Some(1.5), has_sinks: false, ..heads(64, 2, None, &[(1, 600)]) }),
+            ("size 256 prompt with a cap", Heads { cap: Some(2.0), ..heads(256, 1, None, &[(33, 90)]) }),
+        ] {
+            list.add(format!("attention {} {name}", profile.name()), Work::Attention(heads));
+        }
+    }
+    for (name, size, window, texts) in [
+        ("size 32", 32, None, &[1, 40, 7][..]),
+        ("size 64 long", 64, None, &[600][..]),
+        ("size 20 window 9", 20, Some(9), &[70, 3, 130][..]),
+    ] {
+        list.add(format!("attention both ways {name}"), Work::WholeAttention(size, window, texts));
+    }
+}
+
+fn experts(list: &mut List) {
+    let rule = crate::program::RouteRule { scoring: Scoring::Softmax, scale: 1.5, ..RULE };
+    list.add("choice with factors usual", Work::Choices(rule, [false, true], Style::Usual));
+    for (name, kind) in [
+        ("bounded silu and biases", Kind { activation: Activation::BoundedSilu, has_biases: true, ..GATED }),
+        (
+            "squared relu without a gate",
+            Kind { activation: Activation::SquaredRelu, is_gated: false, has_biases: false },
+        ),
+        (
+            "squared relu without a gate and biases",
+            Kind { activation: Activation::SquaredRelu, is_gated: false, has_biases: true },
+        ),
+    ] {
+        for format in ["F32", "Q8_0", "MXFP4"].into_iter().filter_map(named) {
+            for tokens in [1, 13] {
+                let name = format!("experts {} tokens {tokens} {name}", format.name);
+                list.add(name, Work::Mixture(format, tokens, kind));
+            }
+        }
+    }
+}
