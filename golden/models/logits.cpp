@@ -1,6 +1,7 @@
 // Prints what llama.cpp computes, for comparison: the logits of every position of a list of tokens.
 //
-//   logits MODEL KEY-TYPE FLASH CONTEXT OUTPUT ID...    KEY-TYPE: f32 or f16; FLASH: on or off; f32 values to OUTPUT
+//   logits MODEL KEY-TYPE FLASH CONTEXT OUTPUT ID...    KEY-TYPE: f32 or f16; FLASH: on or off; f32 values to OUTPUT; of an
+//                                                       encoder, the vectors of every position
 //   logits MODEL tokens TEXT-FILE                       the tokens of a text, one per line
 //
 // README.md beside this file says how to build it. It uses only llama.cpp's public interface (`llama.h`).
@@ -43,6 +44,11 @@ static int write_logits(llama_model * model, char ** arguments, int count) {
     parameters.n_ctx = std::atoi(arguments[2]);
     parameters.n_batch = parameters.n_ubatch = 512;
     parameters.n_threads = parameters.n_threads_batch = 2;
+    char architecture[64];
+    llama_model_meta_val_str(model, "general.architecture", architecture, sizeof architecture);
+    const bool is_encoder = std::strstr(architecture, "bert") != nullptr;
+    parameters.embeddings = is_encoder;
+    parameters.pooling_type = LLAMA_POOLING_TYPE_NONE;
     llama_context * context = llama_init_from_model(model, parameters);
     if (!context) {
         return fail("the context could not be made");
@@ -64,8 +70,10 @@ static int write_logits(llama_model * model, char ** arguments, int count) {
     if (!output) {
         return fail("the output could not be opened");
     }
+    const size_t width = is_encoder ? size_t(llama_model_n_embd(model)) : vocabulary;
     for (int i = 0; i < batch.n_tokens; i++) {
-        std::fwrite(llama_get_logits_ith(context, i), sizeof(float), vocabulary, output);
+        const float * row = is_encoder ? llama_get_embeddings_ith(context, i) : llama_get_logits_ith(context, i);
+        std::fwrite(row, sizeof(float), width, output);
     }
     std::fclose(output);
     llama_batch_free(batch);

@@ -651,12 +651,40 @@ def gemma4(folder):
     return model
 
 
+def encoder(arch, seed, name=None, positions=False, gated=False, pooling="mean", ranked=False):
+    def make(folder):
+        plain = False if gated else "biased"
+        model = Decoder(folder, arch, seed, name=name, about_mean="biased", plain=plain, key_value_heads=4, context=128)
+        model.file.add_causal_attention(False)
+        model.file.add_pooling_type({"mean": gguf.PoolingType.MEAN, "rank": gguf.PoolingType.RANK}[pooling])
+        model.file.add_token_type_count(2)
+        model.matrix("token_embd.weight", 288, model.width, spread=0.5)
+        model.matrix("token_types.weight", 2, model.width, spread=0.5, form=QUANTS.F32)
+        model.norm("token_embd_norm")
+        if positions:
+            model.matrix("position_embd.weight", 128, model.width, spread=0.5)
+        if ranked:
+            for tensor, rows in [("cls", model.width), ("cls.output", 1)]:
+                model.matrix(tensor + ".weight", rows, model.width, form=QUANTS.F32)
+                model.vector(tensor + ".bias", rows)
+        for layer in range(model.layers):
+            prefix = f"blk.{layer}."
+            model.queries_keys_values(prefix, bias=not gated, output_bias=not gated, fused=gated)
+            for part in ["attn_output_norm", "layer_output_norm"]:
+                model.norm(prefix + part)
+            model.feed_forward_part(prefix, fused=False)
+        return model
+    return make
+
+
 MODELS = [qwen2moe, qwen35moe, gemma, deepseek, glm4, glm4moe, granite, granitemoe, lfm2, lfm2moe, olmo2, olmoe, exaone4,
           ernie, ernie_moe, hunyuan_dense, hunyuan_moe, seed_oss, minimax_m2, minicpm, internlm2, bailingmoe2, dots1, gpt_oss, gemma2,
           mistral3, cohere2, command_r, starcoder2, phi2, stablelm, arcee, nemotron, afmoe, hy_v3, exaone, chatglm, gptneox,
           gpt2, qwen_vl("qwen2vl", 140, attention={"bias": True}), qwen_vl("qwen3vl", 141, attention={"head_norm": "heads"}),
           qwen_vl("qwen3vlmoe", 142, attention={"head_norm": "heads"}), nemotron_h("nemotron_h", 143),
-          nemotron_h("nemotron_h_moe", 144), granitehybrid, mamba2, gemma4]
+          nemotron_h("nemotron_h_moe", 144), granitehybrid, mamba2, gemma4, encoder("bert", 148, positions=True),
+          encoder("bert", 149, name="tiny-bert-rank", positions=True, pooling="rank", ranked=True),
+          encoder("nomic-bert", 150, gated=True), encoder("jina-bert-v3", 151)]
 
 
 def main():

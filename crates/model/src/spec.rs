@@ -9,7 +9,7 @@ use hefu_numerics::program::Program;
 use crate::build::{Builder, shown};
 use crate::describe::Description;
 use crate::error::Error;
-use crate::families::{FAMILIES, Family};
+use crate::families::{ENCODERS, FAMILIES, Family};
 use crate::gguf::Gguf;
 use crate::options::LoadOptions;
 
@@ -73,7 +73,7 @@ impl ModelSpec {
 fn family(gguf: &Gguf<'_>) -> Result<&'static Family, Error> {
     let name = gguf.metadata().required_string("general.architecture")?;
     Family::from_name(name).ok_or_else(|| {
-        let known: Vec<&str> = FAMILIES.iter().map(|family| family.name).collect();
+        let known: Vec<&str> = FAMILIES.iter().chain(ENCODERS).map(|family| family.name).collect();
         Error::UnknownArchitecture { found: shown(name), known: known.join(", ") }
     })
 }

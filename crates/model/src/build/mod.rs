@@ -218,17 +218,13 @@ impl<'g, 'a> Builder<'g, 'a> {
     /// The classifier of a row: a product, a function and another product, or the last alone.
     fn rank(&mut self, x: Value) {
         self.keys.know(&["classifier.output_labels"]);
-        let Some((tensor, labels)) =
-            ["cls_out", "cls.output"].into_iter().find_map(|name| Some((name, self.outputs(name)?)))
-        else {
-            return;
-        };
+        let Some(labels) = self.outputs("cls.output") else { return };
         let mut row = x;
         if self.tensors.has("cls.weight") {
             row = self.linear("classifier_hidden", row, "cls", self.width, Presence::Optional);
             row = self.activate("classifier_input", row, Activation::Tanh);
         }
-        let scores = self.linear("classifier_scores", row, tensor, labels, Presence::Optional);
+        let scores = self.linear("classifier_scores", row, "cls.output", labels, Presence::Optional);
         self.section(Entry::Rank, scores);
     }
 

@@ -71,7 +71,7 @@ pub struct Family {
     pub(crate) write: fn(&mut Builder<'_, '_>) -> Result<(), Error>,
 }
 
-/// Every family that Hefu runs.
+/// Every family that writes.
 pub const FAMILIES: &[Family] = &[
     llama::LLAMA,
     mistral3::MISTRAL3,
@@ -129,14 +129,14 @@ pub const FAMILIES: &[Family] = &[
     phi2::PHI2,
     gptneox::GPT_NEOX,
     gpt2::GPT2,
-    bert::BERT,
-    bert::NOMIC_BERT,
-    bert::JINA_BERT_V3,
 ];
 
+/// Families that read a text as a whole and write none: what embeds and ranks.
+pub const ENCODERS: &[Family] = &[bert::BERT, bert::NOMIC_BERT, bert::JINA_BERT_V3];
+
 impl Family {
-    /// The family of this name.
+    /// The family of this name, encoders among them.
     pub fn from_name(name: &str) -> Option<&'static Family> {
-        FAMILIES.iter().find(|family| family.name == name)
+        FAMILIES.iter().chain(ENCODERS).find(|family| family.name == name)
     }
 }
