@@ -284,13 +284,23 @@ fn others() -> Sketch {
     let scores = s.linear("router", x, WIDTH, 8);
     let bias = Some(s.weight("bias", Shape::Vector(8)));
     let groups = Some(Groups { count: 4, used: 2, best: 1 });
-    let rule = RouteRule { used: 2, scoring: Scoring::Sigmoid, bias, groups, normalised: None, scale: 1.0 };
+    let rule =
+        RouteRule { used: 2, scoring: Scoring::Sigmoid, bias, groups, normalised: None, scale: 1.0, factors: None };
     let choices = s.value("choices", 2, Kind::Choices);
     s.push(Op::Route { scores, rule, out: choices });
     let [gate, up] = ["gate", "up"].map(|name| s.weight(name, Shape::Stack { items: 8, rows: 5, columns: WIDTH }));
     let down = s.weight("down", Shape::Stack { items: 8, rows: WIDTH, columns: 5 });
     let activation = Activation::Gelu;
-    s.step("mixed", WIDTH, |out| Op::Experts { x, choices, gate, up, down, activation, out });
+    s.step("mixed", WIDTH, |out| Op::Experts {
+        x,
+        choices,
+        gate: Some(gate),
+        up,
+        down,
+        biases: [None; 3],
+        activation,
+        out,
+    });
     s
 }
 

@@ -73,7 +73,7 @@ fn attention(profile: Profile, state: StateSpec, which: Rows, spans: &[(usize, u
     let (mut sketch, queries) = with_input();
     sketch.program.profile = profile;
     let state = sketch.state(state);
-    sketch.step("out", WIDTH, |out| Op::Attend { queries, heads: 4, scale: 1.0, state, out });
+    sketch.step("out", WIDTH, |out| Op::Attend { queries, heads: 4, scale: 1.0, cap: None, sinks: None, state, out });
     let span = |(position, rows, wanted): &(usize, usize, Range<usize>)| Span {
         rows: 0..*rows,
         position: *position,
@@ -154,13 +154,22 @@ fn experts_count_weights_of_those_chosen_and_arithmetic_of_every_choice() {
     let scores = sketch.linear("router", x, WIDTH, 8);
     let choices = sketch.value("choices", 2, Kind::Choices);
     let (scoring, bias, groups, normalised) = (Scoring::Softmax, None, None, None);
-    let rule = RouteRule { used: 2, scoring, bias, groups, normalised, scale: 1.0 };
+    let rule = RouteRule { used: 2, scoring, bias, groups, normalised, scale: 1.0, factors: None };
     sketch.push(Op::Route { scores, rule, out: choices });
     assert_eq!(of_rows(&sketch.program, 3, &[], 0), float(3 * 8 * (EXP + 3)));
     let [gate, up] = ["gate", "up"].map(|name| sketch.weight(name, Shape::Stack { items: 8, rows: 5, columns: WIDTH }));
     let down = sketch.weight("down", Shape::Stack { items: 8, rows: WIDTH, columns: 5 });
     let activation = Activation::Silu;
-    sketch.step("mixed", WIDTH, |out| Op::Experts { x, choices, gate, up, down, activation, out });
+    sketch.step("mixed", WIDTH, |out| Op::Experts {
+        x,
+        choices,
+        gate: Some(gate),
+        up,
+        down,
+        biases: [None; 3],
+        activation,
+        out,
+    });
     let products = 3 * 2 * 3 * 5 * WIDTH as u64;
     let gates = 3 * 2 * 5 * (EXP + 3);
     let expected = Work { bytes: 4 * 3 * 5 * 32 * 4, integer: 0, float: products + gates + 3 * 2 * WIDTH as u64 };
@@ -189,7 +198,7 @@ fn recurrent_states_are_read_where_a_span_goes_on() {
         keys,
         values,
         decay,
-        beta,
+        beta: Some(beta),
         heads,
         scale: 1.0,
         state: memory,

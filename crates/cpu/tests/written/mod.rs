@@ -210,7 +210,15 @@ impl Writer<'_> {
         let keys = self.heads("keys", keys, KV_HEADS, angles);
         self.push(Op::StoreKv { keys, values, state });
         let width = HEADS * value_size.size();
-        let attended = self.step("attended", width, |out| Op::Attend { queries, heads: HEADS, scale: 0.2, state, out });
+        let attended = self.step("attended", width, |out| Op::Attend {
+            queries,
+            heads: HEADS,
+            scale: 0.2,
+            cap: None,
+            sinks: None,
+            state,
+            out,
+        });
         let mut mixed = if width.is_multiple_of(256) {
             self.linear("attn_output", attended, width, HIDDEN)
         } else {
@@ -289,7 +297,7 @@ impl Writer<'_> {
             keys,
             values: v,
             decay,
-            beta,
+            beta: Some(beta),
             heads,
             scale: 0.2,
             state: memory,
@@ -323,6 +331,7 @@ impl Writer<'_> {
             groups: None,
             normalised: Some(1.0e-4),
             scale: 1.0,
+            factors: None,
         };
         let choices = self.value("choices", 2, Kind::Choices);
         self.push(Op::Route { scores, rule, out: choices });
@@ -335,6 +344,15 @@ impl Writer<'_> {
         let up = stack("ffn_up_exps", INNER, HIDDEN);
         let down = stack("ffn_down_exps", HIDDEN, INNER);
         let activation = self.activation();
-        self.step("experts", HIDDEN, |out| Op::Experts { x, choices, gate, up, down, activation, out })
+        self.step("experts", HIDDEN, |out| Op::Experts {
+            x,
+            choices,
+            gate: Some(gate),
+            up,
+            down,
+            biases: [None; 3],
+            activation,
+            out,
+        })
     }
 }

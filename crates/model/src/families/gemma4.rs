@@ -48,7 +48,10 @@ fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
             x,
             &Residual { before, ..Residual::AROUND },
             |b, x| attend(b, x, &of, state, layer < owners),
-            |b, x| experts.map_or_else(|| b.gated(x, &gated), |experts| mixture(b, x, &gated, experts)),
+            |b, x| match experts {
+                Some(experts) => mixture(b, x, &gated, experts),
+                None => b.gated(x, &gated),
+            },
         );
         if let Some(inputs) = inputs {
             x = add_input(b, x, inputs, layer, per_layer);

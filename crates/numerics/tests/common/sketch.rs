@@ -140,7 +140,15 @@ impl Sketch {
         };
         let (q, k) = (rotate("queries", q, 2 * HEAD), rotate("keys", k, HEAD));
         self.push(Op::StoreKv { keys: k, values: Some(v), state });
-        let a = self.step("attended", 2 * HEAD, |out| Op::Attend { queries: q, heads: 2, scale: 0.25, state, out });
+        let a = self.step("attended", 2 * HEAD, |out| Op::Attend {
+            queries: q,
+            heads: 2,
+            scale: 0.25,
+            cap: None,
+            sinks: None,
+            state,
+            out,
+        });
         let a = self.linear("attn_output", a, 2 * HEAD, WIDTH);
         self.step("attn_residual", WIDTH, |out| Op::Add { a: x, b: a, out });
     }
@@ -173,7 +181,7 @@ impl Sketch {
             keys,
             values,
             decay,
-            beta,
+            beta: Some(beta),
             heads,
             scale: 0.5,
             state: memory,
