@@ -171,7 +171,7 @@ def gemma(folder):
 
 
 def deepseek(folder):
-    model = Decoder(folder, "deepseek", 104, layers=3, experts=4, pre="deepseek-llm")
+    model = Decoder(folder, "deepseek", 204, layers=3, experts=4, pre="deepseek-llm")
     model.keys(leading_dense_block_count=1, expert_feed_forward_length=16, expert_shared_count=2,
                expert_weights_scale=1.0)
     model.all_blocks(mixture={"inner": 16, "shared": 32}, dense=[0], tied=False)
@@ -256,7 +256,7 @@ def lfm2moe(folder):
 
 
 def olmo2(folder):
-    model = Decoder(folder, "olmo2", 111, layers=5, pre="dbrx")
+    model = Decoder(folder, "olmo2", 201, layers=5, pre="dbrx")
     model.file.add_sliding_window(16)
     model.file.add_rope_scaling_type(gguf.RopeScalingType.YARN)
     model.file.add_rope_scaling_factor(4.0)
@@ -464,7 +464,7 @@ def afmoe(folder):
 
 
 def hy_v3(folder):
-    model = Decoder(folder, "hy_v3", 135, layers=3, experts=4, pre="hunyuan")
+    model = Decoder(folder, "hy_v3", 206, layers=3, experts=4, pre="hunyuan")
     model.keys(expert_feed_forward_length=16, expert_weights_norm=True, expert_weights_scale=1.5)
     model.all_blocks(attention={"head_norm": "heads"}, dense=[0], mixture={"inner": 16, "shared": 16, "biased": "bare"})
     return model
@@ -605,7 +605,7 @@ def mamba2(folder):
 def gemma4(folder):
     """Two local layers to each global one; the last three see what the first three store; experts in two layers."""
     size, local, layers, owners, per_layer = 24, 16, 6, 3, 16
-    model = Decoder(folder, "gemma4", 147, layers=layers, heads=2, key_value_heads=[2, 2, 1] * 2, head=size,
+    model = Decoder(folder, "gemma4", 202, layers=layers, heads=2, key_value_heads=[2, 2, 1] * 2, head=size,
                     feed_forward=[32] * 3 + [64] * 3, experts=4, base=1000000.0)
     model.file.add_sliding_window(16)
     model.file.add_sliding_window_pattern([True, True, False] * 2)

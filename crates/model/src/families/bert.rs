@@ -43,6 +43,7 @@ fn write_with(b: &mut Builder<'_, '_>, feed_forward: FeedForward, is_rotated: bo
     b.read_whole();
     b.use_layer_norms(Presence::Optional)?;
     let heads = b.heads()?;
+    b.keys.know(&["rope.freq_base"]);
     let rotation = if is_rotated { Some(b.rope(heads.key, RopeFactors::None)?) } else { None };
 
     let mut x = b.embed(1.0);

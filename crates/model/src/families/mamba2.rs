@@ -7,7 +7,15 @@ use crate::error::Error;
 pub(super) const MAMBA2: Family = Family { name: "mamba2", write };
 
 fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
-    b.keys.know(&["attention.head_count", "feed_forward_length"]);
+    // Of what these models do not have.
+    b.keys.know(&[
+        "attention.head_count",
+        "attention.head_count_kv",
+        "attention.key_length",
+        "attention.value_length",
+        "feed_forward_length",
+        "rope.freq_base",
+    ]);
     let mamba = Mamba::read(b)?;
     let mut x = b.embed(1.0);
     for layer in 0..b.layers {

@@ -17,6 +17,8 @@ fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
     let layers = decoder.layers.len() as f32;
     decoder.embedding_scale = b.factor("embedding_scale")?.unwrap_or(12.0);
     decoder.residual.scale = Some(b.factor("residual_scale")?.unwrap_or(1.4 / layers.sqrt()));
-    decoder.output.scale = Some(b.factor("logit_scale")?.unwrap_or(256.0 / b.width as f32));
+    // Files hold its reciprocal.
+    let scale = b.factor("logit_scale")?.map(|divisor| 1.0 / divisor);
+    decoder.output.scale = Some(scale.unwrap_or(256.0 / b.width as f32));
     decoder.write(b)
 }

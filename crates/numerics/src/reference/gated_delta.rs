@@ -101,7 +101,7 @@ mod tests {
                     kept.exp() * dot * f64::from(v[earlier * VALUE + j])
                 };
                 let truth: f64 = (0..=row).map(of).sum();
-                assert!((f64::from(out[row * VALUE + j]) - truth).abs() < 1e-5, "{row}, {j}: not {truth}");
+                assert!((f64::from(out[row * VALUE + j]) - truth).abs() < 1e-4, "{row}, {j}: not {truth}");
             }
         }
     }

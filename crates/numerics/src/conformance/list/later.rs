@@ -16,13 +16,13 @@ pub(super) fn add(list: &mut List) {
         [("grouped", 2, 6, 64, 64, Sharing::Grouped), ("odd sizes", 1, 3, 20, 37, Sharing::Grouped)]
     {
         let heads = DeltaHeads { keys, values, key_size, value_size, sharing };
-        list.add(format!("linear attention {name}"), Work::GatedDelta(heads, false));
+        list.add(format!("delta rule without a correction {name}"), Work::GatedDelta(heads, false));
     }
 }
 
 fn elements(list: &mut List) {
     for style in Style::ALL {
-        for size in [1, 17, 300] {
+        for size in [2, 17, 300] {
             list.add(format!("layer norm size {size} {}", style.name()), Work::LayerNorm(size, style, false));
         }
     }
