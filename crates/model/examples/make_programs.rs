@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             continue;
         };
         let bytes = fs::read(&path)?;
-        let spec = ModelSpec::read(&Gguf::parse(&[&bytes])?, &LoadOptions::default())?;
+        let spec = ModelSpec::read_any(&Gguf::parse(&[&bytes])?, &LoadOptions::default())?;
         fs::write(golden.join("programs").join(name).with_extension("txt"), spec.program.text())?;
     }
     Ok(())

@@ -85,6 +85,13 @@ pub enum Error {
     #[error(transparent)]
     Program(#[from] SealError),
 
+    /// A model without logits, where one that writes is needed.
+    #[error("models of the architecture `{architecture}` embed text, they do not write")]
+    Encoder {
+        /// The family.
+        architecture: &'static str,
+    },
+
     /// A context that the model cannot have.
     #[error("a context of {asked} positions was asked for, but the model allows from 1 to {allowed}")]
     Context {

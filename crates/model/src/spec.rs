@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use hefu_numerics::device::Files;
-use hefu_numerics::program::Program;
+use hefu_numerics::program::{Entry, Program};
 
 use crate::build::{Builder, shown};
 use crate::describe::Description;
@@ -47,11 +47,24 @@ impl Pooling {
 }
 
 impl ModelSpec {
-    /// Reads the metadata and finds every tensor; no weights are read but those that the program depends on.
+    /// A model that writes.
+    ///
+    /// # Errors
+    /// As [`ModelSpec::read_any`], and for a model that only embeds.
+    pub fn read(gguf: &Gguf<'_>, options: &LoadOptions) -> Result<ModelSpec, Error> {
+        let spec = ModelSpec::read_any(gguf, options)?;
+        match spec.program.section(Entry::Logits) {
+            Some(_) => Ok(spec),
+            None => Err(Error::Encoder { architecture: spec.description.architecture }),
+        }
+    }
+
+    /// Reads the metadata and finds every tensor, whether the model writes or embeds; no weights are read but those that the
+    /// program depends on.
     ///
     /// # Errors
     /// Everything by which a file is not a model that can be run; see [`Error`].
-    pub fn read(gguf: &Gguf<'_>, options: &LoadOptions) -> Result<ModelSpec, Error> {
+    pub fn read_any(gguf: &Gguf<'_>, options: &LoadOptions) -> Result<ModelSpec, Error> {
         let family = family(gguf)?;
         let mut builder = Builder::new(gguf, family.name, options)?;
         (family.write)(&mut builder)?;

@@ -48,7 +48,7 @@ pub(crate) struct Chunk<'a> {
 
 pub(crate) fn load(bytes: &[u8], options: &LoadOptions) -> Result<Model, Error> {
     let gguf = Gguf::parse(&[bytes])?;
-    let spec = ModelSpec::read(&gguf, options)?;
+    let spec = ModelSpec::read_any(&gguf, options)?;
     let files = ModelFiles::new(&gguf, &|_, _| ());
     let weights = |device: Arc<dyn Device>| {
         let weights = device.load(&spec.program, &files).expect("memory for a small model");

@@ -150,7 +150,7 @@ exact! {
 #[test]
 fn encoders() {
     // llama.cpp takes GELU's other form.
-    let other_gelu = Tolerance { mean: 0.002, largest: 0.02, other_tokens: 0 };
+    let other_gelu = Tolerance { mean: 0.002, largest: 0.02, other_tokens: 1 };
     check_vectors("tiny-bert", other_gelu);
     check_vectors("tiny-bert-rank", other_gelu);
     check_vectors("tiny-jina-bert-v3", other_gelu);
