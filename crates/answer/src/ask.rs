@@ -38,6 +38,8 @@ pub struct Ask {
     pub count: usize,
     /// Report each token's log-probability and those of so many of the likeliest tokens.
     pub logprobs: Option<u32>,
+    /// Report that of the token which ends the answer too; it is no part of its text.
+    pub tells_end: bool,
     /// Further variables of the chat template, `enable_thinking` for example.
     pub variables: Map<String, Value>,
     /// The answer is one text as the model writes it: neither reasoning nor calls are taken out of it.

@@ -53,6 +53,13 @@ pub struct Token {
 }
 
 impl Token {
+    /// How many characters begin in its bytes, so that the sum over a text's tokens is the number of its characters.
+    pub fn characters(&self) -> usize {
+        const KIND: u8 = 0b1100_0000;
+        const CONTINUES: u8 = 0b1000_0000;
+        self.bytes.iter().filter(|byte| **byte & KIND != CONTINUES).count()
+    }
+
     /// Its text; bytes that are no character give U+FFFD.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.bytes).into_owned()
@@ -138,6 +145,21 @@ impl Choice {
             }
             Delta::Logprobs(more) => self.logprobs.extend(more),
             Delta::Finish(finish) => self.finish = Some(finish),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn characters_that_tokens_share_are_counted_once() {
+        let token = |bytes: &[u8]| Token { id: 0, bytes: bytes.to_vec() };
+        let text = "a\u{e9}\u{1f600}b";
+        for cut in 0..=text.len() {
+            let (left, right) = text.as_bytes().split_at(cut);
+            assert_eq!(token(left).characters() + token(right).characters(), 4);
         }
     }
 }

@@ -13,6 +13,7 @@ use hefu_engine::{FinishReason, Request};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Largest seed that is made up; short enough to be typed again, and exact in every JSON reader.
 const MADE_UP_SEEDS: u64 = u32::MAX as u64;
@@ -58,9 +59,14 @@ impl Prepared {
     /// What holds each choice to its grammar, in order. It is compiled once.
     ///
     /// # Errors
-    /// [`Error::Grammar`] or [`Error::Vocabulary`]: a grammar that cannot be honoured.
-    pub fn constraints(&self, model: &TextModel) -> Result<Vec<Option<Box<dyn Constraint>>>, Error> {
-        self.structure.constraints(model, self.count)
+    /// [`Error::Grammar`] or [`Error::Vocabulary`]: a grammar that cannot be honoured, or that is given up, which another
+    /// thread says when nobody waits for it any more.
+    pub fn constraints(
+        &self,
+        model: &TextModel,
+        given_up: &AtomicBool,
+    ) -> Result<Vec<Option<Box<dyn Constraint>>>, Error> {
+        self.structure.constraints(model, self.count, given_up)
     }
 
     /// What makes a choice of the tokens that come. The ids of its calls are made of `name`, which is unique to the choice.

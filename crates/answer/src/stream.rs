@@ -25,6 +25,8 @@ pub struct ChoiceStream {
     /// Unique to this choice; the ids of its calls are made of it.
     name: String,
     with_logprobs: bool,
+    /// Whether log-probabilities are told of the token that ends the answer too.
+    tells_end: bool,
     /// Whether the last text was reasoning.
     is_reasoning: bool,
     /// How many calls were handed out.
@@ -56,6 +58,7 @@ impl ChoiceStream {
             one_call: structure.one_call,
             name,
             with_logprobs,
+            tells_end: structure.tells_end,
             is_reasoning: false,
             calls: 0,
             ids: Vec::new(),
@@ -72,7 +75,7 @@ impl ChoiceStream {
         self.ids.push(choice.id);
         let mut deltas = Vec::new();
         if self.with_logprobs
-            && !self.tokenizer.is_end(choice.id)
+            && (self.tells_end || !self.tokenizer.is_end(choice.id))
             && let Some(logprob) = choice.logprob
         {
             deltas.push(Delta::Logprobs(vec![of_token(&self.tokenizer, choice, logprob)]));

@@ -8,6 +8,7 @@ use hefu_engine::constraint::Constraint;
 use hefu_grammar::{Spec, ToolCalls};
 use hefu_text::tools::{Reasoning, ToolFormat, ToolParser, instructions, markers};
 use serde_json::{Value, json};
+use std::sync::atomic::AtomicBool;
 
 /// How an answer is taken apart, and what it is held to.
 #[derive(Debug, Clone)]
@@ -20,12 +21,14 @@ pub(crate) struct Structure {
     pub(crate) shown: Vec<u32>,
     /// Whether an answer ends with its first call.
     pub(crate) one_call: bool,
+    /// Whether log-probabilities are told of the token that ends an answer too.
+    pub(crate) tells_end: bool,
 }
 
 impl Structure {
     /// What is asked for, to a prompt that was written as this text; a prompt of ids has none.
     pub(crate) fn new(ask: &Ask, model: &TextModel, prompt: Option<&str>) -> Self {
-        let whole = |spec| Self { spec, parser: None, shown: Vec::new(), one_call: false };
+        let whole = |spec| Self { spec, parser: None, shown: Vec::new(), one_call: false, tells_end: ask.tells_end };
         let is_conversation = matches!(ask.prompt, Prompt::Messages(_));
         let Some(prompt) = prompt.filter(|_| is_conversation || ask.is_whole) else {
             return whole(ask.format.clone());
@@ -49,27 +52,29 @@ impl Structure {
             // Without tools, only the marks of reasoning matter.
             shown: format.unwrap_or(ToolFormat::Json).shown_tokens(vocabulary),
             one_call,
+            tells_end: ask.tells_end,
         }
     }
 
     /// What holds each of so many choices to the grammar, which is compiled once.
     ///
     /// # Errors
-    /// A grammar that cannot be honoured.
+    /// A grammar that cannot be honoured, or that nobody waits for any more.
     pub(crate) fn constraints(
         &self,
         model: &TextModel,
         count: usize,
+        given_up: &AtomicBool,
     ) -> Result<Vec<Option<Box<dyn Constraint>>>, Error> {
         let Some(spec) = &self.spec else { return Ok((0..count).map(|_| None).collect()) };
         let of_calls = matches!(spec, Spec::ToolCalls(_));
         let grammars = model.grammars()?;
         let wrong = |error: hefu_grammar::Error| Error::Grammar { of_calls, error };
-        let first = grammars.constraint(spec).map_err(wrong)?;
+        let first = grammars.cancellable(spec, given_up).map_err(wrong)?;
         let mut all = Vec::with_capacity(count);
         for _ in 1..count {
             // One that cannot be copied is made again.
-            let copy = first.fork().map_or_else(|| grammars.constraint(spec).map_err(wrong), Ok)?;
+            let copy = first.fork().map_or_else(|| grammars.cancellable(spec, given_up).map_err(wrong), Ok)?;
             all.push(Some(copy));
         }
         all.push(Some(first));

@@ -6,11 +6,12 @@
 //! not used, and of each chunk the tokens from place `context / 2 + 1` on are scored, each given the chunk before it.
 
 use crate::request::Request;
-use crate::sampling::{self, Parameters};
+use crate::sampling::{self, Choice, Parameters, Scratch};
 use crate::scheduler::{Job, Kind};
 use hefu_numerics::team::Team;
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// A running score.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -72,25 +73,49 @@ pub(crate) fn likelihoods(
     vocabulary: usize,
     targets: &[u32],
     team: &dyn Team,
-) -> Vec<Result<f64, sampling::Error>> {
+) -> Result<Vec<f64>, sampling::Error> {
+    of_rows(logits, vocabulary, targets, team, |row, target, _| {
+        let value = negative_log_likelihood(row, target);
+        if value.is_finite() { Ok(value) } else { Err(fault(row)) }
+    })
+}
+
+/// For each row of `logits` its target as if it had been chosen, with so many of the likeliest tokens.
+pub(crate) fn scored_tokens(
+    logits: &[f32],
+    vocabulary: usize,
+    targets: &[u32],
+    alternatives: u32,
+    team: &dyn Team,
+) -> Result<Vec<Choice>, sampling::Error> {
+    let one = |row: &[f32], target, scratch: &mut Scratch| sampling::given(row, target, Some(alternatives), scratch);
+    of_rows(logits, vocabulary, targets, team, one)
+}
+
+/// What `one` makes of each row and its target; rows are dealt to threads.
+fn of_rows<T: Send>(
+    logits: &[f32],
+    vocabulary: usize,
+    targets: &[u32],
+    team: &dyn Team,
+    one: impl Fn(&[f32], u32, &mut Scratch) -> Result<T, sampling::Error> + Sync,
+) -> Result<Vec<T>, sampling::Error> {
     let rows: Vec<(&[f32], u32)> = logits.chunks(vocabulary.max(1)).zip(targets.iter().copied()).collect();
-    let results: Vec<AtomicU64> = rows.iter().map(|_| AtomicU64::new(0)).collect();
+    let results: Vec<Mutex<Option<Result<T, sampling::Error>>>> = rows.iter().map(|_| Mutex::new(None)).collect();
     let next = AtomicUsize::new(0);
     team.run(&|_| {
+        let mut scratch = Scratch::default();
         while let Some((index, (row, target))) = {
             let index = next.fetch_add(1, Ordering::Relaxed);
             rows.get(index).map(|row| (index, row))
         } {
             if let Some(result) = results.get(index) {
-                result.store(negative_log_likelihood(row, *target).to_bits(), Ordering::Relaxed);
+                let value = one(row, *target, &mut scratch);
+                *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
             }
         }
     });
-    let checked = |(result, (row, _)): (AtomicU64, &(&[f32], u32))| {
-        let value = f64::from_bits(result.into_inner());
-        if value.is_finite() { Ok(value) } else { Err(fault(row)) }
-    };
-    results.into_iter().zip(&rows).map(checked).collect()
+    results.into_iter().filter_map(|result| result.into_inner().unwrap_or_else(PoisonError::into_inner)).collect()
 }
 
 /// `ln(sum of exp(logit - greatest)) - (target - greatest)` in f64, the sum in ascending order of id.
@@ -211,11 +236,60 @@ mod tests {
         assert_eq!(taken(vec![0, 0, 0, 5]), Err(Refusal::Invalid(unknown)));
     }
 
+    /// What a scheduler tells of the tokens of a text, and what an answer that is made to repeat them tells.
+    fn scored(tokens: &[u32], alternatives: u32, prefill_chunk: usize) -> (Vec<Choice>, Vec<Choice>) {
+        let mut scheduler = Scheduler::new(Parrot::default(), Limits::default());
+        let mut scored = job(tokens.to_vec(), prefill_chunk);
+        scored.kind = Kind::Likelihoods { from: 1 };
+        scored.request.parameters.logprobs = Some(alternatives);
+        let mut keys = vec![scheduler.submit(scored, Duration::ZERO).unwrap()];
+        for at in 1..tokens.len() {
+            let mut answer = job(tokens[..at].to_vec(), prefill_chunk);
+            answer.kind = Kind::Answer;
+            answer.request.max_tokens = Some(1);
+            answer.request.parameters.logprobs = Some(alternatives);
+            let others = (0..5).filter(|id| *id != tokens[at]);
+            answer.request.parameters.banned = others.collect();
+            keys.push(scheduler.submit(answer, Duration::ZERO).unwrap());
+        }
+        let (mut own, mut others) = (Vec::new(), vec![None; tokens.len()]);
+        while !scheduler.is_idle() {
+            for update in scheduler.step(Duration::ZERO) {
+                match update.event {
+                    Event::Scored(choices) => own.extend(choices),
+                    Event::Token(choice) => {
+                        let place = keys.iter().position(|key| *key == update.key).unwrap();
+                        others[place] = Some(choice);
+                    }
+                    event => assert!(!matches!(event, Event::Likelihoods(_) | Event::Failed(_)), "{event:?}"),
+                }
+            }
+        }
+        (own, others.into_iter().flatten().collect())
+    }
+
+    #[test]
+    fn scored_tokens_have_the_numbers_that_an_answer_gives_them() {
+        let tokens = [0, 0, 1, 1, 2, 4, 4, 3];
+        for (alternatives, prefill_chunk) in [(0, 512), (1, 512), (1, 3), (2, 1), (9, 4)] {
+            let (own, answered) = scored(&tokens, alternatives, prefill_chunk);
+            assert_eq!(own, answered);
+            assert_eq!(own.iter().map(|choice| choice.id).collect::<Vec<_>>(), tokens[1..]);
+            assert!(own.iter().all(|choice| choice.top.len() == (alternatives as usize).min(5)));
+        }
+        // The best alternative tells whether the token itself is the best.
+        let (own, _) = scored(&tokens, 1, 512);
+        let is_best: Vec<bool> = own.iter().map(|choice| choice.logprob == Some(choice.top[0].1)).collect();
+        assert_eq!(is_best, [true, false, true, false, false, true, false]);
+        assert!(scored(&[3], 1, 512).0.is_empty());
+    }
+
     #[test]
     fn a_nan_is_an_error() {
         assert_eq!(fault(&[0.0, f32::NAN]), sampling::Error::NotANumber { id: 1 });
         let row = [0.0, f32::NAN, 1.0];
-        assert!(likelihoods(&row, 3, &[0], &Alone).iter().all(Result::is_err));
+        assert!(likelihoods(&row, 3, &[0], &Alone).is_err());
+        assert!(scored_tokens(&row, 3, &[0], 1, &Alone).is_err());
     }
 
     proptest! {

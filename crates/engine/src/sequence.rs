@@ -153,7 +153,7 @@ impl Sequence {
         let mut mask = Allowed::Any;
         if let Slot::Here(state) = &mut self.constraint {
             if let Some(id) = state.forced() {
-                let choice = sampling::given(logits, id, parameters, scratch)?;
+                let choice = sampling::given(logits, id, parameters.logprobs, scratch)?;
                 return self.push(choice).map(Some);
             }
             mask = state.allowed()?;

@@ -68,7 +68,7 @@ impl<M: ForwardMany> Witness<'_, M> {
             }
             let choice = match must {
                 Some(id) if is_blind => Choice { id, logprob: None, top: Vec::new() },
-                Some(id) => sampling::given(self.logits(row)?, id, &request.parameters, &mut scratch)?,
+                Some(id) => sampling::given(self.logits(row)?, id, request.parameters.logprobs, &mut scratch)?,
                 None => {
                     // Logits that are none end the answer also where nothing may follow.
                     self.logits(row)?;

@@ -75,7 +75,7 @@ pub(crate) async fn read(
     }
     if let Some(encoding) = encoding {
         let (compressed, most) = (std::mem::take(&mut arriving.bytes), limits.body_bytes);
-        arriving.bytes = service.work(client, move || decoded(&compressed, encoding, most)).await??;
+        arriving.bytes = service.work(client, move |_| decoded(&compressed, encoding, most)).await??;
     }
     arriving.hold(arriving.bytes.len().saturating_mul(WORK))?;
     Ok((Request::from_parts(parts, Body::from(arriving.bytes)), arriving.memory))
@@ -191,7 +191,7 @@ impl FromRequest<Arc<Service>> for Fields {
         if bytes.len() <= SMALL {
             return parsed(&bytes, most);
         }
-        service.work(client, move || parsed(&bytes, most)).await?
+        service.work(client, move |_| parsed(&bytes, most)).await?
     }
 }
 

@@ -10,7 +10,9 @@
 //! * [`service`], [`registry`], [`worker`], `answering`: which models are in memory, and how requests reach them;
 //! * [`catalog`], [`record`], [`watch`]: what the program around the server hands in;
 //! * [`api`], [`app`], [`listen`], [`tls`], `body`, `page`: endpoints, who may ask them, and the connections they come over;
+//! * `echo`: prompts repeated with their log-probabilities;
 //! * [`inside`]: the same endpoints without a connection;
+//! * `work`: what takes its time, on threads of its own;
 //! * [`limits`], [`keys`], `shares`, [`metrics`], [`ids`]: bounds, API keys, what clients share, counters, names.
 
 pub mod answer;
@@ -19,6 +21,7 @@ pub mod api;
 pub mod app;
 mod body;
 pub mod catalog;
+mod echo;
 pub mod error;
 mod headers;
 mod idle;
@@ -35,6 +38,7 @@ pub mod service;
 mod shares;
 pub mod tls;
 pub mod watch;
+mod work;
 pub mod worker;
 
 pub use answer::Answer;

@@ -35,7 +35,7 @@ pub struct Service {
     /// Who is told of every answer.
     pub watcher: Option<Arc<dyn Watcher>>,
     /// Bounds how many texts are worked on at the same time: each may take a thread with a large stack.
-    desks: Shares,
+    pub(crate) desks: Shares,
     /// Responses to go on from.
     pub(crate) responses: kept::Shelf,
     /// KiB of memory for large requests.
@@ -65,7 +65,7 @@ pub struct Caller {
 
 impl Caller {
     /// Whose cached beginnings of prompts its own may go on from.
-    fn domain(&self) -> ReuseDomain {
+    pub(crate) fn domain(&self) -> ReuseDomain {
         self.group.map_or(ReuseDomain::Client, ReuseDomain::Group)
     }
 }
@@ -127,9 +127,9 @@ impl Service {
         let Place { id, first } = place;
         let priority = ask.priority;
         let lease = self.lease(caller.client, &ask).await?;
-        let prepare = move |lease: &Lease, limits: &Limits| {
+        let prepare = move |lease: &Lease, limits: &Limits, given_up: &AtomicBool| {
             let prepared = prepare(&ask, &lease.worker.text, &limits.of_requests())?;
-            let constraints = prepared.constraints(&lease.worker.text)?;
+            let constraints = prepared.constraints(&lease.worker.text, given_up)?;
             Ok((prepared, constraints))
         };
         let (lease, (prepared, constraints)) = self.text_work(caller.client, lease, prepare).await?;
@@ -200,8 +200,9 @@ impl Service {
     /// Whatever is wrong with the prompt, or a model that cannot be had.
     pub async fn prompt_ids(self: &Arc<Self>, client: u64, ask: Ask) -> Result<Vec<u32>, ApiError> {
         let lease = self.lease(client, &ask).await?;
-        let (_, ids) =
-            self.text_work(client, lease, move |lease, _| prompt_ids(&ask, &lease.worker.text, check_counted)).await?;
+        let (_, ids) = self
+            .text_work(client, lease, move |lease, _, _| prompt_ids(&ask, &lease.worker.text, check_counted))
+            .await?;
         Ok(ids)
     }
 
@@ -219,7 +220,7 @@ impl Service {
             asks.first().ok_or_else(|| ApiError::parameter("input", "input is empty; give at least one text"))?;
         self.check(first)?;
         let lease = self.lease(caller.client, first).await?;
-        let work = move |lease: &Lease, limits: &Limits| -> Result<Vec<Prepared>, ApiError> {
+        let work = move |lease: &Lease, limits: &Limits, _: &AtomicBool| -> Result<Vec<Prepared>, ApiError> {
             asks.iter().map(|ask| Ok(prepare(ask, &lease.worker.text, &limits.of_requests())?)).collect()
         };
         let (lease, prepared) = self.text_work(caller.client, lease, work).await?;
@@ -292,7 +293,7 @@ impl Service {
         self.is_stopping.load(Ordering::Relaxed)
     }
 
-    fn check(&self, ask: &Ask) -> Result<(), ApiError> {
+    pub(crate) fn check(&self, ask: &Ask) -> Result<(), ApiError> {
         if self.is_stopping() {
             return Err(ApiError::new(Kind::Unavailable, "the server is stopping; ask another or try again later"));
         }
@@ -301,32 +302,6 @@ impl Service {
             return Err(ApiError::parameter("n", format!("n is {asked}, but must be at most {most}")));
         }
         Ok(())
-    }
-
-    /// Does work on a text with a model.
-    pub(crate) async fn text_work<T: Send + 'static>(
-        self: &Arc<Self>,
-        client: u64,
-        lease: Lease,
-        work: impl FnOnce(&Lease, &Limits) -> Result<T, ApiError> + Send + 'static,
-    ) -> Result<(Lease, T), ApiError> {
-        let service = Arc::clone(self);
-        self.work(client, move || work(&lease, &service.limits).map(|value| (lease, value))).await?
-    }
-
-    /// Does work on a thread that may take its time. It holds its place among others' for as long as it lasts, also if
-    /// nobody waits for it any more.
-    pub(crate) async fn work<T: Send + 'static>(
-        &self,
-        client: u64,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, ApiError> {
-        let place = self.desks.take(client).await.ok_or_else(|| ApiError::internal("there is no place to work at"))?;
-        let done = tokio::task::spawn_blocking(move || {
-            let _place = place;
-            work()
-        });
-        done.await.map_err(|error| ApiError::internal(error.to_string()))
     }
 }
 
@@ -341,54 +316,5 @@ pub(crate) fn new_id() -> Result<String, ApiError> {
 impl std::fmt::Debug for Service {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Service({:?})", self.registry)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::catalog::{Loaded, ModelCard};
-    use std::sync::mpsc::channel;
-
-    struct Nothing;
-
-    impl Catalog for Nothing {
-        fn models(&self) -> Vec<ModelCard> {
-            Vec::new()
-        }
-
-        fn load(&self, name: &str) -> Result<Loaded, String> {
-            Err(format!("no model {name}"))
-        }
-    }
-
-    #[tokio::test]
-    async fn work_that_nobody_waits_for_keeps_its_place_until_it_ends() {
-        let service = Service::new(Arc::new(Nothing), Limits::default(), None, None, None);
-        let most = service.desks.most();
-        let mut ends = Vec::new();
-        for _ in 0..most {
-            let (end, told) = channel::<()>();
-            let (begun, begins) = tokio::sync::oneshot::channel();
-            let work = {
-                let service = Arc::clone(&service);
-                tokio::spawn(async move {
-                    service
-                        .work(1, move || {
-                            let _ = begun.send(());
-                            told.recv()
-                        })
-                        .await
-                })
-            };
-            begins.await.unwrap();
-            work.abort();
-            ends.push(end);
-        }
-        assert!(service.desks.try_take(1, 1).is_none());
-        // Others have their own places.
-        assert!(service.work(2, || 5).await.unwrap() == 5);
-        drop(ends);
-        assert_eq!(service.work(1, || 6).await.unwrap(), 6);
     }
 }

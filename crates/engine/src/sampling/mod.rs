@@ -106,20 +106,21 @@ pub fn sample_allowed(
         look_through(adjusted).greatest
     };
     let id = id.ok_or(Error::NoCandidates)?;
-    Ok(with_logprobs(logits, id, parameters, scratch))
+    Ok(with_logprobs(logits, id, parameters.logprobs, scratch))
 }
 
-/// The token `id` as the choice, whatever the logits say, with the log-probabilities that the settings ask for.
+/// The token `id` as the choice, whatever the logits say, with its log-probability and those of so many of the likeliest
+/// tokens, if any are wanted.
 ///
 /// # Errors
 /// A logit that is NaN or plus infinity, or an empty or too large vocabulary.
-pub(crate) fn given(logits: &[f32], id: u32, parameters: &Parameters, scratch: &mut Scratch) -> Result<Choice, Error> {
+pub(crate) fn given(logits: &[f32], id: u32, count: Option<u32>, scratch: &mut Scratch) -> Result<Choice, Error> {
     check_logits(logits)?;
-    Ok(with_logprobs(logits, id, parameters, scratch))
+    Ok(with_logprobs(logits, id, count, scratch))
 }
 
-fn with_logprobs(logits: &[f32], id: u32, parameters: &Parameters, scratch: &mut Scratch) -> Choice {
-    let (logprob, top) = match parameters.logprobs {
+fn with_logprobs(logits: &[f32], id: u32, count: Option<u32>, scratch: &mut Scratch) -> Choice {
+    let (logprob, top) = match count {
         Some(count) => logprobs::logprobs(logits, id, count, &mut scratch.candidates),
         None => (None, Vec::new()),
     };

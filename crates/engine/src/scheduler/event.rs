@@ -46,6 +46,8 @@ pub enum Event {
     Embedding(Vec<f32>),
     /// The negative natural logarithms of the next tokens' probabilities.
     Likelihoods(Vec<f64>),
+    /// The next tokens as if they had been chosen, with the log-probabilities that an answer would give them.
+    Scored(Vec<Choice>),
     /// Whether its answer is the one that was claimed. [`Event::Finished`] follows.
     Verdict(Verdict),
     /// It is over.

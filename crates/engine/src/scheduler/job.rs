@@ -53,7 +53,8 @@ pub enum Kind {
         from: usize,
     },
     /// The log-likelihoods of the prompt's own tokens from place `from` on, each given the tokens before it. The first
-    /// token of a text has none.
+    /// token of a text has none. A request that asks for log-probabilities gets them as those of an answer's tokens, with
+    /// as many of the likeliest tokens in each place as it wants.
     Likelihoods {
         /// The first token that is scored, at least 1.
         from: usize,

@@ -3,7 +3,7 @@
 use super::pooling::Pool;
 use super::{Event, Failure, ForwardMany, Kind, Scheduler};
 use crate::constraint::Constraint;
-use crate::perplexity::likelihoods;
+use crate::perplexity::{likelihoods, scored_tokens};
 use crate::request::{FinishReason, Request, RequestError};
 use crate::verification::{Verdict, Verification};
 use std::ops::Range;
@@ -20,8 +20,9 @@ pub(super) enum Reader {
     Vector(Pool),
     /// Whoever asks, from this position on.
     Rows(usize),
-    /// The scores of `targets`, which follow the positions from `first` on.
-    Likelihoods { first: usize, targets: Vec<u32>, scored: usize },
+    /// The scores of `targets`, which follow the positions from `first` on, with so many of the likeliest tokens in each
+    /// place if an answer's log-probabilities are wanted.
+    Likelihoods { first: usize, targets: Vec<u32>, scored: usize, alternatives: Option<u32> },
     /// The choices of a finished answer.
     Verification(Box<Verification>),
 }
@@ -46,7 +47,8 @@ impl Reader {
                 }
                 // The last token predicts nothing that is scored.
                 request.prompt.extend(targets.iter().take(targets.len().saturating_sub(1)));
-                Self::Likelihoods { first: first.saturating_sub(1), targets, scored: 0 }
+                let alternatives = request.parameters.logprobs;
+                Self::Likelihoods { first: first.saturating_sub(1), targets, scored: 0, alternatives }
             }
             Kind::Verification(claimed) => {
                 Self::Verification(Box::new(Verification::new(*claimed, request, constraint.take(), vocabulary)?))
@@ -97,19 +99,20 @@ impl<M: ForwardMany> Scheduler<M> {
                     events.push(Event::Embedding(pool.vector()));
                 }
             }
-            Reader::Likelihoods { targets, scored, .. } => {
-                let mut scores = Vec::with_capacity(rows.len());
+            Reader::Likelihoods { targets, scored, alternatives, .. } => {
                 for rows in groups(rows) {
                     let vocabulary = model.vocabulary();
                     let logits = model.logits(rows.clone()).map_err(fault)?;
                     let some = targets.get(*scored..*scored + rows.len()).unwrap_or_default();
-                    for score in likelihoods(logits.values, vocabulary, some, logits.team) {
-                        scores.push(score?);
-                    }
                     *scored += rows.len();
-                }
-                if !scores.is_empty() {
-                    events.push(Event::Likelihoods(scores));
+                    if some.is_empty() {
+                        continue;
+                    }
+                    let (values, team) = (logits.values, logits.team);
+                    events.push(match *alternatives {
+                        Some(count) => Event::Scored(scored_tokens(values, vocabulary, some, count, team)?),
+                        None => Event::Likelihoods(likelihoods(values, vocabulary, some, team)?),
+                    });
                 }
             }
             Reader::Verification(verification) => {

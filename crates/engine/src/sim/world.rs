@@ -4,7 +4,7 @@ use super::Seen;
 use super::fake::{self, Fake, row};
 use super::schedule::{CAPACITY, Guessing, Plan, Schedule};
 use crate::request::{FinishReason, RequestError};
-use crate::sampling::Choice;
+use crate::sampling::{self, Choice, Scratch};
 use crate::scheduler::{Event, Failure, Key, Kind, Pooling, Refusal, ReuseDomain, Scheduler, Update};
 use crate::speculation::{Speculation, SpeculationPolicy};
 use crate::witness;
@@ -38,6 +38,8 @@ enum Alone {
     Answer(Vec<Choice>, usize, FinishReason),
     Vector(Vec<f32>),
     Scores(Vec<f64>),
+    /// The tokens of its own text.
+    Scored(Vec<Choice>),
     Nothing,
     Fails(Vec<Choice>),
 }
@@ -220,6 +222,7 @@ fn note(got: &mut Got, update: Update, plan: &Plan, scheduler: &mut Scheduler<Fa
         }
         Event::Embedding(vector) => got.vector = Some(vector),
         Event::Likelihoods(scores) => got.scores.extend(scores),
+        Event::Scored(choices) => got.choices.extend(choices),
         Event::Verdict(_) => panic!("nobody claimed anything"),
         Event::Finished(_) | Event::Failed(_) => got.end = Some(update.event),
     }
@@ -254,6 +257,10 @@ fn compare(got: &Got, plan: &Plan, seen: &Seen) {
             assert_eq!(&got.scores, scores, "{plan:?}");
             seen.scores.fetch_add(1, Relaxed);
         }
+        (Some(Event::Finished(FinishReason::Complete)), Alone::Scored(choices)) => {
+            assert_eq!(&got.choices, choices, "{plan:?}");
+            seen.scores.fetch_add(1, Relaxed);
+        }
         (Some(Event::Finished(FinishReason::Complete)), Alone::Nothing) => {
             seen.rows.fetch_add(1, Relaxed);
         }
@@ -263,7 +270,9 @@ fn compare(got: &Got, plan: &Plan, seen: &Seen) {
         (end, expected) => panic!("{end:?}, but {expected:?} alone: {plan:?}"),
     }
     match &expected {
-        Alone::Answer(choices, ..) | Alone::Fails(choices) => assert!(is_beginning(choices), "{got:?}, {expected:?}"),
+        Alone::Answer(choices, ..) | Alone::Scored(choices) | Alone::Fails(choices) => {
+            assert!(is_beginning(choices), "{got:?}, {expected:?}")
+        }
         _ => assert!(got.choices.is_empty()),
     }
 }
@@ -276,11 +285,18 @@ fn alone(plan: &Plan) -> Alone {
         Kind::Answer => {}
         Kind::Likelihoods { from } => {
             let text = &prompt[..(prompt.len() - 1).max(1)];
-            let mut scored = from..prompt.len();
-            if is_poisoned(text) || scored.clone().any(|at| fake::is_faulty(&prompt[..at])) {
+            let scored = from..prompt.len();
+            let is_sound = |at: &usize| !fake::is_faulty(&prompt[..*at]);
+            let fails = is_poisoned(text) || !scored.clone().all(|at| is_sound(&at));
+            if let Some(count) = plan.request.parameters.logprobs {
+                let choices = scored.take_while(is_sound).map(|at| scored_token(&prompt[..at], prompt[at], count));
+                let choices = choices.collect();
+                return if fails { Alone::Fails(choices) } else { Alone::Scored(choices) };
+            }
+            if fails {
                 return Alone::Fails(Vec::new());
             }
-            return Alone::Scores(scored.by_ref().map(|at| score(&prompt[..at], prompt[at])).collect());
+            return Alone::Scores(scored.map(|at| score(&prompt[..at], prompt[at])).collect());
         }
         _ if is_poisoned(prompt) => return Alone::Fails(Vec::new()),
         Kind::Embedding(pooling) => {
@@ -298,6 +314,11 @@ fn alone(plan: &Plan) -> Alone {
         Ok(finish) => Alone::Answer(found.choices, found.forced, finish),
         Err(_) => Alone::Fails(found.choices),
     }
+}
+
+/// A token after a text, with its log-probability and those of so many of the likeliest.
+fn scored_token(text: &[u32], token: u32, count: u32) -> Choice {
+    sampling::given(&row(text), token, Some(count), &mut Scratch::default()).expect("a sound row")
 }
 
 /// How unlikely a token is after a text.

@@ -10,6 +10,8 @@ mod client;
 #[cfg(unix)]
 mod connections;
 #[cfg(unix)]
+mod echo;
+#[cfg(unix)]
 mod endpoints;
 #[cfg(unix)]
 mod limits;

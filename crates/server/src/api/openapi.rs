@@ -191,7 +191,7 @@ pub(super) fn completions() -> Value {
         "prompt": inputs(),
         "logprobs": {"type": ["integer", "boolean", "null"]},
         "suffix": {"type": ["string", "null"], "description": "What stands after the gap that is to be filled"},
-        "echo": {"enum": [false, null]},
+        "echo": {"type": ["boolean", "null"], "description": "The prompt is repeated before the answer"},
         "best_of": {"type": ["integer", "null"]},
     });
     answering(own, &["prompt"])

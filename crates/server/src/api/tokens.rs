@@ -54,7 +54,7 @@ pub async fn tokenize(
     let ids = match ask.prompt {
         Prompt::Text(text) => {
             let special = if parse_special { Special::Parse } else { Special::Plain };
-            let work = move |lease: &Lease, _: &_| {
+            let work = move |lease: &Lease, _: &_, _: &_| {
                 check_counted(&text)?;
                 let tokenizer = &lease.worker.text.tokenizer;
                 Ok(if add_special { tokenizer.encode_prompt(&text, special) } else { tokenizer.encode(&text, special) })
@@ -118,7 +118,7 @@ pub async fn detokenize(
     let ids: Vec<u32> = fields.need("tokens")?;
     fields.finish()?;
     let lease = service.lease(caller.client, &Ask { model, ..Ask::default() }).await?;
-    let work = move |lease: &Lease, limits: &crate::limits::Limits| text_of(&ids, lease, limits.body_bytes);
+    let work = move |lease: &Lease, limits: &crate::limits::Limits, _: &_| text_of(&ids, lease, limits.body_bytes);
     let (_, text) = service.text_work(caller.client, lease, work).await?;
     // The two names for it.
     Ok(json_response(StatusCode::OK, &json!({"content": text, "prompt": text})))

@@ -4,8 +4,10 @@ use super::super::fields::Fields;
 use super::super::sse;
 use super::super::{answered, built};
 use super::completions_stream::CompletionsStream;
-use super::{Streaming, output, response_format, shared, streaming};
+use super::output::{self, PlainLogprobs};
+use super::{Streaming, response_format, shared, streaming};
 use crate::answer::Answer;
+use crate::echo::Echo;
 use crate::error::{ApiError, json_response};
 use crate::limits::MAX_INPUTS;
 use crate::service::{Caller, Place, Service, new_id};
@@ -28,22 +30,21 @@ pub async fn create(
     Extension(caller): Extension<Caller>,
     fields: Fields,
 ) -> Result<Response, ApiError> {
-    let (ask, prompts, streaming) = read(fields)?;
-    let wanted = ask.count.max(1).saturating_mul(prompts.len());
+    let Wanted { ask, prompts, streaming, is_echoed } = read(fields)?;
+    let choices = ask.count.max(1);
+    let wanted = choices.saturating_mul(prompts.len());
     if wanted > service.limits.choices {
         let most = service.limits.choices;
         let sentence = format!("{wanted} answers are asked for, but at most {most} may be");
         return Err(ApiError::parameter("n", sentence));
     }
-    let (id, choices) = (new_id()?, ask.count.max(1));
-    let mut answers = Vec::with_capacity(prompts.len());
-    for (number, prompt) in prompts.into_iter().enumerate() {
-        let place = Place { id: id.clone(), first: number * choices };
-        answers.push(service.answer_in(&caller, Ask { prompt, ..ask.clone() }, place).await?);
-    }
+    let asks: Vec<Ask> = prompts.into_iter().map(|prompt| Ask { prompt, ..ask.clone() }).collect();
+    let (mut answers, echoes) = answers(&service, &caller, asks, is_echoed).await?;
+    // Each choice repeats the prompt that it answers.
+    let echoes: Vec<Echo> = echoes.into_iter().flat_map(|echo| std::iter::repeat_n(echo, choices)).collect();
     let Some(first) = answers.first() else { return Err(ApiError::parameter("prompt", "prompt is empty")) };
     if streaming.is_wanted {
-        let events = CompletionsStream::new(first, streaming.include_usage);
+        let events = CompletionsStream::new(first, streaming.include_usage, echoes);
         let frame = first.without_pieces();
         return Ok(answered(&frame, sse::stream_of(answers, events)));
     }
@@ -56,11 +57,51 @@ pub async fn create(
     }
     let Some(first) = answers.first() else { return Err(ApiError::internal("no answer")) };
     let frame = first.without_pieces();
-    let response = built(move || json_response(StatusCode::OK, &whole(&frame, &choices, &sum))).await?;
+    let response = built(move || json_response(StatusCode::OK, &whole(&frame, &choices, &echoes, &sum))).await?;
     Ok(answered(first, response))
 }
 
-fn read(mut fields: Fields) -> Result<(Ask, Vec<Prompt>, Streaming), ApiError> {
+/// What a request asks for.
+#[derive(Debug)]
+struct Wanted {
+    /// For every prompt.
+    ask: Ask,
+    prompts: Vec<Prompt>,
+    streaming: Streaming,
+    /// Whether each answer begins with its prompt.
+    is_echoed: bool,
+}
+
+/// The answers to prompts, and what is repeated before them.
+async fn answers(
+    service: &Arc<Service>,
+    caller: &Caller,
+    asks: Vec<Ask>,
+    is_echoed: bool,
+) -> Result<(Vec<Answer>, Vec<Echo>), ApiError> {
+    let id = new_id()?;
+    let place = |number: usize, ask: &Ask| Place { id: id.clone(), first: number * ask.count.max(1) };
+    let echoes = match is_echoed {
+        false => Vec::new(),
+        true => {
+            let (lease, echoes) = service.echoes(caller, asks.clone()).await?;
+            if asks.iter().all(|ask| ask.max_tokens == Some(0)) {
+                let alone =
+                    |(number, (ask, echo)): (usize, (&Ask, &Echo))| echo.alone(ask, &lease.worker, place(number, ask));
+                return Ok((asks.iter().zip(&echoes).enumerate().map(alone).collect(), echoes));
+            }
+            echoes
+        }
+    };
+    let mut answers = Vec::with_capacity(asks.len());
+    for (number, ask) in asks.into_iter().enumerate() {
+        let place = place(number, &ask);
+        answers.push(service.answer_in(caller, ask, place).await?);
+    }
+    Ok((answers, echoes))
+}
+
+fn read(mut fields: Fields) -> Result<Wanted, ApiError> {
     let prompts = prompts(fields.need("prompt")?, "prompt")?;
     let streaming = streaming(&mut fields)?;
     let mut ask = shared(&mut fields)?;
@@ -75,10 +116,12 @@ fn read(mut fields: Fields) -> Result<(Ask, Vec<Prompt>, Streaming), ApiError> {
     };
     let suffix: String = fields.take("suffix")?.unwrap_or_default();
     let prompts = prompts.into_iter().map(|prompt| around(prompt, &suffix)).collect::<Result<_, _>>()?;
-    fields.only("echo", &[json!(false)])?;
+    let is_echoed = fields.take("echo")?.unwrap_or(false);
+    // Who reads the prompt's log-probabilities counts on one for each token that was chosen.
+    ask.tells_end = is_echoed;
     fields.only("best_of", &[json!(1), json!(ask.count)])?;
     fields.finish()?;
-    Ok((ask, prompts, streaming))
+    Ok(Wanted { ask, prompts, streaming, is_echoed })
 }
 
 /// A prompt before a suffix: the gap between the two is to be filled.
@@ -122,8 +165,9 @@ pub(crate) fn prompts(value: Value, name: &str) -> Result<Vec<Prompt>, ApiError>
     values.iter().map(one).collect::<Option<Vec<_>>>().ok_or_else(wrong)
 }
 
-fn whole(answer: &Answer, choices: &[Choice], summary: &Summary) -> Value {
-    let choices: Vec<Value> = choices.iter().enumerate().map(|(index, choice)| whole_choice(index, choice)).collect();
+fn whole(answer: &Answer, choices: &[Choice], echoes: &[Echo], summary: &Summary) -> Value {
+    let of_choice = |(index, choice)| whole_choice(index, choice, echoes.get(index));
+    let choices: Vec<Value> = choices.iter().enumerate().map(of_choice).collect();
     let mut body = json!({
         "id": format!("cmpl-{}", answer.id),
         "object": "text_completion",
@@ -141,13 +185,16 @@ fn whole(answer: &Answer, choices: &[Choice], summary: &Summary) -> Value {
     body
 }
 
-fn whole_choice(index: usize, choice: &Choice) -> Value {
-    let logprobs = match choice.logprobs.as_slice() {
-        [] => Value::Null,
-        tokens => output::plain_logprobs(tokens, &mut 0),
-    };
+fn whole_choice(index: usize, choice: &Choice, echo: Option<&Echo>) -> Value {
+    let repeated = echo.and_then(PlainLogprobs::of_prompt);
+    let text = echo.map_or_else(|| choice.text.clone(), |echo| format!("{}{}", echo.text, choice.text));
+    let logprobs = (repeated.is_some() || !choice.logprobs.is_empty()).then(|| {
+        let mut logprobs = repeated.unwrap_or_default();
+        logprobs.extend(&choice.logprobs, &mut echo.map_or(0, |echo| echo.text.chars().count()));
+        logprobs
+    });
     json!({
-        "text": choice.text,
+        "text": text,
         "index": index,
         "logprobs": logprobs,
         "finish_reason": output::finish_reason(choice.finish.as_ref()),
@@ -173,14 +220,14 @@ mod tests {
     #[test]
     fn a_suffix_makes_a_gap_and_a_negative_length_is_none() {
         let of = |value: Value| read(Fields::parse(value.to_string().as_bytes())?);
-        let (ask, prompts, _) =
+        let Wanted { ask, prompts, .. } =
             of(json!({"prompt": "a", "suffix": "b", "max_tokens": -1, "stop_token_ids": [3]})).unwrap();
         assert_eq!(prompts, [Prompt::Gap(Gap { prefix: "a".into(), suffix: "b".into(), ..Gap::default() })]);
         assert_eq!((ask.max_tokens, ask.stop_ids), (None, vec![3]));
         assert_eq!(of(json!({"prompt": [1], "suffix": "b"})).unwrap_err().param.as_deref(), Some("suffix"));
         for most in ["n_predict", "max_completion_tokens", "max_new_tokens"] {
-            assert_eq!(of(json!({"prompt": "a", most: -1})).unwrap().0.max_tokens, None);
-            assert_eq!(of(json!({"prompt": "a", most: 5.0})).unwrap().0.max_tokens, Some(5));
+            assert_eq!(of(json!({"prompt": "a", most: -1})).unwrap().ask.max_tokens, None);
+            assert_eq!(of(json!({"prompt": "a", most: 5.0})).unwrap().ask.max_tokens, Some(5));
         }
         assert_eq!(of(json!({"prompt": "a", "priority": 101})).unwrap_err().param.as_deref(), Some("priority"));
     }
@@ -189,7 +236,8 @@ mod tests {
     fn what_is_not_supported_is_named() {
         let of = |value: Value| read(Fields::parse(value.to_string().as_bytes())?);
         assert!(of(json!({"prompt": "a", "echo": false, "best_of": 1, "suffix": null})).is_ok());
-        for (name, value) in [("echo", json!(true)), ("best_of", json!(3))] {
+        assert!(of(json!({"prompt": "a", "echo": true, "logprobs": 1})).unwrap().is_echoed);
+        for (name, value) in [("echo", json!("yes")), ("best_of", json!(3))] {
             assert_eq!(of(json!({"prompt": "a", name: value})).unwrap_err().param.as_deref(), Some(name));
         }
     }

@@ -1,8 +1,9 @@
 //! `/v1/completions` as a stream.
 
 use super::super::sse::{Events, data};
-use super::output;
+use super::output::{self, PlainLogprobs};
 use crate::answer::{Answer, Piece};
+use crate::echo::Echo;
 use hefu_answer::{Delta, TokenLogprob};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -19,10 +20,12 @@ pub(super) struct CompletionsStream {
     logprobs: BTreeMap<usize, Vec<TokenLogprob>>,
     /// Length of each choice's text so far, in characters, as its tokens have it.
     offsets: BTreeMap<usize, usize>,
+    /// What comes before everything else: each choice's prompt, if it is to be repeated.
+    echoes: Vec<Echo>,
 }
 
 impl CompletionsStream {
-    pub(super) fn new(answer: &Answer, include_usage: bool) -> Self {
+    pub(super) fn new(answer: &Answer, include_usage: bool, echoes: Vec<Echo>) -> Self {
         let frame = [
             ("id", json!(format!("cmpl-{}", answer.id))),
             ("object", json!("text_completion")),
@@ -37,6 +40,7 @@ impl CompletionsStream {
             is_first: true,
             logprobs: BTreeMap::new(),
             offsets: BTreeMap::new(),
+            echoes,
         }
     }
 
@@ -54,14 +58,28 @@ impl CompletionsStream {
 
     fn of_choice(&mut self, index: usize, text: &str, reason: Option<&str>) -> Value {
         let offset = self.offsets.entry(index).or_default();
-        let logprobs = self.logprobs.remove(&index).map(|tokens| output::plain_logprobs(&tokens, offset));
+        let logprobs = self.logprobs.remove(&index).map(|tokens| {
+            let mut logprobs = PlainLogprobs::default();
+            logprobs.extend(&tokens, offset);
+            logprobs
+        });
         let choice = json!([{"text": text, "index": index, "logprobs": logprobs, "finish_reason": reason}]);
         self.chunk(choice, reason.is_some())
+    }
+
+    fn of_prompt(&mut self, index: usize, echo: &Echo) -> Value {
+        self.offsets.insert(index, echo.text.chars().count());
+        let logprobs = PlainLogprobs::of_prompt(echo);
+        self.chunk(json!([{"text": echo.text, "index": index, "logprobs": logprobs, "finish_reason": null}]), false)
     }
 }
 
 impl Events for CompletionsStream {
-    fn begin(&mut self, _out: &mut String) {}
+    fn begin(&mut self, out: &mut String) {
+        for (index, echo) in std::mem::take(&mut self.echoes).iter().enumerate() {
+            data(&self.of_prompt(index, echo), out);
+        }
+    }
 
     fn piece(&mut self, piece: Piece, out: &mut String) {
         match piece {

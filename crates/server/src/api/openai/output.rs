@@ -1,7 +1,8 @@
 //! Parts of answers that streams and whole responses share.
 
-use hefu_answer::ToolCall;
-use hefu_answer::{Finish, Summary, TokenLogprob};
+use crate::echo::Echo;
+use hefu_answer::{Finish, Summary, Token, TokenLogprob, ToolCall};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
@@ -50,7 +51,7 @@ pub(super) fn call(call: &ToolCall) -> Value {
 
 /// Log-probabilities as chat completions give them.
 pub(super) fn logprobs(tokens: &[TokenLogprob]) -> Value {
-    let one = |token: &hefu_answer::Token, logprob: f32| {
+    let one = |token: &Token, logprob: f32| {
         let mut entry = Map::new();
         entry.insert("token".to_owned(), json!(token.text()));
         entry.insert("logprob".to_owned(), json!(logprob));
@@ -67,20 +68,51 @@ pub(super) fn logprobs(tokens: &[TokenLogprob]) -> Value {
     json!({"content": entries.collect::<Vec<_>>(), "refusal": null})
 }
 
-/// Log-probabilities as plain completions give them; `offset` is the length of the text before them in characters.
-pub(super) fn plain_logprobs(tokens: &[TokenLogprob], offset: &mut usize) -> Value {
-    let mut offsets = Vec::with_capacity(tokens.len());
-    for token in tokens {
-        offsets.push(*offset);
-        *offset += token.token.text().chars().count();
+/// Log-probabilities as plain completions give them, in the order of their tokens.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct PlainLogprobs {
+    tokens: Vec<String>,
+    token_logprobs: Vec<Option<f32>>,
+    top_logprobs: Vec<Option<Map<String, Value>>>,
+    text_offset: Vec<usize>,
+}
+
+impl PlainLogprobs {
+    /// Those of a repeated prompt, if they are wanted.
+    pub(super) fn of_prompt(echo: &Echo) -> Option<Self> {
+        let (mut all, mut offset) = (Self::default(), 0);
+        for token in echo.tokens.as_ref()? {
+            let scored = token.scored.as_ref().map(|(logprob, top)| (*logprob, top.as_slice()));
+            all.push(&token.token, scored, offset_in(echo, offset));
+            offset += token.token.characters();
+        }
+        Some(all)
     }
-    let top = |token: &TokenLogprob| -> Map<String, Value> {
-        token.top.iter().map(|(token, logprob)| (token.text(), json!(logprob))).collect()
-    };
-    json!({
-        "tokens": tokens.iter().map(|token| token.token.text()).collect::<Vec<_>>(),
-        "token_logprobs": tokens.iter().map(|token| token.logprob).collect::<Vec<_>>(),
-        "top_logprobs": tokens.iter().map(top).collect::<Vec<_>>(),
-        "text_offset": offsets,
-    })
+
+    /// Adds those of an answer's tokens; `offset` is the length of the text before them in characters.
+    pub(super) fn extend(&mut self, tokens: &[TokenLogprob], offset: &mut usize) {
+        for token in tokens {
+            self.push(&token.token, Some((token.logprob, &token.top)), *offset);
+            *offset += token.token.characters();
+        }
+    }
+
+    fn push(&mut self, token: &Token, scored: Option<(f32, &[(Token, f32)])>, offset: usize) {
+        self.tokens.push(token.text());
+        self.token_logprobs.push(scored.map(|(logprob, _)| logprob));
+        self.top_logprobs.push(scored.map(|(_, top)| {
+            let mut named = Map::new();
+            for (token, logprob) in top {
+                // Different bytes can look the same; the best of them counts.
+                named.entry(token.text()).or_insert_with(|| json!(logprob));
+            }
+            named
+        }));
+        self.text_offset.push(offset);
+    }
+}
+
+/// Where a token of a repeated prompt stands in its text, after so many characters of its tokens.
+fn offset_in(echo: &Echo, characters: usize) -> usize {
+    characters.saturating_sub(echo.hidden)
 }
