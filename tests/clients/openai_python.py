@@ -222,7 +222,12 @@ def responses():
     said = client.responses.create(
         model=MODEL, input=[*ASK, *call.output, result], tools=[tool], tool_choice="none", temperature=0, max_output_tokens=60)
     assert "21" in said.output_text, said.output_text
-    raises(openai.BadRequestError, lambda: client.responses.create(model=MODEL, input="x", previous_response_id="resp_1"))
+    first = client.responses.create(model=MODEL, input="My name is Ada.", max_output_tokens=16, temperature=0)
+    second = client.responses.create(model=MODEL, input="And yours?", previous_response_id=first.id, max_output_tokens=16, temperature=0)
+    equal(second.previous_response_id, first.id)
+    assert second.usage.input_tokens > first.usage.input_tokens + first.usage.output_tokens, second.usage
+    equal(client.responses.retrieve(first.id).output_text, first.output_text)
+    raises(openai.NotFoundError, lambda: client.responses.create(model=MODEL, input="x", previous_response_id="resp_1"))
 
 
 @check("logprobs")

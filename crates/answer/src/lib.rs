@@ -12,12 +12,15 @@ mod ask;
 mod delta;
 mod error;
 mod fill;
+#[cfg(test)]
+mod letters;
 mod message;
 mod model;
 mod prepare;
 mod prompt;
 mod record;
 mod sampling;
+mod spelled;
 mod stream;
 mod structure;
 

@@ -5,7 +5,8 @@ use crate::error::Error;
 use crate::fill::Marks;
 use crate::message::{Arguments, Message, Shape};
 use crate::model::TextModel;
-use crate::structure::shown_to_template;
+use crate::spelled::guard_spelled;
+use crate::structure::{shown_to_template, tools_for_template};
 use hefu_text::template::{ChatTemplate, Conversation};
 use hefu_text::tokenizer::Special;
 
@@ -51,9 +52,16 @@ pub(crate) fn prompt<E: From<Error>>(
             Ok((marks.prompt(&model.tokenizer, gap), None))
         }
         Prompt::Messages(messages) => {
-            let text = prompt_text(ask, model, messages)?;
+            let (mut text, guard) = prompt_text(ask, model, messages)?;
             check(&text)?;
-            Ok((model.tokenizer.encode(&text, Special::Parse), Some(text)))
+            let mut ids = match guard {
+                None => model.tokenizer.encode(&text, Special::Parse),
+                Some(guard) => model.tokenizer.encode_guarded(&text, guard),
+            };
+            // Some templates leave the beginning of the sequence to the tokeniser.
+            model.tokenizer.begin(&mut ids);
+            text.retain(|character| Some(character) != guard);
+            Ok((ids, Some(text)))
         }
     }
 }
@@ -63,8 +71,9 @@ pub(crate) fn marks(model: &TextModel) -> Result<&Marks, Error> {
     model.marks().ok_or_else(|| Error::NoMarks { model: model.name.clone() })
 }
 
-/// The text of a conversation, as the model's template writes it.
-fn prompt_text(ask: &Ask, model: &TextModel, messages: &[Message]) -> Result<String, Error> {
+/// The text of a conversation, as the model's template writes it, and what guards the spellings of control tokens in it that
+/// are text.
+fn prompt_text(ask: &Ask, model: &TextModel, messages: &[Message]) -> Result<(String, Option<char>), Error> {
     if messages.is_empty() {
         let sentence = "messages is empty; give at least one message".to_owned();
         return Err(Error::Parameter { name: "messages", sentence });
@@ -76,15 +85,19 @@ fn prompt_text(ask: &Ask, model: &TextModel, messages: &[Message]) -> Result<Str
         }
     }
     let Some(template) = &model.template else { return Err(Error::NoTemplate { model: model.name.clone() }) };
-    let (mut shown, tools) = shown_to_template(ask, model, messages);
-    let mut conversation = Conversation { tools, variables: ask.variables.clone(), ..Conversation::default() };
+    let (mut shown, mut tools, mut variables) = (messages.to_vec(), tools_for_template(ask), ask.variables.clone());
+    let guard = guard_spelled(&model.tokenizer, &mut shown, &mut tools, &mut variables)?;
+    let tools = shown_to_template(model, &mut shown, tools);
+    let mut conversation = Conversation { tools, variables, ..Conversation::default() };
     conversation.add_generation_prompt = !ask.continue_last;
+    let start = shown.last().map(|message| message.text.clone()).unwrap_or_default();
     let end = ask.continue_last.then(|| mark_end(&mut shown)).flatten();
     let text = rendered(template, conversation, &shown)?;
-    match end {
-        None => Ok(text),
-        Some(mark) => continued(text, &mark),
-    }
+    let text = match end {
+        None => text,
+        Some(end) => continued(text, &start, &end)?,
+    };
+    Ok((text, guard))
 }
 
 /// Puts a mark at the end of the last message, and says which.
@@ -111,14 +124,20 @@ fn rendered(template: &ChatTemplate, mut conversation: Conversation, messages: &
     Err(Error::Template(first.unwrap_or(hefu_text::template::Error::Missing)))
 }
 
-/// A prompt that ends where its last message does: what the template writes after the mark is cut off, and the mark too.
-fn continued(mut text: String, mark: &str) -> Result<String, Error> {
+/// A prompt that ends where its last message, `start`, does: what the template writes after the mark is cut off, and the mark
+/// too. White space before the message is given back where the template trims.
+fn continued(mut text: String, start: &str, mark: &str) -> Result<String, Error> {
     let Some(at) = text.rfind(mark) else {
         let sentence =
             "the last message cannot be continued, because the model's template changes or leaves out its text";
         return Err(Error::Parameter { name: "messages", sentence: sentence.to_owned() });
     };
     text.truncate(at);
+    let trimmed = start.trim_start();
+    if !text.ends_with(start) && text.ends_with(trimmed) {
+        text.truncate(at - trimmed.len());
+        text.push_str(start);
+    }
     Ok(text)
 }
 
@@ -158,7 +177,7 @@ mod tests {
         let mut messages: Vec<Message> = texts.iter().map(|text| Message::new(Role::Assistant, *text)).collect();
         let mark = mark_end(&mut messages).unwrap();
         let template = ChatTemplate::new(source, Specials::default()).unwrap();
-        continued(rendered(&template, Conversation::default(), &messages)?, &mark)
+        continued(rendered(&template, Conversation::default(), &messages)?, texts.last().unwrap(), &mark)
     }
 
     #[test]
@@ -168,8 +187,10 @@ mod tests {
             let text = begun(plain, &["x", start]).unwrap();
             assert!(text.ends_with(&format!("x<|im_end|>\n<|im_start|>assistant\n{start}")), "{start:?}: {text:?}");
         }
-        // White space at the end is kept also where a template trims.
-        assert_eq!(begun("{% for m in messages %}[{{ m.content | trim }}]{% endfor %}", &[" a "]).unwrap(), "[a ");
+        // White space at both ends is kept also where a template trims.
+        let trimming = "{% for m in messages %}[{{ m.content | trim }}]{% endfor %}";
+        assert_eq!(begun(trimming, &[" a ", "\n b "]).unwrap(), "[a][\n b ");
+        assert_eq!(begun(trimming, &[" "]).unwrap(), "[ ");
         assert!(begun("{{ messages[0].role }}", &["a"]).unwrap_err().to_string().contains("cannot be continued"));
     }
 

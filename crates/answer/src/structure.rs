@@ -109,27 +109,26 @@ fn offered(ask: &Ask) -> Vec<&Tool> {
     if is_chat && ask.tool_choice != ToolChoice::None { ask.tools.iter().collect() } else { Vec::new() }
 }
 
-/// The messages and functions that the template is handed. A template that knows nothing of functions gets them in
-/// words, in the system message.
+/// The offered functions as templates take them.
+pub(crate) fn tools_for_template(ask: &Ask) -> Vec<Value> {
+    offered(ask).into_iter().map(Tool::for_template).collect()
+}
+
+/// The offered functions as the template is given them; where it cannot show any, they are described in the messages.
 pub(crate) fn shown_to_template(
-    ask: &Ask,
     model: &TextModel,
-    messages: &[Message],
-) -> (Vec<Message>, Option<Vec<Value>>) {
-    let tools: Vec<Value> = offered(ask).into_iter().map(Tool::for_template).collect();
-    let mut messages = messages.to_vec();
-    if tools.is_empty() {
-        return (messages, None);
-    }
-    if !ToolFormat::needs_instructions(model.template_source()) {
-        return (messages, Some(tools));
+    messages: &mut Vec<Message>,
+    tools: Vec<Value>,
+) -> Option<Vec<Value>> {
+    if tools.is_empty() || !ToolFormat::needs_instructions(model.template_source()) {
+        return (!tools.is_empty()).then_some(tools);
     }
     let words = instructions(model.tool_format(), &tools);
     match messages.first_mut().filter(|first| first.role == Role::System) {
         Some(first) => first.text = format!("{words}\n\n{}", first.text),
         None => messages.insert(0, Message::new(Role::System, words)),
     }
-    (messages, None)
+    None
 }
 
 /// The calls that may be made, if functions are offered.

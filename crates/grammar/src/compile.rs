@@ -173,6 +173,12 @@ pub(crate) fn sentence(error: &dyn std::fmt::Display) -> String {
     if let Some((_, meaning)) = LIMITS.iter().find(|(part, _)| text.contains(part)) {
         return format!("{TOO_COMPLEX} ({meaning})");
     }
+    // The parser of expressions draws where the fault is, and names it in its last line.
+    if text.contains("regex parse error:")
+        && let Some((_, fault)) = text.rsplit_once("\nerror: ")
+    {
+        return fault.split('\n').next().unwrap_or("").trim().to_owned();
+    }
     let first = text.split('\n').find(|line| !line.trim().is_empty()).unwrap_or("").trim();
     if first.is_empty() || first.starts_with("panic:") || first.starts_with('<') {
         return TOO_COMPLEX.to_owned();

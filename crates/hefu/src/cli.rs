@@ -16,7 +16,6 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (numeric contract 1)"
     bin_name = "hefu",
     version = VERSION,
     max_term_width = 100,
-    disable_help_subcommand = true,
     // The last one counts, so that an alias with flags can be overruled.
     args_override_self = true,
     after_help = "\
@@ -43,7 +42,7 @@ impl Cli {
     /// # Errors
     /// What is wrong with it, or the help that it asks for.
     pub(crate) fn read(arguments: Vec<OsString>) -> Result<Self, clap::Error> {
-        let mut table = words::command(Self::command());
+        let mut table = words::command(taking_negative_numbers(Self::command()));
         let matches = table.try_get_matches_from_mut(arguments)?;
         Self::from_arg_matches(&matches).map_err(|wrong| wrong.format(&mut table))
     }
@@ -83,6 +82,15 @@ impl Cli {
             Command::Man(arguments) => commands::man::run(&arguments, Cli::command()),
         }
     }
+}
+
+/// A number below zero is a value also where it cannot be one: then it is told as a wrong value, not as an unknown flag.
+fn taking_negative_numbers(table: clap::Command) -> clap::Command {
+    let table = table.mut_args(|argument| {
+        let is_value = !argument.is_positional() && argument.get_action().takes_values();
+        if is_value { argument.allow_negative_numbers(true) } else { argument }
+    });
+    table.mut_subcommands(taking_negative_numbers)
 }
 
 /// Every command, in the order in which help lists them.

@@ -188,7 +188,7 @@ fn context(gguf: &Gguf<'_>, files: &MappedModel, asked: Option<usize>, at_most: 
         Some(asked) if asked <= most => Ok(asked),
         Some(_) if at_most => Ok(most),
         Some(asked) => Err(Failure::Usage(format!(
-            "--context {asked} is more than the {most} positions that {} was made for",
+            "{} was made for {most} positions, so it cannot have the {asked} that are asked for; ask for fewer",
             files.model.name
         ))),
     }

@@ -12,6 +12,7 @@
 //! * [`fingerprint`], [`digests`]: what two answers must share to be comparable bit for bit, and digests of files;
 //! * [`receipts`], [`timestamp`], [`verifier`]: what this instance signs of an answer, and answers made again from that;
 //! * [`words`]: the language of help and messages;
+//! * [`orders`]: changes by hand to a log that a program is writing to;
 //! * [`output`], [`progress`], [`logging`], [`failure`], [`interrupt`], [`units`], [`home`]: standard output, standard error,
 //!   the log, exit status, Ctrl-C, numbers for people, files of the program's own.
 
@@ -33,6 +34,7 @@ mod models;
 mod network;
 mod open;
 mod options;
+mod orders;
 mod output;
 mod plain;
 mod preview;

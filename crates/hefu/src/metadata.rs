@@ -35,9 +35,13 @@ impl Metadata for OfFile<'_> {
     }
 }
 
-/// The file's chat template.
+/// The file's chat template; in a file whose templates all have names, the first of them.
 pub(crate) fn template<'f>(gguf: &Gguf<'f>) -> Option<&'f str> {
-    gguf.metadata().string("tokenizer.chat_template").ok().flatten()
+    let text = |key: &str| gguf.metadata().string(key).ok().flatten();
+    text("tokenizer.chat_template").or_else(|| {
+        let names = gguf.metadata().strings("tokenizer.chat_templates").ok().flatten()?;
+        names.iter().find_map(|name| text(&format!("tokenizer.chat_template.{name}")))
+    })
 }
 
 /// The file's chat template for conversations with tools, where it has one of its own.

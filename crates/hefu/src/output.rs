@@ -5,6 +5,9 @@ use crate::plain::{json_text, visible};
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
 
+/// U+FEFF as UTF-8: what some programs begin text files with.
+pub(crate) const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// Most bytes that are read from standard input or a text file (256 MiB).
 const MAX_INPUT_BYTES: u64 = 256 << 20;
 
@@ -67,6 +70,10 @@ fn read_text(reader: impl Read, path: &Path) -> Result<String, Failure> {
             path.display(),
             MAX_INPUT_BYTES >> 20
         )));
+    }
+    // Some editors put a mark of the byte order before a text; it says nothing.
+    if bytes.starts_with(BYTE_ORDER_MARK) {
+        bytes.drain(..BYTE_ORDER_MARK.len());
     }
     String::from_utf8(bytes).map_err(|error| {
         Failure::Other(format!(

@@ -51,7 +51,9 @@ impl Description {
             formats,
             context_length,
             hidden_size,
-            has_template: gguf.metadata().get("tokenizer.chat_template").is_some(),
+            has_template: ["tokenizer.chat_template", "tokenizer.chat_templates"]
+                .into_iter()
+                .any(|key| gguf.metadata().get(key).is_some()),
         }
     }
 }

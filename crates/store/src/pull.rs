@@ -123,9 +123,14 @@ fn file_of(store: &Store, repository: &hub::Repository, options: &PullOptions) -
     if let Ok(file) = repository.choose(&stored) {
         return Ok(repository.source_of(&file));
     }
-    let invalid = |reason| StoreError::InvalidSource { spec: repository.to_string(), reason };
-    let files = repository.list(options).map_err(invalid)?;
-    repository.choose(&files).map(|file| repository.source_of(&file)).map_err(invalid)
+    let spec = repository.to_string();
+    let no_list = |reason| StoreError::AllSourcesFailed {
+        file: spec.clone(),
+        failures: vec![SourceFailure { source: "the hub's list of its files".to_owned(), reason }],
+    };
+    let files = repository.list(options).map_err(no_list)?;
+    let chosen = repository.choose(&files).map(|file| repository.source_of(&file));
+    chosen.map_err(|reason| StoreError::InvalidSource { spec: repository.to_string(), reason })
 }
 
 /// Decides what to fetch.

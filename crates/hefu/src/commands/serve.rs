@@ -25,6 +25,7 @@ use hefu_server::record::{Labels, Recorder};
 use hefu_server::service::Service;
 use hefu_server::tls;
 use hefu_server::watch::Watcher;
+use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -156,7 +157,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         .map_err(|error| Failure::Other(format!("the network threads cannot be started: {error}")))?;
     let outcome = runtime.block_on(async {
         let address = SocketAddr::new(arguments.access.host, arguments.access.port);
-        let failed = |error| Failure::Other(format!("cannot listen on {address}: {error}"));
+        let failed = |error: io::Error| Failure::Other(cannot_listen(address, &error));
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         tokio::spawn(Arc::clone(&service.registry).sweep());
@@ -284,6 +285,17 @@ fn limits(arguments: &LimitArguments) -> Limits {
         keep_alive: arguments.keep_alive,
         ..Limits::default()
     }
+}
+
+/// Why an address cannot be listened on, and what to do.
+fn cannot_listen(address: SocketAddr, error: &io::Error) -> String {
+    let advice = match error.kind() {
+        io::ErrorKind::AddrInUse => "; another program listens there, so give another --port (0 takes a free one)",
+        io::ErrorKind::PermissionDenied => "; ports below 1024 need rights of their own, so give a greater --port",
+        io::ErrorKind::AddrNotAvailable => "; this machine does not have that address, so give another --host",
+        _ => "",
+    };
+    format!("cannot listen on {address}: {error}{advice}")
 }
 
 /// Done at the first SIGTERM or Ctrl-C; the second ends the program.

@@ -137,16 +137,21 @@ impl SamplingArguments {
 
 /// The sentences about bad settings with the flags' names instead of the fields'.
 pub(crate) fn in_flags(error: &Error) -> String {
-    let Error::Parameters(violations) = error else {
-        return error.to_string();
+    let flag = |setting: &str| match setting {
+        "banned" => "--ban".to_owned(),
+        "dry.breakers" => "--dry-breaker".to_owned(),
+        name => format!("--{}", name.replace(['_', '.'], "-")),
+    };
+    let violations = match error {
+        Error::Parameters(violations) => violations,
+        Error::UnknownToken { parameter, id, vocabulary } => {
+            let flag = flag(parameter);
+            return format!("{flag} names token {id}, but the vocabulary has only the tokens below {vocabulary}");
+        }
+        other => return other.to_string(),
     };
     let sentences = violations.iter().map(|violation| {
-        let flag = match violation.name {
-            "banned" => "ban".to_owned(),
-            "dry.breakers" => "dry-breaker".to_owned(),
-            name => name.replace(['_', '.'], "-"),
-        };
-        format!("--{flag} is {}, but must be {}", violation.value, violation.allowed)
+        format!("{} is {}, but must be {}", flag(violation.name), violation.value, violation.allowed)
     });
     sentences.collect::<Vec<_>>().join("; ")
 }

@@ -81,6 +81,7 @@ impl ModelCatalog {
             }
             entries.push(entry);
         }
+        check_context(&entries, options.context)?;
         name_also(&mut entries, &options.aliases)?;
         for entry in &entries {
             let card = &entry.card;
@@ -98,6 +99,17 @@ impl ModelCatalog {
     /// Has it noted when a model comes or goes.
     pub(crate) fn noting(self, ledger: Option<Arc<Ledger>>) -> Self {
         Self { ledger, ..self }
+    }
+}
+
+/// Refuses a context that no model was made for; of several, those that were made for less have less.
+fn check_context(entries: &[CatalogEntry], asked: Option<usize>) -> Result<(), Failure> {
+    let most = entries.iter().map(|entry| entry.card.context).max().unwrap_or(0);
+    match asked.filter(|asked| *asked > most) {
+        None => Ok(()),
+        Some(asked) => Err(Failure::Usage(format!(
+            "--context {asked} is more than any of these models was made for; the most is {most}"
+        ))),
     }
 }
 
@@ -126,11 +138,12 @@ impl CatalogEntry {
         let gguf = files.gguf()?;
         let most = ModelSpec::context_length(&gguf).map_err(|error| files.fault(&error))?;
         let name = served_name(&files.model.name);
+        // A flag for several models that were made for different lengths.
+        let is_one_of_many = options.models.len() > 1;
+        let context = options.context.map(|context| if is_one_of_many { context.min(most) } else { context });
         // What a cache takes does not depend on the context that is asked for here.
-        let reading = LoadOptions {
-            context: Some(options.context.unwrap_or(card::DEFAULT_CONTEXT).min(most)),
-            cache: options.cache,
-        };
+        let reading =
+            LoadOptions { context: Some(context.unwrap_or(card::DEFAULT_CONTEXT).min(most)), cache: options.cache };
         let spec = ModelSpec::read(&gguf, &reading).map_err(|error| files.fault(&error))?;
         let device = device(&options.device, pool)?;
         let memory = |positions: usize| {
@@ -142,7 +155,7 @@ impl CatalogEntry {
             let needed = memory(positions);
             needed.is_some_and(|needed| options.memory.is_none_or(|most| needed <= most))
         };
-        let room = card::room(&name, most, options.context, options.cache_tokens, fits).map_err(Failure::Usage)?;
+        let room = card::room(&name, most, context, options.cache_tokens, fits).map_err(Failure::Usage)?;
         let (context, positions) = (room.context, room.positions);
         let pages = positions.div_ceil(PAGE);
         let about = &spec.description;

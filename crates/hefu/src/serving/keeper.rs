@@ -1,10 +1,11 @@
-//! Notes in the audit log of what happens beside answers: models that come and go, keys, refusals, and time stamps. A thread
-//! writes them, so that nobody waits.
+//! Notes in the audit log of what happens beside answers: models that come and go, keys, refusals, time stamps, and what is
+//! ordered by hand. A thread writes them, so that nobody waits.
 
 use super::log::Log;
 use crate::failure::Failure;
+use crate::orders::{Order, Orders};
 use crate::timestamp;
-use hefu_proof::audit::{Error, Event, Reader};
+use hefu_proof::audit::{Annotated, Error, Event, Reader};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -41,13 +42,29 @@ pub(super) struct Keeper {
 struct Refusals(BTreeMap<(u16, String, String), u64>);
 
 impl Keeper {
-    /// Starts the thread. Checkpoints are stamped by the authority at this address, if there is one.
-    pub(super) fn start(log: Arc<Log>, authority: Option<String>) -> Result<Self, Failure> {
+    /// Starts the thread. Checkpoints are stamped by the authority at this address, if there is one; `redacted` is told the id
+    /// of an answer that was taken away.
+    pub(super) fn start(
+        log: Arc<Log>,
+        authority: Option<String>,
+        redacted: impl Fn(&str) + Send + 'static,
+    ) -> Result<Self, Failure> {
         let authority = authority.map(|url| timestamp::Authority::new(&url)).transpose()?;
+        let orders = Orders::of(log.path());
+        if let Err(error) = &orders {
+            tracing::warn!("the audit log cannot be annotated or redacted while it is written to: {error}");
+        }
         let (happenings, received) = sync_channel(QUEUE);
         let refusals = Arc::new(Mutex::new(Refusals::default()));
         let counted = Arc::clone(&refusals);
-        let work = move || keep(&log, &received, &counted, authority.as_ref());
+        let work = move || {
+            let take_orders = || {
+                if let Ok(orders) = &orders {
+                    orders.take(|order| carry_out(&log, order, &redacted));
+                }
+            };
+            keep(&log, &received, &counted, authority.as_ref(), &take_orders);
+        };
         let thread = std::thread::Builder::new().name("hefu-keeper".to_owned()).spawn(work);
         let thread = thread.map_err(|error| Failure::Other(format!("a thread cannot be started: {error}")))?;
         Ok(Self { happenings, refusals, thread: Mutex::new(Some(thread)) })
@@ -82,6 +99,7 @@ fn keep(
     received: &Receiver<Happening>,
     refusals: &Mutex<Refusals>,
     authority: Option<&timestamp::Authority>,
+    take_orders: &dyn Fn(),
 ) {
     let (mut counted, mut stamped) = (Instant::now(), Instant::now());
     loop {
@@ -93,6 +111,7 @@ fn keep(
                 note(log, "refusals", details);
             }
         }
+        take_orders();
         match happening {
             Ok(Happening::Event(event, details)) => note(log, event, details),
             _ if is_over => return,
@@ -111,6 +130,34 @@ fn note(log: &Log, event: &str, details: Value) {
     let noted = Event::new(event, details).and_then(|event| log.write(|writer| writer.note(event).map(drop)));
     if let Err(sentence) = noted {
         tracing::error!("the event {event} is missing in the audit log: {sentence}");
+    }
+}
+
+/// Does what somebody who may write to the log asks for; the number of the record that it is about.
+fn carry_out(log: &Log, order: Order, redacted: &dyn Fn(&str)) -> Result<u64, String> {
+    let mut number = 0;
+    match order {
+        Order::Redact { id, reason } => {
+            let found = log.find(&id).map_err(|error| error.to_string())?;
+            log.write(|writer| writer.redact(&id, &reason).map(|seq| number = seq))?;
+            found.iter().for_each(|entry| redacted(&entry.id));
+        }
+        Order::Annotate(annotated) => {
+            check_annotation(log, &annotated)?;
+            log.write(|writer| writer.annotate(*annotated).map(|appended| number = appended.seq))?;
+        }
+    }
+    Ok(number)
+}
+
+/// Whether an annotation is what its key has signed, of an answer that is in the log.
+fn check_annotation(log: &Log, annotated: &Annotated) -> Result<(), String> {
+    let annotation = &annotated.annotation;
+    let found = log.find(&annotation.of).map_err(|error| error.to_string())?;
+    let answer = found.filter(|entry| entry.id == annotation.of).and_then(|entry| entry.answer());
+    match answer {
+        Some(answer) if answer.receipt_digest == annotation.receipt_digest && annotated.is_signed() => Ok(()),
+        _ => Err("the annotation is not signed, or not of an answer in this log".to_owned()),
     }
 }
 

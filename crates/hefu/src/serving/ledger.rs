@@ -24,7 +24,7 @@ pub(crate) struct Ledger {
     hides_prompts: bool,
     log: Option<Arc<Log>>,
     keeper: Option<Keeper>,
-    recent: Mutex<Recent>,
+    recent: Arc<Mutex<Recent>>,
 }
 
 /// The receipts of the newest answers.
@@ -51,8 +51,12 @@ impl Ledger {
                 Some(Arc::new(Log::open(path, options, signer.identity.clone())?))
             }
         };
-        let keeper = log.as_ref().map(|log| Keeper::start(Arc::clone(log), options.authority)).transpose()?;
-        let recent = Mutex::new(Recent { limit: options.recent, ..Recent::default() });
+        let recent = Arc::new(Mutex::new(Recent { limit: options.recent, ..Recent::default() }));
+        let start = |log: &Arc<Log>| {
+            let recent = Arc::clone(&recent);
+            Keeper::start(Arc::clone(log), options.authority, move |id| lock(&recent).forget(id))
+        };
+        let keeper = log.as_ref().map(start).transpose()?;
         Ok(Self { signer, hides_prompts: options.hides_prompts, log, keeper, recent })
     }
 
@@ -139,6 +143,14 @@ impl Recorder for Ledger {
 }
 
 impl Recent {
+    /// What was taken out of the log is not told from memory either.
+    fn forget(&mut self, id: &str) {
+        if let Some((_, text)) = self.texts.remove(id) {
+            self.bytes -= text.len();
+            self.order.retain(|other| other != id);
+        }
+    }
+
     fn push(&mut self, id: String, client: String, text: Arc<str>) {
         if self.limit == 0 || self.texts.contains_key(&id) {
             return;
@@ -200,6 +212,8 @@ mod tests {
         }
         assert_eq!((recent.order.len(), recent.bytes), (2, 20));
         assert!(!recent.texts.contains_key("a") && recent.texts.contains_key("c"));
+        recent.forget("b");
+        assert_eq!((recent.order.len(), recent.bytes), (1, 10));
         recent.push("d".to_owned(), String::new(), "d".repeat(RECENT_BYTES - 5).into());
         assert_eq!(recent.order, ["d"]);
         let mut none = Recent::default();

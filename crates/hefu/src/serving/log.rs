@@ -49,7 +49,7 @@ impl Log {
         let Err(error) = write(writer) else { return Ok(()) };
         let sentence = error.to_string();
         // What is wrong with one record keeps no other from being recorded.
-        if !matches!(error, audit::Error::Record(_) | audit::Error::Duplicate { .. }) {
+        if !matches!(error, audit::Error::Record(_) | audit::Error::Duplicate { .. } | audit::Error::Unknown { .. }) {
             self.stop(&sentence);
         }
         Err(sentence)

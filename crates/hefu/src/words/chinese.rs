@@ -24,6 +24,7 @@ pub(crate) const TEXTS: &[Entry] = &[
     ("`hefu COMMAND --help` explains a command and gives examples.", "`hefu 命令 --help` 说明一条命令并给出示例。"),
     ("Exit status: 0 done, 1 failed, 2 wrong usage.", "退出码：0 完成，1 失败，2 用法有误。"),
     ("Print help", "显示帮助"),
+    ("Print this message or the help of the given subcommand(s)", "显示本帮助，或某条命令的帮助"),
     ("Print help (see more with '--help')", "显示帮助（--help 更详细）"),
     ("Print version", "显示版本"),
     (
@@ -154,6 +155,7 @@ pub(crate) const TEXTS: &[Entry] = &[
     ("it must be at least 1", "至少为 1"),
     ("it is not a number", "不是数字"),
     ("it is not a whole number", "不是整数"),
+    ("it must be a whole number of 0 or more", "须为不小于 0 的整数"),
     ("it is too large", "太大"),
     // Messages.
     ("no model, file or source is called `{}`{}", "没有名为 {} 的模型、文件或来源{}"),
@@ -172,6 +174,10 @@ pub(crate) const TEXTS: &[Entry] = &[
     ),
     ("there are no keys in {}; hefu key add NAME makes one", "{} 中没有密钥；可用 hefu key add 名称 创建"),
     ("cannot listen on {}: {}", "无法监听 {}：{}"),
+    (
+        "{} was made for {} positions, so it cannot have the {} that are asked for; ask for fewer",
+        "{} 最多 {} 个位置，不能满足所要求的 {} 个；请减少",
+    ),
     (
         "--context {} is more than the {} positions that {} was made for",
         "--context {} 超过了 {} 个位置，{} 最多只支持这么多",

@@ -23,7 +23,7 @@ const PLAIN: &[(&str, &str)] = &[
     ("number would be zero for non-zero type", "it must be at least 1"),
     ("invalid float literal", "it is not a number"),
     ("cannot parse float from empty string", "it is not a number"),
-    ("invalid digit found in string", "it is not a whole number"),
+    ("invalid digit found in string", "it must be a whole number of 0 or more"),
     ("cannot parse integer from empty string", "it is not a whole number"),
     ("number too large to fit in target type", "it is too large"),
 ];

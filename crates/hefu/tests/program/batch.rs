@@ -49,9 +49,8 @@ fn every_line_has_its_answer_and_wrong_ones_their_error() {
     lines.push(json!({"custom_id": "vector", "method": "POST", "url": "/v1/embeddings", "body": {"input": "one"}}));
     lines.push(json!({"custom_id": "elsewhere", "method": "POST", "url": "/v1/models", "body": {}}));
     write(&home, "in.jsonl", &lines);
-    let run = home.tiny(&["batch", "in.jsonl", "out.jsonl"]);
-    assert!(run.stderr.contains("8 of 8 requests answered in out.jsonl, 3 of this run with errors"), "{}", run.stderr);
-    assert_eq!(run.success(), "");
+    let run = home.tiny(&["batch", "in.jsonl", "out.jsonl"]).failure(1);
+    assert!(run.contains("8 of 8 requests answered in out.jsonl, 3 with errors; the same command with --retry"), "{run}");
     let answers = read(&home, "out.jsonl");
     assert_eq!(answers.len(), 8);
     for id in ["a", "b", "c"] {
@@ -71,6 +70,28 @@ fn every_line_has_its_answer_and_wrong_ones_their_error() {
     assert!(answers["elsewhere"]["error"]["message"].as_str().unwrap().contains("url"));
     assert_eq!(answers["completion"]["response"]["body"]["object"], "text_completion");
     assert!(answers["vector"]["response"]["body"]["data"][0]["embedding"].as_array().is_some());
+}
+
+#[test]
+fn errors_are_told_by_the_exit_status_until_they_are_asked_again() {
+    let home = Home::new();
+    let good = chat("good", &json!({}));
+    // As some editors and shells write files: a mark of the byte order, and a carriage return before each line feed.
+    let text = format!("\u{feff}{}\r\n\r\n{good}\r\n", chat("mended", &json!({"temperature": -1})));
+    std::fs::write(home.path("in.jsonl"), text).unwrap();
+    let batch = |more: &[&str]| home.tiny(&[&["batch", "in.jsonl", "out.jsonl"], more].concat());
+    for _ in 0..2 {
+        assert!(batch(&[]).failure(1).contains("2 of 2 requests answered in out.jsonl, 1 with errors"));
+    }
+    let before = read(&home, "out.jsonl");
+    write(&home, "in.jsonl", &[chat("mended", &json!({})), good]);
+    batch(&["--retry"]).success();
+    let answers = read(&home, "out.jsonl");
+    assert_eq!(answers["good"], before["good"]);
+    assert_eq!(answers["mended"]["response"]["status_code"], 200);
+    batch(&[]).success();
+    std::fs::write(home.path("schema.json"), "\u{feff}{\"enum\": [3]}").unwrap();
+    assert_eq!(home.tiny(&["run", "--schema", "schema.json", "x"]).success().trim(), "3");
 }
 
 #[test]

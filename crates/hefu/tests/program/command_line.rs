@@ -30,6 +30,9 @@ fn a_slip_is_a_usage_error_and_says_what_to_do() {
         (&["run", "--logprobs", "2", "x"], "--json"),
         (&["run", "--max-tokens", "0", "x"], "'--max-tokens <N>': it must be at least 1"),
         (&["run", "--temperature", "hot", "x"], "'--temperature <X>': it is not a number"),
+        (&["run", "--seed", "-1", "x"], "'-1' for '--seed <N>': it must be a whole number of 0 or more"),
+        (&["run", "--top-k", "-1", "x"], "'-1' for '--top-k <N>': -1 is not in 0.."),
+        (&["bench", "--prompt", "-1"], "'-1' for '--prompt <N>': it must be a whole number of 0 or more"),
         (&["run"], "there is no prompt"),
         (&["tokenize", "--context", "3"], "--context"),
         (&["perplexity", "--file", "x", "--context", "3"], "--context is 3, but must be at least 4"),
@@ -85,6 +88,26 @@ fn what_is_not_there_is_named_and_near_names_are_given() {
         let said_really = home.hefu(arguments).failure(1);
         assert!(said_really.starts_with("hefu: ") && said_really.contains(said), "{arguments:?} says {said_really}");
     }
+}
+
+#[test]
+fn what_the_model_cannot_have_is_told_in_the_words_of_the_command() {
+    let home = Home::new();
+    let said = |arguments: &[&str]| home.tiny(arguments).failure(2);
+    assert!(said(&["run", "--ban", "99999999", "x"]).contains("--ban names token 99999999"));
+    let long = said(&["bench", "--prompt", "1000000"]);
+    assert!(long.contains("made for") && long.contains("1000000") && !long.contains("--context"), "{long}");
+    let help = home.hefu(&["help", "run"]).success();
+    assert!(help.contains("hefu run"), "{help}");
+}
+
+#[test]
+fn a_busy_port_is_told_with_a_way_on() {
+    let home = Home::new();
+    let busy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = busy.local_addr().unwrap().port().to_string();
+    let said = home.tiny(&["serve", "--port", &port]).failure(1);
+    assert!(said.contains("another program listens there") && said.contains("--port"), "{said}");
 }
 
 #[test]

@@ -28,6 +28,8 @@ mod reasoning;
 #[cfg(unix)]
 mod shared;
 #[cfg(unix)]
+mod spelled;
+#[cfg(unix)]
 mod stopping;
 #[path = "../program/tiny.rs"]
 mod tiny;

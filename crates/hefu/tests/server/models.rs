@@ -77,3 +77,17 @@ fn a_model_that_nobody_asks_for_goes_and_comes_back() {
     assert_eq!(server.get("/ready").status, 503);
     assert_eq!(server.complete(&json!({})).success()["choices"], expected["choices"]);
 }
+
+#[test]
+fn of_several_models_one_that_was_made_for_less_has_less_context() {
+    let home = Home::new();
+    std::fs::write(home.path("long.gguf"), tiny::model_for(2048, true)).unwrap();
+    std::fs::write(home.path("short.gguf"), tiny::model_for(512, true)).unwrap();
+    let both = ["--model", "long.gguf", "--model", "short.gguf", "--threads", "1"];
+    let server = home.serve_only(&[&both[..], &["--context", "1024"]].concat());
+    let context = |name: &str| model(&server, name)["n_ctx"].clone();
+    assert_eq!((context("long"), context("short")), (json!(1024), json!(512)));
+    let too_long = home.command(&[&["serve"], &both[..], &["--context", "4096"]].concat()).output().unwrap();
+    let said = String::from_utf8_lossy(&too_long.stderr).into_owned();
+    assert!(!too_long.status.success() && said.contains("more than any of these models") && said.contains("2048"), "{said}");
+}

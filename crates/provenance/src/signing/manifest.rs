@@ -98,19 +98,21 @@ impl Manifest {
     /// # Errors
     /// The first difference.
     pub(super) fn equals(&self, found: &Self) -> Result<(), Error> {
+        // A model of one file is signed as a dot, whatever its file is called.
+        let shown = |name: &str| if name == "." { found.model.clone() } else { name.to_owned() };
         let same = |name: &str, list: &Self| list.resources.iter().position(|resource| resource.name == name);
         for signed in &self.resources {
             match same(&signed.name, found).and_then(|at| found.resources.get(at)) {
-                None => return Err(Error::Missing(signed.name.clone())),
+                None => return Err(Error::Missing(shown(&signed.name))),
                 Some(now) if now.digest != signed.digest => {
-                    let (name, found) = (signed.name.clone(), hex(&now.digest));
+                    let (name, found) = (shown(&signed.name), hex(&now.digest));
                     return Err(Error::Changed { name, found, signed: hex(&signed.digest) });
                 }
                 Some(_) => {}
             }
         }
         match found.resources.iter().find(|now| same(&now.name, self).is_none()) {
-            Some(extra) => Err(Error::Unsigned(extra.name.clone())),
+            Some(extra) => Err(Error::Unsigned(shown(&extra.name))),
             None => Ok(()),
         }
     }

@@ -63,19 +63,6 @@ impl Message {
         Message::new("assistant", content)
     }
 
-    /// What the message says: its text, or its parts of type `text`, one line each, as llama.cpp and vLLM join them for
-    /// templates that take texts alone.
-    pub fn text(&self) -> String {
-        match self.fields.get("content") {
-            Some(Value::String(text)) => text.clone(),
-            Some(Value::Array(parts)) => {
-                let texts = parts.iter().filter_map(|part| part.as_str().or_else(|| part.get("text")?.as_str()));
-                texts.collect::<Vec<_>>().join("\n")
-            }
-            _ => String::new(),
-        }
-    }
-
     /// The same message with one more field, or with that field replaced.
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Message {
         self.fields.insert(name.to_owned(), value.into());

@@ -30,9 +30,6 @@ pub struct ChatTemplate {
     specials: Specials,
 }
 
-/// What stands for the text of a begun answer while the template is rendered: nothing that a template could look for.
-const BEGUN: &str = "\u{f8f0}begun\u{f8f1}";
-
 impl ChatTemplate {
     /// Checks a template.
     ///
@@ -55,34 +52,6 @@ impl ChatTemplate {
     /// The source that it was made of; that for conversations with tools follows in a line of its own.
     pub fn source(&self) -> &str {
         &self.source
-    }
-
-    /// Renders a conversation whose last message is the beginning of the answer, up to where that message's text ends, so
-    /// that the model goes on with it (`continue_final_message`, prefill). The text comes out as it is, white space at both
-    /// ends included, and may be empty; what the template writes after it is left out. `add_generation_prompt` is not looked
-    /// at.
-    ///
-    /// Where the template does not show the last message, its text follows the generation prompt.
-    ///
-    /// # Errors
-    /// As [`ChatTemplate::render`].
-    pub fn render_begun(&self, conversation: &Conversation) -> Result<String, Error> {
-        let mut conversation = conversation.clone();
-        let Some(last) = conversation.messages.last_mut() else { return self.render(&conversation) };
-        let begun = last.text();
-        last.fields.insert("content".to_owned(), BEGUN.into());
-        conversation.add_generation_prompt = false;
-        let mut prompt = self.render(&conversation)?;
-        match prompt.rfind(BEGUN) {
-            Some(at) => prompt.truncate(at),
-            None => {
-                conversation.messages.pop();
-                conversation.add_generation_prompt = true;
-                prompt = self.render(&conversation)?;
-            }
-        }
-        prompt.push_str(&begun);
-        Ok(prompt)
     }
 
     /// Renders the prompt for a conversation. The same template, conversation and clock give the same text.

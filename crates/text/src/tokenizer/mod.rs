@@ -29,6 +29,7 @@ pub use vocabulary::{
 };
 
 use foldhash::{HashMap, HashMapExt};
+use std::borrow::Cow;
 use texts::Index;
 
 /// A vocabulary that is ready to encode and decode. It never changes, so threads may share it.
@@ -70,19 +71,33 @@ impl Tokenizer {
     ///
     /// Byte-level tokenisers whose originals do so bring the text into Unicode normalisation form C first.
     pub fn encode(&self, text: &str, special: Special) -> Vec<u32> {
+        self.encode_parts(text, special, None)
+    }
+
+    /// As [`Tokenizer::encode`] with [`Special::Parse`], but where `guard` stands, no control token is read: what
+    /// [`Tokenizer::guarded`] has guarded is text. The guards themselves are no part of the text.
+    pub fn encode_guarded(&self, text: &str, guard: char) -> Vec<u32> {
+        self.encode_parts(text, Special::Parse, Some(guard))
+    }
+
+    fn encode_parts(&self, text: &str, special: Special, guard: Option<char>) -> Vec<u32> {
         let mut ids = Vec::with_capacity(text.len() / 4 + 1);
         match &self.model {
-            Model::ByteLevel(model) => self.special.parts(text, special, |part| match part {
-                special::Part::Text(text) => model.encode(text, &self.pieces, &mut ids),
-                special::Part::Token(id) => ids.push(id),
-            }),
+            Model::ByteLevel(model) => {
+                let (text, guarded) = without_guards(Cow::Borrowed(text), guard);
+                self.special.parts(&text, special, &guarded, |part| match part {
+                    special::Part::Text(text) => model.encode(text, &self.pieces, &mut ids),
+                    special::Part::Token(id) => ids.push(id),
+                });
+            }
             Model::SentencePiece(model) => {
                 let escaped = text.replace(' ', sentencepiece::SPACE);
+                let (escaped, guarded) = without_guards(Cow::Owned(escaped), guard);
                 // Every text between special tokens gets the space, as in the original's fast version.
                 let prefix = self.vocabulary.add_space_prefix;
                 let known = Known { vocabulary: &self.vocabulary, index: &self.index };
                 let mut words = sentencepiece::Words { known, prefix, seen: HashMap::new() };
-                self.special.parts(&escaped, special, |part| match part {
+                self.special.parts(&escaped, special, &guarded, |part| match part {
                     special::Part::Text(text) => model.encode(text, &mut words, &mut ids),
                     special::Part::Token(id) => ids.push(id),
                 });
@@ -91,21 +106,48 @@ impl Tokenizer {
         ids
     }
 
+    /// The text with `guard` inside each spelling of a control token, so that [`Tokenizer::encode_guarded`] reads none there;
+    /// `None` if it spells none. `guard` must not be in it. Those in `keep` are left as they are.
+    pub fn guarded(&self, text: &str, guard: char, keep: &[&str]) -> Option<String> {
+        let places = match self.model {
+            Model::ByteLevel(_) => self.special.spelled(text, keep),
+            // A blank is another character by the time that tokens are looked for.
+            Model::SentencePiece(_) => self.special.spelled(&text.replace(' ', sentencepiece::SPACE), keep),
+        };
+        if places.is_empty() {
+            return None;
+        }
+        let mut places = places.into_iter().peekable();
+        let mut guarded = String::with_capacity(text.len() + places.len() * guard.len_utf8());
+        for (at, character) in text.chars().enumerate() {
+            guarded.push(character);
+            if places.next_if_eq(&at).is_some() {
+                guarded.push(guard);
+            }
+        }
+        Some(guarded)
+    }
+
     /// The ids of `text` with BOS before and EOS after them where the vocabulary asks for it, each only if the text
     /// does not already bring its own.
     pub fn encode_prompt(&self, text: &str, special: Special) -> Vec<u32> {
         let mut ids = self.encode(text, special);
-        if let Some(bos) = self.vocabulary.bos.filter(|_| self.vocabulary.add_bos)
-            && ids.first() != Some(&bos)
-        {
-            ids.insert(0, bos);
-        }
+        self.begin(&mut ids);
         if let Some(eos) = self.vocabulary.eos.filter(|_| self.vocabulary.add_eos)
             && ids.last() != Some(&eos)
         {
             ids.push(eos);
         }
         ids
+    }
+
+    /// Puts BOS before the ids of a prompt where the vocabulary asks for it and they do not bring their own.
+    pub fn begin(&self, ids: &mut Vec<u32>) {
+        if let Some(bos) = self.vocabulary.bos.filter(|_| self.vocabulary.add_bos)
+            && ids.first() != Some(&bos)
+        {
+            ids.insert(0, bos);
+        }
     }
 
     /// The bytes that a token stands for, which need not be whole characters. Special tokens (control, unknown,
@@ -146,6 +188,21 @@ impl std::fmt::Debug for Tokenizer {
         let kind = self.vocabulary.kind;
         formatter.debug_struct("Tokenizer").field("kind", &kind).field("size", &self.size()).finish_non_exhaustive()
     }
+}
+
+/// The text without its guards, and where in it the characters before them stand.
+fn without_guards(text: Cow<'_, str>, guard: Option<char>) -> (Cow<'_, str>, Vec<usize>) {
+    let Some(guard) = guard else { return (text, Vec::new()) };
+    let (mut plain, mut guarded, mut last) = (String::with_capacity(text.len()), Vec::new(), 0);
+    for character in text.chars() {
+        if character == guard {
+            guarded.push(last);
+        } else {
+            last = plain.len();
+            plain.push(character);
+        }
+    }
+    (Cow::Owned(plain), guarded)
 }
 
 /// A vocabulary whose texts can be found.

@@ -25,6 +25,8 @@ pub(super) enum Part<'a> {
 pub(super) struct Matcher {
     all: Finder,
     user_defined: Finder,
+    /// All but those that are user-defined.
+    control: Finder,
     /// Tokens that swallow the white space after them, ascending.
     strip_after: Vec<u32>,
 }
@@ -43,31 +45,81 @@ impl Matcher {
         Ok(Self {
             all: Finder::new(vocabulary, is_matched)?,
             user_defined: Finder::new(vocabulary, user_defined)?,
+            control: Finder::new(vocabulary, |kind| is_matched(kind) && !user_defined(kind))?,
             strip_after,
         })
     }
 
-    /// Hands the parts of `text` to `each`, in order. Text parts are not empty.
-    pub(super) fn parts<'a>(&self, text: &'a str, special: Special, mut each: impl FnMut(Part<'a>)) {
+    /// Hands the parts of `text` to `each`, in order. Text parts are not empty. At the places (bytes, ascending) in `guarded`
+    /// no control token begins.
+    pub(super) fn parts<'a>(
+        &self,
+        text: &'a str,
+        special: Special,
+        guarded: &[usize],
+        mut each: impl FnMut(Part<'a>),
+    ) {
+        // Where the text part that is under way begins, and where the next token is looked for.
+        let (mut begin, mut from) = (0, 0);
+        while let Some((start, end, id)) = self.next(text, from, special) {
+            let (end, id) = match self.allowed(text, (start, end, id), guarded) {
+                Some(found) => found,
+                None => {
+                    from = start + text.get(start..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8);
+                    continue;
+                }
+            };
+            if let Some(before) = text.get(begin..start).filter(|before| !before.is_empty()) {
+                each(Part::Text(before));
+            }
+            each(Part::Token(id));
+            (begin, from) = (end, end);
+            if self.strip_after.binary_search(&id).is_ok() {
+                let rest = text.get(end..).unwrap_or("");
+                let kept =
+                    rest.trim_start_matches(|character: char| character.is_whitespace() || SPACE.contains(character));
+                begin = text.len() - kept.len();
+                from = begin;
+            }
+        }
+        if let Some(rest) = text.get(begin..).filter(|rest| !rest.is_empty()) {
+            each(Part::Text(rest));
+        }
+    }
+
+    /// The next token from a place on: where it begins, where it ends, which.
+    fn next(&self, text: &str, from: usize, special: Special) -> Option<(usize, usize, u32)> {
         let finder = match special {
             Special::Parse => &self.all,
             Special::Plain => &self.user_defined,
         };
-        let mut rest = text;
-        while let Some((start, end, id)) = finder.find(rest) {
-            if let Some(before) = rest.get(..start).filter(|before| !before.is_empty()) {
-                each(Part::Text(before));
-            }
-            each(Part::Token(id));
-            rest = rest.get(end..).unwrap_or("");
-            if self.strip_after.binary_search(&id).is_ok() {
-                rest =
-                    rest.trim_start_matches(|character: char| character.is_whitespace() || SPACE.contains(character));
-            }
+        let (start, end, id) = finder.find(text.get(from..)?)?;
+        Some((from + start, from + end, id))
+    }
+
+    /// What a token that was found is read as: where a control token is none, a user-defined one may begin.
+    fn allowed(&self, text: &str, found: (usize, usize, u32), guarded: &[usize]) -> Option<(usize, u32)> {
+        let (start, end, id) = found;
+        if guarded.binary_search(&start).is_err() || self.user_defined.ids.binary_search(&id).is_ok() {
+            return Some((end, id));
         }
-        if !rest.is_empty() {
-            each(Part::Text(rest));
+        let (at, length, id) = self.user_defined.find(text.get(start..)?)?;
+        (at == 0).then_some((start + length, id))
+    }
+
+    /// Where in `text` the spelling of a control token begins, counted in characters, ascending. Spellings may overlap.
+    pub(super) fn spelled(&self, text: &str, keep: &[&str]) -> Vec<usize> {
+        let (mut places, mut rest, mut passed) = (Vec::new(), text, 0);
+        while let Some((start, end, _)) = self.control.find(rest) {
+            let (before, found) = rest.split_at(start);
+            passed += before.chars().count();
+            if !found.get(..end - start).is_some_and(|found| keep.contains(&found)) {
+                places.push(passed);
+            }
+            passed += 1;
+            rest = found.get(found.chars().next().map_or(0, char::len_utf8)..).unwrap_or("");
         }
+        places
     }
 }
 

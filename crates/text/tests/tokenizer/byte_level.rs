@@ -1,5 +1,5 @@
 //! Byte-level byte pair encoding on small vocabularies.
-use crate::support::{byte_level, metadata, texts};
+use crate::support::{byte_level, metadata, scored, texts};
 use hefu_text::tokenizer::TokenType::{Control, Normal, Unused, UserDefined};
 use hefu_text::tokenizer::{Special, Tokenizer, Vocabulary};
 
@@ -64,6 +64,32 @@ fn special_tokens_match_longest_first_and_only_when_asked() {
     for special in [Special::Parse, Special::Plain] {
         assert_eq!(encoded(&tokenizer, "a<tool>>b<tool>", special), ["a", "<tool>>", "b", "<tool>"]);
         assert_eq!(encoded(&tokenizer, "[PAD]", special).len(), 5);
+    }
+}
+
+#[test]
+fn what_is_guarded_is_text_and_what_stands_around_it_is_not() {
+    const GUARD: char = '\u{10ff00}';
+    let added = [("<|a|>", Control), ("|><|", Control), ("<|a|>b", Control), ("<tool>", UserDefined), ("a|", UserDefined)];
+    let byte_level = Tokenizer::new(byte_level("gpt-2", MERGES, &added)).unwrap();
+    let pieces = Tokenizer::new(scored(&["\u{2581}a", "b"], &[("<|a\u{2581}b|>", Control), ("  ", UserDefined)])).unwrap();
+    let parts = ["<|a|>", "|><|", "b", "<tool>", "<|", "a|", "|>", " ", "<s>", "<|a b|>", "\u{e9}", "<unk>"];
+    for tokenizer in [byte_level, pieces] {
+        for number in 0..parts.len().pow(3) {
+            let said: String = (0..3).map(|at| parts[number / parts.len().pow(at) % parts.len()]).collect();
+            let guarded = tokenizer.guarded(&said, GUARD, &[]);
+            assert_eq!(guarded.is_none(), tokenizer.encode(&said, Special::Parse) == tokenizer.encode(&said, Special::Plain));
+            let guarded = guarded.unwrap_or_else(|| said.clone());
+            assert_eq!(guarded.replace(GUARD, ""), said);
+            assert_eq!(tokenizer.encode_guarded(&guarded, GUARD), tokenizer.encode(&said, Special::Plain), "{said:?}");
+        }
+        let [name, other] = if tokenizer.vocabulary().bos.is_some() { ["<s>", "</s>"] } else { ["|><|", "<|a|>"] };
+        let said = tokenizer.guarded(name, GUARD, &[]).unwrap();
+        assert_eq!(tokenizer.guarded(name, GUARD, &[name]), None);
+        let mut expected = tokenizer.encode(other, Special::Parse);
+        expected.extend(tokenizer.encode(name, Special::Plain));
+        expected.extend(tokenizer.encode(other, Special::Parse));
+        assert_eq!(tokenizer.encode_guarded(&format!("{other}{said}{other}"), GUARD), expected);
     }
 }
 

@@ -1,13 +1,14 @@
 //! What can be added to a log by hand, and what can be taken out of it.
 
 use crate::failure::Failure;
+use crate::orders::{Order, hand_over};
 use crate::output::{print, print_plain};
 use crate::receipts;
 use crate::timestamp::Authority;
 use crate::units::thousands;
 use clap::{Args, ValueEnum};
 use hefu_proof::Identity;
-use hefu_proof::audit::{Annotated, Annotation, AuditLog, Options, Reader, Token, Verdict, stamp_request};
+use hefu_proof::audit::{Annotated, Annotation, AuditLog, Error, Options, Reader, Token, Verdict, stamp_request};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -100,8 +101,17 @@ impl From<Opinion> for Verdict {
 
 /// Opens a log that is there for writing. Opening one that is not there would make it.
 fn open_to_write(path: &Path) -> Result<AuditLog, Failure> {
+    free_to_write(path)?.ok_or_else(|| Error::InUse { path: path.to_owned() }.into())
+}
+
+/// As [`open_to_write`]; `None` where another program is writing to it.
+fn free_to_write(path: &Path) -> Result<Option<AuditLog>, Failure> {
     drop(Reader::open(path)?);
-    Ok(AuditLog::open(path, receipts::identity()?, Options::default())?)
+    match AuditLog::open(path, receipts::identity()?, Options::default()) {
+        Ok(log) => Ok(Some(log)),
+        Err(Error::InUse { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 pub(super) fn prune(path: &Path, before: u64) -> Result<(), Failure> {
@@ -112,9 +122,14 @@ pub(super) fn prune(path: &Path, before: u64) -> Result<(), Failure> {
 }
 
 pub(super) fn redact(path: &Path, id: &str, reason: &str) -> Result<(), Failure> {
-    let log = open_to_write(path)?;
-    let seq = log.redact(id, reason)?;
-    log.close()?;
+    let seq = match free_to_write(path)? {
+        None => hand_over(path, &Order::Redact { id: id.to_owned(), reason: reason.to_owned() })?,
+        Some(log) => {
+            let seq = log.redact(id, reason)?;
+            log.close()?;
+            seq
+        }
+    };
     print(&format!("taken away: what record {seq} said; its digest and a signed note stay\n"))
 }
 
@@ -135,10 +150,15 @@ pub(super) fn annotate(path: &Path, id: &str, review: &Review) -> Result<(), Fai
         time: receipts::now(),
     };
     let annotated = Annotated::sign(annotation, &identity).map_err(Failure::Other)?;
-    let log = open_to_write(path)?;
-    let appended = log.annotate(annotated)?;
-    log.close()?;
-    print_plain(&format!("recorded: {} by {}, record {}\n", review.verdict.name(), review.by, appended.seq))
+    let seq = match free_to_write(path)? {
+        None => hand_over(path, &Order::Annotate(Box::new(annotated)))?,
+        Some(log) => {
+            let appended = log.annotate(annotated)?;
+            log.close()?;
+            appended.seq
+        }
+    };
+    print_plain(&format!("recorded: {} by {}, record {seq}\n", review.verdict.name(), review.by))
 }
 
 pub(super) fn stamp(path: &Path, how: &Stamping) -> Result<(), Failure> {

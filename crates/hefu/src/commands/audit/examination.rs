@@ -44,8 +44,13 @@ pub(super) fn examine(path: &Path, key: Option<&str>, head: Option<&str>, json: 
     }
     match found.problems.len() {
         0 => Ok(()),
-        _ => Err(Failure::Other(format!("{} was changed, or is not whole", path.display()))),
+        _ => Err(changed(path)),
     }
+}
+
+/// What is said of a log in which something is wrong.
+pub(super) fn changed(path: &Path) -> Failure {
+    Failure::Other(format!("{} was changed, or is not whole", path.display()))
 }
 
 /// Whether the file is the log itself; an export is text.

@@ -280,6 +280,8 @@ fn export(path: &Path) -> Result<(), Failure> {
 
 fn replay(path: &Path, filter: &Filter, options: &VerifyOptions<'_>, json: bool) -> Result<(), Failure> {
     let reader = open(path)?;
+    // A record whose type or time was changed would not even be found below.
+    let problems = reader.examine(&mut |_| {})?.problems;
     let mut waiting = Vec::new();
     let mut done: Vec<Checked> = Vec::new();
     let mut flush = |waiting: &mut Vec<Checked>| -> Result<(), Failure> {
@@ -297,11 +299,14 @@ fn replay(path: &Path, filter: &Filter, options: &VerifyOptions<'_>, json: bool)
     flush(&mut waiting)?;
     let totals = totals(&done);
     if json {
-        print_json(&verify::json(&done))?;
+        let mut report = verify::json(&done);
+        report["problems"] = problems.clone().into();
+        print_json(&report)?;
     } else {
         print(&format!("{} of {} answers match\n", thousands(totals.matching as u64), thousands(totals.all as u64)))?;
+        problems.iter().try_for_each(|problem| print_plain(&format!("problem: {problem}\n")))?;
     }
-    totals.outcome()
+    if problems.is_empty() { totals.outcome() } else { Err(examination::changed(path)) }
 }
 
 fn checked(entry: &Entry) -> Checked {

@@ -1,6 +1,7 @@
 //! The requests of a batch: one JSON object on each line, in the format of the OpenAI API.
 
 use crate::failure::Failure;
+use crate::output::BYTE_ORDER_MARK;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -57,7 +58,7 @@ struct Known {
 }
 
 impl Input {
-    /// Reads the whole file once. Empty lines are passed over.
+    /// Reads the whole file once. Empty lines are passed over, and so is a mark of the byte order.
     ///
     /// # Errors
     /// A file that cannot be read, a line that is no JSON object with a `custom_id`, or a `custom_id` that comes twice.
@@ -75,12 +76,14 @@ impl Input {
                 break;
             }
             number += 1;
+            let mark = if number == 1 && line.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+            line.drain(..mark);
             if read as u64 > MAX_LINE_BYTES {
                 return Err(at(path, number, &format!("is longer than {} MiB", MAX_LINE_BYTES >> 20)));
             }
             if !line.iter().all(u8::is_ascii_whitespace) {
                 let custom_id = custom_id(&line).map_err(|wrong| at(path, number, &wrong))?;
-                let entry = Entry { custom_id: custom_id.clone(), line: number, offset, bytes: read };
+                let entry = Entry { custom_id: custom_id.clone(), line: number, offset: offset + mark as u64, bytes: read - mark };
                 let first: Option<usize> = by_id.insert(custom_id, entries.len());
                 if let Some(first) = first.and_then(|first: usize| entries.get(first)) {
                     let Entry { custom_id, line, .. } = first;

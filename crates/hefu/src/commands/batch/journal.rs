@@ -12,6 +12,15 @@ const BEGINNING: &str = "{\"id\":\"batch_req_";
 /// Longest line that is read back, in bytes (1 GiB).
 const MAX_LINE_BYTES: u64 = 1 << 30;
 
+/// What a file of answers holds.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Answered {
+    /// For each request, whether it is answered.
+    pub(super) places: Vec<bool>,
+    /// How many of the answers are errors.
+    pub(super) failed: usize,
+}
+
 /// The file of answers. Nobody else writes to it meanwhile.
 #[derive(Debug)]
 pub(super) struct Journal {
@@ -22,29 +31,54 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Opens or makes the file, cuts off a last line that breaks off, and gives for each request whether it is answered.
+    /// Opens or makes the file, cuts off a last line that breaks off, and says what is answered. With `retry`, answers that are
+    /// errors are taken out of it.
     ///
     /// # Errors
     /// A file that cannot be read or written, is written by another program, or holds something else than answers to
     /// these requests.
-    pub(super) fn open(path: &Path, input: &Input) -> Result<(Self, Vec<bool>), Failure> {
-        let failed = |error| Failure::file("open", path, error);
+    pub(super) fn open(path: &Path, input: &Input, retry: bool) -> Result<(Self, Answered), Failure> {
         let is_new = !path.exists();
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let sentence = format!("another program is writing to {}; wait for its end", path.display());
-                return Err(Failure::Other(sentence));
-            }
-            Err(TryLockError::Error(error)) => return Err(failed(error)),
-        }
+        let file = locked(path)?;
         if is_new {
-            make_name_durable(path).map_err(failed)?;
+            make_name_durable(path).map_err(|error| Failure::file("open", path, error))?;
         }
         let mut journal = Self { path: path.to_owned(), file, bytes: 0 };
         let answered = journal.recover(input)?;
+        if !retry || answered.failed == 0 {
+            return Ok((journal, answered));
+        }
+        journal.without_errors()?;
+        let answered = journal.recover(input)?;
         Ok((journal, answered))
+    }
+
+    /// Puts a file without the answers that are errors in the place of this one, at once: whatever happens meanwhile, one of
+    /// the two is there, and whole.
+    fn without_errors(&mut self) -> Result<(), Failure> {
+        let mut beside = self.path.as_os_str().to_owned();
+        beside.push(".new");
+        let beside = PathBuf::from(beside);
+        let failed = |error| Failure::file("write", &beside, error);
+        let mut file = locked(&beside)?;
+        file.set_len(0).map_err(failed)?;
+        self.file.rewind().map_err(|error| Failure::file("read", &self.path, error))?;
+        let mut reader = BufReader::new(&self.file);
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let read = reader.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut line);
+            if read.map_err(|error| Failure::file("read", &self.path, error))? == 0 {
+                break;
+            }
+            if !is_error(&line) {
+                file.write_all(&line).map_err(failed)?;
+            }
+        }
+        file.sync_all().and_then(|()| std::fs::rename(&beside, &self.path)).map_err(failed)?;
+        make_name_durable(&self.path).map_err(failed)?;
+        self.file = file;
+        Ok(())
     }
 
     /// Appends lines, which end in a line feed each, and returns once they are durable.
@@ -66,9 +100,11 @@ impl Journal {
         Ok(())
     }
 
-    fn recover(&mut self, input: &Input) -> Result<Vec<bool>, Failure> {
+    fn recover(&mut self, input: &Input) -> Result<Answered, Failure> {
         let failed = |error| Failure::file("read", &self.path, error);
-        let mut answered = vec![false; input.len()];
+        self.file.rewind().map_err(failed)?;
+        self.bytes = 0;
+        let mut answered = Answered { places: vec![false; input.len()], failed: 0 };
         let mut reader = BufReader::new(&self.file);
         let (mut line, mut number) = (Vec::new(), 0);
         loop {
@@ -84,10 +120,11 @@ impl Journal {
             let place = custom_id(&line).ok_or_else(|| self.foreign(number, "is no answer of a batch"))?;
             let place = input.place(&place);
             let place = place.ok_or_else(|| self.foreign(number, "answers a custom_id that is not asked"))?;
-            match answered.get_mut(place) {
+            match answered.places.get_mut(place) {
                 Some(done) if !*done => *done = true,
                 _ => return Err(self.foreign(number, "answers a custom_id a second time")),
             }
+            answered.failed += usize::from(is_error(&line));
             self.bytes += read as u64;
         }
         drop(reader);
@@ -101,6 +138,20 @@ impl Journal {
         Failure::Other(format!(
             "line {line} of {path} {wrong}; name a file that is not there yet, or move this one away"
         ))
+    }
+}
+
+/// A file that nobody else writes to.
+fn locked(path: &Path) -> Result<File, Failure> {
+    let failed = |error| Failure::file("open", path, error);
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            let sentence = format!("another program is writing to {}; wait for its end", path.display());
+            Err(Failure::Other(sentence))
+        }
+        Err(TryLockError::Error(error)) => Err(failed(error)),
     }
 }
 
@@ -120,6 +171,12 @@ pub(super) fn line(id: &str, custom_id: &str, answer: Result<(u16, &str, Value),
 fn breaks_off(line: &[u8]) -> bool {
     let common = line.len().min(BEGINNING.len());
     line.get(..common) == BEGINNING.as_bytes().get(..common)
+}
+
+/// Whether a line's answer is an error.
+fn is_error(line: &[u8]) -> bool {
+    let status = |answer: &Value| answer.pointer("/response/status_code").and_then(Value::as_u64);
+    serde_json::from_slice::<Value>(line).is_ok_and(|answer| !status(&answer).is_some_and(|code| code / 100 == 2))
 }
 
 /// The `custom_id` of an answer.
@@ -157,8 +214,8 @@ mod tests {
         let next = line("2", "c", Err("body must be an object"));
         for cut in 0..next.len() {
             let (_folder, input, path) = setting(&(whole.clone() + &next[..cut]));
-            let (mut journal, answered) = Journal::open(&path, &input).unwrap();
-            assert_eq!(answered, [false, true, false]);
+            let (mut journal, answered) = Journal::open(&path, &input, false).unwrap();
+            assert_eq!(answered, Answered { places: vec![false, true, false], failed: 0 });
             journal.append(&next).unwrap();
             assert_eq!(std::fs::read_to_string(&path).unwrap(), whole.clone() + &next);
         }
@@ -175,17 +232,34 @@ mod tests {
             (answer("a") + &answer("b") + &answer("a"), "a second time"),
         ] {
             let (_folder, input, path) = setting(&text);
-            let sentence = Journal::open(&path, &input).unwrap_err().to_string();
+            let sentence = Journal::open(&path, &input, false).unwrap_err().to_string();
             assert!(sentence.contains(wrong), "{sentence}");
             assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
         }
     }
 
     #[test]
+    fn errors_are_taken_out_to_be_asked_again_and_nothing_else() {
+        let good = line("1", "b", Ok((200, "r", json!({"x": 1}))));
+        let refused = line("2", "a", Ok((429, "r", json!({}))));
+        let never_asked = line("3", "c", Err("body must be an object"));
+        let (_folder, input, path) = setting(&format!("{refused}{good}{never_asked}"));
+        let (journal, answered) = Journal::open(&path, &input, false).unwrap();
+        assert_eq!(answered, Answered { places: vec![true; 3], failed: 2 });
+        drop(journal);
+        let (mut journal, answered) = Journal::open(&path, &input, true).unwrap();
+        assert_eq!(answered, Answered { places: vec![false, true, false], failed: 0 });
+        assert!(Journal::open(&path, &input, false).unwrap_err().to_string().contains("another program"));
+        journal.append(&line("4", "a", Ok((200, "r", json!({}))))).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with(&good) && text.lines().count() == 2, "{text}");
+    }
+
+    #[test]
     fn two_programs_do_not_write_to_one_file() {
         let (_folder, input, path) = setting("");
-        let _first = Journal::open(&path, &input).unwrap();
-        let sentence = Journal::open(&path, &input).unwrap_err().to_string();
+        let _first = Journal::open(&path, &input, false).unwrap();
+        let sentence = Journal::open(&path, &input, false).unwrap_err().to_string();
         assert!(sentence.contains("another program"), "{sentence}");
     }
 

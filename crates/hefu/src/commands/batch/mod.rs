@@ -51,7 +51,7 @@ const QUEUED: usize = 1 << 24;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 A batch that was interrupted goes on when the same command is given again: a custom_id that OUT.jsonl answers already is passed over. \
-A request that is refused or fails has its error in OUT.jsonl and does not stop the others.
+A request that is refused or fails has its error in OUT.jsonl and does not stop the others; the exit status is 1 then, and --retry asks it again.
 
 Examples:
   hefu batch questions.jsonl answers.jsonl
@@ -82,6 +82,10 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     signature: SignatureArguments,
 
+    /// Ask again what OUT.jsonl answers with an error
+    #[arg(long)]
+    retry: bool,
+
     /// Requests that are answered at the same time
     #[arg(long, value_name = "N", default_value = "32")]
     parallel: NonZeroUsize,
@@ -106,9 +110,10 @@ pub(crate) struct Arguments {
 /// Files that cannot be read or written or are of another kind, or a model that cannot be had.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let input = Input::open(&arguments.input)?;
-    let (journal, answered) = Journal::open(&arguments.output, &input)?;
-    let left: Vec<usize> = answered.iter().enumerate().filter(|(_, done)| !**done).map(|(place, _)| place).collect();
-    let mut batch = Batch { done: input.len() - left.len(), input, journal, failed: 0 };
+    let (journal, answered) = Journal::open(&arguments.output, &input, arguments.retry)?;
+    let places = answered.places.iter().enumerate();
+    let left: Vec<usize> = places.filter(|(_, done)| !**done).map(|(place, _)| place).collect();
+    let mut batch = Batch { done: input.len() - left.len(), input, journal, failed: answered.failed };
     if !left.is_empty() {
         let limits = Limits {
             body_bytes: usize::MAX,
@@ -135,8 +140,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         runtime.shutdown_background();
         outcome.and(ledger.map_or(Ok(()), |ledger| ledger.close()))?;
     }
-    crate::progress::line(&batch.summary(arguments));
-    Ok(())
+    batch.summary(arguments)
 }
 
 fn catalog_options(arguments: &Arguments) -> Result<CatalogOptions, Failure> {
@@ -168,7 +172,7 @@ struct Batch {
     journal: Journal,
     /// Requests that are in the journal.
     done: usize,
-    /// Those of this run whose answer is an error.
+    /// Those of them whose answer is an error.
     failed: usize,
 }
 
@@ -217,10 +221,21 @@ impl Batch {
         Ok(())
     }
 
-    fn summary(&self, arguments: &Arguments) -> String {
+    /// Says what is in the file of answers.
+    ///
+    /// # Errors
+    /// If some of it are errors.
+    fn summary(&self, arguments: &Arguments) -> Result<(), Failure> {
         let (done, total, path) = (self.done, self.input.len(), arguments.output.display());
-        let failed = if self.failed > 0 { format!(", {} of this run with errors", self.failed) } else { String::new() };
-        format!("{done} of {total} requests answered in {path}{failed}")
+        let answered = format!("{done} of {total} requests answered in {path}");
+        if self.failed == 0 {
+            crate::progress::line(&answered);
+            return Ok(());
+        }
+        Err(Failure::Other(format!(
+            "{answered}, {} with errors; the same command with --retry asks those again",
+            self.failed
+        )))
     }
 }
 

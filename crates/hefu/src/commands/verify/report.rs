@@ -106,9 +106,12 @@ impl Totals {
     /// The exit status that follows.
     ///
     /// # Errors
-    /// If a receipt does not match.
+    /// If a receipt does not match, or there is none: what examined nothing has shown nothing.
     pub(crate) fn outcome(self) -> std::result::Result<(), Failure> {
         match self.all - self.matching {
+            0 if self.all == 0 => {
+                Err(Failure::Other("nothing was examined, because there is no answer of what was asked for".to_owned()))
+            }
             0 => Ok(()),
             1 if self.all == 1 => Err(Failure::Other("the receipt does not match".to_owned())),
             wrong => Err(Failure::Other(format!("{wrong} of {} receipts do not match", self.all))),

@@ -139,16 +139,27 @@ fn an_answer_is_judged_and_taken_away_and_the_log_still_fits() {
     let server = Server::start(&home, &["--audit", "audit.db", "--audit-store", "text"]);
     let reply = server.post("/v1/completions", &body(1));
     let other = server.post("/v1/completions", &body(2));
-    let busy = home.hefu(&["audit", "redact", "audit.db", &reply.id, "--reason", "x"]).failure(1);
+    let third = server.post("/v1/completions", &body(3));
+    // While the server writes, it does what is asked for.
+    let said = ["--verdict", "accepted", "--by", "A. Reviewer"];
+    home.hefu(&[&["audit", "annotate", "audit.db", &third.id], &said[..]].concat()).success();
+    assert_eq!(server.get(&format!("/v1/receipts/{}", third.id)).status, 200);
+    let unknown = home.hefu(&["audit", "redact", "audit.db", "nobody", "--reason", "x"]).failure(1);
+    assert!(unknown.contains("no record nobody"), "{unknown}");
+    home.hefu(&["audit", "redact", "audit.db", &third.id, "--reason", "x"]).success();
+    assert_ne!(server.get(&format!("/v1/receipts/{}", third.id)).status, 200);
+    assert_eq!(server.post("/v1/completions", &body(4)).status, 200);
+    let busy = home.hefu(&["audit", "prune", "audit.db", "--before", "2000-01-01"]).failure(1);
     assert!(busy.contains("another program is writing"), "{busy}");
     server.stop();
+    assert!(!home.path("audit.db.orders").exists());
     let judge = |id: &str, verdict: &str| {
         home.hefu(&["audit", "annotate", "audit.db", id, "--verdict", verdict, "--by", "A. Reviewer", "--note", "no"])
     };
     judge(&reply.id, "overruled").success();
     assert!(judge("nobody", "accepted").failure(1).contains("no record nobody"));
     assert!(judge(&reply.id, "liked").failure(2).contains("accepted, corrected, overruled"));
-    let (_, annotated) = records_of(&home, "audit.db", "annotation").remove(0);
+    let (_, annotated) = records_of(&home, "audit.db", "annotation").remove(1);
     assert_eq!(annotated["annotation"]["of"], reply.id);
     assert_eq!(annotated["annotation"]["verdict"], "overruled");
     home.hefu(&["audit", "redact", "audit.db", &reply.id, "--reason", "its user asked for it"]).success();
@@ -157,9 +168,9 @@ fn an_answer_is_judged_and_taken_away_and_the_log_still_fits() {
     let shown = home.hefu(&["audit", "show", "audit.db", &reply.id]).json();
     assert_eq!((&shown["content"], &shown["id"]), (&Value::Null, &json!(reply.id)));
     let verified = home.hefu(&["audit", "verify", "audit.db"]).success();
-    assert!(verified.contains("1 redacted") && verified.contains("nothing is missing"), "{verified}");
+    assert!(verified.contains("2 redacted") && verified.contains("nothing is missing"), "{verified}");
     let replayed = home.tiny(&["audit", "replay", "audit.db"]);
-    assert!(replayed.stdout.contains("1 of 2 answers match"), "{}", replayed.stdout);
+    assert!(replayed.stdout.contains("2 of 4 answers match"), "{}", replayed.stdout);
     assert!(home.hefu(&["audit", "show", "audit.db", &other.id, "--receipt"]).success().contains("\"answer\""));
 }
 
@@ -320,6 +331,33 @@ fn a_damaged_log_and_a_foreign_model_are_named() {
     assert!(home.tiny(&["serve", "--port", "0", "--audit", "cut.db"]).failure(1).contains("cut.db is damaged"));
     let unknown = home.hefu(&["audit", "replay", "audit.db"]).failure(1);
     assert!(unknown.contains("`tiny`") && unknown.contains("--model"), "{unknown}");
+}
+
+#[test]
+fn a_replay_of_nothing_is_no_success() {
+    let home = Home::new();
+    let server = Server::start(&home, &["--audit", "audit.db"]);
+    for seed in 0..3 {
+        server.post("/v1/completions", &body(seed));
+    }
+    server.stop();
+    let none = home.tiny(&["audit", "replay", "audit.db", "--since", "2100-01-01"]).failure(1);
+    assert!(none.contains("nothing was examined"), "{none}");
+    // Types as rows hold them, each before its id.
+    let mut bytes = std::fs::read(home.path("audit.db")).unwrap();
+    let places: Vec<usize> = (0..bytes.len() - 8).filter(|at| bytes[*at..].starts_with(b"answer01")).collect();
+    assert!(places.len() >= 3);
+    let hide = |bytes: &mut [u8], places: &[usize]| places.iter().for_each(|at| bytes[*at + 5] = b'x');
+    hide(&mut bytes, &places[..1]);
+    std::fs::write(home.path("some.db"), &bytes).unwrap();
+    hide(&mut bytes, &places);
+    std::fs::write(home.path("all.db"), &bytes).unwrap();
+    for log in ["some.db", "all.db"] {
+        let changed = home.tiny(&["audit", "replay", log]);
+        assert_eq!(changed.status, 1, "{}{}", changed.stdout, changed.stderr);
+        assert!(changed.stderr.contains(&format!("{log} was changed")), "{}", changed.stderr);
+        assert!(changed.stdout.contains("problem: "), "{}", changed.stdout);
+    }
 }
 
 #[test]
