@@ -1,6 +1,7 @@
 //! Whether rows are those that were written: every hash, every signature, no gap, nothing after the end.
 
 use super::Store;
+use super::authority::Trusted;
 use super::content::Content;
 use super::rows::{Entry, Head, Kind, Log, Mark, Pruning, Row, Stamp};
 use crate::canonical::canonical;
@@ -9,6 +10,7 @@ use crate::identity::PublicKey;
 use crate::receipt::Receipt;
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Read};
+use std::sync::Arc;
 
 /// Most problems that are told; the first one is what matters.
 const MAX_PROBLEMS: usize = 100;
@@ -30,6 +32,8 @@ pub struct Examination {
     marked: Option<(u64, Digest)>,
     /// The log's own time at the last record.
     clock: u64,
+    /// Who must have signed time stamps, if that is to be known.
+    trusted: Option<Arc<Trusted>>,
     found: Found,
 }
 
@@ -48,6 +52,8 @@ pub struct Found {
     pub redacted: u64,
     /// Checkpoints that a time-stamping authority has stamped, each by its number with the time that it states.
     pub stamps: Vec<(u64, String)>,
+    /// How many of these an authority has signed that whoever examines trusts.
+    pub trusted_stamps: u64,
     /// The number and the hash of the last record: to be noted elsewhere, and compared later.
     pub head: Option<(u64, Digest)>,
     /// The keys that signed, each with how many signatures. Whose they are, the caller must know.
@@ -57,6 +63,11 @@ pub struct Found {
 }
 
 impl Examination {
+    /// An examination to which time stamps are problems that none of these authorities has signed.
+    pub fn trusting(trusted: Option<Arc<Trusted>>) -> Self {
+        Self { trusted, ..Self::default() }
+    }
+
     /// Takes the next row.
     pub fn push(&mut self, row: &Row) {
         if self.is_over {
@@ -178,9 +189,22 @@ impl Examination {
         }
         self.signature(of, Kind::Stamp(&stamp.token));
         match stamp.read() {
-            Ok(token) if token.imprint == of.hash => self.found.stamps.push((of.seq, token.time)),
+            Ok(token) if token.imprint == of.hash => {
+                self.authority(stamp, &token.time);
+                self.found.stamps.push((of.seq, token.time));
+            }
             Ok(_) => self.problem(format!("the time stamp at record {} is of something else", of.seq)),
             Err(sentence) => self.problem(format!("the time stamp at record {}: {sentence}", of.seq)),
+        }
+    }
+
+    /// Whether somebody who is trusted has signed a time stamp.
+    fn authority(&mut self, stamp: &Stamp, time: &str) {
+        let Some(trusted) = self.trusted.clone() else { return };
+        let checked = stamp.der().ok_or_else(|| "it is not written in hexadecimal digits".to_owned());
+        match checked.and_then(|token| trusted.check(&token, time)) {
+            Ok(()) => self.found.trusted_stamps += 1,
+            Err(sentence) => self.problem(format!("the time stamp at record {}: {sentence}", stamp.of.seq)),
         }
     }
 
@@ -252,8 +276,12 @@ fn content(entry: &Entry) -> Option<String> {
 ///
 /// # Errors
 /// If it cannot be read at all.
-pub fn examine_export(lines: &mut dyn BufRead, progress: &mut dyn FnMut(u64)) -> io::Result<Found> {
-    let mut examination = Examination::default();
+pub fn examine_export(
+    lines: &mut dyn BufRead,
+    trusted: Option<Arc<Trusted>>,
+    progress: &mut dyn FnMut(u64),
+) -> io::Result<Found> {
+    let mut examination = Examination::trusting(trusted);
     let mut line = Vec::new();
     for number in 1_u64.. {
         line.clear();

@@ -9,6 +9,7 @@
 //!
 //! [`AuditLog`] writes, [`Reader`] reads, [`Examination`] checks rows wherever they come from.
 
+mod authority;
 mod change;
 mod clock;
 mod content;
@@ -21,6 +22,7 @@ mod schema;
 mod stamp;
 mod writer;
 
+pub use authority::Trusted;
 pub use clock::Tick;
 pub use content::{Annotated, Annotation, Answered, Content, Event, Verdict};
 pub use error::Error;

@@ -1,6 +1,7 @@
 //! Reading a log, also while another program writes to it.
 
 use super::error::Error;
+use super::authority::Trusted;
 use super::examine::{Examination, Found};
 use super::rows::{Entry, Mark, Pruning, Row, Stamp};
 use super::schema::{self, Number};
@@ -9,6 +10,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Columns of a record, in the order of [`Entry`].
 const COLUMNS: &str = "seq, type, id, time, clock, digest, content, prev_hash, hash";
@@ -132,8 +134,8 @@ impl Reader {
     ///
     /// # Errors
     /// If the file cannot be read at all. What is wrong with what it says is in what is found.
-    pub fn examine(&self, progress: &mut dyn FnMut(u64)) -> Result<Found, Error> {
-        let mut examination = Examination::default();
+    pub fn examine(&self, trusted: Option<Arc<Trusted>>, progress: &mut dyn FnMut(u64)) -> Result<Found, Error> {
+        let mut examination = Examination::trusting(trusted);
         self.integrity().into_iter().for_each(|problem| examination.problem(problem));
         let read = self.rows::<Error>(|row| {
             if let Row::Record(entry) = &row {

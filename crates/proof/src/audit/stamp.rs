@@ -1,7 +1,6 @@
 //! Time stamps of RFC 3161: what is sent to an authority, and what is read of its answer.
 //!
-//! Whether the authority's signature is good, and whether the authority is to be trusted, is not decided here: `openssl ts
-//! -verify` does that with certificates that whoever checks has chosen (`docs/audit.md`).
+//! Whether the authority's signature is good, [`super::Trusted`] says by certificates that whoever checks has chosen.
 
 use super::rows::Stamp;
 use crate::digest::{Digest, from_hex_bytes};
@@ -11,9 +10,9 @@ use der::{Decode, Encode, Reader, SliceReader, Tag, TagNumber, Tagged};
 /// SHA-256 (RFC 5754).
 const SHA_256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1");
 /// Signed data (RFC 5652).
-const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
+pub(super) const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
 /// What a time stamp's signature is of (RFC 3161).
-const TST_INFO: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.1.4");
+pub(super) const TST_INFO: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.1.4");
 /// The greatest status of an answer that holds a stamp: granted, or granted with changes.
 const GRANTED: u8 = 1;
 
@@ -120,7 +119,7 @@ fn said(info: &[u8]) -> der::Result<(ObjectIdentifier, Vec<u8>, String)> {
 }
 
 /// What is in a value of this kind.
-fn within(value: AnyRef<'_>, tag: Tag) -> der::Result<SliceReader<'_>> {
+pub(super) fn within(value: AnyRef<'_>, tag: Tag) -> der::Result<SliceReader<'_>> {
     if value.tag() != tag {
         return Err(tag.value_error().into());
     }
@@ -128,7 +127,7 @@ fn within(value: AnyRef<'_>, tag: Tag) -> der::Result<SliceReader<'_>> {
 }
 
 /// What follows an object identifier, which must be this one, as `[0] EXPLICIT`.
-fn content<'a>(reader: &mut SliceReader<'a>, kind: ObjectIdentifier) -> der::Result<SliceReader<'a>> {
+pub(super) fn content<'a>(reader: &mut SliceReader<'a>, kind: ObjectIdentifier) -> der::Result<SliceReader<'a>> {
     if ObjectIdentifier::decode(reader)? != kind {
         return Err(Tag::ObjectIdentifier.value_error().into());
     }

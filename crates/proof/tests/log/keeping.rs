@@ -231,7 +231,7 @@ fn events_annotations_and_time_stamps_are_in_the_chain() {
     assert_eq!(count, 1);
     let mut export = Vec::new();
     reader.export(&mut export).unwrap();
-    assert_eq!(examine_export(&mut &export[..], &mut |_| {}).unwrap(), examine(&path));
+    assert_eq!(examine_export(&mut &export[..], None, &mut |_| {}).unwrap(), examine(&path));
     // A verdict that somebody else put in the reviewer's mouth is noticed.
     let mut forged = annotated(1);
     forged.annotation.verdict = hefu_proof::audit::Verdict::Accepted;
@@ -246,9 +246,9 @@ fn an_export_says_what_the_log_says() {
     open(&path, Options::default()).prune(1_790_000_000_011).unwrap();
     let mut export = Vec::new();
     Reader::open(&path).unwrap().export(&mut export).unwrap();
-    let found = examine_export(&mut &export[..], &mut |_| {}).unwrap();
+    let found = examine_export(&mut &export[..], None, &mut |_| {}).unwrap();
     assert_eq!(found, examine(&path));
     assert_eq!((found.records, found.pruned, found.problems.len()), (15, 10, 0));
-    assert!(!examine_export(&mut &export[..export.len() - 1], &mut |_| {}).unwrap().problems.is_empty());
-    assert!(!examine_export(&mut &b""[..], &mut |_| {}).unwrap().problems.is_empty());
+    assert!(!examine_export(&mut &export[..export.len() - 1], None, &mut |_| {}).unwrap().problems.is_empty());
+    assert!(!examine_export(&mut &b""[..], None, &mut |_| {}).unwrap().problems.is_empty());
 }

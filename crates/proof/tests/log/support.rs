@@ -95,5 +95,5 @@ pub(crate) fn log(path: &Path, count: u64, options: Options) {
 }
 
 pub(crate) fn examine(path: &Path) -> Found {
-    Reader::open(path).unwrap().examine(&mut |_| {}).unwrap()
+    Reader::open(path).unwrap().examine(None, &mut |_| {}).unwrap()
 }

@@ -64,7 +64,7 @@ fn every_flipped_bit_of_an_export_is_noticed() {
     for _ in 0..EXPORT_BITS {
         let mut changed = export.clone();
         random.flip(&mut changed);
-        noticed += usize::from(!examine_export(&mut &changed[..], &mut |_| {}).unwrap().problems.is_empty());
+        noticed += usize::from(!examine_export(&mut &changed[..], None, &mut |_| {}).unwrap().problems.is_empty());
     }
     println!("exports: {noticed} of {EXPORT_BITS} flipped bits noticed");
     assert_eq!(noticed, EXPORT_BITS);

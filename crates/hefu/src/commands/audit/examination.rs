@@ -2,23 +2,35 @@
 
 use crate::commands::verify::public_key;
 use crate::failure::Failure;
-use crate::output::{print_json, print_plain};
+use crate::output::{print_json, print_plain, text_file};
 use crate::progress::{Meter, Unit};
 use crate::units::thousands;
 use hefu_proof::Digest;
-use hefu_proof::audit::{Found, Reader, examine_export};
+use hefu_proof::audit::{Found, Reader, Trusted, examine_export};
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
+use std::sync::Arc;
 
-pub(super) fn examine(path: &Path, key: Option<&str>, head: Option<&str>, json: bool) -> Result<(), Failure> {
-    let key = key.map(public_key).transpose()?;
-    let noted = head.map(noted_head).transpose()?;
+/// What else a log is compared with.
+pub(super) struct Asked<'a> {
+    /// The key that must have signed.
+    pub(super) key: Option<&'a str>,
+    /// A head that was noted earlier.
+    pub(super) head: Option<&'a str>,
+    /// A file with certificates of those who must have signed its time stamps.
+    pub(super) authorities: Option<&'a Path>,
+}
+
+pub(super) fn examine(path: &Path, asked: &Asked<'_>, json: bool) -> Result<(), Failure> {
+    let key = asked.key.map(public_key).transpose()?;
+    let noted = asked.head.map(noted_head).transpose()?;
+    let trusted = asked.authorities.map(authorities).transpose()?;
     let mut meter = Meter::new("examining", Unit::Count);
     let mut found = if is_database(path)? {
         let reader = Reader::open(path)?;
-        let mut found = reader.examine(&mut |done| meter.set(done, None))?;
+        let mut found = reader.examine(trusted.clone(), &mut |done| meter.set(done, None))?;
         if let Some((seq, hash)) = noted {
             check_noted(&reader, &mut found, seq, hash)?;
         }
@@ -29,7 +41,7 @@ pub(super) fn examine(path: &Path, key: Option<&str>, head: Option<&str>, json: 
         }
         let failed = |error| Failure::file("read", path, error);
         let mut lines = BufReader::new(File::open(path).map_err(failed)?);
-        examine_export(&mut lines, &mut |done| meter.set(done, None)).map_err(failed)?
+        examine_export(&mut lines, trusted.clone(), &mut |done| meter.set(done, None)).map_err(failed)?
     };
     drop(meter);
     if let Some(key) = &key {
@@ -40,7 +52,7 @@ pub(super) fn examine(path: &Path, key: Option<&str>, head: Option<&str>, json: 
     if json {
         print_json(&report(&found))?
     } else {
-        print_plain(&words(&found, key.is_some()))?
+        print_plain(&words(&found, key.is_some(), trusted.is_some()))?
     }
     match found.problems.len() {
         0 => Ok(()),
@@ -51,6 +63,13 @@ pub(super) fn examine(path: &Path, key: Option<&str>, head: Option<&str>, json: 
 /// What is said of a log in which something is wrong.
 pub(super) fn changed(path: &Path) -> Failure {
     Failure::Other(format!("{} was changed, or is not whole", path.display()))
+}
+
+/// The authorities that are trusted.
+fn authorities(path: &Path) -> Result<Arc<Trusted>, Failure> {
+    let text = text_file(path)?;
+    let trusted = Trusted::from_pem(text.as_bytes());
+    trusted.map(Arc::new).map_err(|sentence| Failure::Other(format!("{}: {sentence}", path.display())))
 }
 
 /// Whether the file is the log itself; an export is text.
@@ -86,6 +105,7 @@ fn report(found: &Found) -> Value {
         "checkpoints": found.checkpoints,
         "pruned": found.pruned,
         "redacted": found.redacted,
+        "trusted_stamps": found.trusted_stamps,
         "stamps": found.stamps.iter().map(|(seq, time)| json!({"seq": seq, "time": time})).collect::<Vec<_>>(),
         "head": found.head.map(|(seq, hash)| format!("{seq}:{hash}")),
         "keys": found.keys,
@@ -93,7 +113,7 @@ fn report(found: &Found) -> Value {
     })
 }
 
-fn words(found: &Found, key_is_known: bool) -> String {
+fn words(found: &Found, key_is_known: bool, authority_is_known: bool) -> String {
     let mut text = format!(
         "{} records, {} of them of answers, {} checkpoints, {} records pruned, {} redacted\n",
         thousands(found.records),
@@ -106,10 +126,11 @@ fn words(found: &Found, key_is_known: bool) -> String {
         text += &format!("head {seq}:{hash}\n");
     }
     if let Some((seq, time)) = found.stamps.last() {
-        text += &format!(
-            "{} time stamps, the last at record {seq} says {time}; OpenSSL checks whose they are\n",
-            found.stamps.len()
-        );
+        let whose = match authority_is_known {
+            true => format!("{} of them by the authorities given", found.trusted_stamps),
+            false => "--authorities asks whose they are".to_owned(),
+        };
+        text += &format!("{} time stamps, the last at record {seq} says {time}; {whose}\n", found.stamps.len());
     }
     for (key, count) in found.keys.iter().filter(|_| !key_is_known) {
         text += &format!("signed by {key} ({count} times), which --key can ask for\n");

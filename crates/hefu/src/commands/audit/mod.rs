@@ -13,6 +13,7 @@ use crate::plain::{json_text, on_one_line};
 use crate::units::thousands;
 use changes::{Opinion, Review, Stamping};
 use clap::{Args, Subcommand};
+use examination::Asked;
 use hefu_proof::Receipt;
 use hefu_proof::audit::{Content, Entry, Error, ExportError, Filter, Reader};
 use serde_json::Value;
@@ -29,7 +30,7 @@ Examples:
   hefu audit list audit.db --last 20
   hefu audit show audit.db 0198c0de-0000-7000-8000-000000000001
   hefu audit show audit.db 0198c0de-0000-7000-8000-000000000001 --receipt > answer.json
-  hefu audit verify audit.db --key instance.pem
+  hefu audit verify audit.db --key instance.pem --authorities tsa.pem
   hefu audit export audit.db > audit.jsonl
   hefu audit replay audit.db --since 2026-11-01
   hefu audit annotate audit.db ID --verdict corrected --by \"A. Reviewer\"
@@ -74,6 +75,9 @@ enum What {
         /// The head that an earlier examination showed, NUMBER:HASH: the log must still have it
         #[arg(long, value_name = "HEAD")]
         head: Option<String>,
+        /// Certificates of the authorities (PEM) that must have signed its time stamps
+        #[arg(long, value_name = "FILE")]
+        authorities: Option<PathBuf>,
         /// Print everything as JSON
         #[arg(long)]
         json: bool,
@@ -177,7 +181,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.what {
         What::List { log, which, json } => list(&log.log, &which.filter(), *json),
         What::Show { log, id, receipt } => show(&log.log, id, *receipt),
-        What::Verify { log, key, head, json } => examination::examine(&log.log, key.as_deref(), head.as_deref(), *json),
+        What::Verify { log, key, head, authorities, json } => {
+            let asked = Asked { key: key.as_deref(), head: head.as_deref(), authorities: authorities.as_deref() };
+            examination::examine(&log.log, &asked, *json)
+        }
         What::Export { log } => export(&log.log),
         What::Replay { log, which, steps, json, model, device } => {
             // Nothing but answers can be made again.
@@ -281,7 +288,7 @@ fn export(path: &Path) -> Result<(), Failure> {
 fn replay(path: &Path, filter: &Filter, options: &VerifyOptions<'_>, json: bool) -> Result<(), Failure> {
     let reader = open(path)?;
     // A record whose type or time was changed would not even be found below.
-    let problems = reader.examine(&mut |_| {})?.problems;
+    let problems = reader.examine(None, &mut |_| {})?.problems;
     let mut waiting = Vec::new();
     let mut done: Vec<Checked> = Vec::new();
     let mut flush = |waiting: &mut Vec<Checked>| -> Result<(), Failure> {
