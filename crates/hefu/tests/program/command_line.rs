@@ -95,6 +95,7 @@ fn what_the_model_cannot_have_is_told_in_the_words_of_the_command() {
     let home = Home::new();
     let said = |arguments: &[&str]| home.tiny(arguments).failure(2);
     assert!(said(&["run", "--ban", "99999999", "x"]).contains("--ban names token 99999999"));
+    assert!(said(&["run", "--regex", "(", "x"]).contains("the regular expression cannot be used: unclosed group"));
     let long = said(&["bench", "--prompt", "1000000"]);
     assert!(long.contains("made for") && long.contains("1000000") && !long.contains("--context"), "{long}");
     let help = home.hefu(&["help", "run"]).success();
