@@ -11,7 +11,7 @@ os.environ["OPENAI_API_KEY"] = os.environ.get("HEFU_KEY", "none")
 import lm_eval
 from lm_eval.tasks import TaskManager
 
-from checks import MODEL, URL, check, main
+from checks import KEY, MODEL, URL, check, main
 
 QUESTIONS = [
     {"question": "The capital of France is", "choices": ["Paris", "Oslo"], "answer": 0},
@@ -49,7 +49,7 @@ def results(name):
         (place / "data.jsonl").write_text("".join(json.dumps(each) + "\n" for each in QUESTIONS))
         data = f"task: hefu_{name}\ndataset_path: json\ndataset_kwargs: {{data_files: {{test: {place / 'data.jsonl'}}}}}\ntest_split: test\n"
         (place / f"{name}.yaml").write_text(data + TASKS[name])
-        arguments = {"model": MODEL, "base_url": f"{URL}/v1/completions", "tokenizer_backend": "remote", "num_concurrent": 2, "max_retries": 1}
+        arguments = {"model": MODEL, "base_url": f"{URL}/v1/completions", "tokenizer_backend": "remote", "auth_token": KEY, "num_concurrent": 2, "max_retries": 1}
         done = lm_eval.simple_evaluate(model="local-completions", model_args=arguments, tasks=[f"hefu_{name}"],
                                        task_manager=TaskManager(include_path=folder), bootstrap_iters=0)
         return done["results"][f"hefu_{name}"]

@@ -20,8 +20,12 @@ class City(BaseModel):
     inhabitants: int
 
 
+# The client keeps its connections in one loop.
+LOOP = asyncio.new_event_loop()
+
+
 def run(agent, question):
-    return asyncio.run(Runner.run(agent, question)).final_output
+    return LOOP.run_until_complete(Runner.run(agent, question)).final_output
 
 
 @check("chat")
@@ -42,7 +46,7 @@ def stream():
                  if event.type == "raw_response_event" and event.data.type == "response.output_text.delta"]
         return "".join(parts), running.final_output
 
-    text, final = asyncio.run(read())
+    text, final = LOOP.run_until_complete(read())
     equal(text, final)
 
 

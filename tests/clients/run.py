@@ -47,7 +47,7 @@ MORE_PYTHON = {
     "inspect-ai": ("inspect_python.py", ["inspect-ai==0.3.285", "openai==2.54.0"]),
     "lm-eval": ("lm_eval_python.py", ["lm-eval[api]==0.4.13"]),
 }
-# More of npm, at the versions of more/package.json: a script in JavaScript, or a program that agents.py starts.
+# More of npm, at the versions of more/package.json: a script in JavaScript, or a program that coding_agents.py starts.
 MORE_NODE = {"ai": "ai_sdk_node.mjs", "codex": "@openai/codex", "claude-code": "@anthropic-ai/claude-code", "opencode": "opencode-ai"}
 AGENTS = [name for name, what in MORE_NODE.items() if not what.endswith(".mjs")]
 MORE = [*MORE_PYTHON, *MORE_NODE]
@@ -174,7 +174,7 @@ def run_more(names, options, cache, versions):
             commands[name] = [python, HERE / script]
             versions[name] = packages[0].split("==")[1]
         elif place:
-            commands[name] = [sys.executable, HERE / "agents.py", name] if name in AGENTS else ["node", MORE_NODE[name]]
+            commands[name] = [sys.executable, HERE / "coding_agents.py", name] if name in AGENTS else ["node", MORE_NODE[name]]
             versions[name] = packages_of(place)[MORE_NODE[name] if name in AGENTS else name]
     with tempfile.TemporaryDirectory() as home, Server(options, pathlib.Path(home), [options.model], context=32768) as server:
         if place:

@@ -162,7 +162,12 @@ mod tests {
         let orders = Orders::of(&log).unwrap();
         std::fs::write(folder(&log).join("x.order"), "{").unwrap();
         std::thread::scope(|scope| {
-            let given = ["7", "nobody"].map(|id| scope.spawn({ let log = &log; move || hand_over(log, &redact(id)) }));
+            let given = ["7", "nobody"].map(|id| {
+                scope.spawn({
+                    let log = &log;
+                    move || hand_over(log, &redact(id))
+                })
+            });
             let mut seen = Vec::new();
             while seen.len() < 2 {
                 orders.take(|order| {

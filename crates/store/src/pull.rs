@@ -124,13 +124,12 @@ fn file_of(store: &Store, repository: &hub::Repository, options: &PullOptions) -
         return Ok(repository.source_of(&file));
     }
     let spec = repository.to_string();
-    let no_list = |reason| StoreError::AllSourcesFailed {
-        file: spec.clone(),
-        failures: vec![SourceFailure { source: "the hub's list of its files".to_owned(), reason }],
-    };
-    let files = repository.list(options).map_err(no_list)?;
+    let files = repository.list(options).map_err(|reason| {
+        let failure = SourceFailure { source: "the hub's list of its files".to_owned(), reason };
+        StoreError::AllSourcesFailed { file: spec.clone(), failures: vec![failure] }
+    })?;
     let chosen = repository.choose(&files).map(|file| repository.source_of(&file));
-    chosen.map_err(|reason| StoreError::InvalidSource { spec: repository.to_string(), reason })
+    chosen.map_err(|reason| StoreError::InvalidSource { spec, reason })
 }
 
 /// Decides what to fetch.

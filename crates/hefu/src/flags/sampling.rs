@@ -150,9 +150,9 @@ pub(crate) fn in_flags(error: &Error) -> String {
         }
         other => return other.to_string(),
     };
-    let sentences = violations.iter().map(|violation| {
-        format!("{} is {}, but must be {}", flag(violation.name), violation.value, violation.allowed)
-    });
+    let sentences = violations
+        .iter()
+        .map(|violation| format!("{} is {}, but must be {}", flag(violation.name), violation.value, violation.allowed));
     sentences.collect::<Vec<_>>().join("; ")
 }
 

@@ -50,7 +50,10 @@ fn every_line_has_its_answer_and_wrong_ones_their_error() {
     lines.push(json!({"custom_id": "elsewhere", "method": "POST", "url": "/v1/models", "body": {}}));
     write(&home, "in.jsonl", &lines);
     let run = home.tiny(&["batch", "in.jsonl", "out.jsonl"]).failure(1);
-    assert!(run.contains("8 of 8 requests answered in out.jsonl, 3 with errors; the same command with --retry"), "{run}");
+    assert!(
+        run.contains("8 of 8 requests answered in out.jsonl, 3 with errors; the same command with --retry"),
+        "{run}"
+    );
     let answers = read(&home, "out.jsonl");
     assert_eq!(answers.len(), 8);
     for id in ["a", "b", "c"] {

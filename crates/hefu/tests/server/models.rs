@@ -89,5 +89,8 @@ fn of_several_models_one_that_was_made_for_less_has_less_context() {
     assert_eq!((context("long"), context("short")), (json!(1024), json!(512)));
     let too_long = home.command(&[&["serve"], &both[..], &["--context", "4096"]].concat()).output().unwrap();
     let said = String::from_utf8_lossy(&too_long.stderr).into_owned();
-    assert!(!too_long.status.success() && said.contains("more than any of these models") && said.contains("2048"), "{said}");
+    assert!(
+        !too_long.status.success() && said.contains("more than any of these models") && said.contains("2048"),
+        "{said}"
+    );
 }

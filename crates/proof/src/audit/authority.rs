@@ -58,7 +58,8 @@ impl Trusted {
         let malformed = |error: der::Error| format!("its signature cannot be read: {error}");
         let signed = signed(token).map_err(malformed)?;
         let told = told(&signed.attributes).map_err(malformed)?;
-        let digest = digest(signed.digest, &signed.statement).ok_or("its digest is none of SHA-256, SHA-384 and SHA-512")?;
+        let digest =
+            digest(signed.digest, &signed.statement).ok_or("its digest is none of SHA-256, SHA-384 and SHA-512")?;
         if told.content_type != Some(TST_INFO) || told.digest.as_deref() != Some(&digest) {
             return Err("its signature is of something else".to_owned());
         }

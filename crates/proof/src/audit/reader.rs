@@ -1,7 +1,7 @@
 //! Reading a log, also while another program writes to it.
 
-use super::error::Error;
 use super::authority::Trusted;
+use super::error::Error;
 use super::examine::{Examination, Found};
 use super::rows::{Entry, Mark, Pruning, Row, Stamp};
 use super::schema::{self, Number};

@@ -135,7 +135,9 @@ fn the_other_program_s_signatures_are_read() {
             verify(&model, &signature, &public).unwrap();
             fs::write(folder.path().join("model/a.gguf"), "ha\n").unwrap();
             // Named as its file is, also where a model of one file is signed as a dot.
-            assert!(matches!(verify(&model, &signature, &public), Err(Error::Changed { name, .. }) if name == "a.gguf"));
+            assert!(
+                matches!(verify(&model, &signature, &public), Err(Error::Changed { name, .. }) if name == "a.gguf")
+            );
             fs::write(folder.path().join("model/a.gguf"), "hi\n").unwrap();
         }
     }

@@ -8,7 +8,9 @@ use super::limits;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The model has no template; returned by [`Error::missing`] for callers to show.
-    #[error("the model carries no chat template, as base models do not; give one with --template, or send the text as it is with `hefu run --raw`")]
+    #[error(
+        "the model carries no chat template, as base models do not; give one with --template, or send the text as it is with `hefu run --raw`"
+    )]
     Missing,
     /// The source is longer than [`limits::MAX_SOURCE_BYTES`], or one of its tags is too long.
     #[error("the chat template is too large: {what} is {size}, the limit is {limit}")]

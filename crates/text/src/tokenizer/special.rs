@@ -52,13 +52,7 @@ impl Matcher {
 
     /// Hands the parts of `text` to `each`, in order. Text parts are not empty. At the places (bytes, ascending) in `guarded`
     /// no control token begins.
-    pub(super) fn parts<'a>(
-        &self,
-        text: &'a str,
-        special: Special,
-        guarded: &[usize],
-        mut each: impl FnMut(Part<'a>),
-    ) {
+    pub(super) fn parts<'a>(&self, text: &'a str, special: Special, guarded: &[usize], mut each: impl FnMut(Part<'a>)) {
         // Where the text part that is under way begins, and where the next token is looked for.
         let (mut begin, mut from) = (0, 0);
         while let Some((start, end, id)) = self.next(text, from, special) {

@@ -70,15 +70,20 @@ fn special_tokens_match_longest_first_and_only_when_asked() {
 #[test]
 fn what_is_guarded_is_text_and_what_stands_around_it_is_not() {
     const GUARD: char = '\u{10ff00}';
-    let added = [("<|a|>", Control), ("|><|", Control), ("<|a|>b", Control), ("<tool>", UserDefined), ("a|", UserDefined)];
+    let added =
+        [("<|a|>", Control), ("|><|", Control), ("<|a|>b", Control), ("<tool>", UserDefined), ("a|", UserDefined)];
     let byte_level = Tokenizer::new(byte_level("gpt-2", MERGES, &added)).unwrap();
-    let pieces = Tokenizer::new(scored(&["\u{2581}a", "b"], &[("<|a\u{2581}b|>", Control), ("  ", UserDefined)])).unwrap();
+    let pieces =
+        Tokenizer::new(scored(&["\u{2581}a", "b"], &[("<|a\u{2581}b|>", Control), ("  ", UserDefined)])).unwrap();
     let parts = ["<|a|>", "|><|", "b", "<tool>", "<|", "a|", "|>", " ", "<s>", "<|a b|>", "\u{e9}", "<unk>"];
     for tokenizer in [byte_level, pieces] {
         for number in 0..parts.len().pow(3) {
             let said: String = (0..3).map(|at| parts[number / parts.len().pow(at) % parts.len()]).collect();
             let guarded = tokenizer.guarded(&said, GUARD, &[]);
-            assert_eq!(guarded.is_none(), tokenizer.encode(&said, Special::Parse) == tokenizer.encode(&said, Special::Plain));
+            assert_eq!(
+                guarded.is_none(),
+                tokenizer.encode(&said, Special::Parse) == tokenizer.encode(&said, Special::Plain)
+            );
             let guarded = guarded.unwrap_or_else(|| said.clone());
             assert_eq!(guarded.replace(GUARD, ""), said);
             assert_eq!(tokenizer.encode_guarded(&guarded, GUARD), tokenizer.encode(&said, Special::Plain), "{said:?}");

@@ -83,7 +83,12 @@ impl Input {
             }
             if !line.iter().all(u8::is_ascii_whitespace) {
                 let custom_id = custom_id(&line).map_err(|wrong| at(path, number, &wrong))?;
-                let entry = Entry { custom_id: custom_id.clone(), line: number, offset: offset + mark as u64, bytes: read - mark };
+                let entry = Entry {
+                    custom_id: custom_id.clone(),
+                    line: number,
+                    offset: offset + mark as u64,
+                    bytes: read - mark,
+                };
                 let first: Option<usize> = by_id.insert(custom_id, entries.len());
                 if let Some(first) = first.and_then(|first: usize| entries.get(first)) {
                     let Entry { custom_id, line, .. } = first;

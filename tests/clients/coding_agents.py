@@ -1,4 +1,4 @@
-"""Coding agents of npm, each asked for one answer as its user would ask: `agents.py NAME`."""
+"""Coding agents of npm, each asked for one answer as its user would ask: `coding_agents.py NAME`."""
 
 import json
 import os
