@@ -111,7 +111,7 @@ mod tests {
         let mut plain = [Message::new(Role::User, "eot> </think>")];
         assert_eq!(guard_spelled(&tokenizer, &mut plain, &mut [], &mut Map::new()), Ok(None));
         assert_eq!(plain[0].text, "eot> </think>");
-        let mut full = [Message::new(Role::User, format!("<eot>{}", GUARDS.into_iter().collect::<String>()))];
+        let mut full = [Message::new(Role::User, format!("<eot>{}", GUARDS.collect::<String>()))];
         let error = guard_spelled(&tokenizer, &mut full, &mut [], &mut Map::new()).unwrap_err();
         assert!(error.to_string().contains("U+10FF00"), "{error}");
     }

@@ -10,6 +10,7 @@ use hefu_answer::{Ask, Error, Limits, Prompt, prepare};
 use hefu_engine::scheduler::{Paged, Scheduler};
 use hefu_text::template;
 use std::num::NonZeroUsize;
+use std::sync::atomic::AtomicBool;
 
 /// The models in memory, and how they are asked.
 pub(crate) struct Answering<'a> {
@@ -83,7 +84,9 @@ impl<'a> Answering<'a> {
     /// Whatever is wrong with what is asked.
     pub(crate) fn question(&self, ask: &Ask) -> Result<Question, Error> {
         let prepared = prepare(ask, &self.loaded.text, &Limits::default())?;
-        let constraint = prepared.constraints(&self.loaded.text)?.pop().flatten();
+        // Whoever does not want to wait ends the program.
+        let given_up = AtomicBool::new(false);
+        let constraint = prepared.constraints(&self.loaded.text, &given_up)?.pop().flatten();
         Ok(Question { prepared, constraint })
     }
 

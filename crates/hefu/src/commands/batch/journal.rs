@@ -176,7 +176,7 @@ fn breaks_off(line: &[u8]) -> bool {
 /// Whether a line's answer is an error.
 fn is_error(line: &[u8]) -> bool {
     let status = |answer: &Value| answer.pointer("/response/status_code").and_then(Value::as_u64);
-    serde_json::from_slice::<Value>(line).is_ok_and(|answer| !status(&answer).is_some_and(|code| code / 100 == 2))
+    serde_json::from_slice::<Value>(line).is_ok_and(|answer| status(&answer).is_none_or(|code| code / 100 != 2))
 }
 
 /// The `custom_id` of an answer.
