@@ -1,0 +1,1678 @@
+#!/usr/bin/env python3
+"""Verifies Hefu's receipts without Hefu: makes every choice of an answer again from the model's file, on NumPy alone.
+
+    pip install numpy
+    python verifier/hefu_verify.py --model model.gguf answer.json
+
+Written from docs/numerics.md, docs/sampling.md, docs/receipts.md, docs/families.md and the layouts of weights that the first
+of these points to, and shares no code with the program. Clauses are cited by their numbers (R1, Q2, A4, S16 and so on).
+One prefill computes all positions at once; sums run in the order of the clauses, vectors run across outputs.
+
+Everything is IEEE-754 binary32 in NumPy arrays. NumPy has no fused multiply-add, so `fma` below makes one that is rounded once.
+Not judged: answers under a grammar (their tokens follow from a text), and what a receipt cannot tell (docs/receipts.md).
+"""
+
+import argparse
+import base64
+import hashlib
+import json
+import mmap
+import os
+import re
+import struct
+import sys
+import time
+import zlib
+
+import numpy as np
+
+np.seterr(all="ignore")
+F32, F64, I32, I64 = np.float32, np.float64, np.int32, np.int64
+CONTRACT = 1
+BLOCK = 32          # columns that share a scale of activations (Q1)
+SEGMENT = 512       # positions of a segment (A4)
+LANES = 16          # stripes (R2)
+MAX_JSON = 1 << 30  # bytes of a file of receipts
+MAX_GGUF_COUNT = 1 << 24
+# Elements that one vector step works on: so many that NumPy's own cost per call is small, so few that they stay in a cache.
+STEP = 1 << 15
+
+
+class Refused(Exception):
+    """Something that cannot be verified, in one sentence."""
+
+
+# B. Arithmetic ------------------------------------------------------------------------------------------------------------
+
+
+def bits32(value):
+    return np.array(value, np.uint32).view(F32)[()]
+
+
+def fma(a, b, c):
+    """a * b + c of binary32 numbers, rounded once (B1).
+
+    The product is exact in binary64. The sum is rounded there, then to binary32, which differs from one rounding only where
+    the first result lies exactly between two binary32 numbers; there the lost part decides (rounding to odd).
+    """
+    product = np.multiply(a, b, dtype=F64)
+    total = product + c
+    result = total.astype(F32)
+    middle = (total.view(I64) & 0x1FFFFFFF) == 0x10000000
+    # Subnormal results keep fewer bits, so that the middle lies elsewhere.
+    middle |= np.abs(total) < 2.0**-126
+    if middle.any():
+        at = np.nonzero(middle)
+        summed, left, right = total[at], product, np.broadcast_to(np.asarray(c, F64), total.shape)[at]
+        left = np.broadcast_to(left, total.shape)[at]
+        back = summed - left
+        lost = (left - (summed - back)) + (right - back)
+        whole = summed.view(I64)
+        step = np.where((lost > 0) == (summed > 0), 1, -1)
+        whole = np.where((lost != 0) & np.isfinite(summed) & (whole & 1 == 0), whole + step, whole)
+        result[at] = whole.view(F64).astype(F32)
+    return result
+
+
+# R. Sums ------------------------------------------------------------------------------------------------------------------
+
+
+def halves(stripes):
+    """Sixteen stripes, on the first axis, added up in halves (R2)."""
+    for width in (8, 4, 2, 1):
+        stripes = stripes[:width] + stripes[width:]
+    return stripes[0]
+
+
+def sum_of_squares(x):
+    """R2 over the last axis, with the step fma(x, x, stripe)."""
+    stripes = np.zeros((LANES,) + x.shape[:-1], F32)
+    for at in range(0, x.shape[-1], LANES):
+        part = np.moveaxis(x[..., at : at + LANES], -1, 0)
+        stripes[: len(part)] = fma(part, part, stripes[: len(part)])
+    return halves(stripes)
+
+
+# F. Functions -------------------------------------------------------------------------------------------------------------
+
+ROUND = F32(1.5 * 2**23)
+
+
+def exp(x):
+    """F1."""
+    x = np.minimum(F32(89), np.maximum(F32(-104), x))
+    n = fma(x, bits32(0x3FB8AA3B), ROUND) - ROUND
+    r = fma(n, -bits32(0x3F318000), x)
+    r = fma(n, bits32(0x395E8083), r)
+    y = np.full_like(r, bits32(0x39506967))
+    for c in (0x3AB743CE, 0x3C088908, 0x3D2AA9C1, 0x3E2AAAAA, 0x3F000000):
+        y = fma(y, r, bits32(c))
+    y = fma(y, r * r, r) + F32(1)
+    whole = np.where(np.isnan(n), 0, n).astype(I32)
+    half = whole >> 1
+    return y * power_of_two(half) * power_of_two(whole - half)
+
+
+def power_of_two(n):
+    return ((n + 127) << 23).astype(I32).view(F32)
+
+
+def sigmoid(x):
+    return F32(1) / (F32(1) + exp(-x))
+
+
+def silu(x):
+    return x / (F32(1) + exp(-x))
+
+
+def gelu(x):
+    return x / (F32(1) + exp(x * fma(x * x, bits32(0xBD922279), bits32(0xBFCC422A))))
+
+
+def tanh(x):
+    """F5."""
+    z = x * x
+    y = np.full_like(x, bits32(0xBBBAF0EA))
+    for c in (0x3CA9134F, 0xBD5C1E2D, 0x3E088393, 0xBEAAAA99):
+        y = fma(y, z, bits32(c))
+    near = fma(y * z, x, x)
+    a = np.abs(x)
+    far = np.copysign(F32(1) - F32(2) / (exp(a + a) + F32(1)), x)
+    return np.where(a < F32(0.625), near, far)
+
+
+def softplus(x):
+    """F9."""
+    y = exp(-np.abs(x))
+    s = y / (y + F32(2))
+    z = s * s
+    y = np.full_like(x, bits32(0x3E0D9A37))
+    for c in (0x3E0FC9F1, 0x3E4CE147, 0x3EAAAA96):
+        y = fma(y, z, bits32(c))
+    d = s + s
+    return np.fmax(x, F32(0)) + fma(y * z, d, d)
+
+
+def soft_cap(x, cap):
+    return cap * tanh(x / cap)
+
+
+ACTIVATIONS = {"silu": silu, "gelu": gelu, "sigmoid": sigmoid, "softplus": softplus}
+
+# B4. Functions in binary64: the sequences of FreeBSD's msun, which the library `libm` follows. Copyright (C) 1993, 2004 by Sun
+# Microsystems, Inc. All rights reserved. Permission to use, copy, modify, and distribute this software is freely granted,
+# provided that this notice is preserved.
+
+LN2_HI, LN2_LO = 6.93147180369123816490e-01, 1.90821492927058770002e-10
+EXP_P = (1.66666666666666019037e-01, -2.77777777770155933842e-03, 6.61375632143793436117e-05, -1.65339022054652515390e-06,
+         4.13813679705723846039e-08)
+LOG_LG = (6.666666666666735130e-01, 3.999999999940941908e-01, 2.857142874366239149e-01, 2.222219843214978396e-01,
+          1.818357216161805012e-01, 1.531383769920937332e-01, 1.479819860511658591e-01)
+
+
+def exp64(x):
+    """e^x for an array of binary64 numbers, none above 0: all that sampling asks for."""
+    high = (np.abs(x).view(I64) >> 32).astype(I64)
+    k = np.where(high >= 0x3FF0A2B2, np.trunc(1.44269504088896338700e00 * np.maximum(x, -1e4) + np.where(x < 0, -0.5, 0.5)),
+                 np.where(high > 0x3FD62E42, np.where(x < 0, -1.0, 1.0), 0.0))
+    hi, lo = x - k * LN2_HI, k * LN2_LO
+    r = hi - lo
+    p1, p2, p3, p4, p5 = EXP_P
+    square = r * r
+    c = r - square * (p1 + square * (p2 + square * (p3 + square * (p4 + square * p5))))
+    y = np.ldexp(1.0 + (r * c / (2.0 - c) - lo + hi), k.astype(I32))
+    y = np.where(high <= 0x3E300000, 1.0 + x, y)
+    return np.where(x < -745.13321910194110842, 0.0, y)
+
+
+def log64(x):
+    """The natural logarithm of an array of positive binary64 numbers that are not subnormal."""
+    x = np.atleast_1d(np.asarray(x, F64))
+    whole = x.view(I64)
+    high = (whole >> 32) + (0x3FF00000 - 0x3FE6A09E)
+    k = (high >> 20) - 0x3FF
+    high = (high & 0x000FFFFF) + 0x3FE6A09E
+    f = ((high << 32) | (whole & 0xFFFFFFFF)).view(F64) - 1.0
+    half_square = 0.5 * f * f
+    s = f / (2.0 + f)
+    z = s * s
+    w = z * z
+    l1, l2, l3, l4, l5, l6, l7 = LOG_LG
+    r = z * (l1 + w * (l3 + w * (l5 + w * l7))) + w * (l2 + w * (l4 + w * l6))
+    return np.where(x == 1.0, 0.0, s * (half_square + r) + k * LN2_LO - half_square + f + k * LN2_HI)
+
+
+def low_cleared(x):
+    return struct.unpack("<d", struct.pack("<Q", struct.unpack("<Q", struct.pack("<d", x))[0] & ~0xFFFFFFFF))[0]
+
+
+def high_word(x):
+    return struct.unpack("<i", struct.pack("<d", x)[4:])[0]
+
+
+def with_high_word(x, high):
+    return struct.unpack("<d", struct.pack("<d", x)[:4] + struct.pack("<I", high & 0xFFFFFFFF))[0]
+
+
+def pow64(x, y):
+    """x^y for x of 1 or more and -1 < y <= 0: all that frequencies ask for (P1)."""
+    if y == 0 or x == 1:
+        return 1.0
+    if high_word(y) == high_word(-1.0) and low_cleared(y) == y:
+        return 1.0 / x
+    ix = high_word(x)
+    n, j = (ix >> 20) - 0x3FF, ix & 0xFFFFF
+    ix, k = j | 0x3FF00000, 0
+    if j > 0x3988E:
+        if j < 0xBB67A:
+            k = 1
+        else:
+            n, ix = n + 1, ix - 0x00100000
+    ax, bp = with_high_word(x, ix), (1.0, 1.5)[k]
+    dp_h, dp_l = (0.0, 5.84962487220764160156e-01)[k], (0.0, 1.35003920212974897128e-08)[k]
+    u, v = ax - bp, 1.0 / (ax + bp)
+    ss = u * v
+    s_h = low_cleared(ss)
+    t_h = with_high_word(0.0, ((ix >> 1) | 0x20000000) + 0x00080000 + (k << 18))
+    t_l = ax - (t_h - bp)
+    s_l = v * ((u - s_h * t_h) - s_h * t_l)
+    s2 = ss * ss
+    l1, l2, l3, l4, l5, l6 = (5.99999999999994648725e-01, 4.28571428578550184252e-01, 3.33333329818377432918e-01,
+                              2.72728123808534006489e-01, 2.30660745775561754067e-01, 2.06975017800338417784e-01)
+    r = s2 * s2 * (l1 + s2 * (l2 + s2 * (l3 + s2 * (l4 + s2 * (l5 + s2 * l6)))))
+    r += s_l * (s_h + ss)
+    s2 = s_h * s_h
+    t_h = low_cleared(3.0 + s2 + r)
+    t_l = r - ((t_h - 3.0) - s2)
+    u, v = s_h * t_h, s_l * t_h + t_l * ss
+    p_h = low_cleared(u + v)
+    p_l = v - (p_h - u)
+    z_h = 9.61796700954437255859e-01 * p_h
+    z_l = -7.02846165095275826516e-09 * p_h + p_l * 9.61796693925975554329e-01 + dp_l
+    t = float(n)
+    t1 = low_cleared(((z_h + z_l) + dp_h) + t)
+    t2 = z_l - (((t1 - t) - dp_h) - z_h)
+    y1 = low_cleared(y)
+    p_l, p_h = (y - y1) * t1 + y * t2, y1 * t1
+    z = p_l + p_h
+    j, n = high_word(z), 0
+    i = j & 0x7FFFFFFF
+    if i > 0x3FE00000:
+        n = j + (0x00100000 >> ((i >> 20) - 0x3FF + 1))
+        k = ((n & 0x7FFFFFFF) >> 20) - 0x3FF
+        t = with_high_word(0.0, n & ~(0x000FFFFF >> k))
+        n = ((n & 0x000FFFFF) | 0x00100000) >> (20 - k)
+        n = -n if j < 0 else n
+        p_h -= t
+    t = low_cleared(p_l + p_h)
+    u, v = t * 6.93147182464599609375e-01, (p_l - (t - p_h)) * 6.93147180559945286227e-01 + t * -1.90465429995776804525e-09
+    z = u + v
+    w = v - (z - u)
+    t = z * z
+    p1, p2, p3, p4, p5 = EXP_P
+    t1 = z - t * (p1 + t * (p2 + t * (p3 + t * (p4 + t * p5))))
+    r = (z * t1) / (t1 - 2.0) - (w + z * w)
+    z = 1.0 - (r - z)
+    return with_high_word(z, high_word(z) + (n << 20))
+
+
+PIO2 = ((1.57079632673412561417e00, 6.07710050650619224932e-11), (6.07710050630396597660e-11, 2.02226624879595063154e-21),
+        (2.02226624871116645580e-21, 8.47842766036889956997e-32))
+
+
+def sincos64(x):
+    """Sine and cosine of a binary64 number from 0 to 2^20 pi / 2."""
+    high = high_word(x)
+    if high <= 0x3FE921FB:
+        return (x, 1.0) if high < 0x3E46A09E else (kernel_sin(x, None), kernel_cos(x, 0.0))
+    if high >= 0x413921FB:
+        raise Refused("a position whose angle is above 2^20 quarters of a turn is not verified here")
+    short = next((n for n, bound in ((1, 0x4002D97C), (2, 0x400F6A7A), (3, 0x4015FDBC), (4, 0x401C463B)) if high <= bound), 0)
+    exact = (high & 0xFFFFF) == 0x921FB if high <= 0x400F6A7A else high in (0x4012D97C, 0x401921FB)
+    n = short if short and not exact else int((x * 6.36619772367581382433e-01 + 6755399441055744.0) - 6755399441055744.0)
+    r, w = x - n * PIO2[0][0], n * PIO2[0][1]
+    y0 = r - w
+    if not short or exact:
+        for (part, tail), bound in zip(PIO2[1:], (16, 49)):
+            if (high >> 20) - ((high_word(y0) >> 20) & 0x7FF) <= bound:
+                break
+            t, w = r, n * part
+            r = t - w
+            w = n * tail - ((t - r) - w)
+            y0 = r - w
+    y1 = (r - y0) - w
+    s, c = kernel_sin(y0, y1), kernel_cos(y0, y1)
+    return ((s, c), (c, -s), (-s, -c), (-c, s))[n & 3]
+
+
+def kernel_sin(x, y):
+    z = x * x
+    r = 8.33333333332248946124e-03 + z * (-1.98412698298579493134e-04 + z * 2.75573137070700676789e-06)
+    r += z * (z * z) * (-2.50507602534068634195e-08 + z * 1.58969099521155010221e-10)
+    v, s1 = z * x, -1.66666666666666324348e-01
+    return x + v * (s1 + z * r) if y is None else x - ((z * (0.5 * y - v * r) - y) - v * s1)
+
+
+def kernel_cos(x, y):
+    z = x * x
+    w = z * z
+    r = z * (4.16666666666666019037e-02 + z * (-1.38888888888741095749e-03 + z * 2.48015872894767294178e-05))
+    r += w * w * (-2.75573143513906633035e-07 + z * (2.08757232129817482790e-09 + z * -1.13596475577881948265e-11))
+    hz = 0.5 * z
+    w = 1.0 - hz
+    return w + (((1.0 - w) - hz) + (z * r - x * y))
+
+
+def log_scalar(x):
+    return float(log64(x)[0])
+
+
+# W. Weights ---------------------------------------------------------------------------------------------------------------
+
+# GGUF's number of a type: name, elements of a block, bytes of a block.
+TYPES = {0: ("F32", 1, 4), 1: ("F16", 1, 2), 30: ("BF16", 1, 2), 2: ("Q4_0", 32, 18), 3: ("Q4_1", 32, 20), 6: ("Q5_0", 32, 22),
+         7: ("Q5_1", 32, 24), 8: ("Q8_0", 32, 34), 10: ("Q2_K", 256, 84), 11: ("Q3_K", 256, 110), 12: ("Q4_K", 256, 144),
+         13: ("Q5_K", 256, 176), 14: ("Q6_K", 256, 210), 16: ("IQ2_XXS", 256, 66), 17: ("IQ2_XS", 256, 74),
+         18: ("IQ3_XXS", 256, 98), 19: ("IQ1_S", 256, 50), 20: ("IQ4_NL", 32, 18), 21: ("IQ3_S", 256, 110),
+         22: ("IQ2_S", 256, 82), 23: ("IQ4_XS", 256, 136), 29: ("IQ1_M", 256, 56), 34: ("TQ1_0", 256, 54),
+         35: ("TQ2_0", 256, 66), 39: ("MXFP4", 32, 17), 40: ("NVFP4", 64, 36), 41: ("Q1_0", 128, 18), 42: ("Q2_0", 64, 18)}
+PLAIN = ("F32", "F16", "BF16")
+IQ4 = np.array([-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113], np.int16)
+E2M1 = np.array([0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12], np.int16)
+# Rows of the grids as numbers of 16 bits, each less the one before it: digits of 2 or 3 bits, the first in the lowest.
+GRID_ROWS = (("IQ1", 2048, 8, 2, (-8, 0, 8)), ("IQ2_XXS", 256, 8, 2, (8, 25, 43)), ("IQ2_XS", 512, 8, 2, (8, 25, 43)),
+             ("IQ2_S", 1024, 8, 2, (8, 25, 43)), ("IQ3_XXS", 256, 4, 3, (4, 12, 20, 28, 36, 44, 52, 62)),
+             ("IQ3_S", 512, 4, 3, (1, 3, 5, 7, 9, 11, 13, 15)))
+GRID_DATA = (
+    "c-oy>U5s5-6<&Lvv+q6ko^$7?Gq?BNncKND?a)?QaHOdqK@9$&NQw!jPD@9oMN&$k*x*mAX@U@a^U)9t0UI<SF(!!d0Ye~-M&pAI^3IFC5)z{iCdNd+wf5Tk"
+    "o^yYOflThb=j^@q+G~C5_v|x7mJ<9~s#8iierxzFQz2usxbh=;oO_6j&L+6ZsZS194SXDU@VKRYas8RG^~^iNouiJ9@Xjf|{oP~6uk3@W096ya9F^-W+0kIm"
+    "Q*<!vu*T?kB0Rh{9hw7AuUD9T0@R1`TPRhAQI@?g(mL!sNme%zg)_P)2ai4|40iJ)hZUP*s_q$Rm!qV^+4IhncqX#9N0zxCR_au6uqACh_I<^|U^JlNXh1W<"
+    "DWOZzqBUK^_f32T(OO%Ecgz*h4C|M%pAnl5arA5ZV(&DfUspL#M^6~Hi66^LGMW-)NA@v7TehkZbdr+&gG7#&N^9yWD@&fl^?i);{Vb?27$=?;@N=cTZ1jYA"
+    "c#2gmQuwlsS`X!Mf^8=EJja~QQVVEXS{boU@G%E&=Uv$+JT6tQ7@ZBCR){1{Z52=(fU+hQ-jW?hqu9w@e{AlInN=?xRIF-c#P7%wJ&J3Vu2b<vPrDZFZ#DAS"
+    "M!DP-8o#+%V_7_{N#`d<7$Y7u->bjdVl&ouP4_LLjl9Op`OL_wp~e#;w(VniJ!<M@zEw1JlGpqWUd!NNiTX>uWdA(+vyUJzjiGPENa{nUM6#EoRm{#Kwibcb"
+    "+z7W^J;*A;^~f!wQ)I?s$w}TE-UlxqdOeTyCitwEc~f$2Ub33c!yz9UjU10r541i5d%d<zAtO0_v99PeDzRhL7gO<*n)-*QSrX~%l?-LoqxvP>1IJ6Sjg6LP"
+    "B#$tTuAGNl)WKEs<uxn%8}j^CB~y7RSO;(GDyl(7TUo(~c%Ef@Y-&_`Syo1D#xkvHJTn?iI%`bi;q8`I@}ti%Wy_ihY8|X7`=hrz%TY$wOwF=Y?Z&ko-MgbU"
+    "8l4&X+oq1$k?cFlyBjmKsnjZ4sUSV|13#8Ze1?%TW{5mv+d!n3<H>8}<?uclvhbvMD#Y(T*y>%0nyj=(fee)*-#e)VMze&srKf1bxNb!GS<Xk@F!L7C`$GQg"
+    "Qk&~=DH9cfNuqTuRk?X=343R;Pq-l8hr|<nh0N$C?O&cWMzQs{bxK{|Xq6o(osC$8Jh4@(vI$~wGzTRmkJzX7Ph&6P5qL;yLoRz6joPyHtl-HwSk0eSZJOdY"
+    "g(lu=^J>XV@=hIf_lzPDvQS5T)|Rq@kJqm3l4}g6f}Ev~DMzQ-#z^g-k$nq#s6AR~@>nm5sr{jiKIUSsvyzLgS~Q>9D<0DNH_rQ_@m*$1V#C|!2zNI?qoJ#U"
+    "{-ZTunCr?t%8c~JLs@-?lWKlUrLH!B$<|o??!>;AD??`j4x#dt`z{;fa7`>ZtygCHo5y*&LM&!PUKc9_d;M~y3RU~Odh`qzd)$zr2V&)<RL{1eUV{;=66yFY"
+    "Ezl_wDie<{;i{U4Jb%wSROC$R#b}S4Nro}ItU_J2Y&pZ%VoYypBybehN|`CtcGhc2dPyUd#E{QOTV`H;z-d>*9>kHb8vCm43KqlOd1*pM3Eg5RK6Cl_+C~>N"
+    "7g6<jd_7jgi*A}HaCRH_FQ1pav_}=mAjg`}@%`gMU6YFOL7n0^O`*?U>DZG+pPn7@g=$AoRQfYt11?2tq@r~ivmv9uF8&j;Co-g|W|~7g=sv4mdS9+W_Bw>w"
+    "i!_PLcq~!HZbgjhM7sWlcn{0jh1I-vN9gmkh+Jdg6=&%g$;b0bR|DOe&@Cc<{QW^X0Dkjy6+3KT?W#UyGEGnS{3KnYyXg0{hu(Ld-vD&$vfmT3`vy=tNWTF0"
+    "Hx1uA%-&8f(3k0D==h#Uu|fCHGnjdiUZ>X_OMNFYI3xZlzTd#_|CDYo{SveX=%~4By7X=OwRx*u);NP@o2toWNOBL>JIFXocVK1@y&y82h5X;c-MeJ0=j-TA"
+    "bQuk-`~%%jmt7|DUI%4{)pye)^gd*;z~bNZRr(d;Ed$-V^k@37<MoH3(MhcR5?u#IIVhi|x9!^<*5!6c@f<KaOz+S?Ot8f&U8j5L0s0Q+SLqdFP0RetF}8g="
+    "htZ4lM<BMJ_EXDjBtN6S*B+qb^h505wRfby9kG8owtEv!8TyqIhdOphM)E;@go-ikDURjQwdhSvx?*<T$(C#}&VzmBS-ILPS?IHL%~XBbX*6fRZWX+Ieq?XS"
+    "=n6(MdJ3cG+|E)Ipy^DNVgra<_^Ow7gY9BQsTi?E%^<wu2JVj28^*`Lt+>05z7MK%^d7uu(^a(y`>YD;e3ikwUxZ~JhF+(IOAiv>fL`<TMMP+ievE9ANftOx"
+    "$AHeCKzS9O`-nvOmG*RvN3ol%vx5ZN8p9pl+f@Byh|ML9_&z$o^FZiM+`VoBmsv#B%aHn*=<p(<VUh=JD01vImfl7#IZvBrm@n4w;d6tl`1}+Id<xI2i*yUP"
+    "--ne4vF3B;nhO%mAcGu$FRYt`h_|QAUiy#7vQ1yNk0Xx%hNyy6?MWW60bU2S(t3MyB)=*dk<WiJwTG2Hc@@3o6-axIzC{nx^M>tqT-G0i?fT|n$v1oGv<unk"
+    "R%DC)@Z^62kt@gqpAi(^p~tZ1HJY<0>F4wpWRB}DWcen27g;Z(6Tp|p_S4tI2T#&p%`tk~_&UJIY|#&J{R*G70@n{0|F-n(&`?`AMPaA-4RyX3JApzvtZ{4u"
+    "?GfSJ1TNcVXE{bCub%ETO8b;4-7Yd*QOa*#qN@L2Hsd<FvEI6&XQi{S(q`%Oxgj-W$Z-}iHZMIzO+4d1y5J^hzBGnx*<Q^ZwccH3zZ5&QLS^UQTc+y#;gFn0"
+    "5i-0R%Q81hl$UKf7+ZO50<Ru2z$2mFyJ@!a_TZ-zKA|kzD0KcsMZPBTXHD!-pc~+5KW#=mZg-k-y$ZFUN3WVP&UYeuy(B+E74IS!tWU_;!L~~~#6mIV5sfMF"
+    "vXkwC*A}JsJ&L^fsD8E^uh_Zf-h^Iq_-s9C{rc3kd!<@S9d<iK)Xs78(R`Zg^s{ESt0zf6?09aN@p<l*hh0XGo<yZP?S`k-!>shdIQ4*&$LoINVmCz+?$1{c"
+    "sZY^Q=#tdFlc-%6Fw!;KwB4@u1)-}bXTqYCc_t%ri(<E_&pKh`^)Vy|yT%dSXSB$TN(4SAoy}eFvA6JiVx@Q7c4hgBsn#BHX`(CeJDry&yPf=ypB%Q)&9Bf)"
+    "CRq1zXnP;V?>3iRsEC=y#Dlnc9`d~;Pe`1TPRaL*b{`v9xs0gq(H-V@W(B?FZ_r^r7oQ5xqDvq-4|4KUY9xjm^7bIr(RzHE&ZP(O)c$RfmD7QmoRQUJbq+sU"
+    "KyT%Q+RFF>p7oDG;zi-v2K8Lz?SHMD#&l(b$37nC>yVH&nt@a;tmC(z2VjX5-O>VfIDwhf5~nm;->TGgeS_&w%)OK?e77JE>vj~MHE`+Tz6shdh%}w}#*8KQ"
+    "r@UT@T+R-7w-#pRP&f9_r}4c2ikh4z3^3A$jBRkt<$WNZBb>k;pHIz!Y91CEz;3zh+{RoY+;5W}Is?TVeg~pkhTd_X>dkil3M6LAIa#p}6f5Agjy3m!+fDQd"
+    "?9B82)N~K%jzX`SA(w;ITe9Dpp1$lsPfB`H;m?tVXZWd{09t*YAMBCn$%avXNoB;J%+~chvL@qJ-)kj8lgc@i=hTvuj#~69-lHZfT57>u?h-+izh@<Dd4F<B"
+    "J1aisahu1TKd%lnEXiU?&Y)GOQ8RkF?)@RrRdv~|F7q|Xl}W^cC27hhpy1^*vT|O|lRZi;jT+|JF7ceDL!w<PdXRrln#$^|BBhN|8O6xox8j+z6^YV_Fz?Zo"
+    "yJn2gro?BWX!2Xzuq(%GE~jCMNa)|Wa9(c69yz`<p>E14^`gA%u<~CUODa#uxHkGpQ}hV$O|3+1Q+DSWZ^NFx(eb)9G)K&cNBA?cd9iRyc;_NP6L$;vTUB&9"
+    "%Xpi3{W;3#r1Q0^ozvMxk<JMYPX2GCM*i$L<hBD62b_O;;yrxQ(1Q$%a>kSkN<HD_^PJE7HQmcezFZX~o3d+5PM7&awIy|+rf=t)T4NWm>UPm&2EV~)+j1gW"
+    "M?CL^G&Rw?rvLvki)Y0dc|zunWD&H>$O#ssKHGT?g=7uR(tMWNk1@x1_QW%0z}rW47x`cgGIZdP{|DKYN9+"
+)
+
+
+def grids():
+    """Rows of integer weights by the name of a grid."""
+    if not hasattr(grids, "made"):
+        numbers, made = np.frombuffer(zlib.decompress(base64.b85decode(GRID_DATA)), "<u2").astype(I64), {}
+        for name, count, elements, bits, values in GRID_ROWS:
+            rows, numbers = np.cumsum(numbers[:count]), numbers[count:]
+            digits = (rows[:, None] >> (bits * np.arange(elements))) & ((1 << bits) - 1)
+            made[name] = np.array(values, np.int16)[digits]
+        grids.made = made
+    return grids.made
+
+
+def nibbles(b):
+    """Low nibbles, then high ones, along the last axis."""
+    return np.concatenate([b & 15, b >> 4], axis=-1)
+
+
+def pairs_of_nibbles(b):
+    return np.stack([b & 15, b >> 4], axis=-1).reshape(b.shape[:-1] + (-1,))
+
+
+def crumbs(b, size=32):
+    """Bits 1-0, 3-2, 5-4, 7-6 of runs of `size` bytes, run by run, each shift a run of elements."""
+    b = b.reshape(b.shape[0], -1, 1, size)
+    return ((b >> np.array([0, 2, 4, 6], np.uint8)[:, None]) & 3).reshape(b.shape[0], -1)
+
+
+def bit_of(b, count):
+    """Bit i of the little-endian string of bytes, for each of `count`."""
+    return np.unpackbits(np.ascontiguousarray(b), axis=-1, bitorder="little")[:, :count]
+
+
+def half_at(b, at):
+    return np.ascontiguousarray(b[:, at : at + 2]).view("<f2").astype(F32)
+
+
+def words(b, kind):
+    return np.ascontiguousarray(b).view(kind).astype(I64)
+
+
+def signed(magnitudes, negative):
+    return np.where(negative.reshape(magnitudes.shape) != 0, -magnitudes, magnitudes)
+
+
+def even_signs(numbers):
+    """Signs of 8 elements from numbers of 7 bits: the eighth makes the number of negative ones even."""
+    first = (numbers[..., None] >> np.arange(7)) & 1
+    return np.concatenate([first, first.sum(-1, keepdims=True) & 1], axis=-1)
+
+
+def odd(x):
+    return (2 * x + 1).astype(F32)
+
+
+def six_bits(b):
+    """Scales and minimums of Q4_K and Q5_K."""
+    low, high = b[:, :8], b[:, 8:12]
+    upper = (low >> 6) << 4
+    scales = np.concatenate([low[:, :4] & 63, (high & 15) | upper[:, :4]], axis=1)
+    minimums = np.concatenate([low[:, 4:] & 63, (high >> 4) | upper[:, 4:]], axis=1)
+    return scales.astype(F32), minimums.astype(F32)
+
+
+def q2_k(b):
+    s, m = half_at(b, 80) * (b[:, :16] & 15), half_at(b, 82) * (b[:, :16] >> 4)
+    return crumbs(b[:, 16:80]), s, m
+
+
+def q3_k(b):
+    high = bit_of(b[:, :32], 256).reshape(-1, 32, 8).transpose(0, 2, 1).reshape(-1, 256)
+    code = crumbs(b[:, 32:96]).astype(np.int16) | (high.astype(np.int16) << 2)
+    scales = nibbles(b[:, 96:104]).astype(np.int16)
+    scales |= crumbs(b[:, 104:108], 4).astype(np.int16) << 4
+    return code - 4, half_at(b, 108) * (scales - 32).astype(F32), None
+
+
+def q4_k(b):
+    scales, minimums = six_bits(b[:, 4:16])
+    return nibbles(b[:, 16:].reshape(-1, 4, 32)), half_at(b, 0) * scales, half_at(b, 2) * minimums
+
+
+def q5_k(b):
+    scales, minimums = six_bits(b[:, 4:16])
+    high = bit_of(b[:, 16:48], 256).reshape(-1, 32, 8).transpose(0, 2, 1).reshape(-1, 256)
+    code = nibbles(b[:, 48:].reshape(-1, 4, 32)).reshape(-1, 256) | (high << 4)
+    return code, half_at(b, 0) * scales, half_at(b, 2) * minimums
+
+
+def q6_k(b):
+    low = nibbles(b[:, :128].reshape(-1, 2, 64)).reshape(-1, 256).astype(np.int16)
+    code = low | (crumbs(b[:, 128:192]).astype(np.int16) << 4)
+    return code - 32, half_at(b, 208) * b[:, 192:208].view(np.int8).astype(F32), None
+
+
+def five_bits(b, at):
+    return nibbles(b[:, at + 4 :]) | (bit_of(b[:, at : at + 4], 32) << 4)
+
+
+def iq4_xs(b):
+    upper = (words(b[:, 2:4], "<u2") >> (2 * np.arange(8))) & 3
+    scales = pairs_of_nibbles(b[:, 4:8]).astype(I64) | (upper << 4)
+    return IQ4[nibbles(b[:, 8:].reshape(-1, 8, 16))], half_at(b, 0) * (scales - 32).astype(F32), None
+
+
+def iq1_s(b):
+    number = words(b[:, 34:50], "<u2")
+    high = (number[:, :, None] >> (3 * np.arange(4))) & 7
+    rows = b[:, 2:34].astype(I64) | (high.reshape(-1, 32) << 8)
+    shift = np.where(number >> 15, -1, 1)[:, :, None]
+    weights = grids()["IQ1"][rows].reshape(-1, 8, 32) + shift
+    return weights, half_at(b, 0) * (odd((number >> 12) & 7) / F32(8)), None
+
+
+def iq1_m(b):
+    high = pairs_of_nibbles(b[:, 32:48]).astype(I64)
+    rows = b[:, :32].astype(I64) | ((high & 7) << 8)
+    weights = grids()["IQ1"][rows] + np.where(high >> 3, -1, 1)[:, :, None]
+    number = words(b[:, 48:56], "<u2")
+    scale = ((number >> 12) << (4 * np.arange(4))).sum(1).astype("<u2").view("<f2").astype(F32)[:, None]
+    factor = (number[:, :, None] >> (3 * np.arange(4))) & 7
+    return weights, scale * (odd(factor.reshape(-1, 16)) / F32(8)), None
+
+
+def iq2_xxs(b):
+    runs = b[:, 2:].reshape(-1, 8, 8)
+    number = words(runs[:, :, 4:], "<u4")
+    signs = even_signs((number >> (7 * np.arange(4))) & 127)
+    return signed(grids()["IQ2_XXS"][runs[:, :, :4]], signs), half_at(b, 0) * (odd(number[..., 0] >> 28) / F32(8)), None
+
+
+def iq2_xs(b):
+    number = words(b[:, 2:66], "<u2")
+    factor = odd(pairs_of_nibbles(b[:, 66:74]).astype(I64))
+    return signed(grids()["IQ2_XS"][number & 511], even_signs(number >> 9)), half_at(b, 0) * (factor / F32(8)), None
+
+
+def iq2_s(b):
+    high = (b[:, 66:74, None].astype(I64) >> np.array([0, 2, 4, 6])) & 3
+    rows = b[:, 2:34].astype(I64) | (high.reshape(-1, 32) << 8)
+    factor = odd(pairs_of_nibbles(b[:, 74:82]).astype(I64))
+    return signed(grids()["IQ2_S"][rows], bit_of(b[:, 34:66], 256)), half_at(b, 0) * (factor / F32(8)), None
+
+
+def iq3_xxs(b):
+    number = words(b[:, 66:98], "<u4")
+    signs = even_signs((number[:, :, None] >> (7 * np.arange(4))) & 127)
+    return signed(grids()["IQ3_XXS"][b[:, 2:66]], signs), half_at(b, 0) * (odd(number >> 28) / F32(4)), None
+
+
+def iq3_s(b):
+    rows = b[:, 2:66].astype(I64) | (bit_of(b[:, 66:74], 64).astype(I64) << 8)
+    factor = odd(pairs_of_nibbles(b[:, 106:110]).astype(I64))
+    return signed(grids()["IQ3_S"][rows], bit_of(b[:, 74:106], 256)), half_at(b, 0) * factor, None
+
+
+def tq1_0(b):
+    power = np.array([1, 3, 9, 27, 81], np.int32)[:, None]
+    parts = [b[:, 0:32], b[:, 32:48], b[:, 48:52]]
+    # The last part has four digits of five.
+    digits = [(((part[:, None, :] * power[:count]) & 255) * 3) >> 8 for part, count in zip(parts, (5, 5, 4))]
+    code = np.concatenate([part.reshape(len(b), -1) for part in digits], axis=1)
+    return code - 1, np.repeat(half_at(b, 52), 8, axis=1), None
+
+
+def nvfp4(b):
+    byte = b[:, :4]
+    exponent, fraction = (byte >> 3) & 15, (byte & 7).astype(F64)
+    scale = np.where(exponent == 0, np.ldexp(fraction, -9), np.ldexp(8 + fraction, exponent.astype(I32) - 10))
+    scale = np.where(byte == 0x7F, 0.0, scale) / 2
+    return E2M1[nibbles(b[:, 4:].reshape(-1, 4, 8))], scale.astype(F32), None
+
+
+def spread(scale, count):
+    return np.repeat(scale, count, axis=1)
+
+
+# By format: columns of a sub-block, and what takes blocks (rows of bytes) apart into w, s and m of W1.
+FORMATS = {
+    "Q4_0": (32, lambda b: (nibbles(b[:, 2:]).astype(np.int16) - 8, half_at(b, 0), None)),
+    "Q4_1": (32, lambda b: (nibbles(b[:, 4:]), half_at(b, 0), -half_at(b, 2))),
+    "Q5_0": (32, lambda b: (five_bits(b, 2).astype(np.int16) - 16, half_at(b, 0), None)),
+    "Q5_1": (32, lambda b: (five_bits(b, 4), half_at(b, 0), -half_at(b, 2))),
+    "Q8_0": (32, lambda b: (b[:, 2:].view(np.int8), half_at(b, 0), None)),
+    "Q2_K": (16, q2_k), "Q3_K": (16, q3_k), "Q4_K": (32, q4_k), "Q5_K": (32, q5_k), "Q6_K": (16, q6_k),
+    "IQ4_NL": (32, lambda b: (IQ4[nibbles(b[:, 2:])], half_at(b, 0), None)),
+    "IQ4_XS": (32, iq4_xs), "IQ1_S": (32, iq1_s), "IQ1_M": (16, iq1_m), "IQ2_XXS": (32, iq2_xxs), "IQ2_XS": (16, iq2_xs),
+    "IQ2_S": (16, iq2_s), "IQ3_XXS": (32, iq3_xxs), "IQ3_S": (32, iq3_s), "TQ1_0": (32, tq1_0),
+    "TQ2_0": (32, lambda b: (crumbs(b[:, :64]).astype(np.int16) - 1, spread(half_at(b, 64), 8), None)),
+    "MXFP4": (32, lambda b: (E2M1[nibbles(b[:, 1:])], np.ldexp(1.0, b[:, :1].astype(I32) - 128).astype(F32), None)),
+    "NVFP4": (16, nvfp4),
+    "Q1_0": (32, lambda b: (2 * bit_of(b[:, 2:], 128).astype(np.int16) - 1, spread(half_at(b, 0), 4), None)),
+    "Q2_0": (32, lambda b: (crumbs(b[:, 2:], 1).astype(np.int16) - 1, spread(half_at(b, 0), 2), None)),
+}
+
+
+class Matrix:
+    """Rows of weights as a file has them: `data` is bytes[rows, bytes of a row]."""
+
+    def __init__(self, name, kind, data, columns):
+        self.name, self.kind, self.data, self.columns, self.rows = name, kind, data, columns, len(data)
+
+    def slice(self, rows):
+        return Matrix(self.name, self.kind, self.data[rows], self.columns)
+
+    def plain(self):
+        """Weights of a plain format, widened (B3)."""
+        raw = np.ascontiguousarray(self.data)
+        if self.kind == "BF16":
+            return (raw.view("<u2").astype(np.uint32) << 16).view(F32)
+        return raw.view("<f2" if self.kind == "F16" else "<f4").astype(F32)
+
+    def parts(self):
+        """w[rows, sub-blocks, columns of one], s[rows, sub-blocks], m or None."""
+        sub, apart = FORMATS[self.kind]
+        size = next(size for name, _, size in TYPES.values() if name == self.kind)
+        w, s, m = apart(np.ascontiguousarray(self.data).reshape(-1, size))
+        shape = (self.rows, self.columns // sub)
+        return w.reshape(shape + (sub,)), s.reshape(shape), None if m is None else m.reshape(shape)
+
+    def values(self):
+        """W2: the rows as numbers."""
+        if self.kind in PLAIN:
+            return self.plain()
+        w, s, m = self.parts()
+        m = np.zeros_like(s) if m is None else m
+        return fma(s[..., None], w.astype(F32), -m[..., None]).reshape(self.rows, self.columns)
+
+
+# Q. Matrix products -------------------------------------------------------------------------------------------------------
+
+
+def quantise(x):
+    """Q1 over the last axis: integers q[..., blocks, 32] as f32, and scales d[..., blocks]. A last block is filled with zeros."""
+    short = -x.shape[-1] % BLOCK
+    if short:
+        x = np.concatenate([x, np.zeros(x.shape[:-1] + (short,), F32)], axis=-1)
+    x = x.reshape(x.shape[:-1] + (-1, BLOCK))
+    broken = ~np.isfinite(x).all(axis=-1)
+    largest = np.fmax.reduce(np.abs(x), axis=-1)
+    small = largest < F32(2.0**-100)
+    d = np.where(broken, F32(np.nan), np.where(small, F32(0), largest / F32(127)))
+    q = np.rint(x * (F32(127) / largest)[..., None])
+    return np.where((broken | small)[..., None], F32(0), q), d
+
+
+def product(matrix, x, bias=None):
+    """Q2, Q3, Q5: output[tokens, rows] from x[tokens, columns]."""
+    tokens = len(x)
+    output = np.empty((tokens, matrix.rows), F32)
+    chunk = max(32, STEP // max(tokens, 1))
+    if matrix.kind not in PLAIN:
+        q, d = quantise(x)
+    for at in range(0, matrix.rows, chunk):
+        part = matrix.slice(slice(at, at + chunk))
+        if matrix.kind in PLAIN:
+            output[:, at : at + chunk] = chains(part.plain(), x)
+        else:
+            output[:, at : at + chunk] = quantised_product(part, q, d).T
+    return output if bias is None else output + bias
+
+
+def chains(weights, x):
+    """R1 for every row and token."""
+    columns, total = np.ascontiguousarray(weights.T), np.zeros((len(x), len(weights)), F32)
+    for c in range(len(columns)):
+        total = fma(x[:, c, None], columns[c], total)
+    return total
+
+
+def quantised_product(matrix, q, d):
+    """Q2: output[rows, tokens]. Sums of integers are below 2^19, so f32 products of matrices make them exactly."""
+    w, s, m = matrix.parts()
+    count, sub = w.shape[1:]
+    q = q.reshape(len(q), count, sub)
+    d = np.repeat(d, BLOCK // sub, axis=1).T
+    dots = np.matmul(w.transpose(1, 0, 2).astype(F32), q.transpose(1, 2, 0))
+    if m is not None:
+        least = -(d * q.sum(axis=2, dtype=F32).T)
+    total = np.zeros(dots.shape[1:], F32)
+    for b in range(count):
+        total = fma(dots[b], s[:, b, None] * d[b], total)
+        if m is not None:
+            total = fma(m[:, b, None], least[b], total)
+    return total
+
+
+def head_product(matrices, x):
+    """Q4: x[tokens, heads, columns] times a matrix of each head, as one row per token."""
+    return np.concatenate([product(matrix, np.ascontiguousarray(x[:, h])) for h, matrix in enumerate(matrices)], axis=1)
+
+
+# N, P. Norms and rotation -------------------------------------------------------------------------------------------------
+
+
+def rms_norm(x, gain, epsilon, size=None):
+    """N1 of parts of `size` elements."""
+    parts = x.reshape(len(x), -1, size or x.shape[-1])
+    mean = sum_of_squares(parts) / F32(parts.shape[-1])
+    parts = parts * (F32(1) / np.sqrt(mean + F32(epsilon)))[..., None]
+    return (parts if gain is None else parts * gain).reshape(x.shape)
+
+
+def l2_norm(x, size, epsilon):
+    """N2."""
+    parts = x.reshape(len(x), -1, size)
+    return (parts * (F32(1) / np.sqrt(sum_of_squares(parts) + F32(epsilon)))[..., None]).reshape(x.shape)
+
+
+class Angles:
+    """P1 and P3: cosines and sines [positions, pairs]."""
+
+    def __init__(self, positions, base, rotated, scaling, magnitude, factors):
+        frequencies = [pow64(base, -2.0 * i / rotated) for i in range(rotated // 2)]
+        if factors is not None:
+            frequencies = [f / float(factor) for f, factor in zip(frequencies, factors)]
+        if scaling and scaling["type"] == "linear":
+            frequencies = [f / scaling["factor"] for f in frequencies]
+        elif scaling:
+            keep = yarn_ramp(scaling, base, rotated)
+            frequencies = [f / scaling["factor"] * (1.0 - kept) + f * kept
+                           for f, kept in ((f, keep(i) * scaling["extrapolation"]) for i, f in enumerate(frequencies))]
+            if not scaling["latent"]:
+                magnitude *= 0.1 * log_scalar(scaling["factor"]) + 1.0
+        table = np.array([[sincos64(float(p) * f) for f in frequencies] for p in positions])
+        self.sines, self.cosines = ((table[..., i] * magnitude).astype(F32) for i in (0, 1))
+
+    def rotate(self, x, head, first=0, neighbours=False):
+        """P2, of each head's elements from `first` on."""
+        count = self.cosines.shape[1]
+        x = x.reshape(len(x), -1, head)
+        at = first + (2 * np.arange(count) if neighbours else np.arange(count))
+        other = at + (1 if neighbours else count)
+        cosine, sine = self.cosines[:, None], self.sines[:, None]
+        left, right, output = x[..., at], x[..., other], x.copy()
+        output[..., at] = fma(left, cosine, -(right * sine))
+        output[..., other] = fma(left, sine, right * cosine)
+        return output.reshape(len(x), -1)
+
+
+def yarn_ramp(scaling, base, rotated):
+    def pair(turns):
+        wavelength = scaling["original"] / (turns * 2.0 * np.pi)
+        return rotated * log_scalar(wavelength) / (2.0 * log_scalar(base))
+
+    low = max(float(np.floor(pair(scaling["fast"]))), 0.0)
+    high = min(float(np.ceil(pair(scaling["slow"]))), rotated - 1.0)
+    length = max(high - low, 0.001)
+    return lambda i: 1.0 - min(max((i - low) / length, 0.0), 1.0)
+
+
+# A. Attention -------------------------------------------------------------------------------------------------------------
+
+
+class Stored:
+    """A1: keys or values [positions, heads, elements] as the cache rounds them."""
+
+    def __init__(self, x, profile):
+        self.size = x.shape[-1]
+        if profile == "f16":
+            self.plain = x.astype(np.float16).astype(F32)
+        else:
+            q, d = quantise(x)
+            self.q, self.d = q, d.astype(np.float16).astype(F32)
+            self.plain = None
+
+    def first(self, size):
+        """The first elements alone: a value that is read from its key."""
+        part = object.__new__(Stored)
+        part.size = size
+        if self.plain is not None:
+            part.plain = self.plain[..., :size]
+        else:
+            part.plain, part.q, part.d = None, self.q[..., : size // BLOCK, :], self.d[..., : size // BLOCK]
+        return part
+
+
+def attend(queries, keys, values, heads, scale, positions, window=None):
+    """A2 to A4: queries[n, heads * key] at `positions`, over all positions that are stored."""
+    queries = queries.reshape(len(queries), heads, -1)
+    group = heads // (keys.plain if keys.plain is not None else keys.d).shape[1]
+    kv = np.arange(heads) // group
+    rows = max(1, STEP * 8 // (heads * (int(positions[-1]) + 1)))
+    parts = [attend_rows(queries[at : at + rows], keys, values, kv, F32(scale), positions[at : at + rows], window)
+             for at in range(0, len(queries), rows)]
+    return np.concatenate(parts)
+
+
+def scores_of(queries, keys, kv, end):
+    """A3 without the scale: [n, heads, positions]."""
+    shape = queries.shape[:2] + (end,)
+    total = np.zeros(shape, F32)
+    if keys.plain is not None:
+        columns = np.ascontiguousarray(keys.plain[:end, kv].transpose(2, 1, 0))
+        for i in range(keys.size):
+            total = fma(queries[..., i, None], columns[i], total)
+        return total
+    q, d = quantise(queries)
+    for b in range(q.shape[2]):
+        dots = np.matmul(q[:, :, b].transpose(1, 0, 2), keys.q[:end, kv, b].transpose(1, 2, 0)).transpose(1, 0, 2)
+        total = fma(dots, d[:, :, b, None] * keys.d[:end, kv, b].T, total)
+    return total
+
+
+def attend_rows(queries, keys, values, kv, scale, positions, window):
+    end = int(positions[-1]) + 1
+    scores = scale * scores_of(queries, keys, kv, end)
+    t = np.arange(end)
+    visible = t[None] <= positions[:, None]
+    first = np.zeros_like(positions) if window is None else np.maximum(0, positions + 1 - window)
+    visible &= t[None] >= first[:, None]
+    largest = np.fmax.reduce(np.where(visible[:, None], scores, F32(-np.inf)), axis=2)
+    largest = np.where(np.isnan(largest), F32(-np.inf), largest)
+    weights = exp(scores - largest[..., None])
+    size = values.size
+    output, total = np.zeros(queries.shape[:2] + (size,), F32), np.zeros(queries.shape[:2], F32)
+    for start in range(0, end, SEGMENT):
+        sums, stripes = np.zeros_like(output), np.zeros((LANES,) + total.shape, F32)
+        seen = np.zeros(len(queries), bool)
+        for p in range(start, min(start + SEGMENT, end)):
+            at = np.nonzero(visible[:, p])[0]
+            if not len(at):
+                continue
+            seen[at] = True
+            at = slice(at[0], at[-1] + 1)   # queries that see a position follow one another
+            weight = weights[at, :, p]
+            stripes[p % LANES, at] = stripes[p % LANES, at] + weight
+            if values.plain is not None:
+                sums[at] = fma(weight[..., None], values.plain[p, kv], sums[at])
+            else:
+                factor = np.repeat(weight[..., None] * values.d[p, kv], BLOCK, axis=-1)[..., :size]
+                sums[at] = fma(factor, values.q[p, kv].reshape(len(kv), -1)[:, :size], sums[at])
+        # Segments without a visible position are left out.
+        output[seen] = output[seen] + sums[seen]
+        total[seen] = total[seen] + halves(stripes)[seen]
+    return (output * (F32(1) / total)[..., None]).reshape(len(queries), -1)
+
+
+# D. Recurrent states ------------------------------------------------------------------------------------------------------
+
+
+def short_conv(x, kernel, bias=None, activation=None):
+    """D2 from position 0 on: x[positions, channels], kernel[channels, taps]."""
+    taps = kernel.shape[1]
+    padded = np.concatenate([np.zeros((taps - 1, x.shape[1]), F32), x])
+    total = np.zeros_like(x)
+    for i in range(taps):
+        total = fma(kernel[:, i], padded[i : i + len(x)], total)
+    total = total if bias is None else total + bias
+    return total if activation is None else activation(total)
+
+
+def decay(x, rates, bias):
+    """D3."""
+    return rates * softplus(x + bias)
+
+
+def gated_delta(q, k, v, g, beta, scale, tiled=True):
+    """D4 from position 0 on: q, k[positions, key heads, K], v[positions, value heads, V]; g and beta[positions, value heads]."""
+    heads = v.shape[1]
+    of = np.arange(heads) % q.shape[1] if tiled else np.arange(heads) // (heads // q.shape[1])
+    state = np.zeros((q.shape[2], heads, v.shape[2]), F32)
+    output = np.empty_like(v)
+    for t in range(len(v)):
+        state = state * exp(g[t])[None, :, None]
+        known = np.zeros_like(v[t])
+        for i in range(len(state)):
+            known = fma(state[i], k[t][of, i, None], known)
+        delta = (v[t] - known) * beta[t][:, None]
+        state = fma(k[t][of].T[..., None], delta, state)
+        total = np.zeros_like(known)
+        for i in range(len(state)):
+            total = fma(state[i], q[t][of, i, None], total)
+        output[t] = F32(scale) * total
+    return output.reshape(len(v), -1)
+
+
+# E. Mixture of experts ----------------------------------------------------------------------------------------------------
+
+
+def best_of(scores, allowed, count):
+    """E1: the greatest, one after the other; of equal ones the lower."""
+    left, found = list(allowed), []
+    for _ in range(count):
+        best = left[0]
+        for e in left[1:]:
+            if scores[e] > scores[best]:
+                best = e
+        found.append(best)
+        left.remove(best)
+    return found
+
+
+def route(l, used, scoring="softmax", bias=None, groups=None, bound=None, scale=1.0):
+    """E1, E2, E4, E5 for one token: [(expert, weight)], experts ascending. `groups` is (count, used, best)."""
+    if scoring == "softmax":
+        p = exp(l - np.fmax.reduce(l, initial=F32(-np.inf)))
+        stripes = np.zeros(LANES, F32)
+        for at in range(0, len(p), LANES):
+            stripes[: len(p[at : at + LANES])] += p[at : at + LANES]
+        q = p * (F32(1) / halves(stripes))
+    else:
+        q = sigmoid(l) if scoring == "sigmoid" else l
+    choice = l if bias is None and groups is None else q if bias is None else q + bias
+    allowed = range(len(l))
+    if groups is not None:
+        count, groups_used, best = groups
+        size = len(l) // count
+        sums = []
+        for g in range(count):
+            total = F32(0)
+            for e in best_of(choice, range(g * size, g * size + size), best):
+                total = total + choice[e]
+            sums.append(total)
+        kept = sorted(best_of(sums, range(count), groups_used))
+        allowed = [e for g in kept for e in range(g * size, g * size + size)]
+    chosen = sorted(best_of(choice, allowed, used))
+    if scoring == "chosen":
+        p = exp(l[chosen] - np.fmax.reduce(l[chosen], initial=F32(-np.inf)))
+        total = F32(0)
+        for x in p:
+            total = total + x
+        weights = p / total
+    else:
+        weights = q[chosen]
+    if bound is not None:
+        total = F32(0)
+        for x in weights:
+            total = total + x
+        weights = weights / np.maximum(total, F32(bound))
+    return list(zip(chosen, weights * F32(scale)))
+
+
+def experts(x, choices, gate, up, down, activation):
+    """E3: matrices by expert."""
+    output = np.zeros((len(x), down[0].rows), F32)
+    for e in range(len(gate)):
+        at = [t for t, chosen in enumerate(choices) if any(index == e for index, _ in chosen)]
+        if at:
+            part = x[at]
+            hidden = activation(product(gate[e], part)) * product(up[e], part)
+            weight = np.array([dict(choices[t])[e] for t in at], F32)
+            output[at] = fma(weight[:, None], product(down[e], hidden), output[at])
+    return output
+
+
+# Models -------------------------------------------------------------------------------------------------------------------
+
+SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
+
+
+class File:
+    """One GGUF file: metadata, and tensors as matrices (vectors have one row, stacks of matrices are lists)."""
+
+    def __init__(self, path):
+        self.path, self.keys, self.tensors = path, {}, {}
+        with open(path, "rb") as file:
+            if os.fstat(file.fileno()).st_size < 24:
+                raise Refused(f"{path} is no GGUF file")
+            self.bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        try:
+            self.read()
+        except (struct.error, UnicodeDecodeError, KeyError, IndexError, ValueError) as error:
+            raise Refused(f"{path} cannot be read as GGUF ({error})") from error
+
+    def take(self, form):
+        (value,) = struct.unpack_from(form, self.bytes, self.at)
+        self.at += struct.calcsize(form)
+        return value
+
+    def string(self):
+        size = self.take("<Q")
+        if size > len(self.bytes) - self.at:
+            raise ValueError("a string goes past the end")
+        self.at += size
+        return self.bytes[self.at - size : self.at].decode()
+
+    def count(self):
+        count = self.take("<Q")
+        if count > MAX_GGUF_COUNT:
+            raise ValueError(f"{count} is no likely count")
+        return count
+
+    def value(self, kind):
+        if kind == 8:
+            return self.string()
+        if kind != 9:
+            return self.take(SCALARS[kind])
+        kind, count = self.take("<I"), self.count()
+        return [self.value(kind) for _ in range(count)]
+
+    def read(self):
+        if self.bytes[:4] != b"GGUF":
+            raise ValueError("it does not begin with GGUF")
+        self.at = 4
+        version = self.take("<I")
+        if version not in (2, 3):
+            raise ValueError(f"version {version} is not known")
+        tensors, keys = self.count(), self.count()
+        for _ in range(keys):
+            name = self.string()
+            self.keys[name] = self.value(self.take("<I"))
+        table = []
+        for _ in range(tensors):
+            name, dimensions = self.string(), self.take("<I")
+            shape = [self.take("<Q") for _ in range(dimensions)]
+            table.append((name, shape, self.take("<I"), self.take("<Q")))
+        alignment = self.keys.get("general.alignment", 32)
+        start = -(-self.at // alignment) * alignment
+        for name, shape, kind, offset in table:
+            self.tensors[name] = self.tensor(name, shape, kind, start + offset)
+
+    def tensor(self, name, shape, kind, at):
+        if kind not in TYPES:
+            raise ValueError(f"{name} has type {kind}, which is not known")
+        kind, elements, size = TYPES[kind]
+        columns, rows, stack = (shape + [1, 1])[:3]
+        if columns % elements or columns * rows * stack > MAX_GGUF_COUNT * 256 or len(shape) > 3:
+            raise ValueError(f"the shape of {name} is not possible")
+        row = columns // elements * size
+        data = np.frombuffer(self.bytes, np.uint8, row * rows * stack, at).reshape(stack, rows, row)
+        matrices = [Matrix(name, kind, part, columns) for part in data]
+        return matrices if len(shape) == 3 else matrices[0]
+
+
+class Model:
+    """A model of one of the families, from all its files in order."""
+
+    def __init__(self, paths):
+        self.files = [File(path) for path in paths]
+        self.keys, self.tensors = self.files[0].keys, {}
+        for file in self.files:
+            self.tensors.update(file.tensors)
+        if len(paths) != self.keys.get("split.count", 1):
+            raise Refused(f"the model has {self.keys.get('split.count')} files; give --model once for each, in order")
+        self.family = self.keys.get("general.architecture")
+        if self.family not in FAMILIES:
+            raise Refused(f"models of the family {self.family} are not verified here")
+        self.layers = self.key("block_count") - self.key("nextn_predict_layers", 0)
+        self.width, self.heads = self.key("embedding_length"), self.key("attention.head_count")
+        self.kv_heads = self.key("attention.head_count_kv", self.heads)
+        self.head = self.key("attention.key_length", self.width // self.heads)
+        self.value = self.key("attention.value_length", self.head)
+        self.epsilon = self.key("attention.layer_norm_rms_epsilon")
+        self.vocabulary = self.tensor("token_embd.weight").rows
+        self.neighbours, self.activation = FAMILIES[self.family]
+
+    def key(self, name, default=None):
+        value = self.keys.get(f"{self.family}.{name}", default)
+        if value is None:
+            raise Refused(f"the model's metadata lack {self.family}.{name}")
+        return value
+
+    def tensor(self, name):
+        if name not in self.tensors:
+            raise Refused(f"the model lacks the tensor {name}")
+        return self.tensors[name]
+
+    def vector(self, name, optional=False):
+        if optional and name not in self.tensors:
+            return None
+        return self.tensor(name).values()[0]
+
+    def has_long_factors(self):
+        return "rope_factors_long.weight" in self.tensors
+
+    def fingerprint(self, cache, long):
+        """What docs/receipts.md says that it is made of."""
+        if not hasattr(self, "digests"):
+            self.digests = [hashlib.sha256(file.bytes).hexdigest() for file in self.files]
+        lines = [f"contract {CONTRACT}", *(f"file {digest}" for digest in self.digests), f"cache {cache}"]
+        lines += ["rope long"] if long else []
+        return f"hefu{CONTRACT}-{hashlib.sha256(''.join(line + chr(10) for line in lines).encode()).hexdigest()[:32]}"
+
+    def profile(self, fingerprint):
+        """The cache and the set of factors that give this fingerprint."""
+        for long in (False, True) if self.has_long_factors() else (False,):
+            for cache in ("f16", "q8"):
+                if self.fingerprint(cache, long) == fingerprint:
+                    return cache, long
+        raise Refused(f"the receipt is of another model: its fingerprint is {fingerprint}, this model's {self.fingerprint('f16', False)}")
+
+    # Rotation
+
+    def scaling(self):
+        """P3 by the metadata: None, or its type and numbers."""
+        get = lambda name, default=0.0: self.keys.get(f"{self.family}.rope.{name}", default)
+        factor = get("scaling.factor") or get("scale_linear")
+        kind = get("scaling.type", "linear")
+        if kind in ("none", "longrope") or (kind == "linear" and factor in (0.0, 1.0)):
+            return None
+        if kind == "linear":
+            return {"type": kind, "factor": factor}
+        if kind != "yarn" or not factor:
+            raise Refused(f"the rotation's scaling {kind} is not verified here")
+        return {"type": kind, "factor": factor, "fast": get("scaling.yarn_beta_fast", 32.0), "slow": get("scaling.yarn_beta_slow", 1.0),
+                "original": float(get("scaling.original_context_length", self.key("context_length", 0))),
+                "extrapolation": get("scaling.yarn_ext_factor", 1.0),
+                "latent": self.family == "deepseek2" and f"{self.family}.rope.scaling.yarn_log_multiplier" in self.keys}
+
+    def angles(self, count, head, long, local=False):
+        rotated = self.keys.get(f"{self.family}.rope.dimension_count", head)
+        if local:
+            base = self.keys.get(f"{self.family}.rope.freq_base_swa", 10000.0)
+            return Angles(range(count), base, rotated, None, 1.0, None)
+        base = self.keys.get(f"{self.family}.rope.freq_base", 10000.0)
+        names = ["rope_factors_long.weight" if long else "rope_factors_short.weight", "rope_freqs.weight"]
+        factors = next((self.vector(name) for name in names if name in self.tensors), None)
+        magnitude = self.keys.get(f"{self.family}.rope.scaling.attn_factor", 1.0)
+        return Angles(range(count), base, rotated, self.scaling(), magnitude, factors)
+
+    # The program
+
+    def logits(self, tokens, first, cache, long):
+        """Logits [positions from `first` on, vocabulary] after each of the tokens, by one prefill."""
+        count = len(tokens)
+        scale = np.sqrt(F32(self.width)) if self.family == "gemma3" else F32(1)
+        rows = self.tensor("token_embd.weight")
+        x = rows.slice(np.array(tokens)).values() * scale
+        context = {"cache": cache, "positions": np.arange(count)}
+        head = self.key("attention.key_length_mla") if self.family == "deepseek2" else self.head
+        context["angles"] = self.angles(count, head, long)
+        if self.family == "gemma3":
+            context["local"] = self.angles(count, head, long, local=True)
+        for layer in range(self.layers):
+            x = self.block(x, f"blk.{layer}.", layer, context)
+        x = rms_norm(x[first:], self.vector("output_norm.weight"), self.epsilon)
+        return product(self.tensors.get("output.weight", rows), x)
+
+    def linear(self, prefix, name, x):
+        return product(self.tensor(f"{prefix}{name}.weight"), x, self.vector(f"{prefix}{name}.bias", optional=True))
+
+    def norm(self, prefix, name, x, size=None):
+        return rms_norm(x, self.vector(f"{prefix}{name}.weight"), self.epsilon, size)
+
+    def block(self, x, prefix, layer, context):
+        is_recurrent = self.family == "qwen35" and self.is_recurrent(layer)
+        part = self.delta if is_recurrent else self.latent if self.family == "deepseek2" else self.attention
+        attended = part(self.norm(prefix, "attn_norm", x), prefix, layer, context)
+        if self.family == "gemma3":
+            attended = self.norm(prefix, "post_attention_norm", attended)
+        x = x + attended
+        normed = self.norm(prefix, "post_attention_norm" if self.family == "qwen35" else "ffn_norm", x)
+        mixed = self.feed_forward(normed, prefix)
+        if self.family == "gemma3":
+            mixed = self.norm(prefix, "post_ffw_norm", mixed)
+        return x + mixed
+
+    def is_recurrent(self, layer):
+        flags = self.keys.get("qwen35.attention.recurrent_layers")
+        return flags[layer] if flags else (layer + 1) % self.key("full_attention_interval", 4) != 0
+
+    def attention(self, x, prefix, layer, context):
+        angles, window, gates = context["angles"], None, None
+        if self.family == "gemma3" and (layer + 1) % 6 != 0:
+            angles, window = context["local"], self.key("attention.sliding_window")
+        if self.family == "phi3":
+            window = self.keys.get("phi3.attention.sliding_window") or None
+        sizes = self.heads * self.head, self.kv_heads * self.head, self.kv_heads * self.value
+        if self.family == "phi3":
+            fused, ends = self.tensor(prefix + "attn_qkv.weight"), np.cumsum((0,) + sizes)
+            q, k, v = (product(fused.slice(slice(a, b)), x) for a, b in zip(ends, ends[1:]))
+        else:
+            q, k, v = (self.linear(prefix, name, x) for name in ("attn_q", "attn_k", "attn_v"))
+        if self.family == "qwen35":
+            q = q.reshape(len(x), self.heads, 2 * self.head)
+            q, gates = (np.ascontiguousarray(part).reshape(len(x), -1) for part in (q[..., : self.head], q[..., self.head :]))
+        if self.family in ("qwen3", "qwen3moe", "gemma3", "qwen35"):
+            q, k = (self.norm(prefix, name, part, self.head) for name, part in (("attn_q_norm", q), ("attn_k_norm", k)))
+        if self.family != "smollm3" or (layer + 1) % 4 != 0:
+            q, k = (angles.rotate(part, self.head, 0, self.neighbours) for part in (q, k))
+        keys, values = (Stored(part.reshape(len(x), self.kv_heads, -1), context["cache"]) for part in (k, v))
+        output = attend(q, keys, values, self.heads, 1 / np.sqrt(F64(self.head)), context["positions"], window)
+        if gates is not None:
+            output = sigmoid(gates) * output
+        return self.linear(prefix, "attn_output", output)
+
+    def latent(self, x, prefix, layer, context):
+        key, rank, heads = self.key("attention.key_length_mla"), self.key("attention.kv_lora_rank"), self.heads
+        rotated = self.key("rope.dimension_count")
+        plain = key - rotated
+        if prefix + "attn_q_a.weight" in self.tensors:
+            q = self.linear(prefix, "attn_q_b", self.norm(prefix, "attn_q_a_norm", self.linear(prefix, "attn_q_a", x)))
+        else:
+            q = self.linear(prefix, "attn_q", x)
+        latent = self.linear(prefix, "attn_kv_a_mqa", x)
+        q = context["angles"].rotate(q, key, plain, True).reshape(len(x), heads, key)
+        absorbed = head_product(self.tensor(prefix + "attn_k_b.weight"), q[..., :plain]).reshape(len(x), heads, rank)
+        q = np.concatenate([absorbed, q[..., plain:]], axis=-1).reshape(len(x), -1)
+        k = np.concatenate([self.norm(prefix, "attn_kv_a_norm", np.ascontiguousarray(latent[:, :rank])),
+                            context["angles"].rotate(np.ascontiguousarray(latent[:, rank:]), rotated, 0, True)], axis=1)
+        keys = Stored(k[:, None], context["cache"])
+        scale, scaling = 1 / np.sqrt(F64(key)), self.scaling()
+        if scaling and scaling.get("latent"):
+            multiplied = self.key("rope.scaling.yarn_log_multiplier") * log_scalar(scaling["factor"]) + 1.0
+            scale = multiplied * multiplied / np.sqrt(F64(key))
+        output = attend(q, keys, keys.first(rank), heads, scale, context["positions"]).reshape(len(x), heads, rank)
+        return self.linear(prefix, "attn_output", head_product(self.tensor(prefix + "attn_v_b.weight"), output))
+
+    def delta(self, x, prefix, layer, context):
+        size, key_heads, heads = (self.key("ssm." + name) for name in ("state_size", "group_count", "time_step_rank"))
+        value = self.key("ssm.inner_size") // heads
+        kernel = self.tensor(prefix + "ssm_conv1d.weight").values()
+        mixed = short_conv(self.linear(prefix, "attn_qkv", x), kernel, activation=silu)
+        keys = key_heads * size
+        q, k, v = (np.ascontiguousarray(part) for part in (mixed[:, :keys], mixed[:, keys : 2 * keys], mixed[:, 2 * keys :]))
+        q, k = (l2_norm(part, size, self.epsilon).reshape(len(x), key_heads, size) for part in (q, k))
+        g = decay(self.linear(prefix, "ssm_alpha", x), self.vector(prefix + "ssm_a"), self.vector(prefix + "ssm_dt.bias"))
+        beta = sigmoid(self.linear(prefix, "ssm_beta", x))
+        output = gated_delta(q, k, v.reshape(len(x), heads, value), g, beta, 1 / np.sqrt(F64(size)))
+        output = self.norm(prefix, "ssm_norm", output, value)
+        return self.linear(prefix, "ssm_out", silu(self.linear(prefix, "attn_gate", x)) * output)
+
+    def feed_forward(self, x, prefix):
+        function = ACTIVATIONS[self.activation]
+        if prefix + "ffn_gate_inp.weight" in self.tensors:
+            return self.mixture(x, prefix, function)
+        if self.family == "phi3":
+            fused = self.tensor(prefix + "ffn_up.weight")
+            inner = fused.rows // 2
+            gate, up = (product(fused.slice(part), x) for part in (slice(0, inner), slice(inner, None)))
+        else:
+            gate, up = self.linear(prefix, "ffn_gate", x), self.linear(prefix, "ffn_up", x)
+        return self.linear(prefix, "ffn_down", function(gate) * up)
+
+    def mixture(self, x, prefix, function):
+        scores = self.linear(prefix, "ffn_gate_inp", x)
+        rule = {"used": self.key("expert_used_count"), "bound": 2.0**-14}
+        bias = self.vector(prefix + "exp_probs_b.bias", optional=True)
+        if self.family == "deepseek2":
+            gating = self.key("expert_gating_func", 2 if bias is not None else 1)
+            if gating not in (1, 2):
+                raise Refused(f"experts chosen by rule {gating} are not verified here")
+            count, used = self.key("expert_group_count", 1), self.key("expert_group_used_count", 1)
+            best = min(2 if bias is not None else 1, scores.shape[1] // max(count, 1))
+            rule.update(scoring=("softmax", "sigmoid")[gating - 1], bias=bias, groups=(count, used, best) if count > 1 else None,
+                        bound=1e-20 if self.key("expert_weights_norm", False) else None,
+                        scale=self.key("expert_weights_scale", 0.0) or 1.0)
+        choices = [route(row, **rule) for row in scores]
+        gate, up, down = (self.tensor(f"{prefix}ffn_{name}_exps.weight") for name in ("gate", "up", "down"))
+        output = experts(x, choices, gate, up, down, function)
+        if prefix + "ffn_gate_shexp.weight" in self.tensors:
+            hidden = function(self.linear(prefix, "ffn_gate_shexp", x)) * self.linear(prefix, "ffn_up_shexp", x)
+            output = output + self.linear(prefix, "ffn_down_shexp", hidden)
+        return output
+
+
+# Whether neighbours rotate together, and the function of the feed-forward part (docs/families.md).
+FAMILIES = {"llama": (True, "silu"), "qwen2": (False, "silu"), "qwen3": (False, "silu"), "qwen3moe": (False, "silu"),
+            "gemma3": (False, "gelu"), "phi3": (False, "silu"), "deepseek2": (True, "silu"), "qwen35": (False, "silu"),
+            "smollm3": (True, "silu")}
+
+
+# S. Sampling --------------------------------------------------------------------------------------------------------------
+
+GREATEST = np.finfo(F32).max
+
+
+def sampling_exp(x):
+    """S3."""
+    return exp64(x.astype(F64)).astype(F32)
+
+
+def weights_of(logits, temperature=None):
+    """S4 for candidates in order: integers."""
+    x = logits - logits.max()
+    if temperature is not None:
+        x = x / F32(temperature)
+    return np.floor(sampling_exp(x).astype(F64) * 2.0**40).astype(I64)
+
+
+def random_bits(seed, position, purpose):
+    """S5: Philox4x32-10."""
+    mask, key = 0xFFFFFFFF, [seed & 0xFFFFFFFF, seed >> 32]
+    word = [position & mask, position >> 32, purpose, 0]
+    for _ in range(10):
+        a, b = 0xD2511F53 * word[0], 0xCD9E8D57 * word[2]
+        word = [(b >> 32) ^ word[1] ^ key[0], b & mask, (a >> 32) ^ word[3] ^ key[1], a & mask]
+        key = [(key[0] + 0x9E3779B9) & mask, (key[1] + 0xBB67AE85) & mask]
+    return word[0] | word[1] << 32
+
+
+def clamp(logits):
+    return np.minimum(np.maximum(logits, -GREATEST), GREATEST)
+
+
+def penalise(logits, history, p):
+    """S9 and S10."""
+    window = history if p["repeat_last_n"] < 0 else history[len(history) - min(p["repeat_last_n"], len(history)) :]
+    ids, counts = np.unique(np.array([id for id in window if id < len(logits)], I64), return_counts=True)
+    l = logits[ids]
+    factor = F32(p["repetition_penalty"])
+    l = np.where(l > 0, l / factor, l * factor)
+    logits[ids] = l - (counts.astype(F32) * F32(p["frequency_penalty"]) + F32(p["presence_penalty"]))
+    logits = clamp(logits)
+    dry = p["dry"]
+    if dry["multiplier"] == 0:
+        return logits
+    last = dry["penalty_last_n"]
+    window = history if last < 0 else history[len(history) - min(last, len(history)) :]
+    for token, r in repetitions(window, dry["breakers"]).items():
+        if r < dry["allowed_length"] or token >= len(logits) or [token] in dry["breakers"]:
+            continue
+        power, base, exponent = 1.0, float(F32(dry["base"])), r - dry["allowed_length"]
+        while exponent:
+            power = power * base if exponent & 1 else power
+            base, exponent = float(F64(base) * F64(base)), exponent >> 1
+        penalty = min(F32(F64(F32(dry["multiplier"])) * F64(power)), GREATEST)
+        logits[token] = clamp(logits[token] - penalty)
+    return logits
+
+
+def repetitions(window, breakers):
+    """S10, steps 1 to 3: the greatest m(j) by token."""
+    n = len(window)
+    limit = n
+    for at in range(n - 1, -1, -1):
+        fitting = [len(breaker) for breaker in breakers if window[at : at + len(breaker)] == breaker]
+        if fitting:
+            limit = n - at - max(fitting)
+            break
+    found = {}
+    for j in range(1, n):
+        m = 0
+        while m < min(limit, j) and window[j - 1 - m] == window[n - 1 - m]:
+            m += 1
+        found[window[j]] = max(found.get(window[j], 0), m)
+    return found
+
+
+def ordered(logits, ids):
+    """S6."""
+    return ids[np.lexsort((ids, -logits[ids]))]
+
+
+def choose(logits, history, p):
+    """S1 to S16: the token that follows `history`."""
+    bad = np.nonzero(np.isnan(logits) | np.isposinf(logits))[0]
+    if len(bad):
+        raise Refused(f"the logit of token {bad[0]} is {logits[bad[0]]}, so that nothing can be chosen")
+    out = np.isneginf(logits)
+    for id in p["banned"] + p["ignore_eos"]:
+        out[id] = True
+    logits = logits.copy()
+    for id, bias in p["logit_bias"].items():
+        logits[int(id)] += F32(bias)
+    logits = penalise(clamp(logits), history, p)
+    ids = np.nonzero(~out)[0]
+    if not len(ids):
+        raise Refused("no token is left to choose")
+    if p["temperature"] == 0:
+        return int(ids[np.argmax(logits[ids])])
+    ids = cut(logits, ordered(logits, ids), len(history), p)
+    weights = weights_of(logits[ids], p["temperature"])
+    sums = np.cumsum(weights)
+    point = random_bits(p["seed"], len(history), 0) * int(sums[-1]) >> 64
+    return int(ids[np.searchsorted(sums, point, side="right")])
+
+
+def cut(logits, ids, position, p):
+    """S11 to S15."""
+    keep = max(1, p["min_keep"])
+    if p["top_k"]:
+        ids = ids[: max(p["top_k"], keep)]
+    if F32(p["typical_p"]) != 1:
+        ids = typical(logits, ids, F64(F32(p["typical_p"])), keep)
+    if F32(p["top_p"]) != 1:
+        sums = np.cumsum(weights_of(logits[ids]))
+        reached = np.nonzero(sums.astype(F64) >= F64(F32(p["top_p"])) * F64(sums[-1]))[0]
+        ids = ids[: max(keep, reached[0] + 1 if len(reached) else len(ids))]
+    if p["min_p"]:
+        under = np.nonzero(sampling_exp(logits[ids] - logits[ids].max()) < F32(p["min_p"]))[0]
+        under = under[under >= keep]
+        ids = ids[: under[0]] if len(under) else ids
+    probability, threshold = F32(p["xtc"]["probability"]), F32(p["xtc"]["threshold"])
+    if probability != 0 and threshold <= F32(0.5):
+        uniform = (random_bits(p["seed"], position, 1) >> 11) * 2.0**-53
+        weights = weights_of(logits[ids])
+        reached = weights.astype(F64) >= F64(threshold) * F64(weights.sum())
+        n = len(ids) if reached.all() else int(np.argmin(reached))
+        if uniform < F64(probability) and n > 1 and len(ids) - (n - 1) >= keep:
+            ids = ids[n - 1 :]
+    return ids
+
+
+def typical(logits, ids, share, keep):
+    """S12."""
+    weights = weights_of(logits[ids])
+    total = F64(weights.sum())
+    live = weights > 0
+    p = weights[live].astype(F64) / total
+    s = (-log64(p).astype(F32)).astype(F64)
+    entropy = np.cumsum(np.concatenate([[0.0], p * s]))[-1]
+    distance = np.full(len(ids), np.inf)
+    distance[live] = np.abs(s - entropy)
+    order = np.argsort(distance, kind="stable")
+    sums = np.cumsum(weights[order])
+    reached = np.nonzero(sums.astype(F64) > share * total)[0]
+    count = max(keep, reached[0] + 1 if len(reached) else len(ids))
+    return ids[np.sort(order[:count])]
+
+
+# Receipts -----------------------------------------------------------------------------------------------------------------
+
+REQUIRED = {"id", "time", "model", "fingerprint", "software", "prompt", "parameters", "end_tokens", "max_tokens", "context",
+            "grammar", "output", "finish"}
+OPTIONAL = {"started", "text_digest", "template_digest", "stop_digest"}
+PARAMETERS = {"temperature", "top_k", "top_p", "min_p", "typical_p", "repetition_penalty", "repeat_last_n", "presence_penalty",
+              "frequency_penalty", "dry", "xtc", "logit_bias", "banned", "ignore_eos", "seed", "min_keep", "logprobs"}
+DRY = {"multiplier", "base", "allowed_length", "penalty_last_n", "breakers"}
+XTC = {"probability", "threshold"}
+FINISHES = ("end_token", "max_tokens", "context", "complete", "stop_string", "cancelled")
+
+
+class Fraction(float):
+    """A number that is not whole, with the text that it was read from."""
+
+    def __new__(cls, text):
+        number = super().__new__(cls, text)
+        number.text = text
+        return number
+
+
+def unique(pairs):
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise Refused("no receipt: a field is there twice")
+    return found
+
+
+def no_constant(text):
+    raise Refused(f"no receipt: {text} is not JSON")
+
+
+DECODER = json.JSONDecoder(object_pairs_hook=unique, parse_float=Fraction, parse_constant=no_constant)
+LAYOUT = re.compile(r'("(?:[^"\\]|\\.)*")|[ \t\r\n]+')
+
+
+def shortest(number):
+    """The shortest decimal that reads back as the same binary32, as ECMAScript writes numbers."""
+    mantissa, exponent = np.format_float_scientific(F32(number), unique=True, trim="-").split("e")
+    sign, digits, exponent = mantissa[: mantissa[0] == "-"], mantissa.lstrip("-").replace(".", ""), int(exponent)
+    if -7 < exponent < 0:
+        return sign + "0." + "0" * (-exponent - 1) + digits
+    if 0 <= exponent < 21:
+        digits = digits.ljust(exponent + 1, "0")
+        return sign + digits[: exponent + 1] + ("." + digits[exponent + 1 :] if digits[exponent + 1 :] else "")
+    return sign + digits[0] + ("." + digits[1:] if digits[1:] else "") + f"e{exponent:+d}".replace("+", "")
+
+
+def canonical(value):
+    if isinstance(value, dict):
+        items = sorted(value.items(), key=lambda item: item[0].encode())
+        return "{" + ",".join(f"{canonical(key)}:{canonical(item)}" for key, item in items) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(canonical, value)) + "]"
+    if isinstance(value, Fraction):
+        return shortest(value)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def documents(text):
+    """All receipts of a file, each parsed and in canonical form."""
+    at = 0
+    while (at := re.compile(r"[ \t\r\n]*").match(text, at).end()) < len(text):
+        try:
+            value, end = DECODER.raw_decode(text, at)
+            form = canonical(value)
+        except (json.JSONDecodeError, RecursionError, UnicodeEncodeError) as error:
+            raise Refused(f"no receipt: not JSON ({error})") from error
+        if LAYOUT.sub(lambda found: found[1] or "", text[at:end]) != form:
+            raise Refused("changed after it was made: it is not in canonical form")
+        yield value
+        at = end
+
+
+def fields(value, required, optional=frozenset(), what="the receipt"):
+    if not isinstance(value, dict):
+        raise Refused(f"no receipt: {what} is no object")
+    if lacking := sorted(required - value.keys()):
+        raise Refused(f"no receipt: {what} lacks {lacking[0]}")
+    if unknown := sorted(value.keys() - required - optional):
+        raise Refused(f"no receipt: {what} has the unknown field {unknown[0]}")
+    return value
+
+
+def check_form(receipt):
+    fields(receipt, {"version", "answer", "key", "digest", "signature"})
+    if receipt["version"] != 1:
+        raise Refused(f"receipts of version {receipt['version']} are not known here")
+    answer = fields(receipt["answer"], REQUIRED, OPTIONAL, "the answer")
+    parameters = fields(answer["parameters"], PARAMETERS, what="the parameters")
+    fields(parameters["dry"], DRY, what="dry")
+    fields(parameters["xtc"], XTC, what="xtc")
+    lists = [answer["output"], answer["end_tokens"], parameters["banned"], parameters["ignore_eos"]]
+    if not all(isinstance(part, list) and all(type(id) is int and 0 <= id < 2**32 for id in part) for part in lists):
+        raise Refused("no receipt: its lists of tokens are none")
+    if answer["finish"] not in FINISHES:
+        raise Refused(f"no receipt: {answer['finish']} is no way to end")
+    return answer
+
+
+def check_signature(receipt, key):
+    body = {name: value for name, value in receipt.items() if name not in ("digest", "signature")}
+    digest = hashlib.sha256(canonical(body).encode()).digest()
+    if receipt["digest"] != digest.hex():
+        raise Refused("changed after it was made: the digest is another")
+    if key is not None and receipt["key"] != key:
+        raise Refused(f"signed by another key, {receipt['key']}")
+    try:
+        public, signature = bytes.fromhex(receipt["key"]), bytes.fromhex(receipt["signature"])
+    except (ValueError, TypeError) as error:
+        raise Refused("changed after it was made: key or signature is not hexadecimal") from error
+    if not signed(public, b"hefu receipt 1\n" + digest, signature):
+        raise Refused("changed after it was made: the signature does not belong to it")
+
+
+# Ed25519 (RFC 8032), in the extended coordinates that it describes.
+PRIME, ORDER = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
+CURVE = -121665 * pow(121666, -1, PRIME) % PRIME
+
+
+def point_at(data):
+    """The point that 32 bytes stand for, or None."""
+    y = int.from_bytes(data, "little")
+    sign, y = y >> 255, y & (1 << 255) - 1
+    if y >= PRIME:
+        return None
+    square = (y * y - 1) * pow(CURVE * y * y + 1, -1, PRIME) % PRIME
+    x = pow(square, (PRIME + 3) // 8, PRIME)
+    if (x * x - square) % PRIME:
+        x = x * pow(2, (PRIME - 1) // 4, PRIME) % PRIME
+    if (x * x - square) % PRIME or (x == 0 and sign):
+        return None
+    x = PRIME - x if x & 1 != sign else x
+    return x, y, 1, x * y % PRIME
+
+
+def add(p, q):
+    a, b = (p[1] - p[0]) * (q[1] - q[0]) % PRIME, (p[1] + p[0]) * (q[1] + q[0]) % PRIME
+    c, d = 2 * p[3] * q[3] * CURVE % PRIME, 2 * p[2] * q[2] % PRIME
+    e, f, g, h = b - a, d - c, d + c, b + a
+    return e * f % PRIME, g * h % PRIME, f * g % PRIME, e * h % PRIME
+
+
+def times(n, p):
+    total = (0, 1, 1, 0)
+    while n:
+        total = add(total, p) if n & 1 else total
+        p, n = add(p, p), n >> 1
+    return total
+
+
+def signed(public, message, signature):
+    """Whether the signature is the key's for this message."""
+    if len(public) != 32 or len(signature) != 64:
+        return False
+    base = point_at((4 * pow(5, -1, PRIME) % PRIME).to_bytes(32, "little"))
+    a, r, s = point_at(public), point_at(signature[:32]), int.from_bytes(signature[32:], "little")
+    if a is None or r is None or s >= ORDER:
+        return False
+    k = int.from_bytes(hashlib.sha512(signature[:32] + public + message).digest(), "little") % ORDER
+    left, right = times(s, base), add(r, times(k, a))
+    return (left[0] * right[2] - right[0] * left[2]) % PRIME == 0 and (left[1] * right[2] - right[1] * left[2]) % PRIME == 0
+
+
+# Verifying ----------------------------------------------------------------------------------------------------------------
+
+
+def prompt_of(answer, given):
+    """The prompt's tokens, from the receipt or those given for its hash."""
+    prompt = answer["prompt"]
+    if "tokens" in fields(prompt, set(), {"tokens", "hash"}, "the prompt"):
+        return prompt["tokens"]
+    if given is None:
+        raise Refused("the prompt is stated by its hash; give its tokens with --prompt-ids")
+    stated = prompt["hash"]
+    data = bytes.fromhex(stated["salt"]) + b"".join(struct.pack("<I", id) for id in given)
+    if len(given) != stated["count"] or hashlib.sha256(data).hexdigest() != stated["sha256"]:
+        raise Refused("the tokens of --prompt-ids are not the prompt of this receipt")
+    return given
+
+
+def ending(answer, prompt):
+    """What is wrong with the end of an answer whose tokens are right, or None (docs/receipts.md, Verifying)."""
+    output, most, ends = answer["output"], answer["max_tokens"], set(answer["end_tokens"])
+    early = [at for at, id in enumerate(output[:-1]) if id in ends]
+    if early:
+        return f"token {early[0]} of the answer ends it, but more follow"
+    if most is not None and len(output) > most:
+        return f"the answer has {len(output)} tokens, but at most {most} were asked for"
+    if output and output[-1] in ends:
+        itself = "end_token"
+    elif most == len(output):
+        itself = "max_tokens"
+    else:
+        itself = "context" if len(prompt) + len(output) >= answer["context"] else None
+    if answer["finish"] in ("stop_string", "cancelled", itself):
+        return None
+    return f"it is said to have ended by {answer['finish']}, but its tokens end by {itself or 'nothing'}"
+
+
+def replay(model, answer, prompt):
+    """The verdict on an answer's tokens: (word, sentence, details)."""
+    cache, long = model.profile(answer["fingerprint"])
+    output, p = answer["output"], answer["parameters"]
+    tokens = prompt + output[:-1]
+    if not prompt or len(prompt) + len(output) > answer["context"]:
+        raise Refused("the prompt is empty, or prompt and answer are longer than the context")
+    if max(tokens + output) >= model.vocabulary:
+        raise Refused(f"token {max(tokens + output)} is none of this model's")
+    rows = model.logits(tokens, len(prompt) - 1, cache, long) if output else []
+    for at, token in enumerate(output):
+        follows = choose(rows[at], prompt + output[:at], p)
+        if follows != token:
+            stated, right = float(rows[at][token]), float(rows[at][follows])
+            details = {"index": at, "position": len(prompt) + at, "token": token, "follows": follows, "logit": stated,
+                       "follows_logit": right}
+            return "differs", f"differs at token {at} (position {len(prompt) + at}): the receipt has {token}, whose logit is " \
+                f"{stated!r}, but {follows} follows, whose logit is {right!r}", details
+    problem = ending(answer, prompt)
+    if problem:
+        return "ends otherwise", f"ends otherwise: {problem}", {}
+    return "matches", f"matches: {len(output)} tokens", {}
+
+
+def verify(model, receipt, key, prompt_ids):
+    started = time.monotonic()
+    try:
+        answer = check_form(receipt)
+        check_signature(receipt, key)
+        if answer["grammar"] is not None:
+            raise Refused("an answer under a grammar is not judged here; its form and signature are right")
+        word, sentence, details = replay(model, answer, prompt_of(answer, prompt_ids))
+        name = answer["id"]
+    except Refused as refusal:
+        answer = receipt.get("answer") if isinstance(receipt, dict) else None
+        name = answer.get("id") if isinstance(answer, dict) else None
+        word, sentence, details = "refused", f"refused: {refusal}", {}
+    except (TypeError, ValueError, KeyError, AttributeError, IndexError, OverflowError) as error:
+        word, sentence, details, name = "refused", f"refused: no receipt, a field has another type ({error})", {}, None
+    return {"id": name, "verdict": word, "sentence": sentence, **details, "seconds": round(time.monotonic() - started, 3)}
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description="Verifies Hefu's receipts without Hefu (docs/receipts.md).")
+    parser.add_argument("receipts", nargs="+", metavar="RECEIPT", help="files of receipts, one or many in each")
+    parser.add_argument("--model", action="append", required=True, metavar="FILE", help="GGUF file; once for each file of a split model")
+    parser.add_argument("--key", help="the public key that must have signed: 64 hexadecimal digits")
+    parser.add_argument("--prompt-ids", metavar="FILE", help="the tokens of a prompt that the receipt states the hash of")
+    parser.add_argument("--json", action="store_true", help="the verdicts as JSON")
+    return parser.parse_args()
+
+
+def read(path):
+    try:
+        with open(path, "rb") as file:
+            data = file.read(MAX_JSON + 1)
+        if len(data) > MAX_JSON:
+            raise Refused(f"{path} is larger than {MAX_JSON} bytes")
+        return data.decode()
+    except OSError as error:
+        raise Refused(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise Refused(f"{path} is not UTF-8") from error
+
+
+def main():
+    options, verdicts = arguments(), []
+    try:
+        model = Model(options.model)
+        given = None
+        if options.prompt_ids:
+            given = [int(word) for word in re.findall(r"\d+", read(options.prompt_ids))]
+        for path in options.receipts:
+            try:
+                for receipt in documents(read(path)):
+                    verdicts.append({"file": path, **verify(model, receipt, options.key, given)})
+            except Refused as refusal:
+                verdicts.append({"file": path, "id": None, "verdict": "refused", "sentence": f"refused: {refusal}"})
+            if not any(verdict["file"] == path for verdict in verdicts):
+                verdicts.append({"file": path, "id": None, "verdict": "refused", "sentence": "refused: no receipt in it"})
+    except Refused as refusal:
+        sys.exit(f"{refusal}")
+    except OSError as error:
+        sys.exit(f"{error.filename} cannot be read: {error.strerror}")
+    if options.json:
+        print(json.dumps({"receipts": verdicts}, indent=2))
+    else:
+        for verdict in verdicts:
+            print(f"{verdict['file']}: {verdict['sentence']}")
+    sys.exit(0 if all(verdict["verdict"] == "matches" for verdict in verdicts) else 1)
+
+
+if __name__ == "__main__":
+    main()
