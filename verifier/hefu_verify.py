@@ -37,17 +37,13 @@ MAX_GGUF_COUNT = 1 << 24
 # Elements that one vector step works on: so many that NumPy's own cost per call is small, so few that they stay in a cache.
 STEP = 1 << 15
 
-
 class Refused(Exception):
     """Something that cannot be verified, in one sentence."""
 
-
 # B. Arithmetic ------------------------------------------------------------------------------------------------------------
-
 
 def bits32(value):
     return np.array(value, np.uint32).view(F32)[()]
-
 
 def fma(a, b, c):
     """a * b + c of binary32 numbers, rounded once (B1).
@@ -73,16 +69,13 @@ def fma(a, b, c):
         result[at] = whole.view(F64).astype(F32)
     return result
 
-
 # R. Sums ------------------------------------------------------------------------------------------------------------------
-
 
 def halves(stripes):
     """Sixteen stripes, on the first axis, added up in halves (R2)."""
     for width in (8, 4, 2, 1):
         stripes = stripes[:width] + stripes[width:]
     return stripes[0]
-
 
 def sum_of_squares(x):
     """R2 over the last axis, with the step fma(x, x, stripe)."""
@@ -92,11 +85,9 @@ def sum_of_squares(x):
         stripes[: len(part)] = fma(part, part, stripes[: len(part)])
     return halves(stripes)
 
-
 # F. Functions -------------------------------------------------------------------------------------------------------------
 
 ROUND = F32(1.5 * 2**23)
-
 
 def exp(x):
     """F1."""
@@ -112,22 +103,17 @@ def exp(x):
     half = whole >> 1
     return y * power_of_two(half) * power_of_two(whole - half)
 
-
 def power_of_two(n):
     return ((n + 127) << 23).astype(I32).view(F32)
-
 
 def sigmoid(x):
     return F32(1) / (F32(1) + exp(-x))
 
-
 def silu(x):
     return x / (F32(1) + exp(-x))
 
-
 def gelu(x):
     return x / (F32(1) + exp(x * fma(x * x, bits32(0xBD922279), bits32(0xBFCC422A))))
-
 
 def tanh(x):
     """F5."""
@@ -140,7 +126,6 @@ def tanh(x):
     far = np.copysign(F32(1) - F32(2) / (exp(a + a) + F32(1)), x)
     return np.where(a < F32(0.625), near, far)
 
-
 def softplus(x):
     """F9."""
     y = exp(-np.abs(x))
@@ -152,10 +137,8 @@ def softplus(x):
     d = s + s
     return np.fmax(x, F32(0)) + fma(y * z, d, d)
 
-
 def soft_cap(x, cap):
     return cap * tanh(x / cap)
-
 
 ACTIVATIONS = {"silu": silu, "gelu": gelu, "sigmoid": sigmoid, "softplus": softplus}
 
@@ -168,7 +151,6 @@ EXP_P = (1.66666666666666019037e-01, -2.77777777770155933842e-03, 6.613756321437
          4.13813679705723846039e-08)
 LOG_LG = (6.666666666666735130e-01, 3.999999999940941908e-01, 2.857142874366239149e-01, 2.222219843214978396e-01,
           1.818357216161805012e-01, 1.531383769920937332e-01, 1.479819860511658591e-01)
-
 
 def exp64(x):
     """e^x for an array of binary64 numbers, none above 0: all that sampling asks for."""
@@ -183,7 +165,6 @@ def exp64(x):
     y = np.ldexp(1.0 + (r * c / (2.0 - c) - lo + hi), k.astype(I32))
     y = np.where(high <= 0x3E300000, 1.0 + x, y)
     return np.where(x < -745.13321910194110842, 0.0, y)
-
 
 def log64(x):
     """The natural logarithm of an array of positive binary64 numbers that are not subnormal."""
@@ -201,18 +182,14 @@ def log64(x):
     r = z * (l1 + w * (l3 + w * (l5 + w * l7))) + w * (l2 + w * (l4 + w * l6))
     return np.where(x == 1.0, 0.0, s * (half_square + r) + k * LN2_LO - half_square + f + k * LN2_HI)
 
-
 def low_cleared(x):
     return struct.unpack("<d", struct.pack("<Q", struct.unpack("<Q", struct.pack("<d", x))[0] & ~0xFFFFFFFF))[0]
-
 
 def high_word(x):
     return struct.unpack("<i", struct.pack("<d", x)[4:])[0]
 
-
 def with_high_word(x, high):
     return struct.unpack("<d", struct.pack("<d", x)[:4] + struct.pack("<I", high & 0xFFFFFFFF))[0]
-
 
 def pow64(x, y):
     """x^y for x of 1 or more and -1 < y <= 0: all that frequencies ask for (P1)."""
@@ -275,10 +252,8 @@ def pow64(x, y):
     z = 1.0 - (r - z)
     return with_high_word(z, high_word(z) + (n << 20))
 
-
 PIO2 = ((1.57079632673412561417e00, 6.07710050650619224932e-11), (6.07710050630396597660e-11, 2.02226624879595063154e-21),
         (2.02226624871116645580e-21, 8.47842766036889956997e-32))
-
 
 def sincos64(x):
     """Sine and cosine of a binary64 number from 0 to 2^20 pi / 2."""
@@ -304,14 +279,12 @@ def sincos64(x):
     s, c = kernel_sin(y0, y1), kernel_cos(y0, y1)
     return ((s, c), (c, -s), (-s, -c), (-c, s))[n & 3]
 
-
 def kernel_sin(x, y):
     z = x * x
     r = 8.33333333332248946124e-03 + z * (-1.98412698298579493134e-04 + z * 2.75573137070700676789e-06)
     r += z * (z * z) * (-2.50507602534068634195e-08 + z * 1.58969099521155010221e-10)
     v, s1 = z * x, -1.66666666666666324348e-01
     return x + v * (s1 + z * r) if y is None else x - ((z * (0.5 * y - v * r) - y) - v * s1)
-
 
 def kernel_cos(x, y):
     z = x * x
@@ -322,10 +295,8 @@ def kernel_cos(x, y):
     w = 1.0 - hz
     return w + (((1.0 - w) - hz) + (z * r - x * y))
 
-
 def log_scalar(x):
     return float(log64(x)[0])
-
 
 # W. Weights ---------------------------------------------------------------------------------------------------------------
 
@@ -380,7 +351,6 @@ GRID_DATA = (
     "M?CL^G&Rw?rvLvki)Y0dc|zunWD&H>$O#ssKHGT?g=7uR(tMWNk1@x1_QW%0z}rW47x`cgGIZdP{|DKYN9+"
 )
 
-
 def grids():
     """Rows of integer weights by the name of a grid."""
     if not hasattr(grids, "made"):
@@ -392,48 +362,38 @@ def grids():
         grids.made = made
     return grids.made
 
-
 def nibbles(b):
     """Low nibbles, then high ones, along the last axis."""
     return np.concatenate([b & 15, b >> 4], axis=-1)
 
-
 def pairs_of_nibbles(b):
     return np.stack([b & 15, b >> 4], axis=-1).reshape(b.shape[:-1] + (-1,))
-
 
 def crumbs(b, size=32):
     """Bits 1-0, 3-2, 5-4, 7-6 of runs of `size` bytes, run by run, each shift a run of elements."""
     b = b.reshape(b.shape[0], -1, 1, size)
     return ((b >> np.array([0, 2, 4, 6], np.uint8)[:, None]) & 3).reshape(b.shape[0], -1)
 
-
 def bit_of(b, count):
     """Bit i of the little-endian string of bytes, for each of `count`."""
     return np.unpackbits(np.ascontiguousarray(b), axis=-1, bitorder="little")[:, :count]
 
-
 def half_at(b, at):
     return np.ascontiguousarray(b[:, at : at + 2]).view("<f2").astype(F32)
-
 
 def words(b, kind):
     return np.ascontiguousarray(b).view(kind).astype(I64)
 
-
 def signed(magnitudes, negative):
     return np.where(negative.reshape(magnitudes.shape) != 0, -magnitudes, magnitudes)
-
 
 def even_signs(numbers):
     """Signs of 8 elements from numbers of 7 bits: the eighth makes the number of negative ones even."""
     first = (numbers[..., None] >> np.arange(7)) & 1
     return np.concatenate([first, first.sum(-1, keepdims=True) & 1], axis=-1)
 
-
 def odd(x):
     return (2 * x + 1).astype(F32)
-
 
 def six_bits(b):
     """Scales and minimums of Q4_K and Q5_K."""
@@ -443,11 +403,9 @@ def six_bits(b):
     minimums = np.concatenate([low[:, 4:] & 63, (high >> 4) | upper[:, 4:]], axis=1)
     return scales.astype(F32), minimums.astype(F32)
 
-
 def q2_k(b):
     s, m = half_at(b, 80) * (b[:, :16] & 15), half_at(b, 82) * (b[:, :16] >> 4)
     return crumbs(b[:, 16:80]), s, m
-
 
 def q3_k(b):
     high = bit_of(b[:, :32], 256).reshape(-1, 32, 8).transpose(0, 2, 1).reshape(-1, 256)
@@ -456,11 +414,9 @@ def q3_k(b):
     scales |= crumbs(b[:, 104:108], 4).astype(np.int16) << 4
     return code - 4, half_at(b, 108) * (scales - 32).astype(F32), None
 
-
 def q4_k(b):
     scales, minimums = six_bits(b[:, 4:16])
     return nibbles(b[:, 16:].reshape(-1, 4, 32)), half_at(b, 0) * scales, half_at(b, 2) * minimums
-
 
 def q5_k(b):
     scales, minimums = six_bits(b[:, 4:16])
@@ -468,22 +424,18 @@ def q5_k(b):
     code = nibbles(b[:, 48:].reshape(-1, 4, 32)).reshape(-1, 256) | (high << 4)
     return code, half_at(b, 0) * scales, half_at(b, 2) * minimums
 
-
 def q6_k(b):
     low = nibbles(b[:, :128].reshape(-1, 2, 64)).reshape(-1, 256).astype(np.int16)
     code = low | (crumbs(b[:, 128:192]).astype(np.int16) << 4)
     return code - 32, half_at(b, 208) * b[:, 192:208].view(np.int8).astype(F32), None
 
-
 def five_bits(b, at):
     return nibbles(b[:, at + 4 :]) | (bit_of(b[:, at : at + 4], 32) << 4)
-
 
 def iq4_xs(b):
     upper = (words(b[:, 2:4], "<u2") >> (2 * np.arange(8))) & 3
     scales = pairs_of_nibbles(b[:, 4:8]).astype(I64) | (upper << 4)
     return IQ4[nibbles(b[:, 8:].reshape(-1, 8, 16))], half_at(b, 0) * (scales - 32).astype(F32), None
-
 
 def iq1_s(b):
     number = words(b[:, 34:50], "<u2")
@@ -492,7 +444,6 @@ def iq1_s(b):
     shift = np.where(number >> 15, -1, 1)[:, :, None]
     weights = grids()["IQ1"][rows].reshape(-1, 8, 32) + shift
     return weights, half_at(b, 0) * (odd((number >> 12) & 7) / F32(8)), None
-
 
 def iq1_m(b):
     high = pairs_of_nibbles(b[:, 32:48]).astype(I64)
@@ -503,19 +454,16 @@ def iq1_m(b):
     factor = (number[:, :, None] >> (3 * np.arange(4))) & 7
     return weights, scale * (odd(factor.reshape(-1, 16)) / F32(8)), None
 
-
 def iq2_xxs(b):
     runs = b[:, 2:].reshape(-1, 8, 8)
     number = words(runs[:, :, 4:], "<u4")
     signs = even_signs((number >> (7 * np.arange(4))) & 127)
     return signed(grids()["IQ2_XXS"][runs[:, :, :4]], signs), half_at(b, 0) * (odd(number[..., 0] >> 28) / F32(8)), None
 
-
 def iq2_xs(b):
     number = words(b[:, 2:66], "<u2")
     factor = odd(pairs_of_nibbles(b[:, 66:74]).astype(I64))
     return signed(grids()["IQ2_XS"][number & 511], even_signs(number >> 9)), half_at(b, 0) * (factor / F32(8)), None
-
 
 def iq2_s(b):
     high = (b[:, 66:74, None].astype(I64) >> np.array([0, 2, 4, 6])) & 3
@@ -523,18 +471,15 @@ def iq2_s(b):
     factor = odd(pairs_of_nibbles(b[:, 74:82]).astype(I64))
     return signed(grids()["IQ2_S"][rows], bit_of(b[:, 34:66], 256)), half_at(b, 0) * (factor / F32(8)), None
 
-
 def iq3_xxs(b):
     number = words(b[:, 66:98], "<u4")
     signs = even_signs((number[:, :, None] >> (7 * np.arange(4))) & 127)
     return signed(grids()["IQ3_XXS"][b[:, 2:66]], signs), half_at(b, 0) * (odd(number >> 28) / F32(4)), None
 
-
 def iq3_s(b):
     rows = b[:, 2:66].astype(I64) | (bit_of(b[:, 66:74], 64).astype(I64) << 8)
     factor = odd(pairs_of_nibbles(b[:, 106:110]).astype(I64))
     return signed(grids()["IQ3_S"][rows], bit_of(b[:, 74:106], 256)), half_at(b, 0) * factor, None
-
 
 def tq1_0(b):
     power = np.array([1, 3, 9, 27, 81], np.int32)[:, None]
@@ -544,7 +489,6 @@ def tq1_0(b):
     code = np.concatenate([part.reshape(len(b), -1) for part in digits], axis=1)
     return code - 1, np.repeat(half_at(b, 52), 8, axis=1), None
 
-
 def nvfp4(b):
     byte = b[:, :4]
     exponent, fraction = (byte >> 3) & 15, (byte & 7).astype(F64)
@@ -552,10 +496,8 @@ def nvfp4(b):
     scale = np.where(byte == 0x7F, 0.0, scale) / 2
     return E2M1[nibbles(b[:, 4:].reshape(-1, 4, 8))], scale.astype(F32), None
 
-
 def spread(scale, count):
     return np.repeat(scale, count, axis=1)
-
 
 # By format: columns of a sub-block, and what takes blocks (rows of bytes) apart into w, s and m of W1.
 FORMATS = {
@@ -574,7 +516,6 @@ FORMATS = {
     "Q1_0": (32, lambda b: (2 * bit_of(b[:, 2:], 128).astype(np.int16) - 1, spread(half_at(b, 0), 4), None)),
     "Q2_0": (32, lambda b: (crumbs(b[:, 2:], 1).astype(np.int16) - 1, spread(half_at(b, 0), 2), None)),
 }
-
 
 class Matrix:
     """Rows of weights as a file has them: `data` is bytes[rows, bytes of a row]."""
@@ -608,9 +549,7 @@ class Matrix:
         m = np.zeros_like(s) if m is None else m
         return fma(s[..., None], w.astype(F32), -m[..., None]).reshape(self.rows, self.columns)
 
-
 # Q. Matrix products -------------------------------------------------------------------------------------------------------
-
 
 def quantise(x):
     """Q1 over the last axis: integers q[..., blocks, 32] as f32, and scales d[..., blocks]. A last block is filled with zeros."""
@@ -624,7 +563,6 @@ def quantise(x):
     d = np.where(broken, F32(np.nan), np.where(small, F32(0), largest / F32(127)))
     q = np.rint(x * (F32(127) / largest)[..., None])
     return np.where((broken | small)[..., None], F32(0), q), d
-
 
 def product(matrix, x, bias=None):
     """Q2, Q3, Q5: output[tokens, rows] from x[tokens, columns]."""
@@ -641,14 +579,12 @@ def product(matrix, x, bias=None):
             output[:, at : at + chunk] = quantised_product(part, q, d).T
     return output if bias is None else output + bias
 
-
 def chains(weights, x):
     """R1 for every row and token."""
     columns, total = np.ascontiguousarray(weights.T), np.zeros((len(x), len(weights)), F32)
     for c in range(len(columns)):
         total = fma(x[:, c, None], columns[c], total)
     return total
-
 
 def quantised_product(matrix, q, d):
     """Q2: output[rows, tokens]. Sums of integers are below 2^19, so f32 products of matrices make them exactly."""
@@ -666,14 +602,11 @@ def quantised_product(matrix, q, d):
             total = fma(m[:, b, None], least[b], total)
     return total
 
-
 def head_product(matrices, x):
     """Q4: x[tokens, heads, columns] times a matrix of each head, as one row per token."""
     return np.concatenate([product(matrix, np.ascontiguousarray(x[:, h])) for h, matrix in enumerate(matrices)], axis=1)
 
-
 # N, P. Norms and rotation -------------------------------------------------------------------------------------------------
-
 
 def rms_norm(x, gain, epsilon, size=None):
     """N1 of parts of `size` elements."""
@@ -682,12 +615,10 @@ def rms_norm(x, gain, epsilon, size=None):
     parts = parts * (F32(1) / np.sqrt(mean + F32(epsilon)))[..., None]
     return (parts if gain is None else parts * gain).reshape(x.shape)
 
-
 def l2_norm(x, size, epsilon):
     """N2."""
     parts = x.reshape(len(x), -1, size)
     return (parts * (F32(1) / np.sqrt(sum_of_squares(parts) + F32(epsilon)))[..., None]).reshape(x.shape)
-
 
 class Angles:
     """P1 and P3: cosines and sines [positions, pairs]."""
@@ -719,7 +650,6 @@ class Angles:
         output[..., other] = fma(left, sine, right * cosine)
         return output.reshape(len(x), -1)
 
-
 def yarn_ramp(scaling, base, rotated):
     def pair(turns):
         wavelength = scaling["original"] / (turns * 2.0 * np.pi)
@@ -730,9 +660,7 @@ def yarn_ramp(scaling, base, rotated):
     length = max(high - low, 0.001)
     return lambda i: 1.0 - min(max((i - low) / length, 0.0), 1.0)
 
-
 # A. Attention -------------------------------------------------------------------------------------------------------------
-
 
 class Stored:
     """A1: keys or values [positions, heads, elements] as the cache rounds them."""
@@ -756,7 +684,6 @@ class Stored:
             part.plain, part.q, part.d = None, self.q[..., : size // BLOCK, :], self.d[..., : size // BLOCK]
         return part
 
-
 def attend(queries, keys, values, heads, scale, positions, window=None):
     """A2 to A4: queries[n, heads * key] at `positions`, over all positions that are stored."""
     queries = queries.reshape(len(queries), heads, -1)
@@ -766,7 +693,6 @@ def attend(queries, keys, values, heads, scale, positions, window=None):
     parts = [attend_rows(queries[at : at + rows], keys, values, kv, F32(scale), positions[at : at + rows], window)
              for at in range(0, len(queries), rows)]
     return np.concatenate(parts)
-
 
 def scores_of(queries, keys, kv, end):
     """A3 without the scale: [n, heads, positions]."""
@@ -782,7 +708,6 @@ def scores_of(queries, keys, kv, end):
         dots = np.matmul(q[:, :, b].transpose(1, 0, 2), keys.q[:end, kv, b].transpose(1, 2, 0)).transpose(1, 0, 2)
         total = fma(dots, d[:, :, b, None] * keys.d[:end, kv, b].T, total)
     return total
-
 
 def attend_rows(queries, keys, values, kv, scale, positions, window):
     end = int(positions[-1]) + 1
@@ -817,9 +742,7 @@ def attend_rows(queries, keys, values, kv, scale, positions, window):
         total[seen] = total[seen] + halves(stripes)[seen]
     return (output * (F32(1) / total)[..., None]).reshape(len(queries), -1)
 
-
 # D. Recurrent states ------------------------------------------------------------------------------------------------------
-
 
 def short_conv(x, kernel, bias=None, activation=None):
     """D2 from position 0 on: x[positions, channels], kernel[channels, taps]."""
@@ -831,11 +754,9 @@ def short_conv(x, kernel, bias=None, activation=None):
     total = total if bias is None else total + bias
     return total if activation is None else activation(total)
 
-
 def decay(x, rates, bias):
     """D3."""
     return rates * softplus(x + bias)
-
 
 def gated_delta(q, k, v, g, beta, scale, tiled=True):
     """D4 from position 0 on: q, k[positions, key heads, K], v[positions, value heads, V]; g and beta[positions, value heads]."""
@@ -856,9 +777,7 @@ def gated_delta(q, k, v, g, beta, scale, tiled=True):
         output[t] = F32(scale) * total
     return output.reshape(len(v), -1)
 
-
 # E. Mixture of experts ----------------------------------------------------------------------------------------------------
-
 
 def best_of(scores, allowed, count):
     """E1: the greatest, one after the other; of equal ones the lower."""
@@ -871,7 +790,6 @@ def best_of(scores, allowed, count):
         found.append(best)
         left.remove(best)
     return found
-
 
 def route(l, used, scoring="softmax", bias=None, groups=None, bound=None, scale=1.0):
     """E1, E2, E4, E5 for one token: [(expert, weight)], experts ascending. `groups` is (count, used, best)."""
@@ -912,7 +830,6 @@ def route(l, used, scoring="softmax", bias=None, groups=None, bound=None, scale=
         weights = weights / np.maximum(total, F32(bound))
     return list(zip(chosen, weights * F32(scale)))
 
-
 def experts(x, choices, gate, up, down, activation):
     """E3: matrices by expert."""
     output = np.zeros((len(x), down[0].rows), F32)
@@ -925,11 +842,9 @@ def experts(x, choices, gate, up, down, activation):
             output[at] = fma(weight[:, None], product(down[e], hidden), output[at])
     return output
 
-
 # Models -------------------------------------------------------------------------------------------------------------------
 
 SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
-
 
 class File:
     """One GGUF file: metadata, and tensors as matrices (vectors have one row, stacks of matrices are lists)."""
@@ -1004,7 +919,6 @@ class File:
         matrices = [Matrix(name, kind, part, columns) for part in data]
         return matrices if len(shape) == 3 else matrices[0]
 
-
 class Model:
     """A model of one of the families, from all its files in order."""
 
@@ -1022,7 +936,7 @@ class Model:
         self.width, self.heads = self.key("embedding_length"), self.key("attention.head_count")
         self.kv_heads = self.key("attention.head_count_kv", self.heads)
         self.head = self.key("attention.key_length", self.width // self.heads)
-        self.value = self.key("attention.value_length", self.head)
+        self.value = self.key("attention.value_length", self.width // self.heads)
         self.epsilon = self.key("attention.layer_norm_rms_epsilon")
         self.vocabulary = self.tensor("token_embd.weight").rows
         self.neighbours, self.activation = FAMILIES[self.family]
@@ -1081,15 +995,21 @@ class Model:
                 "latent": self.family == "deepseek2" and f"{self.family}.rope.scaling.yarn_log_multiplier" in self.keys}
 
     def angles(self, count, head, long, local=False):
-        rotated = self.keys.get(f"{self.family}.rope.dimension_count", head)
+        rotated, magnitude = self.key("rope.dimension_count", head), self.key("rope.scaling.attn_factor", 1.0)
         if local:
-            base = self.keys.get(f"{self.family}.rope.freq_base_swa", 10000.0)
-            return Angles(range(count), base, rotated, None, 1.0, None)
-        base = self.keys.get(f"{self.family}.rope.freq_base", 10000.0)
-        names = ["rope_factors_long.weight" if long else "rope_factors_short.weight", "rope_freqs.weight"]
-        factors = next((self.vector(name) for name in names if name in self.tensors), None)
-        magnitude = self.keys.get(f"{self.family}.rope.scaling.attn_factor", 1.0)
-        return Angles(range(count), base, rotated, self.scaling(), magnitude, factors)
+            return Angles(range(count), self.key("rope.freq_base_swa", 10000.0), rotated, None, magnitude, None)
+        name = {"llama": "rope_freqs", "phi3": "rope_factors_long" if long else "rope_factors_short"}.get(self.family)
+        factors = self.vector(f"{name}.weight", optional=True)
+        return Angles(range(count), self.key("rope.freq_base", 10000.0), rotated, self.scaling(), magnitude, factors)
+
+    def window(self, layer):
+        """Positions that a layer sees, or None where it sees all."""
+        window = self.keys.get(f"{self.family}.attention.sliding_window") or None
+        if self.family == "phi3":
+            return window
+        pattern = self.key("attention.sliding_window_pattern", 6) if self.family == "gemma3" else 1
+        is_local = pattern[layer] if isinstance(pattern, list) else layer % pattern < pattern - 1
+        return window if is_local else None
 
     # The program
 
@@ -1107,7 +1027,9 @@ class Model:
         for layer in range(self.layers):
             x = self.block(x, f"blk.{layer}.", layer, context)
         x = rms_norm(x[first:], self.vector("output_norm.weight"), self.epsilon)
-        return product(self.tensors.get("output.weight", rows), x)
+        logits = product(self.tensors.get("output.weight", rows), x)
+        cap = self.keys.get("gemma3.final_logit_softcapping")
+        return soft_cap(logits, F32(cap)) if self.family == "gemma3" and cap else logits
 
     def linear(self, prefix, name, x):
         return product(self.tensor(f"{prefix}{name}.weight"), x, self.vector(f"{prefix}{name}.bias", optional=True))
@@ -1133,11 +1055,8 @@ class Model:
         return flags[layer] if flags else (layer + 1) % self.key("full_attention_interval", 4) != 0
 
     def attention(self, x, prefix, layer, context):
-        angles, window, gates = context["angles"], None, None
-        if self.family == "gemma3" and (layer + 1) % 6 != 0:
-            angles, window = context["local"], self.key("attention.sliding_window")
-        if self.family == "phi3":
-            window = self.keys.get("phi3.attention.sliding_window") or None
+        window, gates = self.window(layer), None
+        angles = context["local"] if self.family == "gemma3" and window else context["angles"]
         sizes = self.heads * self.head, self.kv_heads * self.head, self.kv_heads * self.value
         if self.family == "phi3":
             fused, ends = self.tensor(prefix + "attn_qkv.weight"), np.cumsum((0,) + sizes)
@@ -1152,7 +1071,9 @@ class Model:
         if self.family != "smollm3" or (layer + 1) % 4 != 0:
             q, k = (angles.rotate(part, self.head, 0, self.neighbours) for part in (q, k))
         keys, values = (Stored(part.reshape(len(x), self.kv_heads, -1), context["cache"]) for part in (k, v))
-        output = attend(q, keys, values, self.heads, 1 / np.sqrt(F64(self.head)), context["positions"], window)
+        # Gemma 3 of 27 billion parameters, alone with 62 layers, scales by its width per head.
+        size = self.width // self.heads if self.family == "gemma3" and self.layers == 62 else self.head
+        output = attend(q, keys, values, self.heads, 1 / np.sqrt(F64(size)), context["positions"], window)
         if gates is not None:
             output = sigmoid(gates) * output
         return self.linear(prefix, "attn_output", output)
@@ -1226,22 +1147,18 @@ class Model:
             output = output + self.linear(prefix, "ffn_down_shexp", hidden)
         return output
 
-
 # Whether neighbours rotate together, and the function of the feed-forward part (docs/families.md).
 FAMILIES = {"llama": (True, "silu"), "qwen2": (False, "silu"), "qwen3": (False, "silu"), "qwen3moe": (False, "silu"),
             "gemma3": (False, "gelu"), "phi3": (False, "silu"), "deepseek2": (True, "silu"), "qwen35": (False, "silu"),
             "smollm3": (True, "silu")}
 
-
 # S. Sampling --------------------------------------------------------------------------------------------------------------
 
 GREATEST = np.finfo(F32).max
 
-
 def sampling_exp(x):
     """S3."""
     return exp64(x.astype(F64)).astype(F32)
-
 
 def weights_of(logits, temperature=None):
     """S4 for candidates in order: integers."""
@@ -1249,7 +1166,6 @@ def weights_of(logits, temperature=None):
     if temperature is not None:
         x = x / F32(temperature)
     return np.floor(sampling_exp(x).astype(F64) * 2.0**40).astype(I64)
-
 
 def random_bits(seed, position, purpose):
     """S5: Philox4x32-10."""
@@ -1261,10 +1177,8 @@ def random_bits(seed, position, purpose):
         key = [(key[0] + 0x9E3779B9) & mask, (key[1] + 0xBB67AE85) & mask]
     return word[0] | word[1] << 32
 
-
 def clamp(logits):
     return np.minimum(np.maximum(logits, -GREATEST), GREATEST)
-
 
 def penalise(logits, history, p):
     """S9 and S10."""
@@ -1291,7 +1205,6 @@ def penalise(logits, history, p):
         logits[token] = clamp(logits[token] - penalty)
     return logits
 
-
 def repetitions(window, breakers):
     """S10, steps 1 to 3: the greatest m(j) by token."""
     n = len(window)
@@ -1309,11 +1222,9 @@ def repetitions(window, breakers):
         found[window[j]] = max(found.get(window[j], 0), m)
     return found
 
-
 def ordered(logits, ids):
     """S6."""
     return ids[np.lexsort((ids, -logits[ids]))]
-
 
 def choose(logits, history, p):
     """S1 to S16: the token that follows `history`."""
@@ -1337,7 +1248,6 @@ def choose(logits, history, p):
     sums = np.cumsum(weights)
     point = random_bits(p["seed"], len(history), 0) * int(sums[-1]) >> 64
     return int(ids[np.searchsorted(sums, point, side="right")])
-
 
 def cut(logits, ids, position, p):
     """S11 to S15."""
@@ -1364,7 +1274,6 @@ def cut(logits, ids, position, p):
             ids = ids[n - 1 :]
     return ids
 
-
 def typical(logits, ids, share, keep):
     """S12."""
     weights = weights_of(logits[ids])
@@ -1381,7 +1290,6 @@ def typical(logits, ids, share, keep):
     count = max(keep, reached[0] + 1 if len(reached) else len(ids))
     return ids[np.sort(order[:count])]
 
-
 # Receipts -----------------------------------------------------------------------------------------------------------------
 
 REQUIRED = {"id", "time", "model", "fingerprint", "software", "prompt", "parameters", "end_tokens", "max_tokens", "context",
@@ -1393,7 +1301,6 @@ DRY = {"multiplier", "base", "allowed_length", "penalty_last_n", "breakers"}
 XTC = {"probability", "threshold"}
 FINISHES = ("end_token", "max_tokens", "context", "complete", "stop_string", "cancelled")
 
-
 class Fraction(float):
     """A number that is not whole, with the text that it was read from."""
 
@@ -1402,21 +1309,17 @@ class Fraction(float):
         number.text = text
         return number
 
-
 def unique(pairs):
     found = dict(pairs)
     if len(found) != len(pairs):
         raise Refused("no receipt: a field is there twice")
     return found
 
-
 def no_constant(text):
     raise Refused(f"no receipt: {text} is not JSON")
 
-
 DECODER = json.JSONDecoder(object_pairs_hook=unique, parse_float=Fraction, parse_constant=no_constant)
 LAYOUT = re.compile(r'("(?:[^"\\]|\\.)*")|[ \t\r\n]+')
-
 
 def shortest(number):
     """The shortest decimal that reads back as the same binary32, as ECMAScript writes numbers."""
@@ -1429,7 +1332,6 @@ def shortest(number):
         return sign + digits[: exponent + 1] + ("." + digits[exponent + 1 :] if digits[exponent + 1 :] else "")
     return sign + digits[0] + ("." + digits[1:] if digits[1:] else "") + f"e{exponent:+d}".replace("+", "")
 
-
 def canonical(value):
     if isinstance(value, dict):
         items = sorted(value.items(), key=lambda item: item[0].encode())
@@ -1439,7 +1341,6 @@ def canonical(value):
     if isinstance(value, Fraction):
         return shortest(value)
     return json.dumps(value, ensure_ascii=False)
-
 
 def documents(text):
     """All receipts of a file, each parsed and in canonical form."""
@@ -1455,7 +1356,6 @@ def documents(text):
         yield value
         at = end
 
-
 def fields(value, required, optional=frozenset(), what="the receipt"):
     if not isinstance(value, dict):
         raise Refused(f"no receipt: {what} is no object")
@@ -1464,7 +1364,6 @@ def fields(value, required, optional=frozenset(), what="the receipt"):
     if unknown := sorted(value.keys() - required - optional):
         raise Refused(f"no receipt: {what} has the unknown field {unknown[0]}")
     return value
-
 
 def check_form(receipt):
     fields(receipt, {"version", "answer", "key", "digest", "signature"})
@@ -1481,7 +1380,6 @@ def check_form(receipt):
         raise Refused(f"no receipt: {answer['finish']} is no way to end")
     return answer
 
-
 def check_signature(receipt, key):
     body = {name: value for name, value in receipt.items() if name not in ("digest", "signature")}
     digest = hashlib.sha256(canonical(body).encode()).digest()
@@ -1496,11 +1394,9 @@ def check_signature(receipt, key):
     if not signed(public, b"hefu receipt 1\n" + digest, signature):
         raise Refused("changed after it was made: the signature does not belong to it")
 
-
 # Ed25519 (RFC 8032), in the extended coordinates that it describes.
 PRIME, ORDER = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
 CURVE = -121665 * pow(121666, -1, PRIME) % PRIME
-
 
 def point_at(data):
     """The point that 32 bytes stand for, or None."""
@@ -1517,13 +1413,11 @@ def point_at(data):
     x = PRIME - x if x & 1 != sign else x
     return x, y, 1, x * y % PRIME
 
-
 def add(p, q):
     a, b = (p[1] - p[0]) * (q[1] - q[0]) % PRIME, (p[1] + p[0]) * (q[1] + q[0]) % PRIME
     c, d = 2 * p[3] * q[3] * CURVE % PRIME, 2 * p[2] * q[2] % PRIME
     e, f, g, h = b - a, d - c, d + c, b + a
     return e * f % PRIME, g * h % PRIME, f * g % PRIME, e * h % PRIME
-
 
 def times(n, p):
     total = (0, 1, 1, 0)
@@ -1531,7 +1425,6 @@ def times(n, p):
         total = add(total, p) if n & 1 else total
         p, n = add(p, p), n >> 1
     return total
-
 
 def signed(public, message, signature):
     """Whether the signature is the key's for this message."""
@@ -1545,9 +1438,7 @@ def signed(public, message, signature):
     left, right = times(s, base), add(r, times(k, a))
     return (left[0] * right[2] - right[0] * left[2]) % PRIME == 0 and (left[1] * right[2] - right[1] * left[2]) % PRIME == 0
 
-
 # Verifying ----------------------------------------------------------------------------------------------------------------
-
 
 def prompt_of(answer, given):
     """The prompt's tokens, from the receipt or those given for its hash."""
@@ -1561,7 +1452,6 @@ def prompt_of(answer, given):
     if len(given) != stated["count"] or hashlib.sha256(data).hexdigest() != stated["sha256"]:
         raise Refused("the tokens of --prompt-ids are not the prompt of this receipt")
     return given
-
 
 def ending(answer, prompt):
     """What is wrong with the end of an answer whose tokens are right, or None (docs/receipts.md, Verifying)."""
@@ -1580,7 +1470,6 @@ def ending(answer, prompt):
     if answer["finish"] in ("stop_string", "cancelled", itself):
         return None
     return f"it is said to have ended by {answer['finish']}, but its tokens end by {itself or 'nothing'}"
-
 
 def replay(model, answer, prompt):
     """The verdict on an answer's tokens: (word, sentence, details)."""
@@ -1605,7 +1494,6 @@ def replay(model, answer, prompt):
         return "ends otherwise", f"ends otherwise: {problem}", {}
     return "matches", f"matches: {len(output)} tokens", {}
 
-
 def verify(model, receipt, key, prompt_ids):
     started = time.monotonic()
     try:
@@ -1623,7 +1511,6 @@ def verify(model, receipt, key, prompt_ids):
         word, sentence, details, name = "refused", f"refused: no receipt, a field has another type ({error})", {}, None
     return {"id": name, "verdict": word, "sentence": sentence, **details, "seconds": round(time.monotonic() - started, 3)}
 
-
 def arguments():
     parser = argparse.ArgumentParser(description="Verifies Hefu's receipts without Hefu (docs/receipts.md).")
     parser.add_argument("receipts", nargs="+", metavar="RECEIPT", help="files of receipts, one or many in each")
@@ -1632,7 +1519,6 @@ def arguments():
     parser.add_argument("--prompt-ids", metavar="FILE", help="the tokens of a prompt that the receipt states the hash of")
     parser.add_argument("--json", action="store_true", help="the verdicts as JSON")
     return parser.parse_args()
-
 
 def read(path):
     try:
@@ -1645,7 +1531,6 @@ def read(path):
         raise Refused(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise Refused(f"{path} is not UTF-8") from error
-
 
 def main():
     options, verdicts = arguments(), []
@@ -1672,7 +1557,6 @@ def main():
         for verdict in verdicts:
             print(f"{verdict['file']}: {verdict['sentence']}")
     sys.exit(0 if all(verdict["verdict"] == "matches" for verdict in verdicts) else 1)
-
 
 if __name__ == "__main__":
     main()
