@@ -5,7 +5,7 @@
     verifier/test.py
 
 The program makes the receipts, `hefu_verify.py` judges them. Log-probabilities that the program reports must be those of the
-verifier's logits, to the bit. Receipts that were damaged, or signed again after a change, must be told apart, with the same
+verifier's logits, to the bit, and the verifier's operations must give the digests of golden/conformance. Receipts that were damaged, or signed again after a change, must be told apart, with the same
 verdict by both. NumPy is installed into a virtual environment in the user's cache folder. The exit status is 0 if all is as
 it must be.
 """
@@ -248,6 +248,15 @@ def changed(document, change):
     return copy
 
 
+def conforms(tally):
+    """The digests of every operation."""
+    started = time.monotonic()
+    count, wrong = conformance.differing()
+    for name in wrong:
+        tally.expect(f"conformance: {name}", False)
+    print(f"conformance: {count} cases, {len(wrong)} differ, {time.monotonic() - started:.1f} s", flush=True)
+
+
 def damaged(program, tally):
     """Receipts that must not match."""
     path = ROOT / "golden/models/tiny-qwen2.gguf"
@@ -320,6 +329,7 @@ def main():
         program = Program(options.hefu.resolve(), pathlib.Path(home))
         sets = program.sets()
         print(f"instruction sets: {', '.join(sets)}", flush=True)
+        conforms(tally)
         damaged(program, tally)
         families(program, tally, sets)
         formats(program, tally, sets)
@@ -334,5 +344,6 @@ if __name__ == "__main__":
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "2")
     sys.path.insert(0, str(HERE))
     import numpy as np
+    import conformance
     import hefu_verify as V
     main()
