@@ -36,6 +36,8 @@ MAX_JSON = 1 << 30  # bytes of a file of receipts
 MAX_GGUF_COUNT = 1 << 24
 # Elements that one vector step works on: so many that NumPy's own cost per call is small, so few that they stay in a cache.
 STEP = 1 << 15
+# Positions whose logits are there at a time.
+ROWS = 64
 
 class Refused(Exception):
     """Something that cannot be verified, in one sentence."""
@@ -384,7 +386,7 @@ def half_at(b, at):
 def words(b, kind):
     return np.ascontiguousarray(b).view(kind).astype(I64)
 
-def signed(magnitudes, negative):
+def with_signs(magnitudes, negative):
     return np.where(negative.reshape(magnitudes.shape) != 0, -magnitudes, magnitudes)
 
 def even_signs(numbers):
@@ -458,28 +460,28 @@ def iq2_xxs(b):
     runs = b[:, 2:].reshape(-1, 8, 8)
     number = words(runs[:, :, 4:], "<u4")
     signs = even_signs((number >> (7 * np.arange(4))) & 127)
-    return signed(grids()["IQ2_XXS"][runs[:, :, :4]], signs), half_at(b, 0) * (odd(number[..., 0] >> 28) / F32(8)), None
+    return with_signs(grids()["IQ2_XXS"][runs[:, :, :4]], signs), half_at(b, 0) * (odd(number[..., 0] >> 28) / F32(8)), None
 
 def iq2_xs(b):
     number = words(b[:, 2:66], "<u2")
     factor = odd(pairs_of_nibbles(b[:, 66:74]).astype(I64))
-    return signed(grids()["IQ2_XS"][number & 511], even_signs(number >> 9)), half_at(b, 0) * (factor / F32(8)), None
+    return with_signs(grids()["IQ2_XS"][number & 511], even_signs(number >> 9)), half_at(b, 0) * (factor / F32(8)), None
 
 def iq2_s(b):
     high = (b[:, 66:74, None].astype(I64) >> np.array([0, 2, 4, 6])) & 3
     rows = b[:, 2:34].astype(I64) | (high.reshape(-1, 32) << 8)
     factor = odd(pairs_of_nibbles(b[:, 74:82]).astype(I64))
-    return signed(grids()["IQ2_S"][rows], bit_of(b[:, 34:66], 256)), half_at(b, 0) * (factor / F32(8)), None
+    return with_signs(grids()["IQ2_S"][rows], bit_of(b[:, 34:66], 256)), half_at(b, 0) * (factor / F32(8)), None
 
 def iq3_xxs(b):
     number = words(b[:, 66:98], "<u4")
     signs = even_signs((number[:, :, None] >> (7 * np.arange(4))) & 127)
-    return signed(grids()["IQ3_XXS"][b[:, 2:66]], signs), half_at(b, 0) * (odd(number >> 28) / F32(4)), None
+    return with_signs(grids()["IQ3_XXS"][b[:, 2:66]], signs), half_at(b, 0) * (odd(number >> 28) / F32(4)), None
 
 def iq3_s(b):
     rows = b[:, 2:66].astype(I64) | (bit_of(b[:, 66:74], 64).astype(I64) << 8)
     factor = odd(pairs_of_nibbles(b[:, 106:110]).astype(I64))
-    return signed(grids()["IQ3_S"][rows], bit_of(b[:, 74:106], 256)), half_at(b, 0) * factor, None
+    return with_signs(grids()["IQ3_S"][rows], bit_of(b[:, 74:106], 256)), half_at(b, 0) * factor, None
 
 def tq1_0(b):
     power = np.array([1, 3, 9, 27, 81], np.int32)[:, None]
@@ -857,7 +859,7 @@ class File:
             self.bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         try:
             self.read()
-        except (struct.error, UnicodeDecodeError, KeyError, IndexError, ValueError) as error:
+        except (struct.error, KeyError, IndexError, ValueError, TypeError, ArithmeticError, RecursionError) as error:
             raise Refused(f"{path} cannot be read as GGUF ({error})") from error
 
     def take(self, form):
@@ -1014,7 +1016,11 @@ class Model:
     # The program
 
     def logits(self, tokens, first, cache, long):
-        """Logits [positions from `first` on, vocabulary] after each of the tokens, by one prefill."""
+        """Logits [positions from `first` on, vocabulary] after each of the tokens."""
+        return self.last(self.hidden(tokens, first, cache, long))
+
+    def hidden(self, tokens, first, cache, long):
+        """What the last block leaves at the positions from `first` on, by one prefill."""
         count = len(tokens)
         scale = np.sqrt(F32(self.width)) if self.family == "gemma3" else F32(1)
         rows = self.tensor("token_embd.weight")
@@ -1026,8 +1032,12 @@ class Model:
             context["local"] = self.angles(count, head, long, local=True)
         for layer in range(self.layers):
             x = self.block(x, f"blk.{layer}.", layer, context)
-        x = rms_norm(x[first:], self.vector("output_norm.weight"), self.epsilon)
-        logits = product(self.tensors.get("output.weight", rows), x)
+        return x[first:]
+
+    def last(self, x):
+        """Logits of rows of `hidden`."""
+        x = rms_norm(x, self.vector("output_norm.weight"), self.epsilon)
+        logits = product(self.tensors.get("output.weight", self.tensor("token_embd.weight")), x)
         cap = self.keys.get("gemma3.final_logit_softcapping")
         return soft_cap(logits, F32(cap)) if self.family == "gemma3" and cap else logits
 
@@ -1374,6 +1384,8 @@ def check_form(receipt):
     fields(parameters["dry"], DRY, what="dry")
     fields(parameters["xtc"], XTC, what="xtc")
     lists = [answer["output"], answer["end_tokens"], parameters["banned"], parameters["ignore_eos"]]
+    fields(answer["prompt"], set(), {"tokens", "hash"}, "the prompt")
+    lists.append(answer["prompt"].get("tokens", []))
     if not all(isinstance(part, list) and all(type(id) is int and 0 <= id < 2**32 for id in part) for part in lists):
         raise Refused("no receipt: its lists of tokens are none")
     if answer["finish"] not in FINISHES:
@@ -1443,7 +1455,7 @@ def signed(public, message, signature):
 def prompt_of(answer, given):
     """The prompt's tokens, from the receipt or those given for its hash."""
     prompt = answer["prompt"]
-    if "tokens" in fields(prompt, set(), {"tokens", "hash"}, "the prompt"):
+    if "tokens" in prompt:
         return prompt["tokens"]
     if given is None:
         raise Refused("the prompt is stated by its hash; give its tokens with --prompt-ids")
@@ -1480,11 +1492,14 @@ def replay(model, answer, prompt):
         raise Refused("the prompt is empty, or prompt and answer are longer than the context")
     if max(tokens + output) >= model.vocabulary:
         raise Refused(f"token {max(tokens + output)} is none of this model's")
-    rows = model.logits(tokens, len(prompt) - 1, cache, long) if output else []
+    hidden = model.hidden(tokens, len(prompt) - 1, cache, long) if output else []
     for at, token in enumerate(output):
-        follows = choose(rows[at], prompt + output[:at], p)
+        if at % ROWS == 0:
+            rows = model.last(hidden[at : at + ROWS])
+        logits = rows[at % ROWS]
+        follows = choose(logits, prompt + output[:at], p)
         if follows != token:
-            stated, right = float(rows[at][token]), float(rows[at][follows])
+            stated, right = float(logits[token]), float(logits[follows])
             details = {"index": at, "position": len(prompt) + at, "token": token, "follows": follows, "logit": stated,
                        "follows_logit": right}
             return "differs", f"differs at token {at} (position {len(prompt) + at}): the receipt has {token}, whose logit is " \
@@ -1495,20 +1510,26 @@ def replay(model, answer, prompt):
     return "matches", f"matches: {len(output)} tokens", {}
 
 def verify(model, receipt, key, prompt_ids):
-    started = time.monotonic()
+    """The verdict on one receipt."""
+    started, name = time.monotonic(), None
     try:
-        answer = check_form(receipt)
-        check_signature(receipt, key)
+        try:
+            answer = check_form(receipt)
+            name = answer["id"]
+            check_signature(receipt, key)
+            prompt = prompt_of(answer, prompt_ids)
+        except (TypeError, ValueError, KeyError, AttributeError, struct.error) as error:
+            raise Refused(f"no receipt: a field has another type ({error})") from error
         if answer["grammar"] is not None:
             raise Refused("an answer under a grammar is not judged here; its form and signature are right")
-        word, sentence, details = replay(model, answer, prompt_of(answer, prompt_ids))
-        name = answer["id"]
+        try:
+            word, sentence, details = replay(model, answer, prompt)
+        except (TypeError, ValueError, KeyError, AttributeError, IndexError, ArithmeticError) as error:
+            raise Refused(f"settings or model do not fit together ({error})") from error
+        except MemoryError as error:
+            raise Refused("this machine's memory is too small for model and answer") from error
     except Refused as refusal:
-        answer = receipt.get("answer") if isinstance(receipt, dict) else None
-        name = answer.get("id") if isinstance(answer, dict) else None
         word, sentence, details = "refused", f"refused: {refusal}", {}
-    except (TypeError, ValueError, KeyError, AttributeError, IndexError, OverflowError) as error:
-        word, sentence, details, name = "refused", f"refused: no receipt, a field has another type ({error})", {}, None
     return {"id": name, "verdict": word, "sentence": sentence, **details, "seconds": round(time.monotonic() - started, 3)}
 
 def arguments():
@@ -1518,7 +1539,10 @@ def arguments():
     parser.add_argument("--key", help="the public key that must have signed: 64 hexadecimal digits")
     parser.add_argument("--prompt-ids", metavar="FILE", help="the tokens of a prompt that the receipt states the hash of")
     parser.add_argument("--json", action="store_true", help="the verdicts as JSON")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.key and not re.fullmatch("[0-9a-f]{64}", options.key):
+        parser.error("--key takes 64 hexadecimal digits, as `hefu identity` prints them")
+    return options
 
 def read(path):
     try:
