@@ -1399,10 +1399,9 @@ def check_signature(receipt, key):
         raise Refused("changed after it was made: the digest is another")
     if key is not None and receipt["key"] != key:
         raise Refused(f"signed by another key, {receipt['key']}")
-    try:
-        public, signature = bytes.fromhex(receipt["key"]), bytes.fromhex(receipt["signature"])
-    except (ValueError, TypeError) as error:
-        raise Refused("changed after it was made: key or signature is not hexadecimal") from error
+    if not (re.fullmatch("[0-9a-f]{64}", receipt["key"]) and re.fullmatch("[0-9a-f]{128}", receipt["signature"])):
+        raise Refused("changed after it was made: key or signature is not hexadecimal in lower case")
+    public, signature = bytes.fromhex(receipt["key"]), bytes.fromhex(receipt["signature"])
     if not signed(public, b"hefu receipt 1\n" + digest, signature):
         raise Refused("changed after it was made: the signature does not belong to it")
 

@@ -147,7 +147,7 @@ def families(program, tally, sets):
     for turn, path in enumerate(sorted((ROOT / "golden/models").glob("*.gguf"))):
         started = time.monotonic()
         model = V.Model([path])
-        hold(program, tally, model, path, path.stem, sets, turn, 16)
+        hold(program, tally, model, path, path.stem, sets, turn, 32)
         print(f"{path.stem:24} {len(sets)} receipts, {time.monotonic() - started:.1f} s", flush=True)
 
 
