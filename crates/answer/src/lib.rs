@@ -14,6 +14,7 @@ mod error;
 mod fill;
 #[cfg(test)]
 mod letters;
+mod judge;
 mod message;
 mod model;
 mod prepare;
@@ -29,6 +30,7 @@ pub use delta::{Choice, Delta, Finish, Summary, Token, TokenLogprob};
 pub use error::Error;
 pub use fill::{Gap, Marks, has_marks};
 pub use hefu_grammar::Spec;
+pub use judge::Judge;
 pub use message::{Message, Role, ToolCall, join_part};
 pub use model::TextModel;
 pub use prepare::{Limits, Prepared, made_up_seed, prepare};

@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::fill::Marks;
+use crate::judge::Judge;
 use hefu_engine::sampling::Parameters;
 use hefu_grammar::Grammars;
 use hefu_text::template::ChatTemplate;
@@ -22,6 +23,7 @@ pub struct TextModel {
     pub recommended: Parameters,
     /// Most positions of one conversation.
     pub context: usize,
+    judge: Option<Judge>,
     tool_format: OnceLock<ToolFormat>,
     grammars: OnceLock<Result<Grammars, String>>,
     longest_token: OnceLock<Option<usize>>,
@@ -43,11 +45,24 @@ impl TextModel {
             template,
             recommended,
             context,
+            judge: None,
             tool_format: OnceLock::new(),
             grammars: OnceLock::new(),
             longest_token: OnceLock::new(),
             marks: OnceLock::new(),
         }
+    }
+
+    /// The same model, asked so whether a document fits a query.
+    #[must_use]
+    pub fn judging(mut self, template: Option<&str>) -> Self {
+        self.judge = template.and_then(|template| Judge::new(template, &self.tokenizer));
+        self
+    }
+
+    /// How it is asked whether a document fits a query, if its file says so.
+    pub fn judge(&self) -> Option<&Judge> {
+        self.judge.as_ref()
     }
 
     /// The source of its template as it was written; empty if there is none.
@@ -84,7 +99,13 @@ impl TextModel {
 /// does not know is one token.
 fn longest_token(tokenizer: &Tokenizer) -> Option<usize> {
     let vocabulary = tokenizer.vocabulary();
-    if vocabulary.kind == Kind::SentencePiece && !vocabulary.types.contains(&TokenType::Byte) {
+    let is_bounded = match vocabulary.kind {
+        Kind::ByteLevel | Kind::LongestMatch | Kind::LeastCost => true,
+        Kind::SentencePiece | Kind::CharacterLevel => vocabulary.types.contains(&TokenType::Byte),
+        // These leave characters out before they look for tokens.
+        Kind::WordPiece | Kind::Unigram => false,
+    };
+    if !is_bounded {
         return None;
     }
     let ids = u32::try_from(tokenizer.size()).unwrap_or(u32::MAX);

@@ -140,7 +140,7 @@ fn end_tokens(ask: &Ask, model: &TextModel) -> Result<BTreeSet<u32>, Error> {
     Ok(ends)
 }
 
-fn check_length(found: usize, model: &TextModel, limits: &Limits) -> Result<(), Error> {
+pub(crate) fn check_length(found: usize, model: &TextModel, limits: &Limits) -> Result<(), Error> {
     match limits.prompt_tokens {
         _ if found == 0 => Err(Error::EmptyPrompt),
         Some(most) if found > most => Err(Error::LongPrompt { found, most }),

@@ -6,7 +6,7 @@ use crate::message::{Message, Role};
 use crate::model::TextModel;
 use hefu_engine::constraint::Constraint;
 use hefu_grammar::{Spec, ToolCalls};
-use hefu_text::tools::{Reasoning, ToolFormat, ToolParser, instructions, markers};
+use hefu_text::tools::{Reasoning, ToolFormat, ToolParser, instructions};
 use serde_json::{Value, json};
 use std::sync::atomic::AtomicBool;
 
@@ -37,7 +37,7 @@ impl Structure {
         let reasoning = Reasoning::detect(model.template_source(), prompt);
         let one_call = one_call(ask);
         let spec = spec(ask, model, &offered, one_call).map(|then| match reasoning {
-            Reasoning::Open => Spec::AfterReasoning { end: markers::THINK_END.to_owned(), then: Box::new(then) },
+            Reasoning::Open(style) => Spec::AfterReasoning { end: style.end().to_owned(), then: Box::new(then) },
             _ => then,
         });
         let format = (!offered.is_empty()).then(|| model.tool_format());
@@ -46,11 +46,15 @@ impl Structure {
         }
         let names = offered.iter().map(|tool| tool.name.clone());
         let vocabulary = model.tokenizer.vocabulary();
+        let parser = ToolParser::new(format).reasoning(reasoning).tools(names);
+        let parser = offered.iter().fold(parser, |parser, tool| {
+            parser.parameters(&tool.name, tool.parameters.as_ref().unwrap_or(&Value::Null))
+        });
         Self {
             spec,
-            parser: Some(ToolParser::new(format).reasoning(reasoning).tools(names)),
+            parser: Some(parser),
             // Without tools, only the marks of reasoning matter.
-            shown: format.unwrap_or(ToolFormat::Json).shown_tokens(vocabulary),
+            shown: format.unwrap_or(ToolFormat::Json).shown_tokens(reasoning, vocabulary),
             one_call,
             tells_end: ask.tells_end,
         }

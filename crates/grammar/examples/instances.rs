@@ -12,7 +12,7 @@
 use hefu_engine::constraint::Constraint;
 use hefu_engine::sampling::TokenMask;
 use hefu_grammar::{Grammars, Spec};
-use hefu_text::tokenizer::{Kind, Texts, TokenType, Tokenizer, Vocabulary};
+use hefu_text::tokenizer::{Kind, TokenType, Tokenizer, Vocabulary};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::io::{self, BufRead, Write};
@@ -56,23 +56,13 @@ fn bytes_alone() -> Vocabulary {
     let bytes = (0..256).map(|byte| format!("<0x{byte:02X}>"));
     let types = [TokenType::Unknown, TokenType::Control];
     Vocabulary {
-        kind: Kind::SentencePiece,
-        pre_tokenizer: String::new(),
         tokens: names.into_iter().chain(bytes).collect(),
         types: types.into_iter().chain([TokenType::Byte; 256]).collect(),
         scores: vec![0.0; 258],
-        merges: Texts::default(),
-        bos: None,
         eos: Some(1),
-        eot: None,
-        eom: None,
         unknown: Some(0),
-        padding: None,
-        add_bos: false,
-        add_eos: false,
-        add_space_prefix: false,
-        strip_after: Vec::new(),
         ends: vec![1],
+        ..Vocabulary::empty(Kind::SentencePiece)
     }
 }
 

@@ -126,7 +126,8 @@ fn frame(format: ToolFormat, tokenizer: &Tokenizer) -> Frame {
         close: nothing(),
     };
     match format {
-        ToolFormat::Hermes => Frame {
+        // Models that write arguments between tags read and write JSON in the same marks too.
+        ToolFormat::Hermes | ToolFormat::FunctionTags | ToolFormat::ArgumentTags => Frame {
             before: format!("{} {}", mark(m::TOOL_CALL), quoted("\n{\"name\": \"")),
             after: format!("{} {}", quoted("}\n"), mark(m::TOOL_CALL_END)),
             ..object("arguments", "", Some("\n"))
@@ -164,6 +165,43 @@ fn frame(format: ToolFormat, tokenizer: &Tokenizer) -> Frame {
             after: format!("{} {}", quoted("\n```"), mark(m::CALL_END)),
             separator: Some(quoted("\n")),
             close: mark(m::CALLS_END),
+        },
+        ToolFormat::DeepSeekTags => Frame {
+            open: quoted("<｜DSML｜function_calls>\n"),
+            before: quoted("<｜DSML｜invoke name=\""),
+            between: quoted("\">\n"),
+            after: quoted("\n</｜DSML｜invoke>\n"),
+            separator: Some(nothing()),
+            close: quoted("</｜DSML｜function_calls>"),
+        },
+        ToolFormat::Gemma4 => Frame {
+            before: format!("{} {}", mark(m::GEMMA_CALL), quoted("call:")),
+            between: nothing(),
+            after: mark(m::GEMMA_CALL_END),
+            separator: Some(nothing()),
+            ..object("", "", None)
+        },
+        ToolFormat::Harmony => Frame {
+            before: format!("{} {}", mark(m::CHANNEL), quoted("commentary to=functions.")),
+            between: format!("{} {} {} {}", quoted(" "), mark(m::CONSTRAIN), quoted("json"), mark(m::MESSAGE)),
+            after: nothing(),
+            ..object("", "", None)
+        },
+        ToolFormat::Lfm2 | ToolFormat::Granite | ToolFormat::Nemotron => {
+            let (open, close) = match format {
+                ToolFormat::Lfm2 => (mark(m::LFM_CALLS), format!("{} {}", quoted("]"), mark(m::LFM_CALLS_END))),
+                ToolFormat::Granite => (mark(m::GRANITE_CALLS), quoted("]")),
+                _ => (mark(m::NEMOTRON_CALLS), format!("{} {}", quoted("]"), mark(m::NEMOTRON_CALLS_END))),
+            };
+            Frame { open: format!("{open} {}", quoted("[")), close, ..object("arguments", "}", Some(", ")) }
+        }
+        ToolFormat::Kimi => Frame {
+            open: mark(m::SECTION),
+            before: format!("{} {}", mark(m::KIMI_CALL), quoted("functions.")),
+            between: format!("{} {}", quoted(":0"), mark(m::KIMI_ARGUMENTS)),
+            after: mark(m::KIMI_CALL_END),
+            separator: Some(nothing()),
+            close: mark(m::SECTION_END),
         },
         ToolFormat::Json => object("arguments", "}", None),
     }

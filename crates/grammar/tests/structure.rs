@@ -1,7 +1,7 @@
 //! What schemas and grammars let an answer be, byte by byte, and what they are refused for.
 
 use hefu_grammar::{Error, Grammars, Spec, Tool, ToolCalls};
-use hefu_text::tokenizer::{Kind, Texts, TokenType, Tokenizer, Vocabulary};
+use hefu_text::tokenizer::{Kind, TokenType, Tokenizer, Vocabulary};
 use hefu_text::tools::ToolFormat;
 use serde_json::{Value, json};
 use std::sync::atomic::AtomicBool;
@@ -18,23 +18,13 @@ fn grammars() -> &'static Grammars {
         let bytes = (0..256).map(|byte| format!("<0x{byte:02X}>"));
         let types = [TokenType::Unknown, TokenType::Control];
         let vocabulary = Vocabulary {
-            kind: Kind::SentencePiece,
-            pre_tokenizer: String::new(),
             tokens: names.into_iter().chain(bytes).collect(),
             types: types.into_iter().chain([TokenType::Byte; 256]).collect(),
             scores: vec![0.0; 258],
-            merges: Texts::default(),
-            bos: None,
             eos: Some(1),
-            eot: None,
-            eom: None,
             unknown: Some(0),
-            padding: None,
-            add_bos: false,
-            add_eos: false,
-            add_space_prefix: false,
-            strip_after: Vec::new(),
             ends: vec![1],
+            ..Vocabulary::empty(Kind::SentencePiece)
         };
         Grammars::new(Arc::new(Tokenizer::new(vocabulary).unwrap())).unwrap()
     })

@@ -11,7 +11,7 @@ use crate::progress::{Meter, Unit, line};
 use crate::units;
 use hefu_answer::TextModel;
 use hefu_cpu::{HugeAllocator, Pool};
-use hefu_engine::scheduler::{Limits, Paged, Scheduler};
+use hefu_engine::scheduler::{Limits, Paged, Pooling, Scheduler};
 use hefu_model::gguf::Gguf;
 use hefu_model::{LoadOptions, ModelFiles, ModelSpec};
 use hefu_numerics::device::{Device, Model, Size};
@@ -33,6 +33,8 @@ pub(crate) struct Loaded {
     pub(crate) model: Model,
     /// Its text side: tokeniser, template, and what its file recommends for sampling.
     pub(crate) text: TextModel,
+    /// How it makes vectors of texts.
+    pub(crate) pooling: Pooling,
     /// The threads that compute; models of one process share them.
     pub(crate) pool: Arc<Pool>,
     /// Name of the instruction set in use.
@@ -135,7 +137,8 @@ impl Loaded {
         // What was checked, and what the fingerprint will be of, is what was read.
         files.model.still_is()?;
         files.release_metadata(&gguf);
-        let recommended = metadata::recommended(&gguf);
+        let (recommended, pooling) = (metadata::recommended(&gguf), metadata::pooling(&gguf));
+        let rank_template = metadata::rank_template(&gguf).map(str::to_owned);
         drop(gguf);
         HugeAllocator::give_back();
         let took = LoadTimes {
@@ -146,8 +149,9 @@ impl Loaded {
             total: started.elapsed(),
         };
         let (resolved, pool, isa) = (files.model, Arc::clone(pool), device.name());
-        let text = TextModel::new(resolved.name.clone(), Arc::new(tokenizer), template, recommended, context);
-        Ok(Self { resolved, model, text, pool, isa, check: options.model.check, took })
+        let text = TextModel::new(resolved.name.clone(), Arc::new(tokenizer), template, recommended, context)
+            .judging(rank_template.as_deref());
+        Ok(Self { resolved, model, text, pooling, pool, isa, check: options.model.check, took })
     }
 
     /// The cache of one sequence on this model, of the size that was stated when the model was loaded.

@@ -1,6 +1,7 @@
 //! What a model file's metadata say to the parts that are not the model: tokeniser, template, sampling.
 
 use hefu_engine::sampling::Parameters;
+use hefu_engine::scheduler::Pooling;
 use hefu_model::gguf::{self, Gguf};
 use hefu_text::template::Specials;
 use hefu_text::tokenizer::{Metadata, Vocabulary};
@@ -47,6 +48,23 @@ pub(crate) fn template<'f>(gguf: &Gguf<'f>) -> Option<&'f str> {
 /// The file's chat template for conversations with tools, where it has one of its own.
 pub(crate) fn tool_use_template<'f>(gguf: &Gguf<'f>) -> Option<&'f str> {
     gguf.metadata().string("tokenizer.chat_template.tool_use").ok().flatten()
+}
+
+/// How the file asks its model whether a document fits a query, if it was made to rank.
+pub(crate) fn rank_template<'f>(gguf: &Gguf<'f>) -> Option<&'f str> {
+    gguf.metadata().string("tokenizer.chat_template.rerank").ok().flatten()
+}
+
+/// How the hidden states of a text's positions become one vector: files number the ways as llama.cpp does. Models that
+/// write say nothing of it.
+pub(crate) fn pooling(gguf: &Gguf<'_>) -> Pooling {
+    const LAST: u64 = 3;
+    let metadata = gguf.metadata();
+    let architecture = metadata.string("general.architecture").ok().flatten().unwrap_or_default();
+    match metadata.unsigned(&format!("{architecture}.pooling_type")) {
+        Ok(Some(LAST)) => Pooling::Last,
+        _ => Pooling::Mean,
+    }
 }
 
 /// The special tokens that templates print.
@@ -113,6 +131,20 @@ mod tests {
         assert_eq!((some.temperature, some.top_k, some.repeat_last_n), (0.25, 20, -1));
         assert_eq!(some.top_p, Parameters::default().top_p);
         assert_eq!(of(&[("general.sampling.top_k", Value::I32(-1))]).top_k, 0);
+    }
+
+    #[test]
+    fn the_file_says_how_vectors_are_made() {
+        let of = |number: Option<u32>| {
+            let mut writer = Writer::new();
+            writer.value("general.architecture", Value::String(b"qwen3"));
+            if let Some(number) = number {
+                writer.value("qwen3.pooling_type", Value::U32(number));
+            }
+            let file = writer.finish();
+            pooling(&Gguf::parse(&[&file]).unwrap())
+        };
+        assert_eq!((of(None), of(Some(1)), of(Some(3))), (Pooling::Mean, Pooling::Mean, Pooling::Last));
     }
 
     #[test]

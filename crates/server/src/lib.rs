@@ -32,6 +32,7 @@ pub mod limits;
 pub mod listen;
 pub mod metrics;
 mod page;
+mod ranking;
 pub mod record;
 pub mod registry;
 pub mod service;

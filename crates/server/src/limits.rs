@@ -8,6 +8,8 @@ use std::time::Duration;
 pub const PIECES_AHEAD: usize = 64;
 /// Most texts or prompts in one request.
 pub const MAX_INPUTS: usize = 2048;
+/// Most pairs of texts that are scored by one request.
+pub const MAX_PAIRS: usize = 2048;
 /// Longest text in bytes whose tokens are told or counted and not answered, which no context bounds.
 pub const MAX_COUNTED_BYTES: usize = 1 << 20;
 /// Most log-probabilities of one request: its choices times their tokens times the alternatives and the token itself.

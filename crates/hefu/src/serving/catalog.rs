@@ -13,7 +13,7 @@ use crate::output::text_file;
 use crate::signing::Signed;
 use crate::speculation::{draft_model, guessing};
 use hefu_cpu::Pool;
-use hefu_engine::scheduler::{Limits, Paged, Pooling, Scheduler};
+use hefu_engine::scheduler::{Limits, Paged, Scheduler};
 use hefu_model::{LoadOptions, ModelSpec};
 use hefu_numerics::device::{Model, Size};
 use hefu_numerics::kv::PAGE;
@@ -238,7 +238,7 @@ impl Catalog for ModelCatalog {
             digest: digests::of_file(&entry.file).ok(),
             text: loaded.text,
             fingerprint,
-            pooling: Pooling::Mean,
+            pooling: loaded.pooling,
             engine: Box::new(served),
         })
     }

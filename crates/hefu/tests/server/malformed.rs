@@ -35,6 +35,8 @@ fn bodies() -> Vec<(&'static str, Value)> {
         ("/v1/responses", json!({"input": [{"role": "user", "content": "x"}], "max_output_tokens": 16})),
         ("/v1/messages", json!({"model": "tiny", "messages": [messages[1]], "max_tokens": 2})),
         ("/v1/embeddings", json!({"input": ["a", "b"], "encoding_format": "float"})),
+        ("/v1/rerank", json!({"query": "a", "documents": ["b", {"text": "c"}], "top_n": 1})),
+        ("/v1/score", json!({"text_1": ["a"], "text_2": ["b", "c"]})),
         (
             "/api/chat",
             json!({"messages": [{"role": "user", "content": "x"}], "stream": false, "options": {"num_predict": 2, "top_p": 0.5}}),

@@ -8,6 +8,7 @@ mod neutral;
 pub mod ollama;
 pub mod openai;
 mod openapi;
+mod rank;
 pub mod receipts;
 pub mod responses;
 pub mod settings;
@@ -63,6 +64,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         of_get("/tokenizer_info", "The first model's tokeniser", || get(tokens::tokenizer_info)),
     ];
     all.extend(openai_endpoints());
+    all.extend(ranking_endpoints());
     all.extend(anthropic_endpoints());
     all.extend(ollama_endpoints());
     all
@@ -106,6 +108,17 @@ fn openai_endpoints() -> Vec<Endpoint> {
         }),
         of_get("/v1/responses/{id}", "A response that is kept", || get(responses::show).delete(responses::forget)),
         of_post("/v1/embeddings", "Vectors of texts", openapi::embeddings, || post(openai::embeddings::create)),
+    ]
+}
+
+fn ranking_endpoints() -> Vec<Endpoint> {
+    use rank::{rerank_schema, score_schema};
+    let ranked = "Documents in the order in which they fit a query";
+    vec![
+        of_post("/rerank", ranked, rerank_schema, || post(rank::rerank)),
+        of_post("/v1/rerank", ranked, rerank_schema, || post(rank::rerank)),
+        of_post("/v2/rerank", ranked, rerank_schema, || post(rank::rerank)),
+        of_post("/v1/score", "How well texts fit each other", score_schema, || post(rank::score)),
     ]
 }
 

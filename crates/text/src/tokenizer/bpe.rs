@@ -21,7 +21,7 @@ pub(super) struct BytePairs {
     whole: Option<Index>,
 }
 
-type Rules = HashMap<(u32, u32), (u32, u32)>;
+pub(super) type Rules = HashMap<(u32, u32), (u32, u32)>;
 
 /// Pieces of at most this many bytes are merged by repeated search, which is faster than a queue for short ones.
 const SHORT_PIECE: usize = 24;
@@ -141,7 +141,8 @@ fn may_be_missing(byte: u8) -> bool {
     byte.is_ascii_control() && !byte.is_ascii_whitespace() || matches!(byte, 0xC0 | 0xC1 | 0xF1 | 0xF2 | 0xF5..)
 }
 
-fn rules(known: Known<'_>) -> Result<Rules, Error> {
+/// Rank and result of each merge rule.
+pub(super) fn rules(known: Known<'_>) -> Result<Rules, Error> {
     let merges = &known.vocabulary.merges;
     let mut rules = HashMap::with_capacity(merges.len());
     let mut joined = String::new();

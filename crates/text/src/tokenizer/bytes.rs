@@ -1,7 +1,10 @@
 //! The byte-level alphabet: vocabularies spell each byte as one printable character.
 //!
 //! Printable Latin-1 bytes are the character of the same number; the other 68, in ascending order, are the characters
-//! from U+0100 on (GPT-2's `bytes_to_unicode`).
+//! from U+0100 on (GPT-2's `bytes_to_unicode`). Other vocabularies have a token for each byte, `<0x00>` to `<0xFF>`.
+use super::Error;
+use super::merging::NO_TOKEN;
+use super::vocabulary::{TokenType, Vocabulary};
 
 /// The character that stands for each byte.
 pub(super) fn characters() -> [char; 256] {
@@ -39,6 +42,28 @@ pub(super) fn named(text: &str) -> Option<u8> {
     let digits = text.strip_prefix("<0x")?.strip_suffix('>')?;
     let is_hexadecimal = digits.len() == 2 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
     is_hexadecimal.then(|| u8::from_str_radix(digits, 16).ok()).flatten()
+}
+
+/// The byte tokens, all or none of which a vocabulary must have unless it has an unknown token.
+pub(super) fn tokens(vocabulary: &Vocabulary) -> Result<Option<Box<[u32; 256]>>, Error> {
+    let mut tokens = Box::new([NO_TOKEN; 256]);
+    let mut found = 0;
+    let typed = vocabulary.tokens.iter().zip(&vocabulary.types);
+    for (id, (text, _)) in (0..).zip(typed).filter(|(_, (_, kind))| **kind == TokenType::Byte) {
+        let byte = named(text).ok_or(Error::ByteToken { id: id as usize })?;
+        if tokens[usize::from(byte)] == NO_TOKEN {
+            tokens[usize::from(byte)] = id;
+            found += 1;
+        }
+    }
+    match found {
+        256 => Ok(Some(tokens)),
+        0 => Ok(None),
+        _ => {
+            let missing = tokens.iter().position(|id| *id == NO_TOKEN).unwrap_or(0);
+            Err(Error::MissingByte { byte: u8::try_from(missing).unwrap_or(0) })
+        }
+    }
 }
 
 fn byte_of(character: char, alphabet: &[char; 256]) -> Option<u8> {

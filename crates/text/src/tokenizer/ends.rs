@@ -68,6 +68,7 @@ const OTHER_ENDS: &[&str] = &[
     "<|calls|>",
     "<|flush|>",
     "<turn|>",
+    "<|tool_response>",
     "[e~[",
     "<|fim_pad|>",
     "<fim-pad>",

@@ -13,7 +13,9 @@ pub enum Error {
         expected: &'static str,
     },
     /// The tokeniser's kind is not one that this program has.
-    #[error("the tokeniser kind \"{name}\" is not supported; the supported kinds are \"gpt2\" and \"llama\"")]
+    #[error(
+        "the tokeniser kind \"{name}\" is not supported; the supported kinds are \"gpt2\", \"llama\", \"bert\", \"t5\", \"gemma4\", \"rwkv\" and \"plamo2\""
+    )]
     Kind {
         /// The value of `tokenizer.ggml.model`.
         name: String,
@@ -115,6 +117,11 @@ pub enum Error {
         /// The token.
         id: usize,
     },
+    /// The block that says which characters are replaced cannot be read.
+    #[error(
+        "the character map tokenizer.ggml.precompiled_charsmap is damaged; convert the model again with a current converter"
+    )]
+    CharactersMap,
     /// A part of the tokeniser could not be built.
     #[error("the tokeniser could not be built: {reason}")]
     Build {

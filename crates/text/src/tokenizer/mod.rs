@@ -1,13 +1,17 @@
 //! Tokenisers: text to token ids and back.
 //!
 //! [`Vocabulary`] is what a model file says, as plain data; [`Tokenizer`] is made from it once and then shared;
-//! [`Detokenizer`] is one stream of ids on its way to text. Two kinds are supported: byte-level byte pair encoding and
-//! SentencePiece's scored byte pair encoding. The ids are those of the model's original tokeniser.
+//! [`Detokenizer`] is one stream of ids on its way to text. [`Kind`] names the ways in which text becomes tokens. The ids
+//! are those of the model's original tokeniser.
 mod bpe;
 mod bytes;
+mod characters;
+mod charsmap;
 mod detokenizer;
 mod ends;
 mod error;
+mod least_cost;
+mod longest;
 mod merging;
 mod metadata;
 mod pieces;
@@ -16,8 +20,11 @@ mod read;
 mod sentencepiece;
 mod special;
 mod texts;
+mod trie;
+mod unigram;
 mod validate;
 mod vocabulary;
+mod wordpiece;
 
 pub use detokenizer::{Detokenizer, Position};
 pub use error::Error;
@@ -25,7 +32,8 @@ pub use metadata::Metadata;
 pub use special::Special;
 pub use texts::Texts;
 pub use vocabulary::{
-    Kind, MAX_MERGES, MAX_SPECIAL_BYTES, MAX_TEXT_BYTES, MAX_TOKEN_BYTES, MAX_TOKENS, TokenType, Vocabulary,
+    Kind, MAX_MERGES, MAX_SPECIAL_BYTES, MAX_TEXT_BYTES, MAX_TOKEN_BYTES, MAX_TOKENS, Normalization, TokenType,
+    Vocabulary,
 };
 
 use foldhash::{HashMap, HashMapExt};
@@ -45,6 +53,11 @@ pub struct Tokenizer {
 enum Model {
     ByteLevel(bpe::BytePairs),
     SentencePiece(sentencepiece::ScoredPieces),
+    CharacterLevel(characters::CharacterPairs),
+    WordPiece(wordpiece::WordPieces),
+    Unigram(unigram::Unigram),
+    LongestMatch(longest::LongestMatch),
+    LeastCost(least_cost::LeastCost),
 }
 
 impl Tokenizer {
@@ -58,11 +71,17 @@ impl Tokenizer {
         let model = match vocabulary.kind {
             Kind::ByteLevel => Model::ByteLevel(bpe::BytePairs::new(known, &pieces)?),
             Kind::SentencePiece => Model::SentencePiece(sentencepiece::ScoredPieces::new(&vocabulary)?),
+            Kind::CharacterLevel => Model::CharacterLevel(characters::CharacterPairs::new(known)?),
+            Kind::WordPiece => Model::WordPiece(wordpiece::WordPieces::new(&vocabulary)?),
+            Kind::Unigram => Model::Unigram(unigram::Unigram::new(&vocabulary)?),
+            Kind::LongestMatch => Model::LongestMatch(longest::LongestMatch::new(&vocabulary)?),
+            Kind::LeastCost => Model::LeastCost(least_cost::LeastCost::new(&vocabulary)?),
         };
         let special = special::Matcher::new(&vocabulary)?;
-        // Rules and scores are tables now; to keep them would only take memory.
+        // Rules, scores and map are tables now; to keep them would only take memory.
         vocabulary.merges = Texts::default();
         vocabulary.scores = Vec::new();
+        vocabulary.normalization.characters_map = Vec::new();
         vocabulary.ends.sort_unstable();
         Ok(Self { vocabulary, index, model, special, pieces })
     }
@@ -82,20 +101,26 @@ impl Tokenizer {
 
     fn encode_parts(&self, text: &str, special: Special, guard: Option<char>) -> Vec<u32> {
         let mut ids = Vec::with_capacity(text.len() / 4 + 1);
+        let known = Known { vocabulary: &self.vocabulary, index: &self.index };
+        let mut parts = |encode: &dyn Fn(&str, &mut Vec<u32>)| {
+            let (text, guarded) = without_guards(Cow::Borrowed(text), guard);
+            self.special.parts(&text, special, &guarded, |part| match part {
+                special::Part::Text(text) => encode(text, &mut ids),
+                special::Part::Token(id) => ids.push(id),
+            });
+        };
         match &self.model {
-            Model::ByteLevel(model) => {
-                let (text, guarded) = without_guards(Cow::Borrowed(text), guard);
-                self.special.parts(&text, special, &guarded, |part| match part {
-                    special::Part::Text(text) => model.encode(text, &self.pieces, &mut ids),
-                    special::Part::Token(id) => ids.push(id),
-                });
-            }
+            Model::ByteLevel(model) => parts(&|text, ids| model.encode(text, &self.pieces, ids)),
+            Model::CharacterLevel(model) => parts(&|text, ids| model.encode(text, known, ids)),
+            Model::WordPiece(model) => parts(&|text, ids| model.encode(text, known, ids)),
+            Model::Unigram(model) => parts(&|text, ids| model.encode(text, ids)),
+            Model::LongestMatch(model) => parts(&|text, ids| model.encode(text, ids)),
+            Model::LeastCost(model) => parts(&|text, ids| model.encode(text, ids)),
             Model::SentencePiece(model) => {
                 let escaped = text.replace(' ', sentencepiece::SPACE);
                 let (escaped, guarded) = without_guards(Cow::Owned(escaped), guard);
                 // Every text between special tokens gets the space, as in the original's fast version.
                 let prefix = self.vocabulary.add_space_prefix;
-                let known = Known { vocabulary: &self.vocabulary, index: &self.index };
                 let mut words = sentencepiece::Words { known, prefix, seen: HashMap::new() };
                 self.special.parts(&escaped, special, &guarded, |part| match part {
                     special::Part::Text(text) => model.encode(text, &mut words, &mut ids),
@@ -110,9 +135,9 @@ impl Tokenizer {
     /// `None` if it spells none. `guard` must not be in it. Those in `keep` are left as they are.
     pub fn guarded(&self, text: &str, guard: char, keep: &[&str]) -> Option<String> {
         let places = match self.model {
-            Model::ByteLevel(_) => self.special.spelled(text, keep),
             // A blank is another character by the time that tokens are looked for.
             Model::SentencePiece(_) => self.special.spelled(&text.replace(' ', sentencepiece::SPACE), keep),
+            _ => self.special.spelled(text, keep),
         };
         if places.is_empty() {
             return None;
@@ -148,6 +173,22 @@ impl Tokenizer {
         {
             ids.insert(0, bos);
         }
+    }
+
+    /// The ids of two texts that are read together, as models that judge a pair were trained with them, and where the
+    /// second text's begin.
+    pub fn encode_pair(&self, first: &str, second: &str, special: Special) -> (Vec<u32>, usize) {
+        let vocabulary = &self.vocabulary;
+        let end = vocabulary.eos.filter(|_| vocabulary.add_eos);
+        let mut ids: Vec<u32> = vocabulary.bos.filter(|_| vocabulary.add_bos).into_iter().collect();
+        ids.extend(self.encode(first, special));
+        ids.extend(end);
+        // BERT's end of a text is its separator; others write both.
+        ids.extend(vocabulary.separator.filter(|_| vocabulary.kind != Kind::WordPiece));
+        let middle = ids.len();
+        ids.extend(self.encode(second, special));
+        ids.extend(end);
+        (ids, middle)
     }
 
     /// The bytes that a token stands for, which need not be whole characters. Special tokens (control, unknown,

@@ -1,7 +1,7 @@
 //! The bytes that each token stands for.
-use super::bytes;
 use super::sentencepiece::SPACE;
 use super::vocabulary::{Kind, TokenType, Vocabulary};
+use super::{bytes, longest};
 
 /// All tokens' bytes in one block.
 pub(super) struct Pieces {
@@ -23,7 +23,11 @@ impl Pieces {
             match (kind, vocabulary.kind) {
                 (TokenType::Byte, _) if named.is_some() => pieces.bytes.extend(named),
                 (TokenType::Normal, Kind::ByteLevel) => bytes::decode(text, &alphabet, &mut pieces.bytes),
-                (TokenType::Normal | TokenType::UserDefined, Kind::SentencePiece) => {
+                (TokenType::Normal, Kind::LongestMatch) => pieces.bytes.extend(longest::unescape(text)),
+                (_, Kind::ByteLevel | Kind::LongestMatch | Kind::LeastCost) => {
+                    pieces.bytes.extend_from_slice(text.as_bytes());
+                }
+                (TokenType::Normal | TokenType::UserDefined, _) => {
                     pieces.bytes.extend_from_slice(text.replace(SPACE, " ").as_bytes());
                 }
                 _ => pieces.bytes.extend_from_slice(text.as_bytes()),

@@ -45,7 +45,7 @@ struct Token {
 impl ScoredPieces {
     /// Builds the tables. Fails when the vocabulary cannot encode every text.
     pub(super) fn new(vocabulary: &Vocabulary) -> Result<Self, Error> {
-        let bytes = byte_tokens(vocabulary)?;
+        let bytes = bytes::tokens(vocabulary)?;
         let unknown = match (vocabulary.unknown, &bytes) {
             (Some(id), _) => id,
             (None, Some(_)) => NO_TOKEN,
@@ -158,7 +158,7 @@ impl ScoredPieces {
 }
 
 /// Where a U+2581 follows another character, and that character.
-fn joints(text: &str) -> impl Iterator<Item = (usize, char)> {
+pub(super) fn joints(text: &str) -> impl Iterator<Item = (usize, char)> {
     // Most texts have none after their first character: looking at bytes finds that out sooner than a search for text.
     let first = SPACE.as_bytes().first();
     let marks = text.bytes().enumerate().skip(1).filter(move |(_, byte)| Some(byte) == first).map(|(at, _)| at);
@@ -175,26 +175,4 @@ fn priorities(scores: &[f32]) -> Vec<u32> {
     order.dedup_by(|one, other| one == other);
     let place = |score: &f32| order.partition_point(|other| other > score);
     scores.iter().map(|score| u32::try_from(place(score)).unwrap_or(u32::MAX)).collect()
-}
-
-/// The byte tokens, all or none of which a vocabulary must have unless it has an unknown token.
-fn byte_tokens(vocabulary: &Vocabulary) -> Result<Option<Box<[u32; 256]>>, Error> {
-    let mut tokens = Box::new([NO_TOKEN; 256]);
-    let mut found = 0;
-    let typed = vocabulary.tokens.iter().zip(&vocabulary.types);
-    for (id, (text, _)) in (0..).zip(typed).filter(|(_, (_, kind))| **kind == TokenType::Byte) {
-        let byte = bytes::named(text).ok_or(Error::ByteToken { id: id as usize })?;
-        if tokens[usize::from(byte)] == NO_TOKEN {
-            tokens[usize::from(byte)] = id;
-            found += 1;
-        }
-    }
-    match found {
-        256 => Ok(Some(tokens)),
-        0 => Ok(None),
-        _ => {
-            let missing = tokens.iter().position(|id| *id == NO_TOKEN).unwrap_or(0);
-            Err(Error::MissingByte { byte: u8::try_from(missing).unwrap_or(0) })
-        }
-    }
 }

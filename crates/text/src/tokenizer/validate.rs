@@ -1,5 +1,5 @@
 //! The checks every vocabulary passes before memory proportional to it is taken.
-use super::vocabulary::{self, Kind, TokenType, Vocabulary};
+use super::vocabulary::{self, TokenType, Vocabulary};
 use super::{Error, Texts, pretokenizer};
 
 /// Checks the number and the size of a list of texts.
@@ -36,18 +36,14 @@ pub(super) fn vocabulary(vocabulary: &Vocabulary) -> Result<(), Error> {
     }
     let count = |what, found| if found == tokens { Ok(()) } else { Err(Error::Count { what, found, tokens }) };
     count("token types", vocabulary.types.len())?;
-    match vocabulary.kind {
-        Kind::SentencePiece => {
-            count("scores", vocabulary.scores.len())?;
-            if let Some(id) = vocabulary.scores.iter().position(|score| !score.is_finite()) {
-                return Err(Error::Score { id });
-            }
+    if vocabulary.kind.has_scores() {
+        count("scores", vocabulary.scores.len())?;
+        if let Some(id) = vocabulary.scores.iter().position(|score| !score.is_finite()) {
+            return Err(Error::Score { id });
         }
-        Kind::ByteLevel => {
-            if pretokenizer::find(&vocabulary.pre_tokenizer).is_none() {
-                return Err(pretokenizer::unknown(&vocabulary.pre_tokenizer));
-            }
-        }
+    }
+    if vocabulary.kind.has_merges() && pretokenizer::find(&vocabulary.pre_tokenizer).is_none() {
+        return Err(pretokenizer::unknown(&vocabulary.pre_tokenizer));
     }
     special_texts(vocabulary)?;
     special_ids(vocabulary)
@@ -76,6 +72,7 @@ fn special_ids(vocabulary: &Vocabulary) -> Result<(), Error> {
         (vocabulary::EOT, vocabulary.eot),
         (vocabulary::EOM, vocabulary.eom),
         (vocabulary::UNKNOWN, vocabulary.unknown),
+        (vocabulary::SEPARATOR, vocabulary.separator),
         (vocabulary::PADDING, vocabulary.padding),
     ];
     let listed = vocabulary.ends.iter().chain(&vocabulary.strip_after).map(|id| ("a special token id", Some(*id)));

@@ -25,15 +25,18 @@
 //! ```
 
 mod call;
+mod channels;
 mod format;
 mod instructions;
+mod markup;
 mod parser;
 mod python;
 mod reasoning;
 mod scan;
 mod take;
+mod types;
 
 pub use format::{ToolFormat, markers};
 pub use instructions::instructions;
 pub use parser::{Piece, ToolParser};
-pub use reasoning::Reasoning;
+pub use reasoning::{Reasoning, Style};

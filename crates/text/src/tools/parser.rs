@@ -1,8 +1,9 @@
 //! Taking an answer apart while it streams.
 
-use super::markers::{THINK, THINK_END};
+use super::channels::Channel;
 use super::take::{Taken, Taker};
-use super::{Reasoning, ToolFormat};
+use super::{Reasoning, Style, ToolFormat};
+use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Markers that turn out to begin no call before the rest of an answer is taken as text: a bound on the work that a
@@ -41,19 +42,23 @@ pub struct ToolParser {
     taker: Option<Taker>,
     names: BTreeSet<String>,
     /// What is not decided yet.
-    buffer: String,
-    state: State,
-    calls: usize,
+    pub(super) buffer: String,
+    pub(super) state: State,
+    pub(super) calls: usize,
     broken: usize,
-    pieces: Vec<Piece>,
+    pub(super) pieces: Vec<Piece>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum State {
     /// Before anything but white space; reasoning may begin.
-    Start,
+    Start(Style),
     /// In reasoning; at its beginning if nothing of it was handed out.
-    Reasoning { empty: bool },
+    Reasoning { style: Style, empty: bool },
+    /// Before a message, or in what stands before what it holds.
+    Header,
+    /// In what a message holds.
+    Message(Channel),
     /// Where a call without a marker may stand. White space is left out if something came before.
     Fresh { trim: bool },
     /// In text.
@@ -67,7 +72,7 @@ impl ToolParser {
             taker: format.map(Taker::new),
             names: BTreeSet::new(),
             buffer: String::new(),
-            state: State::Fresh { trim: false },
+            state: if format == Some(ToolFormat::Harmony) { State::Header } else { State::Fresh { trim: false } },
             calls: 0,
             broken: 0,
             pieces: Vec::new(),
@@ -78,10 +83,22 @@ impl ToolParser {
     #[must_use]
     pub fn reasoning(mut self, reasoning: Reasoning) -> Self {
         self.state = match reasoning {
+            _ if self.state == State::Header => State::Header,
             Reasoning::None => State::Fresh { trim: false },
-            Reasoning::Possible => State::Start,
-            Reasoning::Open => State::Reasoning { empty: true },
+            Reasoning::Possible(style) => State::Start(style),
+            Reasoning::Open(style) => State::Reasoning { style, empty: true },
+            Reasoning::Channels => State::Header,
         };
+        self
+    }
+
+    /// The same parser knowing the JSON schema of a tool's arguments: it decides what is text in formats that write
+    /// arguments without quotes.
+    #[must_use]
+    pub fn parameters(mut self, tool: &str, schema: &Value) -> Self {
+        if let Some(taker) = &mut self.taker {
+            taker.types.add(tool, schema);
+        }
         self
     }
 
@@ -113,21 +130,23 @@ impl ToolParser {
 
     /// Decides about the beginning of the buffer. `false`: nothing more can be decided.
     fn step(&mut self, ended: bool) -> bool {
-        match self.state {
-            State::Start => self.start(ended),
-            State::Reasoning { empty } => self.think(empty, ended),
+        match self.state.clone() {
+            State::Start(style) => self.start(style, ended),
+            State::Reasoning { style, empty } => self.think(style, empty, ended),
+            State::Header => self.header(ended),
+            State::Message(channel) => self.message(&channel, ended),
             State::Fresh { trim } => self.fresh(trim, ended),
             State::Text => self.text(ended),
         }
     }
 
-    fn start(&mut self, ended: bool) -> bool {
+    fn start(&mut self, style: Style, ended: bool) -> bool {
         let rest = self.buffer.trim_start();
-        if rest.starts_with(THINK) {
-            let end = self.buffer.len() - rest.len() + THINK.len();
+        if rest.starts_with(style.begin()) {
+            let end = self.buffer.len() - rest.len() + style.begin().len();
             self.buffer.drain(..end);
-            self.state = State::Reasoning { empty: true };
-        } else if !ended && THINK.starts_with(rest) {
+            self.state = State::Reasoning { style, empty: true };
+        } else if !ended && style.begin().starts_with(rest) {
             return false;
         } else {
             self.state = State::Fresh { trim: false };
@@ -135,20 +154,20 @@ impl ToolParser {
         true
     }
 
-    fn think(&mut self, empty: bool, ended: bool) -> bool {
+    fn think(&mut self, style: Style, empty: bool, ended: bool) -> bool {
         if empty {
             self.trim_buffer();
         }
-        if let Some(end) = self.buffer.find(THINK_END) {
-            let thought: String = self.buffer.drain(..end + THINK_END.len()).collect();
+        if let Some(end) = self.buffer.find(style.end()) {
+            let thought: String = self.buffer.drain(..end + style.end().len()).collect();
             self.give_reasoning(thought.get(..end).unwrap_or("").trim_end());
             self.state = State::Fresh { trim: true };
             return true;
         }
-        let kept = if ended { self.buffer.trim_end().len() } else { held_back(&self.buffer, &[THINK_END]) };
+        let kept = if ended { self.buffer.trim_end().len() } else { held_back(&self.buffer, &[style.end()]) };
         let thought: String = self.buffer.drain(..kept).collect();
         if !thought.is_empty() {
-            self.state = State::Reasoning { empty: false };
+            self.state = State::Reasoning { style, empty: false };
         }
         self.give_reasoning(&thought);
         if ended {
@@ -230,18 +249,20 @@ impl ToolParser {
                 if self.state == State::Text {
                     self.give_text(taken.get(..at).unwrap_or("").trim_end());
                 }
-                for call in calls {
-                    self.pieces.push(Piece::CallStart { index: self.calls, name: call.name });
-                    self.pieces.push(Piece::CallArguments { index: self.calls, piece: call.arguments });
-                    self.calls += 1;
-                }
+                calls.into_iter().for_each(|call| self.give_call(call));
                 self.state = State::Fresh { trim: true };
                 Taken::Calls(Vec::new(), length)
             }
         }
     }
 
-    fn give_text(&mut self, text: &str) {
+    pub(super) fn give_call(&mut self, call: super::call::Call) {
+        self.pieces.push(Piece::CallStart { index: self.calls, name: call.name });
+        self.pieces.push(Piece::CallArguments { index: self.calls, piece: call.arguments });
+        self.calls += 1;
+    }
+
+    pub(super) fn give_text(&mut self, text: &str) {
         match self.pieces.last_mut() {
             _ if text.is_empty() => {}
             Some(Piece::Text(last)) => last.push_str(text),
@@ -249,7 +270,7 @@ impl ToolParser {
         }
     }
 
-    fn give_reasoning(&mut self, text: &str) {
+    pub(super) fn give_reasoning(&mut self, text: &str) {
         match self.pieces.last_mut() {
             _ if text.is_empty() => {}
             Some(Piece::Reasoning(last)) => last.push_str(text),
@@ -269,7 +290,7 @@ fn all_known(calls: &[super::call::Call], names: &BTreeSet<String>) -> bool {
 
 /// How much of `text` can be handed out while it may yet turn out that one of `openers` begins in it: all but its last
 /// characters that begin one, and the white space before them, which a call would swallow.
-fn held_back(text: &str, openers: &[&str]) -> usize {
+pub(super) fn held_back(text: &str, openers: &[&str]) -> usize {
     if openers.is_empty() {
         return text.len();
     }

@@ -26,6 +26,20 @@ pub(super) fn calls(code: &str) -> Option<Vec<Call>> {
     }
 }
 
+/// The calls of a list, `[name(key="value"), …]`; none if anything in it is not a call with named literals.
+pub(super) fn list(code: &str) -> Option<Vec<Call>> {
+    let mut reader = Reader { rest: code };
+    let mut calls = Vec::new();
+    reader.skip_space();
+    reader.expect("[")?;
+    reader.list("]", |reader| {
+        calls.push(reader.call()?);
+        Some(())
+    })?;
+    reader.skip_space();
+    Some(calls).filter(|calls| !calls.is_empty() && reader.rest.is_empty())
+}
+
 struct Reader<'t> {
     rest: &'t str,
 }

@@ -3,6 +3,7 @@
 use super::call::Call;
 use super::markers as m;
 use super::scan::{Scanned, Scanner};
+use super::types::Types;
 use super::{ToolFormat, python};
 
 /// What stands at the beginning of a text that begins like a call.
@@ -23,16 +24,18 @@ const MAX_NAME_BYTES: usize = 256;
 #[derive(Clone, Debug)]
 pub(super) struct Taker {
     format: ToolFormat,
+    /// What is known of the arguments.
+    pub(super) types: Types,
     /// The value that was not complete the last time: where it begins, and how far it was read.
     unfinished: Option<(usize, Scanner)>,
 }
 
 /// Where a reader stands in the text: `Err` ends the reading.
-type Step<T> = Result<T, Taken>;
+pub(super) type Step<T> = Result<T, Taken>;
 
 impl Taker {
     pub(super) fn new(format: ToolFormat) -> Self {
-        Self { format, unfinished: None }
+        Self { format, types: Types::default(), unfinished: None }
     }
 
     /// Texts that begin calls anywhere in an answer.
@@ -43,7 +46,16 @@ impl Taker {
             ToolFormat::Mistral | ToolFormat::MistralArguments => &[m::TOOL_CALLS],
             ToolFormat::Gemma => &[m::TOOL_CODE],
             ToolFormat::DeepSeek | ToolFormat::DeepSeekFenced => &[m::CALLS_BEGIN, m::CALL_BEGIN, m::CALLS_END],
-            ToolFormat::Json => &[],
+            ToolFormat::DeepSeekTags => &[m::TAGGED, m::TAGGED_END],
+            ToolFormat::FunctionTags => &[m::TOOL_CALL, m::FUNCTION],
+            ToolFormat::ArgumentTags => &[m::TOOL_CALL],
+            ToolFormat::Gemma4 => &[m::GEMMA_CALL],
+            ToolFormat::Lfm2 => &[m::LFM_CALLS],
+            ToolFormat::Granite => &[m::GRANITE_CALLS],
+            ToolFormat::Nemotron => &[m::NEMOTRON_CALLS],
+            ToolFormat::Kimi => &[m::SECTION, m::KIMI_CALL, m::SECTION_END],
+            // Channels are told apart before.
+            ToolFormat::Harmony | ToolFormat::Json => &[],
         }
     }
 
@@ -87,6 +99,15 @@ impl Taker {
             ToolFormat::Gemma if text.starts_with(m::TOOL_CODE) => fenced(text, m::TOOL_CODE, ended),
             ToolFormat::Gemma | ToolFormat::Json => self.json(text, ended),
             ToolFormat::DeepSeek | ToolFormat::DeepSeekFenced => self.deep_seek(text),
+            ToolFormat::DeepSeekTags => self.deep_seek_tags(text),
+            ToolFormat::FunctionTags => self.function_tags(text, ended),
+            ToolFormat::ArgumentTags => self.argument_tags(text, ended),
+            ToolFormat::Gemma4 => self.gemma_4(text),
+            ToolFormat::Lfm2 => self.listed(text, m::LFM_CALLS, Some(m::LFM_CALLS_END), ended),
+            ToolFormat::Granite => self.listed(text, m::GRANITE_CALLS, None, ended),
+            ToolFormat::Nemotron => self.listed(text, m::NEMOTRON_CALLS, Some(m::NEMOTRON_CALLS_END), ended),
+            ToolFormat::Kimi => self.kimi(text),
+            ToolFormat::Harmony => Err(Taken::Broken),
         };
         match taken.unwrap_or_else(|taken| taken) {
             Taken::More if ended => Taken::Broken,
@@ -94,7 +115,7 @@ impl Taker {
         }
     }
 
-    fn hermes(&mut self, text: &str, ended: bool) -> Step<Taken> {
+    pub(super) fn hermes(&mut self, text: &str, ended: bool) -> Step<Taken> {
         let start = skip_space(text, m::TOOL_CALL.len());
         let end = self.value(text, start, b"{")?;
         let call = Call::of_object(between(text, start, end)).ok_or(Taken::Broken)?;
@@ -173,7 +194,7 @@ impl Taker {
     }
 
     /// Where the value that begins at `start` ends.
-    fn value(&mut self, text: &str, start: usize, begins: &[u8]) -> Step<usize> {
+    pub(super) fn value(&mut self, text: &str, start: usize, begins: &[u8]) -> Step<usize> {
         match text.as_bytes().get(start) {
             None => return Err(Taken::More),
             Some(byte) if !begins.contains(byte) => return Err(Taken::Broken),
@@ -216,7 +237,7 @@ fn fenced(text: &str, fence: &str, ended: bool) -> Step<Taken> {
 }
 
 /// A name up to one of `ends`, which is not taken.
-fn name<'t>(text: &'t str, start: usize, ends: &[char]) -> Step<(usize, &'t str)> {
+pub(super) fn name<'t>(text: &'t str, start: usize, ends: &[char]) -> Step<(usize, &'t str)> {
     let found = rest(text, start).find(ends);
     match found {
         Some(length) if length <= MAX_NAME_BYTES => {
@@ -229,7 +250,7 @@ fn name<'t>(text: &'t str, start: usize, ends: &[char]) -> Step<(usize, &'t str)
 }
 
 /// The end of `marker`, which must stand at `start`.
-fn expect(text: &str, start: usize, marker: &str) -> Step<usize> {
+pub(super) fn expect(text: &str, start: usize, marker: &str) -> Step<usize> {
     let rest = rest(text, start);
     if rest.starts_with(marker) {
         Ok(start + marker.len())
@@ -240,15 +261,15 @@ fn expect(text: &str, start: usize, marker: &str) -> Step<usize> {
     }
 }
 
-fn skip_space(text: &str, start: usize) -> usize {
+pub(super) fn skip_space(text: &str, start: usize) -> usize {
     let rest = rest(text, start);
     start + rest.len() - rest.trim_start().len()
 }
 
-fn rest(text: &str, start: usize) -> &str {
+pub(super) fn rest(text: &str, start: usize) -> &str {
     text.get(start..).unwrap_or("")
 }
 
-fn between(text: &str, start: usize, end: usize) -> &str {
+pub(super) fn between(text: &str, start: usize, end: usize) -> &str {
     text.get(start..end).unwrap_or("")
 }

@@ -85,7 +85,7 @@ fn lines<T: for<'de> serde::Deserialize<'de>>(name: &str) -> Vec<T> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-struct Adapter<'a>(&'a gguf::Metadata<'a>);
+pub(crate) struct Adapter<'a>(pub(crate) &'a gguf::Metadata<'a>);
 
 impl Adapter<'_> {
     fn array<T>(&self, key: &str, convert: impl Fn(gguf::Value<'_>) -> Option<T>) -> Option<Vec<T>> {

@@ -1,5 +1,5 @@
 //! Vocabularies made by hand and metadata kept in a table.
-use hefu_text::tokenizer::{Kind, Metadata, Texts, TokenType, Tokenizer, Vocabulary};
+use hefu_text::tokenizer::{Kind, Metadata, TokenType, Tokenizer, Vocabulary};
 use std::collections::HashMap;
 
 /// A metadata value.
@@ -59,7 +59,7 @@ pub(crate) fn byte_level(pre: &str, merges: &[&str], added: &[(&str, TokenType)]
     tokens.extend(added.iter().map(|(text, _)| text.to_string()));
     types.extend(added.iter().map(|(_, kind)| *kind));
     let (tokens, merges) = (tokens.iter().collect(), merges.iter().collect());
-    Vocabulary { pre_tokenizer: pre.into(), tokens, types, merges, ..empty(Kind::ByteLevel) }
+    Vocabulary { pre_tokenizer: pre.into(), tokens, types, merges, ..Vocabulary::empty(Kind::ByteLevel) }
 }
 
 /// A SentencePiece vocabulary: `<unk>`, `<s>`, `</s>`, the 256 bytes, then the pieces, best first.
@@ -73,7 +73,8 @@ pub(crate) fn scored(pieces: &[&str], added: &[(&str, TokenType)]) -> Vocabulary
     tokens.extend(added.iter().map(|(text, _)| text.to_string()));
     types.extend(added.iter().map(|(_, kind)| *kind));
     let scores = (0..tokens.len()).map(|id| -(id as f32)).collect();
-    let vocabulary = Vocabulary { tokens: tokens.iter().collect(), types, scores, ..empty(Kind::SentencePiece) };
+    let vocabulary =
+        Vocabulary { tokens: tokens.iter().collect(), types, scores, ..Vocabulary::empty(Kind::SentencePiece) };
     Vocabulary { bos: Some(1), eos: Some(2), unknown: Some(0), add_bos: true, add_space_prefix: true, ..vocabulary }
 }
 
@@ -94,6 +95,7 @@ pub(crate) fn metadata(vocabulary: &Vocabulary) -> Table {
             .set("model", Value::Text("llama"))
             .set("unknown_token_id", Value::Number(0))
             .set("scores", Value::Floats(vocabulary.scores.clone())),
+        other => panic!("no metadata are made for {other:?}"),
     }
 }
 
@@ -115,26 +117,4 @@ fn spellings() -> Vec<char> {
     let mut others = (256..).filter_map(char::from_u32);
     let spell = |byte| if is_itself(byte) { char::from_u32(byte) } else { others.next() };
     (0..256).filter_map(spell).collect()
-}
-
-fn empty(kind: Kind) -> Vocabulary {
-    Vocabulary {
-        kind,
-        pre_tokenizer: String::new(),
-        tokens: Texts::default(),
-        types: Vec::new(),
-        scores: Vec::new(),
-        merges: Texts::default(),
-        bos: None,
-        eos: None,
-        eot: None,
-        eom: None,
-        unknown: None,
-        padding: None,
-        add_bos: false,
-        add_eos: false,
-        add_space_prefix: false,
-        strip_after: Vec::new(),
-        ends: Vec::new(),
-    }
 }

@@ -3,27 +3,37 @@ use regex_syntax::hir::{Class, HirKind};
 use std::sync::LazyLock;
 
 /// `\p{L}`
-pub(super) const LETTER: u16 = 1;
+pub(in crate::tokenizer) const LETTER: u16 = 1;
 /// `\p{N}`
-pub(super) const NUMBER: u16 = 2;
+pub(in crate::tokenizer) const NUMBER: u16 = 2;
 /// `\s`
-pub(super) const SPACE: u16 = 4;
+pub(in crate::tokenizer) const SPACE: u16 = 4;
 /// `\p{M}`
-pub(super) const MARK: u16 = 8;
+pub(in crate::tokenizer) const MARK: u16 = 8;
 /// `[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]`: what may begin a capitalised word
-pub(super) const UPPER: u16 = 16;
+pub(in crate::tokenizer) const UPPER: u16 = 16;
 /// `[\p{Ll}\p{Lm}\p{Lo}\p{M}]`: what may end one
-pub(super) const LOWER: u16 = 32;
+pub(in crate::tokenizer) const LOWER: u16 = 32;
 /// `[\p{P}\p{S}]`
-pub(super) const SYMBOL: u16 = 64;
+pub(in crate::tokenizer) const SYMBOL: u16 = 64;
 /// `\d`
-pub(super) const DIGIT: u16 = 128;
+pub(in crate::tokenizer) const DIGIT: u16 = 128;
+/// `\w`
+pub(in crate::tokenizer) const WORD: u16 = 512;
+/// `\p{Han}`
+pub(in crate::tokenizer) const HAN: u16 = 1024;
+/// `\p{P}` of Unicode 8, whose tables the library of the original WordPiece has
+pub(in crate::tokenizer) const PUNCTUATION: u16 = 2048;
+/// `\p{Mn}` of Unicode 8
+pub(in crate::tokenizer) const NONSPACING: u16 = 4096;
+/// `[\p{Cc}\p{Cf}\p{Co}]` of Unicode 8
+pub(in crate::tokenizer) const CONTROL: u16 = 8192;
 /// Beyond the end of the text; no character has it.
-pub(super) const END: u16 = 256;
+pub(in crate::tokenizer) const END: u16 = 256;
 
 /// The classes of the character at byte offset `at` and its length in bytes; `(END, 0)` at the end of the text.
 #[inline]
-pub(super) fn at(text: &str, at: usize) -> (u16, usize) {
+pub(in crate::tokenizer) fn at(text: &str, at: usize) -> (u16, usize) {
     let character = match text.as_bytes().get(at) {
         None => return (END, 0),
         Some(byte) if byte.is_ascii() => return (TABLE.get(usize::from(*byte)).copied().unwrap_or(0), 1),
@@ -31,12 +41,18 @@ pub(super) fn at(text: &str, at: usize) -> (u16, usize) {
     };
     // An offset inside a character is an offset to step over.
     let Some(character) = character else { return (0, 1) };
-    (TABLE.get(character as usize).copied().unwrap_or(0), character.len_utf8())
+    (of(character), character.len_utf8())
+}
+
+/// The classes of a character.
+#[inline]
+pub(in crate::tokenizer) fn of(character: char) -> u16 {
+    TABLE.get(character as usize).copied().unwrap_or(0)
 }
 
 /// The end of the run of characters from `start` whose classes meet `condition`.
 #[inline]
-pub(super) fn run(text: &str, start: usize, condition: impl Fn(u16) -> bool) -> usize {
+pub(in crate::tokenizer) fn run(text: &str, start: usize, condition: impl Fn(u16) -> bool) -> usize {
     let mut end = start;
     loop {
         let (class, length) = at(text, end);
@@ -58,6 +74,11 @@ static TABLE: LazyLock<Vec<u16>> = LazyLock::new(|| {
         (r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]", LOWER),
         (r"[\p{P}\p{S}]", SYMBOL),
         (r"\d", DIGIT),
+        (r"\w", WORD),
+        (r"\p{Han}", HAN),
+        (r"[\p{P}&&\p{Age=8.0}]", PUNCTUATION),
+        (r"[\p{Mn}&&\p{Age=8.0}]", NONSPACING),
+        (r"[[\p{Cc}\p{Cf}\p{Co}]&&\p{Age=8.0}]", CONTROL),
     ] {
         add(&mut table, pattern, bit);
     }
@@ -87,7 +108,8 @@ mod tests {
             assert_eq!(length, text.len());
             assert_eq!(class & SPACE != 0, character.is_whitespace(), "{character:?}");
         }
-        let class = |text| at(text, 0).0;
+        let basic = LETTER | NUMBER | SPACE | MARK | UPPER | LOWER | SYMBOL | DIGIT | END;
+        let class = |text| at(text, 0).0 & basic;
         assert_eq!(class("é"), LETTER | LOWER);
         assert_eq!(class("É"), LETTER | UPPER);
         assert_eq!(class("中"), LETTER | UPPER | LOWER);

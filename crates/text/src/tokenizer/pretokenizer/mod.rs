@@ -6,15 +6,18 @@
 //! Patterns with look-ahead are scanned by hand-written functions, because backtracking engines need stack in
 //! proportion to the input; the tests compare each with its pattern. The others run on a linear-time engine.
 mod cased;
-mod classes;
+pub(super) mod classes;
 mod deepseek;
 mod gpt2;
+mod numbers;
 mod registry;
+mod spaced;
 mod words;
 
 use super::Error;
 use regex::Regex;
-pub(super) use registry::{Entry, find, unknown};
+pub(super) use registry::{Entry, Words, find, unknown};
+use spaced::Spaced;
 
 /// A pre-tokeniser that is ready to run.
 pub(super) struct PreTokenizer {
@@ -23,6 +26,7 @@ pub(super) struct PreTokenizer {
 
 enum Cutter {
     Regex(Regex),
+    Spaced(Spaced),
     Scan(Scan),
     Cut(fn(&str, &mut Vec<usize>)),
 }
@@ -36,6 +40,8 @@ type Scan = fn(&str, usize) -> Option<usize>;
 pub(super) enum Step {
     /// Run by the linear-time engine.
     Regex(&'static str),
+    /// Run by the linear-time engine, but for the look-ahead in white space with which the pattern ends.
+    Spaced(&'static str),
     /// Run by a function that gives what the pattern gives.
     Scan(&'static str, Scan),
     /// A pattern of width zero, run by a function that appends the offsets at which it cuts.
@@ -67,6 +73,7 @@ impl Step {
         match self {
             Self::Scan(_, scan) => Ok(Cutter::Scan(scan)),
             Self::Cut(_, cut) => Ok(Cutter::Cut(cut)),
+            Self::Spaced(pattern) => Spaced::new(pattern).map(Cutter::Spaced),
             Self::Regex(pattern) => {
                 Regex::new(pattern).map(Cutter::Regex).map_err(|error| Error::Build { reason: error.to_string() })
             }
@@ -83,6 +90,15 @@ impl Cutter {
                     part(text, done, found.start(), each);
                     part(text, found.start(), found.end(), each);
                     done = found.end();
+                }
+                part(text, done, text.len(), each);
+            }
+            Self::Spaced(spaced) => {
+                let mut done = 0;
+                while let Some((start, end)) = spaced.find(text, done) {
+                    part(text, done, start, each);
+                    part(text, start, end, each);
+                    done = end;
                 }
                 part(text, done, text.len(), each);
             }

@@ -6,13 +6,24 @@ use std::sync::LazyLock;
 
 /// The patterns as published, next to the steps that must do the same.
 static DEFINITIONS: LazyLock<Vec<(fancy_regex::Regex, Cutter)>> = LazyLock::new(|| {
-    let steps = REGISTRY.iter().flat_map(|entry| entry.steps);
-    let defined = |step: &Step| {
-        let (Step::Regex(pattern) | Step::Scan(pattern, _) | Step::Cut(pattern, _)) = step;
-        (fancy_regex::Regex::new(pattern).unwrap(), step.cutter().unwrap())
-    };
-    steps.map(defined).collect()
+    let mut steps: Vec<&Step> = REGISTRY.iter().flat_map(|entry| entry.steps).collect();
+    // Families share steps.
+    steps.sort_by_key(|step| step.pattern());
+    steps.dedup_by_key(|step| step.pattern());
+    let defined = |step: &Step| (fancy_regex::Regex::new(step.pattern()).unwrap(), step.cutter().unwrap());
+    steps.into_iter().map(defined).collect()
 });
+
+impl Step {
+    fn pattern(&self) -> &'static str {
+        let (Self::Regex(pattern) | Self::Spaced(pattern) | Self::Scan(pattern, _) | Self::Cut(pattern, _)) = self;
+        pattern
+    }
+}
+
+/// All pre-tokenisers, each compiled once.
+static BUILT: LazyLock<Vec<PreTokenizer>> =
+    LazyLock::new(|| REGISTRY.iter().map(|entry| PreTokenizer::new(entry).unwrap()).collect());
 
 fn by_definition<'a>(pattern: &fancy_regex::Regex, text: &'a str) -> Vec<&'a str> {
     let (mut pieces, mut done) = (Vec::new(), 0);
@@ -57,8 +68,10 @@ proptest! {
 
     #[test]
     fn no_pre_tokeniser_loses_text(text in "[ \t\r\n0-9a-dA-D'é中.,\u{301}]{0,60}") {
-        for entry in REGISTRY {
-            prop_assert_eq!(pieces(entry.names[0], &text).concat(), text.as_str());
+        for pre_tokenizer in BUILT.iter() {
+            let mut joined = String::new();
+            pre_tokenizer.pieces(&text, |piece| joined.push_str(piece));
+            prop_assert_eq!(&joined, &text);
         }
     }
 }
@@ -70,7 +83,7 @@ fn names_are_unique_and_unknown_names_are_not_found() {
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), count);
-    assert!(find("default").is_none() && find("").is_none());
+    assert!(find("unknown").is_none() && find("").is_none());
     assert!(registry::known_names().starts_with("gpt-2, phi-2"));
 }
 
@@ -88,10 +101,39 @@ fn published_patterns_cut_as_known() {
 fn a_million_equal_characters_take_no_stack_and_little_time() {
     for character in ["a", "A", " ", "\n", "1", "'", "中", "\u{301}", "\u{0}", "!"] {
         let text = character.repeat(1_000_000);
-        for entry in REGISTRY {
+        for pre_tokenizer in BUILT.iter() {
             let mut length = 0;
-            PreTokenizer::new(entry).unwrap().pieces(&text, |piece| length += piece.len());
+            pre_tokenizer.pieces(&text, |piece| length += piece.len());
             assert_eq!(length, text.len());
         }
     }
+}
+
+/// FNV-1a of 32 bits over the pieces, each ended by a byte that UTF-8 does not have.
+fn digest(pre_tokenizer: &PreTokenizer, texts: &[String]) -> u32 {
+    let mut value = 0x811C_9DC5_u32;
+    let mut take = |byte: &u8| value = (value ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
+    for text in texts {
+        pre_tokenizer.pieces(text, |piece| piece.as_bytes().iter().chain(&[0xFF]).for_each(&mut take));
+    }
+    value
+}
+
+#[test]
+fn the_corpus_is_cut_as_the_original_engine_cuts_it() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../golden/tokenizer");
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    let strings: Vec<String> = read("strings.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let expected: std::collections::BTreeMap<String, Vec<u32>> =
+        serde_json::from_str(&read("small/cuts.json")).unwrap();
+    assert!(expected.len() > 15);
+    let mut different = Vec::new();
+    for (name, digests) in &expected {
+        assert_eq!(strings.chunks(50).count(), digests.len());
+        let pre_tokenizer = PreTokenizer::new(find(name).unwrap()).unwrap();
+        let blocks = strings.chunks(50).zip(digests).enumerate();
+        let wrong = blocks.filter(|(_, (texts, expected))| digest(&pre_tokenizer, texts) != **expected);
+        different.extend(wrong.map(|(block, _)| format!("{name}: strings {} to {}", block * 50, block * 50 + 49)));
+    }
+    assert!(different.is_empty(), "{different:#?}");
 }

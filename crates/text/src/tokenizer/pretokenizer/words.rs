@@ -35,6 +35,26 @@ pub(super) fn scan<const MARKS: bool, const DIGITS: usize>(text: &str, start: us
         .or_else(|| white_space(text, start, true))
 }
 
+/// Cuts as Jais 2 does: as `scan` with numbers of three digits, but white space in lengths that are powers of two.
+pub(super) fn cut_jais_2(text: &str, ends: &mut Vec<usize>) {
+    const LENGTHS: [usize; 10] = [512, 256, 128, 64, 32, 16, 8, 4, 2, 1];
+    let mut at = 0;
+    while at < text.len() {
+        let end = scan::<false, 3>(text, at).unwrap_or_else(|| at + classes::at(text, at).1);
+        let found = text.get(at..end).unwrap_or_default();
+        if found.chars().all(char::is_whitespace) && !found.ends_with(['\r', '\n']) {
+            let places: Vec<usize> = found.char_indices().map(|(place, _)| at + place).collect();
+            let mut taken = 0;
+            while let Some(length) = LENGTHS.into_iter().find(|length| *length <= places.len() - taken) {
+                taken += length;
+                ends.extend(places.get(taken));
+            }
+        }
+        ends.push(end);
+        at = end;
+    }
+}
+
 /// `'s|'t|'re|'ve|'m|'ll|'d` at an apostrophe. Ignoring case means Unicode's simple folding, under which the long s
 /// (U+017F) is an s.
 pub(super) fn contraction(text: &str, start: usize, ignore_case: bool) -> Option<usize> {

@@ -1,73 +1,6 @@
-//! Answers written by hand in the format of each family, taken apart whole and cut at every place.
-
-use hefu_text::tools::{Piece, Reasoning, ToolFormat, ToolParser};
-
-/// What an answer says, thinks and calls.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Parts {
-    text: String,
-    reasoning: String,
-    calls: Vec<(String, String)>,
-}
-
-fn parts(pieces: Vec<Piece>) -> Parts {
-    let mut parts = Parts::default();
-    for piece in pieces {
-        match piece {
-            Piece::Text(text) => parts.text.push_str(&text),
-            Piece::Reasoning(text) => parts.reasoning.push_str(&text),
-            Piece::CallStart { index, name } => {
-                assert_eq!(index, parts.calls.len());
-                parts.calls.push((name, String::new()));
-            }
-            Piece::CallArguments { index, piece } => parts.calls[index].1.push_str(&piece),
-        }
-    }
-    parts
-}
-
-fn parser(format: ToolFormat, reasoning: Reasoning) -> ToolParser {
-    ToolParser::new(Some(format)).reasoning(reasoning).tools(["weather", "time", "get.time-zone_2"])
-}
-
-/// The answer in one piece; in two pieces, cut anywhere, and in single characters it must be the same.
-fn read_as(format: ToolFormat, reasoning: Reasoning, answer: &str) -> Parts {
-    let of = |cuts: &[&str]| {
-        let mut parser = parser(format, reasoning);
-        let mut pieces: Vec<Piece> = cuts.iter().flat_map(|cut| parser.push(cut)).collect();
-        pieces.extend(parser.finish());
-        parts(pieces)
-    };
-    let whole = of(&[answer]);
-    for cut in (1..answer.len()).filter(|cut| answer.is_char_boundary(*cut)) {
-        assert_eq!(of(&[&answer[..cut], &answer[cut..]]), whole, "cut before {:?}", &answer[cut..]);
-    }
-    let characters: Vec<&str> = answer.split_inclusive(|_: char| true).collect();
-    assert_eq!(of(&characters), whole);
-    for (_, arguments) in &whole.calls {
-        assert!(serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(arguments).is_ok(), "{arguments}");
-    }
-    whole
-}
-
-fn read(format: ToolFormat, answer: &str) -> Parts {
-    read_as(format, Reasoning::None, answer)
-}
-
-/// An answer that has these calls and this text around them.
-fn calls(format: ToolFormat, answer: &str, text: &str, expected: &[(&str, &str)]) {
-    let read = read(format, answer);
-    let expected: Vec<_> = expected.iter().map(|(name, arguments)| (name.to_string(), arguments.to_string())).collect();
-    assert_eq!((read.text.as_str(), read.calls), (text, expected), "{answer}");
-}
-
-/// An answer that is no call comes back letter for letter.
-fn is_text(format: ToolFormat, answer: &str) {
-    assert_eq!(read(format, answer), Parts { text: answer.to_owned(), ..Parts::default() });
-}
-
-const PARIS: (&str, &str) = ("weather", r#"{"city": "Paris", "days": [1, 2]}"#);
-const NOW: (&str, &str) = ("time", "{}");
+//! The formats of Hermes, Llama 3, Mistral, Gemma 3 and DeepSeek.
+use crate::support::{NOW, PARIS, calls, is_text, parts, read_as};
+use hefu_text::tools::{Piece, Reasoning, Style, ToolFormat, ToolParser};
 
 #[test]
 fn hermes_without_its_marks() {
@@ -225,12 +158,12 @@ fn plain_json() {
 fn reasoning_comes_before_and_calls_in_it_do_not_count() {
     let answer = "<think>\nI could write <tool_call>{\"name\": \"time\", \"arguments\": {}}</tool_call>.\n</think>\n\n\
                   <tool_call>{\"name\": \"weather\", \"arguments\": {\"city\": \"Paris\", \"days\": [1, 2]}}</tool_call>";
-    let found = read_as(ToolFormat::Hermes, Reasoning::Possible, answer);
+    let found = read_as(ToolFormat::Hermes, Reasoning::Possible(Style::Think), answer);
     assert_eq!(found.reasoning, "I could write <tool_call>{\"name\": \"time\", \"arguments\": {}}</tool_call>.");
     assert_eq!((found.text.as_str(), found.calls), ("", vec![(PARIS.0.to_owned(), PARIS.1.to_owned())]));
-    let open = read_as(ToolFormat::Hermes, Reasoning::Open, "hm\n</think>\nHello");
+    let open = read_as(ToolFormat::Hermes, Reasoning::Open(Style::Think), "hm\n</think>\nHello");
     assert_eq!((open.reasoning.as_str(), open.text.as_str()), ("hm", "Hello"));
-    let cut = read_as(ToolFormat::Hermes, Reasoning::Open, "and so on");
+    let cut = read_as(ToolFormat::Hermes, Reasoning::Open(Style::Think), "and so on");
     assert_eq!((cut.reasoning.as_str(), cut.text.as_str()), ("and so on", ""));
 }
 
@@ -244,6 +177,15 @@ fn no_format_ever_loses_or_makes_up_a_character() {
         ToolFormat::Gemma,
         ToolFormat::DeepSeek,
         ToolFormat::DeepSeekFenced,
+        ToolFormat::DeepSeekTags,
+        ToolFormat::FunctionTags,
+        ToolFormat::ArgumentTags,
+        ToolFormat::Gemma4,
+        ToolFormat::Harmony,
+        ToolFormat::Lfm2,
+        ToolFormat::Granite,
+        ToolFormat::Nemotron,
+        ToolFormat::Kimi,
         ToolFormat::Json,
     ];
     let nested = format!("<tool_call>{}", "[".repeat(1000));
