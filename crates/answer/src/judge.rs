@@ -1,12 +1,6 @@
 //! Asking a model whether a document fits a query.
 
-use crate::error::Error;
-use crate::model::TextModel;
-use crate::prepare::{Limits, check_length};
-use hefu_engine::Request;
-use hefu_engine::sampling::Parameters;
 use hefu_text::tokenizer::{Special, Tokenizer};
-use std::collections::BTreeSet;
 
 /// What a model file says of how it is asked: a prompt with `{query}` and `{document}` in it, to which the model says *yes*
 /// or *no*.
@@ -29,26 +23,9 @@ impl Judge {
     }
 
     /// The prompt that asks, with *yes* and with *no* after it.
-    ///
-    /// # Errors
-    /// Texts that are too long together.
-    pub fn requests(
-        &self,
-        query: &str,
-        document: &str,
-        model: &TextModel,
-        limits: &Limits,
-    ) -> Result<[Request; 2], Error> {
-        let prompt = self.prompt(query, document, &model.tokenizer);
-        check_length(prompt.len() + 1, model, limits)?;
-        Ok(self.answers.map(|answer| Request {
-            prompt: prompt.iter().copied().chain([answer]).collect(),
-            parameters: Parameters::default(),
-            end_tokens: BTreeSet::new(),
-            max_tokens: None,
-            prefill_chunk: usize::MAX,
-            all_logits: false,
-        }))
+    pub(crate) fn prompts(&self, query: &str, document: &str, tokenizer: &Tokenizer) -> [Vec<u32>; 2] {
+        let prompt = self.prompt(query, document, tokenizer);
+        self.answers.map(|answer| prompt.iter().copied().chain([answer]).collect())
     }
 
     /// What stands in the template may spell special tokens, what stands in the texts may not.

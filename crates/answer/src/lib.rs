@@ -33,7 +33,7 @@ pub use hefu_grammar::Spec;
 pub use judge::Judge;
 pub use message::{Message, Role, ToolCall, join_part};
 pub use model::TextModel;
-pub use prepare::{Limits, Prepared, made_up_seed, prepare};
+pub use prepare::{Limits, Prepared, made_up_seed, prepare, prepare_judgement};
 pub use prompt::prompt_ids;
 pub use prompt::{MAX_MESSAGES, MAX_TOOLS};
 pub use record::AnswerRecord;

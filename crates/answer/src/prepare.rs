@@ -8,6 +8,7 @@ use crate::record::AnswerRecord;
 use crate::stream::ChoiceStream;
 use crate::structure::Structure;
 use hefu_engine::constraint::Constraint;
+use hefu_engine::sampling::Parameters;
 use hefu_engine::stop::StopMatcher;
 use hefu_engine::{FinishReason, Request};
 use sha2::{Digest, Sha256};
@@ -140,7 +141,31 @@ fn end_tokens(ask: &Ask, model: &TextModel) -> Result<BTreeSet<u32>, Error> {
     Ok(ends)
 }
 
-pub(crate) fn check_length(found: usize, model: &TextModel, limits: &Limits) -> Result<(), Error> {
+/// The requests whose last tokens' probabilities say whether a document fits a query: *yes* and *no* after the same prompt.
+/// `None` for a model that is not asked so.
+///
+/// # Errors
+/// Texts that are too long together.
+pub fn prepare_judgement(
+    query: &str,
+    document: &str,
+    model: &TextModel,
+    limits: &Limits,
+) -> Result<Option<[Request; 2]>, Error> {
+    let Some(judge) = model.judge() else { return Ok(None) };
+    let prompts = judge.prompts(query, document, &model.tokenizer);
+    check_length(prompts.iter().map(Vec::len).max().unwrap_or(0), model, limits)?;
+    Ok(Some(prompts.map(|prompt| Request {
+        prompt,
+        parameters: Parameters::default(),
+        end_tokens: BTreeSet::new(),
+        max_tokens: None,
+        prefill_chunk: usize::MAX,
+        all_logits: false,
+    })))
+}
+
+fn check_length(found: usize, model: &TextModel, limits: &Limits) -> Result<(), Error> {
     match limits.prompt_tokens {
         _ if found == 0 => Err(Error::EmptyPrompt),
         Some(most) if found > most => Err(Error::LongPrompt { found, most }),

@@ -54,7 +54,7 @@ impl Structure {
             spec,
             parser: Some(parser),
             // Without tools, only the marks of reasoning matter.
-            shown: format.unwrap_or(ToolFormat::Json).shown_tokens(reasoning, vocabulary),
+            shown: format.unwrap_or(ToolFormat::Json).shown_tokens(reasoning.markers(), vocabulary),
             one_call,
             tells_end: ask.tells_end,
         }

@@ -7,7 +7,7 @@ use crate::error::{ApiError, Kind};
 use crate::limits::MAX_PAIRS;
 use crate::service::{Caller, Service};
 use crate::worker::Happening;
-use hefu_answer::{Ask, Judge, Prompt};
+use hefu_answer::{Ask, Prompt, prepare_judgement};
 use hefu_engine::scheduler::{Job, Kind as JobKind};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -60,11 +60,10 @@ impl Service {
         let count = pairs.len();
         let (lease, requests) = self
             .text_work(caller.client, lease, move |lease, limits| {
-                let judge: &Judge =
-                    lease.worker.text.judge().ok_or_else(|| ApiError::internal("the model judges no more"))?;
                 let mut requests = Vec::with_capacity(2 * pairs.len());
                 for (query, document) in &pairs {
-                    requests.extend(judge.requests(query, document, &lease.worker.text, &limits.of_requests())?);
+                    let asked = prepare_judgement(query, document, &lease.worker.text, &limits.of_requests())?;
+                    requests.extend(asked.into_iter().flatten());
                 }
                 Ok(requests)
             })

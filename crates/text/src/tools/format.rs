@@ -1,6 +1,5 @@
 //! How families write tool calls.
 
-use super::Reasoning;
 use crate::tokenizer::{TokenType, Vocabulary};
 use serde::{Deserialize, Serialize};
 
@@ -210,12 +209,12 @@ impl ToolFormat {
         }
     }
 
-    /// Those of [`ToolFormat::markers`] and [`Reasoning::markers`] that are special tokens of a vocabulary, ascending: a
-    /// detokeniser leaves them out unless it is told otherwise.
-    pub fn shown_tokens(self, reasoning: Reasoning, vocabulary: &Vocabulary) -> Vec<u32> {
+    /// Those of [`ToolFormat::markers`] and of `others` (the marks of reasoning) that are special tokens of a vocabulary,
+    /// ascending: a detokeniser leaves them out unless it is told otherwise.
+    pub fn shown_tokens(self, others: &[&str], vocabulary: &Vocabulary) -> Vec<u32> {
         let typed = (0..).zip(vocabulary.tokens.iter().zip(&vocabulary.types));
         let special = typed.filter(|(_, (_, kind))| matches!(kind, TokenType::Control | TokenType::Unknown));
-        let is_shown = |text: &&str| self.markers().contains(text) || reasoning.markers().contains(text);
+        let is_shown = |text: &&str| self.markers().contains(text) || others.contains(text);
         special.filter(|(_, (text, _))| is_shown(text)).map(|(id, _)| id).collect()
     }
 }

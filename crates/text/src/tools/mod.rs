@@ -29,6 +29,7 @@ mod channels;
 mod format;
 mod instructions;
 mod markup;
+mod messages;
 mod parser;
 mod python;
 mod reasoning;
