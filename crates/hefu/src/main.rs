@@ -32,6 +32,7 @@ mod memory;
 mod metadata;
 mod models;
 mod network;
+mod obstacles;
 mod open;
 mod options;
 mod orders;

@@ -5,7 +5,7 @@ use crate::metadata::{self, OfFile};
 use crate::options::DeviceOptions;
 use hefu_cpu::select::Isa;
 use hefu_cpu::{Mapping, Pool};
-use hefu_model::gguf::Gguf;
+use hefu_model::gguf::{Gguf, Outline};
 use hefu_numerics::device::Device;
 use hefu_numerics::team::Team;
 use hefu_store::ResolvedModel;
@@ -40,6 +40,15 @@ impl MappedModel {
     pub(crate) fn gguf(&self) -> Result<Gguf<'_>, Failure> {
         let parts: Vec<&[u8]> = self.mappings.iter().map(Mapping::bytes).collect();
         Gguf::parse(&parts).map_err(|error| self.fault(&error))
+    }
+
+    /// What the files say they hold, whether or not they can be run.
+    ///
+    /// # Errors
+    /// Files that are no GGUF, or damaged.
+    pub(crate) fn outline(&self) -> Result<Outline<'_>, Failure> {
+        let parts: Vec<&[u8]> = self.mappings.iter().map(Mapping::bytes).collect();
+        Outline::parse(&parts).map_err(|error| self.fault(&error))
     }
 
     /// The mapping of one file.

@@ -5,6 +5,7 @@
 
 use crate::error::{ApiError, Kind};
 use crate::limits::MAX_PAIRS;
+use crate::registry::Lease;
 use crate::service::{Caller, Service};
 use crate::worker::Happening;
 use hefu_answer::{Ask, Prompt, prepare_judgement};
@@ -15,13 +16,13 @@ use std::time::Instant;
 
 /// What came of a request.
 #[derive(Debug)]
-pub struct Ranked {
+pub(crate) struct Ranked {
     /// The model's name.
-    pub model: String,
+    pub(crate) model: String,
     /// One score for each pair.
-    pub scores: Vec<f64>,
+    pub(crate) scores: Vec<f64>,
     /// Tokens of all prompts.
-    pub tokens: usize,
+    pub(crate) tokens: usize,
 }
 
 impl Service {
@@ -29,7 +30,7 @@ impl Service {
     ///
     /// # Errors
     /// Whatever is wrong with a text, a full queue, or a model that cannot be had.
-    pub async fn rank(
+    pub(crate) async fn rank(
         self: &Arc<Self>,
         caller: &Caller,
         ask: &Ask,
@@ -42,7 +43,7 @@ impl Service {
         self.check(ask)?;
         let lease = self.lease(caller.client, ask).await?;
         if lease.worker.text.judge().is_some() {
-            return self.judged(caller, ask, pairs).await;
+            return self.judged(caller, lease, pairs).await;
         }
         drop(lease);
         self.compared(caller, ask, pairs).await
@@ -52,11 +53,10 @@ impl Service {
     async fn judged(
         self: &Arc<Self>,
         caller: &Caller,
-        ask: &Ask,
+        lease: Lease,
         pairs: Vec<(String, String)>,
     ) -> Result<Ranked, ApiError> {
         let arrived = Instant::now();
-        let lease = self.lease(caller.client, ask).await?;
         let count = pairs.len();
         let (lease, requests) = self
             .text_work(caller.client, lease, move |lease, limits| {
@@ -128,7 +128,7 @@ impl Service {
         // Vectors have length 1.
         let cosine = |(first, second)| {
             let products = vector(first).iter().zip(vector(second));
-            products.map(|(one, other)| f64::from(*one) * f64::from(*other)).sum()
+            products.map(|(one, other)| f64::from(*one) * f64::from(*other)).sum::<f64>()
         };
         Ok(Ranked { model, scores: wanted.into_iter().map(cosine).collect(), tokens })
     }

@@ -8,6 +8,7 @@ mod gap;
 mod provenance;
 mod real_models;
 mod recorded;
+mod refused;
 mod selftest;
 mod speculation;
 mod store;

@@ -31,6 +31,7 @@ mod layout;
 pub mod limits;
 mod magic;
 mod metadata;
+mod outline;
 mod reader;
 mod split;
 mod tensor;
@@ -41,6 +42,7 @@ use std::collections::HashMap;
 
 pub use error::{Error, Missing, Part, Place, Shown};
 pub use metadata::Metadata;
+pub use outline::Outline;
 pub use tensor::TensorInfo;
 pub use value::{Array, Kind, Value};
 

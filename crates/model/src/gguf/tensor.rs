@@ -96,7 +96,17 @@ pub(super) fn read<'a>(reader: &mut Reader<'a>, count: u64) -> Result<Vec<Entry<
     (0..count).map(|_| read_entry(reader)).collect()
 }
 
-fn read_entry<'a>(reader: &mut Reader<'a>) -> Result<Entry<'a>, Error> {
+/// An entry of the table as it is written.
+pub(super) struct Row<'a> {
+    pub(super) name: &'a str,
+    pub(super) shape: Vec<u64>,
+    /// ggml's number of the format.
+    pub(super) number: u32,
+    offset: u64,
+}
+
+/// Reads an entry, whatever its format.
+pub(super) fn read_row<'a>(reader: &mut Reader<'a>) -> Result<Row<'a>, Error> {
     let name = reader.name("name of a tensor", MAX_TENSOR_NAME_BYTES)?;
     reader.enter(name);
     let dimensions = reader.u32("the number of dimensions")?;
@@ -107,6 +117,16 @@ fn read_entry<'a>(reader: &mut Reader<'a>) -> Result<Entry<'a>, Error> {
     let number = reader.u32("the type of a tensor")?;
     let offset = reader.u64("the offset of a tensor")?;
     reader.leave();
+    Ok(Row { name, shape, number, offset })
+}
+
+/// What ggml calls a format, if this program has heard of it.
+pub(super) fn format_name(number: u32) -> Option<&'static str> {
+    usize::try_from(number).ok().and_then(|number| GGML_TYPES.get(number)).copied()
+}
+
+fn read_entry<'a>(reader: &mut Reader<'a>) -> Result<Entry<'a>, Error> {
+    let Row { name, shape, number, offset } = read_row(reader)?;
     let format = format(name, number, reader.part())?;
     let bytes = size(name, &shape, format, reader.part())?;
     Ok(Entry { name, shape, format, bytes, offset })
@@ -114,9 +134,9 @@ fn read_entry<'a>(reader: &mut Reader<'a>) -> Result<Entry<'a>, Error> {
 
 fn format(tensor: &str, number: u32, part: Part) -> Result<&'static Format, Error> {
     Format::from_gguf_type(number).ok_or_else(|| {
-        let name = usize::try_from(number).ok().and_then(|number| GGML_TYPES.get(number));
+        let name = format_name(number);
         let supported = FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", ");
-        Error::Format { tensor: Shown::new(tensor), number, name: name.unwrap_or(&"an unknown type"), supported, part }
+        Error::Format { tensor: Shown::new(tensor), number, name: name.unwrap_or("an unknown type"), supported, part }
     })
 }
 

@@ -49,7 +49,7 @@ impl FromField for Documents {
 ///
 /// # Errors
 /// Whatever is wrong with the request, or kept it from being answered.
-pub async fn rerank(
+pub(super) async fn rerank(
     State(service): State<Arc<Service>>,
     Extension(caller): Extension<Caller>,
     mut fields: Fields,
@@ -94,7 +94,7 @@ pub async fn rerank(
 ///
 /// # Errors
 /// Whatever is wrong with the request, or kept it from being answered.
-pub async fn score(
+pub(super) async fn score(
     State(service): State<Arc<Service>>,
     Extension(caller): Extension<Caller>,
     mut fields: Fields,

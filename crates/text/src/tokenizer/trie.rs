@@ -21,7 +21,8 @@ impl Trie {
         sorted.sort_unstable();
         let mut trie = Self { children: Vec::new(), labels: vec![0], numbers: vec![NONE] };
         // The strings below each node of a level: a range of `sorted`.
-        let mut level = vec![0..sorted.len()];
+        let all = 0..sorted.len();
+        let mut level = vec![all];
         let mut depth = 0;
         while !level.is_empty() {
             let mut below = Vec::new();

@@ -18,7 +18,7 @@ pub(in crate::tokenizer) const LOWER: u16 = 32;
 pub(in crate::tokenizer) const SYMBOL: u16 = 64;
 /// `\d`
 pub(in crate::tokenizer) const DIGIT: u16 = 128;
-/// `\w`
+/// `\w` as Oniguruma has it: with the superscript digits and fractions of Latin-1, without the joiners
 pub(in crate::tokenizer) const WORD: u16 = 512;
 /// `\p{Han}`
 pub(in crate::tokenizer) const HAN: u16 = 1024;
@@ -74,7 +74,7 @@ static TABLE: LazyLock<Vec<u16>> = LazyLock::new(|| {
         (r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]", LOWER),
         (r"[\p{P}\p{S}]", SYMBOL),
         (r"\d", DIGIT),
-        (r"\w", WORD),
+        (r"[[\w²³¹¼-¾]&&[^\x{200C}\x{200D}]]", WORD),
         (r"\p{Han}", HAN),
         (r"[\p{P}&&\p{Age=8.0}]", PUNCTUATION),
         (r"[\p{Mn}&&\p{Age=8.0}]", NONSPACING),

@@ -10,7 +10,7 @@ pub(super) fn thousands(text: &str, ends: &mut Vec<usize>) {
 }
 
 /// Sets runs of digits apart and cuts them into threes from their right end, unless a word goes on after them:
-/// `\d{1,3}(?=(?:\d{3})*\b)`.
+/// `\d{1,3}(?=(?:\d{3})*\b)`, Oniguruma deciding what a word is.
 pub(super) fn thousands_apart(text: &str, ends: &mut Vec<usize>) {
     runs(text, DIGIT, |digits, end| {
         if classes::at(text, end).0 & WORD == 0 {

@@ -192,7 +192,9 @@ const DEEPSEEK_LLM: &[Step] = &[
 const FALCON_SIGNS: Step = Step::Regex(r"[\p{P}$+<=>^~|`]+");
 const FALCON_THOUSANDS: Step = Step::Regex("[0-9][0-9][0-9]");
 const THOUSANDS: Step = Step::Cut(r"(?=(\d{3})+(?!\d))", numbers::thousands);
-const THOUSANDS_APART: Step = Step::Cut(r"\d{1,3}(?=(?:\d{3})*\b)", numbers::thousands_apart);
+// Published with `\b` at its end, which for Oniguruma is where none of these follows.
+const THOUSANDS_APART: Step =
+    Step::Cut(r"\d{1,3}(?=(?:\d{3})*(?![[\w²³¹¼-¾]&&[^\x{200C}\x{200D}]]))", numbers::thousands_apart);
 const NUMBERS_APART: Step = Step::Cut(r"\p{N}{1,3}(?=(?:\p{N}{3})*(?!\p{N}))", numbers::numbers_apart);
 const BEFORE_LINES: Step = Step::Cut(r"(?=\r\n)(?<!\n)|(?<![\r\n])(?=\n)", numbers::before_lines);
 const JAIS_2: Step = Step::Cut(

@@ -1,27 +1,30 @@
 //! `hefu show`: what a model is, and what it needs.
 
+mod page;
+mod refused;
+mod values;
+
 use crate::failure::Failure;
 use crate::flags::{CacheArguments, DeviceArguments, ModelArguments};
 use crate::metadata;
 use crate::models;
+use crate::obstacles;
 use crate::open::{MappedModel, device};
 use crate::options::DEFAULT_CONTEXT;
 use crate::output::{print, print_json, print_plain};
-use crate::plain::on_one_line;
 use crate::units::{bytes, thousands};
 use clap::Args;
 use hefu_cpu::Pool;
-use hefu_model::gguf::{Gguf, Value};
+use hefu_model::gguf::Gguf;
 use hefu_model::{Description, LoadOptions, ModelSpec};
 use hefu_numerics::device::{Device, Size};
 use hefu_numerics::kv::PAGE;
 use hefu_store::ResolvedModel;
+use page::Page;
 use serde_json::{Map, Value as Json, json};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-
-/// Longest text of a metadata value that is shown in full, in characters.
-const LONGEST_VALUE: usize = 100;
+use values::{shown, value_json};
 
 /// Show what a model is and what it needs: metadata, formats, memory, template, licence
 #[derive(Debug, Args)]
@@ -72,16 +75,24 @@ struct Memory {
 /// Carries the command out.
 ///
 /// # Errors
-/// A model that cannot be had, is malformed, or is of a kind that this program does not run.
+/// A model that cannot be had, or a file that is no model. One that this program does not run is shown with everything that
+/// stands in the way.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let model = arguments.model.choice().or_named(arguments.name.as_deref());
     let opened = MappedModel::new(models::find_here(model)?)?;
+    let options = LoadOptions { context: None, cache: arguments.cache.profile() };
+    if !arguments.print_template {
+        let outline = opened.outline()?;
+        let obstacles = obstacles::find(&opened, &outline, &options);
+        if !obstacles.is_empty() {
+            return refused::show(&opened.model, &outline, &obstacles, arguments.tensors, arguments.json);
+        }
+    }
     let gguf = opened.gguf()?;
     if arguments.print_template {
         let missing = || Failure::Other(format!("{} carries no chat template", opened.model.name));
         return print(metadata::template(&gguf).ok_or_else(missing)?);
     }
-    let options = LoadOptions { context: None, cache: arguments.cache.profile() };
     let spec = ModelSpec::read(&gguf, &options).map_err(|error| opened.fault(&error))?;
     let device = device(&arguments.device.options(), &Arc::new(Pool::new(1)))?;
     let memory = memory(&spec, &*device, arguments.context.map(NonZeroUsize::get))?;
@@ -166,6 +177,8 @@ fn report(model: &ResolvedModel, gguf: &Gguf<'_>, about: &Description, memory: &
         gguf.metadata().iter().map(|(key, value)| (key.to_owned(), value_json(value))).collect();
     let mut report = json!({
         "name": model.name,
+        "runs": true,
+        "obstacles": [],
         "title": about.name,
         "description": model.description,
         "licence": model.licence.as_ref().or(about.license.as_ref()),
@@ -195,92 +208,4 @@ fn report(model: &ResolvedModel, gguf: &Gguf<'_>, about: &Description, memory: &
         fields.insert("tensors".to_owned(), list.collect());
     }
     report
-}
-
-/// A value on one line: long texts and arrays by their length.
-fn shown(value: &Value<'_>) -> String {
-    if let Some(array) = value.array() {
-        return format!("{} values", thousands(array.len() as u64));
-    }
-    if let Some(text) = value.bytes() {
-        let text = String::from_utf8_lossy(text);
-        let plain = text.chars().count() <= LONGEST_VALUE && !text.chars().any(char::is_control);
-        return if plain { text.into_owned() } else { format!("text of {} bytes", thousands(text.len() as u64)) };
-    }
-    match value {
-        Value::F32(number) => number.to_string(),
-        other => value_json(other).to_string(),
-    }
-}
-
-/// A value as JSON; an array by its length, as vocabularies have hundreds of thousands of entries.
-fn value_json(value: &Value<'_>) -> Json {
-    match *value {
-        Value::Bool(value) => value.into(),
-        Value::F32(_) | Value::F64(_) => value.float().into(),
-        Value::String(text) => String::from_utf8_lossy(text).into(),
-        Value::Array(array) => json!({ "length": array.len() }),
-        ref other => other.unsigned().map(Json::from).or_else(|| other.integer().map(Json::from)).unwrap_or_default(),
-    }
-}
-
-/// Titles and rows of a name and a value, aligned within each part.
-#[derive(Default)]
-struct Page {
-    text: String,
-    rows: Vec<(String, String)>,
-}
-
-impl Page {
-    fn row(&mut self, name: &str, value: &str) {
-        self.rows.push((on_one_line(name), on_one_line(value)));
-    }
-
-    fn optional(&mut self, name: &str, value: Option<&str>) {
-        if let Some(value) = value {
-            self.row(name, value);
-        }
-    }
-
-    fn title(&mut self, title: &str) {
-        self.flush();
-        self.text += &format!("\n{title}\n");
-    }
-
-    fn flush(&mut self) {
-        let width = self.rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-        for (name, value) in self.rows.drain(..) {
-            self.text += &format!("  {name:width$}  {value}\n");
-        }
-    }
-
-    fn finish(mut self) -> String {
-        self.flush();
-        self.text
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_stay_on_their_line() {
-        assert_eq!(shown(&Value::String(b"short")), "short");
-        assert_eq!(shown(&Value::String(b"two\nlines")), "text of 9 bytes");
-        assert_eq!(shown(&Value::I32(-5)), "-5");
-        assert_eq!(shown(&Value::U64(u64::MAX)), u64::MAX.to_string());
-        assert_eq!(shown(&Value::Bool(true)), "true");
-        assert_eq!(shown(&Value::F32(0.5)), "0.5");
-    }
-
-    #[test]
-    fn a_page_aligns_each_part_by_itself() {
-        let mut page = Page::default();
-        page.row("a", "1");
-        page.row("long", "2");
-        page.title("part");
-        page.row("b", "3");
-        assert_eq!(page.finish(), "  a     1\n  long  2\n\npart\n  b  3\n");
-    }
 }
