@@ -12,9 +12,9 @@ mod ask;
 mod delta;
 mod error;
 mod fill;
+mod judge;
 #[cfg(test)]
 mod letters;
-mod judge;
 mod message;
 mod model;
 mod prepare;

@@ -7,9 +7,9 @@ use crate::error::{ApiError, Kind};
 use crate::limits::MAX_PAIRS;
 use crate::registry::Lease;
 use crate::service::{Caller, Service};
-use crate::worker::Happening;
+
 use hefu_answer::{Ask, Prompt, prepare_judgement};
-use hefu_engine::scheduler::{Job, Kind as JobKind};
+use hefu_engine::scheduler::{Event, Job, Kind as JobKind};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -59,7 +59,7 @@ impl Service {
         let arrived = Instant::now();
         let count = pairs.len();
         let (lease, requests) = self
-            .text_work(caller.client, lease, move |lease, limits| {
+            .text_work(caller.client, lease, move |lease, limits, _| {
                 let mut requests = Vec::with_capacity(2 * pairs.len());
                 for (query, document) in &pairs {
                     let asked = prepare_judgement(query, document, &lease.worker.text, &limits.of_requests())?;
@@ -82,13 +82,13 @@ impl Service {
         let mut open = costs.len();
         while open > 0 {
             match running.next().await {
-                Some((index, Happening::Likelihoods(values), _)) => {
+                Some((index, Event::Likelihoods(values), _)) => {
                     if let (Some(place), Some(value)) = (costs.get_mut(index), values.last()) {
                         *place = Some(*value);
                     }
                 }
-                Some((_, Happening::Finished(_), _)) => open -= 1,
-                Some((_, Happening::Failed(failure), _)) => return Err(ApiError::internal(failure.to_string())),
+                Some((_, Event::Finished(_), _)) => open -= 1,
+                Some((_, Event::Failed(failure), _)) => return Err(ApiError::internal(failure.to_string())),
                 Some(_) => {}
                 None => return Err(ApiError::internal("the model stopped; the server's log says more")),
             }
