@@ -4,7 +4,7 @@ use crate::answer::Question;
 use crate::failure::Failure;
 use crate::flags::{AnsweringArguments, in_flags};
 use crate::load::Loaded;
-use crate::options::{ModelOptions, Speculate, SpeculationOptions};
+use crate::options::{ModelChoice, ModelOptions, Speculate, SpeculationOptions};
 use crate::speculation::{draft_model, guessing};
 use hefu_answer::{Ask, Error, Limits, Prompt, prepare};
 use hefu_engine::scheduler::{Paged, Scheduler};
@@ -33,9 +33,22 @@ impl<'a> Answering<'a> {
         logprobs: Option<u32>,
         state_memory: bool,
     ) -> Result<Self, Failure> {
+        Self::of(flags.model.choice(), flags, logprobs, state_memory)
+    }
+
+    /// As [`Answering::new`], with another model than the flags name.
+    ///
+    /// # Errors
+    /// As [`Answering::new`].
+    pub(crate) fn of(
+        model: ModelChoice<'_>,
+        flags: &'a AnsweringArguments,
+        logprobs: Option<u32>,
+        state_memory: bool,
+    ) -> Result<Self, Failure> {
         let (device, speculation) = (flags.device.options(), flags.speculation.options(Speculate::Auto)?);
         let loaded = Loaded::new(&ModelOptions {
-            model: flags.model.choice(),
+            model,
             device: &device,
             context: flags.generation.context.map(NonZeroUsize::get),
             cache: flags.cache.profile(),

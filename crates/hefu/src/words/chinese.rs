@@ -207,7 +207,12 @@ pub(crate) const TEXTS: &[Entry] = &[
         "/stats           how long the last answer took, and how much of the context is used",
         "/stats           上一个回答的用时与上下文用量",
     ),
-    ("/quit            leave, as Ctrl-D does", "/quit            离开，同 Ctrl-D"),
+    ("/model [NAME]    show the model, or go on with another one", "/model [名称]    显示模型，或换一个模型继续"),
+    (
+        "/compact         drop the oldest turns, so that half of the context is free",
+        "/compact         丢掉最早的几轮，使上下文空出一半",
+    ),
+    ("/quit            leave, as Ctrl-D or /exit does", "/quit            离开，同 Ctrl-D 与 /exit"),
     (
         "A line that ends with \\ goes on in the next one; text between lines of \"\"\" is sent as it stands.",
         "以 \\ 结尾的行与下一行相接；两行 \"\"\" 之间的文本原样发送。",
@@ -218,12 +223,28 @@ pub(crate) const TEXTS: &[Entry] = &[
     ),
     ("(stopped)", "（已停止）"),
     ("(stopped before the answer; the question is taken back)", "（回答前已停止，问题已收回）"),
-    ("(ended by its length: --max-tokens, or the context is full)", "（因长度结束：达到 --max-tokens，或上下文已满）"),
+    (
+        "(ended by its length: --max-tokens, or the context is full; /compact makes room)",
+        "（因长度结束：达到 --max-tokens，或上下文已满；/compact 可腾出空间）",
+    ),
     ("the instructions are changed", "指示已更改"),
     ("there are no instructions; /system TEXT gives some", "没有指示；可用 /system 文本 设定"),
     ("the seed is {}", "种子为 {}"),
     ("saved {} messages", "已保存 {} 条消息"),
     ("loaded {} messages", "已载入 {} 条消息"),
+    ("the model is {} ({} tokens of context)", "模型为 {}（上下文 {} 个词元）"),
+    (
+        "dropped the {} oldest messages of {}; the model no longer sees them",
+        "已丢掉最早的 {} 条消息（共 {} 条），模型不再看到它们",
+    ),
+    (
+        "nothing is dropped: half of the context is free, or the last question alone takes it",
+        "没有丢掉什么：上下文已空出一半，或最后一个问题就占满了它",
+    ),
+    (
+        "{}; /compact drops the oldest turns and asks again, /clear starts over",
+        "{}；/compact 丢掉最早的几轮再问一次，/clear 重新开始",
+    ),
     ("the conversation is empty; instructions and seed are kept", "对话已清空；指示与种子保留"),
     ("/{} is not known; /help lists what can be done", "没有 /{} 这条指令；/help 列出可用的指令"),
 ];

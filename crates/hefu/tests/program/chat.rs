@@ -50,3 +50,31 @@ fn a_question_that_does_not_fit_is_taken_back() {
     assert!(outcome.stderr.contains("saved 2 messages"), "{}", outcome.stderr);
     outcome.success();
 }
+
+#[test]
+fn a_full_context_has_a_way_on_that_is_said() {
+    let home = Home::new();
+    let long = "x".repeat(30);
+    // Two exchanges fit, the third question does not; with the oldest gone it is asked again.
+    let typed = format!("{long}\n{long}\n{long}\n/compact\n/save talk.json\n");
+    let outcome = chat(&home, &["--context", "100"], &typed);
+    assert!(outcome.stderr.contains("/compact drops the oldest turns"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("oldest messages of 4; the model no longer sees them"), "{}", outcome.stderr);
+    outcome.success();
+    let talk = std::fs::read_to_string(home.path("talk.json")).unwrap();
+    assert!(talk.trim_end().ends_with('}') && talk.matches(&long).count() < 3 && talk.contains("assistant"), "{talk}");
+    let nothing = chat(&home, &[], "one\n/compact\n");
+    assert!(nothing.stderr.contains("nothing is dropped"), "{}", nothing.stderr);
+}
+
+#[test]
+fn another_model_goes_on_with_the_conversation() {
+    let home = Home::new();
+    std::fs::copy(home.model(), home.path("other.gguf")).unwrap();
+    let typed = "one\n/model ./other.gguf\ntwo\n/model none.gguf\n/model\n/save talk.json\n";
+    let outcome = chat(&home, &[], typed);
+    assert!(outcome.stderr.matches("the model is other.gguf").count() == 3, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("none.gguf") && outcome.stderr.contains("saved 4 messages"), "{}", outcome.stderr);
+    // The same bytes under another name give the same conversation.
+    assert_eq!(outcome.success(), chat(&home, &[], "one\ntwo\n").success());
+}

@@ -14,4 +14,6 @@ mod speculation;
 mod store;
 mod structured;
 mod support;
+#[cfg(unix)]
+mod terminal;
 mod tiny;

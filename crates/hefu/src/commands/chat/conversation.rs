@@ -58,6 +58,13 @@ impl Saved {
         self.turns.pop();
     }
 
+    /// Removes the oldest question with its answer, unless it is the last one.
+    pub(super) fn drop_oldest(&mut self) -> bool {
+        let next = self.turns.iter().skip(1).position(|turn| turn.role == Role::User);
+        self.turns.drain(..next.map_or(0, |at| at + 1));
+        next.is_some()
+    }
+
     /// Removes all messages.
     pub(super) fn clear(&mut self) {
         self.turns.clear();

@@ -7,12 +7,18 @@ pub(super) const HELP: &str = "\
 /seed [N|new]    show the seed, or change it
 /save FILE       write the conversation to a file
 /load FILE       go on with the conversation in a file
+/model [NAME]    show the model, or go on with another one
+/compact         drop the oldest turns, so that half of the context is free
 /clear           start over
 /stats           how long the last answer took, and how much of the context is used
-/quit            leave, as Ctrl-D does
+/quit            leave, as Ctrl-D or /exit does
 A line that ends with \\ goes on in the next one; text between lines of \"\"\" is sent as it stands.
 Ctrl-C stops an answer. A message that begins with / can be sent with a space before it.
 ";
+
+/// Every directive, in the order of the list.
+pub(super) const NAMES: &[&str] =
+    &["help", "system", "seed", "save", "load", "model", "compact", "clear", "stats", "quit"];
 
 /// What the program is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +35,10 @@ pub(super) enum Directive<'t> {
     Save(&'t str),
     /// Read a conversation.
     Load(&'t str),
+    /// Say which model answers, or take another one.
+    Model(Option<&'t str>),
+    /// Drop the oldest turns.
+    Compact,
     /// Forget the conversation.
     Clear,
     /// Say how the last answer went.
@@ -61,6 +71,8 @@ impl<'t> Directive<'t> {
             },
             "save" => Self::Save(file("talk.json")?),
             "load" => Self::Load(file("talk.json")?),
+            "model" => Self::Model(argument),
+            "compact" => Self::Compact,
             "clear" => Self::Clear,
             "stats" => Self::Stats,
             "quit" | "exit" | "bye" => Self::Quit,
@@ -90,8 +102,10 @@ mod tests {
 
     #[test]
     fn help_names_every_directive() {
-        for name in ["help", "system", "seed", "save", "load", "clear", "stats", "quit"] {
-            assert!(HELP.contains(&format!("/{name}")), "{name}");
+        for name in NAMES {
+            assert!(HELP.lines().any(|line| line.starts_with(&format!("/{name}"))), "{name}");
+            let line = format!("/{name} x");
+            assert!(Directive::parse(&line).is_ok_and(|found| found.is_some()) || *name == "seed", "{name}");
         }
     }
 }

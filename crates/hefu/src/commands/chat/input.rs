@@ -1,11 +1,13 @@
 //! What a person types: line editing, history, several lines in one message.
 
+use super::completion::Completion;
 use crate::failure::Failure;
 use crate::progress::line;
 use etcetera::BaseStrategy;
 use rustyline::error::ReadlineError;
 use rustyline::history::DefaultHistory;
-use rustyline::{Config, Editor};
+use rustyline::{CompletionType, Config, Editor};
+use std::collections::VecDeque;
 use std::fs;
 use std::path::PathBuf;
 
@@ -29,8 +31,10 @@ pub(super) enum Entry {
 
 /// The terminal, or whatever is standard input.
 pub(super) struct Input {
-    editor: Editor<(), DefaultHistory>,
+    editor: Editor<Completion, DefaultHistory>,
     history: Option<PathBuf>,
+    /// Lines that were pasted behind the end of a message.
+    pasted: VecDeque<String>,
 }
 
 impl Input {
@@ -41,14 +45,15 @@ impl Input {
     pub(super) fn new() -> Result<Self, Failure> {
         let failed = |error: ReadlineError| Failure::Other(format!("the terminal cannot be used: {error}"));
         let config = Config::builder().max_history_size(MAX_HISTORY).map_err(failed)?;
-        let config = config.history_ignore_space(true).auto_add_history(false).build();
-        let mut editor = Editor::with_config(config).map_err(failed)?;
+        let config = config.history_ignore_space(true).auto_add_history(false);
+        let mut editor = Editor::with_config(config.completion_type(CompletionType::List).build()).map_err(failed)?;
+        editor.set_helper(Some(Completion::new()));
         let history = history_file();
         if let Some(path) = &history {
             // A history that cannot be read is an empty one.
             let _ = editor.load_history(path);
         }
-        Ok(Self { editor, history })
+        Ok(Self { editor, history, pasted: VecDeque::new() })
     }
 
     /// Greets a person; says nothing to a pipe.
@@ -64,13 +69,18 @@ impl Input {
         let mut message = Composer::default();
         loop {
             let prompt = if message.is_empty() { PROMPTS.0 } else { PROMPTS.1 };
-            match self.editor.readline(prompt) {
+            match self.pasted.pop_front().map_or_else(|| self.editor.readline(prompt), Ok) {
+                // What a terminal says was pasted comes as one line; where a fence begins or ends in it, lines count.
+                Ok(text) if text.contains('\n') && (message.fenced || text.trim_start().starts_with(FENCE)) => {
+                    self.pasted.extend(text.lines().map(str::to_owned));
+                }
                 Ok(text) => {
                     if let Some(whole) = message.push(&text) {
                         return Ok(self.entry(whole));
                     }
                 }
                 Err(ReadlineError::Interrupted) => {
+                    self.pasted.clear();
                     line("(Ctrl-D or /quit leaves)");
                     return Ok(Entry::Nothing);
                 }

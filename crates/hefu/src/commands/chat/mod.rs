@@ -1,24 +1,28 @@
 //! `hefu chat`: a conversation at the terminal.
 
+mod completion;
 mod conversation;
 mod directive;
 mod input;
+mod wrap;
 
-use crate::answer::{self, Answer};
+use crate::answer::{self, Answer, Question};
 use crate::answering::Answering;
 use crate::failure::Failure;
 use crate::flags::AnsweringArguments;
+use crate::options::ModelChoice;
 use crate::output::print;
 use crate::progress::line;
 use clap::Args;
 use conversation::Saved;
 use directive::Directive;
-use hefu_answer::{Message, Prompt, Role, made_up_seed};
+use hefu_answer::{Error, Message, Prompt, Role, made_up_seed};
 use hefu_engine::scheduler::{Paged, Scheduler};
 use input::{Entry, Input};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use wrap::Wrap;
 
 /// Hold a conversation at the terminal
 ///
@@ -51,26 +55,23 @@ pub(crate) struct Arguments {
 /// A model that cannot be had, or a terminal that cannot be used. What goes wrong in one answer is only said.
 pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     arguments.answering.check(None)?;
-    let answering = Answering::new(&arguments.answering, None, true)?;
-    let loaded = &answering.loaded;
-    // Whether there is a usable template is better known now than after the first question.
-    let first = answering.ask(Prompt::Messages(vec![Message::new(Role::User, "?")]));
-    let seed = answering.question(&first).map_err(|error| answering.failed(&error))?.prepared.request.parameters.seed;
+    let flags = &arguments.answering;
+    let (answering, seed) = usable(Answering::new(flags, None, true)?)?;
     let cancelled = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&cancelled);
     let _interrupt = crate::interrupt::instead(move || flag.store(true, Ordering::Relaxed))?;
     let mut input = Input::new()?;
-    input.say(&format!(
-        "{} ({} tokens of context); /help lists what can be done",
-        loaded.text.name, loaded.text.context
-    ));
+    let text = &answering.loaded.text;
+    input.say(&format!("{} ({} tokens of context); /help lists what can be done", text.name, text.context));
     let mut chat = Chat {
         scheduler: answering.scheduler()?,
         saved: Saved::new(arguments.system.clone(), seed),
         last: None,
+        unanswered: None,
         cancelled: &cancelled,
         stats: arguments.stats,
-        answering: &answering,
+        flags,
+        answering,
     };
     loop {
         match input.next()? {
@@ -86,12 +87,24 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     }
 }
 
+/// A model that can hold a conversation, and a seed for it. Whether there is a usable template is better known now than after
+/// the first question.
+fn usable(answering: Answering<'_>) -> Result<(Answering<'_>, u64), Failure> {
+    let first = answering.ask(Prompt::Messages(vec![Message::new(Role::User, "?")]));
+    let question = answering.question(&first).map_err(|error| answering.failed(&error))?;
+    let seed = question.prepared.request.parameters.seed;
+    Ok((answering, seed))
+}
+
 /// A conversation under way.
 struct Chat<'a> {
-    answering: &'a Answering<'a>,
+    flags: &'a AnsweringArguments,
+    answering: Answering<'a>,
     scheduler: Scheduler<Paged>,
     saved: Saved,
     last: Option<Answer>,
+    /// The question for which the context had no room left.
+    unanswered: Option<String>,
     cancelled: &'a AtomicBool,
     stats: bool,
 }
@@ -100,6 +113,7 @@ impl Chat<'_> {
     /// Answers. A question that could not be answered is taken back, so that the conversation stays as it was.
     fn ask(&mut self, text: &str) -> Result<(), Failure> {
         self.saved.user(text);
+        self.unanswered = None;
         match self.answer() {
             Ok(answer) if answer.choices.is_empty() => {
                 self.saved.take_back();
@@ -117,7 +131,9 @@ impl Chat<'_> {
             Err(Failure::ClosedPipe) => Err(Failure::ClosedPipe),
             Err(failure) => {
                 self.saved.take_back();
-                line(&format!("{failure}{}", advice(&failure)));
+                let advice = advice(&failure);
+                self.unanswered = Some(text.to_owned()).filter(|_| !advice.is_empty());
+                line(&format!("{failure}{advice}"));
                 Ok(())
             }
         }
@@ -125,13 +141,58 @@ impl Chat<'_> {
 
     fn answer(&mut self) -> Result<Answer, Failure> {
         self.cancelled.store(false, Ordering::Relaxed);
-        let mut ask = self.answering.ask(Prompt::Messages(self.saved.messages()));
-        ask.sampling.seed = Some(self.saved.seed);
-        let question = self.answering.question(&ask).map_err(|error| self.answering.failed(&error))?;
+        let question = self.question().map_err(|error| self.answering.failed(&error))?;
         let text = &self.answering.loaded.text;
-        let answer = answer::answer(text, &mut self.scheduler, question, self.cancelled, &mut print)?;
+        let mut wrap = Wrap::new();
+        let mut show = |text: &str| print(&wrap.push(text));
+        let answer = answer::answer(text, &mut self.scheduler, question, self.cancelled, &mut show)?;
+        print(&wrap.finish())?;
         print(if answer.text().ends_with('\n') { "\n" } else { "\n\n" })?;
         Ok(answer)
+    }
+
+    /// The conversation as the model is asked to go on with it.
+    fn question(&self) -> Result<Question, Error> {
+        let mut ask = self.answering.ask(Prompt::Messages(self.saved.messages()));
+        ask.sampling.seed = Some(self.saved.seed);
+        self.answering.question(&ask)
+    }
+
+    /// Drops the oldest turns until half of the context is free; then asks what had no room.
+    fn compact(&mut self) -> Result<(), Failure> {
+        let unanswered = self.unanswered.take();
+        let before = self.saved.len();
+        if let Some(text) = &unanswered {
+            self.saved.user(text);
+        }
+        while !self.is_half_free()? && self.saved.drop_oldest() {}
+        if unanswered.is_some() {
+            self.saved.take_back();
+        }
+        let left = self.saved.len();
+        if left == before {
+            line("nothing is dropped: half of the context is free, or the last question alone takes it");
+        } else {
+            line(&format!("dropped the {} oldest messages of {before}; the model no longer sees them", before - left));
+        }
+        unanswered.map_or(Ok(()), |text| self.ask(&text))
+    }
+
+    fn is_half_free(&self) -> Result<bool, Failure> {
+        match self.question() {
+            Ok(question) => Ok(question.prepared.request.prompt.len() <= self.answering.loaded.text.context / 2),
+            Err(Error::FullContext { .. } | Error::LongText { .. }) => Ok(false),
+            Err(error) => Err(self.answering.failed(&error)),
+        }
+    }
+
+    /// Goes on with another model; with the one that is there if the other cannot be had.
+    fn take_model(&mut self, name: &str) -> Result<(), Failure> {
+        let choice = ModelChoice { name: Some(name), ..self.flags.model.choice() };
+        let (answering, _) = usable(Answering::of(choice, self.flags, None, true)?)?;
+        self.scheduler = answering.scheduler()?;
+        self.answering = answering;
+        Ok(())
     }
 
     fn obey(&mut self, directive: Directive<'_>) -> Result<(), Failure> {
@@ -156,7 +217,20 @@ impl Chat<'_> {
                 let read = Saved::read(Path::new(path)).map(|saved| self.saved = saved);
                 self.say(read, "loaded");
             }
+            Directive::Model(name) => {
+                if let Some(Err(failure)) = name.map(|name| self.take_model(name)) {
+                    line(&failure.to_string());
+                }
+                let text = &self.answering.loaded.text;
+                line(&format!("the model is {} ({} tokens of context)", text.name, text.context));
+            }
+            Directive::Compact => match self.compact() {
+                Err(Failure::ClosedPipe) => return Err(Failure::ClosedPipe),
+                Err(failure) => line(&failure.to_string()),
+                Ok(()) => {}
+            },
             Directive::Clear => {
+                self.unanswered = None;
                 self.saved.clear();
                 line("the conversation is empty; instructions and seed are kept");
             }
@@ -198,11 +272,15 @@ impl Chat<'_> {
 fn ended(reason: &str) -> &'static str {
     match reason {
         "cancelled" => "(stopped)",
-        _ => "(ended by its length: --max-tokens, or the context is full)",
+        _ => "(ended by its length: --max-tokens, or the context is full; /compact makes room)",
     }
 }
 
 /// What to do in a conversation about a prompt that does not fit.
 fn advice(failure: &Failure) -> &'static str {
-    if failure.to_string().contains("--context") { ", or start over with /clear" } else { "" }
+    if failure.to_string().contains("--context") {
+        "; /compact drops the oldest turns and asks again, /clear starts over"
+    } else {
+        ""
+    }
 }
