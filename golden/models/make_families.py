@@ -294,7 +294,7 @@ def ernie_moe(folder):
 
 
 def hunyuan_dense(folder):
-    model = Decoder(folder, "hunyuan-dense", 116, pre="hunyuan-dense")
+    model = Decoder(folder, "hunyuan-dense", 220, pre="hunyuan-dense")
     model.all_blocks(attention={"head_norm": "heads"})
     return model
 

@@ -141,12 +141,12 @@ fn what_is_no_model_is_refused_by_name() {
     let set = |key: &'static str, value| move |tiny: &mut Tiny| tiny.set(key, value);
     check(
         &|tiny| tiny.keys[0].1 = Value::String(b"rwkv"),
-        "`rwkv`, which is not supported; supported are llama, qwen2",
+        "`rwkv`, which is not supported; supported are llama, mistral3",
     );
     check(&|tiny| drop(tiny.keys.remove(0)), "\"general.architecture\"");
     check(&set("attention.sliding_window", Value::U32(9)), "`qwen2.attention.sliding_window` is not known");
-    check(&set("rope.scaling.yarn_attn_factor", Value::F32(1.0)), "`qwen2.rope.scaling.yarn_attn_factor` is not known");
-    check(&set("attention.causal", Value::Bool(false)), "embeds text");
+    check(&set("attention.max_alibi_bias", Value::F32(8.0)), "`qwen2.attention.max_alibi_bias` is not known");
+    check(&set("attention.causal", Value::Bool(false)), "write from left to right");
     check(&set("rope.scaling.type", Value::String(b"dynamic")), "is `dynamic`, which is not supported");
     check(&set("rope.scaling.type", Value::String(b"yarn")), "`qwen2.rope.scaling.factor` is missing");
     check(&set("attention.head_count", Value::U32(0)), "is 0, but only 1 to 4096 is supported");
