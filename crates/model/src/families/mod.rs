@@ -9,7 +9,7 @@ mod bert;
 mod chatglm;
 mod cohere2;
 mod command_r;
-mod deepseek;
+mod deepseek1;
 mod deepseek2;
 mod dots1;
 mod ernie4_5;
@@ -22,7 +22,7 @@ mod gemma3;
 mod gemma4;
 mod glm4;
 mod glm4moe;
-mod gpt2;
+mod gpt_2;
 mod gpt_oss;
 mod gptneox;
 mod granite;
@@ -90,7 +90,7 @@ pub const FAMILIES: &[Family] = &[
     gemma3::GEMMA3,
     gemma4::GEMMA4,
     phi3::PHI3,
-    deepseek::DEEPSEEK,
+    deepseek1::DEEPSEEK,
     deepseek2::DEEPSEEK2,
     glm4::GLM4,
     glm4moe::GLM4_MOE,
@@ -128,7 +128,7 @@ pub const FAMILIES: &[Family] = &[
     stablelm::STABLELM,
     phi2::PHI2,
     gptneox::GPT_NEOX,
-    gpt2::GPT2,
+    gpt_2::GPT2,
 ];
 
 /// Families that read a text as a whole and write none: what embeds and ranks.
