@@ -331,7 +331,7 @@ fn heads_factors_and_experts_are_checked() {
             (|s| groups(s, 8, 1, 1), "chooses 2 experts of 8"),
             (|s| shape(s, "bias", Shape::Vector(7)), "needs `bias` to be a Vector(8)"),
             (|s| value(s, "choices").kind = Kind::Numbers, "needs `choices` to be 2 Choices"),
-            (|s| shape(s, "up", Shape::Stack { items: 8, rows: 6, columns: WIDTH }), "needs `up` to be"),
+            (|s| shape(s, "up", Shape::Stack { items: 8, rows: 6, columns: WIDTH }), "needs `gate` to be"),
             (|s| shape(s, "down", Shape::Stack { items: 8, rows: WIDTH, columns: 6 }), "needs `down` to be"),
             (|s| shape(s, "gate", Shape::Stack { items: 9, rows: 5, columns: WIDTH }), "has 9 experts, but its router"),
         ],

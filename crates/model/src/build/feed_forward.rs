@@ -3,7 +3,7 @@
 use hefu_numerics::program::{Activation, RouteRule, Scoring, Value};
 
 use super::limits::{MAX_EXPERTS, MAX_FEED_FORWARD};
-use super::{Builder, Mixture, Presence};
+use super::{Builder, Presence};
 use crate::error::Error;
 
 /// The sum of the chosen probabilities counts as at least this: the smallest normal binary16 (clause E2).
@@ -54,19 +54,6 @@ pub(crate) struct Experts {
     pub(crate) has_biases: bool,
     /// Weights are a softmax of the chosen alone.
     pub(crate) is_weighed_alone: bool,
-}
-
-/// What a layer does with what it saw.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum FeedForward {
-    /// The same for every row.
-    Gated(Gated),
-    /// The same for every row, without a gate.
-    Plain(Plain),
-    /// Few of many.
-    Experts(Experts),
-    /// Few of many, by a rule of the file, and some for every row.
-    Mixture(Mixture),
 }
 
 impl Gated {
@@ -124,16 +111,6 @@ impl Builder<'_, '_> {
         match self.keys.size("expert_feed_forward_length", 1, MAX_FEED_FORWARD)? {
             Some(inner) => Ok(inner),
             None => self.inner(),
-        }
-    }
-
-    /// Either feed-forward part of `x`.
-    pub(crate) fn feed_forward(&mut self, x: Value, part: &FeedForward) -> Value {
-        match part {
-            FeedForward::Gated(gated) => self.gated(x, gated),
-            FeedForward::Plain(plain) => self.plain(x, plain),
-            FeedForward::Experts(experts) => self.routed(x, experts, experts.softmax()),
-            FeedForward::Mixture(mixture) => self.mixture(x, mixture),
         }
     }
 

@@ -12,6 +12,7 @@ pub mod limits;
 mod mamba;
 mod mixture;
 mod ops;
+mod part;
 mod rope;
 mod tensors;
 mod weights;
@@ -25,11 +26,12 @@ use hefu_numerics::program::{
 
 pub(crate) use attention::{Attention, HeadNorm};
 pub(crate) use decoder::{Decoder, Residual};
-pub(crate) use feed_forward::{Experts, FeedForward, Gated, Plain};
+pub(crate) use feed_forward::{Experts, Gated, Plain};
 pub(crate) use keys::{Keys, shown};
 pub(crate) use mamba::Mamba;
 pub(crate) use mixture::Mixture;
 pub(crate) use ops::{Rotation, Scores, score_scale};
+pub(crate) use part::FeedForward;
 pub(crate) use rope::RopeFactors;
 
 use crate::error::Error;

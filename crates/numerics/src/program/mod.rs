@@ -16,12 +16,14 @@ mod check;
 mod error;
 mod op;
 mod reads;
+mod rule;
 mod seal;
 mod text;
 mod work;
 
 pub use error::SealError;
-pub use op::{Activation, At, DeltaHeads, Factor, Groups, Op, RopeStyle, RouteRule, Scoring, Sharing};
+pub use op::Op;
+pub use rule::{Activation, At, DeltaHeads, Factor, Groups, RopeStyle, RouteRule, Scoring, Sharing};
 pub use work::{Amount, work};
 
 use crate::kv::Profile;
