@@ -312,6 +312,12 @@ fn heads_factors_and_experts_are_checked() {
             _ => unreachable!(),
         }
     }
+    fn nine_experts(s: &mut Sketch) {
+        for name in ["gate", "up"] {
+            shape(s, name, Shape::Stack { items: 9, rows: 5, columns: WIDTH });
+        }
+        shape(s, "down", Shape::Stack { items: 9, rows: WIDTH, columns: 5 });
+    }
     fn groups(s: &mut Sketch, count: usize, used: usize, best: usize) {
         rule(s).groups = Some(Groups { count, used, best });
     }
@@ -333,7 +339,8 @@ fn heads_factors_and_experts_are_checked() {
             (|s| value(s, "choices").kind = Kind::Numbers, "needs `choices` to be 2 Choices"),
             (|s| shape(s, "up", Shape::Stack { items: 8, rows: 6, columns: WIDTH }), "needs `gate` to be"),
             (|s| shape(s, "down", Shape::Stack { items: 8, rows: WIDTH, columns: 6 }), "needs `down` to be"),
-            (|s| shape(s, "gate", Shape::Stack { items: 9, rows: 5, columns: WIDTH }), "has 9 experts, but its router"),
+            (|s| shape(s, "gate", Shape::Stack { items: 9, rows: 5, columns: WIDTH }), "needs `gate` to be"),
+            (nine_experts, "has 9 experts, but its router"),
         ],
     );
 }
