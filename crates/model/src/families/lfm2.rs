@@ -25,9 +25,9 @@ pub(super) fn write_with(b: &mut Builder<'_, '_>, feed_forward: impl Fn(usize) -
     let mut x = b.embed(1.0);
     let angles = Some(b.angles("angles", frequencies));
     let attention = Attention { angles, window, norm: HeadNorm::Heads, ..Attention::new(heads, RopeStyle::NeoX) };
-    for layer in 0..layers {
+    for (layer, is_attending) in attends.into_iter().take(layers).enumerate() {
         b.layer(layer);
-        let is_convolved = !attends[layer];
+        let is_convolved = !is_attending;
         let part = feed_forward(layer);
         x = b.block(
             x,
