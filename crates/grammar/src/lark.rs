@@ -7,6 +7,8 @@ use serde_json::Value;
 
 /// What introduces a schema.
 const JSON: &str = "%json";
+/// What introduces settings of the library.
+const SETTINGS: &str = "%llguidance";
 
 /// The grammar with its schemas lowered.
 ///
@@ -25,6 +27,9 @@ pub(crate) fn checked(kind: &'static str, source: &str) -> Result<String, Error>
                 out.push_str(&lowered);
                 rest = after.get(length..).unwrap_or_default();
                 continue;
+            }
+            '%' if rest.starts_with(SETTINGS) => {
+                return Err(Error::grammar(kind, format!("settings ({SETTINGS}) cannot be changed by a request")));
             }
             '&' | '~' => {
                 conjunctions += 1;
@@ -106,6 +111,8 @@ mod tests {
         assert!(refused("start: %json {\"multipleOf\": 999983}").contains("divisors"));
         assert!(refused("start: %json {\"x-guidance\": {}}").contains("x-guidance"));
         assert!(refused("start: %json x").contains("no JSON"));
+        assert!(refused("%llguidance {\"no_forcing\": true}\nstart: \"a\"").contains("%llguidance"));
+        assert!(checked("Lark grammar", "start: \"%llguidance\" // %llguidance\n").is_ok());
     }
 
     #[test]
