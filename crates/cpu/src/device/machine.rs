@@ -1,7 +1,7 @@
 //! What the steps of a program work with.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::generic::kernels::Kernels;
 use crate::ops::{Ops, Team};
@@ -36,18 +36,35 @@ pub(super) struct Machine {
     pub(super) not_finite: AtomicBool,
 }
 
-/// Rows of one expert, gathered: what it reads, and what it makes of them.
+/// What experts work with.
 #[derive(Default)]
 pub(super) struct ExpertBuffers {
-    pub(super) input: Buffer,
-    pub(super) output: Buffer,
     pub(super) choices: Vec<Choice>,
+    /// What they make of each chosen row, `[choices][outputs]`.
+    pub(super) output: Buffer,
+    /// One for each thread.
+    pub(super) benches: Vec<Mutex<Bench>>,
+}
+
+/// What one thread works out experts with.
+#[derive(Default)]
+pub(super) struct Bench {
+    /// An expert's rows, gathered.
+    pub(super) input: Buffer,
+    pub(super) scratch: Scratch,
+    /// What gate and up make.
+    pub(super) inner: Prepared,
 }
 
 impl ExpertBuffers {
     /// Bytes that they have grown to.
     pub(super) fn bytes(&self) -> usize {
-        self.input.bytes() + self.output.bytes() + self.choices.capacity() * size_of::<Choice>()
+        let bench = |bench: &Mutex<Bench>| {
+            let bench = bench.lock().unwrap_or_else(PoisonError::into_inner);
+            bench.input.bytes() + bench.inner.bytes().max(bench.inner.device_bytes())
+        };
+        let benches: usize = self.benches.iter().map(bench).sum();
+        self.output.bytes() + benches + self.choices.capacity() * size_of::<Choice>()
     }
 }
 
@@ -56,6 +73,8 @@ impl ExpertBuffers {
 pub(super) struct Choice {
     pub(super) expert: usize,
     pub(super) row: usize,
+    /// Its place among all rows' choices, row by row.
+    pub(super) place: usize,
     pub(super) weight: f32,
 }
 

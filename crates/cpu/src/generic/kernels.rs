@@ -41,6 +41,8 @@ pub struct Kernels {
     pub rope: unsafe fn(&Rotation<'_>, usize, usize, &mut [f32]),
     /// [`super::elementwise::rowwise`].
     pub rowwise: unsafe fn(&Rowwise<'_>, usize, &[f32], &mut [f32]),
+    /// [`super::elementwise::weighed_sum`].
+    pub weighed_sum: unsafe fn(&[(f32, &[f32])], &mut [f32]),
     /// [`super::recurrent::short_conv`].
     pub short_conv: unsafe fn(&ConvJob<'_>),
     /// [`super::recurrent::gated_delta`].
@@ -154,6 +156,7 @@ use $crate::scratch::Scratch;
             add,
             rope,
             rowwise,
+            weighed_sum,
             short_conv,
             gated_delta,
             fetch,
@@ -188,6 +191,9 @@ use $crate::scratch::Scratch;
             }
             fn rowwise(job: &Rowwise<'_>, first: usize, x: &[f32], out: &mut [f32]) {
                 elementwise::rowwise::<$lanes>(job, first, x, out)
+            }
+            fn weighed_sum(parts: &[(f32, &[f32])], out: &mut [f32]) {
+                elementwise::weighed_sum::<$lanes>(parts, out)
             }
             fn short_conv(job: &ConvJob<'_>) {
                 recurrent::short_conv::<$lanes>(job)

@@ -4,11 +4,13 @@ mod gate;
 mod norm;
 mod rope;
 mod rowwise;
+mod weighed;
 
 pub use gate::{GateRows, gate, gate_rows};
 pub use norm::{add, rms_norm};
 pub use rope::rope;
 pub use rowwise::{Rowwise, rowwise};
+pub use weighed::weighed_sum;
 
 use super::lanes::{LANES, Lanes};
 
