@@ -6,7 +6,8 @@ use crate::memory::available_memory;
 use crate::metadata;
 use crate::models;
 use crate::open::{MappedModel, device};
-use crate::options::{DEFAULT_CONTEXT, ModelOptions};
+use crate::options::{DEFAULT_CONTEXT, DeviceOptions, ModelOptions};
+use crate::packed;
 use crate::progress::{Meter, Unit, line};
 use crate::units;
 use hefu_answer::TextModel;
@@ -16,6 +17,7 @@ use hefu_model::gguf::Gguf;
 use hefu_model::{LoadOptions, ModelFiles, ModelSpec};
 use hefu_numerics::device::{Device, Model, Size};
 use hefu_numerics::kv::PAGE;
+use hefu_numerics::matrix::Bytes;
 use hefu_store::{Check, ResolvedModel};
 use hefu_text::template::ChatTemplate;
 use hefu_text::tokenizer::Tokenizer;
@@ -129,7 +131,8 @@ impl Loaded {
             (made, started.elapsed())
         };
         let (packed, (text, texted)) = beside(make_text, || {
-            let model = load_weights(&files, &gguf, &spec, device);
+            let image = packed::find(&files.model, &**device, &spec.program, options.model.check);
+            let model = load_weights(&files, &gguf, &spec, device, image);
             (model, started.elapsed())
         });
         let (tokenizer, template) = text?;
@@ -256,12 +259,30 @@ fn check_memory(spec: &ModelSpec, device: &dyn Device, context: usize, state: bo
     Ok(())
 }
 
+/// Keeps a packed copy of a model's weights; returns its bytes.
+///
+/// # Errors
+/// Whatever is wrong with the model or the machine; no room for the copy.
+pub(crate) fn pack_weights(model: ResolvedModel, options: &DeviceOptions) -> Result<usize, Failure> {
+    let files = MappedModel::new(model)?;
+    let gguf = files.gguf()?;
+    let device = device(options, &Arc::new(Pool::new(options.threads)))?;
+    let spec = ModelSpec::read_any(&gguf, &LoadOptions::default()).map_err(|error| files.fault(&error))?;
+    let loaded = load_weights(&files, &gguf, &spec, &device, None)?;
+    let no_image = || Failure::Other(format!("{} keeps no weights in one piece of memory", device.name()));
+    let image = loaded.weights.image().ok_or_else(no_image)?;
+    files.model.still_is()?;
+    packed::keep(&files.model, &*device, &spec.program, image)?;
+    Ok(image.len())
+}
+
 /// Brings the weights to the device. What was read is let go at once, so that no second copy stays resident.
 fn load_weights(
     files: &MappedModel,
     gguf: &Gguf<'_>,
     spec: &ModelSpec,
     device: &Arc<dyn Device>,
+    image: Option<Bytes>,
 ) -> Result<Model, Failure> {
     let total = spec.program.source_bytes() as u64;
     let progress = Mutex::new((Meter::new("loading", Unit::Bytes), 0_u64));
@@ -276,6 +297,6 @@ fn load_weights(
             progress.0.set(done, Some(total));
         }
     };
-    let tensors = ModelFiles::new(gguf, &done);
+    let tensors = ModelFiles::new(gguf, &done).with_image(image);
     Model::load(Arc::clone(device), Arc::clone(&spec.program), &tensors).map_err(|error| files.fault(&error))
 }

@@ -37,6 +37,7 @@ mod open;
 mod options;
 mod orders;
 mod output;
+mod packed;
 mod plain;
 mod preview;
 mod progress;

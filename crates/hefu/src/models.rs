@@ -139,6 +139,7 @@ impl Progress for Watcher {
             Phase::Rehashing => "checking what is here",
             Phase::Downloading => "fetching",
             Phase::Verifying => "checking",
+            Phase::Packing => "writing",
         });
         self.meter.set(done, total);
         if self.is_interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use hefu_numerics::device::Files;
+use hefu_numerics::matrix::Bytes;
 use hefu_numerics::program::{Entry, Program};
 
 use crate::build::{Builder, shown};
@@ -95,19 +96,30 @@ fn family(gguf: &Gguf<'_>) -> Result<&'static Family, Error> {
 pub struct ModelFiles<'g, 'a> {
     gguf: &'g Gguf<'a>,
     done: &'g (dyn Fn(usize, Range<usize>) + Sync),
+    image: Option<Bytes>,
 }
 
 impl<'g, 'a> ModelFiles<'g, 'a> {
     /// `done` is called (by any thread) with the index of a file and a range of its bytes that will not be read again, so
     /// that the caller can drop those pages of a mapping and show progress.
     pub fn new(gguf: &'g Gguf<'a>, done: &'g (dyn Fn(usize, Range<usize>) + Sync)) -> Self {
-        ModelFiles { gguf, done }
+        ModelFiles { gguf, done, image: None }
+    }
+
+    /// The same with the device's own image of the weights, if there is one.
+    #[must_use]
+    pub fn with_image(self, image: Option<Bytes>) -> Self {
+        ModelFiles { image, ..self }
     }
 }
 
 impl Files for ModelFiles<'_, '_> {
     fn bytes(&self, file: usize) -> &[u8] {
         self.gguf.files().get(file).copied().unwrap_or_default()
+    }
+
+    fn image(&self) -> Option<Bytes> {
+        self.image.clone()
     }
 
     fn done(&self, file: usize, range: Range<usize>) {

@@ -115,6 +115,14 @@ pub enum StoreError {
         /// The digest of the bytes that are there now.
         found: Digest,
     },
+    /// A packed copy is not what it was when it was written.
+    #[error("the packed copy {} is not what was written; make it again with `hefu pack {model}`", path.display())]
+    PackedDamaged {
+        /// The model that it is of.
+        model: String,
+        /// The copy.
+        path: PathBuf,
+    },
     /// A file gives other bytes than before, although by all that the system says of it nobody has written to it.
     #[error(
         "{} reads otherwise than before although nobody has written to it: its SHA-256 was {expected} and is {found}; \

@@ -56,6 +56,11 @@ impl Layout {
         self.root.join("partial")
     }
 
+    /// Packed copies of models' weights.
+    pub(crate) fn packed(&self) -> PathBuf {
+        self.root.join("packed")
+    }
+
     /// Notes of digests, of stored files and others.
     pub(crate) fn digests(&self) -> PathBuf {
         self.root.join("digests")

@@ -8,6 +8,7 @@
 //! models/<name>.json      manifests: which blobs make up a model, its licence and source
 //! partial/<key>.part      downloads under way, with what is needed to go on in <key>.json
 //! locks/<key>.lock        advisory locks: one per download, one for the whole store
+//! packed/<key>.weights    weights as a device has them in memory, where somebody asked for such a copy
 //! digests/<hash>.json     digests of files here and elsewhere, with the time stamps that they had then
 //! ```
 //!
@@ -36,6 +37,7 @@ mod manifest;
 mod model;
 mod name;
 mod options;
+mod packed;
 mod partial;
 mod progress;
 mod pull;

@@ -179,17 +179,8 @@ impl Partial {
         self.ensure_room(size.saturating_sub(self.length))
     }
 
-    /// Fails if so many bytes more would take what is left to others.
     fn ensure_room(&self, needed: u64) -> Result<(), StoreError> {
-        let folder = self.path.parent().unwrap_or(&self.path);
-        let reserved = fs4::total_space(folder).map_or(0, |total| (total / RESERVED_PART).min(MOST_RESERVED));
-        // A file system that cannot tell is left to fail when it is full.
-        match fs4::available_space(folder) {
-            Ok(available) if available < needed.saturating_add(reserved) => {
-                Err(StoreError::NotEnoughSpace { path: folder.to_path_buf(), needed, available, reserved })
-            }
-            _ => Ok(()),
-        }
+        ensure_room(self.path.parent().unwrap_or(&self.path), needed)
     }
 
     /// How many more bytes may come.
@@ -333,4 +324,15 @@ pub(crate) fn keys_of(layout: &Layout, model: &str) -> Vec<String> {
     let states = entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "json"));
     let of_model = states.filter(|path| read_state(path).model == model);
     of_model.filter_map(|path| path.file_stem()?.to_str().map(str::to_owned)).collect()
+}
+/// Fails if so many bytes more in a folder would take what is left to others.
+pub(crate) fn ensure_room(folder: &Path, needed: u64) -> Result<(), StoreError> {
+    let reserved = fs4::total_space(folder).map_or(0, |total| (total / RESERVED_PART).min(MOST_RESERVED));
+    // A file system that cannot tell is left to fail when it is full.
+    match fs4::available_space(folder) {
+        Ok(available) if available < needed.saturating_add(reserved) => {
+            Err(StoreError::NotEnoughSpace { path: folder.to_path_buf(), needed, available, reserved })
+        }
+        _ => Ok(()),
+    }
 }

@@ -16,6 +16,8 @@ pub enum Phase {
     Downloading,
     /// Stored files are hashed again.
     Verifying,
+    /// A packed copy is written.
+    Packing,
 }
 
 /// A turn of events that a person may want to read about.

@@ -97,9 +97,10 @@ impl Compiled {
                     let sides = if gated.gate.bias.is_none() && gated.up.bias.is_none() { 1 } else { 2 };
                     (program.weight(gated.gate.weight).shape.rows(), sides, 0)
                 }
-                Kind::Plain(Op::Experts { x, down, out, .. }) => {
+                Kind::Plain(Op::Experts { x, choices, down, out, .. }) => {
                     let inner = program.weight(*down).shape.columns();
-                    (inner, 1, program.value(*x).width + program.value(*out).width)
+                    let used = program.value(*choices).numbers() / 2;
+                    (inner, 1, program.value(*x).width + used * program.value(*out).width)
                 }
                 _ => continue,
             };

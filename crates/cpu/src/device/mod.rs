@@ -65,6 +65,10 @@ impl Device for CpuDevice {
         Ok(Arc::new(CpuWeights::load(self.ops, &*self.team, program, files)?))
     }
 
+    fn image_key(&self, program: &Program) -> Option<String> {
+        Some(weights::image_key(program))
+    }
+
     fn compile(
         &self,
         program: &Arc<Program>,

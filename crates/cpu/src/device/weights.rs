@@ -25,6 +25,8 @@ const ALIGNMENT: usize = 64;
 
 /// All weights of a program.
 pub(super) struct CpuWeights {
+    /// What all matrices lie in.
+    memory: Bytes,
     all: Vec<Loaded>,
     /// The gain of norms without one.
     ones: Vec<f32>,
@@ -45,6 +47,10 @@ enum Loaded {
 impl Weights for CpuWeights {
     fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    fn image(&self) -> Option<&[u8]> {
+        (*self.memory).as_ref().get(..self.bytes)
     }
 }
 
@@ -99,17 +105,11 @@ impl CpuWeights {
         files: &dyn Files,
     ) -> Result<Self, Error> {
         let bytes = bytes(ops, program).ok_or_else(|| memory_error(usize::MAX, "it cannot be addressed"))?;
-        let mut memory = HugeMemory::new(bytes).map_err(|error| memory_error(bytes, &error.to_string()))?;
-        let mut pieces = Vec::new();
-        let mut region = memory.as_mut();
         let plain = plain(program);
-        for (index, spec) in program.weights.iter().enumerate() {
-            if is_packed(spec, plain.contains_key(&index)) {
-                region = cut(ops, spec, files, region, &mut pieces)?;
-            }
-        }
-        pack(ops, team, pieces, files);
-        let memory: Bytes = Arc::new(memory);
+        let memory = match files.image().filter(|image| (**image).as_ref().len() == bytes) {
+            Some(image) => image,
+            None => packed(ops, team, program, files, bytes)?,
+        };
         let mut at = 0;
         let mut all = Vec::with_capacity(program.weights.len());
         for (index, spec) in program.weights.iter().enumerate() {
@@ -121,8 +121,46 @@ impl CpuWeights {
             });
         }
         let widest = program.values.iter().map(|value| value.width).max().unwrap_or(0);
-        Ok(CpuWeights { all, ones: vec![1.0; widest], bytes })
+        Ok(CpuWeights { memory, all, ones: vec![1.0; widest], bytes })
     }
+}
+
+/// All matrices of a program, packed from the files.
+fn packed(
+    ops: &'static Ops,
+    team: &dyn Team,
+    program: &Program,
+    files: &dyn Files,
+    bytes: usize,
+) -> Result<Bytes, Error> {
+    let mut memory = HugeMemory::new(bytes).map_err(|error| memory_error(bytes, &error.to_string()))?;
+    let mut pieces = Vec::new();
+    let mut region = memory.as_mut();
+    let plain = plain(program);
+    for (index, spec) in program.weights.iter().enumerate() {
+        if is_packed(spec, plain.contains_key(&index)) {
+            region = cut(ops, spec, files, region, &mut pieces)?;
+        }
+    }
+    pack(ops, team, pieces, files);
+    Ok(Arc::new(memory))
+}
+
+/// The version of [`crate::layout`] and of the order in which matrices lie; to be raised whenever either changes.
+const IMAGE_VERSION: u32 = 1;
+
+/// See [`hefu_numerics::device::Device::image_key`]: every instruction set has the same layout.
+pub(super) fn image_key(program: &Program) -> String {
+    let plain = plain(program);
+    let mut key = format!("hefu packed weights, layout {IMAGE_VERSION}\n");
+    for (index, spec) in program.weights.iter().enumerate() {
+        if is_packed(spec, plain.contains_key(&index)) {
+            let stretches: Vec<String> = spec.stretches().map(|(at, rows)| format!("{at}+{rows}")).collect();
+            let (file, name) = (spec.source.file, spec.format.name);
+            key += &format!("{name} {:?} from {file}: {}\n", spec.shape, stretches.join(" "));
+        }
+    }
+    key
 }
 
 fn memory_error(bytes: usize, reason: &str) -> Error {

@@ -40,6 +40,22 @@ impl Mapping {
         Ok(Mapping { map: Some(map) })
     }
 
+    /// As [`Mapping::open`], of a file that is used where it lies, again and again, in any order.
+    ///
+    /// # Errors
+    /// As [`Mapping::open`].
+    pub fn open_for_use(path: &Path) -> Result<Mapping, MemoryError> {
+        let mapping = Mapping::open(path)?;
+        if let Some(map) = &mapping.map {
+            // Only advice, as above: pages are brought in before they are asked for, and in large pieces.
+            let _ = map.advise(Advice::Normal);
+            let _ = map.advise(Advice::WillNeed);
+            #[cfg(target_os = "linux")]
+            let _ = map.advise(Advice::HugePage);
+        }
+        Ok(mapping)
+    }
+
     /// The file's bytes.
     pub fn bytes(&self) -> &[u8] {
         self.map.as_deref().unwrap_or_default()
@@ -57,6 +73,12 @@ impl Mapping {
             // SAFETY: the mapping is of a file, shared and never written: dropped pages are read from it again.
             let _ = unsafe { map.unchecked_advise_range(UncheckedAdvice::DontNeed, start, length) };
         }
+    }
+}
+
+impl AsRef<[u8]> for Mapping {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes()
     }
 }
 

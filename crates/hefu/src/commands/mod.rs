@@ -15,6 +15,7 @@ pub(crate) mod key;
 pub(crate) mod label;
 pub(crate) mod man;
 pub(crate) mod models;
+pub(crate) mod pack;
 pub(crate) mod perplexity;
 pub(crate) mod pull;
 pub(crate) mod remove;

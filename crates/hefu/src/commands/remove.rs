@@ -5,6 +5,7 @@ use crate::models;
 use crate::output::print_plain;
 use crate::units;
 use clap::Args;
+use hefu_store::Resolution;
 
 /// Remove models from the store, and what unfinished downloads of them left
 #[derive(Debug, Args)]
@@ -26,8 +27,12 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let store = models::open_store()?;
     for name in &arguments.names {
+        let mut freed = 0;
+        if let Ok(Resolution::Ready(model)) = store.resolve(name) {
+            freed += store.remove_packed(&model)?;
+        }
         let removed = store.remove(name)?;
-        print_plain(&format!("removed {} ({} freed)\n", removed.name, units::bytes(removed.freed)))?;
+        print_plain(&format!("removed {} ({} freed)\n", removed.name, units::bytes(freed + removed.freed)))?;
     }
     Ok(())
 }

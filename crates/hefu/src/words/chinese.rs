@@ -46,6 +46,10 @@ pub(crate) const TEXTS: &[Entry] = &[
         "Show what a model is and what it needs: metadata, formats, memory, template, licence",
         "查看模型的元数据、格式、所需内存、模板与许可证",
     ),
+    (
+        "Keep a packed copy of a model's weights, so that it starts in the time of reading them",
+        "保存一份打包好的权重，启动时只需读入",
+    ),
     ("Remove models from the store, and what unfinished downloads of them left", "从库中删除模型及未完成的下载"),
     ("Turn text into token ids", "把文本变成词元编号"),
     ("Measure how well a model predicts a text", "测量模型对一段文本的困惑度"),

@@ -183,3 +183,40 @@ fn a_model_is_fetched_and_run_in_one_command_and_never_only_looked_at() {
     }
     assert!(home.hefu(&["run", "-m", "hf:o/other", "hi"]).failure(1).contains("hf:o/other"));
 }
+
+#[test]
+fn a_packed_copy_gives_the_same_answers_and_is_not_used_once_it_is_damaged() {
+    let home = Home::new();
+    home.hefu(&["pull", "./tiny.gguf", "--name", "mine"]).success();
+    let ask = || home.hefu(&["run", "--json", "--raw", "-n", "5", "--seed", "1", "--model", "mine", "hi"]);
+    let before = ask().json();
+    assert!(home.hefu(&["pack", "mine"]).success().starts_with("packed mine"));
+    let copies = || {
+        let shown = home.hefu(&["show", "mine", "--json"]).json();
+        let blob = std::path::PathBuf::from(shown["files"][0]["path"].as_str().unwrap());
+        let folder = blob.parent().unwrap().with_file_name("packed");
+        let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        paths.filter(|path| path.extension().is_some_and(|end| end == "weights")).collect::<Vec<_>>()
+    };
+    let [copy] = &copies()[..] else { panic!("one copy was made") };
+    let same = |answer: serde_json::Value| {
+        assert_eq!((&answer["token_ids"], &answer["fingerprint"]), (&before["token_ids"], &before["fingerprint"]));
+    };
+    same(ask().json());
+
+    // What is read is the copy, or nothing would be said of its damage.
+    let mut bytes = std::fs::read(copy).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(copy, &bytes).unwrap();
+    let answered = ask();
+    assert!(answered.errors().contains("is not what was written"), "{}", answered.errors());
+    same(answered.json());
+
+    assert!(home.hefu(&["pack", "mine", "--remove"]).success().starts_with("removed the packed copy"));
+    assert!(copies().is_empty());
+    assert!(home.hefu(&["pack", "mine", "--remove"]).success().contains("has no packed copy"));
+    home.hefu(&["pack", "mine"]).success();
+    home.hefu(&["remove", "mine"]).success();
+    assert!(home.hefu(&["pack", "mine"]).failure(1).contains("mine"));
+}

@@ -15,6 +15,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::matrix::Bytes;
 use crate::program::{Entry, Program, Value};
 use crate::team::Team;
 
@@ -34,6 +35,13 @@ pub trait Device: Send + Sync {
     /// # Errors
     /// [`Error::Memory`] if there is too little, [`Error::Files`] if the files do not hold what the program says.
     fn load(&self, program: &Program, files: &dyn Files) -> Result<Arc<dyn Weights>, Error>;
+
+    /// What tells this device's image of a program's weights ([`Weights::image`]) from any other of the same files: its
+    /// layout, and which weights lie where. `None` if it takes no images.
+    fn image_key(&self, program: &Program) -> Option<String> {
+        let _ = program;
+        None
+    }
 
     /// Makes a program ready to run with states for so many sequences. Takes milliseconds, and the memory of the states.
     /// `probes` are values that [`Executable::read`] can be asked for, beyond the body's output.
@@ -56,6 +64,12 @@ pub trait Device: Send + Sync {
 pub trait Weights: Any + Send + Sync {
     /// Bytes that they take.
     fn bytes(&self) -> usize;
+
+    /// All of them as they lie in memory, to be handed back by [`Files::image`] another time. `None` if they do not lie in
+    /// one piece that can be read.
+    fn image(&self) -> Option<&[u8]> {
+        None
+    }
 }
 
 /// A program whose weights are in a device's memory.
@@ -165,6 +179,12 @@ pub struct Footprint {
 pub trait Files: Sync {
     /// All bytes of a file.
     fn bytes(&self, file: usize) -> &[u8];
+
+    /// The weights of these files as [`Weights::image`] gave them on a device with the same [`Device::image_key`], if they
+    /// were kept: what would be made of the files is there already.
+    fn image(&self) -> Option<Bytes> {
+        None
+    }
 
     /// Says that a range of a file's bytes was read and will not be read again. Called by any thread, after every piece of
     /// about a mebibyte.

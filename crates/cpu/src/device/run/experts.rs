@@ -59,8 +59,9 @@ impl Machine {
         self.sort_choices(call, choices, &mut chosen);
         benches.resize_with(self.team.threads(), Mutex::default);
         let all = Chosen { machine: self, op, rows: self.rows(call, x), chosen: &chosen };
-        all.run(&benches, results.sized(chosen.len() * to));
-        weighed_sums(self, &chosen, used, &results, place.as_rows(call.rows * to));
+        let made = results.sized(chosen.len() * to);
+        all.run(&benches, call.rows, made);
+        weighed_sums(self, &chosen, used, made, place.as_rows(call.rows * to));
         self.experts = ExpertBuffers { choices: chosen, output: results, benches };
         self.put_back(call, out, place);
     }
@@ -92,7 +93,7 @@ impl Chosen<'_> {
     ///
     /// Many experts are dealt to the threads, each of which then works alone from one end of an expert to the other: nobody
     /// waits for anybody between products, and gathering rows is shared too. Of few experts each is all threads' work.
-    fn run(&self, benches: &[Mutex<Bench>], results: &mut [f32]) {
+    fn run(&self, benches: &[Mutex<Bench>], rows: usize, results: &mut [f32]) {
         let to = results.len() / self.chosen.len().max(1);
         let mut rest = results;
         let mut experts: Vec<(&[Choice], &mut [f32])> = Vec::new();
@@ -101,7 +102,7 @@ impl Chosen<'_> {
             rest = others;
             experts.push((chosen, output));
         }
-        if !is_dealt(&experts, benches.len()) {
+        if !is_dealt(&experts, rows, benches.len()) {
             let mut bench = lock(&benches[0]);
             experts.into_iter().for_each(|(chosen, out)| self.expert(chosen, &*self.machine.team, &mut bench, out));
             return;
@@ -142,14 +143,18 @@ fn lock<T>(own: &Mutex<T>) -> MutexGuard<'_, T> {
     own.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whether experts with these choices are dealt to so many threads, instead of the rows of each one's matrices: where each
-/// thread gets the same, or so much that the last expert matters little.
-fn is_dealt(experts: &[(&[Choice], &mut [f32])], threads: usize) -> bool {
-    let rows = || experts.iter().map(|(chosen, _)| chosen.len());
-    let (largest, all) = (rows().max().unwrap_or(0), rows().sum::<usize>());
+/// Whether experts with these choices, of so many rows, are dealt to so many threads, instead of the rows of each one's
+/// matrices: where each thread gets the same, or so much that the last expert matters little. All threads together gather no
+/// more rows than one would for a single expert, which is what memory is stated by.
+fn is_dealt(experts: &[(&[Choice], &mut [f32])], rows: usize, threads: usize) -> bool {
+    let chosen = || experts.iter().map(|(chosen, _)| chosen.len());
+    let (largest, all) = (chosen().max().unwrap_or(0), chosen().sum::<usize>());
+    if threads == 1 || largest * threads > rows.max(threads) {
+        return false;
+    }
     let is_even = experts.len().is_multiple_of(threads) && experts.len() * largest == all;
     let many = EXPERTS_PER_THREAD * threads;
-    threads > 1 && (is_even || (experts.len() >= many && largest * many <= all))
+    is_even || (experts.len() >= many && largest * many <= all)
 }
 
 /// Clause E3: every row's results, weighed and added, by ascending expert.
