@@ -210,7 +210,7 @@ fn a_packed_copy_gives_the_same_answers_and_is_not_used_once_it_is_damaged() {
     bytes[middle] ^= 1;
     std::fs::write(copy, &bytes).unwrap();
     let answered = ask();
-    assert!(answered.errors().contains("is not what was written"), "{}", answered.errors());
+    assert!(answered.stderr.contains("is not what was written"), "{}", answered.stderr);
     same(answered.json());
 
     assert!(home.hefu(&["pack", "mine", "--remove"]).success().starts_with("removed the packed copy"));
