@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::ops::{Activation, Norm, Rotation};
 
 use super::attention::{QueryTile, TileMemory};
-use super::elementwise::{GateRows, Rowwise};
+use super::elementwise::{GateRows, Rowwise, Weighed};
 use super::job::TileJob;
 use super::panel::{PanelShape, Source, Tile};
 use super::recurrent::{ConvJob, DeltaJob};
@@ -42,7 +42,7 @@ pub struct Kernels {
     /// [`super::elementwise::rowwise`].
     pub rowwise: unsafe fn(&Rowwise<'_>, usize, &[f32], &mut [f32]),
     /// [`super::elementwise::weighed_sum`].
-    pub weighed_sum: unsafe fn(&[(f32, &[f32])], &mut [f32]),
+    pub weighed_sum: unsafe fn(&[Weighed<'_>], &mut [f32]),
     /// [`super::recurrent::short_conv`].
     pub short_conv: unsafe fn(&ConvJob<'_>),
     /// [`super::recurrent::gated_delta`].
@@ -192,7 +192,7 @@ use $crate::scratch::Scratch;
             fn rowwise(job: &Rowwise<'_>, first: usize, x: &[f32], out: &mut [f32]) {
                 elementwise::rowwise::<$lanes>(job, first, x, out)
             }
-            fn weighed_sum(parts: &[(f32, &[f32])], out: &mut [f32]) {
+            fn weighed_sum(parts: &[elementwise::Weighed<'_>], out: &mut [f32]) {
                 elementwise::weighed_sum::<$lanes>(parts, out)
             }
             fn short_conv(job: &ConvJob<'_>) {

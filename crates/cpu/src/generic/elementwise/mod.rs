@@ -10,7 +10,7 @@ pub use gate::{GateRows, gate, gate_rows};
 pub use norm::{add, rms_norm};
 pub use rope::rope;
 pub use rowwise::{Rowwise, rowwise};
-pub use weighed::weighed_sum;
+pub use weighed::{Weighed, weighed_sum};
 
 use super::lanes::{LANES, Lanes};
 

@@ -3,12 +3,15 @@
 use super::{load_some, store_some};
 use crate::generic::lanes::{LANES, Lanes};
 
+/// A row and its weight.
+pub type Weighed<'a> = (f32, &'a [f32]);
+
 /// `out[i] = fma(w_n, x_n[i], ... fma(w_0, x_0[i], 0))` (clause E3): the first of the parts is added first.
 ///
 /// # Safety
 /// The machine has the instructions of `L`; every part is as long as `out`.
 #[inline(always)]
-pub unsafe fn weighed_sum<L: Lanes>(parts: &[(f32, &[f32])], out: &mut [f32]) {
+pub unsafe fn weighed_sum<L: Lanes>(parts: &[Weighed<'_>], out: &mut [f32]) {
     let whole = out.len() / LANES * LANES;
     // SAFETY: the instructions are the caller's duty; all places lie within the slices, which are of one length.
     unsafe {
