@@ -2,6 +2,11 @@
 """All comparisons of hefu with llama.cpp in one run: speed, start-up, memory, and shares of the machine's limits.
 
     bench/compare.py --hefu target/release/hefu --peer-dir PATH/bin MODEL.gguf [MODEL.gguf ...]
+    bench/compare.py --peer-dir PATH/bin --second-peer-dir PATH/bin --shapes qwen3-4b,qwen3-4b:Q5_K --vocabulary MODEL.gguf
+
+`--shapes` makes models of well-known shapes with random weights on the fly (random_model.py), one after the other, and
+removes each. `--second-peer-dir` is the folder of a llama-bench of another program with the same flags, ik_llama.cpp for
+example, with `-rtr 1`.
 
 `--peer-dir` is the folder of a llama.cpp build with llama-bench, llama-batched-bench and either llama-completion or
 llama-server; `--peer-avx2-dir` that of a build without AVX-512 (llama-bench is enough). Both programs take turns, A B A
@@ -17,11 +22,17 @@ import os
 import platform
 import statistics
 import sys
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import comparison_measures as measures
 import comparison_plot as plot
 from comparison_processes import Failed, check_program
+from random_model import SCALES, SHAPES, formats_of, write
+
+# Repacks weights when they are loaded, which is faster.
+SECOND_PEER_FLAGS = ("-rtr", 1)
 
 
 def main():
@@ -31,6 +42,8 @@ def main():
             result = json.loads(Path(options.read).read_text())
         else:
             result = compare(options)
+    except ImportError as error:
+        sys.exit(f"compare.py: {error}; --shapes needs the packages gguf and numpy")
     except (Failed, OSError, json.JSONDecodeError) as error:
         sys.exit(f"compare.py: {error}")
     print(table(result))
@@ -47,6 +60,9 @@ def arguments():
     parser.add_argument("--hefu", default="target/release/hefu", help="the program [target/release/hefu]")
     parser.add_argument("--peer-dir", metavar="DIR", help="folder of the peer's programs")
     parser.add_argument("--peer-avx2-dir", metavar="DIR", help="folder of a llama-bench built without AVX-512")
+    parser.add_argument("--second-peer-dir", metavar="DIR", help="folder of ik_llama.cpp's llama-bench")
+    parser.add_argument("--shapes", metavar="NAME[:FORMAT],...", help="models to make: of " + ", ".join(SHAPES))
+    parser.add_argument("--vocabulary", metavar="FILE", help="a GGUF file whose tokens these models have")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads of both [all cores]")
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured [5]")
     parser.add_argument("--quick", action="store_true", help="one round, and nothing that takes minutes")
@@ -55,8 +71,16 @@ def arguments():
     parser.add_argument("--svg", metavar="FILE", help="draw the figures")
     parser.add_argument("--read", metavar="FILE", help="measure nothing; show what --json has written")
     options = parser.parse_args()
-    if not options.read and not (options.models and options.peer_dir):
-        parser.error("name the models and --peer-dir, or --read a file of earlier results")
+    options.shapes = options.shapes.split(",") if options.shapes else []
+    if not options.read and not ((options.models or options.shapes) and options.peer_dir):
+        parser.error("name the models or --shapes, and --peer-dir, or --read a file of earlier results")
+    for shape in options.shapes:
+        name, _, stored = shape.partition(":")
+        if name not in SHAPES or stored not in ["", "Q4_K_M", *SCALES]:
+            formats = ", ".join(["Q4_K_M", *SCALES])
+            parser.error(f"--shapes does not know {shape}; there are {', '.join(SHAPES)}, each with a format of {formats}")
+    if options.shapes and not (options.vocabulary and Path(options.vocabulary).is_file()):
+        parser.error("--shapes needs --vocabulary, a GGUF file with byte-pair tokens")
     options.only = options.only.split(",") if options.only else []
     for name in options.only:
         if name not in names:
@@ -78,8 +102,10 @@ def compare(options):
     rounds = 1 if options.quick else options.rounds
     chosen = [measure for measure in chosen if not (options.quick and measure.is_slow and not options.only)]
     results = []
-    for model in options.models:
+    for model in models(options):
         setting = measures.Setting(hefu, options.peer_dir, options.peer_avx2_dir, Path(model), options.threads)
+        if options.second_peer_dir:
+            setting.second = replace(setting, peer_dir=options.second_peer_dir, peer_flags=SECOND_PEER_FLAGS, known={})
         usable = [measure for measure in chosen if measure.peer != "avx2" or options.peer_avx2_dir]
         for measure in usable:
             measures.check_peer(setting, measure)
@@ -92,19 +118,38 @@ def compare(options):
         "rounds": rounds,
         "hefu": measures.version(hefu),
         "peer": "llama.cpp",
+        "second_peer": "ik_llama.cpp" if options.second_peer_dir else None,
         "results": results,
     }
+
+
+def models(options):
+    """The models' files; those of shapes are there until the next one is asked for."""
+    yield from options.models
+    for shape in options.shapes:
+        name, _, stored = shape.partition(":")
+        stored = stored or "Q4_K_M"
+        with tempfile.TemporaryDirectory(prefix="hefu-compare-") as folder:
+            path = Path(folder) / f"{name}-{stored}.gguf"
+            say(f"making {path.name}")
+            write(SHAPES[name], options.vocabulary, str(path), formats_of(stored))
+            yield path
 
 
 def measured(setting, measure, rounds):
     """All rounds of one measure on one model, and its figure."""
     measure.prepare(setting)
+    second = setting.second if measure.peer == "llama-bench" and measure.kind == "ratio" else None
+    if second:
+        measure.prepare(second)
     pairs = []
     for number in range(rounds):
         say(f"    round {number + 1} of {rounds}", end="\r")
-        pairs.append({"ours": measure.ours(setting), "theirs": measure.theirs(setting) if measure.theirs else None})
+        pair = {"ours": measure.ours(setting), "theirs": measure.theirs(setting) if measure.theirs else None}
+        pairs.append(pair | ({"second": measure.theirs(second)} if second else {}))
     ours = statistics.median(pair["ours"]["value"] for pair in pairs)
     theirs = statistics.median(pair["theirs"]["value"] for pair in pairs) if measure.theirs else None
+    seconds = statistics.median(pair["second"]["value"] for pair in pairs) if second else None
     single = sorted(measure.figure(setting, pair["ours"]["value"], value_of(pair["theirs"])) for pair in pairs)
     result = {
         "name": measure.name,
@@ -115,6 +160,8 @@ def measured(setting, measure, rounds):
         "ours": ours,
         "theirs": theirs,
         "figure": measure.figure(setting, ours, theirs),
+        "second": seconds,
+        "second_figure": measure.figure(setting, ours, seconds) if second else None,
         "smallest": single[0],
         "largest": single[-1],
         "at_most": measure.at_most,
@@ -145,14 +192,16 @@ def reached(result):
 def table(result):
     """The figures as Markdown."""
     machine = result["machine"]
+    second = result.get("second_peer")
+    more = [f" {second} | figure |", " ---: | ---: |"] if second else ["", ""]
     lines = [
         f"{machine['processor']}, {machine['cores']} cores; {result['threads']} threads; medians of {result['rounds']} "
-        f"round{'s' if result['rounds'] > 1 else ''}; {result['hefu']}{instruction_set(result)} beside {result['peer']}",
+        f"round{'s' if result['rounds'] > 1 else ''}; {result['hefu']}{instruction_set(result)} beside {result['peer']}{f' and {second}' if second else ''}",
         "",
-        "| model | measure | hefu | peer | figure | smallest to largest | must | aim | reached |",
-        "| --- | --- | ---: | ---: | ---: | --- | ---: | ---: | --- |",
+        f"| model | measure | hefu | peer | figure | smallest to largest | must | aim | reached |{more[0]}",
+        f"| --- | --- | ---: | ---: | ---: | --- | ---: | ---: | --- |{more[1]}",
     ]
-    lines += [row(one) for one in result["results"]]
+    lines += [row(one) + (second_cells(one) if second else "") for one in result["results"]]
     notes = {f"* {one['title']}: {one['note']}" for one in result["results"] if one["note"]}
     return "\n".join(lines + ([""] + sorted(notes) if notes else []))
 
@@ -176,6 +225,13 @@ def row(one):
         f"| {one['model']} | {one['title']} | {plot.number(one['ours'], one['unit'])} | {theirs} | {shown[0]} | "
         f"{shown[1]} to {shown[2]} | {limit(one['must'])} | {limit(one['aim'])} | {reached(one)} |"
     )
+
+
+def second_cells(one):
+    """The second peer's value and the figure beside it, where there are any."""
+    if one.get("second") is None:
+        return "  |  |"
+    return f" {plot.number(one['second'], one['unit'])} | {plot.figure(one['second_figure'], one['kind'])} |"
 
 
 def processor():

@@ -27,6 +27,10 @@ class Setting:
     peer_avx2_dir: str | None
     model: Path
     threads: int
+    # Flags of the peer's that only its llama-bench takes.
+    peer_flags: tuple = ()
+    # The same with another peer.
+    second: "Setting | None" = None
     # What was found out before the rounds: micro batches, prompt, sizes.
     known: dict = field(default_factory=dict)
 
@@ -163,7 +167,7 @@ def prompt_of_length(setting):
 def peer_bench(setting, prompt, generate, folder=None, memory=False):
     program = setting.peer("llama-bench", folder)
     command = [program, "-m", setting.model, "-t", setting.threads, "-fa", 1, "-r", 1, "-o", "json"]
-    command += ["-p", prompt, "-n", generate, "-ub", setting.known.get((prompt, folder), 512)]
+    command += ["-p", prompt, "-n", generate, "-ub", setting.known.get((prompt, folder), 512), *setting.peer_flags]
     text, peak = finished(command)
     tests = json.loads(text)
     wanted = next(test for test in tests if memory or (test["n_gen"] > 0) == (generate > 0))
@@ -176,7 +180,7 @@ def find_micro_batch(prompt, avx2=False):
     def find(setting):
         folder = setting.peer_avx2_dir if avx2 else None
         command = [setting.peer("llama-bench", folder), "-m", setting.model, "-t", setting.threads, "-fa", 1, "-r", 1]
-        command += ["-o", "json", "-n", 0, "-p", min(prompt, 1024), "-ub", MICRO_BATCHES]
+        command += ["-o", "json", "-n", 0, "-p", min(prompt, 1024), "-ub", MICRO_BATCHES, *setting.peer_flags]
         tests = json.loads(finished(command)[0])
         setting.known[(prompt, folder)] = max(tests, key=lambda test: test["avg_ts"])["n_ubatch"]
 
