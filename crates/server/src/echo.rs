@@ -2,16 +2,15 @@
 //! to tell how likely a model finds a text.
 
 use crate::answer::{Answer, Piece};
-use crate::error::{ApiError, Kind};
+use crate::error::ApiError;
 use crate::ids;
+use crate::likelihoods::Scored;
 use crate::limits::{Limits, MAX_LOGPROBS};
 use crate::registry::Lease;
 use crate::service::{Caller, Place, Service};
 use crate::worker::Worker;
 use hefu_answer::{Ask, Delta, Finish, Prepared, Prompt, Summary, Token, prepare};
-use hefu_engine::FinishReason;
 use hefu_engine::sampling::Choice;
-use hefu_engine::scheduler::{Event, Job, Kind as JobKind};
 use hefu_text::tokenizer::Tokenizer;
 use serde_json::Map;
 use std::sync::Arc;
@@ -61,37 +60,11 @@ impl Service {
         if !is_scored {
             return Ok((lease, echoes));
         }
-        let deadline = Some(lease.worker.time(arrived) + self.limits.request_time);
-        let jobs = prepared.into_iter().map(|prepared| Job {
-            client: caller.client,
-            domain: caller.domain(),
-            priority,
-            deadline,
-            ..Job::new(prepared.request).with_kind(JobKind::Likelihoods { from: 1 })
-        });
-        let mut running = lease.worker.submit(jobs.collect()).await?;
-        let mut open = echoes.len();
-        let mut done: Vec<usize> = vec![1; open];
-        while open > 0 {
-            let Some((index, event, _)) = running.next().await else {
-                return Err(ApiError::internal("the model stopped; the server's log says more"));
-            };
-            match event {
-                Event::Scored(choices) => {
-                    let (Some(echo), Some(done)) = (echoes.get_mut(index), done.get_mut(index)) else { continue };
-                    let places = echo.tokens.iter_mut().flatten().skip(*done);
-                    places.zip(&choices).for_each(|(place, choice)| place.score(choice, &lease.worker.text.tokenizer));
-                    *done += choices.len();
-                }
-                Event::Finished(FinishReason::Deadline) => {
-                    return Err(
-                        ApiError::new(Kind::Overdue, "the prompt took longer than the server allows").code("timeout")
-                    );
-                }
-                Event::Finished(_) => open -= 1,
-                Event::Failed(failure) => return Err(ApiError::internal(failure.to_string())),
-                _ => {}
-            }
+        let prompts = prepared.into_iter().map(|prepared| Scored { request: prepared.request, from: 1 }).collect();
+        let scored = self.likelihoods(caller, &lease, prompts, (priority, arrived)).await?;
+        for (echo, choices) in echoes.iter_mut().zip(&scored) {
+            let places = echo.tokens.iter_mut().flatten().skip(1);
+            places.zip(choices).for_each(|(place, choice)| place.score(choice, &lease.worker.text.tokenizer));
         }
         Ok((lease, echoes))
     }

@@ -14,6 +14,7 @@ mod echo;
 #[cfg(unix)]
 mod endpoints;
 #[cfg(unix)]
+mod likelihoods;
 mod limits;
 #[cfg(unix)]
 mod malformed;

@@ -3,6 +3,7 @@
 pub mod anthropic;
 pub mod fields;
 pub mod health;
+mod likelihoods;
 pub mod native;
 mod neutral;
 pub mod ollama;
@@ -118,7 +119,15 @@ fn ranking_endpoints() -> Vec<Endpoint> {
         of_post("/rerank", ranked, rerank_schema, || post(rank::rerank)),
         of_post("/v1/rerank", ranked, rerank_schema, || post(rank::rerank)),
         of_post("/v2/rerank", ranked, rerank_schema, || post(rank::rerank)),
-        of_post("/v1/score", "How well texts fit each other", score_schema, || post(rank::score)),
+        of_post("/get_ppl", "The mean cross-entropy of texts (LMDeploy)", likelihoods::ppl_schema, || {
+            post(likelihoods::get_ppl)
+        }),
+        of_post("/v1/encode", "The tokens of texts (LMDeploy)", likelihoods::encode_schema, || {
+            post(likelihoods::encode)
+        }),
+        of_post("/v1/score", "How well texts fit each other, or how likely continuations are", score_schema, || {
+            post(rank::score)
+        }),
     ]
 }
 

@@ -45,7 +45,6 @@ const NEUTRAL: &[(&str, Neutral)] = &[
     ("media_io_kwargs", Empty),
     ("min_tokens", UpTo(0.0)),
     ("mm_processor_kwargs", Empty),
-    ("prompt_logprobs", Is(false)),
     ("repetition_detection", Empty),
     ("request_id", Any),
     ("return_token_ids", Is(false)),

@@ -193,6 +193,7 @@ pub(super) fn completions() -> Value {
         "suffix": {"type": ["string", "null"], "description": "What stands after the gap that is to be filled"},
         "echo": {"type": ["boolean", "null"], "description": "The prompt is repeated before the answer"},
         "best_of": {"type": ["integer", "null"]},
+        "prompt_logprobs": {"type": ["integer", "null"], "description": "Likely tokens told in each place of the prompt"},
     });
     answering(own, &["prompt"])
 }

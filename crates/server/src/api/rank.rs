@@ -1,6 +1,7 @@
 //! `/rerank`, `/v1/rerank`, `/v2/rerank` and `/v1/score`: texts in the order in which they fit another.
 
 use super::fields::{Fields, FromField};
+use super::likelihoods;
 use super::settings::HARMLESS;
 use crate::error::{ApiError, json_response};
 use crate::ids;
@@ -90,7 +91,8 @@ pub(super) async fn rerank(
     Ok(json_response(StatusCode::OK, &body))
 }
 
-/// A score for each pair: of one text with each of several, or of texts in the same places of two lists.
+/// A score for each pair: of one text with each of several, or of texts in the same places of two lists. With `items`, how
+/// likely continuations are after their contexts.
 ///
 /// # Errors
 /// Whatever is wrong with the request, or kept it from being answered.
@@ -99,6 +101,9 @@ pub(super) async fn score(
     Extension(caller): Extension<Caller>,
     mut fields: Fields,
 ) -> Result<Response, ApiError> {
+    if let Some(items) = fields.take::<Vec<Value>>("items")? {
+        return likelihoods::score(&service, &caller, items, fields).await;
+    }
     let model: Option<String> = fields.take("model")?;
     let first = texts(&mut fields, "text_1")?;
     let second = texts(&mut fields, "text_2")?;
@@ -162,11 +167,17 @@ pub(super) fn rerank_schema() -> Value {
 /// The body of a request for scores.
 pub(super) fn score_schema() -> Value {
     let texts = json!({"type": ["string", "array"], "items": {"type": "string"}});
-    json!({
+    let model = json!({"type": ["string", "null"]});
+    let one = json!({"type": ["string", "array"], "description": "a text, or ids"});
+    let items = json!({"type": "array", "items": {
         "type": "object",
-        "required": ["text_1", "text_2"],
-        "properties": {"model": {"type": ["string", "null"]}, "text_1": texts, "text_2": texts},
-    })
+        "required": ["context", "continuations"],
+        "properties": {"context": one, "continuations": {"type": "array", "items": one}},
+    }});
+    json!({"type": "object", "anyOf": [
+        {"required": ["text_1", "text_2"], "properties": {"model": model, "text_1": texts, "text_2": texts}},
+        {"required": ["items"], "properties": {"model": model, "items": items}},
+    ]})
 }
 
 #[cfg(test)]

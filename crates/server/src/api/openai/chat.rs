@@ -1,9 +1,11 @@
 //! `/v1/chat/completions`.
 
 use super::super::fields::Fields;
+use super::super::likelihoods;
 use super::super::sse;
 use super::super::{answered, built};
 use super::chat_stream::ChatStream;
+use super::completions::prompt_logprobs;
 use super::{Streaming, messages, output, response_format, shared, streaming, tool_choice, tools};
 use crate::answer::Answer;
 use crate::error::{ApiError, json_response};
@@ -26,12 +28,22 @@ pub async fn create(
     Extension(caller): Extension<Caller>,
     fields: Fields,
 ) -> Result<Response, ApiError> {
-    let (ask, streaming) = read(fields)?;
-    respond(service.answer(&caller, ask).await?, streaming).await
+    let (ask, streaming, prompt_logprobs) = read(fields)?;
+    let mut scored = None;
+    if let Some(logprobs) = prompt_logprobs {
+        let own = Ask { logprobs: Some(logprobs), ..ask.clone() };
+        let (_, echoes) = service.echoes(&caller, vec![own]).await?;
+        scored = echoes.first().map(likelihoods::prompt_logprobs);
+    }
+    respond(service.answer(&caller, ask).await?, streaming, scored).await
 }
 
-/// An answer in the shape of chat completions, whole or as a stream.
-pub(super) async fn respond(mut answer: Answer, streaming: Streaming) -> Result<Response, ApiError> {
+/// An answer in the shape of chat completions, whole or as a stream; a whole one with what was asked of its prompt.
+pub(super) async fn respond(
+    mut answer: Answer,
+    streaming: Streaming,
+    prompt_logprobs: Option<Value>,
+) -> Result<Response, ApiError> {
     if streaming.is_wanted {
         let events = ChatStream::new(&answer, streaming.include_usage);
         let frame = answer.without_pieces();
@@ -39,14 +51,21 @@ pub(super) async fn respond(mut answer: Answer, streaming: Streaming) -> Result<
     }
     let (choices, summary) = answer.collect().await?;
     let frame = answer.without_pieces();
-    let response = built(move || json_response(StatusCode::OK, &whole(&frame, &choices, &summary))).await?;
-    Ok(answered(&answer, response))
+    let make = move || {
+        let mut body = whole(&frame, &choices, &summary);
+        if let Some(scored) = prompt_logprobs {
+            body["prompt_logprobs"] = scored;
+        }
+        json_response(StatusCode::OK, &body)
+    };
+    Ok(answered(&answer, built(make).await?))
 }
 
 /// A request's body as what is asked.
-fn read(mut fields: Fields) -> Result<(Ask, Streaming), ApiError> {
+fn read(mut fields: Fields) -> Result<(Ask, Streaming, Option<u32>), ApiError> {
     let conversation: Vec<Value> = fields.need("messages")?;
     let streaming = streaming(&mut fields)?;
+    let prompt_logprobs = prompt_logprobs(&mut fields, streaming)?;
     let mut ask = shared(&mut fields)?;
     ask.prompt = Prompt::Messages(messages(conversation)?);
     ask.tools = tools(&mut fields)?;
@@ -71,7 +90,7 @@ fn read(mut fields: Fields) -> Result<(Ask, Streaming), ApiError> {
     fields.only("modalities", &[json!(["text"])])?;
     fields.only("verbosity", &[json!("medium")])?;
     fields.finish()?;
-    Ok((ask, streaming))
+    Ok((ask, streaming, prompt_logprobs))
 }
 
 /// Whether the model is to think first, for templates that know of it: `enable_thinking`, or `thinking` as an object.
@@ -149,7 +168,8 @@ mod tests {
     use hefu_answer::ToolChoice;
 
     fn of(value: Value) -> Result<(Ask, Streaming), ApiError> {
-        read(Fields::parse(value.to_string().as_bytes())?)
+        let (ask, streaming, _) = read(Fields::parse(value.to_string().as_bytes())?)?;
+        Ok((ask, streaming))
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `/v1/completions`: texts or token ids, continued as they stand.
 
 use super::super::fields::Fields;
+use super::super::likelihoods;
 use super::super::sse;
 use super::super::{answered, built};
 use super::completions_stream::CompletionsStream;
@@ -30,8 +31,9 @@ pub async fn create(
     Extension(caller): Extension<Caller>,
     fields: Fields,
 ) -> Result<Response, ApiError> {
-    let Wanted { ask, prompts, streaming, is_echoed } = read(fields)?;
+    let Wanted { ask, prompts, streaming, is_echoed, prompt_logprobs } = read(fields)?;
     let choices = ask.count.max(1);
+    let per_prompt = choices;
     let wanted = choices.saturating_mul(prompts.len());
     if wanted > service.limits.choices {
         let most = service.limits.choices;
@@ -39,6 +41,13 @@ pub async fn create(
         return Err(ApiError::parameter("n", sentence));
     }
     let asks: Vec<Ask> = prompts.into_iter().map(|prompt| Ask { prompt, ..ask.clone() }).collect();
+    let scored = match prompt_logprobs {
+        None => Vec::new(),
+        logprobs => {
+            let asks = asks.iter().map(|ask| Ask { logprobs, ..ask.clone() }).collect();
+            service.echoes(&caller, asks).await?.1
+        }
+    };
     let (mut answers, echoes) = answers(&service, &caller, asks, is_echoed).await?;
     // Each choice repeats the prompt that it answers.
     let echoes: Vec<Echo> = echoes.into_iter().flat_map(|echo| std::iter::repeat_n(echo, choices)).collect();
@@ -57,8 +66,15 @@ pub async fn create(
     }
     let Some(first) = answers.first() else { return Err(ApiError::internal("no answer")) };
     let frame = first.without_pieces();
-    let response = built(move || json_response(StatusCode::OK, &whole(&frame, &choices, &echoes, &sum))).await?;
-    Ok(answered(first, response))
+    let make = move || {
+        let mut body = whole(&frame, &choices, &echoes, &sum);
+        let of_prompts = scored.iter().flat_map(|echo| std::iter::repeat_n(echo, per_prompt));
+        for (choice, echo) in body["choices"].as_array_mut().into_iter().flatten().zip(of_prompts) {
+            choice["prompt_logprobs"] = likelihoods::prompt_logprobs(echo);
+        }
+        json_response(StatusCode::OK, &body)
+    };
+    Ok(answered(first, built(make).await?))
 }
 
 /// What a request asks for.
@@ -70,6 +86,8 @@ struct Wanted {
     streaming: Streaming,
     /// Whether each answer begins with its prompt.
     is_echoed: bool,
+    /// How many likely tokens are told in each place of the prompt, if any are.
+    prompt_logprobs: Option<u32>,
 }
 
 /// The answers to prompts, and what is repeated before them.
@@ -116,12 +134,28 @@ fn read(mut fields: Fields) -> Result<Wanted, ApiError> {
     };
     let suffix: String = fields.take("suffix")?.unwrap_or_default();
     let prompts = prompts.into_iter().map(|prompt| around(prompt, &suffix)).collect::<Result<_, _>>()?;
+    let prompt_logprobs = prompt_logprobs(&mut fields, streaming)?;
     let is_echoed = fields.take("echo")?.unwrap_or(false);
     // Who reads the prompt's log-probabilities counts on one for each token that was chosen.
     ask.tells_end = is_echoed;
     fields.only("best_of", &[json!(1), json!(ask.count)])?;
     fields.finish()?;
-    Ok(Wanted { ask, prompts, streaming, is_echoed })
+    Ok(Wanted { ask, prompts, streaming, is_echoed, prompt_logprobs })
+}
+
+/// How many likely tokens are wanted in each place of the prompt; no stream has a place for them.
+pub(super) fn prompt_logprobs(fields: &mut Fields, streaming: Streaming) -> Result<Option<u32>, ApiError> {
+    let wanted = match fields.take::<Value>("prompt_logprobs")? {
+        None | Some(Value::Bool(false)) => return Ok(None),
+        Some(value) => value.as_u64().and_then(|count| u32::try_from(count).ok()),
+    };
+    if streaming.is_wanted {
+        return Err(ApiError::parameter(
+            "prompt_logprobs",
+            "prompt_logprobs cannot go with stream; ask for whole answers",
+        ));
+    }
+    wanted.map(Some).ok_or_else(|| fields.wrong("prompt_logprobs", "a whole number"))
 }
 
 /// A prompt before a suffix: the gap between the two is to be filled.

@@ -25,5 +25,5 @@ pub async fn create(
     let mut ask = shared(&mut fields)?;
     fields.finish()?;
     ask.prompt = Prompt::Gap(Gap { prefix, suffix, ..Gap::default() });
-    chat::respond(service.answer(&caller, ask).await?, streaming).await
+    chat::respond(service.answer(&caller, ask).await?, streaming, None).await
 }
