@@ -4,7 +4,7 @@
 use super::fields::Fields;
 use super::openai::completions::prompts;
 use super::settings::HARMLESS;
-use crate::echo::{Echo, EchoToken};
+use crate::echo::Echo;
 use crate::error::{ApiError, json_response};
 use crate::ids;
 use crate::likelihoods::{Continuation, Item};
@@ -17,7 +17,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use hefu_answer::{Ask, Prompt};
 use hefu_text::tokenizer::Special;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// The likelihood of each continuation: `items` is an array of objects with `context` and `continuations`.
@@ -173,24 +173,6 @@ fn text(prompt: Prompt) -> Option<String> {
         Prompt::Text(text) => Some(text),
         _ => None,
     }
-}
-
-/// The log-probabilities of a prompt's tokens in vLLM's shape: for each token an object from ids to what is known of them,
-/// the token's own among them; the first has none.
-pub(super) fn prompt_logprobs(echo: &Echo) -> Value {
-    let of_token = |own: &EchoToken| {
-        let Some((logprob, top)) = &own.scored else { return Value::Null };
-        let mut all = Map::new();
-        let rank = top.iter().position(|(token, _)| token.id == own.token.id).map(|place| place + 1);
-        let entry = |logprob: f32, rank: Option<usize>, text: String| json!({"logprob": logprob, "rank": rank, "decoded_token": text});
-        all.insert(own.token.id.to_string(), entry(*logprob, rank, own.token.text()));
-        for (place, (token, logprob)) in top.iter().enumerate() {
-            let known = || entry(*logprob, Some(place + 1), token.text());
-            all.entry(token.id.to_string()).or_insert_with(known);
-        }
-        Value::Object(all)
-    };
-    echo.tokens.iter().flatten().map(of_token).collect()
 }
 
 /// The body of a request for the mean cross-entropy of texts.

@@ -1,7 +1,6 @@
 //! `/v1/chat/completions`.
 
 use super::super::fields::Fields;
-use super::super::likelihoods;
 use super::super::sse;
 use super::super::{answered, built};
 use super::chat_stream::ChatStream;
@@ -33,7 +32,7 @@ pub async fn create(
     if let Some(logprobs) = prompt_logprobs {
         let own = Ask { logprobs: Some(logprobs), ..ask.clone() };
         let (_, echoes) = service.echoes(&caller, vec![own]).await?;
-        scored = echoes.first().map(likelihoods::prompt_logprobs);
+        scored = echoes.first().map(output::prompt_logprobs);
     }
     respond(service.answer(&caller, ask).await?, streaming, scored).await
 }

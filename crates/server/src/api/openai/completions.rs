@@ -1,7 +1,6 @@
 //! `/v1/completions`: texts or token ids, continued as they stand.
 
 use super::super::fields::Fields;
-use super::super::likelihoods;
 use super::super::sse;
 use super::super::{answered, built};
 use super::completions_stream::CompletionsStream;
@@ -70,7 +69,7 @@ pub async fn create(
         let mut body = whole(&frame, &choices, &echoes, &sum);
         let of_prompts = scored.iter().flat_map(|echo| std::iter::repeat_n(echo, per_prompt));
         for (choice, echo) in body["choices"].as_array_mut().into_iter().flatten().zip(of_prompts) {
-            choice["prompt_logprobs"] = likelihoods::prompt_logprobs(echo);
+            choice["prompt_logprobs"] = output::prompt_logprobs(echo);
         }
         json_response(StatusCode::OK, &body)
     };

@@ -1,6 +1,6 @@
 //! Parts of answers that streams and whole responses share.
 
-use crate::echo::Echo;
+use crate::echo::{Echo, EchoToken};
 use hefu_answer::{Finish, Summary, Token, TokenLogprob, ToolCall};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -110,6 +110,24 @@ impl PlainLogprobs {
         }));
         self.text_offset.push(offset);
     }
+}
+
+/// The log-probabilities of a prompt's tokens in vLLM's shape: for each token an object from ids to what is known of them,
+/// the token's own among them; the first has none.
+pub(super) fn prompt_logprobs(echo: &Echo) -> Value {
+    let of_token = |own: &EchoToken| {
+        let Some((logprob, top)) = &own.scored else { return Value::Null };
+        let mut all = Map::new();
+        let rank = top.iter().position(|(token, _)| token.id == own.token.id).map(|place| place + 1);
+        let entry = |logprob: f32, rank: Option<usize>, text: String| json!({"logprob": logprob, "rank": rank, "decoded_token": text});
+        all.insert(own.token.id.to_string(), entry(*logprob, rank, own.token.text()));
+        for (place, (token, logprob)) in top.iter().enumerate() {
+            let known = || entry(*logprob, Some(place + 1), token.text());
+            all.entry(token.id.to_string()).or_insert_with(known);
+        }
+        Value::Object(all)
+    };
+    echo.tokens.iter().flatten().map(of_token).collect()
 }
 
 /// Where a token of a repeated prompt stands in its text, after so many characters of its tokens.
