@@ -50,6 +50,8 @@ pub struct Ask {
     pub keep_alive: Option<KeepAlive>,
     /// Requests of a higher priority are answered first. 0 is usual.
     pub priority: i32,
+    /// The person for whom a program asks, as it tells them apart; records hold a pseudonym in its place.
+    pub user: Option<String>,
 }
 
 /// What is to be answered.

@@ -98,6 +98,7 @@ impl Prepared {
             text: stream.written.clone(),
             finish: stream.finish.unwrap_or(FinishReason::Cancelled),
             client: String::new(),
+            user: None,
             request: String::new(),
             hides_prompt: false,
         }

@@ -41,6 +41,8 @@ pub struct AnswerRecord {
     pub finish: FinishReason,
     /// The name of the API key; empty if none was given.
     pub client: String,
+    /// The person for whom a program asked, as the request names them.
+    pub user: Option<String>,
     /// The request's id in the log.
     pub request: String,
     /// Whoever asked wants the record to state the prompt's hash alone.

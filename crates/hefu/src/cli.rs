@@ -173,6 +173,32 @@ mod tests {
         }
     }
 
+    /// Lines of a command's help, and of those below it, that have not a Chinese letter; names of flags and examples aside.
+    fn lines_in_english(command: &clap::Command, found: &mut std::collections::BTreeSet<String>) {
+        let mut check = |text: &str| {
+            let is_chinese = |text: &str| text.chars().any(|letter| ('\u{4e00}'..='\u{9fff}').contains(&letter));
+            found.extend(text.lines().filter(|line| !line.trim().is_empty() && !is_chinese(line)).map(str::to_owned));
+        };
+        command.get_about().iter().for_each(|about| check(&about.to_string()));
+        if let Some(after) = command.get_after_help() {
+            let after = after.to_string();
+            after.lines().filter(|line| !line.starts_with("  ")).for_each(&mut check);
+        }
+        for argument in command.get_arguments().filter(|argument| !argument.is_hide_set()) {
+            argument.get_help().iter().for_each(|help| check(&help.to_string()));
+            argument.get_long_help().iter().for_each(|help| check(&help.to_string()));
+        }
+        command.get_subcommands().for_each(|inner| lines_in_english(inner, found));
+    }
+
+    #[test]
+    fn no_line_of_help_stays_english_in_chinese() {
+        let chinese = words::in_words(super::Cli::command(), words::TEXTS, words::TEMPLATE);
+        let mut found = std::collections::BTreeSet::new();
+        lines_in_english(&chinese, &mut found);
+        assert!(found.is_empty(), "{} lines:\n{}", found.len(), found.into_iter().collect::<Vec<_>>().join("\n"));
+    }
+
     #[test]
     fn a_flag_of_one_name_means_one_thing() {
         let mut seen = std::collections::HashMap::new();

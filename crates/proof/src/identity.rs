@@ -1,6 +1,6 @@
 //! The key of an instance: what signs its receipts and the checkpoints of its log, and what they are checked with.
 
-use crate::digest::{from_hex, to_hex};
+use crate::digest::{Digest, from_hex, to_hex};
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey};
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
@@ -10,6 +10,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+/// What is signed of a person's name begins with this.
+const USER: &[u8] = b"hefu user 1\n";
 /// Longest key file that is read, in bytes.
 const MAX_KEY_BYTES: u64 = 4096;
 
@@ -113,6 +115,12 @@ impl Identity {
     /// Signs a message, which begins with what it is so that no signature is taken for another kind of statement.
     pub fn sign(&self, message: &[u8]) -> Signature {
         Signature(self.0.sign(message).to_bytes())
+    }
+
+    /// What stands for a person in records: the SHA-256 of the key's signature of the name. It is always the same for the same
+    /// name, and whoever lacks the key can neither make it nor try names until one fits.
+    pub fn pseudonym(&self, user: &str) -> Digest {
+        Digest::of(&[&self.sign(&[USER, user.as_bytes()].concat()).0])
     }
 
     /// Writes the key to a file that is not there yet; if it is there by now, it stays as it is.
@@ -272,6 +280,15 @@ mod tests {
         }
         fs::write(&path, "no key").unwrap();
         assert!(matches!(Identity::open_or_create(&path), Err(IdentityError::Malformed { .. })));
+    }
+
+    #[test]
+    fn a_pseudonym_is_what_openssl_makes_of_the_name() {
+        // printf 'hefu user 1\nmei' > m; openssl pkeyutl -sign -rawin -inkey KEY -in m | sha256sum
+        let mei = Identity::from_seed(&[5; 32]).pseudonym("mei");
+        assert_eq!(mei.to_string(), "083e4fcd828bba1f1ac2ef1d7fd9b527b94bbb3bef84d89cc2591d0f1b54a41c");
+        assert_ne!(Identity::from_seed(&[6; 32]).pseudonym("mei"), mei);
+        assert_ne!(Identity::from_seed(&[5; 32]).pseudonym("mei "), mei);
     }
 
     #[test]

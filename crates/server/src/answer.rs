@@ -1,7 +1,8 @@
 //! An answer on its way, whatever the dialect it goes out in.
 //!
 //! ```text
-//! Answer::pieces:  (Delta)* in order for each choice, mixed between choices; then Done, or Failed at any point
+//! Answer::pieces:  (Delta)* in order for each choice, mixed between choices; then Done, or Failed at any point;
+//!                  Labels before the last Finish, if the answer is recorded and labelled
 //! one choice:      (Reasoning | Text | CallStart (CallArguments)* | Logprobs)*  Finish
 //! ```
 
@@ -27,7 +28,8 @@ pub struct Answer {
     pub seed: u64,
     /// How many choices there are.
     pub choices: usize,
-    /// Fields that go beside the answer: in its response, and in the first and the last chunk of a stream.
+    /// Fields that go beside the answer: in its response, and in the first and the last chunk of a stream. Those of the last
+    /// chunk are what [`Piece::Labels`] says.
     pub labels: Map<String, Value>,
     /// What comes, in order. It holds a bounded number of pieces: who does not read it in time loses the answer.
     pub pieces: mpsc::Receiver<Piece>,
@@ -43,6 +45,8 @@ pub enum Piece {
         /// What came.
         delta: Delta,
     },
+    /// The answer is recorded, and its labels name the record from here on.
+    Labels(Map<String, Value>),
     /// All choices are finished and recorded; nothing follows.
     Done(Summary),
     /// The answer was given up; nothing follows.
@@ -97,6 +101,7 @@ impl Answer {
                         choice.push(delta);
                     }
                 }
+                Piece::Labels(labels) => self.labels = labels,
                 Piece::Done(summary) => return Ok((choices, summary)),
                 Piece::Failed(error) => return Err(error),
             }

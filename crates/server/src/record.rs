@@ -5,12 +5,12 @@ use serde_json::{Map, Value};
 
 /// Keeps a record of every answer. A request whose record cannot be kept is not answered to its end.
 pub trait Recorder: Send + Sync {
-    /// Keeps the records of one request; returns once all are durable. Called on a thread that may wait, before the answer's
-    /// last byte leaves.
+    /// Keeps the records of one request; returns once all are durable, with the digest that the document made of each states.
+    /// Called on a thread that may wait, before the answer's last byte leaves.
     ///
     /// # Errors
     /// One sentence. The answer then ends with it.
-    fn record(&self, records: Vec<AnswerRecord>) -> Result<(), String>;
+    fn record(&self, records: Vec<AnswerRecord>) -> Result<Vec<String>, String>;
 
     /// Whether a record could be kept now. Called on a thread that may wait, before a request is computed.
     ///
@@ -32,9 +32,9 @@ pub trait Recorder: Send + Sync {
 
 /// Gives the fields that label an answer as generated.
 pub trait Labels: Send + Sync {
-    /// The fields beside an answer of this id.
+    /// The fields beside an answer of this id; the digest of its record's document is known once it is recorded.
     ///
     /// # Errors
     /// One sentence. The request is then refused.
-    fn label(&self, id: &str) -> Result<Map<String, Value>, String>;
+    fn label(&self, id: &str, receipt: Option<&str>) -> Result<Map<String, Value>, String>;
 }

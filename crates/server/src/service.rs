@@ -125,7 +125,7 @@ impl Service {
         self.check(&ask)?;
         self.can_record().await.map_err(|sentence| ApiError::not_recorded(&sentence))?;
         let Place { id, first } = place;
-        let priority = ask.priority;
+        let (priority, user) = (ask.priority, ask.user.clone());
         let lease = self.lease(caller.client, &ask).await?;
         let prepare = move |lease: &Lease, limits: &Limits, given_up: &AtomicBool| {
             let prepared = prepare(&ask, &lease.worker.text, &limits.of_requests())?;
@@ -168,11 +168,13 @@ impl Service {
             limit: self.limits.request_time,
             arrived,
             client: caller.name.clone(),
+            user,
             request_id: caller.request.clone(),
             trace_parent: caller.trace_parent.clone(),
             watcher: self.watcher.clone(),
             hides_prompt: caller.hides_prompt,
             recorder: self.recorder.clone(),
+            labels: self.labels.clone(),
             metrics: Arc::clone(&self.metrics),
         };
         self.begin(task);
@@ -181,7 +183,7 @@ impl Service {
 
     /// The fields that label an answer as generated.
     fn labels_of(&self, id: &str) -> Result<Map<String, Value>, ApiError> {
-        let labels = self.labels.as_ref().map(|labels| labels.label(id)).transpose();
+        let labels = self.labels.as_ref().map(|labels| labels.label(id, None)).transpose();
         Ok(labels.map_err(|sentence| ApiError::new(Kind::Unavailable, sentence))?.unwrap_or_default())
     }
 

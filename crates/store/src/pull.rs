@@ -146,7 +146,7 @@ fn plan(store: &Store, what: &str, options: &PullOptions) -> Result<Plan, StoreE
         Err(_) => None,
     };
     let Some((name, manifest)) = stored else {
-        return Err(store.unknown(what));
+        return Err(store.no_file(what));
     };
     let files = manifest.files.into_iter().map(|file| PlannedFile {
         name: file.name,

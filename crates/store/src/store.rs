@@ -96,11 +96,19 @@ impl Store {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 Err(StoreError::io("read", name_or_path, error))
             }
-            Ok(_) => Err(StoreError::Folder { path: name_or_path.into(), files: gguf_files(Path::new(name_or_path)) }),
-            Err(_) if name_or_path.contains(['/', '\\']) || name_or_path.to_ascii_lowercase().ends_with(".gguf") => {
-                Err(StoreError::NoSuchFile { path: name_or_path.into() })
-            }
-            Err(_) => Err(self.unknown(name_or_path)),
+            _ => Err(self.no_file(name_or_path)),
+        }
+    }
+
+    /// The error for a name or path that is no file: a folder, a path that leads nowhere, or a name that nothing has.
+    pub(crate) fn no_file(&self, name_or_path: &str) -> StoreError {
+        let path = Path::new(name_or_path);
+        if path.is_dir() {
+            return StoreError::Folder { path: path.into(), files: gguf_files(path) };
+        }
+        match name_or_path.contains(['/', '\\']) || name_or_path.to_ascii_lowercase().ends_with(".gguf") {
+            true => StoreError::NoSuchFile { path: path.into() },
+            false => self.unknown(name_or_path),
         }
     }
 

@@ -243,8 +243,10 @@ fn folders_and_missing_files_are_told_apart_from_unknown_names() {
         fs::write(inside.join(name), "x").unwrap();
     }
     let said = |name: &str| store.resolve(name).unwrap_err().to_string();
-    let text = said(inside.to_str().unwrap());
-    assert!(text.contains("is a folder") && text.contains("a.gguf or b.gguf"), "{text}");
+    let pulled = |name: &str| store.pull(name, &quick(), &mut ()).unwrap_err().to_string();
+    for text in [said(inside.to_str().unwrap()), pulled(inside.to_str().unwrap())] {
+        assert!(text.contains("is a folder") && text.contains("a.gguf or b.gguf"), "{text}");
+    }
     assert!(said("./missing.gguf").contains("there is no file ./missing.gguf"));
     assert!(said("missing.gguf").contains("there is no file missing.gguf"));
     assert!(said("missing").contains("no model, file or source is called `missing`"));

@@ -108,6 +108,8 @@ pub enum Refusal {
     QueueFull {
         /// How many wait.
         queued: usize,
+        /// How many may.
+        most: usize,
     },
     /// The job cannot be carried out.
     #[error(transparent)]

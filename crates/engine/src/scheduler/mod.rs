@@ -137,7 +137,7 @@ impl<M: ForwardMany> Scheduler<M> {
         let scheduled = ScheduledSequence::new(key, job, now, self.model.vocabulary(), self.capacity)?;
         if self.queue.is_full_for(scheduled.client, self.limits.queued) {
             self.statistics.refused += 1;
-            return Err(Refusal::QueueFull { queued: self.queue.len() });
+            return Err(Refusal::QueueFull { queued: self.queue.len(), most: self.limits.queued });
         }
         self.statistics.submitted += 1;
         self.queue.enter(scheduled);

@@ -288,7 +288,7 @@ fn a_full_queue_refuses_and_says_so() {
     let first = scheduler.submit(job(1, 0, 4, 2), Duration::ZERO).unwrap();
     scheduler.submit(job(1, 0, 4, 2), Duration::ZERO).unwrap();
     let refused = scheduler.submit(job(1, 0, 4, 2), Duration::ZERO).unwrap_err();
-    assert_eq!(refused, Refusal::QueueFull { queued: 2 });
+    assert_eq!(refused, Refusal::QueueFull { queued: 2, most: 2 });
     assert_eq!(refused.to_string(), "2 requests are waiting already, as many as may; try again later");
     scheduler.cancel(first);
     scheduler.cancel(first);

@@ -130,12 +130,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     let options = arguments.device.options();
     let device = device(&options, &Arc::new(Pool::new(options.threads)))?;
-    selftest::must_conform(&*device)?;
     let traces = arguments.otlp_endpoint.as_deref().map(telemetry::Sender::new).transpose()?.map(Arc::new);
     let watcher = traces.clone().map(|traces| traces as Arc<dyn Watcher>);
     let catalog = ModelCatalog::new(catalog_options(arguments)?)?;
     let labels = labels(&arguments.label)?;
     let ledger = ledger(&arguments.record, arguments.receipts)?;
+    // It takes a second, so what is wrong with the flags is told before.
+    selftest::must_conform(&*device)?;
     let catalog = catalog.noting(ledger.clone());
     if let Some(ledger) = &ledger {
         ledger.note_start(device.name(), Some("conforms"));

@@ -3,7 +3,7 @@
 use crate::options;
 use clap::{Args, ValueEnum};
 use hefu_answer::KeepAlive;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use std::time::Duration;
 #[command(next_help_heading = "Access")]
 pub(crate) struct AccessArguments {
     /// Address to listen on; any but this machine's own needs API keys
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1", value_parser = address)]
     pub(crate) host: IpAddr,
 
     /// Port to listen on; 0 takes any that is free
@@ -155,6 +155,14 @@ fn parse_keep_alive(text: &str) -> Result<KeepAlive, String> {
     let seconds = text.trim_end_matches('s').parse();
     let seconds = seconds.map_err(|_| "expected a number of seconds, or forever".to_owned())?;
     Ok(KeepAlive::For(Duration::from_secs(seconds)))
+}
+
+/// An address to listen on; names but that of this machine itself are not looked up.
+fn address(text: &str) -> Result<IpAddr, String> {
+    match text {
+        "localhost" => Ok(Ipv4Addr::LOCALHOST.into()),
+        _ => text.parse().map_err(|_| "expected an IP address, such as 127.0.0.1, 0.0.0.0 or ::1".to_owned()),
+    }
 }
 
 #[cfg(test)]

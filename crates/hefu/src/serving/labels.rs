@@ -15,8 +15,9 @@ pub(crate) struct Labelled {
 }
 
 impl Labels for Labelled {
-    fn label(&self, id: &str) -> Result<Map<String, Value>, String> {
+    fn label(&self, id: &str, receipt: Option<&str>) -> Result<Map<String, Value>, String> {
         let label = Aigc::generated(&self.producer, id).map_err(|error| error.to_string())?;
+        let label = Aigc { reserved_code1: receipt.unwrap_or_default().to_owned(), ..label };
         let label = serde_json::to_value(label).map_err(|error| error.to_string())?;
         Ok(Map::from_iter([(FIELD.to_owned(), label)]))
     }
@@ -28,11 +29,11 @@ mod tests {
 
     #[test]
     fn a_label_has_the_fields_of_the_standard_in_their_order() {
-        let labels = Labelled { producer: "somebody".to_owned() }.label("0198c0de").unwrap();
+        let labels = Labelled { producer: "somebody".to_owned() }.label("0198c0de", Some("0e")).unwrap();
         assert_eq!(
             Value::Object(labels).to_string(),
             "{\"aigc\":{\"Label\":\"1\",\"ContentProducer\":\"somebody\",\"ProduceID\":\"0198c0de\",\
-             \"ReservedCode1\":\"\",\"ContentPropagator\":\"somebody\",\"PropagateID\":\"0198c0de\",\
+             \"ReservedCode1\":\"0e\",\"ContentPropagator\":\"somebody\",\"PropagateID\":\"0198c0de\",\
              \"ReservedCode2\":\"\"}}"
         );
     }

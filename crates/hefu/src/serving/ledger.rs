@@ -99,7 +99,7 @@ impl Ledger {
 }
 
 impl Recorder for Ledger {
-    fn record(&self, mut records: Vec<AnswerRecord>) -> Result<(), String> {
+    fn record(&self, mut records: Vec<AnswerRecord>) -> Result<Vec<String>, String> {
         records.iter_mut().for_each(|record| record.hides_prompt |= self.hides_prompts);
         let receipts = records.iter().map(|record| self.signer.sign(record)).collect::<Result<Vec<_>, _>>()?;
         let texts: Vec<(String, String, String)> = records
@@ -107,18 +107,20 @@ impl Recorder for Ledger {
             .zip(&receipts)
             .map(|(record, receipt)| (record.id.clone(), record.client.clone(), receipt.to_text()))
             .collect();
+        let digests = receipts.iter().map(|receipt| receipt.digest().to_string()).collect();
         if let Some(log) = &self.log {
             let of = |(record, receipt): (AnswerRecord, Receipt)| audit::Record {
                 receipt,
                 text: record.text,
                 client: record.client,
+                user: record.user.map(|user| self.signer.identity.pseudonym(&user)),
                 request: record.request,
             };
             log.append(records.into_iter().zip(receipts).map(of).collect())?;
         }
         let mut recent = lock(&self.recent);
         texts.into_iter().for_each(|(id, client, text)| recent.push(id, client, text.into()));
-        Ok(())
+        Ok(digests)
     }
 
     fn ready(&self) -> Result<(), String> {

@@ -75,11 +75,21 @@ pub(crate) fn said_by_line(text: &str) -> String {
     let plain = PLAIN.iter().fold(text.to_owned(), |text, (theirs, ours)| text.replace(theirs, ours));
     plain
         .split_inclusive('\n')
+        .map(within_bounds)
         .map(|line| match line.strip_suffix('\n') {
             Some(line) => format!("{}\n", said(line)),
-            None => said(line).into_owned(),
+            None => said(&line).into_owned(),
         })
         .collect()
+}
+
+/// A line in which clap says that a number "is not in" a range, as a sentence that says what it may be.
+fn within_bounds(line: &str) -> Cow<'_, str> {
+    let parts = line.trim_end().split_once(" is not in ").and_then(|(before, range)| {
+        let (first, last) = range.split_once("..=")?;
+        Some(format!("{}: it must be from {first} to {last}\n", before.rsplit_once(": ")?.0))
+    });
+    parts.map_or(Cow::Borrowed(line), Cow::Owned)
 }
 
 /// The table of commands with its texts in the chosen language.
@@ -91,9 +101,9 @@ pub(crate) fn command(table: Command) -> Command {
 }
 
 /// A table of commands with its texts in another language. Beside the entries of `texts`, headings are looked up there.
-pub(crate) fn in_words(table: Command, texts: &'static [Entry], template: &'static str) -> Command {
+pub(crate) fn in_words(table: Command, texts: &'static [&'static [Entry]], template: &'static str) -> Command {
     let of = |text: String| translated(&text, texts).into_owned();
-    let fixed = |text: &str| texts.iter().find(|(english, _)| *english == text).map(|(_, other)| *other);
+    let fixed = |text: &str| entries(texts).find(|(english, _)| *english == text).map(|(_, other)| *other);
     let heading = |argument: &Arg| match argument.get_help_heading() {
         Some(heading) => fixed(heading),
         None if argument.is_positional() => fixed("Arguments"),
@@ -106,25 +116,69 @@ pub(crate) fn in_words(table: Command, texts: &'static [Entry], template: &'stat
         table = table.about(of(about)).long_about(None::<&str>);
     }
     if let Some(after) = after {
-        let lines: Vec<String> = after.lines().map(|line| of(line.to_owned())).collect();
-        table = table.after_help(lines.join("\n"));
+        table = table.after_help(paragraphs(&after).into_iter().map(of).collect::<Vec<_>>().join("\n"));
     }
     table
-        .mut_args(|argument| {
-            let (heading, help) = (heading(&argument), argument.get_help().map(ToString::to_string));
-            let argument = if let Some(heading) = heading { argument.help_heading(heading) } else { argument };
-            // Where the short text has an entry, the long one would be in another language.
-            match help.map(|help| (of(help.clone()), help)) {
-                Some((said, help)) if said != help => argument.help(said).long_help(None::<&str>),
-                _ => argument,
-            }
+        .mut_args(|argument| match heading(&argument) {
+            Some(heading) => explained(argument, &of).help_heading(heading),
+            None => explained(argument, &of),
         })
         .mut_subcommands(|inner| in_words(inner, texts, template))
 }
 
+/// A text with the lines of each paragraph as one; what is indented, and a line that ends with a colon, stands alone.
+fn paragraphs(text: &str) -> Vec<String> {
+    let mut whole: Vec<String> = Vec::new();
+    let mut is_open = false;
+    for line in text.lines() {
+        let is_alone = line.is_empty() || line.starts_with(' ') || line.ends_with(':');
+        match whole.last_mut() {
+            Some(last) if is_open && !is_alone => *last = format!("{last} {line}"),
+            _ => whole.push(line.to_owned()),
+        }
+        is_open = !is_alone;
+    }
+    whole
+}
+
+/// An argument with its help in another language, and what clap adds to it: the default, the variable, the values.
+fn explained(argument: Arg, of: &impl Fn(String) -> String) -> Arg {
+    let Some(help) = argument.get_help().map(|help| of(help.to_string())) else { return argument };
+    let long = argument.get_long_help().map(|long| long.to_string());
+    let long = long.map(|long| long.split("\n\n").map(|part| of(part.to_owned())).collect::<Vec<_>>().join("\n\n"));
+    let takes_values = argument.get_action().takes_values();
+    let values: Vec<_> =
+        argument.get_possible_values().into_iter().filter(|value| takes_values && !value.is_hide_set()).collect();
+    let names: Vec<&str> = values.iter().map(clap::builder::PossibleValue::get_name).collect();
+    let said: Vec<String> = values
+        .iter()
+        .filter_map(|value| Some(format!("- {}：{}", value.get_name(), of(value.get_help()?.to_string()))))
+        .collect();
+    let defaults: Vec<_> = argument.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
+    let mut added = String::new();
+    if let Some(name) = argument.get_env() {
+        added += &format!(" [{}]", of(format!("env: {}", name.to_string_lossy())));
+    }
+    if takes_values && !defaults.is_empty() && !defaults.iter().all(|value| value.is_empty()) {
+        added += &format!(" [{}]", of(format!("default: {}", defaults.join(" "))));
+    }
+    let listed = of(format!("possible values: {}", names.join(", ")));
+    let in_short = if names.is_empty() { String::new() } else { format!(" [{listed}]") };
+    let in_long = if said.is_empty() { in_short.clone() } else { format!("\n\n{}", said.join("\n")) };
+    let long =
+        (long.is_some() || !said.is_empty()).then(|| format!("{}{added}{in_long}", long.as_deref().unwrap_or(&help)));
+    let argument = argument.hide_default_value(true).hide_env(true).hide_possible_values(true);
+    let argument = argument.help(format!("{help}{added}{in_short}"));
+    if let Some(long) = long { argument.long_help(long) } else { argument }
+}
+
+fn entries(texts: &'static [&'static [Entry]]) -> impl Iterator<Item = &'static Entry> {
+    texts.iter().copied().flatten()
+}
+
 /// A text by the first entry that it fits; itself if there is none.
-fn translated<'a>(text: &'a str, texts: &[Entry]) -> Cow<'a, str> {
-    let found = texts.iter().find_map(|(english, other)| Some((gaps(english, text)?, other)));
+fn translated<'a>(text: &'a str, texts: &'static [&'static [Entry]]) -> Cow<'a, str> {
+    let found = entries(texts).find_map(|(english, other)| Some((gaps(english, text)?, other)));
     let Some((values, other)) = found else { return Cow::Borrowed(text) };
     let mut values = values.into_iter();
     let mut pieces = other.split("{}");
@@ -171,7 +225,7 @@ mod tests {
 
     #[test]
     fn gaps_are_filled_in_order() {
-        const TEXTS: &[Entry] = &[("{} of {} are free", "共 {}，空闲 {}")];
+        const TEXTS: &[&[Entry]] = &[&[("{} of {} are free", "共 {}，空闲 {}")]];
         assert_eq!(translated("3 of 4 are free", TEXTS), "共 3，空闲 4");
         assert_eq!(translated("3 of 4 are not free", TEXTS), "3 of 4 are not free");
         assert_eq!(gaps("a{}b{}", "axbyb"), Some(vec!["x", "yb"]));
@@ -182,14 +236,22 @@ mod tests {
         assert_eq!(gaps("{}x", "é"), None);
     }
 
+    #[test]
+    fn a_range_is_told_in_plain_words() {
+        let line = "error: invalid value '0' for '--threads <N>': 0 is not in 1..=1024\n";
+        assert_eq!(said_by_line(line), "error: invalid value '0' for '--threads <N>': it must be from 1 to 1024\n");
+        assert_eq!(said_by_line("a file is not in it\n"), "a file is not in it\n");
+    }
+
     /// Texts of libraries, which this program's sources do not have.
     const THEIRS: &[&str] =
         &["error: ", "  tip: ", "  [possible", "Usage: ", "For more", "Print ", "Commands", "Arguments", "Options"];
 
     #[test]
     fn every_text_is_still_said() {
-        let sources = sources();
-        for (english, _) in chinese::TEXTS {
+        // A paragraph that goes over several lines is looked up as one.
+        let sources = sources().replace('\n', " ");
+        for (english, _) in entries(chinese::TEXTS) {
             if !THEIRS.iter().any(|start| english.starts_with(start)) {
                 for piece in english.split("{}") {
                     let written = piece.replace('\\', "\\\\").replace('"', "\\\"");
@@ -208,7 +270,9 @@ mod tests {
             for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
                 if path.is_dir() {
                     folders.push(path);
-                } else if path.extension().is_some_and(|ending| ending == "rs") && !path.ends_with("words/chinese.rs") {
+                } else if path.extension().is_some_and(|ending| ending == "rs")
+                    && !path.to_string_lossy().contains("words/chinese")
+                {
                     for line in std::fs::read_to_string(path).unwrap().lines().map(str::trim_start) {
                         match line.strip_prefix("/// ") {
                             _ if whole.ends_with('\\') => whole.truncate(whole.len() - 1),
@@ -225,9 +289,10 @@ mod tests {
 
     #[test]
     fn entries_have_as_many_gaps_on_both_sides_and_stand_once() {
-        for (number, (english, other)) in chinese::TEXTS.iter().enumerate() {
+        let mut seen = std::collections::BTreeSet::new();
+        for (english, other) in entries(chinese::TEXTS) {
             assert_eq!(english.matches("{}").count(), other.matches("{}").count(), "{english}");
-            assert!(chinese::TEXTS[..number].iter().all(|(earlier, _)| earlier != english), "{english}");
+            assert!(seen.insert(english), "{english}");
         }
     }
 }

@@ -79,6 +79,56 @@ fn every_endpoint_answers_whole_and_streamed() {
     server.until_idle();
 }
 
+/// A value of the type that a description gives.
+fn example(property: &Value) -> Value {
+    let kinds = &property["type"];
+    let first = |list: &Vec<Value>| list.first().cloned().unwrap_or(Value::Null);
+    let kind = kinds.as_array().map_or_else(|| kinds.clone(), first);
+    match (kind.as_str(), property["enum"].as_array()) {
+        (_, Some(values)) => first(values),
+        (Some("number"), _) => json!(0.5),
+        (Some("integer"), _) => json!(1),
+        (Some("boolean"), _) => json!(false),
+        (Some("string"), _) => json!("tiny"),
+        (Some("array"), _) => json!([]),
+        (Some("object"), _) => json!({}),
+        _ => Value::Null,
+    }
+}
+
+#[test]
+fn no_parameter_is_described_that_is_refused_as_unknown() {
+    let (home, bodies) = (Home::new(), bodies());
+    let server = home.serve(&[]);
+    let document = server.get("/openapi.json").success();
+    let gaps = GAPS.map(|(path, body)| (path, serde_json::from_str::<Value>(body).unwrap()));
+    let mut tried = 0;
+    for (path, body) in bodies.iter().chain(&gaps) {
+        let schema = &document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"];
+        for (name, property) in schema["properties"].as_object().unwrap() {
+            let mut body = body.clone();
+            if body.get(name).is_none() {
+                body[name] = example(property);
+                let reply = server.post(path, &body);
+                assert!(reply.status < 500, "{path} {name}: {}", reply.text());
+                assert!(!reply.text().contains("is not supported by this server"), "{path} {name}: {}", reply.text());
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried > 300, "{tried}");
+}
+
+#[test]
+fn a_request_for_more_than_the_queue_ever_holds_is_not_told_to_come_again() {
+    let home = Home::new();
+    let server = home.serve(&["--max-queue", "4"]);
+    let ask = |count: usize| server.post("/v1/embeddings", &json!({"input": vec!["one"; count]}));
+    let sentence = ask(5).refusal(400);
+    assert!(sentence.contains("5 places") && sentence.contains("--max-queue"), "{sentence}");
+    ask(4).success();
+}
+
 fn streamed(server: &Server, path: &str, body: &Value) {
     let reply = server.post(path, body);
     assert_eq!(reply.status, 200, "{path}: {}", reply.text());

@@ -40,6 +40,9 @@ pub struct Answered {
     pub fingerprint: String,
     /// Who asked: the name of an API key.
     pub client: String,
+    /// The pseudonym of the person for whom they asked, if the request named one; an older log has no such field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<Digest>,
     /// The request's id in the program's own log.
     pub request: String,
     /// What was stored: `ids`, `text` or `hashes`.
@@ -206,6 +209,7 @@ impl super::Record {
             model: answer.model.clone(),
             fingerprint: answer.fingerprint.clone(),
             client: self.client,
+            user: self.user,
             request: self.request,
             store: store.name().to_owned(),
             receipt_digest: *self.receipt.digest(),

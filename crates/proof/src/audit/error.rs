@@ -26,8 +26,8 @@ pub enum Error {
         /// In SQLite's words.
         reason: String,
     },
-    /// Its lock cannot be had.
-    #[error("the audit log {} cannot be locked: {reason}", path.display())]
+    /// It or its lock cannot be had.
+    #[error("the audit log {} cannot be opened: {reason}", path.display())]
     Lock {
         /// The log.
         path: PathBuf,

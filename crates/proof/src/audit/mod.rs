@@ -32,6 +32,7 @@ pub use rows::{Entry, Head, Log, Mark, Pruning, Row, Stamp};
 pub use stamp::{Token, request as stamp_request};
 
 use crate::clock::now;
+use crate::digest::Digest;
 use crate::identity::Identity;
 use crate::receipt::Receipt;
 use guard::Guard;
@@ -94,6 +95,8 @@ pub struct Record {
     pub text: String,
     /// Who asked.
     pub client: String,
+    /// The pseudonym of the person for whom they asked ([`Identity::pseudonym`]).
+    pub user: Option<Digest>,
     /// The request's id in the program's own log.
     pub request: String,
 }

@@ -6,6 +6,7 @@ use super::examine::{Examination, Found};
 use super::rows::{Entry, Mark, Pruning, Row, Stamp};
 use super::schema::{self, Number};
 use crate::canonical::canonical;
+use crate::digest::Digest;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension};
 use std::io::Write;
@@ -39,6 +40,8 @@ pub struct Filter {
     pub kind: Option<String>,
     /// Answers that this client asked for.
     pub client: Option<String>,
+    /// Answers for the person of this pseudonym.
+    pub user: Option<Digest>,
     /// Answers of this model.
     pub model: Option<String>,
     /// The newest of them, so many; all of them if none is given.
@@ -259,11 +262,14 @@ pub enum ExportError {
 impl Filter {
     /// Whether what a record says passes.
     fn admits(&self, entry: &Entry) -> bool {
-        if self.client.is_none() && self.model.is_none() {
+        if self.client.is_none() && self.model.is_none() && self.user.is_none() {
             return true;
         }
         let is = |wanted: &Option<String>, own: &String| wanted.as_ref().is_none_or(|wanted| wanted == own);
-        entry.answer().is_some_and(|answer| is(&self.client, &answer.client) && is(&self.model, &answer.model))
+        entry.answer().is_some_and(|answer| {
+            let is_for = self.user.is_none() || self.user == answer.user;
+            is_for && is(&self.client, &answer.client) && is(&self.model, &answer.model)
+        })
     }
 
     fn conditions(&self) -> (String, Vec<Value>) {

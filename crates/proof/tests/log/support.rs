@@ -45,6 +45,7 @@ pub(crate) fn record(number: u64) -> Record {
         receipt: receipt(number),
         text: format!("The text of answer {number}."),
         client: format!("client-{}", number % 3),
+        user: number.is_multiple_of(2).then(|| identity().pseudonym(&format!("user-{}", number % 4))),
         request: format!("request-{number}"),
     }
 }

@@ -13,13 +13,14 @@ use crate::answer::Piece;
 use crate::error::{ApiError, Kind};
 use crate::ids;
 use crate::metrics::{Metrics, Times};
-use crate::record::Recorder;
+use crate::record::{Labels, Recorder};
 use crate::registry::Lease;
 use crate::watch::{Account, Ending, Watcher};
 use crate::worker::Running;
 use hefu_answer::{AnswerRecord, ChoiceStream, Delta, Prepared, Summary};
 use hefu_engine::FinishReason;
 use hefu_engine::scheduler::{Event, Failure};
+use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc;
@@ -40,11 +41,13 @@ pub(crate) struct Task {
     pub(crate) limit: Duration,
     pub(crate) arrived: Instant,
     pub(crate) client: String,
+    pub(crate) user: Option<String>,
     pub(crate) request_id: String,
     pub(crate) trace_parent: Option<String>,
     pub(crate) watcher: Option<Arc<dyn Watcher>>,
     pub(crate) hides_prompt: bool,
     pub(crate) recorder: Option<Arc<dyn Recorder>>,
+    pub(crate) labels: Option<Arc<dyn Labels>>,
     pub(crate) metrics: Arc<Metrics>,
 }
 
@@ -159,7 +162,10 @@ impl Task {
     }
 
     async fn record_and_end(&mut self, streams: &[ChoiceStream], end: Piece) -> Result<(), Early> {
-        self.record(streams).await.map_err(Early::Failed)?;
+        let digests = self.record(streams).await.map_err(Early::Failed)?;
+        if let Some(labels) = self.labels(digests.first()).map_err(Early::Failed)? {
+            self.send(Piece::Labels(labels)).await?;
+        }
         self.send(end).await
     }
 
@@ -185,9 +191,20 @@ impl Task {
         ApiError::new(Kind::Overdue, sentence).code("timeout")
     }
 
-    /// Hands every choice that has a token or an end to the recorder.
-    async fn record(&self, streams: &[ChoiceStream]) -> Result<(), ApiError> {
-        let Some(recorder) = &self.recorder else { return Ok(()) };
+    /// What labels the response now that its first choice is recorded with this digest.
+    fn labels(&self, receipt: Option<&String>) -> Result<Option<Map<String, Value>>, ApiError> {
+        match (&self.labels, receipt) {
+            (Some(labels), Some(receipt)) if self.first == 0 => {
+                let labels = labels.label(&self.id, Some(receipt));
+                Ok(Some(labels.map_err(|sentence| ApiError::new(Kind::Unavailable, sentence))?))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Hands every choice that has a token or an end to the recorder; the digests of what was made of them.
+    async fn record(&self, streams: &[ChoiceStream]) -> Result<Vec<String>, ApiError> {
+        let Some(recorder) = &self.recorder else { return Ok(Vec::new()) };
         let records: Vec<_> = streams
             .iter()
             .enumerate()
@@ -196,10 +213,10 @@ impl Task {
             .collect();
         let recorder = Arc::clone(recorder);
         if records.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let sentence = match tokio::task::spawn_blocking(move || recorder.record(records)).await {
-            Ok(Ok(())) => return Ok(()),
+            Ok(Ok(digests)) => return Ok(digests),
             Ok(Err(sentence)) => sentence,
             Err(error) => error.to_string(),
         };
@@ -215,6 +232,7 @@ impl Task {
             started: ids::unix_milliseconds().saturating_sub(self.arrived.elapsed().as_millis() as u64),
             fingerprint: self.lease.worker.fingerprint.clone(),
             client: self.client.clone(),
+            user: self.user.clone(),
             request: self.request_id.clone(),
             hides_prompt: self.hides_prompt,
             ..self.prepared.record(&self.lease.worker.text, choice, stream)

@@ -90,6 +90,7 @@ async fn respond(
         return Ok(answered(&frame, sse::stream_of(vec![answer], last)));
     }
     let (choices, summary) = answer.collect().await?;
+    last.labels = answer.labels.clone();
     last.choice = choices.into_iter().next().unwrap_or_default();
     let text = last.choice.text.clone();
     Ok(answered(&answer, json_response(StatusCode::OK, &last.whole(&text, &summary))))
@@ -148,6 +149,7 @@ impl Events for Last {
                 }
                 self.choice.push(delta);
             }
+            Piece::Labels(labels) => self.labels = labels,
             Piece::Done(summary) => data(&self.whole("", &summary), out),
             Piece::Failed(error) => data(&error.openai(), out),
         }

@@ -149,6 +149,10 @@ pub(super) fn answering(own: Value, required: &[&str]) -> Value {
     for name in settings::HARMLESS {
         properties.insert((*name).to_owned(), json!({"description": "Accepted; changes nothing"}));
     }
+    for name in settings::USER {
+        let text = "For whom a program asks; records hold a pseudonym in its place";
+        properties.insert((*name).to_owned(), json!({"type": ["string", "null"], "description": text}));
+    }
     json!({"type": "object", "required": required, "properties": properties, "additionalProperties": false})
 }
 

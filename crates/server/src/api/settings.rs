@@ -54,6 +54,17 @@ pub const HARMLESS: &[&str] = &[
     "return_progress",
 ];
 
+/// The names of the person for whom a program asks.
+pub const USER: &[&str] = &["safety_identifier", "user"];
+
+/// The person for whom a program asks, as it tells them apart.
+///
+/// # Errors
+/// A value of another type.
+pub fn user(fields: &mut Fields) -> Result<Option<String>, ApiError> {
+    Ok(fields.take_any::<String>(USER)?.filter(|user| !user.is_empty()))
+}
+
 /// Most tokens of an answer, by the first of some names; a negative number is no limit.
 ///
 /// # Errors

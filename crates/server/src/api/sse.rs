@@ -101,6 +101,7 @@ impl Merged {
             let choices = self.answers.iter().take(index).map(|answer| answer.choices).sum::<usize>();
             match piece {
                 Piece::Delta { choice, delta } => return Some(Piece::Delta { choice: choices + choice, delta }),
+                Piece::Labels(labels) => return Some(Piece::Labels(labels)),
                 Piece::Failed(error) => {
                     self.open = Some((0, Summary::default()));
                     return Some(Piece::Failed(error));

@@ -114,10 +114,11 @@ impl Worker {
     pub async fn submit(self: &Arc<Self>, jobs: Vec<Job>) -> Result<Running, ApiError> {
         let (outlet, events) = mpsc::unbounded_channel();
         let (taken, keys) = oneshot::channel();
+        let count = jobs.len();
         self.tell(Command::Submit { jobs, events: outlet, taken });
         match keys.await {
             Ok(Ok(keys)) => Ok(Running { worker: Arc::clone(self), keys, events }),
-            Ok(Err(refusal)) => Err(refused(&refusal)),
+            Ok(Err(refusal)) => Err(refused(&refusal, count)),
             Err(_) => Err(ApiError::internal(format!("{} has stopped; the server's log says more", self.text.name))),
         }
     }
@@ -155,9 +156,13 @@ impl Worker {
     }
 }
 
-fn refused(refusal: &Refusal) -> ApiError {
+fn refused(refusal: &Refusal, count: usize) -> ApiError {
     let sentence = refusal.to_string();
     match refusal {
+        // It would be refused however often it came again.
+        Refusal::QueueFull { most, .. } if count > *most => ApiError::invalid(format!(
+            "this request needs {count} places in the queue, which has {most} (--max-queue); ask for fewer at a time"
+        )),
         Refusal::QueueFull { .. } => {
             ApiError::new(Kind::Busy { retry_after: RETRY_AFTER }, sentence).code("queue_full")
         }

@@ -21,7 +21,9 @@ impl RepositoryFile {
         };
         let parts: Vec<&str> = path.split('/').collect();
         let [owner, repository, file @ ..] = parts.as_slice() else {
-            return Err("an owner, a repository and a file are needed".to_owned());
+            return Err(
+                "an owner and a repository are needed, and a file or a format, as in OWNER/REPOSITORY/FILE".to_owned()
+            );
         };
         if file.is_empty() {
             return Err("the file within the repository is missing".to_owned());

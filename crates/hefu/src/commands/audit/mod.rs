@@ -10,6 +10,7 @@ use crate::flags::{DeviceArguments, ModelArguments};
 use crate::options::VerifyOptions;
 use crate::output::{print, print_json, print_plain};
 use crate::plain::{json_text, on_one_line};
+use crate::receipts;
 use crate::units::thousands;
 use changes::{Opinion, Review, Stamping};
 use clap::{Args, Subcommand};
@@ -168,6 +169,10 @@ struct Which {
     #[arg(long, value_name = "NAME")]
     client: Option<String>,
 
+    /// Answers for this person, as `user`, `safety_identifier` or `metadata.user_id` of their requests named them
+    #[arg(long, value_name = "TEXT")]
+    user: Option<String>,
+
     /// Records of this type: answer, event or annotation
     #[arg(long = "type", value_name = "TYPE", value_parser = ["answer", "event", "annotation"])]
     kind: Option<String>,
@@ -179,7 +184,7 @@ struct Which {
 /// A log that cannot be read, or in which something is wrong.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.what {
-        What::List { log, which, json } => list(&log.log, &which.filter(), *json),
+        What::List { log, which, json } => list(&log.log, &which.filter()?, *json),
         What::Show { log, id, receipt } => show(&log.log, id, *receipt),
         What::Verify { log, key, head, authorities, json } => {
             let asked = Asked { key: key.as_deref(), head: head.as_deref(), authorities: authorities.as_deref() };
@@ -188,7 +193,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         What::Export { log } => export(&log.log),
         What::Replay { log, which, steps, json, model, device } => {
             // Nothing but answers can be made again.
-            let filter = Filter { kind: Some("answer".to_owned()), ..which.filter() };
+            let filter = Filter { kind: Some("answer".to_owned()), ..which.filter()? };
             replay(
                 &log.log,
                 &filter,
@@ -204,15 +209,25 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 impl Which {
-    fn filter(&self) -> Filter {
-        Filter {
+    /// # Errors
+    /// A person is asked for, and there is no key of this instance by which their pseudonym is made.
+    fn filter(&self) -> Result<Filter, Failure> {
+        let pseudonym = |user: &str| {
+            let missing =
+                "--user needs the key of the instance that wrote the log, and there is none here (hefu identity)";
+            let identity = receipts::existing_identity().ok_or_else(|| Failure::Other(missing.to_owned()))?;
+            Ok::<_, Failure>(identity.pseudonym(user))
+        };
+        let user = self.user.as_deref().map(pseudonym);
+        Ok(Filter {
             last: self.last,
             since: self.since,
             until: self.until,
             client: self.client.clone(),
+            user: user.transpose()?,
             kind: self.kind.clone(),
             ..Filter::default()
-        }
+        })
     }
 }
 

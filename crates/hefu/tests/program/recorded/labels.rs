@@ -23,28 +23,25 @@ fn every_dialect_is_labelled_at_both_ends_and_never_in_its_text() {
     for (name, path, body) in dialects() {
         let reply = labelled.post(path, &body);
         assert_eq!(reply.status, 200, "{name}: {}", reply.body);
-        let expected = json!({"Label": "1", "ContentProducer": "somebody", "ProduceID": reply.id, "ReservedCode1": "",
-            "ContentPropagator": "somebody", "PropagateID": reply.id, "ReservedCode2": ""});
+        let receipt = labelled.get(&format!("/v1/receipts/{}", reply.id)).json();
+        let with = |code: &Value| {
+            json!({"Label": "1", "ContentProducer": "somebody", "ProduceID": reply.id, "ReservedCode1": code,
+                "ContentPropagator": "somebody", "PropagateID": reply.id, "ReservedCode2": ""})
+        };
+        // Before the answer there is no receipt that could be named.
+        let (begun, ended) = (with(&json!("")), with(&receipt["digest"]));
+        let is_streamed = body["stream"] == true;
         let header: Value = serde_json::from_str(reply.aigc.as_ref().unwrap()).unwrap();
-        assert_eq!(header, expected, "{name}");
-        if body["stream"] == true {
+        assert_eq!(header, if is_streamed { begun.clone() } else { ended.clone() }, "{name}");
+        if is_streamed {
             let chunks = chunks(&reply);
-            let labelled: Vec<usize> = chunks
-                .iter()
-                .enumerate()
-                .filter(|(_, chunk)| label(chunk) == Some(&expected))
-                .map(|(at, _)| at)
-                .collect();
             // The end of a message says nothing more than that it is the end.
             let last = chunks.iter().rposition(|chunk| chunk["type"] != "message_stop").unwrap();
-            assert!(
-                labelled.first() == Some(&0) && labelled.contains(&last),
-                "{name}: {labelled:?} of {}",
-                chunks.len()
-            );
             assert!(last > 0, "{name}");
+            assert_eq!(label(&chunks[0]), Some(&begun), "{name}");
+            assert_eq!(label(&chunks[last]), Some(&ended), "{name}");
         } else {
-            assert_eq!(label(&reply.json()), Some(&expected), "{name}");
+            assert_eq!(label(&reply.json()), Some(&ended), "{name}");
         }
         let without = plain.post(path, &body);
         assert!(without.aigc.is_none() && !without.body.contains("aigc"), "{name}");
@@ -68,6 +65,22 @@ fn text(reply: &Reply) -> String {
     ];
     let of = |chunk: &Value| PLACES.iter().find_map(|place| chunk.pointer(place)?.as_str()).map(str::to_owned);
     chunks(reply).iter().filter_map(of).collect()
+}
+
+#[test]
+fn the_label_of_several_answers_names_the_receipt_of_the_first() {
+    let home = Home::new();
+    let server = Server::start(&home, &["--label", "cn", "--label-producer", "somebody"]);
+    for body in [
+        json!({"prompt": ["one", "two three"], "n": 2, "max_tokens": 6}),
+        json!({"prompt": ["one", "two three"], "n": 2, "max_tokens": 6, "stream": true, "stream_options": {"include_usage": true}}),
+    ] {
+        let reply = server.post("/v1/completions", &body);
+        let receipt = server.get(&format!("/v1/receipts/{}", reply.id)).json();
+        let chunks = chunks(&reply);
+        let last = chunks.last().and_then(label).unwrap_or_else(|| panic!("{}", reply.body));
+        assert_eq!(last["ReservedCode1"], receipt["digest"]);
+    }
 }
 
 #[test]

@@ -7,8 +7,7 @@ use hefu_answer::{Ask, Message, Prompt, Role, Spec, Tool, ToolCall, ToolChoice, 
 use serde_json::{Map, Value, json};
 
 /// Parameters that change nothing about an answer here.
-const HARMLESS: &[&str] =
-    &["metadata", "service_tier", "context_management", "inference_geo", "betas", "cache_control"];
+const HARMLESS: &[&str] = &["service_tier", "context_management", "inference_geo", "betas", "cache_control"];
 
 /// How a block of the system prompt begins that a client writes anew into each request. It says nothing to a model, and
 /// would keep the prompt's beginning from being used again.
@@ -63,6 +62,7 @@ pub(super) fn read_countable(mut fields: Fields) -> Result<Ask, ApiError> {
 
 /// What makes up the prompt.
 fn countable(fields: &mut Fields) -> Result<Ask, ApiError> {
+    let user = user(fields)?;
     fields.ignore(HARMLESS);
     let mut messages = Vec::new();
     if let Some(system) = fields.take::<Value>("system")? {
@@ -91,8 +91,16 @@ fn countable(fields: &mut Fields) -> Result<Ask, ApiError> {
         format: format(fields)?,
         variables: thinking(fields)?,
         continue_last,
+        user,
         ..Ask::default()
     })
+}
+
+/// The person for whom a program asks: `user_id` of `metadata`, whatever else that holds.
+fn user(fields: &mut Fields) -> Result<Option<String>, ApiError> {
+    let Some(metadata) = fields.take("metadata")? else { return Ok(None) };
+    let user: Option<String> = Fields::of(metadata, "metadata")?.take("user_id")?;
+    Ok(user.filter(|user| !user.is_empty()))
 }
 
 fn system_text(system: Value) -> Result<String, ApiError> {

@@ -124,6 +124,7 @@ impl Events for MessageStream {
     fn piece(&mut self, piece: Piece, out: &mut String) {
         match piece {
             Piece::Delta { delta, .. } => self.delta(delta, out),
+            Piece::Labels(labels) => self.labels = labels,
             Piece::Done(summary) => self.end(&summary, out),
             Piece::Failed(error) => named("error", &error.anthropic(), out),
         }

@@ -37,14 +37,15 @@ pub async fn chat(
 
 /// An answer as lines, or whole.
 pub(super) async fn respond(mut answer: Answer, shape: Shape, is_streaming: bool) -> Result<Response, ApiError> {
-    let lines = Lines::new(&answer, shape);
     if is_streaming {
         let frame = answer.without_pieces();
+        let lines = Lines::new(&frame, shape);
         return Ok(answered(&frame, sse::lines_of(vec![answer], lines)));
     }
     let (choices, summary) = answer.collect().await?;
     let choice = choices.into_iter().next().unwrap_or_default();
-    Ok(answered(&answer, json_response(StatusCode::OK, &lines.whole(&choice, &summary))))
+    let whole = Lines::new(&answer, shape).whole(&choice, &summary);
+    Ok(answered(&answer, json_response(StatusCode::OK, &whole)))
 }
 
 fn read(mut fields: Fields) -> Result<(Ask, bool), ApiError> {

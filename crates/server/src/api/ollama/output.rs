@@ -142,6 +142,7 @@ impl Events for Lines {
                     None => self.choice.push(delta),
                 }
             }
+            Piece::Labels(labels) => self.labels = labels,
             Piece::Done(summary) => line(&self.last(None, self.choice.finish.as_ref(), &summary), out),
             Piece::Failed(error) => line(&error.ollama(), out),
         }

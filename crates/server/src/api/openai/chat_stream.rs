@@ -94,6 +94,7 @@ impl Events for ChatStream {
                     data(&Value::Object(chunk), out);
                 }
             }
+            Piece::Labels(labels) => self.labels = labels,
             Piece::Done(summary) => {
                 if self.include_usage {
                     let mut chunk = self.chunk(json!([]));

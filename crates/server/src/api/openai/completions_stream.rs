@@ -92,6 +92,7 @@ impl Events for CompletionsStream {
             }
             // A text that is continued as it stands has neither reasoning nor calls.
             Piece::Delta { .. } => {}
+            Piece::Labels(labels) => self.labels = labels,
             Piece::Done(summary) => {
                 if self.include_usage {
                     let mut chunk = self.chunk(json!([]), true);

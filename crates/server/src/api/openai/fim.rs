@@ -1,7 +1,7 @@
 //! `/v1/fim/completions`: what fills a gap, with the names of Mistral's API.
 
 use super::chat;
-use super::{Prompt, shared, streaming};
+use super::{Prompt, response_format, shared, streaming};
 use crate::api::fields::Fields;
 use crate::error::ApiError;
 use crate::service::{Caller, Service};
@@ -23,6 +23,7 @@ pub async fn create(
     let (prefix, suffix) = (fields.need("prompt")?, fields.take("suffix")?.unwrap_or_default());
     let streaming = streaming(&mut fields)?;
     let mut ask = shared(&mut fields)?;
+    ask.format = response_format(&mut fields)?;
     fields.finish()?;
     ask.prompt = Prompt::Gap(Gap { prefix, suffix, ..Gap::default() });
     chat::respond(service.answer(&caller, ask).await?, streaming, None).await

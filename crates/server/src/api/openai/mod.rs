@@ -28,6 +28,7 @@ pub(super) const MAX_TOKENS: &[&str] = &["max_completion_tokens", "max_tokens", 
 /// # Errors
 /// A value of another type, or a parameter that would change the answer in a way that is not supported.
 pub(super) fn shared(fields: &mut Fields) -> Result<Ask, ApiError> {
+    let user = settings::user(fields)?;
     fields.ignore(settings::HARMLESS);
     neutral::take(fields)?;
     Ok(Ask {
@@ -38,6 +39,7 @@ pub(super) fn shared(fields: &mut Fields) -> Result<Ask, ApiError> {
         max_tokens: settings::max_tokens(fields, MAX_TOKENS)?,
         count: fields.take("n")?.unwrap_or(1),
         priority: settings::priority(fields)?,
+        user,
         ..Ask::default()
     })
 }

@@ -36,7 +36,7 @@ pub async fn create(
     let kept = earlier::Earlier { shelf: &service.responses, client: &caller.name };
     let wanted = request::read(fields, &kept)?;
     let mut answer = service.answer(&caller, wanted.ask).await?;
-    let resource = Resource::new(&answer, wanted.echo);
+    let mut resource = Resource::new(&answer, wanted.echo);
     // What is not to be seen in a receipt is not kept here either.
     let keeper = (wanted.is_kept && !caller.hides_prompt).then(|| Keeper {
         service: Arc::clone(&service),
@@ -50,6 +50,7 @@ pub async fn create(
         return Ok(answered(&frame, sse::stream_of(vec![answer], ResponseStream::new(resource, keeper))));
     }
     let (choices, summary) = answer.collect().await?;
+    resource.label(answer.labels.clone());
     let choice = choices.into_iter().next().unwrap_or_default();
     let output = items::output(resource.answer_id(), &choice);
     let body = resource.ended(output, choice.finish.as_ref(), &summary, ids::unix_seconds());

@@ -68,6 +68,7 @@ pub(super) fn read(mut fields: Fields, earlier: &Earlier<'_>) -> Result<Wanted, 
         echo.insert(name.to_owned(), value);
     }
     repeat(&fields, &mut echo)?;
+    let user = settings::user(&mut fields)?;
     fields.ignore(settings::HARMLESS);
     fields.ignore(HARMLESS);
     neutral::take(&mut fields)?;
@@ -84,6 +85,7 @@ pub(super) fn read(mut fields: Fields, earlier: &Earlier<'_>) -> Result<Wanted, 
         max_tokens,
         logprobs: wants_logprobs.then(|| top_logprobs.unwrap_or(0)),
         variables,
+        user,
         ..Ask::default()
     };
     for (name, value) in [("temperature", ask.sampling.temperature), ("top_p", ask.sampling.top_p)] {

@@ -60,6 +60,11 @@ impl Resource {
         Self { answer: answer.id.clone(), frame: Map::new(), labels: Map::new() }
     }
 
+    /// Has other fields beside it from now on.
+    pub(super) fn label(&mut self, labels: Map<String, Value>) {
+        self.labels = labels;
+    }
+
     /// What the answer is known by.
     pub(super) fn answer_id(&self) -> &str {
         &self.answer

@@ -204,6 +204,7 @@ impl Events for ResponseStream {
                 Delta::Logprobs(tokens) => self.waiting.extend(tokens),
                 Delta::Finish(finish) => self.finish = Some(finish),
             },
+            Piece::Labels(labels) => self.resource.label(labels),
             Piece::Done(summary) => self.end(&summary, out),
             Piece::Failed(error) => self.fail(&error, out),
         }

@@ -1,12 +1,21 @@
 //! Simplified Chinese. One word for one thing: 回答, 提示词, 词元, 逐位, 文法, 回执.
 
+mod after;
+mod flags;
+mod help;
+mod records;
+
 use super::Entry;
 
 /// How help is laid out (clap's own template, with the one heading that cannot be changed otherwise).
 pub(crate) const TEMPLATE: &str = "{before-help}{about-with-newline}\n用法：{usage}\n\n{all-args}{after-help}";
 
 /// Every text, `{}` for what differs from case to case.
-pub(crate) const TEXTS: &[Entry] = &[
+pub(crate) const TEXTS: &[&[Entry]] =
+    &[help::COMMANDS, flags::TEXTS, records::TEXTS, after::TEXTS, HEADINGS_AND_MESSAGES];
+
+/// Headings of help, and what is said beside it.
+const HEADINGS_AND_MESSAGES: &[Entry] = &[
     // Headings of help.
     ("Commands", "命令"),
     ("Arguments", "参数"),
@@ -21,8 +30,6 @@ pub(crate) const TEXTS: &[Entry] = &[
     ("Limits", "上限"),
     ("Record", "记录"),
     ("Examples:", "示例："),
-    ("`hefu COMMAND --help` explains a command and gives examples.", "`hefu 命令 --help` 说明一条命令并给出示例。"),
-    ("Exit status: 0 done, 1 failed, 2 wrong usage.", "退出码：0 完成，1 失败，2 用法有误。"),
     ("Print help", "显示帮助"),
     ("Print this message or the help of the given subcommand(s)", "显示本帮助，或某条命令的帮助"),
     ("Print help (see more with '--help')", "显示帮助（--help 更详细）"),
@@ -31,117 +38,30 @@ pub(crate) const TEXTS: &[Entry] = &[
         "Language of help and messages [default: by the environment: LC_ALL, LC_MESSAGES, LANG]",
         "帮助与提示的语言 [默认由环境变量 LC_ALL、LC_MESSAGES、LANG 决定]",
     ),
-    // Commands.
+    // Values of flags, and what is said beside them.
+    ("env: {}", "环境变量 {}"),
+    ("default: {}", "默认 {}"),
+    ("possible values: {}", "可选值：{}"),
+    ("It was used as it is", "照原样使用"),
+    ("It was changed before it was used", "修改后使用"),
+    ("It was set aside, and a person decided otherwise", "弃用，由人另作决定"),
     (
-        "Answers prompts with open language models, offline, on the CPU; the same answer to the bit on every machine",
-        "用开放语言模型在 CPU 上离线作答；无论哪台机器，回答逐位相同",
+        "From the draft model if there is one, else from the text; as many as are measured to pay",
+        "有草稿模型则用它，否则取自文本；数量以实测划算为准",
     ),
-    ("Answer one prompt", "回答一个提示词"),
-    ("Hold a conversation at the terminal", "在终端里对话"),
-    ("Answer applications over HTTP, many at once", "通过 HTTP 为应用作答，可同时处理许多请求"),
-    ("Add, list and revoke API keys of the server", "添加、列出、吊销服务器的 API 密钥"),
-    ("Fetch a model into the store, unless it is there", "把模型下载到模型库；已有则跳过"),
-    ("List the models in the store and those that can be fetched by name", "列出库中的模型，以及可按名称下载的模型"),
+    ("From the draft model", "用草稿模型"),
+    ("From the text itself: what followed the last time that it went so", "取自文本本身：上次出现同样内容之后的词元"),
+    ("No guesses", "不猜"),
+    ("The Chinese labelling measures (GB 45438-2025)", "中国的标识办法（GB 45438-2025）"),
+    ("English", "英文"),
+    ("Simplified Chinese", "简体中文"),
+    ("16-bit floats", "16 位浮点"),
     (
-        "Show what a model is and what it needs: metadata, formats, memory, template, licence",
-        "查看模型的元数据、格式、所需内存、模板与许可证",
+        "Scaled 8-bit integers: about half the memory, and faster over long contexts",
+        "带缩放的 8 位整数：内存约一半，长上下文更快",
     ),
-    (
-        "Keep a packed copy of a model's weights, so that it starts in the time of reading them",
-        "保存一份打包好的权重，启动时只需读入",
-    ),
-    ("Remove models from the store, and what unfinished downloads of them left", "从库中删除模型及未完成的下载"),
-    ("Turn text into token ids", "把文本变成词元编号"),
-    ("Measure how well a model predicts a text", "测量模型对一段文本的困惑度"),
-    ("Measure the speed of a model on this machine", "测量模型在本机上的速度"),
-    (
-        "Show how far a model is from the limits of this machine, and in which operation",
-        "查看模型离本机极限还有多远，差在哪个运算",
-    ),
-    ("Show a model's fingerprint and what went into it", "查看模型的指纹及其组成"),
-    (
-        "Show what this machine is, what was chosen for it and why, and what would make it faster",
-        "查看本机情况、程序所作的选择及理由，以及怎样更快",
-    ),
-    (
-        "Check that this machine gives the same bits in every way that answers come about",
-        "检验本机以各种方式算出的回答是否逐位相同",
-    ),
-    (
-        "Check answers by their receipts: make every choice again, and check the signature",
-        "按回执核对回答：重做每一次选择，并验证签名",
-    ),
-    (
-        "List, check, export and replay the log of answers that `serve --audit` keeps",
-        "列出、核对、导出、重放 `serve --audit` 记下的日志",
-    ),
-    (
-        "Show the public key that signs this instance's receipts and audit logs",
-        "显示为本实例的回执与审计日志签名的公钥",
-    ),
-    (
-        "Sign a model's files with your key, in the format of OpenSSF model signing",
-        "用您的密钥为模型文件签名（OpenSSF 模型签名格式）",
-    ),
-    ("Check that a model's files are those that somebody signed", "核对模型文件是否就是签过名的那些"),
-    ("Print a bill of materials of the program, and of models, in CycloneDX", "输出程序与模型的物料清单（CycloneDX）"),
-    (
-        "Write an answer or a conversation as a Markdown document, labelled if asked",
-        "把回答或对话写成 Markdown 文档，可加标识",
-    ),
-    ("Check the labels of generated documents (GB 45438-2025)", "检查生成内容的标识（GB 45438-2025）"),
-    (
-        "Watch a running server: requests, tokens per second, latencies, memory, cache",
-        "观察运行中的服务器：请求、词元/秒、延迟、内存、缓存",
-    ),
-    ("Answer a file of requests, many at once", "批量回答文件中的请求"),
-    ("Print the completions for a shell", "输出 shell 的补全脚本"),
-    (
-        "Print the manual page, or write the pages of all commands to a folder",
-        "输出手册页，或把所有命令的手册页写入文件夹",
-    ),
-    // The flags that are used most.
-    ("The prompt", "提示词"),
-    ("Instructions that come before the prompt", "提示词之前的指示"),
-    ("Instructions that come before the conversation", "对话之前的指示"),
-    ("No chat template: the model continues the text as it is", "不用对话模板，模型直接续写文本"),
-    ("Print the answer and everything about it as JSON, when it is complete", "回答完成后，以 JSON 输出回答及全部信息"),
-    ("Print everything as JSON", "以 JSON 输出"),
-    ("Print it as JSON", "以 JSON 输出"),
-    ("Say on standard error how long everything took", "在标准错误上说明各步用时"),
-    ("Say after each answer how long it took", "每个回答之后说明用时"),
-    (
-        "Write a signed receipt of the answer to FILE; `hefu verify` makes the answer again by it",
-        "把签名的回执写入文件；`hefu verify` 据此重做回答",
-    ),
-    (
-        "The answer is JSON that is valid by this JSON Schema: a file, or the schema itself",
-        "回答是符合此 JSON Schema 的 JSON：文件，或 schema 本身",
-    ),
-    ("The answer is text that this regular expression matches as a whole", "回答整体符合此正则表达式"),
-    (
-        "The answer is text by the grammar in this file: GBNF (with ::=, or named *.gbnf), else Lark",
-        "回答符合文件中的文法：GBNF（含 ::= 或名为 *.gbnf），否则为 Lark",
-    ),
-    (
-        "Model: a name that `hefu models` lists, the path of a GGUF file, or a source that `hefu pull` takes",
-        "模型：`hefu models` 列出的名称、GGUF 文件的路径，或 `hefu pull` 接受的来源",
-    ),
-    ("Chat template (Jinja) in place of the model's own", "替代模型自带的对话模板（Jinja）"),
-    ("End the answer before this text; may be given several times", "遇到此文本之前结束回答；可多次给出"),
-    (
-        "Seed of every random number: the same seed gives the same answer [default: a new one each time, reported by --json and --stats]",
-        "随机种子：种子相同，回答相同 [默认每次新取，由 --json 与 --stats 报告]",
-    ),
-    (
-        "Randomness, 0 to 100; 0 always takes the likeliest token [default: the model's, or 0.8]",
-        "随机程度，0 到 100；0 总取最可能的词元 [默认：模型所荐，或 0.8]",
-    ),
-    ("Threads to compute with [default: all cores]", "计算线程数 [默认：全部核心]"),
-    ("Instruction set [default: the best that this machine has]", "指令集 [默认：本机最好的一种]"),
-    ("Address to listen on; any but this machine's own needs API keys", "监听地址；除本机地址外都需要 API 密钥"),
-    ("Port to listen on; 0 takes any that is free", "监听端口；0 为任意空闲端口"),
-    ("Ask for a key on this machine's own addresses too", "在本机地址上也要求密钥"),
+    ("A JSON object on each line", "每行一个 JSON 对象"),
+    ("Lines for people", "供人阅读的文本行"),
     // Wrong usage, as clap says it.
     ("error: unexpected argument '{}' found", "错误：没有 {} 这个参数"),
     ("error: unrecognized subcommand '{}'", "错误：没有 {} 这条命令"),
@@ -157,6 +77,8 @@ pub(crate) const TEXTS: &[Entry] = &[
     ("Usage: {}", "用法：{}"),
     ("For more information, try '--help'.", "更多信息请用 --help 查看。"),
     ("it must be at least 1", "至少为 1"),
+    ("it must be from {} to {}", "须在 {} 到 {} 之间"),
+    ("expected an IP address, such as 127.0.0.1, 0.0.0.0 or ::1", "应为 IP 地址，如 127.0.0.1、0.0.0.0 或 ::1"),
     ("it is not a number", "不是数字"),
     ("it is not a whole number", "不是整数"),
     ("it must be a whole number of 0 or more", "须为不小于 0 的整数"),
