@@ -44,7 +44,7 @@ MORE_PYTHON = {
     "pydantic-ai": ("pydantic_ai_python.py", ["pydantic-ai-slim[openai,anthropic]==2.68.0"]),
     "openai-agents": ("openai_agents_python.py", ["openai-agents==0.24.0"]),
     "llama-index": ("llama_index_python.py", ["llama-index-llms-openai-like==0.8.1"]),
-    "inspect-ai": ("inspect_python.py", ["inspect-ai==0.3.285", "openai==2.54.0"]),
+    "inspect-ai": ("inspect_python.py", ["inspect-ai==0.3.285", "openai==3.57.0"]),
     "lm-eval": ("lm_eval_python.py", ["lm-eval[api]==0.4.13"]),
 }
 # More of npm, at the versions of more/package.json: a script in JavaScript, or a program that coding_agents.py starts.

@@ -87,7 +87,13 @@ pub(crate) fn said_by_line(text: &str) -> String {
 fn within_bounds(line: &str) -> Cow<'_, str> {
     let parts = line.trim_end().split_once(" is not in ").and_then(|(before, range)| {
         let (first, last) = range.split_once("..=")?;
-        Some(format!("{}: it must be from {first} to {last}\n", before.rsplit_once(": ")?.0))
+        let before = before.rsplit_once(": ")?.0;
+        // Up to what a number of 32 bits or more holds is as good as no end.
+        let is_endless = last.parse::<u64>().is_ok_and(|last| last >= u64::from(u32::MAX));
+        Some(match is_endless {
+            true => format!("{before}: it must be a whole number of {first} or more\n"),
+            false => format!("{before}: it must be from {first} to {last}\n"),
+        })
     });
     parts.map_or(Cow::Borrowed(line), Cow::Owned)
 }
@@ -240,6 +246,8 @@ mod tests {
     fn a_range_is_told_in_plain_words() {
         let line = "error: invalid value '0' for '--threads <N>': 0 is not in 1..=1024\n";
         assert_eq!(said_by_line(line), "error: invalid value '0' for '--threads <N>': it must be from 1 to 1024\n");
+        let line = "error: invalid value '-1' for '--top-k <N>': -1 is not in 0..=4294967295\n";
+        assert!(said_by_line(line).ends_with(": it must be a whole number of 0 or more\n"));
         assert_eq!(said_by_line("a file is not in it\n"), "a file is not in it\n");
     }
 

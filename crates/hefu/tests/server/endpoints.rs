@@ -107,7 +107,8 @@ fn no_parameter_is_described_that_is_refused_as_unknown() {
         let schema = &document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"];
         for (name, property) in schema["properties"].as_object().unwrap() {
             let mut body = body.clone();
-            if body.get(name).is_none() {
+            // Another name of `documents`, which stands in the body.
+            if body.get(name).is_none() && name != "texts" {
                 body[name] = example(property);
                 let reply = server.post(path, &body);
                 assert!(reply.status < 500, "{path} {name}: {}", reply.text());

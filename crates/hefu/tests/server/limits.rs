@@ -59,11 +59,13 @@ fn a_full_queue_says_when_to_come_again() {
     std::thread::scope(|scope| {
         let waiting = [0, 1].map(|_| scope.spawn(|| server.complete(&json!({})).success()));
         server.until("two wait", |slot| slot["waiting"] == 2);
-        for body in [json!({}), json!({"stream": true}), json!({"n": 3})] {
+        for body in [json!({}), json!({"stream": true}), json!({"n": 2})] {
             let refused = server.complete(&body);
             assert!(refused.refusal(429).contains("try again"), "{}", refused.text());
             assert!(refused.header("retry-after").unwrap().parse::<u64>().unwrap() > 0);
         }
+        // What the queue can never hold need not come again.
+        server.complete(&json!({"n": 3})).refusal(400);
         // Other endpoints answer all the while.
         assert_eq!(server.get("/ready").status, 200);
         server.post("/tokenize", &json!({"content": "one"})).success();
