@@ -27,6 +27,9 @@ pub(crate) enum Failure {
     /// Whoever read our standard output has gone: nobody is left to tell.
     #[error("standard output was closed")]
     ClosedPipe,
+    /// A person stopped it.
+    #[error("stopped")]
+    Interrupted,
     /// The store's error.
     #[error(transparent)]
     Store(#[from] hefu_store::StoreError),
@@ -60,7 +63,7 @@ impl Failure {
         crate::progress::line(&format!("hefu: {}", crate::words::said(&self.to_string())));
         ExitCode::from(match self {
             Self::Usage(_) => USAGE,
-            Self::Store(hefu_store::StoreError::Stopped) => INTERRUPTED,
+            Self::Interrupted | Self::Store(hefu_store::StoreError::Stopped) => INTERRUPTED,
             _ => FAILED,
         })
     }

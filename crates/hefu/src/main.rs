@@ -13,8 +13,8 @@
 //! * [`receipts`], [`timestamp`], [`verifier`]: what this instance signs of an answer, and answers made again from that;
 //! * [`words`]: the language of help and messages;
 //! * [`orders`]: changes by hand to a log that a program is writing to;
-//! * [`output`], [`progress`], [`logging`], [`failure`], [`interrupt`], [`units`], [`home`]: standard output, standard error,
-//!   the log, exit status, Ctrl-C, numbers for people, files of the program's own.
+//! * [`output`], [`progress`], [`logging`], [`failure`], [`interrupt`], [`units`], [`home`], [`whole_file`]: standard output, standard
+//!   error, the log, exit status, Ctrl-C, numbers for people, files of the program's own, files that appear once they are whole.
 
 mod answer;
 mod answering;
@@ -49,6 +49,7 @@ mod telemetry;
 mod timestamp;
 mod units;
 mod verifier;
+mod whole_file;
 mod words;
 
 use std::ffi::OsString;

@@ -1,6 +1,7 @@
 //! From the bytes of a model file to a program.
 //!
 //! * [`gguf`]: the file format;
+//! * [`mix`]: which format each tensor gets when a model is quantised; [`importance`]: which columns matter most;
 //! * [`families`]: model families, each a short file that writes a program from metadata and tensors;
 //! * [`ModelSpec`]: the program of one model, checked before memory is taken, and what there is to say about it;
 //! * [`ModelFiles`]: the files that a device loads the weights from.
@@ -12,6 +13,8 @@ mod describe;
 mod error;
 pub mod families;
 pub mod gguf;
+pub mod importance;
+pub mod mix;
 mod options;
 pub mod rope;
 mod spec;

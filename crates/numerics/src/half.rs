@@ -50,6 +50,17 @@ pub fn bf16_to_f32(bits: u16) -> f32 {
     f32::from_bits(u32::from(bits) << 16)
 }
 
+/// Narrows a binary32 to the bits of the nearest bfloat16, ties to even; a NaN stays a (quiet) NaN.
+#[inline]
+pub fn f32_to_bf16(value: f32) -> u16 {
+    let bits = value.to_bits();
+    if value.is_nan() {
+        return (bits >> 16) as u16 | 0x40;
+    }
+    let odd = bits >> 16 & 1;
+    ((bits + 0x7fff + odd) >> 16) as u16
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,5 +90,14 @@ mod tests {
         assert_eq!(f32_to_f16(65519.996), 0x7bff);
         assert_eq!(f32_to_f16(65520.0), 0x7c00);
         assert_eq!(f32_to_f16(-1.0e-30), 0x8000);
+    }
+
+    #[test]
+    fn bfloat16_is_the_nearest() {
+        for (value, bits) in [(1.0, 0x3f80), (1.003_906_2, 0x3f80), (1.011_718_8, 0x3f82), (f32::MAX, 0x7f80)] {
+            assert_eq!(f32_to_bf16(value), bits, "{value}");
+        }
+        assert!(bf16_to_f32(f32_to_bf16(f32::from_bits(0x7f80_0001))).is_nan());
+        assert!((0..=u16::MAX).all(|bits| bf16_to_f32(bits).is_nan() || f32_to_bf16(bf16_to_f32(bits)) == bits));
     }
 }

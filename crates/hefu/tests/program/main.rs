@@ -6,6 +6,7 @@ mod chat;
 mod command_line;
 mod gap;
 mod provenance;
+mod quantize;
 mod real_models;
 mod recorded;
 mod refused;

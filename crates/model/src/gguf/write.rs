@@ -1,4 +1,5 @@
-//! A small writer of GGUF version 3, for tests, examples and tiny models. It holds the whole file in memory.
+//! A writer of GGUF version 3. It holds what it is given in memory: a whole file, or its beginning, where the data of tensors are
+//! written by somebody else.
 
 use hefu_numerics::quant::Format;
 
@@ -13,6 +14,8 @@ pub struct Writer {
     tensors: u64,
     table: Vec<u8>,
     data: Vec<u8>,
+    /// Where the data of the next tensor begins, from the start of all data.
+    next: u64,
 }
 
 impl Writer {
@@ -42,18 +45,27 @@ impl Writer {
 
     /// Adds a tensor, its dimensions in the file's order (first = contiguous), its data in the format's layout.
     pub fn tensor(&mut self, name: &str, shape: &[u64], format: &Format, data: &[u8]) -> &mut Writer {
+        self.declare(name, shape, format, data.len() as u64);
         pad(&mut self.data);
+        self.data.extend(data);
+        self
+    }
+
+    /// Adds a tensor of so many bytes, which the caller writes after the file's beginning: each one's at the next multiple of
+    /// [`DEFAULT_ALIGNMENT`], in the order in which they were declared.
+    pub fn declare(&mut self, name: &str, shape: &[u64], format: &Format, bytes: u64) -> &mut Writer {
+        self.next = self.next.next_multiple_of(DEFAULT_ALIGNMENT);
         self.tensors += 1;
         push_string(&mut self.table, name.as_bytes());
         self.table.extend((shape.len() as u32).to_le_bytes());
         self.table.extend(shape.iter().flat_map(|size| size.to_le_bytes()));
         self.table.extend(format.gguf_type.to_le_bytes());
-        self.table.extend((self.data.len() as u64).to_le_bytes());
-        self.data.extend(data);
+        self.table.extend(self.next.to_le_bytes());
+        self.next += bytes;
         self
     }
 
-    /// The bytes of the file.
+    /// The bytes of the file; without the data of tensors that were only declared.
     pub fn finish(&self) -> Vec<u8> {
         let mut file = b"GGUF".to_vec();
         file.extend(3u32.to_le_bytes());

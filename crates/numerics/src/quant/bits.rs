@@ -66,3 +66,50 @@ pub(super) fn six_bit_scales(packed: &[u8], scales: &mut [i8], minimums: &mut [u
         minimums[i + 4] = lower >> 4 | minimum >> 6 << 4;
     }
 }
+
+/// Writes a little-endian 16-bit number at byte `at`.
+pub(super) fn put_u16(block: &mut [u8], at: usize, number: u16) {
+    block[at..at + 2].copy_from_slice(&number.to_le_bytes());
+}
+
+/// Writes a little-endian 32-bit number at byte `at`.
+pub(super) fn put_u32(block: &mut [u8], at: usize, number: u32) {
+    block[at..at + 4].copy_from_slice(&number.to_le_bytes());
+}
+
+/// What [`split_nibbles`] takes apart; of each code the four lower bits.
+pub(super) fn join_nibbles(codes: &[u8], bytes: &mut [u8]) {
+    let (low, high) = codes.split_at(bytes.len());
+    for ((byte, low), high) in bytes.iter_mut().zip(low).zip(high) {
+        *byte = low & 15 | high << 4;
+    }
+}
+
+/// Bit 4 of code `i` becomes bit `i` of the little-endian bytes `plane`.
+pub(super) fn fifth_bits(codes: &[u8], plane: &mut [u8]) {
+    for (byte, codes) in plane.iter_mut().zip(codes.chunks_exact(8)) {
+        *byte = gather(codes, 4);
+    }
+}
+
+/// Bit `at` of code `i` becomes bit `i`.
+pub(super) fn gather(codes: &[u8], at: u32) -> u8 {
+    codes.iter().enumerate().fold(0, |byte, (i, code)| byte | (code >> at & 1) << i)
+}
+
+/// What [`nibble_scales`] takes apart.
+pub(super) fn put_nibble_scales(scales: &[i8], bytes: &mut [u8]) {
+    for (byte, scales) in bytes.iter_mut().zip(scales.chunks_exact(2)) {
+        *byte = scales[0] as u8 & 15 | (scales[1] as u8) << 4;
+    }
+}
+
+/// What [`six_bit_scales`] takes apart.
+pub(super) fn put_six_bit_scales(scales: &[i8], minimums: &[u8], packed: &mut [u8]) {
+    for i in 0..4 {
+        let (scale, minimum) = (scales[i + 4] as u8, minimums[i + 4]);
+        packed[i] = scales[i] as u8 & 63 | scale >> 4 << 6;
+        packed[i + 4] = minimums[i] & 63 | minimum >> 4 << 6;
+        packed[i + 8] = scale & 15 | minimum << 4;
+    }
+}

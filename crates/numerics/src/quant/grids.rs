@@ -1,9 +1,11 @@
 //! The grids of the formats from IQ1 to IQ3: the rows of digits that runs of 8 or 4 elements may have.
 
+mod lattice;
 mod tables;
 
 use super::bits::spread;
 
+pub(super) use lattice::Lattice;
 pub(super) use tables::{IQ1, IQ2_S, IQ2_XS, IQ2_XXS, IQ3_S, IQ3_XXS};
 
 /// A grid with a byte for each of 8 digits, which the table has in 2 bits each, from the low ones up.

@@ -9,9 +9,9 @@
 //! value = scale * (2 scale_b + 1) / 8 * (8 DIGITS[digit] +- 1)          (codes as at `iq1_s`)
 //! ```
 
-use super::bits::u16_at;
+use super::bits::{put_u16, u16_at};
 use super::grids::put_eight;
-use super::iq1_s::{GRID, VALUES};
+use super::iq1_s::{GRID, LATTICE, VALUES};
 use super::{Digits, Encoding, Format, Parts, Quantised, ScaleEncoding, SubScales, Values};
 
 pub(super) const IQ1_M: Format = Format {
@@ -28,6 +28,7 @@ pub(super) const IQ1_M: Format = Format {
         sub_scales: SubScales::Odd { eighths: 1 },
         scale_encoding: ScaleEncoding::F16,
         take_apart,
+        put_together,
     }),
 };
 
@@ -46,5 +47,19 @@ fn take_apart(block: &[u8], parts: &mut Parts) {
         let upper = block[32 + r / 2] >> (4 * (r % 2));
         let shift = if upper & 8 == 0 { 0 } else { 0xff };
         put_eight(GRID[usize::from(block[r]) | usize::from(upper & 7) << 8], shift, codes);
+    }
+}
+
+fn put_together(parts: &Parts, block: &mut [u8]) {
+    for i in 0..4 {
+        let factors = parts.sub_scales[4 * i..][..4].iter().enumerate();
+        let factors = factors.fold(0, |number, (b, factor)| number | u16::from(*factor as u8) << (3 * b));
+        put_u16(block, 48 + 2 * i, factors | (parts.scale >> (4 * i) & 15) << 12);
+    }
+    block[32..48].fill(0);
+    for (r, codes) in parts.codes.chunks_exact(8).enumerate() {
+        let row = LATTICE.row_of(codes);
+        block[r] = row as u8;
+        block[32 + r / 2] |= ((row >> 8) as u8 | (codes[0] >> 2) << 3) << (4 * (r % 2));
     }
 }

@@ -11,8 +11,8 @@
 //!       = scale * (2 scale_b + 1) / 8 * (8 DIGITS[digit] +- 1)          (the form that is used here: whole numbers)
 //! ```
 
-use super::bits::u16_at;
-use super::grids::{self, eights, put_eight};
+use super::bits::{put_u16, u16_at};
+use super::grids::{self, Lattice, eights, put_eight};
 use super::{Digits, Encoding, Format, Parts, Quantised, ScaleEncoding, SubScales, Values};
 
 /// Eight times the values that IQ1_S and IQ1_M choose from.
@@ -35,6 +35,7 @@ pub(super) const IQ1_S: Format = Format {
         sub_scales: SubScales::Odd { eighths: 1 },
         scale_encoding: ScaleEncoding::F16,
         take_apart,
+        put_together,
     }),
 };
 
@@ -48,5 +49,22 @@ fn take_apart(block: &[u8], parts: &mut Parts) {
             let upper = usize::from(number >> (3 * l) & 7);
             put_eight(GRID[usize::from(block[2 + 4 * b + l]) | upper << 8], shift, codes);
         }
+    }
+}
+
+/// From digits back to rows.
+pub(super) static LATTICE: Lattice = Lattice::eights(&grids::IQ1, &[-8, 0, 8]);
+
+fn put_together(parts: &Parts, block: &mut [u8]) {
+    put_u16(block, 0, parts.scale);
+    for b in 0..8 {
+        let codes = &parts.codes[32 * b..][..32];
+        let mut number = u16::from(parts.sub_scales[b] as u8) << 12 | u16::from(codes[0] >> 2) << 15;
+        for (l, codes) in codes.chunks_exact(8).enumerate() {
+            let row = LATTICE.row_of(codes);
+            block[2 + 4 * b + l] = row as u8;
+            number |= (row >> 8) << (3 * l);
+        }
+        put_u16(block, 34 + 2 * b, number);
     }
 }

@@ -10,8 +10,8 @@
 //! value = scale * (2 scale_b + 1) / 8 * MAGNITUDES[digit], with the sign      (codes as at `iq2_xxs`)
 //! ```
 
-use super::bits::{nibble_scales, u16_at};
-use super::grids::{self, eights, put_eight};
+use super::bits::{gather, nibble_scales, put_nibble_scales, put_u16, u16_at};
+use super::grids::{self, Lattice, eights, put_eight};
 use super::iq2_xxs::VALUES;
 use super::{Digits, Encoding, Format, Parts, Quantised, ScaleEncoding, SubScales, Values};
 
@@ -31,6 +31,7 @@ pub(super) const IQ2_S: Format = Format {
         sub_scales: SubScales::Odd { eighths: 1 },
         scale_encoding: ScaleEncoding::F16,
         take_apart,
+        put_together,
     }),
 };
 
@@ -40,5 +41,20 @@ fn take_apart(block: &[u8], parts: &mut Parts) {
     for (r, codes) in parts.codes.chunks_exact_mut(8).enumerate() {
         let upper = usize::from(block[66 + r / 4] >> (2 * (r % 4)) & 3);
         put_eight(GRID[usize::from(block[2 + r]) | upper << 8], block[34 + r], codes);
+    }
+}
+
+/// From digits back to rows.
+pub(super) static LATTICE: Lattice = Lattice::eights(&grids::IQ2_S, &[8, 25, 43]);
+
+fn put_together(parts: &Parts, block: &mut [u8]) {
+    put_u16(block, 0, parts.scale);
+    put_nibble_scales(&parts.sub_scales, &mut block[74..82]);
+    block[66..74].fill(0);
+    for (r, codes) in parts.codes.chunks_exact(8).enumerate() {
+        let row = LATTICE.row_of(codes);
+        block[2 + r] = row as u8;
+        block[34 + r] = gather(codes, 2);
+        block[66 + r / 4] |= ((row >> 8) as u8) << (2 * (r % 4));
     }
 }

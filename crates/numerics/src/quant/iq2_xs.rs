@@ -9,8 +9,8 @@
 //! value = scale * (2 scale_b + 1) / 8 * MAGNITUDES[digit], with the sign
 //! ```
 
-use super::bits::{even_signs, nibble_scales, u16_at};
-use super::grids::{self, eights, put_eight};
+use super::bits::{even_signs, gather, nibble_scales, put_nibble_scales, put_u16, u16_at};
+use super::grids::{self, Lattice, eights, put_eight};
 use super::iq2_xxs::VALUES;
 use super::{Digits, Encoding, Format, Parts, Quantised, ScaleEncoding, SubScales, Values};
 
@@ -30,6 +30,7 @@ pub(super) const IQ2_XS: Format = Format {
         sub_scales: SubScales::Odd { eighths: 1 },
         scale_encoding: ScaleEncoding::F16,
         take_apart,
+        put_together,
     }),
 };
 
@@ -39,5 +40,16 @@ fn take_apart(block: &[u8], parts: &mut Parts) {
     for (r, codes) in parts.codes.chunks_exact_mut(8).enumerate() {
         let number = u16_at(block, 2 + 2 * r);
         put_eight(GRID[usize::from(number & 511)], even_signs(u32::from(number >> 9)), codes);
+    }
+}
+
+/// From digits back to rows.
+pub(super) static LATTICE: Lattice = Lattice::eights(&grids::IQ2_XS, &[8, 25, 43]);
+
+fn put_together(parts: &Parts, block: &mut [u8]) {
+    put_u16(block, 0, parts.scale);
+    put_nibble_scales(&parts.sub_scales, &mut block[66..74]);
+    for (r, codes) in parts.codes.chunks_exact(8).enumerate() {
+        put_u16(block, 2 + 2 * r, LATTICE.row_of(codes) | u16::from(gather(codes, 2) & 127) << 9);
     }
 }

@@ -11,8 +11,8 @@
 //! value = scale * (2 scale_b + 1) / 8 * MAGNITUDES[digit], with the sign
 //! ```
 
-use super::bits::{even_signs, u16_at, u32_at};
-use super::grids::{self, eights, put_eight};
+use super::bits::{even_signs, gather, put_u16, put_u32, u16_at, u32_at};
+use super::grids::{self, Lattice, eights, put_eight};
 use super::{Digits, Encoding, Format, Parts, Quantised, ScaleEncoding, SubScales, Values};
 
 /// The values that IQ2_XXS, IQ2_XS and IQ2_S choose from.
@@ -34,6 +34,7 @@ pub(super) const IQ2_XXS: Format = Format {
         sub_scales: SubScales::Odd { eighths: 1 },
         scale_encoding: ScaleEncoding::F16,
         take_apart,
+        put_together,
     }),
 };
 
@@ -45,5 +46,20 @@ fn take_apart(block: &[u8], parts: &mut Parts) {
         for (l, codes) in parts.codes[32 * b..][..32].chunks_exact_mut(8).enumerate() {
             put_eight(GRID[usize::from(run[l])], even_signs(signs >> (7 * l)), codes);
         }
+    }
+}
+
+/// From digits back to rows.
+pub(super) static LATTICE: Lattice = Lattice::eights(&grids::IQ2_XXS, &[8, 25, 43]);
+
+fn put_together(parts: &Parts, block: &mut [u8]) {
+    put_u16(block, 0, parts.scale);
+    for (b, run) in block[2..66].chunks_exact_mut(8).enumerate() {
+        let mut signs = u32::from(parts.sub_scales[b] as u8) << 28;
+        for (l, codes) in parts.codes[32 * b..][..32].chunks_exact(8).enumerate() {
+            run[l] = LATTICE.row_of(codes) as u8;
+            signs |= u32::from(gather(codes, 2) & 127) << (7 * l);
+        }
+        put_u32(run, 4, signs);
     }
 }

@@ -11,8 +11,8 @@
 //! value = scale * (2 scale_b + 1) * MAGNITUDES[digit], with the sign
 //! ```
 
-use super::bits::{nibble_scales, u16_at};
-use super::grids::{self, fours, put_four_and_four};
+use super::bits::{gather, nibble_scales, put_nibble_scales, put_u16, u16_at};
+use super::grids::{self, Lattice, fours, put_four_and_four};
 use super::{Digits, Encoding, Format, Parts, Quantised, ScaleEncoding, SubScales, Values};
 
 const VALUES: [i8; 16] = [1, 3, 5, 7, 9, 11, 13, 15, -1, -3, -5, -7, -9, -11, -13, -15];
@@ -33,6 +33,7 @@ pub(super) const IQ3_S: Format = Format {
         sub_scales: SubScales::Odd { eighths: 8 },
         scale_encoding: ScaleEncoding::F16,
         take_apart,
+        put_together,
     }),
 };
 
@@ -43,5 +44,22 @@ fn take_apart(block: &[u8], parts: &mut Parts) {
         let upper = usize::from(block[66 + j / 4]) >> (2 * (j % 4));
         let rows = [0, 1].map(|half| GRID[usize::from(block[2 + 2 * j + half]) | (upper >> half & 1) << 8]);
         put_four_and_four(rows, block[74 + j], codes);
+    }
+}
+
+/// From digits back to rows.
+pub(super) static LATTICE: Lattice = Lattice::fours(&grids::IQ3_S, &[1, 3, 5, 7, 9, 11, 13, 15]);
+
+fn put_together(parts: &Parts, block: &mut [u8]) {
+    put_u16(block, 0, parts.scale);
+    put_nibble_scales(&parts.sub_scales, &mut block[106..110]);
+    block[66..74].fill(0);
+    for (r, codes) in parts.codes.chunks_exact(4).enumerate() {
+        let row = LATTICE.row_of(codes);
+        block[2 + r] = row as u8;
+        block[66 + r / 8] |= ((row >> 8) as u8) << (r % 8);
+    }
+    for (byte, codes) in block[74..106].iter_mut().zip(parts.codes.chunks_exact(8)) {
+        *byte = gather(codes, 3);
     }
 }

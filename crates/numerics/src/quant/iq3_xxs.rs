@@ -11,8 +11,8 @@
 //! value = scale * (2 scale_b + 1) / 4 * MAGNITUDES[digit], with the sign
 //! ```
 
-use super::bits::{even_signs, u16_at, u32_at};
-use super::grids::{self, fours, put_four_and_four};
+use super::bits::{even_signs, gather, put_u16, put_u32, u16_at, u32_at};
+use super::grids::{self, Lattice, fours, put_four_and_four};
 use super::{Digits, Encoding, Format, Parts, Quantised, ScaleEncoding, SubScales, Values};
 
 const VALUES: [i8; 16] = [4, 12, 20, 28, 36, 44, 52, 62, -4, -12, -20, -28, -36, -44, -52, -62];
@@ -33,6 +33,7 @@ pub(super) const IQ3_XXS: Format = Format {
         sub_scales: SubScales::Odd { eighths: 2 },
         scale_encoding: ScaleEncoding::F16,
         take_apart,
+        put_together,
     }),
 };
 
@@ -45,5 +46,22 @@ fn take_apart(block: &[u8], parts: &mut Parts) {
             let rows = [0, 1].map(|half| GRID[usize::from(block[2 + 8 * b + 2 * l + half])]);
             put_four_and_four(rows, even_signs(signs >> (7 * l)), codes);
         }
+    }
+}
+
+/// From digits back to rows.
+pub(super) static LATTICE: Lattice = Lattice::fours(&grids::IQ3_XXS, &[4, 12, 20, 28, 36, 44, 52, 62]);
+
+fn put_together(parts: &Parts, block: &mut [u8]) {
+    put_u16(block, 0, parts.scale);
+    for b in 0..8 {
+        let mut signs = u32::from(parts.sub_scales[b] as u8) << 28;
+        for (l, codes) in parts.codes[32 * b..][..32].chunks_exact(8).enumerate() {
+            signs |= u32::from(gather(codes, 3) & 127) << (7 * l);
+            for (half, codes) in codes.chunks_exact(4).enumerate() {
+                block[2 + 8 * b + 2 * l + half] = LATTICE.row_of(codes) as u8;
+            }
+        }
+        put_u32(block, 66 + 4 * b, signs);
     }
 }

@@ -6,7 +6,7 @@
 //! value = scale * VALUES[code]
 //! ```
 
-use super::bits::{split_nibbles, u16_at};
+use super::bits::{join_nibbles, put_u16, split_nibbles, u16_at};
 use super::{Digits, Encoding, Format, Parts, Quantised, ScaleEncoding, SubScales, Values};
 
 /// The values that IQ4_NL and IQ4_XS choose from: denser near zero, as weights are.
@@ -26,10 +26,16 @@ pub(super) const IQ4_NL: Format = Format {
         sub_scales: SubScales::None,
         scale_encoding: ScaleEncoding::F16,
         take_apart,
+        put_together,
     }),
 };
 
 fn take_apart(block: &[u8], parts: &mut Parts) {
     parts.set_scales(u16_at(block, 0), 0);
     split_nibbles(&block[2..18], &mut parts.codes[..32]);
+}
+
+fn put_together(parts: &Parts, block: &mut [u8]) {
+    put_u16(block, 0, parts.scale);
+    join_nibbles(&parts.codes[..32], &mut block[2..18]);
 }

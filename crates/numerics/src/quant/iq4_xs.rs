@@ -10,7 +10,7 @@
 //! value = scale * (scale_b - 32) * VALUES[code]
 //! ```
 
-use super::bits::{split_nibbles, u16_at};
+use super::bits::{join_nibbles, put_u16, split_nibbles, u16_at};
 use super::iq4_nl::VALUES;
 use super::{Digits, Encoding, Format, Parts, Quantised, ScaleEncoding, SubScales, Values};
 
@@ -28,6 +28,7 @@ pub(super) const IQ4_XS: Format = Format {
         sub_scales: SubScales::Integer,
         scale_encoding: ScaleEncoding::F16,
         take_apart,
+        put_together,
     }),
 };
 
@@ -41,5 +42,20 @@ fn take_apart(block: &[u8], parts: &mut Parts) {
     }
     for (bytes, codes) in block[8..136].chunks_exact(16).zip(parts.codes.chunks_exact_mut(32)) {
         split_nibbles(bytes, codes);
+    }
+}
+
+fn put_together(parts: &Parts, block: &mut [u8]) {
+    put_u16(block, 0, parts.scale);
+    let (mut upper, mut lower) = (0, [0_u8; 4]);
+    for b in 0..8 {
+        let scale = (parts.sub_scales[b] + 32) as u8;
+        lower[b / 2] |= (scale & 15) << (4 * (b % 2));
+        upper |= u16::from(scale >> 4 & 3) << (2 * b);
+    }
+    put_u16(block, 2, upper);
+    block[4..8].copy_from_slice(&lower);
+    for (bytes, codes) in block[8..136].chunks_exact_mut(16).zip(parts.codes.chunks_exact(32)) {
+        join_nibbles(codes, bytes);
     }
 }

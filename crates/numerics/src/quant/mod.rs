@@ -13,6 +13,7 @@
 //! ```
 
 mod bits;
+pub mod encode;
 mod float;
 mod grids;
 mod iq1_m;
@@ -130,6 +131,8 @@ pub struct Quantised {
     pub scale_encoding: ScaleEncoding,
     /// Takes one block of the file apart. `block` has exactly [`Format::block_bytes`] bytes.
     pub take_apart: fn(block: &[u8], parts: &mut Parts),
+    /// Puts a block together from what `take_apart` would give.
+    pub(crate) put_together: fn(parts: &Parts, block: &mut [u8]),
 }
 
 /// From code to integer weight.

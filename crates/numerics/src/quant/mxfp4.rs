@@ -10,7 +10,7 @@
 //! Source: OCP Microscaling Formats (MX) specification 1.0. That specification keeps e = 255
 //! for NaN; here, as in GGUF files, it is the next power of two.
 
-use super::bits::split_nibbles;
+use super::bits::{join_nibbles, split_nibbles};
 use super::{Digits, Encoding, Format, Parts, Quantised, ScaleEncoding, SubScales, Values};
 
 /// Twice the value of each E2M1 code. Integers know no negative zero, so code 8 is plain zero.
@@ -30,10 +30,16 @@ pub(super) const MXFP4: Format = Format {
         sub_scales: SubScales::None,
         scale_encoding: ScaleEncoding::HalfE8M0,
         take_apart,
+        put_together,
     }),
 };
 
 fn take_apart(block: &[u8], parts: &mut Parts) {
     parts.set_scales(u16::from(block[0]), 0);
     split_nibbles(&block[1..17], &mut parts.codes[..32]);
+}
+
+fn put_together(parts: &Parts, block: &mut [u8]) {
+    block[0] = parts.scale as u8;
+    join_nibbles(&parts.codes[..32], &mut block[1..17]);
 }

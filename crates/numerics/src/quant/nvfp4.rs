@@ -10,7 +10,7 @@
 //! Source: NVIDIA, Introducing NVFP4 (2025); OCP 8-bit floating point specification for E4M3. Bit 7 of a scale has no
 //! meaning, with one exception, as in GGUF files: the byte 0x7f, which E4M3 keeps for NaN, is 0, and 0xff is 480.
 
-use super::bits::split_nibbles;
+use super::bits::{join_nibbles, split_nibbles};
 use super::mxfp4::DOUBLED;
 use super::{Digits, Encoding, Format, Parts, Quantised, ScaleEncoding, SubScales, Values};
 
@@ -28,6 +28,7 @@ pub(super) const NVFP4: Format = Format {
         sub_scales: SubScales::HalfE4M3,
         scale_encoding: ScaleEncoding::One,
         take_apart,
+        put_together,
     }),
 };
 
@@ -38,5 +39,15 @@ fn take_apart(block: &[u8], parts: &mut Parts) {
     }
     for (bytes, codes) in block[4..36].chunks_exact(8).zip(parts.codes.chunks_exact_mut(16)) {
         split_nibbles(bytes, codes);
+    }
+}
+
+fn put_together(parts: &Parts, block: &mut [u8]) {
+    for (byte, scale) in block[..4].iter_mut().zip(&parts.sub_scales) {
+        // 480, the one number beyond E4M3's own, has its byte with the sign.
+        *byte = if *scale == 0x7f { 0xff } else { *scale as u8 };
+    }
+    for (bytes, codes) in block[4..36].chunks_exact_mut(8).zip(parts.codes.chunks_exact(16)) {
+        join_nibbles(codes, bytes);
     }
 }

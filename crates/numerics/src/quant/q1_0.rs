@@ -6,7 +6,7 @@
 //! value = scale * (2 code - 1)
 //! ```
 
-use super::bits::{spread, u16_at};
+use super::bits::{gather, put_u16, spread, u16_at};
 use super::{Digits, Encoding, Format, Parts, Quantised, ScaleEncoding, SubScales, Values};
 
 const VALUES: [i8; 16] = [-1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -25,6 +25,7 @@ pub(super) const Q1_0: Format = Format {
         sub_scales: SubScales::None,
         scale_encoding: ScaleEncoding::F16,
         take_apart,
+        put_together,
     }),
 };
 
@@ -32,5 +33,12 @@ fn take_apart(block: &[u8], parts: &mut Parts) {
     parts.set_scales(u16_at(block, 0), 0);
     for (byte, codes) in block[2..18].iter().zip(parts.codes.chunks_exact_mut(8)) {
         codes.copy_from_slice(&spread(*byte).to_le_bytes());
+    }
+}
+
+fn put_together(parts: &Parts, block: &mut [u8]) {
+    put_u16(block, 0, parts.scale);
+    for (byte, codes) in block[2..18].iter_mut().zip(parts.codes.chunks_exact(8)) {
+        *byte = gather(codes, 0);
     }
 }

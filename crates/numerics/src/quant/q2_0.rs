@@ -6,7 +6,7 @@
 //! value = scale * (code - 1)
 //! ```
 
-use super::bits::u16_at;
+use super::bits::{put_u16, u16_at};
 use super::{Digits, Encoding, Format, Parts, Quantised, ScaleEncoding, SubScales, Values};
 
 pub(super) const Q2_0: Format = Format {
@@ -23,6 +23,7 @@ pub(super) const Q2_0: Format = Format {
         sub_scales: SubScales::None,
         scale_encoding: ScaleEncoding::F16,
         take_apart,
+        put_together,
     }),
 };
 
@@ -30,5 +31,12 @@ fn take_apart(block: &[u8], parts: &mut Parts) {
     parts.set_scales(u16_at(block, 0), 0);
     for (byte, codes) in block[2..18].iter().zip(parts.codes.chunks_exact_mut(4)) {
         codes.copy_from_slice(&[byte & 3, byte >> 2 & 3, byte >> 4 & 3, byte >> 6]);
+    }
+}
+
+fn put_together(parts: &Parts, block: &mut [u8]) {
+    put_u16(block, 0, parts.scale);
+    for (byte, codes) in block[2..18].iter_mut().zip(parts.codes.chunks_exact(4)) {
+        *byte = codes.iter().rev().fold(0, |byte, code| byte << 2 | code & 3);
     }
 }

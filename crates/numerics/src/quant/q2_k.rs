@@ -9,7 +9,7 @@
 //! value = scale * scale_b * code - minimum * minimum_b
 //! ```
 
-use super::bits::u16_at;
+use super::bits::{put_u16, u16_at};
 use super::{Digits, Encoding, Format, Parts, Quantised, ScaleEncoding, SubScales, Values};
 
 pub(super) const Q2_K: Format = Format {
@@ -26,6 +26,7 @@ pub(super) const Q2_K: Format = Format {
         sub_scales: SubScales::Integer,
         scale_encoding: ScaleEncoding::F16,
         take_apart,
+        put_together,
     }),
 };
 
@@ -45,6 +46,24 @@ pub(super) fn split_pairs(bytes: &[u8], codes: &mut [u8]) {
             for (byte, code) in half.iter().zip(codes) {
                 *code = byte >> (2 * quarter) & 3;
             }
+        }
+    }
+}
+
+fn put_together(parts: &Parts, block: &mut [u8]) {
+    for (b, byte) in block[..16].iter_mut().enumerate() {
+        *byte = parts.sub_scales[b] as u8 & 15 | parts.sub_minimums[b] << 4;
+    }
+    join_pairs(&parts.codes, &mut block[16..80]);
+    put_u16(block, 80, parts.scale);
+    put_u16(block, 82, parts.minimum);
+}
+
+/// What [`split_pairs`] takes apart; of each code the two lower bits.
+pub(super) fn join_pairs(codes: &[u8], bytes: &mut [u8]) {
+    for (half, codes) in bytes.chunks_exact_mut(32).zip(codes.chunks_exact(128)) {
+        for (l, byte) in half.iter_mut().enumerate() {
+            *byte = (0..4).fold(0, |byte, quarter| byte | (codes[32 * quarter + l] & 3) << (2 * quarter));
         }
     }
 }

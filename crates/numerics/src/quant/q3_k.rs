@@ -10,8 +10,8 @@
 //! value = scale * (scale_b - 32) * (code - 4)
 //! ```
 
-use super::bits::{split_nibbles, u16_at};
-use super::q2_k::split_pairs;
+use super::bits::{join_nibbles, put_u16, split_nibbles, u16_at};
+use super::q2_k::{join_pairs, split_pairs};
 use super::{Digits, Encoding, Format, Parts, Quantised, ScaleEncoding, SubScales, Values};
 
 pub(super) const Q3_K: Format = Format {
@@ -28,6 +28,7 @@ pub(super) const Q3_K: Format = Format {
         sub_scales: SubScales::Integer,
         scale_encoding: ScaleEncoding::F16,
         take_apart,
+        put_together,
     }),
 };
 
@@ -45,4 +46,17 @@ fn take_apart(block: &[u8], parts: &mut Parts) {
             *code |= (byte >> b & 1) << 2;
         }
     }
+}
+
+fn put_together(parts: &Parts, block: &mut [u8]) {
+    for (l, byte) in block[..32].iter_mut().enumerate() {
+        *byte = (0..8).fold(0, |byte, b| byte | (parts.codes[32 * b + l] >> 2 & 1) << b);
+    }
+    join_pairs(&parts.codes, &mut block[32..96]);
+    let scales = parts.sub_scales.map(|scale| (scale + 32) as u8);
+    join_nibbles(&scales.map(|scale| scale & 15), &mut block[96..104]);
+    for (i, byte) in block[104..108].iter_mut().enumerate() {
+        *byte = (0..4).fold(0, |byte, run| byte | (scales[i + 4 * run] >> 4 & 3) << (2 * run));
+    }
+    put_u16(block, 108, parts.scale);
 }

@@ -6,7 +6,7 @@
 //! value = scale * (code - 8)
 //! ```
 
-use super::bits::{split_nibbles, u16_at};
+use super::bits::{join_nibbles, put_u16, split_nibbles, u16_at};
 use super::{Digits, Encoding, Format, Parts, Quantised, ScaleEncoding, SubScales, Values};
 
 pub(super) const Q4_0: Format = Format {
@@ -23,10 +23,16 @@ pub(super) const Q4_0: Format = Format {
         sub_scales: SubScales::None,
         scale_encoding: ScaleEncoding::F16,
         take_apart,
+        put_together,
     }),
 };
 
 fn take_apart(block: &[u8], parts: &mut Parts) {
     parts.set_scales(u16_at(block, 0), 0);
     split_nibbles(&block[2..18], &mut parts.codes[..32]);
+}
+
+fn put_together(parts: &Parts, block: &mut [u8]) {
+    put_u16(block, 0, parts.scale);
+    join_nibbles(&parts.codes[..32], &mut block[2..18]);
 }

@@ -9,7 +9,7 @@
 //! value = scale * scale_b * code - minimum * minimum_b
 //! ```
 
-use super::bits::{six_bit_scales, split_nibbles, u16_at};
+use super::bits::{join_nibbles, put_six_bit_scales, put_u16, six_bit_scales, split_nibbles, u16_at};
 use super::{Digits, Encoding, Format, Parts, Quantised, ScaleEncoding, SubScales, Values};
 
 pub(super) const Q4_K: Format = Format {
@@ -26,6 +26,7 @@ pub(super) const Q4_K: Format = Format {
         sub_scales: SubScales::Integer,
         scale_encoding: ScaleEncoding::F16,
         take_apart,
+        put_together,
     }),
 };
 
@@ -34,5 +35,14 @@ fn take_apart(block: &[u8], parts: &mut Parts) {
     six_bit_scales(&block[4..16], &mut parts.sub_scales, &mut parts.sub_minimums);
     for (bytes, codes) in block[16..144].chunks_exact(32).zip(parts.codes.chunks_exact_mut(64)) {
         split_nibbles(bytes, codes);
+    }
+}
+
+fn put_together(parts: &Parts, block: &mut [u8]) {
+    put_u16(block, 0, parts.scale);
+    put_u16(block, 2, parts.minimum);
+    put_six_bit_scales(&parts.sub_scales, &parts.sub_minimums, &mut block[4..16]);
+    for (bytes, codes) in block[16..144].chunks_exact_mut(32).zip(parts.codes.chunks_exact(64)) {
+        join_nibbles(codes, bytes);
     }
 }

@@ -7,7 +7,7 @@
 //! value = scale * (code - 16)
 //! ```
 
-use super::bits::{add_fifth_bits, split_nibbles, u16_at};
+use super::bits::{add_fifth_bits, fifth_bits, join_nibbles, put_u16, split_nibbles, u16_at};
 use super::{Digits, Encoding, Format, Parts, Quantised, ScaleEncoding, SubScales, Values};
 
 pub(super) const Q5_0: Format = Format {
@@ -24,6 +24,7 @@ pub(super) const Q5_0: Format = Format {
         sub_scales: SubScales::None,
         scale_encoding: ScaleEncoding::F16,
         take_apart,
+        put_together,
     }),
 };
 
@@ -31,4 +32,10 @@ fn take_apart(block: &[u8], parts: &mut Parts) {
     parts.set_scales(u16_at(block, 0), 0);
     split_nibbles(&block[6..22], &mut parts.codes[..32]);
     add_fifth_bits(&block[2..6], &mut parts.codes[..32]);
+}
+
+fn put_together(parts: &Parts, block: &mut [u8]) {
+    put_u16(block, 0, parts.scale);
+    fifth_bits(&parts.codes[..32], &mut block[2..6]);
+    join_nibbles(&parts.codes[..32], &mut block[6..22]);
 }

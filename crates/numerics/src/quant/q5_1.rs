@@ -8,7 +8,7 @@
 //! value = scale * code + least
 //! ```
 
-use super::bits::{add_fifth_bits, split_nibbles, u16_at};
+use super::bits::{add_fifth_bits, fifth_bits, join_nibbles, put_u16, split_nibbles, u16_at};
 use super::{Digits, Encoding, Format, Parts, Quantised, ScaleEncoding, SubScales, Values};
 
 pub(super) const Q5_1: Format = Format {
@@ -25,6 +25,7 @@ pub(super) const Q5_1: Format = Format {
         sub_scales: SubScales::None,
         scale_encoding: ScaleEncoding::F16,
         take_apart,
+        put_together,
     }),
 };
 
@@ -32,4 +33,11 @@ fn take_apart(block: &[u8], parts: &mut Parts) {
     parts.set_scales(u16_at(block, 0), u16_at(block, 2) ^ 0x8000);
     split_nibbles(&block[8..24], &mut parts.codes[..32]);
     add_fifth_bits(&block[4..8], &mut parts.codes[..32]);
+}
+
+fn put_together(parts: &Parts, block: &mut [u8]) {
+    put_u16(block, 0, parts.scale);
+    put_u16(block, 2, parts.minimum ^ 0x8000);
+    fifth_bits(&parts.codes[..32], &mut block[4..8]);
+    join_nibbles(&parts.codes[..32], &mut block[8..24]);
 }

@@ -10,7 +10,7 @@
 //! value = scale * scale_b * code - minimum * minimum_b
 //! ```
 
-use super::bits::{six_bit_scales, split_nibbles, u16_at};
+use super::bits::{join_nibbles, put_six_bit_scales, put_u16, six_bit_scales, split_nibbles, u16_at};
 use super::{Digits, Encoding, Format, Parts, Quantised, ScaleEncoding, SubScales, Values};
 
 pub(super) const Q5_K: Format = Format {
@@ -27,6 +27,7 @@ pub(super) const Q5_K: Format = Format {
         sub_scales: SubScales::Integer,
         scale_encoding: ScaleEncoding::F16,
         take_apart,
+        put_together,
     }),
 };
 
@@ -40,5 +41,17 @@ fn take_apart(block: &[u8], parts: &mut Parts) {
         for (byte, code) in block[16..48].iter().zip(codes) {
             *code |= (byte >> b & 1) << 4;
         }
+    }
+}
+
+fn put_together(parts: &Parts, block: &mut [u8]) {
+    put_u16(block, 0, parts.scale);
+    put_u16(block, 2, parts.minimum);
+    put_six_bit_scales(&parts.sub_scales, &parts.sub_minimums, &mut block[4..16]);
+    for (l, byte) in block[16..48].iter_mut().enumerate() {
+        *byte = (0..8).fold(0, |byte, b| byte | (parts.codes[32 * b + l] >> 4 & 1) << b);
+    }
+    for (bytes, codes) in block[48..176].chunks_exact_mut(32).zip(parts.codes.chunks_exact(64)) {
+        join_nibbles(codes, bytes);
     }
 }

@@ -10,7 +10,7 @@
 //! value = scale * scale_b * (code - 32)
 //! ```
 
-use super::bits::{split_nibbles, u16_at};
+use super::bits::{join_nibbles, put_u16, split_nibbles, u16_at};
 use super::{Digits, Encoding, Format, Parts, Quantised, ScaleEncoding, SubScales, Values};
 
 pub(super) const Q6_K: Format = Format {
@@ -27,6 +27,7 @@ pub(super) const Q6_K: Format = Format {
         sub_scales: SubScales::Integer,
         scale_encoding: ScaleEncoding::F16,
         take_apart,
+        put_together,
     }),
 };
 
@@ -44,4 +45,19 @@ fn take_apart(block: &[u8], parts: &mut Parts) {
             }
         }
     }
+}
+
+fn put_together(parts: &Parts, block: &mut [u8]) {
+    for (bytes, codes) in block[..128].chunks_exact_mut(64).zip(parts.codes.chunks_exact(128)) {
+        join_nibbles(codes, bytes);
+    }
+    for (bytes, codes) in block[128..192].chunks_exact_mut(32).zip(parts.codes.chunks_exact(128)) {
+        for (l, byte) in bytes.iter_mut().enumerate() {
+            *byte = (0..4).fold(0, |byte, quarter| byte | (codes[32 * quarter + l] >> 4 & 3) << (2 * quarter));
+        }
+    }
+    for (byte, scale) in block[192..208].iter_mut().zip(&parts.sub_scales) {
+        *byte = *scale as u8;
+    }
+    put_u16(block, 208, parts.scale);
 }

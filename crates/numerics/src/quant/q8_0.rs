@@ -6,7 +6,7 @@
 //! value = scale * signed = scale * (code - 128)     (the code is the signed byte plus 128)
 //! ```
 
-use super::bits::u16_at;
+use super::bits::{put_u16, u16_at};
 use super::{Digits, Encoding, Format, Parts, Quantised, ScaleEncoding, SubScales, Values};
 
 pub(super) const Q8_0: Format = Format {
@@ -23,6 +23,7 @@ pub(super) const Q8_0: Format = Format {
         sub_scales: SubScales::None,
         scale_encoding: ScaleEncoding::F16,
         take_apart,
+        put_together,
     }),
 };
 
@@ -31,5 +32,12 @@ fn take_apart(block: &[u8], parts: &mut Parts) {
     for (byte, code) in block[2..34].iter().zip(&mut parts.codes) {
         // Flipping the top bit adds 128 to a number in two's complement.
         *code = byte ^ 0x80;
+    }
+}
+
+fn put_together(parts: &Parts, block: &mut [u8]) {
+    put_u16(block, 0, parts.scale);
+    for (byte, code) in block[2..34].iter_mut().zip(&parts.codes) {
+        *byte = code ^ 0x80;
     }
 }

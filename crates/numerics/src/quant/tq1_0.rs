@@ -11,7 +11,7 @@
 //! A byte is a fraction of 256, rounded up, and its elements' codes are the fraction's digits to base 3, the first one
 //! first: each is the whole part of three times what is left.
 
-use super::bits::u16_at;
+use super::bits::{put_u16, u16_at};
 use super::{Digits, Encoding, Format, Parts, Quantised, ScaleEncoding, SubScales, Values};
 
 pub(super) const TQ1_0: Format = Format {
@@ -28,6 +28,7 @@ pub(super) const TQ1_0: Format = Format {
         sub_scales: SubScales::None,
         scale_encoding: ScaleEncoding::F16,
         take_apart,
+        put_together,
     }),
 };
 
@@ -48,5 +49,24 @@ fn split_trits(bytes: &[u8], codes: &mut [u8]) {
             *code = ((u16::from(byte.wrapping_mul(power)) * 3) >> 8) as u8;
         }
         power = power.wrapping_mul(3);
+    }
+}
+
+fn put_together(parts: &Parts, block: &mut [u8]) {
+    let (first, rest) = parts.codes.split_at(160);
+    let (second, third) = rest.split_at(80);
+    join_trits(first, &mut block[..32]);
+    join_trits(second, &mut block[32..48]);
+    join_trits(third, &mut block[48..52]);
+    put_u16(block, 52, parts.scale);
+}
+
+/// What [`split_trits`] takes apart; a byte has five digits, of which those that belong to no element are 0.
+fn join_trits(codes: &[u8], bytes: &mut [u8]) {
+    let (count, digits) = (bytes.len(), codes.len() / bytes.len());
+    for (m, byte) in bytes.iter_mut().enumerate() {
+        let digit = |n: usize| if n < digits { u16::from(codes[n * count + m]) } else { 0 };
+        let number = (0..5).fold(0, |number, n| 3 * number + digit(n));
+        *byte = (number * 256).div_ceil(243) as u8;
     }
 }

@@ -7,8 +7,8 @@
 //! value = scale * (code - 1)
 //! ```
 
-use super::bits::u16_at;
-use super::q2_k::split_pairs;
+use super::bits::{put_u16, u16_at};
+use super::q2_k::{join_pairs, split_pairs};
 use super::{Digits, Encoding, Format, Parts, Quantised, ScaleEncoding, SubScales, Values};
 
 pub(super) const TQ2_0: Format = Format {
@@ -25,10 +25,16 @@ pub(super) const TQ2_0: Format = Format {
         sub_scales: SubScales::None,
         scale_encoding: ScaleEncoding::F16,
         take_apart,
+        put_together,
     }),
 };
 
 fn take_apart(block: &[u8], parts: &mut Parts) {
     parts.set_scales(u16_at(block, 64), 0);
     split_pairs(&block[..64], &mut parts.codes);
+}
+
+fn put_together(parts: &Parts, block: &mut [u8]) {
+    join_pairs(&parts.codes, &mut block[..64]);
+    put_u16(block, 64, parts.scale);
 }
