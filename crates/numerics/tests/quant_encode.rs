@@ -76,7 +76,11 @@ fn errors_are_as_small_as_they_were() {
     for format in FORMATS {
         let bytes = encoded(format, &row, None);
         let error = relative_error(&row, &decoded(format, &bytes, row.len()));
-        let most = ERRORS.iter().find(|(name, _)| *name == format.name).unwrap_or_else(|| panic!("{} has no bound", format.name)).1;
+        let most = ERRORS
+            .iter()
+            .find(|(name, _)| *name == format.name)
+            .unwrap_or_else(|| panic!("{} has no bound", format.name))
+            .1;
         assert!(error <= most, "{}: {error} is more than {most}", format.name);
     }
 }

@@ -91,7 +91,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     for (tensor, sums) in collect(&loaded, &tokens, context, chunks, device.prefill_chunk)? {
         let squares: Vec<f32> = sums.squares.iter().map(|sum| *sum as f32).collect();
         if !squares.iter().all(|sum| sum.is_finite()) {
-            return Err(Failure::Other(format!("what `{tensor}` is multiplied with is no number: the model is damaged")));
+            return Err(Failure::Other(format!(
+                "what `{tensor}` is multiplied with is no number: the model is damaged"
+            )));
         }
         let counts = sums.counts.iter().map(|count| *count as f32).collect();
         made.tensors.insert(tensor, Sums { squares, counts });

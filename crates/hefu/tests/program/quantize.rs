@@ -48,7 +48,8 @@ fn the_bytes_do_not_depend_on_threads() {
 fn a_dry_run_writes_nothing_and_says_everything() {
     let home = Home::new();
     let out = home.path("out.gguf");
-    let arguments = ["quantize", text(&home.model()), text(&out), "--to", "Q8_0", "--dry-run", "--json"].map(str::to_owned);
+    let arguments =
+        ["quantize", text(&home.model()), text(&out), "--to", "Q8_0", "--dry-run", "--json"].map(str::to_owned);
     let said = home.hefu(&arguments.each_ref().map(String::as_str)).json();
     assert!(!out.exists());
     let tensors = said["tensors"].as_array().unwrap();
@@ -94,7 +95,8 @@ fn an_importance_matrix_is_the_same_however_it_is_made_and_is_used() {
     fs::write(&corpus, "The quick brown fox jumps over the lazy dog. ".repeat(20)).unwrap();
     let of = |name: &str, more: &[&str]| {
         let out = home.path(name);
-        let arguments = ["imatrix", "--model", text(&model), "--file", text(&corpus), "--output", text(&out), "--context", "96"];
+        let arguments =
+            ["imatrix", "--model", text(&model), "--file", text(&corpus), "--output", text(&out), "--context", "96"];
         home.hefu(&[&arguments, more].concat()).success();
         fs::read(out).unwrap()
     };
