@@ -6,7 +6,7 @@
 //!
 //! * [`cli`]: the one table of commands; [`commands`]: one file per command, with the flags that it alone has;
 //! * [`flags`]: flags that several commands have; [`options`]: what they turn into, the only thing that is seen below;
-//! * [`models`], [`preview`], [`open`], [`load`]: from a model's name to its files, its description, and a model in memory;
+//! * [`models`], [`preview`], [`open`], [`checkpoint`], [`load`]: from a model's name to its files, its description, and a model in memory;
 //! * [`answering`], [`answer`]: a model that is ready to answer, and one answer at the terminal;
 //! * [`serving`]: what the server is handed;
 //! * [`fingerprint`], [`digests`]: what two answers must share to be comparable bit for bit, and digests of files;
@@ -18,6 +18,7 @@
 
 mod answer;
 mod answering;
+mod checkpoint;
 mod cli;
 mod commands;
 mod digests;

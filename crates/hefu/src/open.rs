@@ -1,5 +1,6 @@
 //! A model's files, mapped and parsed, before anything is loaded.
 
+use crate::checkpoint::{CONFIG, Files, Image};
 use crate::failure::Failure;
 use crate::metadata::{self, OfFile};
 use crate::options::DeviceOptions;
@@ -20,6 +21,8 @@ pub(crate) struct MappedModel {
     /// Name, licence and digests.
     pub(crate) model: ResolvedModel,
     mappings: Vec<Mapping>,
+    /// Of a folder: what stands in for a GGUF file.
+    image: Option<Image>,
 }
 
 impl MappedModel {
@@ -29,8 +32,9 @@ impl MappedModel {
     /// If one cannot be read.
     pub(crate) fn new(model: ResolvedModel) -> Result<Self, Failure> {
         let mappings = model.paths().into_iter().map(Mapping::open).collect::<Result<_, _>>();
-        let mappings = mappings.map_err(|error| Failure::Other(error.to_string()))?;
-        Ok(Self { model, mappings })
+        let mappings: Vec<Mapping> = mappings.map_err(|error| Failure::Other(error.to_string()))?;
+        let image = image(&model, &mappings)?;
+        Ok(Self { model, mappings, image })
     }
 
     /// Parses the files; what comes back borrows from them.
@@ -38,8 +42,15 @@ impl MappedModel {
     /// # Errors
     /// Whatever is wrong with them.
     pub(crate) fn gguf(&self) -> Result<Gguf<'_>, Failure> {
-        let parts: Vec<&[u8]> = self.mappings.iter().map(Mapping::bytes).collect();
-        Gguf::parse(&parts).map_err(|error| self.fault(&error))
+        let gguf = match &self.image {
+            Some(image) => {
+                let made: &[u8] = &image.made;
+                let others: Vec<&[u8]> = std::iter::once(made).chain(self.weights().map(Mapping::bytes)).collect();
+                Gguf::assemble(&image.head, &others, &image.places)
+            }
+            None => Gguf::parse(&self.mappings.iter().map(Mapping::bytes).collect::<Vec<_>>()),
+        };
+        gguf.map_err(|error| self.fault(&error))
     }
 
     /// What the files say they hold, whether or not they can be run.
@@ -47,17 +58,33 @@ impl MappedModel {
     /// # Errors
     /// Files that are no GGUF, or damaged.
     pub(crate) fn outline(&self) -> Result<Outline<'_>, Failure> {
-        let parts: Vec<&[u8]> = self.mappings.iter().map(Mapping::bytes).collect();
+        let parts: Vec<&[u8]> = match &self.image {
+            Some(image) => vec![&image.head],
+            None => self.mappings.iter().map(Mapping::bytes).collect(),
+        };
         Outline::parse(&parts).map_err(|error| self.fault(&error))
     }
 
-    /// The mapping of one file.
+    /// The mapping of one file, by the number that its tensors have.
     pub(crate) fn mapping(&self, index: usize) -> Option<&Mapping> {
-        self.mappings.get(index)
+        match &self.image {
+            // The first is the table, the second what was made.
+            Some(_) => self.weights().nth(index.checked_sub(2)?),
+            None => self.mappings.get(index),
+        }
+    }
+
+    /// The files of a folder that hold weights.
+    fn weights(&self) -> impl Iterator<Item = &Mapping> {
+        let pairs = self.model.files.iter().zip(&self.mappings);
+        pairs.filter(|(file, _)| is_weights(&file_name(&file.path))).map(|(_, mapping)| mapping)
     }
 
     /// Lets go of the pages that hold metadata, the vocabulary above all: whoever reads it again brings them back.
     pub(crate) fn release_metadata(&self, gguf: &Gguf<'_>) {
+        if self.image.is_some() {
+            return;
+        }
         for (shard, mapping) in self.mappings.iter().enumerate() {
             let tensors = gguf.tensors().iter().filter(|tensor| tensor.shard == shard);
             let end = tensors.map(|tensor| tensor.offset).min().unwrap_or(usize::MAX);
@@ -102,6 +129,24 @@ impl MappedModel {
     pub(crate) fn fault(&self, error: &dyn std::error::Error) -> Failure {
         Failure::Other(format!("{}: {error}", self.model.name))
     }
+}
+
+/// What stands in for a GGUF file, if the model is a folder.
+fn image(model: &ResolvedModel, mappings: &[Mapping]) -> Result<Option<Image>, Failure> {
+    let names: Vec<String> = model.files.iter().map(|file| file_name(&file.path)).collect();
+    if !names.iter().any(|name| name == CONFIG) {
+        return Ok(None);
+    }
+    let all = names.iter().map(String::as_str).zip(mappings.iter().map(Mapping::bytes)).collect();
+    Files { all }.image(&model.name).map(Some)
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn is_weights(name: &str) -> bool {
+    name.ends_with(".safetensors")
 }
 
 /// The instruction set that was asked for, or the best.

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use hefu_numerics::quant::Format;
 
 use crate::error::Error;
+use crate::gguf::limits::DEFAULT_ALIGNMENT;
 use crate::gguf::write::Writer;
 use crate::gguf::{Gguf, Kind, TensorInfo, Value};
 
@@ -96,7 +97,10 @@ impl Importance {
                 writer.tensor(&format!("{name}{COUNTS}"), &[1, matrices], single, &bytes(counts));
             }
         }
-        writer.finish()
+        let mut file = writer.finish();
+        // Other readers take the data of the last tensor up to the alignment.
+        file.resize(file.len().next_multiple_of(DEFAULT_ALIGNMENT as usize), 0);
+        file
     }
 }
 

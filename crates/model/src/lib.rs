@@ -1,6 +1,7 @@
 //! From the bytes of a model file to a program.
 //!
 //! * [`gguf`]: the file format;
+//! * [`checkpoint`]: folders of safetensors files, read as if they were GGUF;
 //! * [`mix`]: which format each tensor gets when a model is quantised; [`importance`]: which columns matter most;
 //! * [`families`]: model families, each a short file that writes a program from metadata and tensors;
 //! * [`ModelSpec`]: the program of one model, checked before memory is taken, and what there is to say about it;
@@ -9,6 +10,7 @@
 //! This crate names no chip and knows nothing of text, and it computes nothing: devices run programs.
 
 mod build;
+pub mod checkpoint;
 mod describe;
 mod error;
 pub mod families;

@@ -99,6 +99,42 @@ pub(crate) fn gguf_files(folder: &Path) -> Vec<String> {
     names
 }
 
+/// The file of a folder of the hub that says what the model is, and others that are read where they are there.
+const CONFIG: &str = "config.json";
+const BESIDE: &[&str] = &["tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json"];
+
+/// Files of weights in a folder at most.
+const MOST_WEIGHTS: usize = 1024;
+
+/// Whether a folder holds a model as the hub has it.
+pub(crate) fn is_checkpoint(folder: &Path) -> bool {
+    folder.join(CONFIG).is_file() && !weights(folder).is_empty()
+}
+
+/// The files of such a folder, used where they lie: what the model is, then its weights.
+pub(crate) fn checkpoint(folder: &Path) -> Result<ResolvedModel, StoreError> {
+    let beside = BESIDE.iter().map(|name| folder.join(name)).filter(|path| path.is_file());
+    let paths = std::iter::once(folder.join(CONFIG)).chain(beside).chain(weights(folder));
+    // `.` and the like have no name of their own.
+    let whole = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf());
+    Ok(ResolvedModel {
+        name: whole.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        files: paths.map(in_place_file).collect::<Result<_, _>>()?,
+        licence: None,
+        description: None,
+    })
+}
+
+/// A folder's files of weights, by name; those of one file that has all are meant where there are both.
+fn weights(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut paths: Vec<PathBuf> =
+        entries.filter(|path| path.extension().is_some_and(|end| end == "safetensors")).collect();
+    paths.sort();
+    paths.truncate(MOST_WEIGHTS);
+    paths
+}
+
 /// A file, or the files of a split model, used where they lie.
 pub(crate) fn in_place(path: &Path) -> Result<ResolvedModel, StoreError> {
     let file_name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -106,17 +142,20 @@ pub(crate) fn in_place(path: &Path) -> Result<ResolvedModel, StoreError> {
         Some(shards) => shards.iter().map(|shard| path.with_file_name(shard)).collect(),
         None => vec![path.to_path_buf()],
     };
-    let file = |path: PathBuf| match fs::metadata(&path) {
+    Ok(ResolvedModel {
+        name: file_name.into_owned(),
+        files: paths.into_iter().map(in_place_file).collect::<Result<_, _>>()?,
+        licence: None,
+        description: None,
+    })
+}
+
+fn in_place_file(path: PathBuf) -> Result<ModelFile, StoreError> {
+    match fs::metadata(&path) {
         Ok(metadata) => {
             Ok(ModelFile { path, size: metadata.len(), sha256: None, source: None, stamp: Stamp::from(&metadata) })
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(StoreError::MissingShard { path }),
         Err(error) => Err(StoreError::io("read", &path, error)),
-    };
-    Ok(ResolvedModel {
-        name: file_name.into_owned(),
-        files: paths.into_iter().map(file).collect::<Result<_, _>>()?,
-        licence: None,
-        description: None,
-    })
+    }
 }

@@ -11,7 +11,9 @@ use crate::error::StoreError;
 use crate::layout::{self, Layout};
 use crate::lock::Lock;
 use crate::manifest::{Manifest, ManifestFile};
-use crate::model::{Listing, ModelFile, Removed, Resolution, ResolvedModel, gguf_files, in_place};
+use crate::model::{
+    Listing, ModelFile, Removed, Resolution, ResolvedModel, checkpoint, gguf_files, in_place, is_checkpoint,
+};
 use crate::name::{self, ModelName};
 use crate::partial;
 use crate::progress::{Meter, Progress};
@@ -95,6 +97,9 @@ impl Store {
             Ok(metadata) if metadata.is_file() => in_place(Path::new(name_or_path)).map(Resolution::Ready),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 Err(StoreError::io("read", name_or_path, error))
+            }
+            Ok(_) if is_checkpoint(Path::new(name_or_path)) => {
+                checkpoint(Path::new(name_or_path)).map(Resolution::Ready)
             }
             _ => Err(self.no_file(name_or_path)),
         }

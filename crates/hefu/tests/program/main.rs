@@ -3,6 +3,7 @@
 mod answers;
 mod batch;
 mod chat;
+mod checkpoints;
 mod command_line;
 mod gap;
 mod provenance;

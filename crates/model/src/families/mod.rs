@@ -7,6 +7,7 @@ mod arcee;
 mod bailingmoe2;
 mod bert;
 mod chatglm;
+pub(crate) mod checkpoints;
 mod cohere2;
 mod command_r;
 mod deepseek1;

@@ -43,6 +43,24 @@ pub(super) fn place<'a>(
     Ok(tensors)
 }
 
+/// Tensors that lie in other files than their table: `files` begins with the table's.
+pub(super) fn elsewhere<'a>(
+    files: &[&'a [u8]],
+    entries: Vec<Entry<'a>>,
+    places: &[(usize, usize)],
+) -> Result<Vec<TensorInfo<'a>>, Error> {
+    let place = |(entry, (file, offset)): (Entry<'a>, &(usize, usize))| {
+        let Entry { name, shape, format, bytes, .. } = entry;
+        let part = Part { index: file + 1, of: files.len() };
+        let all = files.get(file + 1).copied().unwrap_or_default();
+        let outside = || outside(name, *offset as u64, all.len() as u64, part);
+        let bytes = usize::try_from(bytes).map_err(|_| outside())?;
+        let data = all.get(*offset..).and_then(|data| data.get(..bytes)).ok_or_else(outside)?;
+        Ok(TensorInfo { name, shape, format, shard: file + 1, offset: *offset, bytes, data })
+    };
+    entries.into_iter().zip(places).map(place).collect()
+}
+
 fn check_alignment(entries: &[Entry<'_>], alignment: u64, part: Part) -> Result<(), Error> {
     match entries.iter().find(|entry| !entry.offset.is_multiple_of(alignment)) {
         Some(Entry { name, offset, .. }) => {

@@ -88,6 +88,25 @@ impl<'a> Gguf<'a> {
         Ok(Gguf { files: parts.to_vec(), version, metadata, tensors, by_name })
     }
 
+    /// A model whose keys and table are in `head`, as [`write::Writer::finish`] gives them, and whose tensors lie elsewhere:
+    /// each in one of the other files, by number, from a byte on.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the keys and the table, and tensors that do not lie in their files.
+    pub fn assemble(head: &'a [u8], others: &[&'a [u8]], places: &[(usize, usize)]) -> Result<Gguf<'a>, Error> {
+        let part = Part { index: 0, of: 1 };
+        let mut reader = Reader::new(head, part);
+        let version = magic::read(&mut reader)?;
+        let tensor_count = tensor::count(&mut reader)?;
+        let key_count = Metadata::count(&mut reader)?;
+        let metadata = Metadata::read(&mut reader, key_count)?;
+        let entries = tensor::read(&mut reader, tensor_count)?;
+        let files: Vec<&[u8]> = std::iter::once(head).chain(others.iter().copied()).collect();
+        let tensors = layout::elsewhere(&files, entries, places)?;
+        let by_name = tensors.iter().enumerate().map(|(index, tensor)| (tensor.name, index)).collect();
+        Ok(Gguf { files, version, metadata, tensors, by_name })
+    }
+
     /// The bytes of the files that were parsed, in order; [`TensorInfo::shard`] numbers them.
     pub fn files(&self) -> &[&'a [u8]] {
         &self.files

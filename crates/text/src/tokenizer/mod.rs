@@ -16,6 +16,7 @@ mod merging;
 mod metadata;
 mod pieces;
 mod pretokenizer;
+mod published;
 mod read;
 mod sentencepiece;
 mod special;
@@ -29,6 +30,7 @@ mod wordpiece;
 pub use detokenizer::{Detokenizer, Position};
 pub use error::Error;
 pub use metadata::Metadata;
+pub use published::Published;
 pub use special::Special;
 pub use texts::Texts;
 pub use vocabulary::{

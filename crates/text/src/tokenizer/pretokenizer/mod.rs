@@ -16,7 +16,7 @@ mod words;
 
 use super::Error;
 use regex::Regex;
-pub(super) use registry::{Entry, Words, find, unknown};
+pub(super) use registry::{Entry, Words, find, named, unknown};
 use spaced::Spaced;
 
 /// A pre-tokeniser that is ready to run.
@@ -36,7 +36,6 @@ type Scan = fn(&str, usize) -> Option<usize>;
 
 /// One pattern of a pre-tokeniser and how it is run. The patterns of scanned steps are their definition.
 #[derive(Clone, Copy)]
-#[cfg_attr(not(test), expect(dead_code, reason = "only the tests run the patterns of scanned steps"))]
 pub(super) enum Step {
     /// Run by the linear-time engine.
     Regex(&'static str),
@@ -69,6 +68,13 @@ impl PreTokenizer {
 }
 
 impl Step {
+    /// Its pattern as published.
+    fn pattern(self) -> &'static str {
+        match self {
+            Self::Regex(pattern) | Self::Spaced(pattern) | Self::Scan(pattern, _) | Self::Cut(pattern, _) => pattern,
+        }
+    }
+
     fn cutter(self) -> Result<Cutter, Error> {
         match self {
             Self::Scan(_, scan) => Ok(Cutter::Scan(scan)),

@@ -36,6 +36,16 @@ pub(in crate::tokenizer) fn find(name: &str) -> Option<&'static Entry> {
     REGISTRY.iter().find(|entry| entry.names.contains(&name))
 }
 
+/// The name of an entry with these patterns and habits.
+pub(in crate::tokenizer) fn named(patterns: &[String], composes: bool, takes_whole: bool) -> Option<&'static str> {
+    let is_alike = |entry: &&Entry| {
+        entry.words.is_none()
+            && (entry.compose, entry.whole_pieces) == (composes, takes_whole)
+            && entry.steps.iter().map(|step| step.pattern()).eq(patterns.iter().map(String::as_str))
+    };
+    REGISTRY.iter().find(is_alike).and_then(|entry| entry.names.first()).copied()
+}
+
 /// The error for a name that is not known.
 pub(in crate::tokenizer) fn unknown(name: &str) -> Error {
     Error::PreTokenizer { name: name.to_owned(), known: known_names() }

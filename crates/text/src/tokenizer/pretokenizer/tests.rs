@@ -14,13 +14,6 @@ static DEFINITIONS: LazyLock<Vec<(fancy_regex::Regex, Cutter)>> = LazyLock::new(
     steps.into_iter().map(defined).collect()
 });
 
-impl Step {
-    fn pattern(&self) -> &'static str {
-        let (Self::Regex(pattern) | Self::Spaced(pattern) | Self::Scan(pattern, _) | Self::Cut(pattern, _)) = self;
-        pattern
-    }
-}
-
 /// All pre-tokenisers, each compiled once.
 static BUILT: LazyLock<Vec<PreTokenizer>> =
     LazyLock::new(|| REGISTRY.iter().map(|entry| PreTokenizer::new(entry).unwrap()).collect());
