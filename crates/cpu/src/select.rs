@@ -44,6 +44,27 @@ pub const ISAS: &[Isa] = &[
         table: Some((&isa::avx2::OPS, &isa::avx2::KERNELS)),
         peaks: Some(&isa::avx2::PEAKS),
     },
+    #[cfg(target_arch = "aarch64")]
+    Isa {
+        name: "i8mm",
+        is_available: isa::aarch64::i8mm::is_available,
+        table: Some((&isa::aarch64::i8mm::OPS, &isa::aarch64::i8mm::KERNELS)),
+        peaks: Some(&isa::aarch64::i8mm::PEAKS),
+    },
+    #[cfg(target_arch = "aarch64")]
+    Isa {
+        name: "dotprod",
+        is_available: isa::aarch64::dotprod::is_available,
+        table: Some((&isa::aarch64::dotprod::OPS, &isa::aarch64::dotprod::KERNELS)),
+        peaks: Some(&isa::aarch64::dotprod::PEAKS),
+    },
+    #[cfg(target_arch = "aarch64")]
+    Isa {
+        name: "neon",
+        is_available: isa::aarch64::neon::is_available,
+        table: Some((&isa::aarch64::neon::OPS, &isa::aarch64::neon::KERNELS)),
+        peaks: Some(&isa::aarch64::neon::PEAKS),
+    },
     Isa {
         name: "portable",
         is_available: || true,

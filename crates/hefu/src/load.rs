@@ -1,7 +1,7 @@
 //! A model in memory, ready to answer.
 
 use crate::failure::Failure;
-use crate::fingerprint::{Fingerprint, FingerprintInput};
+use crate::fingerprint;
 use crate::memory::available_memory;
 use crate::metadata;
 use crate::models;
@@ -18,6 +18,7 @@ use hefu_model::{LoadOptions, ModelFiles, ModelSpec};
 use hefu_numerics::device::{Device, Model, Size};
 use hefu_numerics::kv::PAGE;
 use hefu_numerics::matrix::Bytes;
+use hefu_proof::Fingerprint;
 use hefu_store::{Check, ResolvedModel};
 use hefu_text::template::ChatTemplate;
 use hefu_text::tokenizer::Tokenizer;
@@ -184,7 +185,7 @@ impl Loaded {
         if self.resolved.files.iter().any(|file| file.sha256.is_none()) {
             self.resolved.still_is()?;
         }
-        Ok(FingerprintInput::of(&self.resolved, &self.model.program)?.fingerprint())
+        Ok(fingerprint::input(&self.resolved, &self.model.program)?.fingerprint())
     }
 }
 

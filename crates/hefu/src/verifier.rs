@@ -1,20 +1,19 @@
 //! Answers made again from what their receipts say.
 
 use crate::failure::Failure;
-use crate::fingerprint::FingerprintInput;
+use crate::fingerprint;
 use crate::load::Loaded;
 use crate::models;
 use crate::open::MappedModel;
 use crate::options::{ModelChoice, ModelOptions, VerifyOptions};
 use hefu_answer::{Spec, TextModel};
-use hefu_engine::Request;
 use hefu_engine::constraint::Constraint;
 use hefu_engine::scheduler::{Event, Limits, Paged, Scheduler};
-use hefu_engine::verification::{Claim, Difference, How, Verdict};
+use hefu_engine::verification::{Difference, How, Verdict};
 use hefu_model::{LoadOptions, ModelSpec};
 use hefu_numerics::device::Model;
 use hefu_numerics::kv::{PAGE, Profile};
-use hefu_proof::{Answer, Prompt};
+use hefu_proof::Answer;
 use hefu_store::ResolvedModel;
 use std::time::{Duration, Instant};
 
@@ -89,7 +88,7 @@ impl Verifier {
                 answer.fingerprint
             ));
         }
-        let claim = claim(answer, prompt, self.prefill_chunk)?;
+        let claim = answer.claim(prompt, self.prefill_chunk)?;
         let constraint = self.constraint(answer)?;
         let started = Instant::now();
         // Positions for prompt and answer, however large the context was.
@@ -152,7 +151,7 @@ fn suitable(model: ResolvedModel, fingerprint: &str, context: usize) -> Result<(
     for cache in [Profile::F16, Profile::Q8] {
         let options = LoadOptions { context: Some(context), cache };
         let spec = ModelSpec::read(&gguf, &options).map_err(|error| files.fault(&error))?;
-        let own = FingerprintInput::of(&files.model, &spec.program)?.fingerprint().to_string();
+        let own = fingerprint::input(&files.model, &spec.program)?.fingerprint().to_string();
         if own == fingerprint {
             return Ok((cache, context));
         }
@@ -165,22 +164,4 @@ fn suitable(model: ResolvedModel, fingerprint: &str, context: usize) -> Result<(
          with --model",
         files.model.name
     )))
-}
-
-fn claim(answer: &Answer, prompt: Option<&[u32]>, prefill_chunk: usize) -> Result<Claim, String> {
-    let prompt = match (&answer.prompt, prompt) {
-        (Prompt::Tokens(tokens), _) => tokens.clone(),
-        (hidden, Some(tokens)) if hidden.is(tokens) => tokens.to_vec(),
-        (_, Some(_)) => return Err("the prompt that was given is not the one whose hash it states".to_owned()),
-        (_, None) => return Err("it states its prompt's hash alone; give the tokens with --prompt-ids".to_owned()),
-    };
-    let request = Request {
-        prompt,
-        parameters: answer.parameters.clone(),
-        end_tokens: answer.end_tokens.clone(),
-        max_tokens: answer.max_tokens,
-        prefill_chunk,
-        all_logits: false,
-    };
-    Ok(Claim { request, output: answer.output.clone(), finish: answer.finish, context: answer.context })
 }

@@ -3,21 +3,25 @@
 //!
 //! * [`Receipt`]: one answer as a small signed document, from which it can be made again;
 //! * [`Identity`], [`PublicKey`]: the key of an instance of the program;
-//! * [`audit`]: the append-only log, its signed checkpoints, and what examines it;
+//! * [`FingerprintInput`]: what two answers must share to be comparable bit for bit;
+//! * [`audit`] (a feature): the append-only log, its signed checkpoints, and what examines it;
 //! * [`canonical`]: the one way to write a document down, so that a digest means something;
 //! * [`Digest`], SHA-256.
 //!
 //! Nothing here knows of models, text or chips. `docs/receipts.md` and `docs/audit.md` are the formats in words.
 
+#[cfg(feature = "audit")]
 pub mod audit;
 pub mod canonical;
 mod clock;
 mod digest;
+mod fingerprint;
 mod id;
 mod identity;
 mod receipt;
 
 pub use digest::Digest;
+pub use fingerprint::{Fingerprint, FingerprintInput};
 pub use id::new_id;
 pub use identity::{Identity, IdentityError, PublicKey, Signature};
 pub use receipt::{Answer, Grammar, MAX_RECEIPT_BYTES, MAX_TOKENS, Prompt, Receipt, ReceiptError, Software, VERSION};

@@ -15,6 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("engine", &["numerics"]),
     ("grammar", &["engine", "text"]),
     ("proof", &["engine"]),
+    ("check", &["cpu", "engine", "model", "numerics", "proof"]),
     ("answer", &["engine", "grammar", "text"]),
     ("server", &["answer", "engine", "text"]),
     (

@@ -161,6 +161,13 @@ pub unsafe trait Rows: Copy {
         unsafe { fill_tile::<Self>(shape, tile, blocks, source, panel) }
     }
 
+    /// Writes a token's activations to a block that has them token by token, whose tokens' begin at `block`.
+    #[inline(always)]
+    unsafe fn store_token(block: *mut u8, slot: usize, q: &[i8; 32]) {
+        // SAFETY: the caller's duty.
+        unsafe { block.add(slot * q.len()).cast::<[i8; 32]>().write(*q) }
+    }
+
     /// Clause Q1: quantises 32 activations at `x` to `q`; returns the scale and the sums of `q` over both halves.
     unsafe fn quantize(x: *const f32, q: &mut [i8; 32]) -> (f32, [i32; 2]);
 }
@@ -195,7 +202,7 @@ pub unsafe fn fill_tile<R: Rows>(
             // SAFETY: rows and slots of this tile lie within the panel.
             unsafe {
                 if shape.by_token {
-                    panel.add(at + stride + slot * q.len()).cast::<[i8; 32]>().write(q);
+                    R::store_token(panel.add(at + stride), slot, &q);
                 }
                 fill_slot(shape, panel.add(at + slot * 4), stride, scale, &q, sums);
             }

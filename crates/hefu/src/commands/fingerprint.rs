@@ -1,7 +1,7 @@
 //! `hefu fingerprint`: what makes two answers comparable, and what it is made of.
 
 use crate::failure::Failure;
-use crate::fingerprint::FingerprintInput;
+use crate::fingerprint;
 use crate::flags::{CacheArguments, ModelArguments};
 use crate::metadata;
 use crate::models;
@@ -60,7 +60,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let context = arguments.context.map_or(DEFAULT_CONTEXT.min(most), NonZeroUsize::get);
     let options = LoadOptions { context: Some(context), cache: arguments.cache.profile() };
     let spec = ModelSpec::read(&gguf, &options).map_err(|error| opened.fault(&error))?;
-    let ingredients = FingerprintInput::of(&opened.model, &spec.program)?;
+    let ingredients = fingerprint::input(&opened.model, &spec.program)?;
     let (tokenizer, template) = (tokenizer_digest(&gguf), template_digest(&gguf));
     if arguments.json {
         let files = opened.model.files.iter().zip(&ingredients.files);
@@ -72,7 +72,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             "files": files.map(file).collect::<Vec<_>>(),
             "tokenizer": tokenizer,
             "template": template,
-            "cache": ingredients.cache.name(),
+            "cache": ingredients.cache,
             "rope_long": ingredients.variants.iter().any(|variant| variant == "rope long"),
             "context": context,
             "checked": model.check == Check::Always,

@@ -2,8 +2,9 @@
 
 use super::MAX_TOKENS;
 use crate::digest::Digest;
-use hefu_engine::FinishReason;
 use hefu_engine::sampling::Parameters;
+use hefu_engine::verification::Claim;
+use hefu_engine::{FinishReason, Request};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -141,6 +142,29 @@ impl Grammar {
 }
 
 impl Answer {
+    /// What is claimed, for the engine to make again. `prompt` is that of an answer that states its hash alone; `chunk` positions
+    /// are computed at once.
+    ///
+    /// # Errors
+    /// A sentence, if the prompt is not known.
+    pub fn claim(&self, prompt: Option<&[u32]>, chunk: usize) -> Result<Claim, String> {
+        let prompt = match (&self.prompt, prompt) {
+            (Prompt::Tokens(tokens), _) => tokens.clone(),
+            (hidden, Some(tokens)) if hidden.is(tokens) => tokens.to_vec(),
+            (_, Some(_)) => return Err("the prompt that was given is not the one whose hash it states".to_owned()),
+            (_, None) => return Err("it states its prompt's hash alone; give the tokens with --prompt-ids".to_owned()),
+        };
+        let request = Request {
+            prompt,
+            parameters: self.parameters.clone(),
+            end_tokens: self.end_tokens.clone(),
+            max_tokens: self.max_tokens,
+            prefill_chunk: chunk,
+            all_logits: false,
+        };
+        Ok(Claim { request, output: self.output.clone(), finish: self.finish, context: self.context })
+    }
+
     /// What no receipt may hold, as a sentence.
     pub(super) fn check(&self) -> Result<(), String> {
         for (name, text) in [

@@ -1,0 +1,473 @@
+//! Sixteen rows in four 128-bit registers.
+//!
+//! Without dot products, products of bytes are added up as 16 bits, which must not overflow (at most 32767), and only
+//! then widened:
+//!
+//! | bits | largest product | column groups per 16-bit sum |
+//! | --- | --- | --- |
+//! | 4 | 15 * 127 | 8 |
+//! | 5 | 31 * 127 | 8 |
+//! | 6 | 63 * 127 | 4 |
+//! | 8, signed | 128 * 127 | 2 |
+
+use std::arch::aarch64::*;
+
+use hefu_numerics::quant::HALF_E4M3_FACTOR;
+
+use super::instructions::{sdot, sdot_lane, usdot, usdot_lane, widen_f16};
+use super::lanes::{signed_bytes, upper_bytes, widen_bf16};
+use super::wide::ByMatrix;
+use crate::generic::rows::{Rows, quantizer};
+use crate::generic::unroll::unroll;
+
+/// Products of bytes by NEON alone.
+pub(super) const PAIRS: u8 = 0;
+/// By dot products of signed bytes.
+pub(super) const SIGNED: u8 = 1;
+/// By dot products of unsigned codes and signed activations.
+pub(super) const MIXED: u8 = 2;
+
+/// Sixteen rows; `DOT`: how bytes are multiplied.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NeonRows<const DOT: u8>;
+
+type Codes = [uint8x16_t; 4];
+type Sums = [int32x4_t; 4];
+type Floats = [float32x4_t; 4];
+
+/// A vector of four registers, each made by an expression of its number.
+macro_rules! four {
+    ($i:ident => $value:expr) => {
+        [
+            {
+                const $i: usize = 0;
+                $value
+            },
+            {
+                const $i: usize = 1;
+                $value
+            },
+            {
+                const $i: usize = 2;
+                $value
+            },
+            {
+                const $i: usize = 3;
+                $value
+            },
+        ]
+    };
+}
+
+/// The order in which the groups of a block are added: the two that share a line of nibbles one after the other, so that
+/// few lines are in registers at a time. Integer sums have no order.
+const ORDER: [usize; 8] = [0, 4, 1, 5, 2, 6, 3, 7];
+
+/// As [`unroll`], in [`ORDER`] where there are eight.
+macro_rules! in_order {
+    ($g:ident < $n:expr => $body:block) => {
+        if $n == 8 {
+            unroll!(place < 8 => {
+                #[allow(non_upper_case_globals)]
+                const $g: usize = ORDER[place % 8];
+                $body
+            });
+        } else {
+            unroll!($g < $n => $body);
+        }
+    };
+}
+
+// SAFETY: pointers are read and written as each function of the trait says.
+unsafe impl<const DOT: u8> Rows for NeonRows<DOT> {
+    const WIDTH: usize = 16;
+    const SIGNED_BYTES: bool = DOT != MIXED;
+    // Eight sums of integers and eight of f32 leave room for codes.
+    const TILES: &'static [usize] = &[1, 2];
+
+    type Codes = Codes;
+    type Floats = Floats;
+    type Sums = Sums;
+
+    // Weights are one stream from end to end, which these processors see by themselves; hints are not measured here.
+    #[inline(always)]
+    fn prefetch(_: *const u8) {}
+
+    #[inline(always)]
+    fn prefetch_near(_: *const u8) {}
+
+    #[inline(always)]
+    fn prefetch_for_writing(_: *const u8) {}
+
+    #[inline(always)]
+    unsafe fn load_codes(from: *const u8) -> Codes {
+        // SAFETY: the caller's duty.
+        unsafe { four!(I => vld1q_u8(from.add(I * 16))) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_codes(codes: Codes, to: *mut u8) {
+        // SAFETY: the caller's duty.
+        unroll!(i < 4 => { unsafe { vst1q_u8(to.add(i * 16), codes[i]) }; });
+    }
+
+    #[inline(always)]
+    unsafe fn shift_and(codes: Codes, places: i32, mask: u8) -> Codes {
+        // SAFETY: the caller's duty. Places and mask are constants after inlining.
+        unsafe {
+            let is_masked = match places {
+                0.. => mask == u8::MAX << places.min(7),
+                _ => mask == u8::MAX >> (-places).min(7),
+            };
+            let mask = vdupq_n_u8(mask);
+            four!(I => {
+                let shifted = shift(codes[I], places);
+                if is_masked { shifted } else { vandq_u8(shifted, mask) }
+            })
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn shift_right(codes: Codes, places: usize) -> Codes {
+        // SAFETY: the caller's duty.
+        unsafe {
+            let places = vdupq_n_s8(-(places as i8));
+            four!(I => vshlq_u8(codes[I], places))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn triple(codes: Codes) -> Codes {
+        // SAFETY: the caller's duty.
+        unsafe { four!(I => vaddq_u8(vaddq_u8(codes[I], codes[I]), codes[I])) }
+    }
+
+    #[inline(always)]
+    unsafe fn top_trit(codes: Codes) -> Codes {
+        // SAFETY: the caller's duty. Comparisons give -1.
+        unsafe {
+            let (one, two, zero) = (vdupq_n_u8(85), vdupq_n_u8(170), vdupq_n_u8(0));
+            four!(I => vsubq_u8(vsubq_u8(zero, vcgtq_u8(codes[I], one)), vcgtq_u8(codes[I], two)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn spread(from: *const u8) -> Codes {
+        // SAFETY: the caller's duty.
+        unsafe {
+            let bytes = vld1q_u8(from);
+            let first = vld1q_u8([0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3].as_ptr());
+            four!(I => vqtbl1q_u8(bytes, vaddq_u8(first, vdupq_n_u8(4 * I as u8))))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn or(a: Codes, b: Codes) -> Codes {
+        // SAFETY: the caller's duty.
+        unsafe { four!(I => vorrq_u8(a[I], b[I])) }
+    }
+
+    #[inline(always)]
+    unsafe fn look_up(codes: Codes, table: &[u8; 16]) -> Codes {
+        // SAFETY: the caller's duty; the table has 16 bytes.
+        unsafe {
+            let table = vld1q_u8(table.as_ptr());
+            four!(I => vqtbl1q_u8(table, codes[I]))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn flip_sign(codes: Codes) -> Codes {
+        // SAFETY: the caller's duty.
+        unsafe {
+            let sign = vdupq_n_u8(0x80);
+            four!(I => veorq_u8(codes[I], sign))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn dot<const BITS: u32, const FROM: usize, const N: usize>(
+        codes: &[Codes; 8],
+        q: *const u8,
+        stride: usize,
+        start: Sums,
+    ) -> Sums {
+        // SAFETY: the caller's duty.
+        unsafe {
+            match DOT {
+                PAIRS => dot_in_pairs::<BITS, FROM, N>(codes, q, stride, start),
+                _ if stride == 4 => dot_of_one::<DOT, FROM, N>(codes, q, start),
+                _ => {
+                    let mut sums = start;
+                    in_order!(g < N => {
+                        let activations = broadcast_bytes(q.add(g * stride));
+                        let codes = codes[FROM + g];
+                        unroll!(i < 4 => {
+                            sums[i] = match DOT {
+                                MIXED => usdot(sums[i], codes[i], activations),
+                                _ => sdot(sums[i], vreinterpretq_s8_u8(codes[i]), activations),
+                            };
+                        });
+                    });
+                    sums
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn no_sums() -> Sums {
+        // SAFETY: the caller's duty.
+        [unsafe { vdupq_n_s32(0) }; 4]
+    }
+
+    #[inline(always)]
+    unsafe fn broadcast_sum(from: *const u8) -> Sums {
+        // SAFETY: the caller's duty.
+        [unsafe { vdupq_n_s32(from.cast::<i32>().read_unaligned()) }; 4]
+    }
+
+    #[inline(always)]
+    unsafe fn to_floats(sums: Sums) -> Floats {
+        // SAFETY: the caller's duty.
+        unsafe { four!(I => vcvtq_f32_s32(sums[I])) }
+    }
+
+    #[inline(always)]
+    unsafe fn no_floats() -> Floats {
+        // SAFETY: the caller's duty.
+        [unsafe { vdupq_n_f32(0.0) }; 4]
+    }
+
+    #[inline(always)]
+    unsafe fn broadcast(from: *const u8) -> Floats {
+        // SAFETY: the caller's duty.
+        [unsafe { vdupq_n_f32(from.cast::<f32>().read_unaligned()) }; 4]
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const u8) -> Floats {
+        // SAFETY: the caller's duty.
+        unsafe { four!(I => vreinterpretq_f32_u8(vld1q_u8(from.add(I * 16)))) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(floats: Floats, to: *mut u8) {
+        // SAFETY: the caller's duty.
+        unroll!(i < 4 => { unsafe { vst1q_u8(to.add(i * 16), vreinterpretq_u8_f32(floats[i])) }; });
+    }
+
+    #[inline(always)]
+    unsafe fn load_f16(from: *const u8) -> Floats {
+        // SAFETY: the caller's duty.
+        unsafe {
+            let [a, b] = widen_f16(vreinterpretq_u16_u8(vld1q_u8(from)));
+            let [c, d] = widen_f16(vreinterpretq_u16_u8(vld1q_u8(from.add(16))));
+            [a, b, c, d]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_bf16(from: *const u8) -> Floats {
+        // SAFETY: the caller's duty.
+        unsafe { widen_bf16(from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_signed_bytes(from: *const u8) -> Floats {
+        // SAFETY: the caller's duty.
+        unsafe { signed_bytes(vld1q_u8(from)) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_unsigned_bytes(from: *const u8) -> Floats {
+        // SAFETY: the caller's duty.
+        unsafe { unsigned_bytes(vld1q_u8(from)) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_nibbles(from: *const u8, shift: usize) -> Floats {
+        // SAFETY: the caller's duty.
+        unsafe {
+            let bytes = vshlq_u8(vld1q_u8(from), vdupq_n_s8(-(shift as i8)));
+            unsigned_bytes(vandq_u8(bytes, vdupq_n_u8(15)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_half_e4m3(from: *const u8) -> Floats {
+        // SAFETY: the caller's duty. Exponent and mantissa come to lie below the sign.
+        unsafe {
+            let wide = upper_bytes(vld1q_u8(from));
+            let factor = vdupq_n_f32(HALF_E4M3_FACTOR);
+            four!(I => vmulq_f32(vreinterpretq_f32_u32(vshrq_n_u32::<4>(wide[I])), factor))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn mul(a: Floats, b: Floats) -> Floats {
+        // SAFETY: the caller's duty.
+        unsafe { four!(I => vmulq_f32(a[I], b[I])) }
+    }
+
+    #[inline(always)]
+    unsafe fn fma(a: Floats, b: Floats, c: Floats) -> Floats {
+        // SAFETY: the caller's duty.
+        unsafe { four!(I => vfmaq_f32(c[I], a[I], b[I])) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_token(block: *mut u8, slot: usize, q: &[i8; 32]) {
+        // SAFETY: the caller's duty.
+        unsafe {
+            match DOT {
+                MIXED => ByMatrix::store_token(block, slot, q),
+                _ => block.add(slot * q.len()).cast::<[i8; 32]>().write(*q),
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn quantize(x: *const f32, q: &mut [i8; 32]) -> (f32, [i32; 2]) {
+        // SAFETY: the caller's duty; 32 numbers at `x`.
+        unsafe {
+            let mut eight = [vdupq_n_f32(0.0); 8];
+            let mut largest = vdupq_n_u32(0);
+            unroll!(i < 8 => {
+                eight[i] = vld1q_f32(x.add(i * 4));
+                largest = vmaxq_u32(largest, vreinterpretq_u32_f32(vabsq_f32(eight[i])));
+            });
+            let (scale, inverse) = quantizer(vmaxvq_u32(largest));
+            if inverse == 0.0 {
+                *q = [0; 32];
+                return (scale, [0; 2]);
+            }
+            let inverse = vdupq_n_f32(inverse);
+            let mut sums = [vdupq_n_s32(0); 2];
+            unroll!(half < 2 => {
+                let rounded = four!(I => vcvtnq_s32_f32(vmulq_f32(eight[half * 4 + I], inverse)));
+                sums[half] = vaddq_s32(vaddq_s32(rounded[0], rounded[1]), vaddq_s32(rounded[2], rounded[3]));
+                let low = vmovn_high_s32(vmovn_s32(rounded[0]), rounded[1]);
+                let high = vmovn_high_s32(vmovn_s32(rounded[2]), rounded[3]);
+                vst1q_s8(q.as_mut_ptr().add(half * 16), vmovn_high_s16(vmovn_s16(low), high));
+            });
+            (scale, [vaddvq_s32(sums[0]), vaddvq_s32(sums[1])])
+        }
+    }
+}
+
+/// `codes` shifted within bytes: to the left if `places`, a constant after inlining, is positive.
+#[inline(always)]
+unsafe fn shift(codes: uint8x16_t, places: i32) -> uint8x16_t {
+    // SAFETY: the caller's duty: the machine has NEON.
+    unsafe {
+        match places {
+            0 => codes,
+            1 => vshlq_n_u8::<1>(codes),
+            2 => vshlq_n_u8::<2>(codes),
+            3 => vshlq_n_u8::<3>(codes),
+            4 => vshlq_n_u8::<4>(codes),
+            -1 => vshrq_n_u8::<1>(codes),
+            -2 => vshrq_n_u8::<2>(codes),
+            -3 => vshrq_n_u8::<3>(codes),
+            -4 => vshrq_n_u8::<4>(codes),
+            -5 => vshrq_n_u8::<5>(codes),
+            -6 => vshrq_n_u8::<6>(codes),
+            -7 => vshrq_n_u8::<7>(codes),
+            places => vshlq_u8(codes, vdupq_n_s8(places as i8)),
+        }
+    }
+}
+
+/// The four bytes at `from` in each quarter of a register.
+#[inline(always)]
+unsafe fn broadcast_bytes(from: *const u8) -> int8x16_t {
+    // SAFETY: the caller's duty: 4 bytes.
+    unsafe { vreinterpretq_s8_s32(vdupq_n_s32(from.cast::<i32>().read_unaligned())) }
+}
+
+/// Sixteen unsigned bytes as f32: fractions of 24 bits.
+#[inline(always)]
+unsafe fn unsigned_bytes(bytes: uint8x16_t) -> Floats {
+    // SAFETY: the caller's duty: the machine has NEON.
+    unsafe {
+        let wide = upper_bytes(bytes);
+        four!(I => vcvtq_n_f32_u32::<24>(wide[I]))
+    }
+}
+
+/// [`Rows::dot`] of a tile of one token, whose activations lie side by side.
+#[inline(always)]
+unsafe fn dot_of_one<const DOT: u8, const FROM: usize, const N: usize>(
+    codes: &[Codes; 8],
+    q: *const u8,
+    start: Sums,
+) -> Sums {
+    const { assert!(N.is_multiple_of(4)) };
+    // SAFETY: the caller's duty.
+    unsafe {
+        let mut sums = start;
+        let mut activations = [vdupq_n_s8(0); 2];
+        unroll!(half < 2 => {
+            if half < N / 4 {
+                activations[half] = vld1q_s8(q.add(half * 16).cast());
+            }
+        });
+        in_order!(g < N => {
+            let (codes, activations) = (codes[FROM + g], activations[g / 4]);
+            unroll!(i < 4 => {
+                sums[i] = match DOT {
+                    MIXED => usdot_lane::<{ (g % 4) as i32 }>(sums[i], codes[i], activations),
+                    _ => sdot_lane::<{ (g % 4) as i32 }>(sums[i], vreinterpretq_s8_u8(codes[i]), activations),
+                };
+            });
+        });
+        sums
+    }
+}
+
+/// [`Rows::dot`] by products of 16 bits.
+#[inline(always)]
+unsafe fn dot_in_pairs<const BITS: u32, const FROM: usize, const N: usize>(
+    codes: &[Codes; 8],
+    q: *const u8,
+    stride: usize,
+    start: Sums,
+) -> Sums {
+    // SAFETY: the caller's duty.
+    unsafe {
+        let per_sum = const { groups_per_sum(BITS) };
+        let mut sums = start;
+        let mut halves = [[vdupq_n_s16(0); 2]; 4];
+        unroll!(g < N => {
+            let activations = broadcast_bytes(q.add(g * stride));
+            let codes = codes[FROM + g];
+            unroll!(i < 4 => {
+                let codes = vreinterpretq_s8_u8(codes[i]);
+                halves[i] = if g.is_multiple_of(per_sum) {
+                    [vmull_s8(vget_low_s8(codes), vget_low_s8(activations)), vmull_high_s8(codes, activations)]
+                } else {
+                    [
+                        vmlal_s8(halves[i][0], vget_low_s8(codes), vget_low_s8(activations)),
+                        vmlal_high_s8(halves[i][1], codes, activations),
+                    ]
+                };
+                if g % per_sum == per_sum - 1 || g + 1 == N {
+                    // Each row's four columns are two pairs.
+                    let pairs = vpaddq_s32(vpaddlq_s16(halves[i][0]), vpaddlq_s16(halves[i][1]));
+                    sums[i] = vaddq_s32(sums[i], pairs);
+                }
+            });
+        });
+        sums
+    }
+}
+
+/// How many column groups fit one 16-bit sum of products.
+const fn groups_per_sum(bits: u32) -> usize {
+    match bits {
+        8 => 2,
+        6 => 4,
+        _ => 8,
+    }
+}
