@@ -5,14 +5,17 @@
 //! cargo xtask NAME ...   some of them
 //! cargo xtask count      figures of the code; with `names`, the public items that no other crate uses
 //! cargo xtask dist       products for people without a compiler
+//! cargo xtask chips      whether other chips, emulated, give the same bits
 //! ```
 
 mod checks;
+mod chips;
 mod count;
 mod dist;
 mod files;
 mod modules;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -21,8 +24,13 @@ fn main() -> ExitCode {
         let is_right = count::run(&files::root(), wanted.get(1).is_some_and(|name| name == "names"));
         return if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
-    if wanted.first().is_some_and(|name| name == "dist") {
-        return match dist::run(&files::root(), &wanted[1..]) {
+    let command: Option<fn(&Path, &[String]) -> Result<(), String>> = match wanted.first().map(String::as_str) {
+        Some("dist") => Some(dist::run),
+        Some("chips") => Some(chips::run),
+        _ => None,
+    };
+    if let Some(command) = command {
+        return match command(&files::root(), &wanted[1..]) {
             Ok(()) => ExitCode::SUCCESS,
             Err(sentence) => {
                 eprintln!("xtask: {sentence}");

@@ -1,7 +1,8 @@
 //! How a matrix lies in memory.
 //!
 //! Rows are taken in groups of [`GROUP`], side by side, so that one instruction works on 16 outputs and each output's
-//! sum is still taken in order. The last group is filled up with zero rows. All numbers are little-endian.
+//! sum is still taken in order. The last group is filled up with zero rows. Numbers of several bytes are in the order of the
+//! machine, however the file has them; codes of several columns lie column by column.
 //!
 //! A group of a quantised format is one stretch after another for the blocks of the file (32 or 256 columns): the block's
 //! *codes*, then its *scales*. A product goes through a group from end to end, so that to the processor it is one stream.

@@ -35,6 +35,9 @@ fn pack_floats<const WIDTH: usize>(row_bytes: usize, file: &[u8], packed: &mut [
         for (number, row) in numbers.as_chunks_mut::<WIDTH>().0.iter_mut().zip(&rows) {
             // Rows that are not there are zero.
             *number = row.get(column).copied().unwrap_or([0; WIDTH]);
+            if cfg!(target_endian = "big") {
+                number.reverse();
+            }
         }
     }
 }
@@ -145,7 +148,7 @@ fn planes_of(code_bits: u32) -> &'static [(u32, usize)] {
 }
 
 fn pack_scales(quantised: &Quantised, layout: &QuantLayout, parts: &Parts, row: usize, scales: &mut [u8]) {
-    let half = |bits: u16, at: usize, scales: &mut [u8]| scales[at..at + 2].copy_from_slice(&bits.to_le_bytes());
+    let half = |bits: u16, at: usize, scales: &mut [u8]| scales[at..at + 2].copy_from_slice(&bits.to_ne_bytes());
     match quantised.scale_encoding {
         ScaleEncoding::F16 => half(parts.scale, row * 2, scales),
         ScaleEncoding::One => (),
@@ -195,9 +198,9 @@ fn row_of_floats(kind: Float, packed: &[u8], row: usize, output: &mut [f32]) {
 
 fn float_at(kind: Float, packed: &[u8], index: usize) -> f32 {
     use hefu_numerics::half::{bf16_to_f32, f16_to_f32};
-    let half = || u16::from_le_bytes([packed[index * 2], packed[index * 2 + 1]]);
+    let half = || u16::from_ne_bytes([packed[index * 2], packed[index * 2 + 1]]);
     match kind {
-        Float::F32 => f32::from_le_bytes(packed[index * 4..][..4].try_into().expect("4 bytes")),
+        Float::F32 => f32::from_ne_bytes(packed[index * 4..][..4].try_into().expect("4 bytes")),
         Float::F16 => f16_to_f32(half()),
         Float::BF16 => bf16_to_f32(half()),
     }
@@ -235,7 +238,7 @@ fn row_of_group(
 /// Scale and minimum of a row's sub-block, from the scales of a block of the file.
 fn scales_of(quantised: &Quantised, layout: &QuantLayout, scales: &[u8], row: usize, sub: usize) -> (f32, f32) {
     use hefu_numerics::half::{bf16_to_f32, f16_to_f32};
-    let half = |at: usize| u16::from_le_bytes([scales[at], scales[at + 1]]);
+    let half = |at: usize| u16::from_ne_bytes([scales[at], scales[at + 1]]);
     let byte = |at: usize| scales[at + sub * GROUP + row];
     let scale = match quantised.scale_encoding {
         ScaleEncoding::F16 => f16_to_f32(half(row * 2)),

@@ -63,6 +63,7 @@ pub(crate) fn to_hex(bytes: &[u8]) -> String {
 }
 
 /// Bytes from twice as many lower-case hexadecimal digits.
+#[cfg(feature = "audit")]
 pub(crate) fn from_hex_bytes(text: &str) -> Option<Vec<u8>> {
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
     let digit = |c: u8| char::from(c).to_digit(16).filter(|_| !c.is_ascii_uppercase()).map(|digit| digit as u8);

@@ -12,6 +12,7 @@
 
 pub mod ahead;
 pub mod attention;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub(crate) mod by_format;
 pub mod class;
 pub mod drive;

@@ -4,11 +4,10 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::ops::Team;
-use memmap2::{MmapMut, MmapOptions};
 
 use super::peaks::{PANEL_BYTES, Peak, Peaks, READ_UNIT};
 use crate::generic::drive::{Shared, deal};
-use crate::memory::MemoryError;
+use crate::memory::{HugeMemory, MemoryError};
 
 /// How long one unit of arithmetic takes about: long against the handing out of units.
 const UNIT: Duration = Duration::from_micros(100);
@@ -83,7 +82,7 @@ pub enum Pages {
 /// Memory to be read through.
 #[derive(Debug)]
 pub struct Memory {
-    map: MmapMut,
+    map: HugeMemory,
 }
 
 impl Memory {
@@ -93,17 +92,11 @@ impl Memory {
     /// If the system refuses.
     pub fn new(bytes: usize, pages: Pages, team: &dyn Team) -> Result<Memory, MemoryError> {
         let bytes = bytes.max(1).next_multiple_of(PIECE);
-        let mut map =
-            MmapOptions::new().len(bytes).map_anon().map_err(|source| MemoryError::Refused { bytes, source })?;
-        #[cfg(target_os = "linux")]
-        // Only advice, as for weights.
-        let _ = map.advise(match pages {
-            Pages::Huge => memmap2::Advice::HugePage,
-            Pages::Small => memmap2::Advice::NoHugePage,
-        });
-        #[cfg(not(target_os = "linux"))]
-        let _ = pages;
-        let start = Shared::new(map.as_mut_ptr());
+        let mut map = match pages {
+            Pages::Huge => HugeMemory::new(bytes),
+            Pages::Small => HugeMemory::in_small_pages(bytes),
+        }?;
+        let start = Shared::new(map.as_mut().as_mut_ptr());
         deal(team, bytes / PIECE, &|piece, _| {
             // SAFETY: pieces lie within the map and do not overlap.
             unsafe { std::ptr::write_bytes(start.at(piece * PIECE), 1, PIECE) };
@@ -113,7 +106,7 @@ impl Memory {
 
     /// How much it is.
     pub fn bytes(&self) -> usize {
-        self.map.len()
+        self.map.as_ref().len()
     }
 
     /// Bytes per second at which a team reads it, with the fastest of the instruction set's ways to read.
@@ -126,8 +119,8 @@ impl Memory {
     pub fn read_once(&self, peaks: &Peaks, way: usize, team: &dyn Team) -> f64 {
         let (seen, read) = (Mutex::new([0_u8; 64]), peaks.read[way]);
         let started = Instant::now();
-        deal(team, self.map.len() / PIECE, &|piece, _| {
-            let (from, mut result) = (&self.map[piece * PIECE..][..PIECE], [0; 64]);
+        deal(team, self.map.as_ref().len() / PIECE, &|piece, _| {
+            let (from, mut result) = (&self.map.as_ref()[piece * PIECE..][..PIECE], [0; 64]);
             // SAFETY: `Isa::peaks` gives kernels only where their instructions are; the lengths are as asked.
             unsafe { read(from.as_ptr(), from.len(), result.as_mut_ptr()) };
             if result[0] != 1 {
@@ -135,7 +128,7 @@ impl Memory {
                 seen.lock().unwrap_or_else(|poisoned| poisoned.into_inner())[0] |= result[0];
             }
         });
-        self.map.len() as f64 / started.elapsed().as_secs_f64()
+        self.map.as_ref().len() as f64 / started.elapsed().as_secs_f64()
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 
+use super::system::{self, is_apart, map, unmap};
+
 /// The system's allocator, but for pieces of 8 MiB and more, which are mapped by themselves, aligned to huge
 /// pages and advised to be in them.
 ///
@@ -13,32 +15,17 @@ pub struct HugeAllocator;
 
 /// From here on a piece has pages of its own. Lists of the whole vocabulary, which are made for one token and dropped, are
 /// smaller: new pages would have to be cleared for each.
-#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "other systems choose their pages themselves"))]
 const LARGE: usize = 8 << 20;
 
-/// A huge page on x86-64 and most Arm systems.
-#[cfg(target_os = "linux")]
-const HUGE_PAGE: usize = 2 << 20;
-
-#[cfg(target_os = "linux")]
 fn is_large(layout: Layout) -> bool {
-    layout.size() >= LARGE && layout.align() <= HUGE_PAGE
-}
-
-#[cfg(not(target_os = "linux"))]
-fn is_large(_: Layout) -> bool {
-    false
+    layout.size() >= LARGE && is_apart(layout.align())
 }
 
 impl HugeAllocator {
     /// Gives memory that was freed back to the system, where its allocator would keep it: worth a call after a load, whose
     /// lists of a whole vocabulary leave holes of mebibytes that nobody will fill.
     pub fn give_back() {
-        #[cfg(all(target_os = "linux", target_env = "gnu"))]
-        // SAFETY: touches only memory that nobody has.
-        unsafe {
-            libc::malloc_trim(0);
-        }
+        system::give_back();
     }
 }
 
@@ -77,59 +64,6 @@ unsafe impl GlobalAlloc for HugeAllocator {
         }
     }
 }
-
-/// Zeroed memory, aligned to [`HUGE_PAGE`]; null if the system has none.
-#[cfg(target_os = "linux")]
-fn map(bytes: usize) -> *mut u8 {
-    use std::ptr::{null_mut, without_provenance_mut};
-
-    // As much more as it takes to find an aligned start; what is left over at both ends is given back.
-    let Some(reserved) = bytes.checked_next_multiple_of(PAGE).and_then(|bytes| bytes.checked_add(HUGE_PAGE)) else {
-        return null_mut();
-    };
-    let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-    // SAFETY: asks for memory that nobody has.
-    let start = unsafe { libc::mmap(without_provenance_mut(0), reserved, access, kind, -1, 0) };
-    if start == libc::MAP_FAILED {
-        return null_mut();
-    }
-    let start = start.cast::<u8>();
-    let before = start.align_offset(HUGE_PAGE);
-    let length = bytes.next_multiple_of(PAGE);
-    // SAFETY: the three parts make up the map; `before` is a multiple of the page, as both its ends are, and below
-    // HUGE_PAGE. Advice may fail: without huge pages everything is the same but slower.
-    unsafe {
-        if before > 0 {
-            libc::munmap(start.cast(), before);
-        }
-        let piece = start.add(before);
-        libc::munmap(piece.add(length).cast(), HUGE_PAGE - before);
-        libc::madvise(piece.cast(), length, libc::MADV_HUGEPAGE);
-        piece
-    }
-}
-
-/// Gives back what [`map`] gave.
-///
-/// # Safety
-/// `piece` is from [`map`] with as many bytes, and nobody uses it any more.
-#[cfg(target_os = "linux")]
-unsafe fn unmap(piece: *mut u8, bytes: usize) {
-    // SAFETY: the caller's duty.
-    unsafe { libc::munmap(piece.cast(), bytes.next_multiple_of(PAGE)) };
-}
-
-/// The smallest page of the supported chips is this or a divisor of it.
-#[cfg(target_os = "linux")]
-const PAGE: usize = 65_536;
-
-#[cfg(not(target_os = "linux"))]
-fn map(_: usize) -> *mut u8 {
-    std::ptr::null_mut()
-}
-
-#[cfg(not(target_os = "linux"))]
-unsafe fn unmap(_: *mut u8, _: usize) {}
 
 #[cfg(test)]
 mod tests {

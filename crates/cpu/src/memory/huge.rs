@@ -1,8 +1,7 @@
 //! Memory in huge pages.
 
-use memmap2::{MmapMut, MmapOptions};
-
 use super::MemoryError;
+use super::system::{Zeroed, want_huge_pages, zeroed};
 
 /// Zeroed memory that the system backs with huge pages (2 MiB on x86-64) where it can.
 ///
@@ -10,7 +9,7 @@ use super::MemoryError;
 /// translation.
 #[derive(Debug)]
 pub struct HugeMemory {
-    map: Option<MmapMut>,
+    map: Option<Zeroed>,
 }
 
 impl HugeMemory {
@@ -22,10 +21,17 @@ impl HugeMemory {
         if bytes == 0 {
             return Ok(HugeMemory { map: None });
         }
-        let map = MmapOptions::new().len(bytes).map_anon().map_err(|source| MemoryError::Refused { bytes, source })?;
-        #[cfg(target_os = "linux")]
-        // Only advice: without huge pages everything is the same but slower.
-        let _ = map.advise(memmap2::Advice::HugePage);
+        let map = zeroed(bytes).map_err(|source| MemoryError::Refused { bytes, source })?;
+        want_huge_pages(&map, true);
+        Ok(HugeMemory { map: Some(map) })
+    }
+}
+
+impl HugeMemory {
+    /// As [`HugeMemory::new`], in the smallest pages that the system has.
+    pub(crate) fn in_small_pages(bytes: usize) -> Result<HugeMemory, MemoryError> {
+        let map = zeroed(bytes.max(1)).map_err(|source| MemoryError::Refused { bytes, source })?;
+        want_huge_pages(&map, false);
         Ok(HugeMemory { map: Some(map) })
     }
 }

@@ -4,9 +4,10 @@ use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
 
-use memmap2::{Advice, Mmap, UncheckedAdvice};
+use memmap2::Mmap;
 
 use super::MemoryError;
+use super::system::{self, PAGE};
 
 /// A file's bytes without a copy of them.
 ///
@@ -35,8 +36,7 @@ impl Mapping {
         }
         // SAFETY: the mapping is private and read-only; see the type's documentation for who may change the file.
         let map = unsafe { Mmap::map(&file) }.map_err(failed)?;
-        // Only advice: a system that does not know it reads ahead less.
-        let _ = map.advise(Advice::Sequential);
+        system::will_read_once(&map);
         Ok(Mapping { map: Some(map) })
     }
 
@@ -66,12 +66,11 @@ impl Mapping {
     pub fn release(&self, range: Range<usize>) {
         let Some(map) = &self.map else { return };
         let end = range.end.min(map.len());
-        let start = range.start.next_multiple_of(PAGE_BYTES).min(end);
-        let whole = (end - start) / PAGE_BYTES * PAGE_BYTES;
+        let start = range.start.next_multiple_of(PAGE).min(end);
+        let whole = (end - start) / PAGE * PAGE;
         let length = if end == map.len() { end - start } else { whole };
         if length > 0 {
-            // SAFETY: the mapping is of a file, shared and never written: dropped pages are read from it again.
-            let _ = unsafe { map.unchecked_advise_range(UncheckedAdvice::DontNeed, start, length) };
+            system::release(map, start..start + length);
         }
     }
 }
@@ -81,9 +80,6 @@ impl AsRef<[u8]> for Mapping {
         self.bytes()
     }
 }
-
-/// The smallest page of the supported chips is this or a divisor of it; releasing less than asked is harmless.
-const PAGE_BYTES: usize = 65_536;
 
 #[cfg(test)]
 mod tests {

@@ -3,6 +3,7 @@
 mod allocator;
 mod huge;
 mod mapping;
+mod system;
 
 pub use allocator::HugeAllocator;
 pub use huge::HugeMemory;

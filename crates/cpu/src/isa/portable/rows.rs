@@ -149,13 +149,13 @@ unsafe impl Rows for ArrayRows {
     #[inline(always)]
     unsafe fn load_f16(from: *const u8) -> Self::Floats {
         // SAFETY: the caller's duty.
-        unsafe { from.cast::<[[u8; 2]; WIDTH]>().read_unaligned() }.map(|bits| f16_to_f32(u16::from_le_bytes(bits)))
+        unsafe { from.cast::<[[u8; 2]; WIDTH]>().read_unaligned() }.map(|bits| f16_to_f32(u16::from_ne_bytes(bits)))
     }
 
     #[inline(always)]
     unsafe fn load_bf16(from: *const u8) -> Self::Floats {
         // SAFETY: the caller's duty.
-        unsafe { from.cast::<[[u8; 2]; WIDTH]>().read_unaligned() }.map(|bits| bf16_to_f32(u16::from_le_bytes(bits)))
+        unsafe { from.cast::<[[u8; 2]; WIDTH]>().read_unaligned() }.map(|bits| bf16_to_f32(u16::from_ne_bytes(bits)))
     }
 
     #[inline(always)]

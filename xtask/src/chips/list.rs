@@ -1,0 +1,91 @@
+//! The chips. A chip is a line here and, where it has kernels of its own, a folder in `crates/cpu/src/isa`.
+
+/// A kind of processor.
+pub(super) struct Chip {
+    /// What people call it.
+    pub(super) name: &'static str,
+    /// What the compiler calls it.
+    pub(super) triple: &'static str,
+    /// The linker, where it is not the compiler's own.
+    pub(super) linker: Option<&'static str>,
+    /// Feature levels, each examined by itself.
+    pub(super) levels: &'static [Level],
+}
+
+/// A processor with some of its chip's features.
+pub(super) struct Level {
+    /// What people call it.
+    pub(super) name: &'static str,
+    /// What the compiler may use everywhere, beyond what each such chip has.
+    pub(super) features: &'static str,
+    /// The emulator and its arguments.
+    pub(super) runner: &'static [&'static str],
+}
+
+/// What runs WebAssembly: [`super::build`] puts the script's path behind it.
+pub(super) const NODE: &str = "node";
+
+const RISCV: &str = "riscv64-linux-gnu-gcc";
+
+/// All of them.
+pub(super) const CHIPS: &[Chip] = &[
+    chip(
+        "aarch64",
+        "aarch64-unknown-linux-musl",
+        Some("rust-lld"),
+        &[
+            level("NEON alone (Cortex-A57)", "", &["qemu-aarch64", "-cpu", "cortex-a57"]),
+            level("dot products (Neoverse N1)", "", &["qemu-aarch64", "-cpu", "neoverse-n1"]),
+            level("i8mm (all features)", "", &["qemu-aarch64", "-cpu", "max"]),
+        ],
+    ),
+    chip(
+        "riscv64",
+        "riscv64gc-unknown-linux-gnu",
+        Some(RISCV),
+        &[
+            level("no vectors", "+crt-static", &["qemu-riscv64", "-cpu", "rv64,v=false"]),
+            level(
+                "vectors of 128 bits",
+                "+crt-static,+v",
+                &["qemu-riscv64", "-cpu", "rv64,v=true,vlen=128,vext_spec=v1.0"],
+            ),
+            level(
+                "vectors of 256 bits",
+                "+crt-static,+v",
+                &["qemu-riscv64", "-cpu", "rv64,v=true,vlen=256,vext_spec=v1.0"],
+            ),
+        ],
+    ),
+    chip(
+        "s390x",
+        "s390x-unknown-linux-gnu",
+        Some("s390x-linux-gnu-gcc"),
+        &[level("big-endian", "+crt-static", &["qemu-s390x"])],
+    ),
+    chip(
+        "wasm32",
+        "wasm32-wasip1",
+        None,
+        &[level("no vectors", "", &[NODE]), level("vectors of 128 bits", "+simd128", &[NODE])],
+    ),
+    chip(
+        "loongarch64",
+        "loongarch64-unknown-linux-musl",
+        Some("rust-lld"),
+        &[level("as it is", "+crt-static", &["qemu-loongarch64"])],
+    ),
+];
+
+const fn chip(
+    name: &'static str,
+    triple: &'static str,
+    linker: Option<&'static str>,
+    levels: &'static [Level],
+) -> Chip {
+    Chip { name, triple, linker, levels }
+}
+
+const fn level(name: &'static str, features: &'static str, runner: &'static [&'static str]) -> Level {
+    Level { name, features, runner }
+}

@@ -1,0 +1,99 @@
+//! The same bits on every chip: `cargo xtask chips`.
+//!
+//! `hefu-check` is built for each chip and run in an emulator at each level of its features ([`list`]): the conformance list,
+//! the logits of all tiny models, and receipts that this machine has made. What comes out must be what comes out here. A chip
+//! whose compiler or emulator cannot be had is left out, and the table says so.
+
+mod build;
+mod list;
+mod receipts;
+mod report;
+
+use std::path::Path;
+
+use build::Runner;
+use list::{CHIPS, Chip};
+use receipts::Made;
+use report::{Row, Table};
+
+/// How the command is called.
+const USAGE: &str = "cargo xtask chips [--tests] [--require] [--hefu PROGRAM] [CHIP]...";
+
+/// What is asked for.
+#[derive(Default)]
+struct Options {
+    chips: Vec<&'static Chip>,
+    /// Also the tests of the kernels.
+    tests: bool,
+    /// A chip that is left out is a failure.
+    require: bool,
+    /// The program that makes receipts.
+    hefu: Option<String>,
+}
+
+/// Examines the chips asked for, or all, and prints the table; what is wrong otherwise, in one sentence.
+pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<(), String> {
+    let options = Options::parse(arguments)?;
+    let here = Runner::native(root)?;
+    let expected = report::logits(&here.call(&logits_arguments(root))?);
+    let receipts = receipts::make(root, options.hefu.as_deref())?;
+    let mut table = Table::default();
+    table.row(examine(root, &here, "this machine", "all", &expected, &receipts));
+    let chips = if options.chips.is_empty() { CHIPS.iter().collect() } else { options.chips };
+    for chip in chips {
+        for level in chip.levels {
+            println!("examining {} {}", chip.name, level.name);
+            match Runner::new(root, chip, level) {
+                Err(lack) => table.left_out(chip.name, level.name, &lack, options.require),
+                Ok(runner) => {
+                    table.row(examine(root, &runner, chip.name, level.name, &expected, &receipts));
+                    if options.tests {
+                        runner.tests(level)?;
+                    }
+                }
+            }
+        }
+    }
+    table.print();
+    if table.is_right() { Ok(()) } else { Err("a chip gives other bits, or could not be examined".to_owned()) }
+}
+
+/// All that is held of one chip at one level.
+fn examine(root: &Path, runner: &Runner, chip: &str, level: &str, expected: &report::Logits, made: &[Made]) -> Row {
+    let conformance = runner.call(&["conformance".to_owned()]);
+    let logits = runner.call(&logits_arguments(root));
+    let verdicts: Vec<_> = made
+        .iter()
+        .map(|made| (made, runner.call(&["verify".to_owned(), made.model.clone(), made.receipt.clone()])))
+        .collect();
+    Row::new(chip, level, conformance, logits, expected, &verdicts)
+}
+
+fn logits_arguments(root: &Path) -> Vec<String> {
+    let models = root.join("golden/models");
+    let mut arguments = vec!["logits".to_owned(), models.join("tokens.txt").display().to_string()];
+    arguments.extend(crate::files::below(&models, ".gguf").iter().map(|path| path.display().to_string()));
+    arguments
+}
+
+impl Options {
+    fn parse(arguments: &[String]) -> Result<Self, String> {
+        let mut options = Self::default();
+        let mut words = arguments.iter();
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "--tests" => options.tests = true,
+                "--require" => options.require = true,
+                "--hefu" => options.hefu = Some(words.next().ok_or("--hefu needs a program")?.clone()),
+                name => {
+                    let known = || CHIPS.iter().map(|chip| chip.name).collect::<Vec<_>>().join(", ");
+                    let chip = CHIPS.iter().find(|chip| chip.name == name);
+                    options
+                        .chips
+                        .push(chip.ok_or_else(|| format!("there is no chip {name}; there are {}: {USAGE}", known()))?);
+                }
+            }
+        }
+        Ok(options)
+    }
+}
