@@ -47,11 +47,7 @@ impl Mapping {
     pub fn open_for_use(path: &Path) -> Result<Mapping, MemoryError> {
         let mapping = Mapping::open(path)?;
         if let Some(map) = &mapping.map {
-            // Only advice, as above: pages are brought in before they are asked for, and in large pieces.
-            let _ = map.advise(Advice::Normal);
-            let _ = map.advise(Advice::WillNeed);
-            #[cfg(target_os = "linux")]
-            let _ = map.advise(Advice::HugePage);
+            system::will_read_often(map);
         }
         Ok(mapping)
     }

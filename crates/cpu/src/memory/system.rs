@@ -6,7 +6,7 @@
 //! | memory | maps | maps | maps | the allocator's |
 //! | huge pages | advice | | | |
 //! | large pieces mapped apart | maps | | | |
-//! | reading ahead, dropping pages of a file | advice | advice | | |
+//! | reading ahead, keeping or dropping pages of a file | advice | advice | | |
 //! | giving freed memory back | glibc's | | | |
 
 use std::ops::Range;
@@ -61,6 +61,19 @@ pub(super) fn will_read_once(file: &Mmap) {
 
 #[cfg(not(unix))]
 pub(super) fn will_read_once(_: &Mmap) {}
+
+/// Says that a file is read again and again, in any order.
+#[cfg(unix)]
+pub(super) fn will_read_often(file: &Mmap) {
+    // Only advice: pages are brought in before they are asked for, and in large pieces.
+    let _ = file.advise(memmap2::Advice::Normal);
+    let _ = file.advise(memmap2::Advice::WillNeed);
+    #[cfg(target_os = "linux")]
+    let _ = file.advise(memmap2::Advice::HugePage);
+}
+
+#[cfg(not(unix))]
+pub(super) fn will_read_often(_: &Mmap) {}
 
 /// Lets whole pages of a file go, which come back when they are read.
 #[cfg(unix)]
