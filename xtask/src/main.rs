@@ -6,6 +6,7 @@
 //! cargo xtask count      figures of the code; with `names`, the public items that no other crate uses
 //! cargo xtask dist       products for people without a compiler
 //! cargo xtask chips      whether other chips, emulated, give the same bits
+//! cargo xtask tab        the verifier for a tab of a browser
 //! ```
 
 mod checks;
@@ -14,6 +15,7 @@ mod count;
 mod dist;
 mod files;
 mod modules;
+mod tab;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
     let command: Option<fn(&Path, &[String]) -> Result<(), String>> = match wanted.first().map(String::as_str) {
         Some("dist") => Some(dist::run),
         Some("chips") => Some(chips::run),
+        Some("tab") => Some(tab::run),
         _ => None,
     };
     if let Some(command) = command {

@@ -61,6 +61,11 @@ impl Runner {
         Ok(Self { root: root.to_owned(), target: Some((chip, folder)), command })
     }
 
+    /// The program that was built.
+    pub(super) fn program(&self) -> PathBuf {
+        self.command.last().map(PathBuf::from).unwrap_or_default()
+    }
+
     /// What the program prints; a status other than 0 is told by what it prints, or as an error if that is nothing.
     pub(super) fn call(&self, arguments: &[String]) -> Result<String, String> {
         let done = Command::new(&self.command[0])

@@ -25,6 +25,9 @@ pub(super) struct Level {
 /// What runs WebAssembly: [`super::build`] puts the script's path behind it.
 pub(super) const NODE: &str = "node";
 
+/// WebAssembly with the system interface that the page and Node.js offer.
+pub(super) const WEBASSEMBLY: &str = "wasm32-wasip1";
+
 const RISCV: &str = "riscv64-linux-gnu-gcc";
 
 /// All of them.

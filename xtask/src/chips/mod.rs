@@ -9,10 +9,10 @@ mod list;
 mod receipts;
 mod report;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use build::Runner;
-use list::{CHIPS, Chip};
+use list::{CHIPS, Chip, WEBASSEMBLY};
 use receipts::Made;
 use report::{Row, Table};
 
@@ -56,6 +56,18 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<(), String> {
     }
     table.print();
     if table.is_right() { Ok(()) } else { Err("a chip gives other bits, or could not be examined".to_owned()) }
+}
+
+/// The program for a tab of a browser.
+pub(crate) fn webassembly(root: &Path) -> Result<PathBuf, String> {
+    let chip = CHIPS.iter().find(|chip| chip.triple == WEBASSEMBLY).ok_or("WebAssembly is not among the chips")?;
+    let level = chip.levels.last().ok_or("WebAssembly has no level")?;
+    Ok(Runner::new(root, chip, level)?.program())
+}
+
+/// Receipts of tiny models that this machine makes: model and receipt.
+pub(crate) fn receipts(root: &Path, hefu: Option<&str>) -> Result<Vec<(String, String)>, String> {
+    Ok(receipts::make(root, hefu)?.into_iter().map(|made| (made.model, made.receipt)).collect())
 }
 
 /// All that is held of one chip at one level.
