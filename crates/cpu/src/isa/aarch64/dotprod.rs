@@ -1,7 +1,8 @@
 //! NEON with dot products of signed bytes.
 
+use super::dot::SIGNED;
 use super::lanes::Quad;
-use super::rows::{NeonRows, SIGNED};
+use super::rows::NeonRows;
 use super::wide;
 use crate::generic::kernels::isa;
 

@@ -1,7 +1,8 @@
 //! NEON with dot products of unsigned and signed bytes, and products of matrices of bytes.
 
+use super::dot::MIXED;
 use super::lanes::Quad;
-use super::rows::{MIXED, NeonRows};
+use super::rows::NeonRows;
 use super::wide;
 use crate::generic::kernels::isa;
 

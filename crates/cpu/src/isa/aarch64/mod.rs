@@ -9,10 +9,12 @@
 //! All three share [`lanes`] and [`rows`]; the last two have kernels for large batches ([`wide`]). Instructions that are not
 //! stable in Rust are written as assembly ([`instructions`]).
 
+mod dot;
 pub(crate) mod dotprod;
 pub(crate) mod i8mm;
 mod instructions;
 mod lanes;
+mod multiply;
 pub(crate) mod neon;
 mod rows;
 mod wide;

@@ -1,7 +1,8 @@
 //! NEON alone.
 
+use super::dot::PAIRS;
 use super::lanes::Quad;
-use super::rows::{NeonRows, PAIRS};
+use super::rows::NeonRows;
 use crate::generic::kernels::isa;
 
 isa!("neon", ["neon"], Quad, NeonRows<PAIRS>, [1 2], None, [1 x 4 2 x 2 4 x 1]);
