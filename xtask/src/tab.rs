@@ -37,7 +37,7 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<(), String> {
     if is_tested { test(root, &folder, &out, hefu.as_deref()) } else { Ok(()) }
 }
 
-/// Has Chromium examine a receipt that fits, one of another model, and one that was damaged.
+/// Has Chromium examine receipts, good and bad.
 fn test(root: &Path, folder: &Path, page: &Path, hefu: Option<&str>) -> Result<(), String> {
     let made = chips::receipts(root, hefu)?;
     let [(model, receipt), (_, other), ..] = &made[..] else {
@@ -52,6 +52,7 @@ fn test(root: &Path, folder: &Path, page: &Path, hefu: Option<&str>) -> Result<(
         .env("RECEIPT", receipt)
         .env("OTHER", other)
         .env("FOLDER", absolute(page.parent().unwrap_or(root))?)
+        .env("KEY", root.join("target/chips/home/identity.pem"))
         .env("PLAYWRIGHT", root.join("crates/server/page/package.json"))
         .status()
         .map_err(|error| format!("cannot run node: {error}"))?;
