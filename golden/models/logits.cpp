@@ -46,7 +46,7 @@ static int write_logits(llama_model * model, char ** arguments, int count) {
     parameters.n_threads = parameters.n_threads_batch = 2;
     char architecture[64];
     llama_model_meta_val_str(model, "general.architecture", architecture, sizeof architecture);
-    const bool is_encoder = std::strstr(architecture, "bert") != nullptr;
+    const bool is_encoder = std::strstr(architecture, "bert") || std::strstr(architecture, "embedding");
     parameters.embeddings = is_encoder;
     parameters.pooling_type = LLAMA_POOLING_TYPE_NONE;
     llama_context * context = llama_init_from_model(model, parameters);

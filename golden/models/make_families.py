@@ -651,10 +651,11 @@ def gemma4(folder):
     return model
 
 
-def encoder(arch, seed, name=None, positions=False, gated=False, pooling="mean", ranked=False):
+def encoder(arch, seed, name=None, positions=False, gated=False, pooling="mean", ranked=False, experts=None):
     def make(folder):
         plain = False if gated else "biased"
-        model = Decoder(folder, arch, seed, name=name, about_mean="biased", plain=plain, key_value_heads=4, context=128)
+        model = Decoder(folder, arch, seed, name=name, about_mean="biased", plain=plain, key_value_heads=4, context=128,
+                        experts=experts)
         model.file.add_causal_attention(False)
         model.file.add_pooling_type({"mean": gguf.PoolingType.MEAN, "rank": gguf.PoolingType.RANK}[pooling])
         model.file.add_token_type_count(2)
@@ -672,9 +673,67 @@ def encoder(arch, seed, name=None, positions=False, gated=False, pooling="mean",
             model.queries_keys_values(prefix, bias=not gated, output_bias=not gated, fused=gated)
             for part in ["attn_output_norm", "layer_output_norm"]:
                 model.norm(prefix + part)
-            model.feed_forward_part(prefix, fused=False)
+            if experts and layer % 2 == 1:
+                model.expert_tensors(prefix, inner=32, gates=False)
+            else:
+                model.experts = None
+                model.feed_forward_part(prefix, fused=False)
+                model.experts = experts
+        if experts:
+            model.keys(moe_every_n_layers=2)
         return model
     return make
+
+
+def modern_bert(folder):
+    model = Decoder(folder, "modern-bert", 152, layers=4, key_value_heads=4, context=128, base=160000.0, about_mean=True)
+    model.file.add_causal_attention(False)
+    model.file.add_pooling_type(gguf.PoolingType.CLS)
+    model.file.add_sliding_window(16)
+    model.keys(**{"attention.sliding_window_pattern": 3, "rope.freq_base_swa": 10000.0})
+    model.matrix("token_embd.weight", 288, model.width, spread=0.5)
+    for name in ["token_embd_norm", "output_norm"]:
+        model.norm(name)
+    for layer in range(model.layers):
+        prefix = f"blk.{layer}."
+        if layer:
+            model.norm(prefix + "attn_norm")
+        model.norm(prefix + "ffn_norm")
+        model.queries_keys_values(prefix, fused=True)
+        model.feed_forward_part(prefix, fused=True)
+    return model
+
+
+def gemma_embedding(folder):
+    model = Decoder(folder, "gemma-embedding", 153, layers=6, key_value_heads=2, context=128, base=1000000.0)
+    model.file.add_pooling_type(gguf.PoolingType.MEAN)
+    model.file.add_sliding_window(16)
+    model.key("rope.freq_base_swa", 10000.0)
+    model.ends(tied=True)
+    for layer in range(model.layers):
+        prefix = f"blk.{layer}."
+        for name in ["attn_norm", "ffn_norm"]:
+            model.norm(prefix + name)
+        for name in AROUND["after"]:
+            model.norm(prefix + name, mean=0.7)
+        model.queries_keys_values(prefix, head_norm="heads")
+        model.feed_forward_part(prefix, fused=False)
+    return model
+
+
+def falcon_h1(folder):
+    shape = {"heads": 4, "size": 16, "state": 16, "groups": 1, "taps": 4}
+    model = Decoder(folder, "falcon-h1", 154, head=8, base=100000.0)
+    scan_keys(model, **shape)
+    model.ends(tied=True)
+    for layer in range(model.layers):
+        prefix = f"blk.{layer}."
+        model.norm(prefix + "attn_norm")
+        model.vector(prefix + "ffn_norm", model.width, mean=1.0)
+        model.queries_keys_values(prefix)
+        scan(model, prefix, **shape)
+        model.feed_forward_part(prefix, fused=False)
+    return model
 
 
 MODELS = [qwen2moe, qwen35moe, gemma, deepseek, glm4, glm4moe, granite, granitemoe, lfm2, lfm2moe, olmo2, olmoe, exaone4,
@@ -684,7 +743,8 @@ MODELS = [qwen2moe, qwen35moe, gemma, deepseek, glm4, glm4moe, granite, granitem
           qwen_vl("qwen3vlmoe", 142, attention={"head_norm": "heads"}), nemotron_h("nemotron_h", 143),
           nemotron_h("nemotron_h_moe", 144), granitehybrid, mamba2, gemma4, encoder("bert", 148, positions=True),
           encoder("bert", 149, name="tiny-bert-rank", positions=True, pooling="rank", ranked=True),
-          encoder("nomic-bert", 150, gated=True), encoder("jina-bert-v3", 151)]
+          encoder("nomic-bert", 150, gated=True), encoder("jina-bert-v3", 151),
+          encoder("nomic-bert-moe", 155, experts=4), modern_bert, gemma_embedding, falcon_h1]
 
 
 def main():

@@ -34,6 +34,24 @@ pub enum Error {
         /// The model's name.
         model: String,
     },
+    /// An answer of a model that writes none.
+    #[error("{model} reads a text as a whole and writes none: ask it for vectors (/v1/embeddings) or ranks (/rerank)")]
+    WritesNothing {
+        /// The model's name.
+        model: String,
+    },
+    /// A text that a model cannot read as a whole.
+    #[error(
+        "the text has {found} tokens, but {model} reads at most {context} as a whole; shorten it or cut it into pieces"
+    )]
+    LongWhole {
+        /// Tokens of the text.
+        found: usize,
+        /// The model's name.
+        model: String,
+        /// Positions of the context.
+        context: usize,
+    },
     /// The template refuses the conversation, or is at fault itself.
     #[error(transparent)]
     Template(template::Error),

@@ -29,7 +29,7 @@ impl Judge {
     }
 
     /// What stands in the template may spell special tokens, what stands in the texts may not.
-    fn prompt(&self, query: &str, document: &str, tokenizer: &Tokenizer) -> Vec<u32> {
+    pub(crate) fn prompt(&self, query: &str, document: &str, tokenizer: &Tokenizer) -> Vec<u32> {
         let mut ids = tokenizer.encode_prompt("", Special::Plain);
         let mut rest = self.template.as_str();
         loop {
@@ -42,5 +42,31 @@ impl Judge {
         }
         ids.extend(tokenizer.encode(rest, Special::Parse));
         ids
+    }
+}
+
+/// How well two texts fit by the scores that a classifier gives them, from 0 to 1: of one score the logistic function, of
+/// several the probability of the class that is called *yes*. `None` where no class says so.
+pub fn fit(scores: &[f32], classes: &[String]) -> Option<f64> {
+    if let [score] = scores {
+        return Some(1.0 / (1.0 + (-f64::from(*score)).exp()));
+    }
+    let yes = classes.iter().position(|class| class.eq_ignore_ascii_case("yes"))?;
+    let score = f64::from(*scores.get(yes)?);
+    Some(1.0 / scores.iter().map(|other| (f64::from(*other) - score).exp()).sum::<f64>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fit;
+
+    #[test]
+    fn a_fit_is_a_probability() {
+        let classes = ["no".to_owned(), "yes".to_owned()];
+        assert_eq!(fit(&[0.0], &[]), Some(0.5));
+        assert!((fit(&[2.0], &classes).unwrap() - 0.880_797_077_977_882_3).abs() < 1e-15);
+        assert!((fit(&[1.0, 3.0], &classes).unwrap() - 0.880_797_077_977_882_3).abs() < 1e-15);
+        assert_eq!(fit(&[f32::MIN, f32::MAX], &classes), Some(1.0));
+        assert_eq!((fit(&[1.0, 3.0], &[]), fit(&[], &classes)), (None, None));
     }
 }

@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::fill::Marks;
 use crate::judge::Judge;
 use hefu_engine::sampling::Parameters;
+use hefu_engine::scheduler::{Abilities, Order};
 use hefu_grammar::Grammars;
 use hefu_text::template::ChatTemplate;
 use hefu_text::tokenizer::{Kind, TokenType, Tokenizer};
@@ -23,6 +24,10 @@ pub struct TextModel {
     pub recommended: Parameters,
     /// Most positions of one conversation.
     pub context: usize,
+    /// What the model can be asked for.
+    pub abilities: Abilities,
+    /// What the scores of its classifier are of, if it has one and its file says so.
+    pub classes: Vec<String>,
     judge: Option<Judge>,
     tool_format: OnceLock<ToolFormat>,
     grammars: OnceLock<Result<Grammars, String>>,
@@ -45,6 +50,8 @@ impl TextModel {
             template,
             recommended,
             context,
+            abilities: Abilities { order: Order::Causal, writes: true, ranks: false },
+            classes: Vec::new(),
             judge: None,
             tool_format: OnceLock::new(),
             grammars: OnceLock::new(),
@@ -58,6 +65,20 @@ impl TextModel {
     pub fn judging(mut self, template: Option<&str>) -> Self {
         self.judge = template.and_then(|template| Judge::new(template, &self.tokenizer));
         self
+    }
+
+    /// The same of a model that can be asked for this; its classifier scores these classes.
+    #[must_use]
+    pub fn able(self, abilities: Abilities, classes: Vec<String>) -> Self {
+        Self { abilities, classes, ..self }
+    }
+
+    /// Most tokens of a prompt: one position is left for an answer, but where a text is read as a whole.
+    pub(crate) fn room(&self) -> usize {
+        match self.abilities.order {
+            Order::Causal => self.context.saturating_sub(1),
+            Order::Whole => self.context,
+        }
     }
 
     /// How it is asked whether a document fits a query, if its file says so.

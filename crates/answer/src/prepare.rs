@@ -3,14 +3,16 @@
 use crate::ask::{Ask, Prompt};
 use crate::error::Error;
 use crate::model::TextModel;
-use crate::prompt::{marks, prompt};
+use crate::prompt::{marks, prompt, prompt_ids};
 use crate::record::AnswerRecord;
 use crate::stream::ChoiceStream;
 use crate::structure::Structure;
 use hefu_engine::constraint::Constraint;
 use hefu_engine::sampling::Parameters;
+use hefu_engine::scheduler::Order;
 use hefu_engine::stop::StopMatcher;
 use hefu_engine::{FinishReason, Request};
+use hefu_text::tokenizer::Special;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -110,6 +112,9 @@ impl Prepared {
 /// # Errors
 /// Whatever is wrong with the request.
 pub fn prepare(ask: &Ask, model: &TextModel, limits: &Limits) -> Result<Prepared, Error> {
+    if !model.abilities.writes {
+        return Err(Error::WritesNothing { model: model.name.clone() });
+    }
     let (prompt, text) = prompt(ask, model, |text| check_bytes(text, model, limits))?;
     check_length(prompt.len(), model, limits)?;
     check_logprobs(ask, prompt.len(), model, limits)?;
@@ -142,8 +147,41 @@ fn end_tokens(ask: &Ask, model: &TextModel) -> Result<BTreeSet<u32>, Error> {
     Ok(ends)
 }
 
-/// The requests whose last tokens' probabilities say whether a document fits a query: *yes* and *no* after the same prompt.
-/// `None` for a model that is not asked so.
+/// The request for the vector of a text. Where the text `may_be_cut`, what a model cannot read of it is left out.
+///
+/// # Errors
+/// Whatever is wrong with the text.
+pub fn prepare_text(ask: &Ask, model: &TextModel, limits: &Limits, may_be_cut: bool) -> Result<Request, Error> {
+    let check = |text: &str| if may_be_cut { Ok(()) } else { check_bytes(text, model, limits) };
+    let mut ids = prompt_ids(ask, model, check)?;
+    if may_be_cut {
+        cut(&mut ids, model.room().min(limits.prompt_tokens.unwrap_or(usize::MAX)), model);
+    }
+    reading(ids, model, limits)
+}
+
+/// Keeps as many tokens as there is room for, of which the last stays the one that ends a text.
+fn cut(ids: &mut Vec<u32>, room: usize, model: &TextModel) {
+    if ids.len() <= room {
+        return;
+    }
+    ids.truncate(room);
+    let vocabulary = model.tokenizer.vocabulary();
+    if let (Some(end), Some(last)) = (vocabulary.eos.filter(|_| vocabulary.add_eos), ids.last_mut()) {
+        *last = end;
+    }
+}
+
+/// How a model says whether a document fits a query.
+#[derive(Debug)]
+pub enum Judgement {
+    /// By the scores of its classifier for a text, in which the document may be a second one from a place on.
+    Scored(Request, Option<usize>),
+    /// By the probabilities of the last tokens, *yes* and *no*, of two texts that begin alike.
+    Asked([Request; 2]),
+}
+
+/// The requests by which a model says whether a document fits a query; `None` for one that was not made to.
 ///
 /// # Errors
 /// Texts that are too long together.
@@ -152,34 +190,56 @@ pub fn prepare_judgement(
     document: &str,
     model: &TextModel,
     limits: &Limits,
-) -> Result<Option<[Request; 2]>, Error> {
+) -> Result<Option<Judgement>, Error> {
+    let tokenizer = &model.tokenizer;
+    if model.abilities.ranks {
+        let (ids, second) = match model.judge() {
+            Some(judge) => (judge.prompt(query, document, tokenizer), None),
+            None => {
+                let (ids, second) = tokenizer.encode_pair(query, document, Special::Plain);
+                (ids, Some(second))
+            }
+        };
+        return Ok(Some(Judgement::Scored(reading(ids, model, limits)?, second)));
+    }
     let Some(judge) = model.judge() else { return Ok(None) };
-    let prompts = judge.prompts(query, document, &model.tokenizer);
-    check_length(prompts.iter().map(Vec::len).max().unwrap_or(0), model, limits)?;
-    Ok(Some(prompts.map(|prompt| Request {
+    let [yes, no] = judge.prompts(query, document, tokenizer);
+    Ok(Some(Judgement::Asked([reading(yes, model, limits)?, reading(no, model, limits)?])))
+}
+
+/// A request of which nothing but the prompt counts.
+fn reading(prompt: Vec<u32>, model: &TextModel, limits: &Limits) -> Result<Request, Error> {
+    check_length(prompt.len(), model, limits)?;
+    Ok(Request {
         prompt,
         parameters: Parameters::default(),
         end_tokens: BTreeSet::new(),
         max_tokens: None,
         prefill_chunk: usize::MAX,
         all_logits: false,
-    })))
+    })
 }
 
 fn check_length(found: usize, model: &TextModel, limits: &Limits) -> Result<(), Error> {
     match limits.prompt_tokens {
         _ if found == 0 => Err(Error::EmptyPrompt),
         Some(most) if found > most => Err(Error::LongPrompt { found, most }),
-        _ if found >= model.context => Err(Error::FullContext { found, context: model.context }),
-        _ => Ok(()),
+        _ if found <= model.room() => Ok(()),
+        _ => {
+            let context = model.context;
+            Err(match model.abilities.order {
+                Order::Causal => Error::FullContext { found, context },
+                Order::Whole => Error::LongWhole { found, model: model.name.clone(), context },
+            })
+        }
     }
 }
 
 /// Refuses a text that has more tokens than fit, however it is taken apart, before any work is done on it.
 fn check_bytes(text: &str, model: &TextModel, limits: &Limits) -> Result<(), Error> {
     let (most, is_limited) = match limits.prompt_tokens {
-        Some(most) if most < model.context => (most, true),
-        _ => (model.context.saturating_sub(1), false),
+        Some(most) if most < model.room() => (most, true),
+        _ => (model.room(), false),
     };
     // A token has a byte at least.
     if text.len() <= most {

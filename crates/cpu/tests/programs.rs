@@ -46,7 +46,14 @@ fn seen(executable: &mut dyn Executable, program: &Program, batches: &Batches, p
                 (position > 0).then(|| if turn % 3 == 2 { (sequence * SLOTS + 2) as u32 } else { slot(turn + 1) });
             let slots = Slots { read, write: slot(turn), keep: &keeps[sequence] };
             let slots = (program.slot_numbers() > 0).then_some(slots);
-            spans.push(Span { rows: range, position, wanted: wanted.clone(), tables: &groups[sequence], slots });
+            spans.push(Span {
+                rows: range,
+                position,
+                wanted: wanted.clone(),
+                tables: &groups[sequence],
+                slots,
+                second: None,
+            });
             rows += tokens;
             positions[sequence] += tokens;
         }
@@ -128,7 +135,7 @@ fn numbers_that_are_none_are_found_in_the_row_where_they_are() {
         let device = isa.device(Arc::new(Pool::new(2)));
         let mut executable = compiled(&*device, &written, &[], 4);
         let table: [&[u32]; 1] = [&[0]];
-        let spans = [Span { rows: 0..3, position: 0, wanted: 0..3, tables: &table, slots: None }];
+        let spans = [Span { rows: 0..3, position: 0, wanted: 0..3, tables: &table, slots: None, second: None }];
         executable.run(&Batch { tokens: &[1, 2, 7], spans: &spans, inputs: &[] }).expect("a good batch");
         let message = executable.head(Entry::Logits, 0..3).expect_err("row 2 holds a NaN").to_string();
         assert!(message.contains("row 2"), "{}: {message}", isa.name);
@@ -149,7 +156,7 @@ fn values_take_no_more_memory_than_was_stated() {
         let mut executable = compiled(&*device, &written, &[], 4);
         let table: [&[u32]; 1] = [&[0]];
         let mut run = |rows: usize| {
-            let spans = [Span { rows: 0..rows, position: 0, wanted: 0..2, tables: &table, slots: None }];
+            let spans = [Span { rows: 0..rows, position: 0, wanted: 0..2, tables: &table, slots: None, second: None }];
             executable.run(&Batch { tokens: &vec![1; rows], spans: &spans, inputs: &[] }).expect("a good batch");
             executable.head(Entry::Logits, 0..2).expect("finite logits");
             executable.footprint()

@@ -77,6 +77,12 @@ pub enum RequestError {
         /// Number of tokens in the vocabulary.
         vocabulary: usize,
     },
+    /// An answer of a model that has none.
+    #[error("this model reads a text as a whole and writes none; ask it for vectors or ranks, or choose another model")]
+    WritesNothing,
+    /// A rank by a model without a classifier.
+    #[error("this model has no classifier, which would rank a text")]
+    RanksNothing,
     /// Settings out of range.
     #[error(transparent)]
     Sampling(#[from] sampling::Error),

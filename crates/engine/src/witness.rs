@@ -105,7 +105,8 @@ impl<M: ForwardMany> Witness<'_, M> {
         let tables = vec![&pages[..]; self.model.groups()];
         let tokens = tokens.get(from..).unwrap_or_default();
         let count = tokens.len();
-        let span = Span { rows: 0..count, position: from, wanted: count - rows..count, tables: &tables, slots };
+        let span =
+            Span { rows: 0..count, position: from, wanted: count - rows..count, tables: &tables, slots, second: None };
         self.model
             .forward(&Batch { tokens, spans: &[span], inputs: &[] })
             .map_err(|error| Failure::Model(error.to_string()))?;

@@ -12,9 +12,9 @@ use crate::progress::{Meter, Unit, line};
 use crate::units;
 use hefu_answer::TextModel;
 use hefu_cpu::{HugeAllocator, Pool};
-use hefu_engine::scheduler::{Limits, Paged, Pooling, Scheduler};
+use hefu_engine::scheduler::{Abilities, Limits, Paged, Pooling, Scheduler};
 use hefu_model::gguf::Gguf;
-use hefu_model::{LoadOptions, ModelFiles, ModelSpec};
+use hefu_model::{Error, LoadOptions, ModelFiles, ModelSpec};
 use hefu_numerics::device::{Device, Model, Size};
 use hefu_numerics::kv::PAGE;
 use hefu_numerics::matrix::Bytes;
@@ -46,6 +46,17 @@ pub(crate) struct Loaded {
     pub(crate) check: Check,
     /// How long loading took.
     pub(crate) took: LoadTimes,
+}
+
+/// What a model is loaded for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// To write.
+    Write,
+    /// To guess what another one writes.
+    Guess,
+    /// To read, and to write if it can.
+    Any,
 }
 
 /// How long the parts of loading took.
@@ -84,21 +95,22 @@ impl LoadTimes {
 }
 
 impl Loaded {
-    /// Finds, checks and loads a model. All but its tokeniser and template, which are made while its weights are packed,
+    /// Finds, checks and loads a model that writes. All but its tokeniser and template, which are made while its weights are packed,
     /// is checked before memory is taken.
     ///
     /// # Errors
     /// Whatever is wrong with the model, the options or the machine.
     pub(crate) fn new(options: &ModelOptions<'_>) -> Result<Self, Failure> {
-        Self::on(options, &Arc::new(Pool::new(options.device.threads)))
+        let pool = Arc::new(Pool::new(options.device.threads));
+        Self::load(options, &device(options.device, &pool)?, &pool, Purpose::Write)
     }
 
-    /// As [`Loaded::new`], on threads that other models use too. One model computes at a time.
+    /// As [`Loaded::new`], for a model that may only read, on threads that other models use too. One model computes at a time.
     ///
     /// # Errors
     /// As [`Loaded::new`].
     pub(crate) fn on(options: &ModelOptions<'_>, pool: &Arc<Pool>) -> Result<Self, Failure> {
-        Self::load(options, &device(options.device, pool)?, pool, false)
+        Self::load(options, &device(options.device, pool)?, pool, Purpose::Any)
     }
 
     /// As [`Loaded::on`], for a model that only guesses: with a smaller context where it was made for a smaller one.
@@ -106,23 +118,27 @@ impl Loaded {
     /// # Errors
     /// As [`Loaded::new`].
     pub(crate) fn draft(options: &ModelOptions<'_>, pool: &Arc<Pool>) -> Result<Self, Failure> {
-        Self::load(options, &device(options.device, pool)?, pool, true)
+        Self::load(options, &device(options.device, pool)?, pool, Purpose::Guess)
     }
 
     fn load(
         options: &ModelOptions<'_>,
         device: &Arc<dyn Device>,
         pool: &Arc<Pool>,
-        at_most: bool,
+        purpose: Purpose,
     ) -> Result<Self, Failure> {
         let model = models::find(options.model)?;
         let started = Instant::now();
         let files = MappedModel::new(model)?;
         let gguf = files.gguf()?;
         let open = started.elapsed();
-        let context = context(&gguf, &files, options.context, at_most)?;
+        let context = context(&gguf, &files, options.context, purpose == Purpose::Guess)?;
         let reading = LoadOptions { context: Some(context), cache: options.cache };
-        let spec = ModelSpec::read(&gguf, &reading).map_err(|error| files.fault(&error))?;
+        let spec = match purpose {
+            Purpose::Any => ModelSpec::read_any(&gguf, &reading),
+            Purpose::Write | Purpose::Guess => ModelSpec::read(&gguf, &reading),
+        };
+        let spec = spec.map_err(|error| no_writer(&files, &error))?;
         let rows = spec.program.vocabulary;
         check_memory(&spec, &**device, context, options.state_memory)?;
         let planned = started.elapsed();
@@ -141,7 +157,8 @@ impl Loaded {
         // What was checked, and what the fingerprint will be of, is what was read.
         files.model.still_is()?;
         files.release_metadata(&gguf);
-        let (recommended, pooling) = (metadata::recommended(&gguf), metadata::pooling(&gguf));
+        let (recommended, pooling) = (metadata::recommended(&gguf), metadata::pooling(&spec));
+        let (abilities, classes) = (Abilities::of(&spec.program), metadata::classes(&gguf));
         let rank_template = metadata::rank_template(&gguf).map(str::to_owned);
         drop(gguf);
         HugeAllocator::give_back();
@@ -154,6 +171,7 @@ impl Loaded {
         };
         let (resolved, pool, isa) = (files.model, Arc::clone(pool), device.name());
         let text = TextModel::new(resolved.name.clone(), Arc::new(tokenizer), template, recommended, context)
+            .able(abilities, classes)
             .judging(rank_template.as_deref());
         Ok(Self { resolved, model, text, pooling, pool, isa, check: options.model.check, took })
     }
@@ -186,6 +204,17 @@ impl Loaded {
             self.resolved.still_is()?;
         }
         Ok(fingerprint::input(&self.resolved, &self.model.program)?.fingerprint())
+    }
+}
+
+/// What is wrong with a model that is to write.
+fn no_writer(files: &MappedModel, error: &Error) -> Failure {
+    match error {
+        Error::Encoder { .. } => Failure::Other(format!(
+            "{}: {error}; make vectors with hefu embed, or vectors and ranks with hefu serve",
+            files.model.name
+        )),
+        error => files.fault(error),
     }
 }
 

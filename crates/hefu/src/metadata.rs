@@ -1,7 +1,8 @@
 //! What a model file's metadata say to the parts that are not the model: tokeniser, template, sampling.
 
 use hefu_engine::sampling::Parameters;
-use hefu_engine::scheduler::Pooling;
+use hefu_engine::scheduler::{Order, Pooling};
+use hefu_model::ModelSpec;
 use hefu_model::gguf::{self, Gguf};
 use hefu_text::template::Specials;
 use hefu_text::tokenizer::{Metadata, Vocabulary};
@@ -55,16 +56,20 @@ pub(crate) fn rank_template<'f>(gguf: &Gguf<'f>) -> Option<&'f str> {
     gguf.metadata().string("tokenizer.chat_template.rerank").ok().flatten()
 }
 
-/// How the hidden states of a text's positions become one vector: files number the ways as llama.cpp does. Models that
-/// write say nothing of it.
-pub(crate) fn pooling(gguf: &Gguf<'_>) -> Pooling {
-    const LAST: u64 = 3;
-    let metadata = gguf.metadata();
-    let architecture = metadata.string("general.architecture").ok().flatten().unwrap_or_default();
-    match metadata.unsigned(&format!("{architecture}.pooling_type")) {
-        Ok(Some(LAST)) => Pooling::Last,
-        _ => Pooling::Mean,
+/// How the hidden states of a text's positions become one vector, as the file says it; models that write say nothing of it.
+pub(crate) fn pooling(spec: &ModelSpec) -> Pooling {
+    match (spec.pooling, spec.program.order) {
+        (Some(hefu_model::Pooling::First), _) | (Some(hefu_model::Pooling::Rank), Order::Whole) => Pooling::First,
+        (Some(hefu_model::Pooling::Last), _) | (Some(hefu_model::Pooling::Rank), Order::Causal) => Pooling::Last,
+        (Some(hefu_model::Pooling::Mean) | None, _) => Pooling::Mean,
     }
+}
+
+/// What the scores of the file's classifier are of, if it has one.
+pub(crate) fn classes(gguf: &Gguf<'_>) -> Vec<String> {
+    let architecture = gguf.metadata().string("general.architecture").ok().flatten().unwrap_or_default();
+    let labels = gguf.metadata().strings(&format!("{architecture}.classifier.output_labels")).ok().flatten();
+    labels.unwrap_or_default().into_iter().map(str::to_owned).collect()
 }
 
 /// The special tokens that templates print.
@@ -108,6 +113,7 @@ pub(crate) fn recommended(gguf: &Gguf<'_>) -> Parameters {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hefu_model::LoadOptions;
     use hefu_model::gguf::Value;
     use hefu_model::gguf::write::Writer;
 
@@ -135,16 +141,13 @@ mod tests {
 
     #[test]
     fn the_file_says_how_vectors_are_made() {
-        let of = |number: Option<u32>| {
-            let mut writer = Writer::new();
-            writer.value("general.architecture", Value::String(b"qwen3"));
-            if let Some(number) = number {
-                writer.value("qwen3.pooling_type", Value::U32(number));
-            }
-            let file = writer.finish();
-            pooling(&Gguf::parse(&[&file]).unwrap())
+        let of = |name: &str| {
+            let path = format!("{}/../../golden/models/{name}.gguf", env!("CARGO_MANIFEST_DIR"));
+            let bytes = std::fs::read(path).unwrap();
+            pooling(&ModelSpec::read_any(&Gguf::parse(&[&bytes]).unwrap(), &LoadOptions::default()).unwrap())
         };
-        assert_eq!((of(None), of(Some(1)), of(Some(3))), (Pooling::Mean, Pooling::Mean, Pooling::Last));
+        let found = ["tiny-qwen3", "tiny-bert", "tiny-bert-rank"].map(of);
+        assert_eq!(found, [Pooling::Mean, Pooling::Mean, Pooling::First]);
     }
 
     #[test]

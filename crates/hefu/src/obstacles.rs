@@ -28,7 +28,7 @@ pub(crate) fn find(opened: &MappedModel, outline: &Outline<'_>, options: &LoadOp
 }
 
 fn program(gguf: &Gguf<'_>, options: &LoadOptions, found: &mut Vec<String>) {
-    found.extend(ModelSpec::read(gguf, options).err().map(|error| error.to_string()));
+    found.extend(ModelSpec::read_any(gguf, options).err().map(|error| error.to_string()));
 }
 
 fn text(outline: &Outline<'_>, found: &mut Vec<String>) {

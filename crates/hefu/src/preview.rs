@@ -43,7 +43,7 @@ fn judge(file: ModelFile) -> Result<(), String> {
     let Ok(opened) = MappedModel::new(model) else { return Ok(()) };
     let Ok(gguf) = opened.gguf() else { return Ok(()) };
     let refused = |error: &dyn std::error::Error| format!("this model cannot be run here: {error}");
-    let spec = ModelSpec::read(&gguf, &LoadOptions::default()).map_err(|error| refused(&error))?;
+    let spec = ModelSpec::read_any(&gguf, &LoadOptions::default()).map_err(|error| refused(&error))?;
     let context = DEFAULT_CONTEXT.min(spec.description.context_length);
     let device = hefu_cpu::select::best().device(Arc::new(Pool::new(1)));
     let footprint = device.footprint(&spec.program, &Size::new(&spec.program, context.div_ceil(PAGE), 1));

@@ -86,7 +86,7 @@ pub enum Error {
     Program(#[from] SealError),
 
     /// A model without logits, where one that writes is needed.
-    #[error("models of the architecture `{architecture}` embed text, they do not write")]
+    #[error("models of the architecture `{architecture}` read texts as a whole and write none")]
     Encoder {
         /// The family.
         architecture: &'static str,

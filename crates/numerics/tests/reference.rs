@@ -33,7 +33,7 @@ fn text(range: Range<usize>) -> Vec<u32> {
 }
 
 fn span<'a>(rows: Range<usize>, position: usize, wanted: Range<usize>, tables: &'a [&'a [u32]]) -> Span<'a> {
-    Span { rows, position, wanted, tables, slots: Some(Slots { read: None, write: 0, keep: &[] }) }
+    Span { rows, position, wanted, tables, slots: Some(Slots { read: None, write: 0, keep: &[] }), second: None }
 }
 
 /// The logits of all rows of one text in one batch.

@@ -80,6 +80,7 @@ fn attention(profile: Profile, state: StateSpec, which: Rows, spans: &[(usize, u
         wanted: wanted.clone(),
         tables: &[],
         slots: None,
+        second: None,
     };
     let spans: Vec<Span<'_>> = spans.iter().map(span).collect();
     let op = &sketch.program.sections[0].steps[1].op;
@@ -179,7 +180,14 @@ fn experts_count_weights_of_those_chosen_and_arithmetic_of_every_choice() {
 #[test]
 fn recurrent_states_are_read_where_a_span_goes_on() {
     let slots = |read| Some(Slots { read, write: 0, keep: &[] });
-    let span = |rows: Range<usize>, read| Span { rows, position: 0, wanted: 0..0, tables: &[], slots: slots(read) };
+    let span = |rows: Range<usize>, read| Span {
+        rows,
+        position: 0,
+        wanted: 0..0,
+        tables: &[],
+        slots: slots(read),
+        second: None,
+    };
     let spans = [span(0..2, Some(0)), span(2..3, None)];
     let (mut sketch, x) = with_input();
     let weight = sketch.weight("kernel", Shape::Matrix { rows: WIDTH, columns: 4 });

@@ -44,6 +44,8 @@ pub struct ModelCard {
     pub width: u64,
     /// How many layers it has; 0 if that is not known.
     pub layers: u64,
+    /// Whether it writes; if not, it only makes vectors and ranks.
+    pub writes: bool,
     /// Whether it can fill a gap between two texts.
     pub fills_gaps: bool,
     /// Most positions of one conversation here.

@@ -173,6 +173,8 @@ impl From<hefu_answer::Error> for ApiError {
             Error::NoTemplate { .. } => {
                 Self::invalid(format!("{error}; use /v1/completions, or start the server with --template"))
             }
+            Error::WritesNothing { .. } => Self::parameter("model", error.to_string()).code("model_not_supported"),
+            Error::LongWhole { .. } => too_long(error.to_string()),
             Error::Template(template::Error::Thread(_)) => Self::internal(error.to_string()),
             Error::Template(_) => Self::parameter("messages", error.to_string()),
             Error::LongPrompt { found, most } => too_long(format!(

@@ -1,6 +1,7 @@
 //! How well texts fit each other.
 //!
-//! A model whose file says how it is asked to judge a pair (`tokenizer.chat_template.rerank`) is asked, and the score is
+//! A model with a classifier scores the pair: the logistic function of its score, or the probability of its class *yes*.
+//! A model whose file only says how it is asked to judge a pair (`tokenizer.chat_template.rerank`) is asked, and the score is
 //! the probability that it says *yes* rather than *no*. For every other model it is the cosine of the two texts' vectors.
 
 use crate::error::{ApiError, Kind};
@@ -8,7 +9,8 @@ use crate::limits::MAX_PAIRS;
 use crate::registry::Lease;
 use crate::service::{Caller, Service};
 
-use hefu_answer::{Ask, Prompt, prepare_judgement};
+use hefu_answer::{Ask, Judgement, Prompt, TextModel, fit, prepare_judgement};
+use hefu_engine::Request;
 use hefu_engine::scheduler::{Event, Job, Kind as JobKind};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,8 +27,32 @@ pub(crate) struct Ranked {
     pub(crate) tokens: usize,
 }
 
+/// What a job says of a pair.
+enum Found {
+    /// The scores of a classifier.
+    Scores(Vec<f32>),
+    /// How unlikely an answer is: the negative logarithm of its probability.
+    Cost(f64),
+}
+
+/// How well a pair fits by what was found of it.
+fn score(found: &[Found], model: &TextModel, raw: bool) -> Result<f64, ApiError> {
+    match found {
+        [Found::Scores(scores)] if raw && scores.len() == 1 => Ok(scores.iter().copied().map(f64::from).sum()),
+        [Found::Scores(scores)] => fit(scores, &model.classes).ok_or_else(|| {
+            let (name, count) = (&model.name, scores.len());
+            let sentence =
+                format!("{name} tells {count} classes apart, none of which is named yes; so it ranks nothing");
+            ApiError::parameter("model", sentence)
+        }),
+        // Of the two answers alone.
+        [Found::Cost(yes), Found::Cost(no)] => Ok(1.0 / (1.0 + (yes - no).exp())),
+        _ => Err(ApiError::internal("a pair was judged in part")),
+    }
+}
+
 impl Service {
-    /// A score for each pair of texts, higher where they fit better.
+    /// A score for each pair of texts, higher where they fit better; where `raw`, a classifier's as it is.
     ///
     /// # Errors
     /// Whatever is wrong with a text, a full queue, or a model that cannot be had.
@@ -35,6 +61,7 @@ impl Service {
         caller: &Caller,
         ask: &Ask,
         pairs: Vec<(String, String)>,
+        raw: bool,
     ) -> Result<Ranked, ApiError> {
         if pairs.len() > MAX_PAIRS {
             let sentence = format!("there are {} pairs of texts, but at most {MAX_PAIRS} are taken", pairs.len());
@@ -42,8 +69,9 @@ impl Service {
         }
         self.check(ask)?;
         let lease = self.lease(caller.client, ask).await?;
-        if lease.worker.text.judge().is_some() {
-            return self.judged(caller, lease, pairs).await;
+        let text = &lease.worker.text;
+        if text.judge().is_some() || text.abilities.ranks {
+            return self.judged(caller, lease, pairs, raw).await;
         }
         drop(lease);
         self.compared(caller, ask, pairs).await
@@ -55,52 +83,66 @@ impl Service {
         caller: &Caller,
         lease: Lease,
         pairs: Vec<(String, String)>,
+        raw: bool,
     ) -> Result<Ranked, ApiError> {
         let arrived = Instant::now();
-        let count = pairs.len();
-        let (lease, requests) = self
+        let (lease, judgements) = self
             .text_work(caller.client, lease, move |lease, limits, _| {
-                let mut requests = Vec::with_capacity(2 * pairs.len());
-                for (query, document) in &pairs {
-                    let asked = prepare_judgement(query, document, &lease.worker.text, &limits.of_requests())?;
-                    requests.extend(asked.into_iter().flatten());
-                }
-                Ok(requests)
+                let judged = |(query, document): &(String, String)| {
+                    prepare_judgement(query, document, &lease.worker.text, &limits.of_requests())
+                };
+                Ok(pairs.iter().filter_map(|pair| judged(pair).transpose()).collect::<Result<Vec<_>, _>>()?)
             })
             .await?;
-        // The answer's one token is no part of the prompt.
-        let tokens = requests.iter().step_by(2).map(|request| request.prompt.len() - 1).sum();
-        let jobs = requests.into_iter().map(|request| Job {
+        let (mut jobs, mut tokens, count) = (Vec::new(), 0, judgements.len());
+        let job = |request: Request, kind| Job {
             client: caller.client,
             domain: caller.domain(),
             deadline: Some(lease.worker.time(arrived) + self.limits.request_time),
-            kind: JobKind::Likelihoods { from: request.prompt.len() - 1 },
+            kind,
             ..Job::new(request)
-        });
-        let mut running = lease.worker.submit(jobs.collect()).await?;
-        let mut costs: Vec<Option<f64>> = vec![None; 2 * count];
-        let mut open = costs.len();
-        while open > 0 {
-            match running.next().await {
-                Some((index, Event::Likelihoods(values), _)) => {
-                    if let (Some(place), Some(value)) = (costs.get_mut(index), values.last()) {
-                        *place = Some(*value);
+        };
+        for judgement in judgements {
+            match judgement {
+                Judgement::Scored(request, second) => {
+                    tokens += request.prompt.len();
+                    jobs.push(job(request, JobKind::Rank { second }));
+                }
+                Judgement::Asked([yes, no]) => {
+                    // The answer's one token is no part of the prompt.
+                    tokens += yes.prompt.len() - 1;
+                    for request in [yes, no] {
+                        let from = request.prompt.len() - 1;
+                        jobs.push(job(request, JobKind::Likelihoods { from }));
                     }
                 }
-                Some((_, Event::Finished(_), _)) => open -= 1,
-                Some((_, Event::Failed(failure), _)) => return Err(ApiError::internal(failure.to_string())),
-                Some(_) => {}
-                None => return Err(ApiError::internal("the model stopped; the server's log says more")),
             }
         }
-        let scores = costs.chunks(2).map(|costs| match costs {
-            // Of the two answers alone: costs are negative logarithms.
-            [Some(yes), Some(no)] => Some(1.0 / (1.0 + (yes - no).exp())),
-            _ => None,
-        });
-        let scores = scores.collect::<Option<Vec<f64>>>();
+        let mut found: Vec<Option<Found>> = Vec::new();
+        found.resize_with(jobs.len(), || None);
+        let mut running = lease.worker.submit(jobs).await?;
+        let mut open = found.len();
+        while open > 0 {
+            let (index, result) = match running.next().await {
+                Some((index, Event::Likelihoods(values), _)) => (index, values.last().copied().map(Found::Cost)),
+                Some((index, Event::Ranked(scores), _)) => (index, Some(Found::Scores(scores))),
+                Some((_, Event::Finished(_), _)) => {
+                    open -= 1;
+                    continue;
+                }
+                Some((_, Event::Failed(failure), _)) => return Err(ApiError::internal(failure.to_string())),
+                Some(_) => continue,
+                None => return Err(ApiError::internal("the model stopped; the server's log says more")),
+            };
+            if let Some(place) = found.get_mut(index) {
+                *place = result;
+            }
+        }
         let overdue = || ApiError::new(Kind::Overdue, "the scores took longer than the server allows");
-        Ok(Ranked { model: lease.worker.text.name.clone(), scores: scores.ok_or_else(overdue)?, tokens })
+        let found = found.into_iter().collect::<Option<Vec<Found>>>().ok_or_else(overdue)?;
+        let each = found.len() / count.max(1);
+        let scores = found.chunks(each.max(1)).map(|found| score(found, &lease.worker.text, raw));
+        Ok(Ranked { model: lease.worker.text.name.clone(), scores: scores.collect::<Result<_, _>>()?, tokens })
     }
 
     /// Scores by the texts' vectors, each of which is computed once.
@@ -123,7 +165,7 @@ impl Service {
             wanted.push((number(first.as_str()), number(second.as_str())));
         }
         let asks = texts.iter().map(|text| Ask { prompt: Prompt::Text((*text).to_owned()), ..ask.clone() });
-        let (model, vectors, tokens) = self.embed(caller, asks.collect()).await?;
+        let (model, vectors, tokens) = self.embed(caller, asks.collect(), false).await?;
         let vector = |number: usize| vectors.get(number).map_or(&[][..], Vec::as_slice);
         // Vectors have length 1.
         let cosine = |(first, second)| {

@@ -12,7 +12,8 @@ use crate::record::{Labels, Recorder};
 use crate::registry::{Lease, Registry};
 use crate::shares::Shares;
 use crate::watch::Watcher;
-use hefu_answer::{Ask, Prepared, prepare, prompt_ids};
+use hefu_answer::{Ask, prepare, prepare_text, prompt_ids};
+use hefu_engine::Request;
 use hefu_engine::scheduler::{Event, Job, Kind as JobKind, ReuseDomain};
 use serde_json::{Map, Value};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -208,7 +209,8 @@ impl Service {
         Ok(ids)
     }
 
-    /// One vector for each input, and the number of tokens in all.
+    /// One vector for each input, and the number of tokens in all. Where texts `may_be_cut`, what is too long for the model is
+    /// left out.
     ///
     /// # Errors
     /// Whatever is wrong with an input, a full queue, or a model that cannot be had.
@@ -216,25 +218,27 @@ impl Service {
         self: &Arc<Self>,
         caller: &Caller,
         asks: Vec<Ask>,
+        may_be_cut: bool,
     ) -> Result<(String, Vec<Vec<f32>>, usize), ApiError> {
         let arrived = Instant::now();
         let first =
             asks.first().ok_or_else(|| ApiError::parameter("input", "input is empty; give at least one text"))?;
         self.check(first)?;
         let lease = self.lease(caller.client, first).await?;
-        let work = move |lease: &Lease, limits: &Limits, _: &AtomicBool| -> Result<Vec<Prepared>, ApiError> {
-            asks.iter().map(|ask| Ok(prepare(ask, &lease.worker.text, &limits.of_requests())?)).collect()
+        let work = move |lease: &Lease, limits: &Limits, _: &AtomicBool| -> Result<Vec<Request>, ApiError> {
+            let limits = limits.of_requests();
+            asks.iter().map(|ask| Ok(prepare_text(ask, &lease.worker.text, &limits, may_be_cut)?)).collect()
         };
-        let (lease, prepared) = self.text_work(caller.client, lease, work).await?;
-        let tokens = prepared.iter().map(|prepared| prepared.request.prompt.len()).sum();
+        let (lease, requests) = self.text_work(caller.client, lease, work).await?;
+        let (count, tokens) = (requests.len(), requests.iter().map(|request| request.prompt.len()).sum());
         let pooling = lease.worker.pooling;
-        let jobs = prepared.iter().map(|prepared| Job {
+        let jobs = requests.into_iter().map(|request| Job {
             client: caller.client,
             domain: caller.domain(),
             deadline: Some(lease.worker.time(arrived) + self.limits.request_time),
-            ..Job::new(prepared.request.clone()).with_kind(JobKind::Embedding(pooling))
+            ..Job::new(request).with_kind(JobKind::Embedding(pooling))
         });
-        let mut vectors = vec![Vec::new(); prepared.len()];
+        let mut vectors = vec![Vec::new(); count];
         let mut running = lease.worker.submit(jobs.collect()).await?;
         let mut open = vectors.len();
         while open > 0 {

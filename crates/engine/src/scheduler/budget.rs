@@ -42,6 +42,23 @@ pub(super) fn divide(needs: &[Need], step_tokens: usize) -> Vec<usize> {
     shares
 }
 
+/// The same where a text is computed as a whole or not at all: the first in any case, and after it each for which there is
+/// room.
+pub(super) fn whole(needs: &[Need], step_tokens: usize) -> Vec<usize> {
+    let mut left = step_tokens;
+    let mut is_first = true;
+    let mut share = |need: &Need| {
+        let fits = need.pending <= left || is_first;
+        if need.pending == 0 || !fits {
+            return 0;
+        }
+        is_first = false;
+        left = left.saturating_sub(need.pending);
+        need.pending
+    };
+    needs.iter().map(&mut share).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,6 +75,15 @@ mod tests {
         assert_eq!(divide(&all, 1000), [512, 1, 30, 20, 3]);
         assert_eq!(divide(&all[..2], 64), [63, 1]);
         assert_eq!(divide(&[], 64), [0; 0]);
+    }
+
+    #[test]
+    fn whole_texts_are_never_cut() {
+        let all = needs(&[(1000, true, 512), (30, true, 512), (0, true, 1), (20, true, 512)]);
+        assert_eq!(whole(&all, 104), [1000, 0, 0, 0]);
+        assert_eq!(whole(&all[1..], 104), [30, 0, 20]);
+        assert_eq!(whole(&all[1..], 49), [30, 0, 0]);
+        assert_eq!(whole(&all, 1030), [1000, 30, 0, 0]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a scheduler asks of a model with the caches of many sequences.
 
 use hefu_numerics::device::Batch;
+use hefu_numerics::program::{Entry, Order, Program};
 use hefu_numerics::team::Team;
 use std::ops::Range;
 
@@ -25,6 +26,11 @@ pub trait ForwardMany {
     /// Groups of key-value states, for each of which a span has a table of pages.
     fn groups(&self) -> usize {
         1
+    }
+
+    /// What it can be asked for.
+    fn abilities(&self) -> Abilities {
+        Abilities { order: Order::Causal, writes: true, ranks: false }
     }
 
     /// The slots of its recurrent states; `None` if it has no such states.
@@ -56,6 +62,34 @@ pub trait ForwardMany {
     /// # Errors
     /// As [`ForwardMany::logits`].
     fn hidden(&mut self, rows: Range<usize>) -> Result<&[f32], Self::Error>;
+
+    /// The scores of its classifier (`[rows][classes]`) for some of those rows; only where [`Abilities::ranks`].
+    ///
+    /// # Errors
+    /// As [`ForwardMany::logits`].
+    fn ranks(&mut self, rows: Range<usize>) -> Result<&[f32], Self::Error> {
+        self.hidden(rows)
+    }
+}
+
+/// What a model can be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Abilities {
+    /// Whether it reads a text from left to right, or as a whole: then a text is one span of one pass, and nothing of it is
+    /// kept.
+    pub order: Order,
+    /// Whether it writes.
+    pub writes: bool,
+    /// Whether it has a classifier, which ranks texts.
+    pub ranks: bool,
+}
+
+impl Abilities {
+    /// Those of a program: which heads it has.
+    pub fn of(program: &Program) -> Self {
+        let has = |entry| program.section(entry).is_some();
+        Self { order: program.order, writes: has(Entry::Logits), ranks: has(Entry::Rank) }
+    }
 }
 
 /// Slots of a model with recurrent states, each for those of one sequence after one position.

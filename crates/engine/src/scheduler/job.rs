@@ -47,6 +47,11 @@ pub enum Kind {
     Answer,
     /// One vector for the prompt; sampling settings and limits of the request do not matter.
     Embedding(Pooling),
+    /// The scores of the model's classifier for the prompt.
+    Rank {
+        /// Where the second of two texts begins, if the prompt is of two.
+        second: Option<usize>,
+    },
     /// Nothing but the prompt's positions: the rows of logits of those from `from` on can be read after each step.
     Rows {
         /// The first position whose row is wanted.
@@ -69,6 +74,8 @@ pub enum Pooling {
     /// Their mean.
     #[default]
     Mean,
+    /// That of the first position, which stands for the whole text where texts are read as a whole.
+    First,
     /// That of the last position.
     Last,
 }

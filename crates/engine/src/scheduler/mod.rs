@@ -11,6 +11,8 @@
 //! computed it, and what was dropped is computed again to the same bits. So all that is decided here (who comes next,
 //! how much of a prompt at once, which pages stay) is about time alone.
 //!
+//! A text that is read as a whole ([`Abilities::order`]) is one span of one pass; several go together, without padding.
+//!
 //! * `queue`: fairness between clients, priorities; `budget`: the tokens of a pass; `plan`: who runs, and interruptions;
 //! * `sharing`: of prompts that begin alike, one computes the beginning and the others go on after it;
 //! * `memory`: pages, shared by a radix tree over token ids, and slots of recurrent states;
@@ -42,7 +44,8 @@ mod statistics;
 pub use choose::ROWS_AT_ONCE;
 pub use event::{Event, Update};
 pub use failure::Failure;
-pub use forward::{ForwardMany, Logits, SlotPool};
+pub use forward::{Abilities, ForwardMany, Logits, SlotPool};
+pub use hefu_numerics::program::Order;
 pub use job::{Job, Key, Kind, MAX_PRIORITY, Pooling, Refusal, ReuseDomain};
 pub use limits::Limits;
 pub use paged::Paged;
@@ -84,7 +87,9 @@ pub struct Scheduler<M> {
 impl<M: ForwardMany> Scheduler<M> {
     /// A scheduler without jobs. All pages of the model are its own to use.
     pub fn new(model: M, limits: Limits) -> Self {
-        let memory = Memory::new(model.pages(), model.page(), model.slots(), limits.prefix_reuse);
+        // What is read as a whole is never gone on with.
+        let reuse = limits.prefix_reuse && model.abilities().order == Order::Causal;
+        let memory = Memory::new(model.pages(), model.page(), model.slots(), reuse);
         // So that a job alone always has the pages that it needs.
         let capacity = model.capacity().min(model.pages().saturating_mul(model.page()));
         Self {
@@ -131,10 +136,11 @@ impl<M: ForwardMany> Scheduler<M> {
     ///
     /// # Errors
     /// A full queue, or a job that cannot be carried out: a prompt that is empty, names an unknown token or leaves no
-    /// room for an answer, or settings out of range.
+    /// room for an answer, settings out of range, or what this model cannot do.
     pub fn submit(&mut self, job: Job, now: Duration) -> Result<Key, Refusal> {
         let key = Key(self.statistics.submitted);
-        let scheduled = ScheduledSequence::new(key, job, now, self.model.vocabulary(), self.capacity)?;
+        let scheduled =
+            ScheduledSequence::new(key, job, now, self.model.vocabulary(), self.capacity, self.model.abilities())?;
         if self.queue.is_full_for(scheduled.client, self.limits.queued) {
             self.statistics.refused += 1;
             return Err(Refusal::QueueFull { queued: self.queue.len(), most: self.limits.queued });

@@ -1,9 +1,9 @@
 //! A loaded model with the caches of many sequences, which share its pages.
 
-use super::{ForwardMany, Logits, SlotPool};
+use super::{Abilities, ForwardMany, Logits, SlotPool};
 use hefu_numerics::device::{Batch, Error, Executable, Model, Size};
 use hefu_numerics::kv::PAGE;
-use hefu_numerics::program::Entry;
+use hefu_numerics::program::{Entry, Order};
 use std::ops::Range;
 
 /// Runs a model on many sequences.
@@ -11,6 +11,8 @@ pub struct Paged {
     model: Model,
     executable: Box<dyn Executable>,
     capacity: usize,
+    /// Pages that the sequences share.
+    pages: usize,
     /// Slots of recurrent states.
     slots: usize,
 }
@@ -27,8 +29,13 @@ impl Paged {
         if capacity == 0 || capacity > allowed {
             return Err(Error::Context { asked: capacity, allowed });
         }
+        // Nothing is kept of a text that is read as a whole, so that its pages take no memory.
+        let pages = match model.program.order {
+            Order::Causal => pages,
+            Order::Whole => pages.max(sequences.saturating_mul(capacity.div_ceil(PAGE))),
+        };
         let size = Size::new(&model.program, pages, sequences);
-        Ok(Self { model: model.clone(), executable: model.compile(&size)?, capacity, slots: size.slots })
+        Ok(Self { model: model.clone(), executable: model.compile(&size)?, capacity, pages, slots: size.slots })
     }
 
     /// The program on its device.
@@ -53,11 +60,15 @@ impl ForwardMany for Paged {
     }
 
     fn pages(&self) -> usize {
-        self.executable.pages()
+        self.pages
     }
 
     fn groups(&self) -> usize {
         self.model.program.groups()
+    }
+
+    fn abilities(&self) -> Abilities {
+        Abilities::of(&self.model.program)
     }
 
     fn slots(&self) -> Option<SlotPool> {
@@ -80,6 +91,10 @@ impl ForwardMany for Paged {
 
     fn hidden(&mut self, rows: Range<usize>) -> Result<&[f32], Error> {
         self.executable.head(Entry::Hidden, rows)
+    }
+
+    fn ranks(&mut self, rows: Range<usize>) -> Result<&[f32], Error> {
+        self.executable.head(Entry::Rank, rows)
     }
 }
 

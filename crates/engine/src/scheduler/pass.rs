@@ -7,11 +7,12 @@ use hefu_numerics::device::{Batch, Span};
 use std::ops::Range;
 
 /// How large a job's span of a pass was.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Size {
     /// Tokens, guesses included.
     tokens: usize,
-    rows: usize,
+    /// Those of them whose rows are wanted.
+    wanted: Range<usize>,
 }
 
 /// A part of a pass that was computed.
@@ -42,7 +43,8 @@ impl<M: ForwardMany> Scheduler<M> {
             let (from, guesses) = (tokens.len(), one.guesses.computed());
             tokens.extend(one.sequence.waiting(one.cached).iter().take(share.tokens));
             tokens.extend(guesses);
-            sizes.push(Size { tokens: tokens.len() - from, rows: one.rows(share.tokens) + guesses.len() });
+            let wanted = one.wanted(share.tokens);
+            sizes.push(Size { tokens: tokens.len() - from, wanted: wanted.start..wanted.end + guesses.len() });
             scheduled.push(one);
         }
         // Pages of all groups have the same numbers.
@@ -51,8 +53,8 @@ impl<M: ForwardMany> Scheduler<M> {
         let spans = scheduled.iter().zip(&tables).zip(&sizes).map(|((one, tables), size)| {
             let rows = from..from + size.tokens;
             from = rows.end;
-            let wanted = size.tokens.saturating_sub(size.rows)..size.tokens;
-            Span { rows, position: one.cached, wanted, tables, slots: one.table.slots() }
+            let wanted = size.wanted.clone();
+            Span { rows, position: one.cached, wanted, tables, slots: one.table.slots(), second: one.reader.second() }
         });
         let spans: Vec<Span<'_>> = spans.collect();
         let result = self.model.forward(&Batch { tokens: &tokens, spans: &spans, inputs: &[] });
@@ -110,7 +112,7 @@ impl<M: ForwardMany> Scheduler<M> {
     fn advance(&mut self, plan: &[Share], sizes: &[Size], updates: &mut Vec<Update>) {
         let (mut first, mut all) = (0, Vec::with_capacity(plan.len()));
         for (share, size) in plan.iter().zip(sizes) {
-            let rows = first..first + size.rows;
+            let rows = first..first + size.wanted.len();
             first = rows.end;
             all.extend(self.count(*share, rows, updates));
         }

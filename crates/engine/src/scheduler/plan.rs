@@ -1,10 +1,11 @@
 //! Who runs, and what each job computes in the next pass.
 
-use super::budget::{Need, divide};
+use super::budget::{self, Need};
 use super::scheduled::ScheduledSequence;
 use super::{Event, ForwardMany, Key, Scheduler, Update};
 use crate::request::FinishReason;
 use crate::speculation::Drafter;
+use hefu_numerics::program::Order;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -73,7 +74,7 @@ impl<M: ForwardMany> Scheduler<M> {
         self.is_isolating = false;
         let mut needs: Vec<Need> = self.running.iter().map(need).collect();
         if !self.suspects.is_empty() {
-            let mut wanted = divide(&needs, self.limits.step_tokens);
+            let mut wanted = self.divide(&needs);
             self.is_isolating = self.isolate(&mut wanted);
             if self.is_isolating {
                 return self.take_pages(wanted);
@@ -93,7 +94,7 @@ impl<M: ForwardMany> Scheduler<M> {
     }
 
     fn plan_for(&mut self, needs: &[Need]) -> Vec<Share> {
-        let wanted = divide(needs, self.limits.step_tokens);
+        let wanted = self.divide(needs);
         if self.limits.prompts_first && needs.iter().any(|need| need.is_prefilling) {
             let alone = |(tokens, need): (&usize, &Need)| if need.is_prefilling { *tokens } else { 0 };
             let prompts = self.take_pages(wanted.iter().zip(needs).map(alone).collect());
@@ -103,6 +104,14 @@ impl<M: ForwardMany> Scheduler<M> {
             }
         }
         self.take_pages(wanted)
+    }
+
+    /// The tokens of a pass.
+    fn divide(&self, needs: &[Need]) -> Vec<usize> {
+        match self.model.abilities().order {
+            Order::Causal => budget::divide(needs, self.limits.step_tokens),
+            Order::Whole => budget::whole(needs, self.limits.step_tokens),
+        }
     }
 
     fn take_pages(&mut self, wanted: Vec<usize>) -> Vec<Share> {

@@ -1,6 +1,7 @@
 //! One vector for a text: the hidden states of its positions, pooled.
 
 use super::Pooling;
+use std::ops::Range;
 
 /// The vectors of a prompt as they come.
 #[derive(Debug)]
@@ -15,9 +16,13 @@ impl Pool {
         Self { pooling, sums: Vec::new() }
     }
 
-    /// Whether every position's vector is needed, or the last one's alone.
-    pub(super) fn wants_all(&self) -> bool {
-        self.pooling == Pooling::Mean
+    /// The positions whose vectors are needed, of so many.
+    pub(super) fn wanted(&self, length: usize) -> Range<usize> {
+        match self.pooling {
+            Pooling::Mean => 0..length,
+            Pooling::First => 0..length.min(1),
+            Pooling::Last => length.saturating_sub(1)..length,
+        }
     }
 
     /// Takes the next positions' vectors: `rows` of them, all of the same width.

@@ -1,11 +1,12 @@
 //! What becomes of a text's rows where no token is chosen by them.
 
 use super::pooling::Pool;
-use super::{Event, Failure, ForwardMany, Kind, Scheduler};
+use super::{Abilities, Event, Failure, ForwardMany, Kind, Scheduler};
 use crate::constraint::Constraint;
 use crate::perplexity::{likelihoods, scored_tokens};
 use crate::request::{FinishReason, Request, RequestError};
 use crate::verification::{Verdict, Verification};
+use hefu_numerics::program::Order;
 use std::ops::Range;
 
 /// Rows of logits that are computed and read together; bounds the memory, changes nothing else.
@@ -18,6 +19,8 @@ pub(super) enum Reader {
     Answer,
     /// A vector.
     Vector(Pool),
+    /// Scores of the classifier: by the row of the first position of a text that is read as a whole, or by the last.
+    Rank { order: Order, second: Option<usize> },
     /// Whoever asks, from this position on.
     Rows(usize),
     /// The scores of `targets`, which follow the positions from `first` on, with so many of the likeliest tokens in each
@@ -34,10 +37,18 @@ impl Reader {
         request: &mut Request,
         constraint: &mut Option<Box<dyn Constraint>>,
         vocabulary: usize,
+        abilities: Abilities,
     ) -> Result<Self, RequestError> {
+        match kind {
+            Kind::Rank { .. } if !abilities.ranks => return Err(RequestError::RanksNothing),
+            Kind::Rank { .. } | Kind::Embedding(_) => {}
+            _ if !abilities.writes => return Err(RequestError::WritesNothing),
+            _ => {}
+        }
         Ok(match kind {
             Kind::Answer => Self::Answer,
             Kind::Embedding(pooling) => Self::Vector(Pool::new(pooling)),
+            Kind::Rank { second } => Self::Rank { order: abilities.order, second },
             Kind::Rows { from } => Self::Rows(from),
             Kind::Likelihoods { from } => {
                 let first = from.max(1).min(request.prompt.len());
@@ -61,16 +72,23 @@ impl Reader {
         matches!(self, Self::Answer)
     }
 
-    /// The first position of the text whose row is wanted.
-    pub(super) fn first_row(&self, length: usize, all_logits: bool) -> usize {
-        match self {
+    /// The positions of the text whose rows are wanted, of so many.
+    pub(super) fn wanted(&self, length: usize, all_logits: bool) -> Range<usize> {
+        let first = match self {
+            Self::Vector(pool) => return pool.wanted(length),
+            Self::Rank { order: Order::Whole, .. } => return 0..length.min(1),
             Self::Answer if all_logits => 0,
-            Self::Vector(pool) if pool.wants_all() => 0,
-            Self::Answer | Self::Vector(_) => length.saturating_sub(1),
+            Self::Answer | Self::Rank { order: Order::Causal, .. } => length.saturating_sub(1),
             Self::Rows(from) => *from,
             Self::Likelihoods { first, .. } => *first,
             Self::Verification(verification) => verification.first_row(),
-        }
+        };
+        first..length.max(first)
+    }
+
+    /// Where the second of two texts begins.
+    pub(super) fn second(&self) -> Option<usize> {
+        if let Self::Rank { second, .. } = self { *second } else { None }
     }
 
     /// Most tokens of the text in the next pass.
@@ -97,6 +115,11 @@ impl<M: ForwardMany> Scheduler<M> {
                 }
                 if is_last {
                     events.push(Event::Embedding(pool.vector()));
+                }
+            }
+            Reader::Rank { .. } => {
+                if !rows.is_empty() {
+                    events.push(Event::Ranked(model.ranks(rows).map_err(fault)?.to_vec()));
                 }
             }
             Reader::Likelihoods { targets, scored, alternatives, .. } => {

@@ -2,10 +2,12 @@
 
 use super::memory::{Domain, Table};
 use super::reading::Reader;
-use super::{Job, Key, Kind, MAX_PRIORITY, ReuseDomain};
+use super::{Abilities, Job, Key, Kind, MAX_PRIORITY, ReuseDomain};
 use crate::request::RequestError;
 use crate::sequence::Sequence;
 use crate::speculation::Guesses;
+use hefu_numerics::program::Order;
+use std::ops::Range;
 use std::time::Duration;
 
 /// Waiting so long counts as one step of priority.
@@ -50,10 +52,12 @@ impl ScheduledSequence {
         now: Duration,
         vocabulary: usize,
         capacity: usize,
+        abilities: Abilities,
     ) -> Result<Self, RequestError> {
         // A vector needs no room for a token after it, but a prompt that has none could be no answer's either.
-        let answers = matches!(job.kind, Kind::Answer | Kind::Embedding(_));
-        let reader = Reader::new(job.kind, &mut job.request, &mut job.constraint, vocabulary)?;
+        let answers = matches!(job.kind, Kind::Answer | Kind::Embedding(_) | Kind::Rank { .. });
+        let answers = answers && abilities.order == Order::Causal;
+        let reader = Reader::new(job.kind, &mut job.request, &mut job.constraint, vocabulary, abilities)?;
         let domain = match job.domain {
             ReuseDomain::Client => Domain::Client(job.client),
             ReuseDomain::Group(group) => Domain::Group(group),
@@ -95,9 +99,9 @@ impl ScheduledSequence {
         self.cached < self.sequence.prompt().len() || self.cached < self.furthest
     }
 
-    /// The first position of the prompt whose row is wanted.
-    fn first_row(&self) -> usize {
-        self.reader.first_row(self.sequence.prompt().len(), self.sequence.all_logits())
+    /// The positions of the prompt whose rows are wanted.
+    fn wanted_of_prompt(&self) -> Range<usize> {
+        self.reader.wanted(self.sequence.prompt().len(), self.sequence.all_logits())
     }
 
     /// How many of its tokens may come out of the cache: not the last, whose logits choose the next, nor any whose row
@@ -105,17 +109,20 @@ impl ScheduledSequence {
     pub(super) fn reusable(&self) -> usize {
         let most = self.sequence.tokens().len().saturating_sub(1);
         let is_reported = self.reported == self.sequence.prompt().len();
-        if is_reported { most } else { most.min(self.reported.max(self.first_row())) }
+        if is_reported { most } else { most.min(self.reported.max(self.wanted_of_prompt().start)) }
     }
 
-    /// How many of the last of `tokens` further tokens have rows that are wanted, without guesses.
-    pub(super) fn rows(&self, tokens: usize) -> usize {
+    /// Which of `tokens` further tokens, counted from the first, have rows that are wanted, without guesses.
+    pub(super) fn wanted(&self, tokens: usize) -> Range<usize> {
         let (total, end) = (self.sequence.prompt().len(), self.cached + tokens);
         if self.reported < total {
             // Until the prompt is done there is no answer, so no part goes over its end.
-            return end.min(total).saturating_sub(self.reported.max(self.cached).max(self.first_row()));
+            let wanted = self.wanted_of_prompt();
+            let first = self.reported.max(self.cached).max(wanted.start);
+            let last = end.min(total).min(wanted.end).max(self.cached);
+            return first.min(last) - self.cached..last - self.cached;
         }
-        usize::from(end == self.sequence.tokens().len())
+        tokens - usize::from(end == self.sequence.tokens().len())..tokens
     }
 
     /// The most protected of its client first.

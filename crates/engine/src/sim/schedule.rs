@@ -130,6 +130,7 @@ impl Plan {
             1 => Kind::Embedding(Pooling::Last),
             2 => Kind::Rows { from: random.within(0..request.prompt.len()) },
             3 => Kind::Likelihoods { from: random.within(1..request.prompt.len().max(2)) },
+            4 => Kind::Embedding(Pooling::First),
             _ => Kind::Answer,
         };
         let is_ruled = ruled && kind == Kind::Answer && !random.one_in(3);

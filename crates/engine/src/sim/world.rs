@@ -223,6 +223,7 @@ fn note(got: &mut Got, update: Update, plan: &Plan, scheduler: &mut Scheduler<Fa
         Event::Embedding(vector) => got.vector = Some(vector),
         Event::Likelihoods(scores) => got.scores.extend(scores),
         Event::Scored(choices) => got.choices.extend(choices),
+        Event::Ranked(_) => panic!("nobody asked for ranks"),
         Event::Verdict(_) => panic!("nobody claimed anything"),
         Event::Finished(_) | Event::Failed(_) => got.end = Some(update.event),
     }
@@ -300,8 +301,12 @@ fn alone(plan: &Plan) -> Alone {
         }
         _ if is_poisoned(prompt) => return Alone::Fails(Vec::new()),
         Kind::Embedding(pooling) => {
-            let first = if pooling == Pooling::Mean { 0 } else { prompt.len() - 1 };
-            let rows = (first..prompt.len()).map(|at| fake::hidden(&prompt[..=at]));
+            let rows = match pooling {
+                Pooling::Mean => 0..prompt.len(),
+                Pooling::First => 0..1,
+                Pooling::Last => prompt.len() - 1..prompt.len(),
+            };
+            let rows = rows.map(|at| fake::hidden(&prompt[..=at]));
             let sums = rows.fold([0.0_f64; 3], |sums, row| std::array::from_fn(|at| sums[at] + f64::from(row[at])));
             let length = sums.iter().map(|sum| sum * sum).sum::<f64>().sqrt();
             return Alone::Vector(sums.iter().map(|sum| (sum / length) as f32).collect());

@@ -151,7 +151,7 @@ impl<M: ForwardMany> DraftModel<M> {
         }
         let spans = texts.iter().map(|(text, rows, tables)| {
             let (position, last) = (text.cached, rows.len().saturating_sub(1)..rows.len());
-            Span { rows: rows.clone(), position, wanted: last, tables, slots: text.table.slots() }
+            Span { rows: rows.clone(), position, wanted: last, tables, slots: text.table.slots(), second: None }
         });
         let spans: Vec<Span<'_>> = spans.collect();
         if self.model.forward(&Batch { tokens: &tokens, spans: &spans, inputs: &[] }).is_err() {

@@ -137,7 +137,7 @@ fn a_span_without_pages_or_room_is_refused() {
     let tokens = [1; PAGE + 1];
     let mut forward = |tokens: &[u32], position: usize, pages: &[u32]| {
         let tables = vec![pages; paged.groups()];
-        let span = Span { rows: 0..tokens.len(), position, wanted: 0..0, tables: &tables, slots: None };
+        let span = Span { rows: 0..tokens.len(), position, wanted: 0..0, tables: &tables, slots: None, second: None };
         paged.forward(&Batch { tokens, spans: &[span], inputs: &[] })
     };
     forward(&tokens, 0, &[2, 0]).unwrap();

@@ -21,7 +21,7 @@ fn logits(model: &Model, pages: &[u32], chunk: usize) -> Vec<u32> {
         let position = index * chunk;
         let slots = paged.slots().map(|_| Slots { read: (position > 0).then_some(2), write: 2, keep: &[] });
         let (all, tables) = (0..tokens.len(), vec![pages; paged.groups()]);
-        let span = Span { rows: all.clone(), position, wanted: all, tables: &tables, slots };
+        let span = Span { rows: all.clone(), position, wanted: all, tables: &tables, slots, second: None };
         paged.forward(&Batch { tokens, spans: &[span], inputs: &[] }).unwrap();
         bits.extend(paged.logits(0..tokens.len()).unwrap().values.iter().map(|logit| logit.to_bits()));
     }

@@ -7,3 +7,4 @@ mod matrix;
 #[path = "../../../numerics/tests/common/reordered.rs"]
 mod reordered;
 mod support;
+mod whole;

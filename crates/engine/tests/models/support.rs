@@ -42,7 +42,7 @@ pub(crate) fn load_with_cache(name: &str, device: Arc<dyn Device>, cache: Profil
     let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let gguf = Gguf::parse(&[&bytes]).unwrap();
     let options = LoadOptions { context: None, cache };
-    let spec = ModelSpec::read(&gguf, &options).unwrap();
+    let spec = ModelSpec::read_any(&gguf, &options).unwrap();
     Model::load(device, spec.program, &ModelFiles::new(&gguf, &|_, _| ())).unwrap()
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod bom;
 pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod doctor;
+pub(crate) mod embed;
 pub(crate) mod export;
 pub(crate) mod fingerprint;
 pub(crate) mod gap;

@@ -13,7 +13,7 @@ use crate::output::text_file;
 use crate::signing::Signed;
 use crate::speculation::{draft_model, guessing};
 use hefu_cpu::Pool;
-use hefu_engine::scheduler::{Limits, Paged, Scheduler};
+use hefu_engine::scheduler::{Abilities, Limits, Paged, Scheduler};
 use hefu_model::{LoadOptions, ModelSpec};
 use hefu_numerics::device::{Model, Size};
 use hefu_numerics::kv::PAGE;
@@ -144,7 +144,7 @@ impl CatalogEntry {
         // What a cache takes does not depend on the context that is asked for here.
         let reading =
             LoadOptions { context: Some(context.unwrap_or(card::DEFAULT_CONTEXT).min(most)), cache: options.cache };
-        let spec = ModelSpec::read(&gguf, &reading).map_err(|error| files.fault(&error))?;
+        let spec = ModelSpec::read_any(&gguf, &reading).map_err(|error| files.fault(&error))?;
         let device = device(&options.device, pool)?;
         let memory = |positions: usize| {
             let size = Size::new(&spec.program, positions.div_ceil(PAGE), sequences(&options.limits));
@@ -186,6 +186,7 @@ impl CatalogEntry {
                 .to_owned(),
             width: card::number(&gguf, about.architecture, "embedding_length"),
             layers: card::number(&gguf, about.architecture, "block_count"),
+            writes: Abilities::of(&spec.program).writes,
             fills_gaps: hefu_answer::has_marks(&tokens),
             context,
             template,

@@ -12,6 +12,8 @@ mod connections;
 #[cfg(unix)]
 mod echo;
 #[cfg(unix)]
+mod encoders;
+#[cfg(unix)]
 mod endpoints;
 #[cfg(unix)]
 mod likelihoods;

@@ -49,7 +49,7 @@ fn write_with(b: &mut Builder<'_, '_>, feed_forward: FeedForward, is_rotated: bo
     let mut x = b.embed(1.0);
     if b.has("token_types.weight") {
         let types = b.outputs("token_types").unwrap_or(1);
-        let first = b.table_rows("token_type", "token_types", types, At::Row(0));
+        let first = b.table_rows("token_type", "token_types", types, if types > 1 { At::Part } else { At::Row(0) });
         x = b.add("typed", x, first);
     }
     if !is_rotated {

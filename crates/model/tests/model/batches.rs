@@ -172,7 +172,14 @@ fn a_kept_state_goes_on_as_the_text_that_it_was_kept_from() {
     let shared = tokens(20, 1);
     let (a, b) = ([&shared[..], &tokens(9, 2)].concat(), [&shared[..], &tokens(9, 3)].concat());
     let mut session = model.session(3);
-    let span = |rows, position, wanted, tables, slots| Span { rows, position, wanted, tables, slots: Some(slots) };
+    let span = |rows, position, wanted, tables, slots| Span {
+        rows,
+        position,
+        wanted,
+        tables,
+        slots: Some(slots),
+        second: None,
+    };
     // Kept after rows 5 and 20, of which the first is not asked for again.
     let slots = Slots { read: None, write: 2, keep: &[(5, 1), (20, 0)] };
     let spans = [span(0..29, 0, 0..29, &[&[2]], slots)];

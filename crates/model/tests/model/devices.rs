@@ -90,7 +90,7 @@ impl Session {
                 let slot = pages.first().copied().unwrap_or(0);
                 Slots { read: (*position > 0).then_some(slot), write: slot, keep: &[] }
             });
-            spans.push(Span { rows, position: *position, wanted: wanted.clone(), tables, slots });
+            spans.push(Span { rows, position: *position, wanted: wanted.clone(), tables, slots, second: None });
         }
         self.run_batch(&Batch { tokens: &tokens, spans: &spans, inputs: &[] })
     }

@@ -81,7 +81,7 @@ pub(super) fn attention(device: &dyn Device, heads: Heads) -> Result<Vec<f32>, E
         }
         keys.extend_from_slice(&all_keys[position * key_width..]);
         values.extend_from_slice(&all_values[position * stored_width..]);
-        last.spans.push(Part { rows, position, pages: pages.clone(), slots: None });
+        last.spans.push(Part { rows, position, pages: pages.clone(), ..Part::default() });
     }
     last.inputs = inputs(keys, values, queries);
     passes.push(last);

@@ -112,6 +112,16 @@ pub(super) fn table_rows(device: &dyn Device, format: &'static Format) -> Result
     trial.run(device, &read, pass)
 }
 
+/// Rows of a table by which of two texts a row belongs to.
+pub(super) fn part_rows(device: &dyn Device, format: &'static Format) -> Result<Vec<f32>, Error> {
+    let (mut numbers, mut trial, columns) = (Numbers::new(7), Trial::new(), columns(format));
+    let table = trial.matrix(&mut numbers, format, 2, columns, Style::Usual);
+    let read = trial.step(columns, |out| Op::Rows { table, at: At::Part, out });
+    let mut pass = Pass::of(7, Vec::new());
+    pass.spans[0].second = Some(4);
+    trial.run(device, &[read], pass)
+}
+
 /// Products of heads with matrices of their own.
 pub(super) fn head_products(device: &dyn Device, format: &'static Format, tokens: usize) -> Result<Vec<f32>, Error> {
     let (mut numbers, mut trial, columns) = (Numbers::new(23), Trial::new(), columns(format));

@@ -27,6 +27,7 @@ fn passes(numbers: &mut Numbers, widths: &[usize], decay: Option<usize>) -> Vec<
         position,
         pages: Vec::new(),
         slots: Some(PartSlots { read, write, keep: keep.to_vec() }),
+        second: None,
     };
     let nan = widths.iter().map(|width| vec![f32::NAN; SLOTS as usize * width]).collect();
     let filled = (0..SLOTS).map(|slot| part(1, 0, None, slot, &[])).collect();

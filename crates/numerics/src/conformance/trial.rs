@@ -44,6 +44,8 @@ pub(super) struct Part {
     pub(super) pages: Vec<u32>,
     /// Its slots, if the program has a recurrent state.
     pub(super) slots: Option<PartSlots>,
+    /// Where the second of two texts begins.
+    pub(super) second: Option<usize>,
 }
 
 /// The slots of a span.
@@ -187,7 +189,14 @@ impl Pass {
             let slots =
                 part.slots.as_ref().map(|slots| Slots { read: slots.read, write: slots.write, keep: &slots.keep });
             let wanted = if self.is_wanted { 0..part.rows } else { 0..0 };
-            spans.push(Span { rows: row..row + part.rows, position: part.position, wanted, tables, slots });
+            spans.push(Span {
+                rows: row..row + part.rows,
+                position: part.position,
+                wanted,
+                tables,
+                slots,
+                second: part.second,
+            });
             row += part.rows;
         }
         let inputs: Vec<&[f32]> = self.inputs.iter().map(|rows| &rows[..]).collect();

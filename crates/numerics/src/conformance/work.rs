@@ -12,7 +12,9 @@ pub(super) enum Work {
     /// A product with a matrix of this format, for so many tokens, with a bias or without.
     Product(&'static Format, usize, Style, bool),
     /// Products of one input with matrices of many formats at once: of those that came later, or of all before.
-    Products { later: bool },
+    Products {
+        later: bool,
+    },
     /// Two products, the gate's function between them, and the product with what they make: for so many tokens.
     Gated(&'static Format, usize, Activation),
     /// Every row of a matrix, decoded, times a factor.
@@ -27,6 +29,7 @@ pub(super) enum Work {
     Temperature(usize),
     /// Rows of a table by position, and one of them for all.
     TableRows(&'static Format),
+    PartRows(&'static Format),
     /// Attention of texts of so many rows, both ways, with heads of this size.
     WholeAttention(usize, Option<usize>, &'static [usize]),
     /// Parts so long, made to have length 1.
@@ -78,6 +81,7 @@ impl Work {
             Work::LayerNorm(size, style, is_plain) => elements::layer_norm(device, size, style, is_plain),
             Work::Temperature(first) => elements::temperature(device, first),
             Work::TableRows(format) => products::table_rows(device, format),
+            Work::PartRows(format) => products::part_rows(device, format),
             Work::WholeAttention(size, window, texts) => attention::whole(device, size, window, texts),
             Work::L2Norm(size, style) => elements::l2_norm(device, size, style),
             Work::Rotation(style, with_norm, first) => elements::rotated(device, style, with_norm, first),

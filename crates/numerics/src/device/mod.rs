@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::matrix::Bytes;
-use crate::program::{Entry, Program, Value};
+use crate::program::{At, Entry, Program, Value};
 use crate::team::Team;
 
 /// Where programs run.
@@ -217,6 +217,20 @@ pub struct Span<'a> {
     pub tables: &'a [&'a [u32]],
     /// Slots of its recurrent states, where the program has some.
     pub slots: Option<Slots<'a>>,
+    /// Position of the first token of a second text, where two are read together.
+    pub second: Option<usize>,
+}
+
+impl Span<'_> {
+    /// Which row of a table each of its rows has (clause W2).
+    pub fn table_rows(&self, at: At) -> impl Iterator<Item = u32> + '_ {
+        let positions = self.position..self.position + self.rows.len();
+        positions.map(move |position| match at {
+            At::Position => position as u32,
+            At::Row(row) => row as u32,
+            At::Part => u32::from(self.second.is_some_and(|second| position >= second)),
+        })
+    }
 }
 
 /// Slots of the recurrent states of one span. They begin as `read` has them (all zero where `None`) and end in `write`.

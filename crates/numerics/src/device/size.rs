@@ -2,8 +2,10 @@
 
 use super::Size;
 use crate::kv::LayerCache;
-use crate::program::Program;
+use crate::program::{Order, Program};
 
+/// Rows of a batch that are usual.
+const ROWS: usize = 512;
 /// Snapshots of recurrent states that there is room for in any case.
 const LEAST_SNAPSHOTS: usize = 4;
 /// Snapshots of recurrent states at most, however many pages there are.
@@ -21,7 +23,9 @@ impl Size {
                 sequences.max(1).saturating_add(snapshots.clamp(LEAST_SNAPSHOTS, MOST_SNAPSHOTS))
             }
         };
-        Size { pages, slots, rows: 512, head_rows: 16 }
+        // A text that is read as a whole is one batch.
+        let rows = if program.order == Order::Whole { ROWS.max(program.context) } else { ROWS };
+        Size { pages, slots, rows, head_rows: 16 }
     }
 }
 

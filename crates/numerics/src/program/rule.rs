@@ -33,6 +33,8 @@ pub enum At {
     Position,
     /// Always the same.
     Row(usize),
+    /// The first, and the second for a second text that is read together with a first.
+    Part,
 }
 
 /// Factors of the elements of a row. Where there are `n` of them, each is that of one of `n` equal parts of the row: one

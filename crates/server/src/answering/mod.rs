@@ -141,7 +141,11 @@ impl Task {
                     }
                     stream.token(&token)
                 }
-                Event::Embedding(_) | Event::Scored(_) | Event::Likelihoods(_) | Event::Verdict(_) => Vec::new(),
+                Event::Embedding(_)
+                | Event::Ranked(_)
+                | Event::Scored(_)
+                | Event::Likelihoods(_)
+                | Event::Verdict(_) => Vec::new(),
                 Event::Finished(FinishReason::Deadline) => return Err(Early::Failed(self.overdue())),
                 Event::Finished(finish) => stream.finish(finish),
                 Event::Failed(failure) => return Err(Early::Failed(failed(&failure))),

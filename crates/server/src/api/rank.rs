@@ -65,10 +65,11 @@ pub(super) async fn rerank(
     let most: Option<usize> = fields.take_any(&["top_n", "top_k"])?;
     let with_documents = fields.take("return_documents")?.unwrap_or(false);
     fields.ignore(HARMLESS);
-    fields.ignore(&["max_chunks_per_doc", "max_tokens_per_doc", "rank_fields", "raw_scores", "truncate", "priority"]);
+    let raw = fields.take("raw_scores")?.unwrap_or(false);
+    fields.ignore(&["max_chunks_per_doc", "max_tokens_per_doc", "rank_fields", "truncate", "priority"]);
     fields.finish()?;
     let pairs = documents.0.iter().map(|document| (query.0.clone(), document.clone())).collect();
-    let ranked = service.rank(&caller, &Ask { model, ..Ask::default() }, pairs).await?;
+    let ranked = service.rank(&caller, &Ask { model, ..Ask::default() }, pairs, raw).await?;
     let mut order: Vec<(usize, f64)> = ranked.scores.iter().copied().enumerate().collect();
     order.sort_by(|(_, one), (_, other)| other.total_cmp(one));
     order.truncate(most.unwrap_or(usize::MAX));
@@ -110,7 +111,7 @@ pub(super) async fn score(
     fields.ignore(HARMLESS);
     fields.finish()?;
     let pairs = pairs(first, second)?;
-    let ranked = service.rank(&caller, &Ask { model, ..Ask::default() }, pairs).await?;
+    let ranked = service.rank(&caller, &Ask { model, ..Ask::default() }, pairs, false).await?;
     let data = ranked.scores.iter().enumerate();
     let data = data.map(|(index, score)| json!({"index": index, "object": "score", "score": score}));
     let body = json!({
@@ -160,6 +161,7 @@ pub(super) fn rerank_schema() -> Value {
             "texts": {"type": ["array", "null"], "items": text, "minItems": 1},
             "top_n": {"type": ["integer", "null"], "description": "How many of the best are given"},
             "return_documents": {"type": ["boolean", "null"]},
+            "raw_scores": {"type": ["boolean", "null"], "description": "A classifier's score as it is, not from 0 to 1"},
         },
     })
 }

@@ -166,7 +166,7 @@ fn refused(refusal: &Refusal, count: usize) -> ApiError {
         Refusal::QueueFull { .. } => {
             ApiError::new(Kind::Busy { retry_after: RETRY_AFTER }, sentence).code("queue_full")
         }
-        Refusal::Invalid(RequestError::PromptTooLong { .. }) => {
+        Refusal::Invalid(RequestError::PromptTooLong { .. } | RequestError::TooLong { .. }) => {
             ApiError::invalid(sentence).code("context_length_exceeded")
         }
         _ => ApiError::invalid(sentence),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::ops::{After, Around, Rotation};
-use hefu_numerics::program::{At, Factor, Op, Rows, Value};
+use hefu_numerics::program::{Factor, Op, Rows, Value};
 use hefu_numerics::reference::{join, temperature};
 
 use super::products::is_one_piece;
@@ -21,11 +21,8 @@ impl Machine {
                 (machine.ops.rows)(&*machine.team, table, call.rowset.batch.tokens, scale, rows);
             }),
             Op::Rows { table, at, out } => self.make(call, out, |machine, rows| {
-                let row = |position: usize| match at {
-                    At::Position => position as u32,
-                    At::Row(row) => row as u32,
-                };
-                let which: Vec<u32> = call.rowset.positions().into_iter().map(row).collect();
+                let spans = call.rowset.batch.spans.iter();
+                let which: Vec<u32> = spans.flat_map(|span| span.table_rows(at)).collect();
                 (machine.ops.rows)(&*machine.team, machine.weights.matrix(table), &which, 1.0, rows);
             }),
             Op::Temperature { length, factor, out } => self.make(call, out, |_, rows| {

@@ -135,7 +135,7 @@ impl Sequences {
             let slots = self.paged.slots().map(|_| Slots { read, write, keep: &[] });
             let tables = vec![&self.tables[0][..]; self.paged.groups()];
             let (all, wanted) = (0..tokens.len(), tokens.len() - rows..tokens.len());
-            let span = Span { rows: all, position, wanted, tables: &tables, slots };
+            let span = Span { rows: all, position, wanted, tables: &tables, slots, second: None };
             self.paged.forward(&Batch { tokens, spans: &[span], inputs: &[] })?;
             position += tokens.len();
         }
@@ -165,7 +165,7 @@ impl Sequences {
         let tables: Vec<Vec<&[u32]>> = self.tables.iter().map(|pages| vec![&pages[..]; groups]).collect();
         let spans = tables.iter().enumerate().map(|(row, tables)| {
             let slots = has_slots.then(|| slots(row as u32));
-            Span { rows: row..row + 1, position, wanted: 0..1, tables, slots }
+            Span { rows: row..row + 1, position, wanted: 0..1, tables, slots, second: None }
         });
         let spans: Vec<Span<'_>> = spans.collect();
         self.paged.forward(&Batch { tokens: &vec![*token; count], spans: &spans, inputs: &[] })?;

@@ -15,8 +15,9 @@ use crate::output::{print, print_json, print_plain};
 use crate::units::{bytes, thousands};
 use clap::Args;
 use hefu_cpu::Pool;
+use hefu_engine::scheduler::Abilities;
 use hefu_model::gguf::Gguf;
-use hefu_model::{Description, LoadOptions, ModelSpec};
+use hefu_model::{LoadOptions, ModelSpec};
 use hefu_numerics::device::{Device, Size};
 use hefu_numerics::kv::PAGE;
 use hefu_store::ResolvedModel;
@@ -72,6 +73,12 @@ struct Memory {
     profile: &'static str,
 }
 
+/// What a model can be used for.
+fn uses(abilities: Abilities) -> Vec<&'static str> {
+    let all = [("answers", abilities.writes), ("vectors", true), ("ranks", abilities.ranks)];
+    all.into_iter().filter(|(_, can)| *can).map(|(name, _)| name).collect()
+}
+
 /// Carries the command out.
 ///
 /// # Errors
@@ -93,13 +100,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let missing = || Failure::Other(format!("{} carries no chat template", opened.model.name));
         return print(metadata::template(&gguf).ok_or_else(missing)?);
     }
-    let spec = ModelSpec::read(&gguf, &options).map_err(|error| opened.fault(&error))?;
+    let spec = ModelSpec::read_any(&gguf, &options).map_err(|error| opened.fault(&error))?;
     let device = device(&arguments.device.options(), &Arc::new(Pool::new(1)))?;
     let memory = memory(&spec, &*device, arguments.context.map(NonZeroUsize::get))?;
     if arguments.json {
-        return print_json(&report(&opened.model, &gguf, &spec.description, &memory, arguments.tensors));
+        return print_json(&report(&opened.model, &gguf, &spec, &memory, arguments.tensors));
     }
-    print_plain(&page(&opened.model, &gguf, &spec.description, &memory, arguments.tensors))
+    print_plain(&page(&opened.model, &gguf, &spec, &memory, arguments.tensors))
 }
 
 fn memory(spec: &ModelSpec, device: &dyn Device, asked: Option<usize>) -> Result<Memory, Failure> {
@@ -115,7 +122,8 @@ fn memory(spec: &ModelSpec, device: &dyn Device, asked: Option<usize>) -> Result
     Ok(Memory { context, weights, cache, profile: spec.program.profile.name() })
 }
 
-fn page(model: &ResolvedModel, gguf: &Gguf<'_>, about: &Description, memory: &Memory, tensors: bool) -> String {
+fn page(model: &ResolvedModel, gguf: &Gguf<'_>, spec: &ModelSpec, memory: &Memory, tensors: bool) -> String {
+    let (about, abilities) = (&spec.description, Abilities::of(&spec.program));
     let mut page = Page::default();
     page.row("model", &model.name);
     page.optional("title", about.name.as_deref());
@@ -124,10 +132,11 @@ fn page(model: &ResolvedModel, gguf: &Gguf<'_>, about: &Description, memory: &Me
     page.row("architecture", about.architecture);
     page.row("parameters", &thousands(about.parameters));
     page.row("made for", &format!("{} tokens of context", thousands(about.context_length as u64)));
-    page.row(
-        "template",
-        if about.has_template { "yes (--print-template prints it)" } else { "none: a base model, use --raw" },
-    );
+    page.row("gives", &uses(abilities).join(", "));
+    if abilities.writes {
+        let none = "none: a base model, use --raw";
+        page.row("template", if about.has_template { "yes (--print-template prints it)" } else { none });
+    }
     page.title("files");
     for file in &model.files {
         page.row("path", &file.path.display().to_string());
@@ -160,7 +169,8 @@ fn page(model: &ResolvedModel, gguf: &Gguf<'_>, about: &Description, memory: &Me
     page.finish()
 }
 
-fn report(model: &ResolvedModel, gguf: &Gguf<'_>, about: &Description, memory: &Memory, tensors: bool) -> Json {
+fn report(model: &ResolvedModel, gguf: &Gguf<'_>, spec: &ModelSpec, memory: &Memory, tensors: bool) -> Json {
+    let (about, abilities) = (&spec.description, Abilities::of(&spec.program));
     let files = model.files.iter().map(|file| {
         let sha256 = file.sha256.map(|digest| digest.to_string());
         json!({ "path": file.path, "bytes": file.size, "sha256": sha256, "source": file.source })
@@ -178,6 +188,7 @@ fn report(model: &ResolvedModel, gguf: &Gguf<'_>, about: &Description, memory: &
     let mut report = json!({
         "name": model.name,
         "runs": true,
+        "gives": uses(abilities),
         "obstacles": [],
         "title": about.name,
         "description": model.description,

@@ -106,6 +106,7 @@ pub(super) const COMMANDS: &[Entry] = &[
         "Keep a packed copy of a model's weights, so that it starts in the time of reading them",
         "保存一份打包好的权重，启动时只需读入",
     ),
+    ("Turn texts into vectors", "把文本变成向量"),
     ("Write a model with its weights in another format", "把模型的权重换成另一种格式写出"),
     (
         "Measure which weights of a model matter most, for `hefu quantize --imatrix`",

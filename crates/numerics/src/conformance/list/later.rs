@@ -31,6 +31,7 @@ fn elements(list: &mut List) {
     list.add("temperature from 1000000", Work::Temperature(1_000_000));
     for format in ["F32", "F16", "Q8_0"].into_iter().filter_map(named) {
         list.add(format!("table rows {}", format.name), Work::TableRows(format));
+        list.add(format!("table rows of two texts {}", format.name), Work::PartRows(format));
     }
     for (name, activation) in [
         ("tanh", Activation::Tanh),

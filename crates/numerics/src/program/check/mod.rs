@@ -56,6 +56,7 @@ impl Check<'_> {
                 let needed = match at {
                     At::Position => self.program.context,
                     At::Row(row) => row.saturating_add(1),
+                    At::Part => 2,
                 };
                 if rows < needed {
                     return self.fault(&format!("needs {needed} rows of a table of {rows}"));

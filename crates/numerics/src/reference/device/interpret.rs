@@ -2,7 +2,7 @@
 
 use super::executable::{Interpreter, Pass};
 use crate::device::{Batch, Work};
-use crate::program::{Amount, At, Factor, Op, Value, Weight, work};
+use crate::program::{Amount, Factor, Op, Value, Weight, work};
 use crate::reference;
 
 impl Interpreter {
@@ -30,11 +30,7 @@ impl Interpreter {
                 reference::embed(self.weights.matrix(table), pass.batch.tokens, scale, out);
             }
             Op::Rows { table, at, .. } => {
-                let row = |position: usize| match at {
-                    At::Position => position as u32,
-                    At::Row(row) => row as u32,
-                };
-                let rows: Vec<u32> = positions(pass.batch).into_iter().map(row).collect();
+                let rows: Vec<u32> = pass.batch.spans.iter().flat_map(|span| span.table_rows(at)).collect();
                 reference::embed(self.weights.matrix(table), &rows, 1.0, out);
             }
             Op::Temperature { length, factor, .. } => {

@@ -61,15 +61,16 @@ async fn vectors(
 ) -> Result<(String, Vec<Vec<f32>>, usize), ApiError> {
     let model = super::model(&mut fields, &service.registry)?;
     let keep_alive = keep_alive(&mut fields)?;
-    // Nothing is ever cut short here, and options are those of answers.
-    fields.ignore(&["truncate", "options"]);
+    // The API cuts what is too long unless it is told not to. Options are those of answers.
+    let may_be_cut = fields.take("truncate")?.unwrap_or(true);
+    fields.ignore(&["options"]);
     pass_over(fields);
     if texts.is_empty() {
         return Ok((model.unwrap_or_default(), Vec::<Vec<f32>>::new(), 0));
     }
     let ask = |text| Ask { model: model.clone(), prompt: Prompt::Text(text), keep_alive, ..Ask::default() };
     let asks = texts.into_iter().map(ask).collect::<Vec<Ask>>();
-    service.embed(caller, asks).await
+    service.embed(caller, asks, may_be_cut).await
 }
 
 /// What tests and the description of the API ask of an embedding's body.
@@ -82,6 +83,7 @@ pub(super) fn schema(name: &str) -> Value {
             name: {"type": if name == "input" { json!(["string", "array"]) } else { json!("string") },
                 "items": {"type": "string"}},
             "dimensions": {"type": ["integer", "null"], "description": "How many numbers of each vector are kept"},
+            "truncate": {"type": ["boolean", "null"], "description": "Whether what is too long is cut: true if nothing is said"},
             "keep_alive": {"type": ["string", "number", "null"]},
         },
     })

@@ -63,7 +63,7 @@ pub async fn show(State(service): State<Arc<Service>>, mut fields: Fields) -> Re
     let name = name.ok_or_else(|| ApiError::parameter("model", "model is missing; it must be a model's name"))?;
     let card = service.registry.card(Some(&name))?;
     let says = |word: &str| card.template.as_ref().is_some_and(|template| template.contains(word));
-    let mut capabilities = vec!["completion", "embedding"];
+    let mut capabilities = if card.writes { vec!["completion", "embedding"] } else { vec!["embedding"] };
     let further = [("tools", says("tools")), ("insert", card.fills_gaps), ("thinking", says("enable_thinking"))];
     capabilities.extend(further.into_iter().filter(|(_, has)| *has).map(|(name, _)| name));
     let family = &card.family;

@@ -38,7 +38,7 @@ pub async fn create(
     fields.only("truncate_prompt_tokens", &[json!(-1)])?;
     fields.finish()?;
     let asks = inputs.into_iter().map(|prompt| Ask { model: model.clone(), prompt, ..Ask::default() });
-    let (model, mut vectors, tokens) = service.embed(&caller, asks.collect()).await?;
+    let (model, mut vectors, tokens) = service.embed(&caller, asks.collect(), false).await?;
     vectors.iter_mut().try_for_each(|vector| cut(vector, dimensions))?;
     let data = vectors.iter().enumerate().map(|(index, vector)| {
         let embedding = if as_base64 { json!(base64(vector)) } else { json!(vector) };
