@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import gguf
+import numpy as np
 
 from make_models import CHATML, Model, QUANTS
 
@@ -736,6 +737,22 @@ def falcon_h1(folder):
     return model
 
 
+def scaled(folder):
+    """As NVFP4 files are: matrices of blocks, and a factor for each whole matrix."""
+    model = Decoder(folder, "qwen3", 156, name="tiny-qwen3-scaled", head=16)
+    model.ends(tied=True)
+    for layer in range(model.layers):
+        prefix = f"blk.{layer}."
+        for name in ["attn_norm", "ffn_norm"]:
+            model.norm(prefix + name)
+        model.queries_keys_values(prefix, head_norm="heads")
+        model.feed_forward_part(prefix, fused=False)
+        for number, name in enumerate(["attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"]):
+            for kind, value in [("scale", 0.7 + 0.1 * number), ("input_scale", 0.01)]:
+                model.file.add_tensor(f"{prefix}{name}.{kind}", np.array([value], "f4"))
+    return model
+
+
 MODELS = [qwen2moe, qwen35moe, gemma, deepseek, glm4, glm4moe, granite, granitemoe, lfm2, lfm2moe, olmo2, olmoe, exaone4,
           ernie, ernie_moe, hunyuan_dense, hunyuan_moe, seed_oss, minimax_m2, minicpm, internlm2, bailingmoe2, dots1, gpt_oss, gemma2,
           mistral3, cohere2, command_r, starcoder2, phi2, stablelm, arcee, nemotron, afmoe, hy_v3, exaone, chatglm, gptneox,
@@ -744,7 +761,7 @@ MODELS = [qwen2moe, qwen35moe, gemma, deepseek, glm4, glm4moe, granite, granitem
           nemotron_h("nemotron_h_moe", 144), granitehybrid, mamba2, gemma4, encoder("bert", 148, positions=True),
           encoder("bert", 149, name="tiny-bert-rank", positions=True, pooling="rank", ranked=True),
           encoder("nomic-bert", 150, gated=True), encoder("jina-bert-v3", 151),
-          encoder("nomic-bert-moe", 155, experts=4), modern_bert, gemma_embedding, falcon_h1]
+          encoder("nomic-bert-moe", 155, experts=4), modern_bert, gemma_embedding, falcon_h1, scaled]
 
 
 def main():

@@ -2,13 +2,14 @@
 
 use crate::failure::Failure;
 use crate::interrupt::{self, Wish};
+use crate::memory::total_memory;
 use crate::options::ModelChoice;
 use crate::preview;
 use crate::progress::{Meter, Unit, line};
 use crate::units;
 use hefu_store::{
-    Environment, Flow, Notice, Phase, Progress, PullOptions, Pulled, PulledState, Resolution, ResolvedModel, Store,
-    StoreError,
+    Environment, Flow, Notice, Phase, Progress, PullOptions, Pulled, PulledState, Reason, Resolution, ResolvedModel,
+    Store, StoreError,
 };
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -31,7 +32,7 @@ pub(crate) fn open_store() -> Result<Store, Failure> {
 pub(crate) fn find(choice: ModelChoice<'_>) -> Result<ResolvedModel, Failure> {
     let store = open_store()?;
     let name = name_or_default(&store, choice.name)?;
-    if Store::is_remote(&name) {
+    if Store::is_remote(&name) || store.catalogue().repository(&name).is_some() {
         let model = pull(&store, &name, &PullOptions::default(), Doubt::Refuse)?.model;
         return checked(&store, model, choice);
     }
@@ -56,7 +57,7 @@ pub(crate) fn find(choice: ModelChoice<'_>) -> Result<ResolvedModel, Failure> {
 pub(crate) fn find_here(choice: ModelChoice<'_>) -> Result<ResolvedModel, Failure> {
     let store = open_store()?;
     let name = name_or_default(&store, choice.name)?;
-    if Store::is_remote(&name) {
+    if Store::is_remote(&name) || store.catalogue().repository(&name).is_some() {
         return Err(Failure::Usage(format!(
             "{name} is a source; fetch it with `hefu pull {name}`, then give the name that it has in the store"
         )));
@@ -99,7 +100,7 @@ pub(crate) fn pull(
     doubt: Doubt,
 ) -> Result<Pulled, Failure> {
     let mut watcher = Watcher::new(doubt);
-    let options = PullOptions { environment: Environment::from_process(), ..options.clone() };
+    let options = PullOptions { environment: Environment::from_process(), room: room(), ..options.clone() };
     let pulled = store.pull(name_or_source, &options, &mut watcher)?;
     let took = watcher.meter.elapsed();
     drop(watcher);
@@ -108,6 +109,25 @@ pub(crate) fn pull(
         line(&format!("hefu: fetched {name} ({size}, digest checked) in {:.1} s", took.as_secs_f64()));
     }
     Ok(pulled)
+}
+
+/// Bytes of a model's file that this machine bears, where that is known: caches and everything else need memory too.
+pub(crate) fn room() -> Option<u64> {
+    total_memory().map(|bytes| bytes / 5 * 4)
+}
+
+/// Why a file of a repository was taken, where there was a choice.
+fn chosen(file: &str, size: Option<u64>, reason: Reason) -> Option<String> {
+    let size = size.map(|size| format!(" ({})", units::bytes(size))).unwrap_or_default();
+    match reason {
+        Reason::Named | Reason::Only => None,
+        Reason::Usual => Some(format!(
+            "taking {file}{size}: of the usual formats it is the first that this machine's memory bears; name another after a colon"
+        )),
+        Reason::Largest => Some(format!(
+            "taking {file}{size}, the largest that this machine's memory bears: files of the usual formats are larger"
+        )),
+    }
 }
 
 /// Shows what the store is doing, and stops it in order at Ctrl-C: what has arrived by then is on the disk.
@@ -154,6 +174,10 @@ impl Progress for Watcher {
             self.meter.say(&failed);
         }
         let text = match notice {
+            Notice::Chosen { file, size, reason } => match chosen(file, *size, *reason) {
+                Some(text) => text,
+                None => return,
+            },
             Notice::WaitingForOther { file } => format!("another process is fetching {file}; waiting for it"),
             Notice::TryingSource { source, kept: 0 } => format!("trying {}", short(source)),
             Notice::TryingSource { source, kept } => {
@@ -180,4 +204,18 @@ fn short(source: &str) -> String {
     }
     let start: String = source.chars().take(MOST).collect();
     format!("{start}…")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_choice_is_told_where_there_was_one() {
+        assert_eq!(chosen("m.gguf", Some(5), Reason::Only), None);
+        assert_eq!(chosen("m.gguf", None, Reason::Named), None);
+        let usual = chosen("m.gguf", Some(3 << 30), Reason::Usual).unwrap();
+        assert!(usual.contains("m.gguf (3.00 GiB)") && usual.contains("usual"), "{usual}");
+        assert!(chosen("m.gguf", None, Reason::Largest).unwrap().starts_with("taking m.gguf, the largest"));
+    }
 }

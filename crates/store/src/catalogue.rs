@@ -18,6 +18,39 @@ const BUILT_IN: &str = include_str!("../../../catalogue.toml");
 pub struct Catalogue {
     #[serde(rename = "model", default)]
     models: Vec<CatalogueModel>,
+    #[serde(rename = "repository", default)]
+    repositories: Vec<CatalogueRepository>,
+}
+
+/// A repository of which a file is chosen when it is fetched. Nothing is known of its files beforehand: their digests are
+/// recorded as found.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CatalogueRepository {
+    /// Its name here, `family:size` as a rule.
+    pub name: String,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// Millions of parameters.
+    pub millions: u64,
+    /// One line about it.
+    pub description: String,
+    /// An SPDX identifier, or the name of the terms.
+    pub licence: String,
+    /// Where it is: `hf:OWNER/REPOSITORY`.
+    pub source: String,
+}
+
+/// What a model is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Purpose {
+    /// Conversations.
+    Chat,
+    /// Code.
+    Code,
+    /// Vectors of texts.
+    Vectors,
 }
 
 /// One model of the catalogue.
@@ -82,6 +115,10 @@ impl Catalogue {
             check_model(model, &mut names)
                 .map_err(|reason| StoreError::Catalogue(format!("the model `{}`: {reason}", model.name)))?;
         }
+        for known in &catalogue.repositories {
+            check_repository(known, &mut names)
+                .map_err(|reason| StoreError::Catalogue(format!("the repository `{}`: {reason}", known.name)))?;
+        }
         match catalogue.models.iter().filter(|model| model.default).count() {
             0 | 1 => Ok(catalogue),
             count => Err(StoreError::Catalogue(format!("{count} models are the default; one may be"))),
@@ -91,6 +128,16 @@ impl Catalogue {
     /// All models in the order of the file.
     pub fn models(&self) -> &[CatalogueModel] {
         &self.models
+    }
+
+    /// All repositories in the order of the file.
+    pub fn repositories(&self) -> &[CatalogueRepository] {
+        &self.repositories
+    }
+
+    /// The repository of this name, capitals not mattering.
+    pub fn repository(&self, name: &str) -> Option<&CatalogueRepository> {
+        self.repositories.iter().find(|known| known.name.eq_ignore_ascii_case(name))
     }
 
     /// The model used when none is named.
@@ -109,6 +156,18 @@ impl Catalogue {
         self.models
             .iter()
             .flat_map(|model| std::iter::once(&model.name).chain(&model.also_known_as).map(String::as_str))
+            .chain(self.repositories.iter().map(|known| known.name.as_str()))
+    }
+}
+
+fn check_repository(known: &CatalogueRepository, names: &mut HashSet<String>) -> Result<(), String> {
+    ModelName::parse(&known.name.replace(':', "-")).map_err(|error| error.to_string())?;
+    if !names.insert(known.name.to_ascii_lowercase()) {
+        return Err(format!("the name `{}` is used twice", known.name));
+    }
+    match source::hub::Repository::parse(&known.source) {
+        Some(_) => Ok(()),
+        None => Err(format!("`{}` is no repository: hf:OWNER/REPOSITORY", known.source)),
     }
 }
 
@@ -161,6 +220,16 @@ mod tests {
         sources = ["https://example.org/A.gguf"]
     "#;
 
+    const REPOSITORY: &str = r#"
+        [[repository]]
+        name = "b:1"
+        purpose = "chat"
+        millions = 1
+        description = "d"
+        licence = "MIT"
+        source = "hf:o/r"
+    "#;
+
     #[test]
     fn the_built_in_catalogue_has_its_models() {
         let catalogue = Catalogue::built_in().unwrap();
@@ -170,6 +239,8 @@ mod tests {
         assert_eq!(catalogue.find("Qwen2.5-Coder:0.5B"), Some(default));
         assert_eq!(catalogue.find("gemma-3-270m").unwrap().size(), 253_113_024);
         assert_eq!(catalogue.find("no-such"), None);
+        assert_eq!(catalogue.repository("QWEN3:4b").unwrap().source, "hf:Qwen/Qwen3-4B-GGUF");
+        assert_eq!(catalogue.repository("no-such"), None);
     }
 
     #[test]
@@ -194,6 +265,9 @@ mod tests {
             (&ONE.replace("\"https://example.org/A.gguf\"", ""), "no sources"),
             (&ONE.replace("https://", "gopher://"), "gopher"),
             (&twice, "used twice"),
+            (&format!("{ONE}{REPOSITORY}").replace("b:1", "a:1"), "used twice"),
+            (&REPOSITORY.replace("hf:o/r", "hf:o"), "is no repository"),
+            (&REPOSITORY.replace("chat", "nothing"), "nothing"),
             (&format!("{default}{other}"), "2 models are the default"),
         ] {
             let error = Catalogue::parse(text).unwrap_err().to_string();

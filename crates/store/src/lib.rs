@@ -45,13 +45,13 @@ mod source;
 mod stamp;
 mod store;
 
-pub use catalogue::{Catalogue, CatalogueFile, CatalogueModel};
+pub use catalogue::{Catalogue, CatalogueFile, CatalogueModel, CatalogueRepository, Purpose};
 pub use digest::Digest;
 pub use error::{SourceFailure, StoreError};
 pub use model::{Listing, ModelFile, Removed, Resolution, ResolvedModel};
 pub use name::{MAX_SHARDS, ModelName, shard_names};
 pub use options::{Environment, Network, PullOptions};
-pub use progress::{Flow, Notice, Phase, Progress};
+pub use progress::{Flow, Notice, Phase, Progress, Reason};
 pub use pull::{Pulled, PulledState};
 pub use source::{SOURCE_KINDS, SourceKind};
 pub use stamp::{Check, Notes, Stamp};

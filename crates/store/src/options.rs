@@ -13,6 +13,8 @@ pub struct PullOptions {
     pub name: Option<String>,
     /// The digest that a source that is not in the catalogue must have; recorded as found otherwise.
     pub sha256: Option<Digest>,
+    /// Bytes of a file that memory bears, where one is to be chosen; `None` is no bound.
+    pub room: Option<u64>,
     /// How patient to be with servers.
     pub network: Network,
     /// Settings of the process that sources honour.

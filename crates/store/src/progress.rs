@@ -29,6 +29,15 @@ pub enum Notice {
         /// The file that is waited for.
         file: String,
     },
+    /// A file was chosen among those of a repository.
+    Chosen {
+        /// Its name.
+        file: String,
+        /// Its bytes, where the hub says them.
+        size: Option<u64>,
+        /// Why this one.
+        reason: Reason,
+    },
     /// A source is about to be tried.
     TryingSource {
         /// The source as written.
@@ -46,6 +55,19 @@ pub enum Notice {
         /// The source and what happened to it.
         failure: SourceFailure,
     },
+}
+
+/// Why a file of a repository is the one that is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// Its format was named.
+    Named,
+    /// There is no other model.
+    Only,
+    /// Its format is usual, and memory bears it.
+    Usual,
+    /// It is the largest that memory bears; those of usual formats are larger.
+    Largest,
 }
 
 /// The caller's answer: go on or stop. A download that is stopped can be resumed.

@@ -87,8 +87,10 @@ impl Store {
 
 /// Pulls what a name, short name or source stands for.
 fn pull(store: &Store, what: &str, options: &PullOptions, progress: &mut dyn Progress) -> Result<Pulled, StoreError> {
+    let what = store.catalogue().repository(what).map_or(what, |known| &known.source);
     let what = &*hub::plain(what);
-    let found = hub::Repository::parse(what).map(|repository| file_of(store, &repository, options)).transpose()?;
+    let repository = hub::Repository::parse(what);
+    let found = repository.map(|repository| file_of(store, &repository, options, progress)).transpose()?;
     let plan = plan(store, found.as_deref().unwrap_or(what), options)?;
     store.layout().create()?;
     let total = plan.files.iter().map(|file| file.expected.size).sum();
@@ -116,20 +118,28 @@ fn pull(store: &Store, what: &str, options: &PullOptions, progress: &mut dyn Pro
 }
 
 /// The source of the file that is meant by a repository: one that is in the store already, or else what the hub lists.
-fn file_of(store: &Store, repository: &hub::Repository, options: &PullOptions) -> Result<String, StoreError> {
+fn file_of(
+    store: &Store,
+    repository: &hub::Repository,
+    options: &PullOptions,
+    progress: &mut dyn Progress,
+) -> Result<String, StoreError> {
     let listing = store.list()?;
     let sources = listing.models.iter().filter_map(|model| model.files.first()?.source.as_deref());
-    let stored: Vec<String> = sources.filter_map(|source| repository.file_in(source)).collect();
-    if let Ok(file) = repository.choose(&stored) {
-        return Ok(repository.source_of(&file));
+    let stored = sources.filter_map(|source| Some(hub::HubFile { name: repository.file_in(source)?, size: None }));
+    if let Ok(chosen) = repository.choose(&stored.collect::<Vec<_>>(), None) {
+        return Ok(repository.source_of(&chosen.file));
     }
     let spec = repository.to_string();
     let files = repository.list(options).map_err(|reason| {
         let failure = SourceFailure { source: "the hub's list of its files".to_owned(), reason };
         StoreError::AllSourcesFailed { file: spec.clone(), failures: vec![failure] }
     })?;
-    let chosen = repository.choose(&files).map(|file| repository.source_of(&file));
-    chosen.map_err(|reason| StoreError::InvalidSource { spec, reason })
+    let chosen = repository.choose(&files, options.room);
+    let hub::Chosen { file, size, reason } = chosen.map_err(|reason| StoreError::InvalidSource { spec, reason })?;
+    let source = repository.source_of(&file);
+    progress.notice(&Notice::Chosen { file, size, reason });
+    Ok(source)
 }
 
 /// Decides what to fetch.

@@ -155,7 +155,7 @@ fn a_repository_stands_for_the_file_that_is_meant() {
     let file = model_bytes(SIZE);
     let sent = file.clone();
     let hub = Server::start(move |request, _, stream| match request.path.as_str() {
-        "/api/models/o/r" => {
+        "/api/models/o/r?blobs=true" => {
             let body = r#"{"id": "o/r", "siblings": [{"rfilename": "README.md"}, {"rfilename": "Big-Q8_0.gguf"}, {"rfilename": "Big-Q4_K_M.gguf"}]}"#;
             respond(stream, "200 OK", &format!("Content-Length: {}\r\n", body.len()), body.as_bytes());
         }

@@ -8,6 +8,7 @@ mod languages;
 mod links;
 mod paths;
 mod sizes;
+mod tables;
 
 use std::path::Path;
 
@@ -22,6 +23,7 @@ pub(crate) const ALL: &[Check] = &[
     Check { name: "dependencies", run: dependencies::run },
     Check { name: "directions", run: directions::run },
     Check { name: "families", run: families::run },
+    Check { name: "tables", run: tables::run },
     Check { name: "sizes", run: sizes::run },
     Check { name: "paths", run: paths::run },
     Check { name: "languages", run: languages::run },

@@ -58,7 +58,7 @@ fn rows(model: &Model, tokens: &[u32], second: Option<usize>, entry: Entry) -> V
 
 #[test]
 fn the_vector_of_a_whole_text_is_that_of_the_text_alone() {
-    for name in ["tiny-bert", "tiny-nomic-bert", "tiny-jina-bert-v3"] {
+    for name in ["tiny-bert", "tiny-nomic-bert-moe", "tiny-jina-bert-v3", "tiny-modern-bert", "tiny-gemma-embedding"] {
         let mut of_devices = Vec::new();
         for device in devices() {
             let model = load(name, device);

@@ -6,7 +6,7 @@ use crate::output::{print_json, print_plain};
 use crate::progress::line;
 use crate::units;
 use clap::Args;
-use hefu_store::Store;
+use hefu_store::{CatalogueRepository, Purpose, Store};
 use serde_json::{Value, json};
 
 /// List the models in the store and those that can be fetched by name
@@ -46,7 +46,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let entries = entries(&store, listing);
     if arguments.json {
         let values: Vec<Value> = entries.iter().map(Entry::json).collect();
-        return print_json(&json!({ "store": store.root(), "models": values }));
+        let repositories: Vec<Value> = store.catalogue().repositories().iter().map(repository_json).collect();
+        return print_json(&json!({ "store": store.root(), "models": values, "repositories": repositories }));
     }
     let width = entries.iter().map(|entry| entry.name.chars().count()).max().unwrap_or(0).max(4);
     let mut text = format!("{:width$}  {:>9}  {:9}  DESCRIPTION\n", "NAME", "SIZE", "STATE");
@@ -57,7 +58,47 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let (name, size) = (&entry.name, units::bytes(entry.size));
         text += &format!("{name:width$}  {size:>9}  {state:9}  {description}{default}\n");
     }
+    text += &by_purpose(store.catalogue().repositories());
     print_plain(&text)
+}
+
+/// Repositories by what their models are for, with what a file of 4 bits takes and whether this machine bears it.
+fn by_purpose(repositories: &[CatalogueRepository]) -> String {
+    let width = repositories.iter().map(|known| known.name.chars().count()).max().unwrap_or(0);
+    let mut text = "\nTo fetch by name too; of each, a file is chosen that this machine's memory bears. Sizes are about those of 4 bits.\n".to_owned();
+    for (purpose, title) in
+        [(Purpose::Chat, "conversation"), (Purpose::Code, "code"), (Purpose::Vectors, "vectors of texts")]
+    {
+        text += &format!("\n{title}\n");
+        for known in repositories.iter().filter(|known| known.purpose == purpose) {
+            let (name, size) = (&known.name, units::bytes(about_bytes(known)));
+            let fits = if fits(known) { "" } else { " [more than this machine bears]" };
+            text += &format!("  {name:width$}  {size:>9}  {}{fits}\n", known.description);
+        }
+    }
+    text
+}
+
+/// Bytes of a file with weights of about 4.8 bits.
+fn about_bytes(known: &CatalogueRepository) -> u64 {
+    known.millions.saturating_mul(600_000)
+}
+
+fn fits(known: &CatalogueRepository) -> bool {
+    models::room().is_none_or(|room| about_bytes(known) <= room)
+}
+
+fn repository_json(known: &CatalogueRepository) -> Value {
+    json!({
+        "name": known.name,
+        "purpose": format!("{:?}", known.purpose).to_lowercase(),
+        "parameters": known.millions.saturating_mul(1_000_000),
+        "about_bytes": about_bytes(known),
+        "fits": fits(known),
+        "licence": known.licence,
+        "description": known.description,
+        "source": known.source,
+    })
 }
 
 /// What is in the store first, then the rest of the catalogue.

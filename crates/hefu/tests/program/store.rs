@@ -149,7 +149,7 @@ fn hub(model: Vec<u8>) -> String {
             let first = lines.next().unwrap().unwrap();
             lines.map_while(Result::ok).take_while(|line| !line.is_empty()).for_each(drop);
             let body = match first.split(' ').nth(1).unwrap() {
-                "/api/models/o/r" => br#"{"siblings": [{"rfilename": "mini-Q8_0.gguf"}]}"#.to_vec(),
+                "/api/models/o/r?blobs=true" => br#"{"siblings": [{"rfilename": "mini-Q8_0.gguf"}]}"#.to_vec(),
                 "/o/r/resolve/main/mini-Q8_0.gguf" => model.clone(),
                 other => panic!("{other}"),
             };

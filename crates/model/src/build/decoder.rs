@@ -1,9 +1,9 @@
 //! Decoders of alike blocks, each of attention and a feed-forward part: what most families are.
 
-use hefu_numerics::program::{At, RopeStyle, Value};
+use hefu_numerics::program::{Activation, At, RopeStyle, Value};
 use hefu_numerics::rope::Frequencies;
 
-use super::{Attention, Builder, FeedForward, Output, RopeFactors};
+use super::{Attention, Builder, Encoded, FeedForward, Output, RopeFactors};
 use crate::error::Error;
 
 /// Which norms stand around the two parts of a block, the mixer of positions and the feed-forward part, and how what they
@@ -134,6 +134,9 @@ impl Decoder {
             let attention = Attention { window, angles, temperature, ..self.attention };
             let feed_forward = &layer.feed_forward;
             x = b.block(x, &self.residual, |b, x| b.attention(x, &attention), |b, x| b.feed_forward(x, feed_forward));
+        }
+        if b.reads_whole() {
+            return b.encoded(x, Encoded { norm: Some(self.output.norm), classifier: Activation::Tanh });
         }
         b.output(x, self.output);
         Ok(())

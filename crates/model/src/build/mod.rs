@@ -6,6 +6,7 @@
 
 mod attention;
 mod decoder;
+mod encoded;
 mod feed_forward;
 mod keys;
 pub mod limits;
@@ -26,6 +27,7 @@ use hefu_numerics::program::{
 
 pub(crate) use attention::{Attention, HeadNorm};
 pub(crate) use decoder::{Decoder, Residual};
+pub(crate) use encoded::Encoded;
 pub(crate) use feed_forward::{Experts, Gated, Plain};
 pub(crate) use keys::{Keys, shown};
 pub(crate) use mamba::Mamba;
@@ -199,35 +201,8 @@ impl<'g, 'a> Builder<'g, 'a> {
         self.section(Entry::Hidden, hidden);
         if self.outputs("cls.output").is_some() {
             let normed = self.norm_named("classifier_norm", x, norm);
-            self.rank(normed);
+            self.rank(normed, Activation::Tanh);
         }
-    }
-
-    /// Texts are read as a whole: every position sees all others.
-    pub(crate) fn read_whole(&mut self) {
-        self.program.order = Order::Whole;
-    }
-
-    /// Ends the body with `x`, which is what embeddings are made of, and writes what ranks a text, if the file has it.
-    pub(crate) fn encoded(&mut self, x: Value) {
-        self.section(Entry::Body, x);
-        self.layer = None;
-        let hidden = self.scale("hidden", x, 1.0);
-        self.section(Entry::Hidden, hidden);
-        self.rank(x);
-    }
-
-    /// The classifier of a row: a product, a function and another product, or the last alone.
-    fn rank(&mut self, x: Value) {
-        self.keys.know(&["classifier.output_labels"]);
-        let Some(labels) = self.outputs("cls.output") else { return };
-        let mut row = x;
-        if self.tensors.has("cls.weight") {
-            row = self.linear("classifier_hidden", row, "cls", self.width, Presence::Optional);
-            row = self.activate("classifier_input", row, Activation::Tanh);
-        }
-        let scores = self.linear("classifier_scores", row, "cls.output", labels, Presence::Optional);
-        self.section(Entry::Rank, scores);
     }
 
     /// Rows of the matrix `NAME.weight`, if the file has it.

@@ -85,6 +85,13 @@ impl Builder<'_, '_> {
         self.write(name, size, |out| Op::LayerNorm { x, size, gain, bias, epsilon, out })
     }
 
+    /// Norm of a whole row by the root of the mean square, with the gain of this whole name but for the layer.
+    pub(crate) fn norm_of(&mut self, name: &str, x: Value, tensor: &str) -> Value {
+        let (size, epsilon) = (self.width_of(x), self.epsilon);
+        let gain = Some(self.vector_of(tensor, size));
+        self.write(name, size, |out| Op::RmsNorm { x, size, gain, epsilon, out })
+    }
+
     /// Norm of every `size` elements without a gain.
     pub(crate) fn plain_norm(&mut self, name: &str, x: Value, size: usize) -> Value {
         let (gain, epsilon) = (None, self.epsilon);
@@ -142,9 +149,13 @@ impl Builder<'_, '_> {
         self.product(name, x, weight, bias, rows)
     }
 
-    /// Product with a matrix of so many rows.
+    /// Product with a matrix of so many rows, times the factor of the whole matrix where the file has one.
     pub(crate) fn product(&mut self, name: &str, x: Value, weight: Weight, bias: Option<Weight>, rows: usize) -> Value {
-        self.write(name, rows, |out| Op::Linear { x, weight, bias, out })
+        let Some(factor) = self.factor_of_matrix(weight, bias) else {
+            return self.write(name, rows, |out| Op::Linear { x, weight, bias, out });
+        };
+        let product = self.write(&format!("{name}_unscaled"), rows, |out| Op::Linear { x, weight, bias, out });
+        self.scale_by_weight(name, product, factor)
     }
 
     /// Product of each head with its matrix of so many rows in the stack `NAME.weight`.

@@ -4,6 +4,7 @@ use hefu_numerics::program::{Shape, Source, Weight, WeightSpec};
 use hefu_numerics::quant::{FORMATS, Format};
 
 use super::{Builder, Presence};
+use crate::error::Error;
 
 /// Some of a tensor's rows: consecutive ones, or blocks of them at equal distances.
 #[derive(Debug, Clone, Copy)]
@@ -85,6 +86,24 @@ impl Builder<'_, '_> {
             Presence::Optional => self.has(&name).then(|| self.vector_of(&name, length)),
             Presence::Forbidden => None,
         }
+    }
+
+    /// The factor `NAME.scale` of all of a matrix, if the file has it: in NVFP4, blocks have scales of few bits alone. What
+    /// inputs are divided by where they too are rounded to 4 bits (`NAME.input_scale`) has no use here.
+    pub(super) fn factor_of_matrix(&mut self, matrix: Weight, bias: Option<Weight>) -> Option<Weight> {
+        let whole = self.program.weight(matrix).tensor.strip_suffix(".weight")?.to_owned();
+        self.tensors.skip(&format!("{whole}.input_scale"));
+        let name = format!("{whole}.scale");
+        // Some families have a factor for each column of the same name, which they ask for themselves.
+        if self.tensors.shape(&name)?.iter().product::<u64>() != 1 {
+            return None;
+        }
+        if bias.is_some() {
+            let problem = "is the factor of a product with a bias, which is not supported".into();
+            self.tensors.fail::<()>(Error::BadTensor { name: name.clone(), problem });
+        }
+        let layer = self.layer.map(|layer| format!("blk.{layer}.")).unwrap_or_default();
+        Some(self.vector_of(name.strip_prefix(&layer)?, 1))
     }
 
     /// A weight, once: whoever asks a second time gets the same.

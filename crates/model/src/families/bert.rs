@@ -5,28 +5,38 @@
 use hefu_numerics::program::{Activation, At, RopeStyle};
 
 use super::Family;
-use crate::build::{Attention, Builder, FeedForward, Gated, Plain, Presence, Residual, RopeFactors};
+use crate::build::limits::MAX_LAYERS;
+use crate::build::{Attention, Builder, Encoded, FeedForward, Gated, Mixture, Plain, Presence, Residual, RopeFactors};
 use crate::error::Error;
 
 pub(super) const BERT: Family = Family { name: "bert", write };
 /// Nomic Embed (arXiv 2402.01613): heads rotate by halves, feed-forward parts have gates.
 pub(super) const NOMIC_BERT: Family = Family { name: "nomic-bert", write: write_nomic };
+/// Nomic Embed 2 (arXiv 2502.07972): heads rotate by halves, every second layer has experts without gates.
+pub(super) const NOMIC_BERT_MOE: Family = Family { name: "nomic-bert-moe", write: write_nomic_moe };
 /// Jina embeddings 3 (arXiv 2409.10173), its adapters merged: heads rotate by halves.
 pub(super) const JINA_BERT_V3: Family = Family { name: "jina-bert-v3", write: write_jina };
 
 fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
     let feed_forward = plain(b)?;
-    write_with(b, feed_forward, false)
+    write_with(b, |_| feed_forward, false)
 }
 
 fn write_nomic(b: &mut Builder<'_, '_>) -> Result<(), Error> {
     let gated = Gated::new(b.inner()?, Activation::Silu);
-    write_with(b, FeedForward::Gated(Gated { bias: Presence::Optional, ..gated }), true)
+    write_with(b, |_| FeedForward::Gated(Gated { bias: Presence::Optional, ..gated }), true)
+}
+
+fn write_nomic_moe(b: &mut Builder<'_, '_>) -> Result<(), Error> {
+    let dense = plain(b)?;
+    let period = b.keys.size("moe_every_n_layers", 0, MAX_LAYERS)?.unwrap_or(0);
+    let experts = FeedForward::Mixture(Mixture::read(b, Activation::GeluErf)?.scored(false).ungated());
+    write_with(b, |layer| if period > 0 && layer % period == 1 { experts } else { dense }, true)
 }
 
 fn write_jina(b: &mut Builder<'_, '_>) -> Result<(), Error> {
     let feed_forward = plain(b)?;
-    write_with(b, feed_forward, true)
+    write_with(b, |_| feed_forward, true)
 }
 
 fn plain(b: &mut Builder<'_, '_>) -> Result<FeedForward, Error> {
@@ -34,7 +44,11 @@ fn plain(b: &mut Builder<'_, '_>) -> Result<FeedForward, Error> {
     Ok(FeedForward::Plain(Plain { suffix: "", inner, activation, bias: Presence::Optional }))
 }
 
-fn write_with(b: &mut Builder<'_, '_>, feed_forward: FeedForward, is_rotated: bool) -> Result<(), Error> {
+fn write_with(
+    b: &mut Builder<'_, '_>,
+    feed_forward: impl Fn(usize) -> FeedForward,
+    is_rotated: bool,
+) -> Result<(), Error> {
     const RESIDUAL: Residual = Residual {
         before: [None; 2],
         on_sum: [Some("attn_output_norm"), Some("layer_output_norm")],
@@ -63,8 +77,7 @@ fn write_with(b: &mut Builder<'_, '_>, feed_forward: FeedForward, is_rotated: bo
     for layer in 0..b.layers {
         b.layer(layer);
         let attention = Attention { is_fused: b.has("attn_qkv.weight"), ..attention };
-        x = b.block(x, &RESIDUAL, |b, x| b.attention(x, &attention), |b, x| b.feed_forward(x, &feed_forward));
+        x = b.block(x, &RESIDUAL, |b, x| b.attention(x, &attention), |b, x| b.feed_forward(x, &feed_forward(layer)));
     }
-    b.encoded(x);
-    Ok(())
+    b.encoded(x, Encoded { norm: None, classifier: Activation::Tanh })
 }

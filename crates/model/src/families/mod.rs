@@ -17,6 +17,7 @@ mod ernie4_5;
 mod ernie4_5_moe;
 mod exaone;
 mod exaone4;
+mod falcon_h1;
 mod gemma;
 mod gemma2;
 mod gemma3;
@@ -40,6 +41,7 @@ mod mamba2;
 mod minicpm;
 mod minimax_m2;
 mod mistral3;
+mod modern_bert;
 mod nemotron;
 mod nemotron_h;
 mod olmo2;
@@ -100,6 +102,7 @@ pub const FAMILIES: &[Family] = &[
     granitehybrid::GRANITE_HYBRID,
     nemotron_h::NEMOTRON_H,
     nemotron_h::NEMOTRON_H_MOE,
+    falcon_h1::FALCON_H1,
     mamba2::MAMBA2,
     lfm2::LFM2,
     lfm2moe::LFM2_MOE,
@@ -133,7 +136,14 @@ pub const FAMILIES: &[Family] = &[
 ];
 
 /// Families that read a text as a whole and write none: what embeds and ranks.
-pub const ENCODERS: &[Family] = &[bert::BERT, bert::NOMIC_BERT, bert::JINA_BERT_V3];
+pub const ENCODERS: &[Family] = &[
+    bert::BERT,
+    bert::NOMIC_BERT,
+    bert::NOMIC_BERT_MOE,
+    bert::JINA_BERT_V3,
+    modern_bert::MODERN_BERT,
+    gemma3::GEMMA_EMBEDDING,
+];
 
 impl Family {
     /// The family of this name, encoders among them.

@@ -145,6 +145,8 @@ exact! {
     granite_with_scans: "tiny-granitehybrid",
     mamba2: "tiny-mamba2",
     gemma4_with_shared_states_and_inputs_of_layers: "tiny-gemma4",
+    falcon_h1_with_scans_beside_attention: "tiny-falcon-h1",
+    qwen3_with_factors_of_whole_matrices: "tiny-qwen3-scaled",
 }
 
 #[test]
@@ -154,6 +156,9 @@ fn encoders() {
     check_vectors("tiny-bert", other_gelu);
     check_vectors("tiny-bert-rank", other_gelu);
     check_vectors("tiny-jina-bert-v3", other_gelu);
+    check_vectors("tiny-nomic-bert-moe", other_gelu);
+    check_vectors("tiny-modern-bert", other_gelu);
+    check_vectors("tiny-gemma-embedding", EXACT_WEIGHTS);
     check_vectors("tiny-nomic-bert", EXACT_WEIGHTS);
 }
 

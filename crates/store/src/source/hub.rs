@@ -10,12 +10,13 @@ use super::hugging_face::ENDPOINT;
 use crate::http;
 use crate::name;
 use crate::options::PullOptions;
+use crate::progress::Reason;
 
 const PREFIX: &str = "hf:";
 /// Names of the hub's host, as they stand before a repository.
 const HOSTS: &[&str] = &["huggingface.co/", "hf.co/"];
-/// Formats of weights that are taken if none is named, the best first.
-const USUAL: &[&str] = &["Q4_K_M", "Q4_0", "Q8_0", "Q5_K_M"];
+/// Formats of weights that are taken if none is named and memory bears them, the most usual first.
+const USUAL: &[&str] = &["Q4_K_M", "MXFP4", "Q4_0", "Q8_0", "Q5_K_M"];
 /// Most files that are named to somebody who must choose.
 const MOST_NAMED: usize = 12;
 
@@ -26,6 +27,23 @@ pub(crate) struct Repository {
     name: String,
     /// A part of the file's name, the format of its weights as a rule.
     tag: Option<String>,
+}
+
+/// A file of a repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HubFile {
+    pub(crate) name: String,
+    /// Its length in bytes, where the hub says it.
+    pub(crate) size: Option<u64>,
+}
+
+/// The file that is meant, and why it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Chosen {
+    pub(crate) file: String,
+    /// Bytes of it, and of the files that it is split into.
+    pub(crate) size: Option<u64>,
+    pub(crate) reason: Reason,
 }
 
 /// A source as this program writes it: addresses of the hub's pages become `hf:`; others stay.
@@ -69,8 +87,8 @@ impl Repository {
         Some(file.split('@').next().unwrap_or(file).to_owned())
     }
 
-    /// The names of its files, by the hub. The reason for a failure is part of a sentence.
-    pub(crate) fn list(&self, options: &PullOptions) -> Result<Vec<String>, String> {
+    /// Its files, by the hub. The reason for a failure is part of a sentence.
+    pub(crate) fn list(&self, options: &PullOptions) -> Result<Vec<HubFile>, String> {
         #[derive(Deserialize)]
         struct Model {
             siblings: Vec<Sibling>,
@@ -78,41 +96,77 @@ impl Repository {
         #[derive(Deserialize)]
         struct Sibling {
             rfilename: String,
+            size: Option<u64>,
         }
         let environment = &options.environment;
         let endpoint = environment.hf_endpoint.as_deref().unwrap_or(ENDPOINT).trim_end_matches('/');
-        let url = format!("{endpoint}/api/models/{}", self.name);
+        let url = format!("{endpoint}/api/models/{}?blobs=true", self.name);
         let text = http::document(&url, environment.hf_token.as_deref(), "HF_TOKEN", &options.network)?;
         let model: Model = serde_json::from_slice(&text)
             .map_err(|error| format!("the hub's list of its files is malformed ({error})"))?;
-        Ok(model.siblings.into_iter().map(|sibling| sibling.rfilename).collect())
+        let file = |Sibling { rfilename: name, size }| HubFile { name, size };
+        Ok(model.siblings.into_iter().map(file).collect())
     }
 
-    /// The file that is meant among these. The reason for a failure is part of a sentence.
-    pub(crate) fn choose(&self, files: &[String]) -> Result<String, String> {
-        let of_name = |file: &str| file.rsplit('/').next().unwrap_or(file).to_ascii_lowercase();
-        let is_model = |file: &&String| {
-            let name = of_name(file);
-            let is_first = name::shard_names(&name).is_none_or(|shards| shards.first() == Some(&name));
-            name.ends_with(".gguf") && is_first && !name.starts_with("mmproj")
+    /// The file that is meant among these, one that takes no more than `room` bytes if none is named. The reason for a failure
+    /// is part of a sentence.
+    pub(crate) fn choose(&self, files: &[HubFile], room: Option<u64>) -> Result<Chosen, String> {
+        let models: Vec<(&str, Option<u64>)> = models(files);
+        let with = |tag: &str| {
+            let tag = tag.to_ascii_lowercase();
+            models.iter().filter(move |(file, _)| has_tag(&of_name(file), &tag)).copied()
         };
-        let models: Vec<&String> = files.iter().filter(is_model).collect();
-        let with = |tag: &str| models.iter().find(|file| has_tag(&of_name(file), &tag.to_ascii_lowercase()));
+        let fits = |(_, size): &(&str, Option<u64>)| room.zip(*size).is_none_or(|(room, size)| size <= room);
         let found = match &self.tag {
-            Some(tag) => with(tag),
-            None if models.len() == 1 => models.first(),
-            None => USUAL.iter().find_map(|tag| with(tag)),
+            Some(tag) => with(tag).next().map(|file| (file, Reason::Named)),
+            None if models.len() == 1 => models.first().map(|file| (*file, Reason::Only)),
+            None => {
+                let usual = USUAL.iter().find_map(|tag| with(tag).find(fits)).map(|file| (file, Reason::Usual));
+                let has_usual = USUAL.iter().any(|tag| with(tag).next().is_some());
+                let others = models.iter().filter(|file| has_usual && file.1.is_some() && fits(file));
+                usual.or_else(|| others.max_by_key(|file| file.1).map(|file| (*file, Reason::Largest)))
+            }
         };
-        if let Some(file) = found {
-            return Ok((*file).clone());
+        if let Some(((file, size), reason)) = found {
+            return Ok(Chosen { file: file.to_owned(), size, reason });
         }
-        let named: Vec<&str> = models.iter().take(MOST_NAMED).map(|file| file.as_str()).collect();
-        Err(match (named.is_empty(), &self.tag) {
-            (true, _) => "it holds no GGUF file".to_owned(),
-            (false, Some(tag)) => format!("no file in it is a {tag}; there are {}", named.join(", ")),
-            (false, None) => format!("name one of its files: {}", named.join(", ")),
+        let named: Vec<&str> = models.iter().take(MOST_NAMED).map(|(file, _)| *file).collect();
+        let least = models.iter().filter_map(|(_, size)| *size).min();
+        Err(match (named.is_empty(), &self.tag, least.zip(room)) {
+            (true, ..) => "it holds no GGUF file".to_owned(),
+            (false, Some(tag), _) => format!("no file in it is a {tag}; there are {}", named.join(", ")),
+            (false, None, Some((least, room))) if least > room => format!(
+                "none of its files fits into the memory of this machine: the smallest has {} MiB, and a model may take {} MiB; name \
+                 one of them to fetch it all the same: {}",
+                least >> 20,
+                room >> 20,
+                named.join(", ")
+            ),
+            (false, None, _) => format!("name one of its files: {}", named.join(", ")),
         })
     }
+}
+
+/// The files that are models, the first of each split one, with the bytes of all their parts.
+fn models(files: &[HubFile]) -> Vec<(&str, Option<u64>)> {
+    let size_of = |file: &HubFile| match name::shard_names(&file.name) {
+        None => file.size,
+        Some(parts) => {
+            let part = |name: &String| files.iter().find(|file| file.name == *name)?.size;
+            parts.iter().map(part).sum()
+        }
+    };
+    let is_model = |file: &&HubFile| {
+        let name = of_name(&file.name);
+        let is_first = name::shard_names(&name).is_none_or(|shards| shards.first() == Some(&name));
+        name.ends_with(".gguf") && is_first && !name.starts_with("mmproj")
+    };
+    files.iter().filter(is_model).map(|file| (file.name.as_str(), size_of(file))).collect()
+}
+
+/// The name of a file without its folders.
+fn of_name(file: &str) -> String {
+    file.rsplit('/').next().unwrap_or(file).to_ascii_lowercase()
 }
 
 /// Whether a file's name has a format as a part of its own: `q4_k` is none of `m-q4_k_m.gguf`.
@@ -158,9 +212,14 @@ mod tests {
 
     #[test]
     fn the_file_that_is_meant_is_found_or_a_choice_is_asked_for() {
-        let files = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let files = |names: &[&str]| {
+            let file = |name: &&str| HubFile { name: (*name).to_owned(), size: None };
+            names.iter().map(file).collect::<Vec<_>>()
+        };
         let all = files(&["README.md", "m-Q8_0.gguf", "m-Q4_K_S.gguf", "m-Q4_K_M.gguf", "mmproj-m-Q4_0.gguf"]);
-        let choose = |spec: &str, files: &[String]| Repository::parse(spec).unwrap().choose(files);
+        let choose = |spec: &str, files: &[HubFile]| {
+            Repository::parse(spec).unwrap().choose(files, Some(1)).map(|chosen| chosen.file)
+        };
         assert_eq!(choose("hf:o/r", &all).unwrap(), "m-Q4_K_M.gguf");
         assert_eq!(choose("hf:o/r:q8_0", &all).unwrap(), "m-Q8_0.gguf");
         assert!(choose("hf:o/r:Q4_K", &all).unwrap_err().contains("m-Q4_K_S.gguf"));
@@ -173,5 +232,27 @@ mod tests {
         let repository = Repository::parse("hf:o/r").unwrap();
         assert_eq!(repository.file_in(&repository.source_of("x/only.gguf")).as_deref(), Some("x/only.gguf"));
         assert_eq!(repository.file_in("hf:o/rest/only.gguf"), None);
+    }
+
+    #[test]
+    fn a_file_is_chosen_that_memory_bears() {
+        let file = |name: &str, size| HubFile { name: name.to_owned(), size: Some(size) };
+        let files = [
+            file("m-Q2_K.gguf", 30),
+            file("m-IQ3_XS.gguf", 35),
+            file("m-Q4_K_M.gguf", 50),
+            file("m-Q8_0-00001-of-00002.gguf", 60),
+            file("m-Q8_0-00002-of-00002.gguf", 40),
+        ];
+        let repository = Repository::parse("hf:o/r").unwrap();
+        let choose = |room| repository.choose(&files, Some(room));
+        let chosen = |file: &str, size, reason| Ok(Chosen { file: file.to_owned(), size: Some(size), reason });
+        assert_eq!(choose(50), chosen("m-Q4_K_M.gguf", 50, Reason::Usual));
+        assert_eq!(choose(49), chosen("m-IQ3_XS.gguf", 35, Reason::Largest));
+        assert_eq!(choose(30), chosen("m-Q2_K.gguf", 30, Reason::Largest));
+        assert!(choose(29).unwrap_err().contains("none of its files fits"));
+        // What is named is fetched, whatever it takes.
+        let named = Repository::parse("hf:o/r:Q8_0").unwrap().choose(&files, Some(1));
+        assert_eq!(named, chosen("m-Q8_0-00001-of-00002.gguf", 100, Reason::Named));
     }
 }

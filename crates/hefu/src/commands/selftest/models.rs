@@ -89,7 +89,9 @@ tiny!(
     "tiny-nemotron_h_moe",
     "tiny-granitehybrid",
     "tiny-mamba2",
-    "tiny-gemma4"
+    "tiny-gemma4",
+    "tiny-falcon-h1",
+    "tiny-qwen3-scaled"
 );
 
 /// How many of them, from the first on, are tried without `--full`.
