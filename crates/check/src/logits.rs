@@ -60,7 +60,7 @@ fn digest(file: &[u8], tokens: &[u32], device: Arc<dyn Device>) -> Result<String
         let count = if position == 0 { at_once } else { 1 };
         let slots =
             (program.slot_numbers() > 0).then_some(Slots { read: (position > 0).then_some(0), write: 0, keep: &[] });
-        let span = Span { rows: 0..count, position, wanted: 0..count, tables: &tables, slots };
+        let span = Span { rows: 0..count, position, wanted: 0..count, tables: &tables, slots, second: None };
         let batch = Batch { tokens: &tokens[position..position + count], spans: &[span], inputs: &[] };
         executable.run(&batch).map_err(|error| error.to_string())?;
         let found = executable.head(entry, 0..count).map_err(|error| error.to_string())?;

@@ -86,6 +86,7 @@ impl Collector {
                 wanted: 0..tokens.len(),
                 tables: &tables,
                 slots: self.has_slots.then_some(Slots { read, write: 0, keep: &[] }),
+                second: None,
             };
             self.executable.run(&Batch { tokens, spans: &[span], inputs: &[] })?;
             self.add(tokens.len())?;
