@@ -92,4 +92,12 @@ pub(super) const TEXTS: &[Entry] = &[
         "`hefu COMMAND --help` explains a command and gives examples. Exit status: 0 done, 1 failed, 2 wrong usage.",
         "`hefu 命令 --help` 说明一条命令并给出示例。\n退出码：0 完成，1 失败，2 用法有误。",
     ),
+    (
+        "The keys of --json: output, bytes, bits_per_weight, tensors (of each: name, shape, from, to).",
+        "--json 的键：output、bytes、bits_per_weight、tensors（各有 name、shape、from、to）。",
+    ),
+    (
+        "Without --json each vector is one line of numbers. The keys of --json: model, tokens (of all texts), vectors.",
+        "没有 --json 时，每个向量是一行数字。--json 的键：model、tokens（所有文本合计）、vectors。",
+    ),
 ];

@@ -236,4 +236,19 @@ pub(super) const TEXTS: &[Entry] = &[
         "XTC：概率达到多少算首选 [默认：模型所荐，或 0.1]",
     ),
     ("Remove the model's packed copies instead", "改为删除模型的打包权重"),
+    (
+        "An importance matrix, as `hefu imatrix` or llama-imatrix (GGUF) writes it",
+        "重要性矩阵，由 `hefu imatrix` 或 llama-imatrix 写出（GGUF）",
+    ),
+    ("Give every matrix the one format, whatever it is for", "所有矩阵用同一种格式，不论用途"),
+    ("Leave out what is too long for the model", "截去超出模型长度的部分"),
+    (
+        "Most tokens of a text [default: 4096, or fewer if the model was made for fewer]",
+        "一段文本的最多词元数 [默认 4096；模型支持的更少时则更少]",
+    ),
+    ("Print the vectors as JSON", "以 JSON 输出向量"),
+    ("Replace a file that is there already", "覆盖已有的文件"),
+    ("The file that is written; it appears once it is whole", "要写出的文件，写完整之后才出现"),
+    ("The texts [default: the lines of standard input]", "文本 [默认读取标准输入的各行]"),
+    ("Write nothing: show what each tensor would become", "什么也不写，只显示各张量将变成什么"),
 ];
