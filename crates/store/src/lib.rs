@@ -41,6 +41,7 @@ mod packed;
 mod partial;
 mod progress;
 mod pull;
+mod repository;
 mod source;
 mod stamp;
 mod store;
