@@ -12,7 +12,7 @@ pub(crate) const MODEL_VARIABLE: &str = "HEFU_MODEL";
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Model")]
 pub(crate) struct ModelArguments {
-    /// Model: a name that `hefu models` lists, the path of a GGUF file, or a source that `hefu pull` takes
+    /// Model: a name that `hefu models` lists, the path of a GGUF file or of a folder of safetensors files, or a source that `hefu pull` takes
     ///
     /// A model that the catalogue knows, or that a source names, is fetched on first use. Without this flag the model is the catalogue's default.
     #[arg(short, long, value_name = "NAME|PATH", env = MODEL_VARIABLE)]

@@ -50,7 +50,7 @@ pub(crate) struct Arguments {
     output: PathBuf,
 
     /// The format, or mix of formats
-    #[arg(long, value_name = "TYPE", value_parser = mixes())]
+    #[arg(long, value_name = "TYPE", value_parser = mixes(), ignore_case = true)]
     to: &'static Mix,
 
     /// An importance matrix, as `hefu imatrix` or llama-imatrix (GGUF) writes it

@@ -23,8 +23,8 @@ pub(super) const TEXTS: &[Entry] = &[
         "回答符合文件中的文法：GBNF（含 ::= 或名为 *.gbnf），否则为 Lark",
     ),
     (
-        "Model: a name that `hefu models` lists, the path of a GGUF file, or a source that `hefu pull` takes",
-        "模型：`hefu models` 列出的名称、GGUF 文件的路径，或 `hefu pull` 接受的来源",
+        "Model: a name that `hefu models` lists, the path of a GGUF file or of a folder of safetensors files, or a source that `hefu pull` takes",
+        "模型：`hefu models` 列出的名称、GGUF 文件或 safetensors 文件夹的路径，或 `hefu pull` 接受的来源",
     ),
     ("Chat template (Jinja) in place of the model's own", "替代模型自带的对话模板（Jinja）"),
     ("End the answer before this text; may be given several times", "遇到此文本之前结束回答；可多次给出"),
