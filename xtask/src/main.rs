@@ -20,13 +20,16 @@ mod tab;
 use std::path::Path;
 use std::process::ExitCode;
 
+/// What a name on the command line does, in the repository, with the words after it.
+type Command = fn(&Path, &[String]) -> Result<(), String>;
+
 fn main() -> ExitCode {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
     if wanted.first().is_some_and(|name| name == "count") {
         let is_right = count::run(&files::root(), wanted.get(1).is_some_and(|name| name == "names"));
         return if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
-    let command: Option<fn(&Path, &[String]) -> Result<(), String>> = match wanted.first().map(String::as_str) {
+    let command: Option<Command> = match wanted.first().map(String::as_str) {
         Some("dist") => Some(dist::run),
         Some("chips") => Some(chips::run),
         Some("tab") => Some(tab::run),

@@ -52,7 +52,7 @@ fn test(root: &Path, folder: &Path, page: &Path, hefu: Option<&str>) -> Result<(
         .env("RECEIPT", receipt)
         .env("OTHER", other)
         .env("FOLDER", absolute(page.parent().unwrap_or(root))?)
-        .env("KEY", root.join("target/chips/home/identity.pem"))
+        .env("KEY", root.join("target/chips/identity/identity.pem"))
         .env("PLAYWRIGHT", root.join("crates/server/page/package.json"))
         .status()
         .map_err(|error| format!("cannot run node: {error}"))?;

@@ -176,9 +176,9 @@ fn cut(ids: &mut Vec<u32>, room: usize, model: &TextModel) {
 #[derive(Debug)]
 pub enum Judgement {
     /// By the scores of its classifier for a text, in which the document may be a second one from a place on.
-    Scored(Request, Option<usize>),
+    Scored(Box<Request>, Option<usize>),
     /// By the probabilities of the last tokens, *yes* and *no*, of two texts that begin alike.
-    Asked([Request; 2]),
+    Asked(Box<[Request; 2]>),
 }
 
 /// The requests by which a model says whether a document fits a query; `None` for one that was not made to.
@@ -200,11 +200,11 @@ pub fn prepare_judgement(
                 (ids, Some(second))
             }
         };
-        return Ok(Some(Judgement::Scored(reading(ids, model, limits)?, second)));
+        return Ok(Some(Judgement::Scored(Box::new(reading(ids, model, limits)?), second)));
     }
     let Some(judge) = model.judge() else { return Ok(None) };
     let [yes, no] = judge.prompts(query, document, tokenizer);
-    Ok(Some(Judgement::Asked([reading(yes, model, limits)?, reading(no, model, limits)?])))
+    Ok(Some(Judgement::Asked(Box::new([reading(yes, model, limits)?, reading(no, model, limits)?]))))
 }
 
 /// A request of which nothing but the prompt counts.

@@ -46,7 +46,7 @@ impl<'f> Files<'f> {
     /// # Errors
     /// Whatever is wrong with it, or too little memory for what has to be made.
     pub(crate) fn image(&self, name: &str) -> Result<Image, Failure> {
-        let needed = |file: &str| Ok::<_, Failure>(self.text(file)?.ok_or_else(|| missing(file))?);
+        let needed = |file: &str| self.text(file)?.ok_or_else(|| missing(file));
         let fault = |error: hefu_model::checkpoint::Error| Failure::Other(format!("{name}: {error}"));
         let checkpoint = Checkpoint::read(needed(CONFIG)?, &self.weights()).map_err(fault)?;
         let config = self.text("tokenizer_config.json")?;

@@ -106,9 +106,10 @@ impl Service {
             match judgement {
                 Judgement::Scored(request, second) => {
                     tokens += request.prompt.len();
-                    jobs.push(job(request, JobKind::Rank { second }));
+                    jobs.push(job(*request, JobKind::Rank { second }));
                 }
-                Judgement::Asked([yes, no]) => {
+                Judgement::Asked(both) => {
+                    let [yes, no] = *both;
                     // The answer's one token is no part of the prompt.
                     tokens += yes.prompt.len() - 1;
                     for request in [yes, no] {

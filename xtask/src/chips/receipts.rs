@@ -42,7 +42,7 @@ pub(super) fn make(root: &Path, hefu: Option<&str>) -> Result<Vec<Made>, String>
         let name = model.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let receipt = folder.join(format!("{name}.receipt.json"));
         let done = Command::new(&program)
-            .env("HEFU_HOME", folder.join("home"))
+            .env("HEFU_HOME", folder.join("identity"))
             .args(["run", "--raw", "--seed", &number.to_string(), "-n", tokens, "--model"])
             .arg(&model)
             .arg("--receipt")

@@ -96,7 +96,7 @@ fn pooled(rows: &[f32], width: usize, pooling: Pooling) -> Vec<f32> {
 
 #[test]
 fn the_scores_of_a_pair_are_those_of_the_pair_alone() {
-    let second = |number: usize| (number % 2 == 0).then_some(LENGTHS[number] / 2);
+    let second = |number: usize| number.is_multiple_of(2).then_some(LENGTHS[number] / 2);
     for device in devices() {
         let model = load("tiny-bert-rank", device);
         let of = |number: usize, second| rows(&model, &text(number, &model).prompt, second, Entry::Rank)[..1].to_vec();

@@ -63,7 +63,7 @@ impl Source {
             return match (stored.kind, scale) {
                 (Kind::F32 | Kind::F16 | Kind::BF16, None) => Ok(Source::Plain(stored)),
                 (Kind::F8, Some(scale)) => {
-                    packed::check_scale(&stored, &scale).map_err(|problem| bad(problem))?;
+                    packed::check_scale(&stored, &scale).map_err(bad)?;
                     Ok(Source::Scaled(stored, scale))
                 }
                 (Kind::F8, None) => Err(bad("has eight bits for each number, but no scale beside it")),

@@ -43,7 +43,7 @@ enum Recipe {
     /// Matrices one after the other; the rows of each may be permuted in so many heads.
     Rows(Vec<Source>, Option<usize>),
     /// Numbers as F32, with something added to each; permuted as rows are.
-    Single(Source, f32, Option<usize>),
+    Single(Box<Source>, f32, Option<usize>),
     /// These numbers.
     Given(Vec<f32>),
 }
@@ -209,7 +209,7 @@ fn assembled(
     if !is_stack && (shape.len() == 1 || base.ends_with("ffn_gate_inp")) {
         let added = if is_norm && origin.lacks_one { 1.0 } else { 0.0 };
         let source = sources.into_iter().next().ok_or_else(|| bad("has no parts".into()))?;
-        return Ok(Tensor { name, shape, format: single()?, recipe: Recipe::Single(source, added, heads) });
+        return Ok(Tensor { name, shape, format: single()?, recipe: Recipe::Single(Box::new(source), added, heads) });
     }
     let format = first.format().ok_or_else(|| bad("is stored in a way that is not read".into()))?;
     if is_stack {
