@@ -20,6 +20,8 @@ fn bodies() -> Vec<(&'static str, Value)> {
         ("/v1/rerank", json!({"query": "one", "documents": ["two", "three"], "top_n": 1, "return_documents": true})),
         ("/v2/rerank", json!({"query": {"text": "one"}, "texts": ["two"]})),
         ("/v1/score", json!({"text_1": "one", "text_2": ["two", "three"]})),
+        ("/get_ppl", json!({"input": "one two"})),
+        ("/v1/encode", json!({"input": "one"})),
         ("/v1/messages", json!({"model": "tiny", "messages": messages, "max_tokens": 8})),
         ("/v1/messages/count_tokens", json!({"model": "tiny", "messages": messages})),
         ("/api/chat", json!({"model": "tiny", "messages": messages, "options": {"num_predict": 8}})),
@@ -105,7 +107,8 @@ fn no_parameter_is_described_that_is_refused_as_unknown() {
     let mut tried = 0;
     for (path, body) in bodies.iter().chain(&gaps) {
         let schema = &document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"];
-        for (name, property) in schema["properties"].as_object().unwrap() {
+        let properties = schema.get("properties").or_else(|| schema.pointer("/anyOf/0/properties"));
+        for (name, property) in properties.and_then(Value::as_object).unwrap() {
             let mut body = body.clone();
             // Another name of `documents`, which stands in the body.
             if body.get(name).is_none() && name != "texts" {

@@ -4,6 +4,7 @@ mod audit;
 mod crash;
 mod full;
 mod labels;
+mod persons;
 mod real;
 mod receipts;
 mod server;
