@@ -18,11 +18,16 @@ pub(crate) fn run(root: &Path) -> Vec<String> {
             for call in calls(line) {
                 let mut words = call.split_whitespace();
                 let Some(command) = words.next().filter(|word| is_name(word)) else { continue };
-                let help = helps.entry(command.to_owned()).or_insert_with(|| help(root, command));
-                let Some(help) = help else {
+                let help = helps.entry(command.to_owned()).or_insert_with(|| help_of(root, &[command]));
+                let Some(mut help) = help.clone() else {
                     problems.push(format!("{place}:{}: there is no command {command:?}", number + 1));
                     continue;
                 };
+                if let Some(inner) = words.clone().next().filter(|word| help.contains(&format!("\n  {word} "))) {
+                    let key = format!("{command} {inner}");
+                    help +=
+                        helps.entry(key).or_insert_with(|| help_of(root, &[command, inner])).as_deref().unwrap_or("");
+                }
                 for flag in words.filter(|word| word.starts_with("--")) {
                     let flag = flag.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
                     let flag = flag.split('=').next().unwrap_or(flag);
@@ -60,11 +65,13 @@ fn is_name(word: &str) -> bool {
     word.starts_with(|c: char| c.is_ascii_lowercase()) && word.chars().all(|c| c.is_ascii_lowercase() || c == '-')
 }
 
-/// The command's help; `None` if there is no such command.
-fn help(root: &Path, command: &str) -> Option<String> {
+/// The help of a command, or of one below it; `None` if there is no such command.
+fn help_of(root: &Path, command: &[&str]) -> Option<String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["run", "--quiet", "--release", "--package", "hefu", "--", command, "--help"])
+        .args(["run", "--quiet", "--release", "--package", "hefu", "--"])
+        .args(command)
+        .arg("--help")
         .current_dir(root)
         .output()
         .ok()?;

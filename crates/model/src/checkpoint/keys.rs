@@ -1,7 +1,6 @@
 //! From `config.json` to the keys of GGUF.
 
 use super::{Config, Error};
-use crate::families::checkpoints::Origin;
 use crate::gguf::Value;
 use crate::gguf::write::Writer;
 
@@ -21,7 +20,8 @@ enum Key {
 }
 
 impl Keys {
-    pub(super) fn read(config: &Config, origin: &Origin) -> Result<Keys, Error> {
+    /// The usual keys, and those that `beyond` adds.
+    pub(super) fn read(config: &Config, beyond: fn(&Config, &mut Keys)) -> Result<Keys, Error> {
         let mut keys = Keys::default();
         keys.size("block_count", config.size(&["num_hidden_layers"]));
         keys.size("context_length", config.size(&["max_position_embeddings"]));
@@ -35,7 +35,7 @@ impl Keys {
         keys.size("expert_count", config.size(&["num_local_experts", "num_experts"]));
         keys.size("expert_used_count", config.size(&["num_experts_per_tok"]));
         keys.rotation(config)?;
-        (origin.keys)(config, &mut keys);
+        beyond(config, &mut keys);
         if config.rotation().kind() == Some("llama3") && keys.rope_factors.is_empty() {
             return Err(Error::Unsupported { what: "rotation of the kind llama3".into() });
         }

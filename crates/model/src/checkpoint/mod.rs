@@ -7,6 +7,7 @@
 mod config;
 mod file;
 mod keys;
+mod numbers;
 mod packed;
 mod source;
 mod tensors;
@@ -16,7 +17,7 @@ use std::borrow::Cow;
 pub(crate) use config::Config;
 pub(crate) use keys::Keys;
 
-use crate::families::checkpoints::{ORIGINS, Origin};
+use crate::families::origins::{ORIGINS, Origin};
 use crate::gguf::write::Writer;
 use tensors::Tensors;
 
@@ -85,7 +86,7 @@ impl<'a> Checkpoint<'a> {
         let config = Config::read(config)?;
         let is_of = |origin: &&Origin| config.architectures.iter().any(|name| origin.names.contains(&name.as_str()));
         let origin = ORIGINS.iter().find(is_of).ok_or_else(|| unknown(&config))?;
-        let keys = Keys::read(&config, origin)?;
+        let keys = Keys::read(&config, origin.keys)?;
         let mut stored = Vec::new();
         for (index, (name, bytes)) in files.iter().enumerate() {
             stored.extend(file::read(bytes, index, name)?);

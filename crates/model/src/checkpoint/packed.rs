@@ -10,7 +10,7 @@
 
 use super::Error;
 use super::file::{Kind, Stored};
-use super::source::{Method, Parts, bytes, numbers};
+use super::numbers::{Method, Parts, bytes, numbers};
 
 /// Rows and columns of a block that shares a scale.
 const BLOCK: usize = 128;
@@ -20,18 +20,6 @@ const CODES: usize = 8;
 
 /// Where the output with this number lies in a word of AWQ.
 const AWQ_PLACES: [usize; CODES] = [0, 4, 1, 5, 2, 6, 3, 7];
-
-/// The number of an E4M3 byte; a NaN for 0x7f and 0xff.
-pub(super) fn eight_bits(byte: u8) -> f32 {
-    let (exponent, fraction) = (u32::from(byte >> 3 & 15), u32::from(byte & 7));
-    let magnitude = match (exponent, fraction) {
-        (15, 7) => f32::NAN,
-        (0, _) => fraction as f32 / 512.0,
-        _ => f32::from_bits((exponent + 120) << 23 | fraction << 20),
-    };
-    if byte < 0x80 { magnitude } else { -magnitude }
-}
-
 /// Whether there is a scale for every number.
 pub(super) fn check_scale(weight: &Stored, scale: &Stored) -> Result<(), &'static str> {
     let [rows, columns] = weight.shape[..] else { return Err("has eight bits for each number, but is no matrix") };
@@ -130,17 +118,4 @@ impl Packed {
 /// Rows and columns; 0 where it is no matrix.
 fn pair(stored: &Stored) -> [usize; 2] {
     if let [rows, columns] = stored.shape[..] { [rows, columns] } else { [0, 0] }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn eight_bits_are_what_the_format_says() {
-        for (byte, number) in [(0, 0.0), (1, 0.001_953_125), (8, 0.015_625), (0x38, 1.0), (0x7e, 448.0), (0xb8, -1.0)] {
-            assert_eq!(eight_bits(byte), number, "{byte:#x}");
-        }
-        assert!(eight_bits(0x7f).is_nan());
-    }
 }

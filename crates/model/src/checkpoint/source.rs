@@ -1,48 +1,12 @@
 //! One matrix or vector of a folder, however it is stored.
 
-use std::collections::BTreeMap;
-
-use hefu_numerics::half::{bf16_to_f32, f16_to_f32, f32_to_bf16, f32_to_f16};
+use hefu_numerics::half::{f32_to_bf16, f32_to_f16};
 use hefu_numerics::quant::Format;
 
+use super::Error;
 use super::file::{Kind, Stored};
+use super::numbers::{Method, Parts, bytes, numbers};
 use super::packed::{self, Packed};
-use super::{Config, Error};
-
-/// What is stored for one tensor, by the ending of its name.
-pub(super) type Parts = BTreeMap<String, Stored>;
-
-/// How numbers of four bits are packed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Method {
-    /// There are none.
-    None,
-    /// In order, with zeros that lack a 1, or have it.
-    Gptq {
-        /// Whether zeros lack a 1.
-        lacks_one: bool,
-    },
-    /// In turn, along the outputs.
-    Awq,
-}
-
-/// How `config.json` says that weights are stored.
-pub(super) fn by_name(config: &Config) -> Result<Method, Error> {
-    let Some(part) = config.part("quantization_config") else { return Ok(Method::None) };
-    let method = part.word("quant_method").unwrap_or_default();
-    let bits = part.number("bits").or(part.number("w_bit")).unwrap_or(4.0);
-    let is_usual = bits == 4.0;
-    match method {
-        "fp8" => Ok(Method::None),
-        "gptq" if is_usual => Ok(Method::Gptq { lacks_one: part.word("checkpoint_format") != Some("gptq_v2") }),
-        "awq" if is_usual && part.word("version").is_none_or(|version| version.eq_ignore_ascii_case("gemm")) => {
-            Ok(Method::Awq)
-        }
-        other => Err(Error::Unsupported {
-            what: format!("weights of the kind {} with {bits} bits", crate::build::shown(other)),
-        }),
-    }
-}
 
 /// Where numbers come from.
 #[derive(Debug)]
@@ -133,25 +97,5 @@ impl Source {
             }
             Source::Packed(packed) => packed.numbers(files),
         }
-    }
-}
-
-/// A tensor's bytes; the table of its file was checked.
-pub(super) fn bytes<'a>(stored: &Stored, files: &[&'a [u8]]) -> &'a [u8] {
-    files.get(stored.file).and_then(|file| file.get(stored.place.clone())).unwrap_or_default()
-}
-
-/// A tensor's numbers as f32; exact.
-pub(super) fn numbers(stored: &Stored, files: &[&[u8]]) -> Vec<f32> {
-    let bytes = bytes(stored, files);
-    let wide = |narrow: fn(u16) -> f32| -> Vec<f32> {
-        bytes.as_chunks::<2>().0.iter().map(|pair| narrow(u16::from_le_bytes(*pair))).collect()
-    };
-    match stored.kind {
-        Kind::F32 => bytes.as_chunks::<4>().0.iter().map(|four| f32::from_le_bytes(*four)).collect(),
-        Kind::F16 => wide(f16_to_f32),
-        Kind::BF16 => wide(bf16_to_f32),
-        Kind::F8 => bytes.iter().map(|byte| packed::eight_bits(*byte)).collect(),
-        Kind::U8 | Kind::I32 => Vec::new(),
     }
 }

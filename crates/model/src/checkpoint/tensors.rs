@@ -7,9 +7,10 @@ use hefu_numerics::quant::Format;
 
 use super::file::Stored;
 use super::keys::Keys;
-use super::source::{Parts, Source, by_name};
+use super::numbers::{Method, Parts, by_name};
+use super::source::Source;
 use super::{Config, Error, Place};
-use crate::families::checkpoints::{OUTER, Origin};
+use crate::families::origins::{OUTER, Origin};
 
 /// What a tensor's name may begin with where a model also sees or hears: the first is that of the part that writes.
 const WRITERS: &[&str] = &["language_model.", "model.language_model."];
@@ -186,7 +187,7 @@ fn assembled(
     base: &str,
     is_bias: bool,
     group: Group,
-    method: super::source::Method,
+    method: Method,
     heads: Option<usize>,
 ) -> Result<Tensor, Error> {
     let bad = |problem: String| Error::Tensor { name: base.to_owned(), problem };
