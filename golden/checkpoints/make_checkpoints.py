@@ -166,15 +166,6 @@ FOLDERS = {
                hidden_activation="gelu_pytorch_tanh", query_pre_attn_scalar=16),
         shapes(AROUND, dense, head_norms=True), "qwen2", (QWEN2, True, False, False),
     ),
-    "olmo2": (
-        config(architectures=["Olmo2ForCausalLM"], model_type="olmo2"),
-        shapes(["post_attention_layernorm", "post_feedforward_layernorm"], dense), "qwen2", (QWEN2, True, False, False),
-    ),
-    "granite": (
-        config(architectures=["GraniteForCausalLM"], model_type="granite", attention_multiplier=0.25,
-               embedding_multiplier=12.0, residual_multiplier=0.22, logits_scaling=8.0),
-        shapes(BEFORE, dense), "qwen2", (QWEN2, True, False, False),
-    ),
 }
 
 
@@ -198,8 +189,6 @@ def write(name, config, shapes, cut):
     random = numpy.random.default_rng(len(name))
     tensors = {}
     for tensor, shape in shapes.items():
-        if name == "olmo2" and tensor.endswith("_norm.weight") and "self_attn" in tensor:
-            continue
         numbers = bfloat16(random.standard_normal(shape) * 0.1 + (1 if len(shape) == 1 else 0))
         tensors[tensor] = ("BF16", shape, numbers.tobytes())
     # Two files, as large models have them.

@@ -11,7 +11,7 @@ use hefu_model::gguf::write::Writer;
 use hefu_model::{LoadOptions, ModelSpec};
 use hefu_numerics::half::{f16_to_f32, f32_to_f16};
 
-const FOLDERS: [&str; 7] = ["llama", "mixtral", "qwen2", "qwen3", "qwen3moe", "gemma3", "granite"];
+const FOLDERS: [&str; 6] = ["llama", "mixtral", "qwen2", "qwen3", "qwen3moe", "gemma3"];
 
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../golden/checkpoints").join(name)
