@@ -124,6 +124,9 @@ fn plan(store: &Store, what: &str, options: &PullOptions) -> Result<Plan, StoreE
         return plan_from_catalogue(model, what, options);
     }
     if source::is_source(what) {
+        if Path::new(what).is_dir() {
+            return Err(store.no_file(what));
+        }
         return plan_from_source(store, what, options);
     }
     // A model that was once pulled from a source can be pulled again by its name.
