@@ -3,9 +3,9 @@
 //! Every number is f32, every sum has its order, nothing is fused: the same bytes come out on every machine. Rows are by
 //! themselves, so that any number of threads can share them.
 //!
-//! A block is brought to a common size ([`block::Block`]), the numbers that belong together get a scale that leaves the
-//! least weighted error ([`line`]), and the format's way of keeping scales gives the rest: one for a block ([`single`]), small
-//! factors for sub-blocks ([`factors`]), grids ([`grid`]) or floating point ([`exponents`]).
+//! A block is brought to a common size (`block::Block`), the numbers that belong together get a scale that leaves the
+//! least weighted error (`line`), and the format's way of keeping scales gives the rest: one for a block (`single`), small
+//! factors for sub-blocks (`factors`), grids (`grid`) or floating point (`exponents`).
 
 mod block;
 mod exponents;
