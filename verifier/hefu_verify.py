@@ -926,7 +926,7 @@ class Model:
 
     def __init__(self, paths):
         self.files = [File(path) for path in paths]
-        self.keys, self.tensors = self.files[0].keys, {}
+        self.keys, self.tensors, self.read = self.files[0].keys, {}, set()
         for file in self.files:
             self.tensors.update(file.tensors)
         if len(paths) != self.keys.get("split.count", 1):
@@ -952,6 +952,7 @@ class Model:
     def tensor(self, name):
         if name not in self.tensors:
             raise Refused(f"the model lacks the tensor {name}")
+        self.read.add(name)
         return self.tensors[name]
 
     def vector(self, name, optional=False):
@@ -1037,12 +1038,24 @@ class Model:
     def last(self, x):
         """Logits of rows of `hidden`."""
         x = rms_norm(x, self.vector("output_norm.weight"), self.epsilon)
-        logits = product(self.tensors.get("output.weight", self.tensor("token_embd.weight")), x)
+        logits = self.linear("", "output" if "output.weight" in self.tensors else "token_embd", x)
+        self.refuse_unread()
         cap = self.keys.get("gemma3.final_logit_softcapping")
         return soft_cap(logits, F32(cap)) if self.family == "gemma3" and cap else logits
 
     def linear(self, prefix, name, x):
-        return product(self.tensor(f"{prefix}{name}.weight"), x, self.vector(f"{prefix}{name}.bias", optional=True))
+        """The product with a matrix, times the factor of the whole matrix where the file has one."""
+        output = product(self.tensor(f"{prefix}{name}.weight"), x, self.vector(f"{prefix}{name}.bias", optional=True))
+        factor = self.vector(f"{prefix}{name}.scale", optional=True)
+        return output if factor is None else output * factor
+
+    def refuse_unread(self):
+        """Answers depend on every tensor, so one that no step asked for means that the verifier does not know this model."""
+        # Blocks that only guess; the set of rotation factors of the other length; divisors of inputs that stay as they are here.
+        spare = ("rope_factors_", *(f"blk.{layer}." for layer in range(self.layers, self.key("block_count"))))
+        unread = [name for name in self.tensors.keys() - self.read if not name.startswith(spare) and not name.endswith(".input_scale")]
+        if unread:
+            raise Refused(f"the tensor {min(unread)} is not used here, so that models which have it are not verified")
 
     def norm(self, prefix, name, x, size=None):
         return rms_norm(x, self.vector(f"{prefix}{name}.weight"), self.epsilon, size)
