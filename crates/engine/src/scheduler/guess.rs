@@ -14,7 +14,7 @@ impl<M: ForwardMany> Scheduler<M> {
         if is_mixed {
             return;
         }
-        let is_free = matches!(drafter, Drafter::Lookup);
+        let is_free = matches!(drafter, Drafter::Lookup(_));
         let (mut who, mut offers, mut answers): (Vec<usize>, Vec<Offer>, usize) = (Vec::new(), Vec::new(), 0);
         for (index, (scheduled, tokens)) in running.iter_mut().zip(wanted).enumerate() {
             if *tokens == 0 || *tokens != scheduled.pending() || !scheduled.reader.is_answer() {
@@ -24,17 +24,17 @@ impl<M: ForwardMany> Scheduler<M> {
             let room = scheduled.sequence.room(*capacity).min(policy.most());
             let guesses = &mut scheduled.guesses;
             guesses.drop_all();
-            let (mut found, mut evidence) = (room, Evidence::default());
-            if is_free && room > 0 {
-                let mut proposed = std::mem::take(&mut guesses.proposed);
-                evidence = guesses.lookup.draft(scheduled.sequence.tokens(), room, &mut proposed);
-                proposed.truncate(scheduled.sequence.permitted(&proposed));
-                found = proposed.len();
-                guesses.proposed = proposed;
+            let mut found = room;
+            guesses.evidence = Evidence::default();
+            if let Drafter::Lookup(earlier) = drafter
+                && room > 0
+            {
+                guesses.look_up(scheduled.sequence.tokens(), room, (earlier, scheduled.domain), policy);
+                guesses.proposed.truncate(scheduled.sequence.permitted(&guesses.proposed));
+                found = guesses.proposed.len();
             }
-            guesses.evidence = evidence;
             if found > 0 {
-                offers.push(policy.offer(guesses, evidence, found));
+                offers.push(policy.offer(guesses, guesses.evidence, found));
                 who.push(index);
             }
         }

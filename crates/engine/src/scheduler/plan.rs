@@ -4,7 +4,7 @@ use super::budget::{self, Need};
 use super::scheduled::ScheduledSequence;
 use super::{Event, ForwardMany, Key, Scheduler, Update};
 use crate::request::FinishReason;
-use crate::speculation::Drafter;
+use crate::speculation::{Drafter, Speculation};
 use hefu_numerics::program::Order;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -197,6 +197,11 @@ impl<M: ForwardMany> Scheduler<M> {
     pub(super) fn stop(&mut self, key: Key) {
         if let Some(index) = self.running.iter().position(|scheduled| scheduled.key == key) {
             let scheduled = self.running.remove(index);
+            if let Some(Speculation { drafter: Drafter::Lookup(earlier), .. }) = &mut self.speculation
+                && scheduled.reader.is_answer()
+            {
+                earlier.keep(scheduled.domain, scheduled.sequence.tokens(), scheduled.sequence.prompt().len());
+            }
             self.memory.close(scheduled.table, scheduled.sequence.tokens(), scheduled.cached);
             self.queue.leave(scheduled.client);
             self.forget_draft(key);

@@ -2,12 +2,11 @@
 //!
 //! Method: A. Saxena, "Prompt lookup decoding" (2023); the longest of a few lengths that occurred before counts.
 
-use super::Evidence;
 use std::collections::HashMap;
 
 /// How many last tokens are looked for, from the best reason to the least.
-const LENGTHS: [usize; 3] = [4, 3, 2];
-const LEAST: usize = LENGTHS[2];
+pub(super) const LENGTHS: [usize; 4] = [8, 4, 3, 2];
+const LEAST: usize = LENGTHS[3];
 
 /// Earlier places of the last tokens that are looked at, the latest first.
 const LOOKED_AT: usize = 64;
@@ -24,9 +23,18 @@ pub(crate) struct Lookup {
     before: Vec<u32>,
 }
 
+/// An earlier place that agrees with the end of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Passage {
+    /// Which of the lengths agrees.
+    pub(super) kind: usize,
+    /// Where what followed it begins.
+    pub(super) end: usize,
+}
+
 impl Lookup {
     /// Takes in the tokens that are new.
-    fn follow(&mut self, tokens: &[u32]) {
+    pub(super) fn follow(&mut self, tokens: &[u32]) {
         // A pair is entered when its follower is there, so that the last tokens never find themselves.
         for end in self.before.len()..tokens.len() {
             let place = u32::try_from(end).unwrap_or(NOWHERE);
@@ -35,14 +43,14 @@ impl Lookup {
         }
     }
 
-    /// Appends at most `most` guesses at the tokens that follow `tokens`, a text that only ever grows, and says how good
-    /// the reasons are.
-    pub(crate) fn draft(&mut self, tokens: &[u32], most: usize, guesses: &mut Vec<u32>) -> Evidence {
+    /// Appends at most `most` guesses at the tokens that follow `tokens`, a text that only ever grows, and says which
+    /// passage they follow.
+    pub(crate) fn draft(&mut self, tokens: &[u32], most: usize, guesses: &mut Vec<u32>) -> Option<Passage> {
         self.follow(tokens);
-        let Some((kind, start)) = self.find(tokens) else { return Evidence::default() };
+        let passage = self.find(tokens, tokens)?;
         // A text that repeats itself goes on over its end: what is guessed is then part of the pattern.
         let already = guesses.len();
-        for at in (start..).take(most) {
+        for at in (passage.end..).take(most) {
             let beyond = at.checked_sub(tokens.len()).map(|index| already + index);
             let guess = beyond.map_or_else(|| tokens.get(at), |index| guesses.get(index));
             match guess.copied() {
@@ -50,29 +58,29 @@ impl Lookup {
                 None => break,
             }
         }
-        Evidence::new(kind)
+        Some(passage)
     }
 
-    /// The latest place at which what goes before agrees for longest, and which of the lengths that is.
-    fn find(&self, tokens: &[u32]) -> Option<(usize, usize)> {
-        let mut best: Option<(usize, usize)> = None;
+    /// The latest place in the text of this index at which the end of `tokens` agrees for longest.
+    pub(super) fn find(&self, tokens: &[u32], indexed: &[u32]) -> Option<Passage> {
+        let mut best: Option<Passage> = None;
         let mut place = *self.last.get(&pair(tokens)?)?;
         for _ in 0..LOOKED_AT {
             let at = usize::try_from(place).ok().filter(|_| place != NOWHERE);
-            let Some(at) = at else { break };
+            let Some(end) = at else { break };
             let agrees = |length: &usize| {
-                let (here, there) = (tokens.len().checked_sub(*length), at.checked_sub(*length));
-                here.zip(there).is_some_and(|(here, there)| tokens.get(here..) == tokens.get(there..at))
+                let (here, there) = (tokens.len().checked_sub(*length), end.checked_sub(*length));
+                here.zip(there).is_some_and(|(here, there)| tokens.get(here..) == indexed.get(there..end))
             };
             if let Some(kind) = LENGTHS.iter().position(agrees)
-                && best.is_none_or(|(known, _)| kind < known)
+                && best.is_none_or(|known| kind < known.kind)
             {
-                best = Some((kind, at));
+                best = Some(Passage { kind, end });
                 if kind == 0 {
                     break;
                 }
             }
-            place = self.before.get(at).copied().unwrap_or(NOWHERE);
+            place = self.before.get(end).copied().unwrap_or(NOWHERE);
         }
         best
     }
@@ -90,8 +98,8 @@ mod tests {
 
     fn guess(lookup: &mut Lookup, tokens: &[u32], most: usize) -> (Vec<u32>, usize) {
         let mut guesses = Vec::new();
-        let evidence = lookup.draft(tokens, most, &mut guesses);
-        (guesses, evidence.kind())
+        let passage = lookup.draft(tokens, most, &mut guesses);
+        (guesses, passage.map_or(0, |passage| LENGTHS[passage.kind]))
     }
 
     /// The definition: the longest of the lengths whose passage occurs before the end, at its last place.
@@ -111,8 +119,8 @@ mod tests {
         let fresh = |tokens: &[u32], most| guess(&mut Lookup::default(), tokens, most);
         assert_eq!(fresh(&[1, 2, 3], 4), (vec![], 0));
         assert_eq!(fresh(&[1, 2, 3, 1, 2], 4), (vec![3, 1, 2, 3], 2));
-        assert_eq!(fresh(&[1, 2, 3, 4, 5, 9, 3, 4, 7, 2, 3, 4], 2), (vec![5, 9], 1));
-        assert_eq!(fresh(&[5, 5, 5, 5, 5], 3), (vec![5, 5, 5], 0));
+        assert_eq!(fresh(&[1, 2, 3, 4, 5, 9, 3, 4, 7, 2, 3, 4], 2), (vec![5, 9], 3));
+        assert_eq!(fresh(&[5, 5, 5, 5, 5], 3), (vec![5, 5, 5], 4));
         assert_eq!(fresh(&[7], 3), (vec![], 0));
     }
 

@@ -5,16 +5,19 @@
 //! position is chosen from its own logits exactly as without guesses; the guess only decides whether the logits of the
 //! next position are there already. This holds for sampled answers as for greedy ones, and under a constraint.
 //!
-//! Guesses come from the text itself ([`Speculation::lookup`]) or from a smaller model ([`Speculation::draft_model`]).
+//! Guesses come from the text itself and from earlier answers ([`Speculation::lookup`]), whichever is likelier to be right,
+//! or from a smaller model ([`Speculation::draft_model`]).
 //! The [`SpeculationPolicy`] decides how many of them pay, for all answers of a pass together.
 
 mod draft_model;
+mod earlier;
 mod evidence;
 mod guesses;
 mod lookup;
 mod policy;
 
 pub(crate) use draft_model::{Ask, DraftModel};
+pub(crate) use earlier::EarlierAnswers;
 pub(crate) use evidence::Evidence;
 pub(crate) use guesses::Guesses;
 pub(crate) use policy::Offer;
@@ -32,16 +35,16 @@ pub struct Speculation<M> {
 /// Where guesses come from.
 #[derive(Debug)]
 pub(crate) enum Drafter<M> {
-    /// The text itself.
-    Lookup,
+    /// The text itself, and what was answered before.
+    Lookup(EarlierAnswers),
     /// A smaller model.
     Model(Box<DraftModel<M>>),
 }
 
 impl<M: ForwardMany> Speculation<M> {
-    /// Guesses that what followed the last few tokens before follows again.
+    /// Guesses that what followed the last few tokens before, in the text itself or in an earlier answer, follows again.
     pub fn lookup(policy: SpeculationPolicy) -> Self {
-        Self { drafter: Drafter::Lookup, policy }
+        Self { drafter: Drafter::Lookup(EarlierAnswers::default()), policy }
     }
 
     /// Guesses of this model, whose token ids must mean what those of the large one mean. All of its pages are for the

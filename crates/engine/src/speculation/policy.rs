@@ -61,6 +61,13 @@ pub(crate) struct Offer {
     pub(crate) found: usize,
 }
 
+impl Offer {
+    /// How many tokens its guesses bring if all are computed: each counts only where all before it were right.
+    pub(super) fn expected_tokens(self) -> f64 {
+        (0..self.found).fold((0.0, 1.0), |(sum, right), _| (sum + right * self.acceptance, right * self.acceptance)).0
+    }
+}
+
 impl SpeculationPolicy {
     /// At most `most` guesses at a time for an answer, as many as pay; [`MAX_GUESSES`] is the limit.
     pub fn measuring(most: usize) -> Self {

@@ -84,3 +84,25 @@ fn another_models_guesses_change_nothing() {
         assert!(found == expected && counts.drafted_tokens > 0);
     }
 }
+
+#[test]
+fn an_answer_that_was_given_before_takes_fewer_steps_for_the_same_client_alone() {
+    let model = load("tiny-qwen2", best());
+    let limits = Limits { prefix_reuse: false, ..Limits::default() };
+    let speculation = Speculation::lookup(SpeculationPolicy::always(7));
+    let mut scheduler = Scheduler::new(paged(&model, CAPACITY), limits).with_speculation(speculation);
+    let asked = Request { max_tokens: Some(40), ..request(1, model.program.vocabulary) };
+    let expected = alone(&model, CAPACITY, &asked);
+    let steps = [1, 1, 2, 2].map(|client| {
+        let before = scheduler.statistics().steps;
+        scheduler.submit(Job { client, ..Job::new(asked.clone()) }, Duration::ZERO).unwrap();
+        let mut answer = Answer::default();
+        while !scheduler.is_idle() {
+            scheduler.step(Duration::ZERO).into_iter().for_each(|update| note(&mut answer, update, &mut scheduler));
+        }
+        assert_eq!(answer.0, expected.0);
+        scheduler.statistics().steps - before
+    });
+    assert_eq!((steps[0], steps[1]), (steps[2], steps[3]));
+    assert!(4 * steps[1] < 3 * steps[0], "{steps:?}");
+}
