@@ -553,12 +553,12 @@ class Matrix:
 
 # Q. Matrix products -------------------------------------------------------------------------------------------------------
 
-def quantise(x):
-    """Q1 over the last axis: integers q[..., blocks, 32] as f32, and scales d[..., blocks]. A last block is filled with zeros."""
-    short = -x.shape[-1] % BLOCK
+def quantise(x, size=BLOCK):
+    """Q1 over the last axis: integers q[..., blocks, size] as f32, and scales d[..., blocks]. A last block is filled with zeros."""
+    short = -x.shape[-1] % size
     if short:
         x = np.concatenate([x, np.zeros(x.shape[:-1] + (short,), F32)], axis=-1)
-    x = x.reshape(x.shape[:-1] + (-1, BLOCK))
+    x = x.reshape(x.shape[:-1] + (-1, size))
     broken = ~np.isfinite(x).all(axis=-1)
     largest = np.fmax.reduce(np.abs(x), axis=-1)
     small = largest < F32(2.0**-100)
@@ -667,19 +667,19 @@ def yarn_ramp(scaling, base, rotated):
 class Stored:
     """A1: keys or values [positions, heads, elements] as the cache rounds them."""
 
-    def __init__(self, x, profile):
-        self.size = x.shape[-1]
+    def __init__(self, x, profile, is_value=False):
+        self.size, self.whole = x.shape[-1], is_value and profile == "i8"
         if profile == "f16":
             self.plain = x.astype(np.float16).astype(F32)
         else:
-            q, d = quantise(x)
+            q, d = quantise(x, self.size if self.whole else BLOCK)
             self.q, self.d = q, d.astype(np.float16).astype(F32)
             self.plain = None
 
     def first(self, size):
         """The first elements alone: a value that is read from its key."""
         part = object.__new__(Stored)
-        part.size = size
+        part.size, part.whole = size, False
         if self.plain is not None:
             part.plain = self.plain[..., :size]
         else:
@@ -734,15 +734,29 @@ def attend_rows(queries, keys, values, kv, scale, positions, window):
             at = slice(at[0], at[-1] + 1)   # queries that see a position follow one another
             weight = weights[at, :, p]
             stripes[p % LANES, at] = stripes[p % LANES, at] + weight
+            if values.whole:
+                continue
             if values.plain is not None:
                 sums[at] = fma(weight[..., None], values.plain[p, kv], sums[at])
             else:
                 factor = np.repeat(weight[..., None] * values.d[p, kv], BLOCK, axis=-1)[..., :size]
                 sums[at] = fma(factor, values.q[p, kv].reshape(len(kv), -1)[:, :size], sums[at])
+        if values.whole:
+            sums = integer_sums(np.where(visible[:, None], weights, F32(0)), values, kv, range(start, min(start + SEGMENT, end), BLOCK))
         # Segments without a visible position are left out.
         output[seen] = output[seen] + sums[seen]
         total[seen] = total[seen] + halves(stripes)[seen]
     return (output * (F32(1) / total)[..., None]).reshape(len(queries), -1)
+
+def integer_sums(weights, values, kv, blocks):
+    """A4 in i8: sums of a segment over its blocks of 32 positions, for weights[n, heads, positions]."""
+    total = F32(0)
+    for block in blocks:
+        weight, part = weights[..., block : block + BLOCK], slice(block, min(block + BLOCK, weights.shape[2]))
+        q, s = quantise(np.where(weight == 0, F32(0), weight * values.d[part, kv, 0].T))
+        dots = np.matmul(q[:, :, 0, : part.stop - block].transpose(1, 0, 2), values.q[part, kv, 0].transpose(1, 0, 2))
+        total = fma(dots.transpose(1, 0, 2), s, total)
+    return total
 
 # D. Recurrent states ------------------------------------------------------------------------------------------------------
 
@@ -974,7 +988,7 @@ class Model:
     def profile(self, fingerprint):
         """The cache and the set of factors that give this fingerprint."""
         for long in (False, True) if self.has_long_factors() else (False,):
-            for cache in ("f16", "q8"):
+            for cache in ("f16", "q8", "i8"):
                 if self.fingerprint(cache, long) == fingerprint:
                     return cache, long
         raise Refused(f"the receipt is of another model: its fingerprint is {fingerprint}, this model's {self.fingerprint('f16', False)}")
@@ -1093,7 +1107,7 @@ class Model:
             q, k = (self.norm(prefix, name, part, self.head) for name, part in (("attn_q_norm", q), ("attn_k_norm", k)))
         if self.family != "smollm3" or (layer + 1) % 4 != 0:
             q, k = (angles.rotate(part, self.head, 0, self.neighbours) for part in (q, k))
-        keys, values = (Stored(part.reshape(len(x), self.kv_heads, -1), context["cache"]) for part in (k, v))
+        keys, values = (Stored(part.reshape(len(x), self.kv_heads, -1), context["cache"], part is v) for part in (k, v))
         # Gemma 3 of 27 billion parameters, alone with 62 layers, scales by its width per head.
         size = self.width // self.heads if self.family == "gemma3" and self.layers == 62 else self.head
         output = attend(q, keys, values, self.heads, 1 / np.sqrt(F64(size)), context["positions"], window)
@@ -1116,11 +1130,13 @@ class Model:
         k = np.concatenate([self.norm(prefix, "attn_kv_a_norm", np.ascontiguousarray(latent[:, :rank])),
                             context["angles"].rotate(np.ascontiguousarray(latent[:, rank:]), rotated, 0, True)], axis=1)
         keys = Stored(k[:, None], context["cache"])
+        # In i8 a value is rounded otherwise than its key.
+        values = Stored(k[:, None, :rank], "i8", True) if context["cache"] == "i8" else keys.first(rank)
         scale, scaling = 1 / np.sqrt(F64(key)), self.scaling()
         if scaling and scaling.get("latent"):
             multiplied = self.key("rope.scaling.yarn_log_multiplier") * log_scalar(scaling["factor"]) + 1.0
             scale = multiplied * multiplied / np.sqrt(F64(key))
-        output = attend(q, keys, keys.first(rank), heads, scale, context["positions"]).reshape(len(x), heads, rank)
+        output = attend(q, keys, values, heads, scale, context["positions"]).reshape(len(x), heads, rank)
         return self.linear(prefix, "attn_output", head_product(self.tensor(prefix + "attn_v_b.weight"), output))
 
     def delta(self, x, prefix, layer, context):

@@ -39,7 +39,7 @@ SETTINGS = [
     ["--typical-p", "0.7", "--top-k", "0", "--min-keep", "3", "--cache", "q8"],
     ["--temperature", "0", "--dry-multiplier", "2.5", "--dry-breaker", "a", "--ignore-eos"],
     ["--xtc-probability", "0.6", "--xtc-threshold", "0.02", "--min-p", "0.01"],
-    ["--logit-bias", "9=4.25", "--logit-bias", "101=0.0000003", "--ban", "12", "--cache", "q8", "--temperature", "0.9"],
+    ["--logit-bias", "9=4.25", "--logit-bias", "101=0.0000003", "--ban", "12", "--cache", "i8", "--temperature", "0.9"],
 ]
 # Where blocks have binary16 scales, and minimums after them (docs/numerics.md, W1, and the layouts that it points to).
 HALVES = {"Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2], "Q8_0": [0], "Q2_K": [80, 82], "Q3_K": [108], "Q4_K": [0, 2],

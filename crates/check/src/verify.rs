@@ -94,7 +94,7 @@ fn verdict(
 /// How the model is to be loaded to have the answer's fingerprint.
 fn options(gguf: &Gguf<'_>, digest: &str, answer: &Answer) -> Result<LoadOptions, String> {
     let most = ModelSpec::context_length(gguf).map_err(|error| error.to_string())?;
-    for cache in [Profile::F16, Profile::Q8] {
+    for cache in Profile::ALL {
         let options = LoadOptions { context: Some(answer.context.clamp(1, most)), cache };
         let spec = ModelSpec::read(gguf, &options).map_err(|error| error.to_string())?;
         let input = FingerprintInput {

@@ -148,7 +148,7 @@ fn suitable(model: ResolvedModel, fingerprint: &str, context: usize) -> Result<(
     let most = ModelSpec::context_length(&gguf).map_err(|error| files.fault(&error))?;
     let context = context.clamp(1, most);
     let mut found = String::new();
-    for cache in [Profile::F16, Profile::Q8] {
+    for cache in Profile::ALL {
         let options = LoadOptions { context: Some(context), cache };
         let spec = ModelSpec::read(&gguf, &options).map_err(|error| files.fault(&error))?;
         let own = fingerprint::input(&files.model, &spec.program)?.fingerprint().to_string();

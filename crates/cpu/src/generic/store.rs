@@ -4,7 +4,7 @@ use hefu_numerics::half::f32_to_f16;
 use hefu_numerics::kv::{BLOCK, KEY_LANES, KEY_OFFSET, KvShape, Profile};
 
 use super::lanes::{LANES, Lanes};
-use super::rows::Rows;
+use super::rows::{Rows, quantizer};
 
 /// Where a position lies, and the bytes of the cache that it lies in.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +35,14 @@ pub unsafe fn store<L: Lanes, R: Rows>(place: &Place, key: &[f32], value: &[f32]
         unsafe {
             match shape.profile {
                 Profile::F16 => store_f16::<L>(place, head, key, value),
-                Profile::Q8 => store_q8::<R>(place, head, key, value),
+                Profile::Q8 => {
+                    store_key_blocks::<R>(place, head, key);
+                    store_value_blocks::<R>(place, head, value);
+                }
+                Profile::I8 => {
+                    store_key_blocks::<R>(place, head, key);
+                    store_value_i8(place, head, value);
+                }
             }
         }
     }
@@ -70,7 +77,7 @@ unsafe fn store_f16<L: Lanes>(place: &Place, head: usize, key: &[f32], value: &[
 }
 
 #[inline(always)]
-unsafe fn store_q8<R: Rows>(place: &Place, head: usize, key: &[f32], value: &[f32]) {
+unsafe fn store_key_blocks<R: Rows>(place: &Place, head: usize, key: &[f32]) {
     let Place { shape, page, slot, .. } = *place;
     // SAFETY: the caller's duty; where codes and scales lie is the shape's to say.
     unsafe {
@@ -82,11 +89,36 @@ unsafe fn store_q8<R: Rows>(place: &Place, head: usize, key: &[f32], value: &[f3
                 at.cast::<[u8; 4]>().write(four.map(|q| q as u8 ^ KEY_OFFSET));
             }
         }
+    }
+}
+
+#[inline(always)]
+unsafe fn store_value_blocks<R: Rows>(place: &Place, head: usize, value: &[f32]) {
+    let Place { shape, page, slot, .. } = *place;
+    // SAFETY: the caller's duty; where codes and scales lie is the shape's to say.
+    unsafe {
         for (block, x) in value.chunks(BLOCK).enumerate() {
             let (scale, q) = quantize::<R>(x);
             put(place.values.add(shape.value_scale_at(page, head, slot, block)), scale);
             let at = place.values.add(shape.value_at(page, head, slot, block * BLOCK));
             at.cast::<[u8; BLOCK]>().write(q.map(|q| q as u8));
+        }
+    }
+}
+
+/// A value with one scale: clause Q1 over all of its elements.
+#[inline(always)]
+unsafe fn store_value_i8(place: &Place, head: usize, value: &[f32]) {
+    let Place { shape, page, slot, .. } = *place;
+    let largest = value.iter().map(|x| x.to_bits() & 0x7fff_ffff).max().unwrap_or(0);
+    let (scale, factor) = quantizer(largest);
+    // SAFETY: the caller's duty; where codes and scales lie is the shape's to say.
+    unsafe {
+        put(place.values.add(shape.value_scale_at(page, head, slot, 0)), f32_to_f16(scale));
+        for (i, x) in value.iter().enumerate() {
+            // No number becomes 0, as the scale says what it was.
+            let q = (x * factor).round_ties_even() as i8;
+            *place.values.add(shape.value_at(page, head, slot, i)) = q as u8 ^ KEY_OFFSET;
         }
     }
 }

@@ -19,6 +19,8 @@ enum CacheProfile {
     F16,
     /// Scaled 8-bit integers: about half the memory, and faster over long contexts
     Q8,
+    /// 8-bit integers, multiplied as integers throughout: as small as q8, and the fastest over long contexts
+    I8,
 }
 
 impl CacheArguments {
@@ -27,6 +29,7 @@ impl CacheArguments {
         match self.cache {
             CacheProfile::F16 => Profile::F16,
             CacheProfile::Q8 => Profile::Q8,
+            CacheProfile::I8 => Profile::I8,
         }
     }
 }

@@ -14,9 +14,9 @@ pub use shape::{BLOCK, KEY_LANES, KvShape, PAGE};
 
 use crate::half::{f16_to_f32, f32_to_f16};
 use crate::program::{StateSpec, Values};
-use crate::reference::{QuantizedBlock, quantize_block};
+use crate::reference::{QuantizedBlock, quantize, quantize_block};
 
-/// What code bytes of `q8` keys exceed the integers by: instructions multiply unsigned bytes with signed ones.
+/// What code bytes of `q8` keys, and of `i8` keys and values, exceed the integers by: instructions multiply unsigned bytes with signed ones.
 pub const KEY_OFFSET: u8 = 128;
 
 /// One layer's keys and values for all pages; what the bytes mean is [`KvShape`]'s to say.
@@ -46,7 +46,8 @@ impl LayerCache {
     pub fn of(state: &StateSpec, profile: Profile, pages: usize) -> Self {
         let shape = KvShape::of(state, profile).expect("the state holds keys and values");
         match state {
-            StateSpec::KeyValue { value: Values::FirstOfKey(_), .. } => {
+            // In i8 a value is rounded otherwise than its key.
+            StateSpec::KeyValue { value: Values::FirstOfKey(_), .. } if profile != Profile::I8 => {
                 let keys = Aligned::zeroed(pages * shape.page_key_bytes());
                 LayerCache { shape, keys, values: Aligned::zeroed(0), values_in_keys: true }
             }
@@ -57,15 +58,11 @@ impl LayerCache {
     /// Bytes of a page of a key-value state; `None` for a recurrent one, and where they cannot be counted.
     pub fn page_bytes(state: &StateSpec, profile: Profile) -> Option<usize> {
         let StateSpec::KeyValue { heads, key, value, .. } = *state else { return None };
-        let number = |size: usize| match profile {
-            Profile::F16 => size.checked_mul(2),
-            Profile::Q8 => size.div_ceil(BLOCK).checked_mul(BLOCK + 2),
-        };
         let values = match value {
-            Values::Own(size) => number(size)?,
-            Values::FirstOfKey(_) => 0,
+            Values::FirstOfKey(_) if profile != Profile::I8 => 0,
+            Values::Own(size) | Values::FirstOfKey(size) => profile.value_bytes(size),
         };
-        number(key)?.checked_add(values)?.checked_mul(heads)?.checked_mul(PAGE)
+        profile.key_bytes(key).checked_add(values)?.checked_mul(heads)?.checked_mul(PAGE)
     }
 
     /// Whether values are the first numbers of keys, and are not stored themselves.
@@ -77,12 +74,22 @@ impl LayerCache {
     /// keys) of one position (clause A1).
     pub fn store(&mut self, page: usize, slot: usize, key: &[f32], value: &[f32]) {
         let shape = self.shape;
-        let own = if self.values_in_keys { 0 } else { shape.value_size };
+        let own = if value.is_empty() { 0 } else { shape.value_size };
         for head in 0..shape.heads {
-            let (key, value) = (&key[head * shape.key_size..][..shape.key_size], &value[head * own..][..own]);
+            let (key, mut value) = (&key[head * shape.key_size..][..shape.key_size], &value[head * own..][..own]);
+            if value.is_empty() && !self.values_in_keys {
+                value = &key[..shape.value_size];
+            }
             match shape.profile {
                 Profile::F16 => self.store_f16(page, head, slot, key, value),
-                Profile::Q8 => self.store_q8(page, head, slot, key, value),
+                Profile::Q8 => {
+                    self.store_key_blocks(page, head, slot, key);
+                    self.store_value_blocks(page, head, slot, value);
+                }
+                Profile::I8 => {
+                    self.store_key_blocks(page, head, slot, key);
+                    self.store_value_i8(page, head, slot, value);
+                }
             }
         }
     }
@@ -96,7 +103,7 @@ impl LayerCache {
         }
     }
 
-    fn store_q8(&mut self, page: usize, head: usize, slot: usize, key: &[f32], value: &[f32]) {
+    fn store_key_blocks(&mut self, page: usize, head: usize, slot: usize, key: &[f32]) {
         let shape = self.shape;
         for (block, x) in key.chunks(BLOCK).enumerate() {
             let quantized = quantize_block(x);
@@ -108,11 +115,23 @@ impl LayerCache {
                 self.keys[at..at + 4].copy_from_slice(&codes);
             }
         }
+    }
+
+    fn store_value_blocks(&mut self, page: usize, head: usize, slot: usize, value: &[f32]) {
+        let shape = self.shape;
         for (block, x) in value.chunks(BLOCK).enumerate() {
             let quantized = quantize_block(x);
             put(&mut self.values, shape.value_scale_at(page, head, slot, block), quantized.scale);
             let at = shape.value_at(page, head, slot, block * BLOCK);
             self.values[at..at + BLOCK].copy_from_slice(&quantized.q.map(|q| q as u8));
+        }
+    }
+
+    fn store_value_i8(&mut self, page: usize, head: usize, slot: usize, value: &[f32]) {
+        let (q, scale) = quantize(value);
+        put(&mut self.values, self.shape.value_scale_at(page, head, slot, 0), scale);
+        for (i, q) in q.into_iter().enumerate() {
+            self.values[self.shape.value_at(page, head, slot, i)] = q as u8 ^ KEY_OFFSET;
         }
     }
 
@@ -129,7 +148,7 @@ impl LayerCache {
         get(&self.values, self.shape.value_at(page, head, slot, i))
     }
 
-    /// A block of a key of a q8 cache.
+    /// A block of a key of a q8 or i8 cache.
     pub fn key_block(&self, page: usize, head: usize, slot: usize, block: usize) -> QuantizedBlock {
         let at = |i| self.shape.key_at(page, head, slot, block * BLOCK + i);
         let q = std::array::from_fn(|i| (self.keys[at(i)] ^ KEY_OFFSET) as i8);
@@ -144,6 +163,13 @@ impl LayerCache {
         let at = |i| self.shape.value_at(page, head, slot, block * BLOCK + i);
         let q = std::array::from_fn(|i| self.values[at(i)] as i8);
         QuantizedBlock { q, scale: get(&self.values, self.shape.value_scale_at(page, head, slot, block)) }
+    }
+
+    /// The integers and the scale of a value of an i8 cache.
+    pub fn value_i8(&self, page: usize, head: usize, slot: usize) -> (Vec<i8>, f32) {
+        let code = |i| (self.values[self.shape.value_at(page, head, slot, i)] ^ KEY_OFFSET) as i8;
+        let scale = get(&self.values, self.shape.value_scale_at(page, head, slot, 0));
+        ((0..self.shape.value_size).map(code).collect(), scale)
     }
 
     /// Copies all keys and values of page `from` to page `to`.
@@ -210,6 +236,10 @@ mod tests {
                     assert!(key.chunks(BLOCK).enumerate().all(|(block, x)| found(block) == rounded(x)));
                     let found = |block| cache.value_block(page, head, slot, block);
                     assert!(value.chunks(BLOCK).enumerate().all(|(block, x)| found(block) == rounded(x)));
+                }
+                Profile::I8 => {
+                    let (q, scale) = quantize(value);
+                    assert_eq!(cache.value_i8(page, head, slot), (q, f16_to_f32(f32_to_f16(scale))));
                 }
             }
         }

@@ -1,5 +1,7 @@
 //! What cached keys and values are made of.
 
+use super::{BLOCK, KEY_LANES};
+
 /// What a cached number is made of. It changes results, so that it is part of a fingerprint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Profile {
@@ -8,17 +10,36 @@ pub enum Profile {
     F16,
     /// Integers of 8 bits with a binary16 scale for every [`BLOCK`](super::BLOCK) of them: 8.5 bits per number.
     Q8,
+    /// Keys as in `q8`, and values with one scale each, so that weights times values are sums of integers as scores are.
+    I8,
 }
 
 impl Profile {
     /// All of them.
-    pub const ALL: [Profile; 2] = [Profile::F16, Profile::Q8];
+    pub const ALL: [Profile; 3] = [Profile::F16, Profile::Q8, Profile::I8];
 
     /// Its name, as fingerprints and reports have it.
     pub fn name(self) -> &'static str {
         match self {
             Profile::F16 => "f16",
             Profile::Q8 => "q8",
+            Profile::I8 => "i8",
+        }
+    }
+
+    /// Bytes of a key of `size` elements.
+    pub(crate) fn key_bytes(self, size: usize) -> usize {
+        match self {
+            Profile::F16 => size.saturating_mul(2),
+            Profile::Q8 | Profile::I8 => size.div_ceil(BLOCK).saturating_mul(BLOCK + 2),
+        }
+    }
+
+    /// Bytes of a value of `size` elements.
+    pub(crate) fn value_bytes(self, size: usize) -> usize {
+        match self {
+            Profile::F16 | Profile::Q8 => self.key_bytes(size),
+            Profile::I8 => size.div_ceil(KEY_LANES).saturating_mul(KEY_LANES).saturating_add(2),
         }
     }
 }

@@ -7,10 +7,14 @@
 //!                         [PAGE / 16][blocks][16 positions] }                 scales, binary16
 //!      values   [heads] { [PAGE][blocks][32]                                  codes, signed
 //!                         [blocks][PAGE] }                                    scales, binary16
+//! i8   keys     as in q8
+//!      values   [heads] { [PAGE / 32][sixteens][8 groups][16 elements][4 positions]   codes, 128 added
+//!                         [PAGE] }                                            scales, binary16
 //! ```
 //!
 //! A query's scores are computed for 16 keys at once, so that these lie side by side, for q8 in groups of four elements
-//! as instructions multiply them. Outputs are computed for the elements of one value at once, so that these do.
+//! as instructions multiply them. Outputs are computed for the elements of one value at once, so that these do, for i8 in
+//! groups of four positions: a value's elements are to its weights what 16 keys are to a query's elements.
 
 use super::Profile;
 use crate::program::StateSpec;
@@ -21,7 +25,8 @@ pub const PAGE: usize = 64;
 /// Positions that lie side by side in the keys of a page.
 pub const KEY_LANES: usize = 16;
 
-/// Elements of a key or value that share a scale in q8; a last block may be shorter, and is stored filled up by zeros.
+/// Elements of a key or value that share a scale in q8, and positions whose weights share one in i8; a last block may be
+/// shorter, and is stored filled up by zeros.
 pub const BLOCK: usize = 32;
 
 /// The shape of one layer's cache.
@@ -60,34 +65,32 @@ impl KvShape {
         self.value_size.div_ceil(BLOCK)
     }
 
+    /// Sixteens of elements of a value, the last filled up.
+    #[inline]
+    pub fn value_sixteens(&self) -> usize {
+        self.value_size.div_ceil(KEY_LANES)
+    }
+
     /// Bytes of all keys in one page.
     pub fn page_key_bytes(&self) -> usize {
-        self.heads * PAGE * self.bytes(self.key_size)
+        self.heads * PAGE * self.profile.key_bytes(self.key_size)
     }
 
     /// Bytes of all values in one page.
     pub fn page_value_bytes(&self) -> usize {
-        self.heads * PAGE * self.bytes(self.value_size)
-    }
-
-    /// Bytes of a key or value of `size` elements.
-    fn bytes(&self, size: usize) -> usize {
-        match self.profile {
-            Profile::F16 => size * 2,
-            Profile::Q8 => size.div_ceil(BLOCK) * (BLOCK + 2),
-        }
+        self.heads * PAGE * self.profile.value_bytes(self.value_size)
     }
 
     /// Index of the keys of `head` in `page`.
     #[inline]
     pub fn keys_at(&self, page: usize, head: usize) -> usize {
-        (page * self.heads + head) * PAGE * self.bytes(self.key_size)
+        (page * self.heads + head) * PAGE * self.profile.key_bytes(self.key_size)
     }
 
     /// Index of the values of `head` in `page`.
     #[inline]
     pub fn values_at(&self, page: usize, head: usize) -> usize {
-        (page * self.heads + head) * PAGE * self.bytes(self.value_size)
+        (page * self.heads + head) * PAGE * self.profile.value_bytes(self.value_size)
     }
 
     /// Index of element `i` of the key at `slot` of `page`.
@@ -96,7 +99,7 @@ impl KvShape {
         let (sixteen, lane) = (slot / KEY_LANES, slot % KEY_LANES);
         let at = match self.profile {
             Profile::F16 => ((sixteen * self.key_size + i) * KEY_LANES + lane) * 2,
-            Profile::Q8 => {
+            Profile::Q8 | Profile::I8 => {
                 let group = sixteen * self.key_blocks() * (BLOCK / 4) + i / 4;
                 (group * KEY_LANES + lane) * 4 + i % 4
             }
@@ -104,7 +107,7 @@ impl KvShape {
         self.keys_at(page, head) + at
     }
 
-    /// Index of the scale of a block of the key at `slot` of `page`; only in q8.
+    /// Index of the scale of a block of the key at `slot` of `page`; not in f16.
     #[inline]
     pub fn key_scale_at(&self, page: usize, head: usize, slot: usize, block: usize) -> usize {
         let blocks = self.key_blocks();
@@ -115,24 +118,35 @@ impl KvShape {
     /// Index of element `i` of the value at `slot` of `page`.
     #[inline]
     pub fn value_at(&self, page: usize, head: usize, slot: usize, i: usize) -> usize {
-        let number = if self.profile == Profile::F16 { 2 } else { 1 };
-        self.values_at(page, head) + slot * self.value_row_bytes() + i * number
+        let at = match self.profile {
+            Profile::F16 => (slot * self.value_size + i) * 2,
+            Profile::Q8 => slot * self.value_blocks() * BLOCK + i,
+            Profile::I8 => {
+                let sixteen = slot / BLOCK * self.value_sixteens() + i / KEY_LANES;
+                let group = sixteen * (BLOCK / 4) + slot % BLOCK / 4;
+                (group * KEY_LANES + i % KEY_LANES) * 4 + slot % 4
+            }
+        };
+        self.values_at(page, head) + at
     }
 
-    /// Bytes from the numbers of one position's value to those of the next one's.
+    /// Bytes from the numbers of one position's value to those of the next one's; not in i8, where they lie between others.
     #[inline]
     pub fn value_row_bytes(&self) -> usize {
         match self.profile {
             Profile::F16 => self.value_size * 2,
-            Profile::Q8 => self.value_blocks() * BLOCK,
+            Profile::Q8 | Profile::I8 => self.value_blocks() * BLOCK,
         }
     }
 
-    /// Index of the scale of a block of the value at `slot` of `page`; only in q8.
+    /// Index of the scale of a block of the value at `slot` of `page`, in i8 of its only block; not in f16.
     #[inline]
     pub fn value_scale_at(&self, page: usize, head: usize, slot: usize, block: usize) -> usize {
-        let blocks = self.value_blocks();
-        self.values_at(page, head) + PAGE * blocks * BLOCK + (block * PAGE + slot) * 2
+        let codes = match self.profile {
+            Profile::I8 => self.value_sixteens() * KEY_LANES,
+            _ => self.value_blocks() * BLOCK,
+        };
+        self.values_at(page, head) + PAGE * codes + (block * PAGE + slot) * 2
     }
 }
 
@@ -157,10 +171,10 @@ mod tests {
         for (head, slot) in (0..2).flat_map(|head| (0..PAGE).map(move |slot| (head, slot))) {
             (0..shape.key_size).for_each(|i| mark(&mut keys, shape.key_at(1, head, slot, i), number));
             (0..shape.value_size).for_each(|i| mark(&mut values, shape.value_at(1, head, slot, i), number));
-            if shape.profile == Profile::Q8 {
+            if shape.profile != Profile::F16 {
                 let blocks = 0..shape.key_blocks();
                 blocks.for_each(|block| mark(&mut keys, shape.key_scale_at(1, head, slot, block), 2));
-                let blocks = 0..shape.value_blocks();
+                let blocks = 0..if shape.profile == Profile::Q8 { shape.value_blocks() } else { 1 };
                 blocks.for_each(|block| mark(&mut values, shape.value_scale_at(1, head, slot, block), 2));
             }
         }

@@ -6,7 +6,7 @@
 
 use super::{Activation, DeltaHeads, Op, Program, Rows, Shape, State, StateSpec, Value, Weight};
 use crate::device::{Span, Work};
-use crate::kv::{KvShape, LayerCache, PAGE, Profile};
+use crate::kv::{BLOCK, KvShape, LayerCache, PAGE, Profile};
 use crate::quant::Encoding;
 
 /// Additions, multiplications and multiply-adds of one `exp` (clause F1).
@@ -183,10 +183,12 @@ fn attention(program: &Program, state: State, heads: usize, amount: &Amount<'_>,
     let StateSpec::KeyValue { window, .. } = *program.state(state) else { return Work::default() };
     let Some(shape) = KvShape::of(program.state(state), program.profile) else { return Work::default() };
     let bytes = LayerCache::page_bytes(program.state(state), program.profile).unwrap_or(0);
-    // In q8, a key's elements are multiplied as integers, and each block's sum is one multiply-add of floats.
+    // In q8, a key's elements are multiplied as integers, and each block's sum is one multiply-add of floats; in i8 a
+    // value's too, whose blocks are positions.
     let (integer, dots) = match shape.profile {
         Profile::F16 => (0, shape.key_size + shape.value_size),
         Profile::Q8 => (shape.key_size, shape.key_blocks() + shape.value_blocks() + shape.value_size),
+        Profile::I8 => (shape.key_size + shape.value_size, shape.key_blocks() + 1 + shape.value_size.div_ceil(BLOCK)),
     };
     let first_visible = |position: usize| window.map_or(0, |window| (position + 1).saturating_sub(window));
     let mut work = Work::default();

@@ -33,7 +33,7 @@ fn one_query(
     let (first, last) = (attention.first_visible(position), attention.last_visible(span, position));
     let mut scores: Vec<f32> = match attention.cache.shape.profile {
         Profile::F16 => (first..=last).map(|t| score_f16(attention, span, head, query, t)).collect(),
-        Profile::Q8 => {
+        Profile::Q8 | Profile::I8 => {
             let query: Vec<QuantizedBlock> = query.chunks(BLOCK).map(quantize_block).collect();
             (first..=last).map(|t| score_q8(attention, span, head, &query, t)).collect()
         }
@@ -96,8 +96,8 @@ fn add_segment(
     let cache = attention.cache;
     let mut stripes = [0.0f32; 16];
     let mut sums = vec![0.0f32; output.len()];
-    for (t, score) in (from..=to).zip(scores) {
-        let p = exp(score - largest);
+    let weights: Vec<f32> = scores.iter().take(to + 1 - from).map(|score| exp(score - largest)).collect();
+    for (t, &p) in (from..=to).zip(&weights) {
         stripes[t % 16] += p;
         let page = span.pages[t / PAGE] as usize;
         match cache.shape.profile {
@@ -106,6 +106,8 @@ fn add_segment(
                     *sum = p.mul_add(cache.value(page, head, t % PAGE, i), *sum);
                 }
             }
+            // Below, many positions at a time.
+            Profile::I8 => {}
             Profile::Q8 => {
                 for (block, sums) in sums.chunks_mut(BLOCK).enumerate() {
                     let value = cache.value_block(page, head, t % PAGE, block);
@@ -117,6 +119,12 @@ fn add_segment(
             }
         }
     }
+    if cache.shape.profile == Profile::I8 {
+        for block in from / BLOCK..=to / BLOCK {
+            let visible = (from..=to).zip(&weights).filter(|(t, _)| t / BLOCK == block);
+            add_block_i8(attention, span, head, visible, &mut sums);
+        }
+    }
     for (output, sum) in output.iter_mut().zip(&sums) {
         *output += sum;
     }
@@ -126,4 +134,27 @@ fn add_segment(
         }
     }
     stripes[0]
+}
+
+/// Adds the visible positions of one block of 32 of an i8 cache: weights times the values' scales become integers, and an
+/// element's sum over the positions is exact.
+fn add_block_i8<'w>(
+    attention: &Attention<'_>,
+    span: &Span<'_>,
+    head: usize,
+    visible: impl Iterator<Item = (usize, &'w f32)>,
+    sums: &mut [f32],
+) {
+    let (mut folded, mut values) = ([0.0; BLOCK], vec![Vec::new(); BLOCK]);
+    for (t, &weight) in visible {
+        let (q, scale) = attention.cache.value_i8(span.pages[t / PAGE] as usize, head, t % PAGE);
+        // A position without weight takes no part, whatever its scale is.
+        folded[t % BLOCK] = if weight == 0.0 { 0.0 } else { weight * scale };
+        values[t % BLOCK] = q;
+    }
+    let QuantizedBlock { q: weights, scale } = quantize_block(&folded);
+    for (i, sum) in sums.iter_mut().enumerate() {
+        let products = values.iter().zip(&weights).filter_map(|(q, &w)| Some(i32::from(*q.get(i)?) * i32::from(w)));
+        *sum = (products.sum::<i32>() as f32).mul_add(scale, *sum);
+    }
 }

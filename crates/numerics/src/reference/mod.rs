@@ -46,7 +46,7 @@ pub use join::join;
 pub use l2_norm::l2_norm;
 pub use layer_norm::layer_norm;
 pub use linear::linear;
-pub use quantize::{QuantizedBlock, TINY, quantize_block};
+pub use quantize::{QuantizedBlock, TINY, quantize, quantize_block};
 pub use rms_norm::rms_norm;
 pub use rotate::rotate;
 pub use route::route;

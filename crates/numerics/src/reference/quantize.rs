@@ -12,23 +12,27 @@ pub struct QuantizedBlock {
     pub scale: f32,
 }
 
-/// Quantises 32 activations.
+/// Quantises up to 32 activations.
 pub fn quantize_block(x: &[f32]) -> QuantizedBlock {
+    let (integers, scale) = quantize(x);
     let mut q = [0; 32];
+    q[..x.len()].copy_from_slice(&integers);
+    QuantizedBlock { q, scale }
+}
+
+/// Quantises any number of them, with one scale.
+pub fn quantize(x: &[f32]) -> (Vec<i8>, f32) {
     // Magnitudes compare like their bits, and so an infinity or a NaN is larger than every number.
     let largest = x.iter().map(|x| x.to_bits() & 0x7fff_ffff).max().unwrap_or(0);
     if largest >= f32::INFINITY.to_bits() {
-        return QuantizedBlock { q, scale: f32::NAN };
+        return (vec![0; x.len()], f32::NAN);
     }
     let largest = f32::from_bits(largest);
     if largest < TINY {
-        return QuantizedBlock { q, scale: 0.0 };
+        return (vec![0; x.len()], 0.0);
     }
     let inverse = 127.0 / largest;
-    for (q, &x) in q.iter_mut().zip(x) {
-        *q = (x * inverse).round_ties_even() as i8;
-    }
-    QuantizedBlock { q, scale: largest / 127.0 }
+    (x.iter().map(|x| (x * inverse).round_ties_even() as i8).collect(), largest / 127.0)
 }
 
 #[cfg(test)]

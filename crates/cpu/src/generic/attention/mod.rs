@@ -1,17 +1,19 @@
 //! Attention of a few queries that share a key-value head (clause A).
 //!
 //! ```text
-//! begin:   the queries, laid out for the kernel; in q8 as integers
+//! begin:   the queries, laid out for the kernel; in q8 and i8 as integers
 //! score:   for each 16 keys: 16 chains over the head's elements, for all queries at once; the largest per query
 //! add, per segment of 512 positions, ascending:
 //!     p = exp(score - largest) in place; 0 where not visible; stripes of p
-//!     for each 16 elements of the value: 16 chains over the positions, for all queries at once
+//!     for each 16 elements of the value: 16 chains over the positions, for all queries at once;
+//!     in i8 over blocks of 32 positions, whose own sums are of integers
 //! output * (1 / denominator)
 //! ```
 //!
 //! Lanes are keys in the first part, and elements of a value in the last; no sum is ever cut but at segments. Which
 //! tiles there are, in what order their parts run and on which threads is [`super::drive::attention`]'s business.
 
+mod integer_values;
 mod queries;
 mod scores;
 mod values;
@@ -113,6 +115,7 @@ pub fn result_width(shape: &KvShape) -> usize {
     match shape.profile {
         Profile::F16 => shape.value_size.next_multiple_of(LANES),
         Profile::Q8 => shape.value_blocks() * BLOCK,
+        Profile::I8 => shape.value_sixteens() * LANES,
     }
 }
 
@@ -124,6 +127,8 @@ pub fn can_be_last(shape: &KvShape) -> bool {
 /// Numbers of [`TileMemory::folded`].
 pub const FOLDED_NUMBERS: usize = MAX_QUERIES * SEGMENT;
 
+const _: () = assert!(SEGMENT / BLOCK * queries::ROWS <= SEGMENT && PAGE.is_multiple_of(BLOCK));
+
 /// Lays the first `Q` queries of the tile out, and forgets the largest scores but for the sinks.
 ///
 /// # Safety
@@ -134,7 +139,7 @@ pub unsafe fn begin<L: Lanes, R: Rows, const Q: usize>(tile: &QueryTile<'_>, mem
     unsafe {
         match tile.shape.profile {
             Profile::F16 => queries::copy::<L, Q>(tile, memory.queries),
-            Profile::Q8 => queries::quantize::<R, Q>(tile, memory.queries.cast()),
+            Profile::Q8 | Profile::I8 => queries::quantize::<R, Q>(tile, memory.queries.cast()),
         }
         unroll!(r < Q => {
             let sink = tile.sinks[r % MAX_QUERIES];
@@ -158,7 +163,7 @@ pub unsafe fn score<L: Lanes, R: Rows, const Q: usize, const W: usize>(
     unsafe {
         let largest = match tile.shape.profile {
             Profile::F16 => scores::score_f16::<L, R, Q, W>(tile, memory, blocks),
-            Profile::Q8 => scores::score_q8::<L, R, Q>(tile, memory, blocks),
+            Profile::Q8 | Profile::I8 => scores::score_q8::<L, R, Q>(tile, memory, blocks),
         };
         unroll!(r < Q => {
             let most = memory.largest.add(r);
@@ -215,6 +220,7 @@ pub unsafe fn add<L: Lanes, R: Rows, const Q: usize, const W: usize>(
             }
             Profile::F16 => values::add_f16::<L, R, Q, W, false>(tile, memory, positions, elements),
             Profile::Q8 => values::add_q8::<L, R, Q, W>(tile, memory, positions, elements),
+            Profile::I8 => integer_values::add_i8::<L, R, Q>(tile, memory, positions, elements),
         }
     }
 }

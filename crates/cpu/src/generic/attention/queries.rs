@@ -6,8 +6,8 @@ use super::QueryTile;
 use crate::generic::lanes::{LANES, Lanes};
 use crate::generic::rows::Rows;
 
-/// Rows of `Q` numbers of 4 bytes that a block of 32 elements takes in q8: the scale, eight groups of four integers, and
-/// what the keys' offset adds too much.
+/// Rows of `Q` numbers of 4 bytes that a block of 32 elements takes as integers: the scale, eight groups of four integers,
+/// and what the offset of the codes that they are multiplied with adds too much.
 pub(super) const ROWS: usize = 10;
 
 /// `[16 elements][query][element]`: whole registers are copied, and the same element of all queries lies at distances that
@@ -34,18 +34,26 @@ pub(super) unsafe fn quantize<R: Rows, const Q: usize>(tile: &QueryTile<'_>, que
         for (r, query) in tile.queries[..Q].iter().enumerate() {
             let mut x = [0.0; BLOCK];
             let count = BLOCK.min(size - block * BLOCK);
-            let mut q = [0; BLOCK];
             // SAFETY: the caller's duty: a query has `size` elements, and `queries` room for all blocks.
             unsafe {
                 std::ptr::copy_nonoverlapping(query.add(block * BLOCK), x.as_mut_ptr(), count);
-                let (scale, sums) = R::quantize(x.as_ptr(), &mut q);
-                let column = queries.add(block * ROWS * Q + r);
-                *column = scale.to_ne_bytes();
-                for (group, four) in q.chunks_exact(4).enumerate() {
-                    *column.add((1 + group) * Q) = [four[0], four[1], four[2], four[3]].map(|q| q as u8);
-                }
-                *column.add((ROWS - 1) * Q) = (-i32::from(KEY_OFFSET) * (sums[0] + sums[1])).to_ne_bytes();
+                quantize_block::<R, Q>(&x, queries.add(block * ROWS * Q + r));
             }
         }
+    }
+}
+
+/// One query's column of a block of [`ROWS`] rows.
+#[inline(always)]
+pub(super) unsafe fn quantize_block<R: Rows, const Q: usize>(x: &[f32; BLOCK], column: *mut [u8; 4]) {
+    let mut q = [0; BLOCK];
+    // SAFETY: the instructions and the room are the caller's duty; there are 32 numbers.
+    unsafe {
+        let (scale, sums) = R::quantize(x.as_ptr(), &mut q);
+        *column = scale.to_ne_bytes();
+        for (group, four) in q.as_chunks::<4>().0.iter().enumerate() {
+            *column.add((1 + group) * Q) = four.map(|q| q as u8);
+        }
+        *column.add((ROWS - 1) * Q) = (-i32::from(KEY_OFFSET) * (sums[0] + sums[1])).to_ne_bytes();
     }
 }

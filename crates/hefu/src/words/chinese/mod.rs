@@ -60,6 +60,10 @@ const HEADINGS_AND_MESSAGES: &[Entry] = &[
         "Scaled 8-bit integers: about half the memory, and faster over long contexts",
         "带缩放的 8 位整数：内存约一半，长上下文更快",
     ),
+    (
+        "8-bit integers, multiplied as integers throughout: as small as q8, and the fastest over long contexts",
+        "8 位整数，全程按整数相乘：与 q8 一样小，长上下文最快",
+    ),
     ("A JSON object on each line", "每行一个 JSON 对象"),
     ("Lines for people", "供人阅读的文本行"),
     // Wrong usage, as clap says it.

@@ -4,7 +4,7 @@ use super::super::Style;
 use super::super::attention::Heads;
 use super::super::experts::{Kind, RULE};
 use super::super::work::Work;
-use super::{GATED, List, named};
+use super::{FIRST_PROFILES, GATED, List, latent_attention, named, plain_attention};
 use crate::kv::Profile;
 use crate::program::{Activation, DeltaHeads, Scoring, Sharing};
 
@@ -18,6 +18,9 @@ pub(super) fn add(list: &mut List) {
         let heads = DeltaHeads { keys, values, key_size, value_size, sharing };
         list.add(format!("delta rule without a correction {name}"), Work::GatedDelta(heads, false));
     }
+    plain_attention(list, Profile::I8);
+    latent_attention(list, Profile::I8);
+    bounded_attention(list, Profile::I8);
 }
 
 fn elements(list: &mut List) {
@@ -50,33 +53,36 @@ fn elements(list: &mut List) {
 }
 
 fn attention(list: &mut List) {
-    for profile in Profile::ALL {
-        let heads = |size, group, window, sequences| Heads {
-            profile,
-            size,
-            latent: None,
-            group,
-            window,
-            cap: None,
-            has_sinks: true,
-            sequences,
-        };
-        for (name, heads) in [
-            ("size 64 step with sinks", heads(64, 8, None, &[(1, 600)])),
-            ("size 64 window 128 prompt with sinks", heads(64, 8, Some(128), &[(40, 500)])),
-            ("size 40 batch with sinks", heads(40, 3, Some(20), &[(9, 1020), (1, 0), (5, 70)])),
-            ("size 64 step with a cap", Heads { cap: Some(1.5), has_sinks: false, ..heads(64, 2, None, &[(1, 600)]) }),
-            ("size 256 prompt with a cap", Heads { cap: Some(2.0), ..heads(256, 1, None, &[(33, 90)]) }),
-        ] {
-            list.add(format!("attention {} {name}", profile.name()), Work::Attention(heads));
-        }
-    }
+    FIRST_PROFILES.into_iter().for_each(|profile| bounded_attention(list, profile));
     for (name, size, window, texts) in [
         ("size 32", 32, None, &[1, 40, 7][..]),
         ("size 64 long", 64, None, &[600][..]),
         ("size 20 window 9", 20, Some(9), &[70, 3, 130][..]),
     ] {
         list.add(format!("attention both ways {name}"), Work::WholeAttention(size, window, texts));
+    }
+}
+
+/// Attention with sinks and bounded scores.
+fn bounded_attention(list: &mut List, profile: Profile) {
+    let heads = |size, group, window, sequences| Heads {
+        profile,
+        size,
+        latent: None,
+        group,
+        window,
+        cap: None,
+        has_sinks: true,
+        sequences,
+    };
+    for (name, heads) in [
+        ("size 64 step with sinks", heads(64, 8, None, &[(1, 600)])),
+        ("size 64 window 128 prompt with sinks", heads(64, 8, Some(128), &[(40, 500)])),
+        ("size 40 batch with sinks", heads(40, 3, Some(20), &[(9, 1020), (1, 0), (5, 70)])),
+        ("size 64 step with a cap", Heads { cap: Some(1.5), has_sinks: false, ..heads(64, 2, None, &[(1, 600)]) }),
+        ("size 256 prompt with a cap", Heads { cap: Some(2.0), ..heads(256, 1, None, &[(33, 90)]) }),
+    ] {
+        list.add(format!("attention {} {name}", profile.name()), Work::Attention(heads));
     }
 }
 
