@@ -11,7 +11,7 @@ from pathlib import Path
 import gguf
 import numpy as np
 
-from make_models import CHATML, Model, QUANTS
+from make_models import CHATML, Model, QUANTS, TOKENS
 
 SIGMOID, SOFTMAX = gguf.ExpertGatingFuncType.SIGMOID, gguf.ExpertGatingFuncType.SOFTMAX
 AROUND = {"after": ("post_attention_norm", "post_ffw_norm")}
@@ -753,6 +753,132 @@ def scaled(folder):
     return model
 
 
+class Guesser(Decoder):
+    """A model whose blocks say little, so that a token follows from the one before nearly alone, and whose block for
+    further tokens knows it: most of its guesses are right, and some are not."""
+
+    QUIET = ("attn_output.weight", "ssm_out.weight", "ffn_down.weight", "ffn_down_exps.weight", "ffn_down_shexp.weight")
+
+    def __init__(self, *arguments, **options):
+        self.drawn = {}
+        super().__init__(*arguments, **options)
+
+    def matrix(self, name, rows, columns, gain=1.0, **options):
+        if name == "token_embd.weight":
+            options["spread"] = 2.0
+            self.drawn[name] = self.random.bit_generator.state
+        # Few tokens are likely after each.
+        factor = 4 if name == "output.weight" else 0.04 if name.endswith(self.QUIET) else 1
+        super().matrix(name, rows, columns, gain=gain * factor, **options)
+
+    def vector(self, name, *arguments, **options):
+        self.drawn[name] = self.random.bit_generator.state
+        super().vector(name, *arguments, **options)
+
+    def again(self, known, make):
+        """A tensor with the numbers of a known one."""
+        after, self.random.bit_generator.state = self.random.bit_generator.state, self.drawn[known]
+        make()
+        self.random.bit_generator.state = after
+
+    def guessing(self, layer, head_norm=True):
+        """Passes on the token of the next position, and a little of what was made of this one."""
+        prefix = f"blk.{layer}.nextn."
+        hidden = 0.02 * self.random.standard_normal((self.width, self.width))
+        joined = np.concatenate([np.eye(self.width), hidden], axis=1).astype(np.float16)
+        self.file.add_tensor(prefix + "eh_proj.weight", joined)
+        for part in ["enorm", "hnorm"]:
+            self.vector(prefix + part + ".weight", self.width, mean=1.0, spread=0.02)
+        if head_norm:
+            self.again("output_norm.weight",
+                       lambda: self.vector(prefix + "shared_head_norm.weight", self.width, mean=1.0))
+
+
+def qwen35_mtp(folder):
+    key_heads, value_heads, size, taps = 2, 4, 16, 4
+    model = Guesser(folder, "qwen35", 301, name="tiny-qwen35-mtp", layers=3, heads=2, key_value_heads=1, head=16,
+                    base=1000000.0, pre="qwen35")
+    model.keys(nextn_predict_layers=1, full_attention_interval=2)
+    model.file.add_rope_dimension_count(8)
+    model.file.add_rope_dimension_sections([2, 1, 1, 0])
+    for name, value in [("conv_kernel", taps), ("state_size", size), ("group_count", key_heads),
+                        ("time_step_rank", value_heads), ("inner_size", value_heads * size)]:
+        model.key("ssm." + name, value)
+    model.ends(tied=False)
+    for layer in range(model.layers):
+        prefix = f"blk.{layer}."
+        model.norm(prefix + "attn_norm")
+        if layer == 0:
+            model.delta(prefix, key_heads, value_heads, size, taps)
+        else:
+            model.gated_attention(prefix)
+        model.norm(prefix + "post_attention_norm")
+        model.feed_forward_part(prefix, fused=False)
+    # Its last norm is the model's.
+    model.guessing(2, head_norm=False)
+    return model
+
+
+def deepseek2_mtp(folder):
+    plain, rotated, value, rank = 8, 4, 8, 16
+    model = Guesser(folder, "deepseek2", 302, name="tiny-deepseek2-mtp", layers=3, key_value_heads=1, head=None,
+                    experts=4, pre="deepseek-v3")
+    model.key("attention.kv_lora_rank", rank)
+    model.key("attention.key_length", rank + rotated)
+    model.key("attention.value_length", rank)
+    model.key("attention.key_length_mla", plain + rotated)
+    model.key("attention.value_length_mla", value)
+    model.file.add_rope_dimension_count(rotated)
+    model.file.add_expert_gating_func(SIGMOID)
+    model.keys(nextn_predict_layers=1, leading_dense_block_count=1, expert_feed_forward_length=16,
+               expert_shared_count=1, expert_weights_norm=True, expert_weights_scale=1.5)
+    model.ends(tied=False)
+    for layer in range(model.layers):
+        prefix = f"blk.{layer}."
+        model.norm(prefix + "attn_norm")
+        model.latent_attention(prefix, plain, rotated, value, rank, query_rank=0)
+        model.norm(prefix + "ffn_norm")
+        if layer == 0:
+            experts, model.experts = model.experts, None
+            model.feed_forward_part(prefix, fused=False)
+            model.experts = experts
+        else:
+            model.mixture(prefix, 16, 1, biased=True)
+    model.again("token_embd.weight",
+                lambda: model.matrix("blk.2.nextn.embed_tokens.weight", TOKENS, model.width, spread=2.0))
+    model.guessing(2)
+    return model
+
+
+def nemotron_h_mtp(folder):
+    shape = {"heads": 4, "size": 16, "state": 16, "groups": 2, "taps": 4}
+    # Attention beside a scan, then a block of attention and experts that only guesses.
+    model = Guesser(folder, "nemotron_h_moe", 303, name="tiny-nemotron_h_moe-mtp", layers=4, head=16,
+                    key_value_heads=[0, 0, 2, 2], feed_forward=[0, 32, 0, 32], experts=4, pre="llama-bpe", plain=True)
+    model.key_value_heads, model.feed_forward = 2, 32
+    model.file.add_layer_norm_eps(1e-5)
+    scan_keys(model, **shape)
+    model.file.add_expert_gating_func(SIGMOID)
+    model.keys(nextn_predict_layers=1, expert_feed_forward_length=16, expert_shared_feed_forward_length=24,
+               expert_shared_count=1, expert_weights_norm=True, expert_weights_scale=1.5)
+    model.ends(tied=False)
+    for layer, kind in enumerate("sfa"):
+        prefix = f"blk.{layer}."
+        model.norm(prefix + "attn_norm")
+        if kind == "s":
+            scan(model, prefix, **shape)
+        elif kind == "a":
+            model.queries_keys_values(prefix)
+        else:
+            model.expert_tensors(prefix, inner=16, shared=24, biased=True, gates=False)
+    for name in ["attn_norm", "post_attention_norm"]:
+        model.norm("blk.3." + name)
+    model.queries_keys_values("blk.3.")
+    model.expert_tensors("blk.3.", inner=16, shared=24, biased=True, gates=False)
+    model.guessing(3)
+    return model
+
+
 MODELS = [qwen2moe, qwen35moe, gemma, deepseek, glm4, glm4moe, granite, granitemoe, lfm2, lfm2moe, olmo2, olmoe, exaone4,
           ernie, ernie_moe, hunyuan_dense, hunyuan_moe, seed_oss, minimax_m2, minicpm, internlm2, bailingmoe2, dots1, gpt_oss, gemma2,
           mistral3, cohere2, command_r, starcoder2, phi2, stablelm, arcee, nemotron, afmoe, hy_v3, exaone, chatglm, gptneox,
@@ -761,7 +887,8 @@ MODELS = [qwen2moe, qwen35moe, gemma, deepseek, glm4, glm4moe, granite, granitem
           nemotron_h("nemotron_h_moe", 144), granitehybrid, mamba2, gemma4, encoder("bert", 148, positions=True),
           encoder("bert", 149, name="tiny-bert-rank", positions=True, pooling="rank", ranked=True),
           encoder("nomic-bert", 150, gated=True), encoder("jina-bert-v3", 151),
-          encoder("nomic-bert-moe", 155, experts=4), modern_bert, gemma_embedding, falcon_h1, scaled]
+          encoder("nomic-bert-moe", 155, experts=4), modern_bert, gemma_embedding, falcon_h1, scaled,
+          qwen35_mtp, deepseek2_mtp, nemotron_h_mtp]
 
 
 def main():

@@ -95,7 +95,7 @@ fn verdict(
 fn options(gguf: &Gguf<'_>, digest: &str, answer: &Answer) -> Result<LoadOptions, String> {
     let most = ModelSpec::context_length(gguf).map_err(|error| error.to_string())?;
     for cache in Profile::ALL {
-        let options = LoadOptions { context: Some(answer.context.clamp(1, most)), cache };
+        let options = LoadOptions { context: Some(answer.context.clamp(1, most)), cache, guessing: false };
         let spec = ModelSpec::read(gguf, &options).map_err(|error| error.to_string())?;
         let input = FingerprintInput {
             contract: hefu_numerics::CONTRACT_VERSION,

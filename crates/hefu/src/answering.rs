@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::flags::{AnsweringArguments, in_flags};
 use crate::load::Loaded;
 use crate::options::{ModelChoice, ModelOptions, Speculate, SpeculationOptions};
-use crate::speculation::{draft_model, guessing};
+use crate::speculation::{Drafter, drafter, guessing};
 use hefu_answer::{Ask, Error, Limits, Prompt, prepare};
 use hefu_engine::scheduler::{Paged, Scheduler};
 use hefu_text::template;
@@ -16,7 +16,7 @@ use std::sync::atomic::AtomicBool;
 pub(crate) struct Answering<'a> {
     /// The model that answers.
     pub(crate) loaded: Loaded,
-    draft: Option<Loaded>,
+    drafter: Option<Drafter>,
     speculation: SpeculationOptions,
     prefill_chunk: usize,
     logprobs: Option<u32>,
@@ -54,13 +54,14 @@ impl<'a> Answering<'a> {
             cache: flags.cache.profile(),
             template: flags.generation.template.as_deref(),
             state_memory,
+            guessing: speculation.wants_block(),
         })?;
         // A setting that the model does not have is better known now than at the first answer.
         let parameters = flags.sampling.named().over(&loaded.text.recommended, &loaded.text.tokenizer, logprobs);
         let checked = parameters.and_then(|all| all.validate_tokens(loaded.model.program.vocabulary));
         checked.map_err(|error| Failure::Usage(in_flags(&error)))?;
-        let draft = draft_model(&loaded, &speculation, &device)?;
-        Ok(Self { loaded, draft, speculation, prefill_chunk: device.prefill_chunk, logprobs, flags })
+        let drafter = drafter(&loaded, &speculation, &device)?;
+        Ok(Self { loaded, drafter, speculation, prefill_chunk: device.prefill_chunk, logprobs, flags })
     }
 
     /// What answers, and guesses as the flags say.
@@ -69,8 +70,7 @@ impl<'a> Answering<'a> {
     /// If the cache of a model cannot be had.
     pub(crate) fn scheduler(&self) -> Result<Scheduler<Paged>, Failure> {
         let scheduler = self.loaded.scheduler(self.prefill_chunk, true)?;
-        let draft = self.draft.as_ref().map(|draft| || draft.paged());
-        guessing(scheduler, &self.speculation, draft)
+        guessing(scheduler, &self.speculation, self.drafter.as_ref(), Drafter::paged_alone)
     }
 
     /// How tokens are guessed.

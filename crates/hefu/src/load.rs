@@ -34,6 +34,8 @@ pub(crate) struct Loaded {
     pub(crate) resolved: ResolvedModel,
     /// The model itself.
     pub(crate) model: Model,
+    /// Its own block for further tokens, where that is wanted and there.
+    pub(crate) block: Option<Model>,
     /// Its text side: tokeniser, template, and what its file recommends for sampling.
     pub(crate) text: TextModel,
     /// How it makes vectors of texts.
@@ -133,7 +135,7 @@ impl Loaded {
         let gguf = files.gguf()?;
         let open = started.elapsed();
         let context = context(&gguf, &files, options.context, purpose == Purpose::Guess)?;
-        let reading = LoadOptions { context: Some(context), cache: options.cache };
+        let reading = LoadOptions { context: Some(context), cache: options.cache, guessing: options.guessing };
         let spec = match purpose {
             Purpose::Any => ModelSpec::read_any(&gguf, &reading),
             Purpose::Write | Purpose::Guess => ModelSpec::read(&gguf, &reading),
@@ -173,7 +175,8 @@ impl Loaded {
         let text = TextModel::new(resolved.name.clone(), Arc::new(tokenizer), template, recommended, context)
             .able(abilities, classes)
             .judging(rank_template.as_deref());
-        Ok(Self { resolved, model, text, pooling, pool, isa, check: options.model.check, took })
+        let block = spec.drafter.map(|program| Model { program, ..model.clone() });
+        Ok(Self { resolved, model, block, text, pooling, pool, isa, check: options.model.check, took })
     }
 
     /// The cache of one sequence on this model, of the size that was stated when the model was loaded.
@@ -266,10 +269,13 @@ fn text(
 
 /// States the memory that is about to be taken, and refuses what cannot be had.
 fn check_memory(spec: &ModelSpec, device: &dyn Device, context: usize, state: bool) -> Result<(), Failure> {
-    let footprint = device.footprint(&spec.program, &Size::new(&spec.program, context.div_ceil(PAGE), 1));
+    let size = Size::new(&spec.program, context.div_ceil(PAGE), 1);
+    let footprint = device.footprint(&spec.program, &size);
+    let block = spec.drafter.as_ref().and_then(|block| device.footprint(block, &size));
     let too_large = || Failure::Other(format!("a cache of {context} positions is too large to address"));
     let footprint = footprint.ok_or_else(too_large)?;
-    let (weights, cache) = (footprint.weights as u64, footprint.states as u64);
+    let states = footprint.states.saturating_add(block.map_or(0, |block| block.states));
+    let (weights, cache) = (footprint.weights as u64, states as u64);
     if state {
         let (weights, cache, profile) = (units::bytes(weights), units::bytes(cache), spec.program.profile.name());
         line(&format!(
@@ -297,7 +303,8 @@ pub(crate) fn pack_weights(model: ResolvedModel, options: &DeviceOptions) -> Res
     let files = MappedModel::new(model)?;
     let gguf = files.gguf()?;
     let device = device(options, &Arc::new(Pool::new(options.threads)))?;
-    let spec = ModelSpec::read_any(&gguf, &LoadOptions::default()).map_err(|error| files.fault(&error))?;
+    let spec = ModelSpec::read_any(&gguf, &LoadOptions { guessing: true, ..LoadOptions::default() })
+        .map_err(|error| files.fault(&error))?;
     let loaded = load_weights(&files, &gguf, &spec, &device, None)?;
     let no_image = || Failure::Other(format!("{} keeps no weights in one piece of memory", device.name()));
     let image = loaded.weights.image().ok_or_else(no_image)?;

@@ -59,17 +59,22 @@ pub(crate) struct ModelOptions<'a> {
     pub(crate) template: Option<&'a Path>,
     /// Say on standard error how much memory is taken, before it is.
     pub(crate) state_memory: bool,
+    /// Whether the model's own block for further tokens is wanted, if it has one.
+    pub(crate) guessing: bool,
 }
 
 /// Where guesses come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Speculate {
-    /// From the draft model if there is one, else from the text; as many as are measured to pay.
+    /// From the draft model if there is one, else from the model's own block if it has one, else from the text; as many as
+    /// are measured to pay.
     Auto,
     /// From the text itself: what followed the last time that it went so.
     Ngram,
     /// From the draft model.
     Draft,
+    /// From the model's own block for further tokens.
+    Mtp,
     /// No guesses.
     Off,
 }
@@ -81,6 +86,7 @@ impl Speculate {
             Self::Auto => "auto",
             Self::Ngram => "ngram",
             Self::Draft => "draft",
+            Self::Mtp => "mtp",
             Self::Off => "off",
         }
     }
@@ -95,6 +101,13 @@ pub(crate) struct SpeculationOptions {
     pub(crate) draft_model: Option<String>,
     /// Most tokens guessed at once.
     pub(crate) most: usize,
+}
+
+impl SpeculationOptions {
+    /// Whether the model's own block for further tokens is to guess, if it has one.
+    pub(crate) fn wants_block(&self) -> bool {
+        self.draft_model.is_none() && matches!(self.how, Speculate::Auto | Speculate::Mtp)
+    }
 }
 
 impl Default for SpeculationOptions {

@@ -5,19 +5,58 @@ use crate::load::Loaded;
 use crate::options::{DeviceOptions, ModelChoice, ModelOptions, Speculate, SpeculationOptions};
 use hefu_engine::scheduler::{Paged, Scheduler, Statistics};
 use hefu_engine::speculation::{Speculation, SpeculationPolicy};
+use hefu_numerics::device::Model;
+use hefu_numerics::kv::PAGE;
 use hefu_text::tokenizer::Vocabulary;
 use serde_json::{Value, json};
 
-/// Loads the draft model, if one is named.
+/// What guesses beside the text itself.
+pub(crate) struct Drafter {
+    /// A draft model, or the model's own block for further tokens.
+    model: Model,
+    context: usize,
+    is_block: bool,
+}
+
+impl Drafter {
+    /// Its cache of so many pages, for so many sequences.
+    ///
+    /// # Errors
+    /// If it cannot be had.
+    pub(crate) fn paged(&self, pages: usize, sequences: usize) -> Result<Paged, Failure> {
+        let paged = Paged::new(&self.model, self.context, pages, sequences);
+        paged.map_err(|error| Failure::Other(error.to_string()))
+    }
+
+    /// Its cache of one sequence.
+    ///
+    /// # Errors
+    /// If it cannot be had.
+    pub(crate) fn paged_alone(&self) -> Result<Paged, Failure> {
+        self.paged(self.context.div_ceil(PAGE), 1)
+    }
+}
+
+/// Loads the draft model, if one is named, or else takes the model's own block, if that is wanted and there.
 ///
 /// # Errors
-/// A model that cannot be had, or whose tokens are not those of `target`.
-pub(crate) fn draft_model(
+/// A model that cannot be had, or whose tokens are not those of `target`; a block that is asked for and not there.
+pub(crate) fn drafter(
     target: &Loaded,
     speculation: &SpeculationOptions,
     device: &DeviceOptions,
-) -> Result<Option<Loaded>, Failure> {
-    let Some(name) = &speculation.draft_model else { return Ok(None) };
+) -> Result<Option<Drafter>, Failure> {
+    let Some(name) = &speculation.draft_model else {
+        let block = target.block.as_ref().filter(|_| speculation.wants_block());
+        if speculation.how == Speculate::Mtp && block.is_none() {
+            let name = &target.resolved.name;
+            return Err(Failure::Usage(format!(
+                "--speculate mtp: {name} has no block for further tokens; leave it out"
+            )));
+        }
+        let context = target.text.context;
+        return Ok(block.map(|model| Drafter { model: model.clone(), context, is_block: true }));
+    };
     let options = ModelOptions {
         model: ModelChoice { name: Some(name), check: target.check },
         device,
@@ -25,6 +64,7 @@ pub(crate) fn draft_model(
         cache: target.model.program.profile,
         template: None,
         state_memory: false,
+        guessing: false,
     };
     let draft = Loaded::draft(&options, &target.pool)?;
     let (ours, its) = (target.text.tokenizer.vocabulary(), draft.text.tokenizer.vocabulary());
@@ -34,7 +74,7 @@ pub(crate) fn draft_model(
             draft.resolved.name, target.resolved.name
         )));
     }
-    Ok(Some(draft))
+    Ok(Some(Drafter { context: draft.text.context, model: draft.model, is_block: false }))
 }
 
 /// Where two lists of tokens differ first.
@@ -48,23 +88,26 @@ fn difference<'v>(ours: &'v Vocabulary, its: &'v Vocabulary) -> Option<String> {
     (ours != its).then(|| format!("it has {its} tokens and not {ours}"))
 }
 
-/// Has a scheduler guess as the options say. The draft model computes with the threads of the target, as they never compute
-/// at once; `paged` makes its cache.
+/// Has a scheduler guess as the options say. What guesses computes with the threads of the model, as they never compute at
+/// once; `paged` makes its cache.
 ///
 /// # Errors
-/// If the cache of the draft model cannot be had.
+/// If that cache cannot be had.
 pub(crate) fn guessing(
     scheduler: Scheduler<Paged>,
     options: &SpeculationOptions,
-    draft: Option<impl FnOnce() -> Result<Paged, Failure>>,
+    drafter: Option<&Drafter>,
+    paged: impl FnOnce(&Drafter) -> Result<Paged, Failure>,
 ) -> Result<Scheduler<Paged>, Failure> {
     let SpeculationOptions { how, most, .. } = *options;
     let policy = if how == Speculate::Auto { SpeculationPolicy::measuring } else { SpeculationPolicy::always };
-    Ok(match (how, draft) {
-        (Speculate::Off, _) => scheduler,
-        (_, Some(draft)) => scheduler.with_speculation(Speculation::draft_model(draft()?, policy(most))),
-        (_, None) => scheduler.with_speculation(Speculation::lookup(policy(most))),
-    })
+    let speculation = match (how, drafter) {
+        (Speculate::Off, _) => return Ok(scheduler),
+        (_, Some(drafter)) if drafter.is_block => Speculation::mtp(paged(drafter)?, policy(most)),
+        (_, Some(drafter)) => Speculation::draft_model(paged(drafter)?, policy(most)),
+        (_, None) => Speculation::lookup(policy(most)),
+    };
+    Ok(scheduler.with_speculation(speculation))
 }
 
 /// How many tokens were guessed, and how many of them right.

@@ -59,6 +59,7 @@ impl Verifier {
             cache,
             template: None,
             state_memory: false,
+            guessing: false,
         })?;
         let fingerprint = loaded.fingerprint()?.to_string();
         Ok(Self {
@@ -149,7 +150,7 @@ fn suitable(model: ResolvedModel, fingerprint: &str, context: usize) -> Result<(
     let context = context.clamp(1, most);
     let mut found = String::new();
     for cache in Profile::ALL {
-        let options = LoadOptions { context: Some(context), cache };
+        let options = LoadOptions { context: Some(context), cache, guessing: false };
         let spec = ModelSpec::read(&gguf, &options).map_err(|error| files.fault(&error))?;
         let own = fingerprint::input(&files.model, &spec.program)?.fingerprint().to_string();
         if own == fingerprint {

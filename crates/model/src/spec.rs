@@ -19,6 +19,9 @@ use crate::options::LoadOptions;
 pub struct ModelSpec {
     /// What is computed.
     pub program: Arc<Program>,
+    /// The block that only guesses, where it was wanted and the model has one. Its weights are those of `program`; the rows
+    /// that it injects are hidden states of the position before ([`Entry::Hidden`] of either program).
+    pub drafter: Option<Arc<Program>>,
     /// What there is to say about the model.
     pub description: Description,
     /// How the rows of a text become one, if the file says it.
@@ -72,7 +75,8 @@ impl ModelSpec {
         let description = Description::new(gguf, family.name, builder.context_length, builder.width);
         let pooling =
             gguf.metadata().unsigned(&format!("{}.pooling_type", family.name))?.and_then(Pooling::from_number);
-        Ok(ModelSpec { program: Arc::new(builder.finish()?), description, pooling })
+        let (program, drafter) = builder.finish()?;
+        Ok(ModelSpec { program: Arc::new(program), drafter: drafter.map(Arc::new), description, pooling })
     }
 
     /// Positions that the model was made for, without reading the rest.

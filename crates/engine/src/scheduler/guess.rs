@@ -1,6 +1,7 @@
 //! Guesses for the answers of a pass: proposed for each, computed for those where they pay.
 
-use super::{ForwardMany, Scheduler};
+use super::pass::Done;
+use super::{ForwardMany, ROWS_AT_ONCE, Scheduler};
 use crate::speculation::{Ask, Drafter, Evidence, Offer, Speculation};
 
 impl<M: ForwardMany> Scheduler<M> {
@@ -57,11 +58,9 @@ impl<M: ForwardMany> Scheduler<M> {
         }
     }
 
-    /// Has the draft model guess for these jobs.
+    /// Has the draft model, or the model's own block, guess for these jobs.
     fn draft(&mut self, who: &[usize], counts: &[usize]) {
-        let Self { speculation: Some(Speculation { drafter: Drafter::Model(model), .. }), running, .. } = self else {
-            return;
-        };
+        let Self { speculation: Some(Speculation { drafter, .. }), running, .. } = self else { return };
         let mut proposals: Vec<Vec<u32>> = vec![Vec::new(); who.len()];
         let wanted = who.iter().zip(counts).zip(&mut proposals).filter(|((_, count), _)| **count > 0);
         let mut asks: Vec<Ask<'_>> = wanted
@@ -77,7 +76,11 @@ impl<M: ForwardMany> Scheduler<M> {
                 })
             })
             .collect();
-        model.draft(&mut asks);
+        match drafter {
+            Drafter::Lookup(_) => {}
+            Drafter::Model(model) => model.draft(&mut asks),
+            Drafter::Mtp(block) => block.draft(&mut asks),
+        }
         let known = self.model.vocabulary();
         for (index, mut guesses) in who.iter().zip(proposals) {
             let Some(scheduled) = self.running.get_mut(*index) else { continue };
@@ -86,6 +89,28 @@ impl<M: ForwardMany> Scheduler<M> {
             guesses.truncate(end);
             guesses.truncate(scheduled.sequence.permitted(&guesses));
             scheduled.guesses.proposed = guesses;
+        }
+    }
+
+    /// Shows what the pass made of an answer's positions to the model's own block, if that guesses.
+    pub(super) fn follow_hidden(&mut self, done: &Done) {
+        let Self { speculation: Some(Speculation { drafter: Drafter::Mtp(block), .. }), model, running, .. } = self
+        else {
+            return;
+        };
+        let Some(scheduled) = running.get(done.index).filter(|_| done.is_answer) else { return };
+        // What follows a position must be known.
+        let known = scheduled.cached.min(scheduled.sequence.tokens().len().saturating_sub(1));
+        let end = done.kept.end.min(done.kept.start + known.saturating_sub(done.position));
+        let mut position = done.position;
+        for first in (done.kept.start..end).step_by(ROWS_AT_ONCE) {
+            let rows = first..end.min(first + ROWS_AT_ONCE);
+            let count = rows.len();
+            // Without hidden states there are only no guesses.
+            let Ok(hidden) = model.hidden(rows) else { return };
+            let who = (scheduled.key, scheduled.domain);
+            block.take_in(who, scheduled.sequence.tokens(), position, (hidden, hidden.len() / count));
+            position += count;
         }
     }
 

@@ -3,6 +3,7 @@
 use super::memory::Wanted;
 use super::plan::Share;
 use super::{Event, Failure, ForwardMany, Key, Scheduler, Update};
+use crate::speculation::Speculation;
 use hefu_numerics::device::{Batch, Span};
 use std::ops::Range;
 
@@ -11,8 +12,10 @@ use std::ops::Range;
 struct Size {
     /// Tokens, guesses included.
     tokens: usize,
-    /// Those of them whose rows are wanted.
-    wanted: Range<usize>,
+    /// Those of them whose rows are computed.
+    kept: Range<usize>,
+    /// How many of these come before those that are wanted.
+    unwanted: usize,
 }
 
 /// A part of a pass that was computed.
@@ -20,11 +23,15 @@ struct Size {
 pub(super) struct Done {
     pub(super) index: usize,
     pub(super) key: Key,
-    /// Its rows among those of the pass.
+    /// The position of its first token.
+    pub(super) position: usize,
+    /// Its rows among those of the pass, wanted or not.
+    pub(super) kept: Range<usize>,
+    /// Those that are wanted.
     rows: Range<usize>,
     /// The rows by which tokens are chosen, the last of `rows`; empty in the middle of a prompt.
     pub(super) choosing: Range<usize>,
-    is_answer: bool,
+    pub(super) is_answer: bool,
 }
 
 /// A job that is over, and its last event.
@@ -36,6 +43,7 @@ impl<M: ForwardMany> Scheduler<M> {
         self.take_slots(plan);
         let asked = self.ask_masks(plan);
         let groups = self.model.groups();
+        let keeps_all = self.speculation.as_ref().is_some_and(Speculation::follows_hidden);
         let (mut tokens, mut sizes) = (Vec::new(), Vec::with_capacity(plan.len()));
         let mut scheduled = Vec::with_capacity(plan.len());
         for share in plan {
@@ -44,7 +52,9 @@ impl<M: ForwardMany> Scheduler<M> {
             tokens.extend(one.sequence.waiting(one.cached).iter().take(share.tokens));
             tokens.extend(guesses);
             let wanted = one.wanted(share.tokens);
-            sizes.push(Size { tokens: tokens.len() - from, wanted: wanted.start..wanted.end + guesses.len() });
+            let first = if keeps_all && one.reader.is_answer() { 0 } else { wanted.start };
+            let kept = first..wanted.end + guesses.len();
+            sizes.push(Size { tokens: tokens.len() - from, kept, unwanted: wanted.start - first });
             scheduled.push(one);
         }
         // Pages of all groups have the same numbers.
@@ -53,7 +63,7 @@ impl<M: ForwardMany> Scheduler<M> {
         let spans = scheduled.iter().zip(&tables).zip(&sizes).map(|((one, tables), size)| {
             let rows = from..from + size.tokens;
             from = rows.end;
-            let wanted = size.wanted.clone();
+            let wanted = size.kept.clone();
             Span { rows, position: one.cached, wanted, tables, slots: one.table.slots(), second: one.reader.second() }
         });
         let spans: Vec<Span<'_>> = spans.collect();
@@ -112,9 +122,9 @@ impl<M: ForwardMany> Scheduler<M> {
     fn advance(&mut self, plan: &[Share], sizes: &[Size], updates: &mut Vec<Update>) {
         let (mut first, mut all) = (0, Vec::with_capacity(plan.len()));
         for (share, size) in plan.iter().zip(sizes) {
-            let rows = first..first + size.wanted.len();
-            first = rows.end;
-            all.extend(self.count(*share, rows, updates));
+            let kept = first..first + size.kept.len();
+            first = kept.end;
+            all.extend(self.count(*share, kept, size.unwanted, updates));
         }
         self.statistics.steps += 1;
         self.statistics.step_jobs = plan.len();
@@ -138,6 +148,7 @@ impl<M: ForwardMany> Scheduler<M> {
         let mut answers: Vec<Done> = choosing.cloned().collect();
         answers.retain(|done| !self.take_forced(done, updates, &mut over));
         self.choose(&answers, updates, &mut over);
+        all.iter().for_each(|done| self.follow_hidden(done));
         let mut lost: Vec<Key> = Vec::new();
         for done in &all {
             let Some(scheduled) = self.running.get_mut(done.index) else { continue };
@@ -159,7 +170,8 @@ impl<M: ForwardMany> Scheduler<M> {
     }
 
     /// Counts a part that was computed.
-    fn count(&mut self, share: Share, mut rows: Range<usize>, updates: &mut Vec<Update>) -> Option<Done> {
+    fn count(&mut self, share: Share, kept: Range<usize>, unwanted: usize, updates: &mut Vec<Update>) -> Option<Done> {
+        let mut rows = kept.start + unwanted..kept.end;
         let scheduled = self.running.get_mut(share.index)?;
         let (from, total) = (scheduled.cached, scheduled.sequence.prompt().len());
         let guesses = scheduled.guesses.computed().len();
@@ -190,7 +202,7 @@ impl<M: ForwardMany> Scheduler<M> {
             true => rows.end.saturating_sub(choices)..rows.end,
             false => rows.end..rows.end + choices,
         };
-        Some(Done { index: share.index, key: scheduled.key, rows, choosing, is_answer })
+        Some(Done { index: share.index, key: scheduled.key, position: from, kept, rows, choosing, is_answer })
     }
 
     /// A job is over.

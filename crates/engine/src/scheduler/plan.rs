@@ -209,8 +209,10 @@ impl<M: ForwardMany> Scheduler<M> {
     }
 
     fn forget_draft(&mut self, key: Key) {
-        if let Some(Drafter::Model(model)) = self.speculation.as_mut().map(|speculation| &mut speculation.drafter) {
-            model.forget(key);
+        match self.speculation.as_mut().map(|speculation| &mut speculation.drafter) {
+            Some(Drafter::Model(model)) => model.forget(key),
+            Some(Drafter::Mtp(block)) => block.forget(key),
+            Some(Drafter::Lookup(_)) | None => {}
         }
     }
 }

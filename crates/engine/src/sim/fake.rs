@@ -62,6 +62,9 @@ pub(crate) struct Fake {
     is_sound: bool,
     /// One text in so many has other logits than it should.
     wrong_one_in: Option<u32>,
+    /// Whether it is the block of another one: its texts begin with their second token, and it is told of each what the other
+    /// makes of the text before it.
+    is_block: bool,
     pub(crate) passes: usize,
 }
 
@@ -92,6 +95,7 @@ impl Fake {
             team: Arc::new(Alone),
             is_sound: false,
             wrong_one_in: None,
+            is_block: false,
             passes: 0,
         }
     }
@@ -130,6 +134,18 @@ impl Fake {
     /// A model that guesses: right but for one text in so many.
     pub(crate) fn wrong_one_in(self, times: u32) -> Fake {
         Fake { wrong_one_in: Some(times), ..self }
+    }
+
+    /// A block that guesses for another model: right but for one text in so many, as long as it is shown the right rows.
+    pub(crate) fn block(self, wrong_one_in: u32) -> Fake {
+        Fake { is_block: true, ..self.sound().wrong_one_in(wrong_one_in) }
+    }
+
+    /// The whole text of the other model, by what it makes of all but the last of the tokens.
+    fn whole(tokens: &[u32], shown: &[f32]) -> Vec<u32> {
+        let with_first = |first| [&[first], tokens].concat();
+        let is_shown = |text: &Vec<u32>| hidden(&text[..text.len() - 1]) == shown;
+        (0..VOCABULARY as u32).map(with_first).find(is_shown).unwrap_or_else(|| tokens.to_vec())
     }
 
     fn row(&self, text: &[u32]) -> [f32; VOCABULARY] {
@@ -217,6 +233,8 @@ impl ForwardMany for Fake {
             texts.push(text);
         }
         assert_eq!(row, batch.tokens.len(), "every token belongs to a span");
+        let injected: Vec<usize> = batch.inputs.iter().map(|rows| rows.len()).collect();
+        assert_eq!(injected, if self.is_block { vec![row * WIDTH] } else { vec![] }, "rows that are injected");
         self.check_slots(batch.spans, &texts);
         self.passes += 1;
         for (span, text) in batch.spans.iter().zip(texts) {
@@ -229,7 +247,13 @@ impl ForwardMany for Fake {
             for (at, &token) in text.iter().enumerate().skip(span.position) {
                 self.pages[span.tables[0][at / self.size] as usize][at % self.size] = token;
             }
-            self.kept.extend(span.wanted.clone().map(|at| text[..=span.position + at].to_vec()));
+            for at in span.wanted.clone() {
+                let text = &text[..=span.position + at];
+                self.kept.push(match self.is_block {
+                    true => Fake::whole(text, &batch.inputs[0][(span.rows.start + at) * WIDTH..][..WIDTH]),
+                    false => text.to_vec(),
+                });
+            }
         }
         Ok(())
     }

@@ -41,6 +41,12 @@ pub(super) enum Guessing {
         most: usize,
         slots: Option<SlotPool>,
     },
+    /// A block of the model itself that is wrong once in so many texts and has so many pages, and the most guesses.
+    Mtp {
+        wrong_one_in: u32,
+        pages: usize,
+        most: usize,
+    },
 }
 
 /// One job and what happens to it.
@@ -80,9 +86,14 @@ impl Schedule {
         let rush = if random.one_in(4) { 1 } else { random.within(1..40) };
         let ruled = random.one_in(3);
         let plans = (0..jobs).map(|_| Plan::new(&mut random, &beginnings, rush, ruled)).collect();
-        let guessing = match random.within(0..3) {
+        let guessing = match random.within(0..4) {
             0 => Guessing::Off,
             1 => Guessing::Lookup(random.within(1..9)),
+            2 => Guessing::Mtp {
+                wrong_one_in: random.within(2..9) as u32,
+                pages: random.within(2..least * 4),
+                most: random.within(1..9),
+            },
             _ => Guessing::Draft {
                 wrong_one_in: random.within(2..9) as u32,
                 // From enough for everybody to hardly any.

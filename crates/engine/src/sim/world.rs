@@ -118,6 +118,10 @@ fn guessing(scheduler: Scheduler<Fake>, schedule: &mut Schedule) -> Scheduler<Fa
     match schedule.guessing {
         Guessing::Off => scheduler,
         Guessing::Lookup(most) => scheduler.with_speculation(Speculation::lookup(policy(most))),
+        Guessing::Mtp { wrong_one_in, pages, most } => {
+            let block = Fake::new(pages, schedule.page, CAPACITY).block(wrong_one_in);
+            scheduler.with_speculation(Speculation::mtp(block, policy(most)))
+        }
         Guessing::Draft { wrong_one_in, pages, most, slots } => {
             let model = Fake::new(pages, schedule.page, CAPACITY).sound().wrong_one_in(wrong_one_in).with_slots(slots);
             scheduler.with_speculation(Speculation::draft_model(model, policy(most)))

@@ -6,7 +6,8 @@
 //! next position are there already. This holds for sampled answers as for greedy ones, and under a constraint.
 //!
 //! Guesses come from the text itself and from earlier answers ([`Speculation::lookup`]), whichever is likelier to be right,
-//! or from a smaller model ([`Speculation::draft_model`]).
+//! from a smaller model ([`Speculation::draft_model`]), or from a block of the model that does nothing else
+//! ([`Speculation::mtp`]).
 //! The [`SpeculationPolicy`] decides how many of them pay, for all answers of a pass together.
 
 mod draft_model;
@@ -14,12 +15,14 @@ mod earlier;
 mod evidence;
 mod guesses;
 mod lookup;
+mod mtp;
 mod policy;
 
 pub(crate) use draft_model::{Ask, DraftModel};
 pub(crate) use earlier::EarlierAnswers;
 pub(crate) use evidence::Evidence;
 pub(crate) use guesses::Guesses;
+pub(crate) use mtp::MtpDrafter;
 pub(crate) use policy::Offer;
 pub use policy::{MAX_GUESSES, SpeculationPolicy};
 
@@ -39,6 +42,8 @@ pub(crate) enum Drafter<M> {
     Lookup(EarlierAnswers),
     /// A smaller model.
     Model(Box<DraftModel<M>>),
+    /// The model's own block for further tokens.
+    Mtp(Box<MtpDrafter<M>>),
 }
 
 impl<M: ForwardMany> Speculation<M> {
@@ -51,5 +56,16 @@ impl<M: ForwardMany> Speculation<M> {
     /// guesses; it needs as many as the large model to guess for as many answers.
     pub fn draft_model(model: M, policy: SpeculationPolicy) -> Self {
         Self { drafter: Drafter::Model(Box::new(DraftModel::new(model))), policy }
+    }
+
+    /// Guesses of the model's own block that predicts further tokens: `block` injects hidden states of the model, and has as
+    /// many pages.
+    pub fn mtp(block: M, policy: SpeculationPolicy) -> Self {
+        Self { drafter: Drafter::Mtp(Box::new(MtpDrafter::new(block))), policy }
+    }
+
+    /// Whether hidden states of all positions are wanted.
+    pub(crate) fn follows_hidden(&self) -> bool {
+        matches!(self.drafter, Drafter::Mtp(_))
     }
 }

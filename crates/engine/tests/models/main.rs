@@ -4,6 +4,7 @@ mod batches;
 mod guesses;
 mod layouts;
 mod matrix;
+mod mtp;
 #[path = "../../../numerics/tests/common/reordered.rs"]
 mod reordered;
 mod support;

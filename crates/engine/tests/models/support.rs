@@ -38,12 +38,23 @@ pub(crate) fn load(name: &str, device: Arc<dyn Device>) -> Model {
 }
 
 pub(crate) fn load_with_cache(name: &str, device: Arc<dyn Device>, cache: Profile) -> Model {
+    load_as(name, device, LoadOptions { cache, ..LoadOptions::default() }).0
+}
+
+/// A model and its block for further tokens, with the weights of both.
+pub(crate) fn load_with_block(name: &str, device: Arc<dyn Device>) -> (Model, Model) {
+    let (model, block) = load_as(name, device, LoadOptions { guessing: true, ..LoadOptions::default() });
+    (model, block.unwrap_or_else(|| panic!("{name} has no block that guesses")))
+}
+
+fn load_as(name: &str, device: Arc<dyn Device>, options: LoadOptions) -> (Model, Option<Model>) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../golden/models").join(format!("{name}.gguf"));
     let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let gguf = Gguf::parse(&[&bytes]).unwrap();
-    let options = LoadOptions { context: None, cache };
     let spec = ModelSpec::read_any(&gguf, &options).unwrap();
-    Model::load(device, spec.program, &ModelFiles::new(&gguf, &|_, _| ())).unwrap()
+    let model = Model::load(device, spec.program, &ModelFiles::new(&gguf, &|_, _| ())).unwrap();
+    let block = spec.drafter.map(|program| Model { program, ..model.clone() });
+    (model, block)
 }
 
 /// A request whose prompt and settings follow from `number`.

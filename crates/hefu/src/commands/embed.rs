@@ -78,6 +78,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         cache: arguments.cache.profile(),
         template: None,
         state_memory: io::stderr().is_terminal(),
+        guessing: false,
     };
     let loaded = Loaded::on(&wishes, &Arc::new(Pool::new(device.threads)))?;
     let (vectors, tokens) = vectors(&loaded, &texts, arguments.truncate, device.prefill_chunk)?;

@@ -58,7 +58,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let gguf = opened.gguf()?;
     let most = ModelSpec::context_length(&gguf).map_err(|error| opened.fault(&error))?;
     let context = arguments.context.map_or(DEFAULT_CONTEXT.min(most), NonZeroUsize::get);
-    let options = LoadOptions { context: Some(context), cache: arguments.cache.profile() };
+    let options = LoadOptions { context: Some(context), cache: arguments.cache.profile(), guessing: false };
     let spec = ModelSpec::read_any(&gguf, &options).map_err(|error| opened.fault(&error))?;
     let ingredients = fingerprint::input(&opened.model, &spec.program)?;
     let (tokenizer, template) = (tokenizer_digest(&gguf), template_digest(&gguf));

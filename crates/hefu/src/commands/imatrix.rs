@@ -68,6 +68,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         cache: Profile::default(),
         template: None,
         state_memory: io::stderr().is_terminal(),
+        guessing: false,
     })?;
     let mut output = WholeFile::new(&arguments.output, &loaded.resolved.paths(), arguments.force)?;
     // Text that spells a special token is text here.

@@ -75,6 +75,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         cache: arguments.cache.profile(),
         template: None,
         state_memory: io::stderr().is_terminal(),
+        guessing: false,
     })?;
     // Text that spells a special token is text here.
     let tokens = loaded.text.tokenizer.encode_prompt(&text, Special::Plain);

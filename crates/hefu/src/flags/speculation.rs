@@ -24,12 +24,15 @@ pub(crate) struct SpeculationArguments {
 /// Where guesses come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Source {
-    /// From the draft model if there is one, else from the text; as many as are measured to pay
+    /// From the draft model if there is one, else from the model's own block for further tokens, else from the text; as many
+    /// as are measured to pay
     Auto,
     /// From the text itself: what followed the last time that it went so
     Ngram,
     /// From the draft model
     Draft,
+    /// From the model's own block for further tokens (multi-token prediction)
+    Mtp,
     /// No guesses
     Off,
 }
@@ -40,6 +43,7 @@ impl From<Source> for Speculate {
             Source::Auto => Self::Auto,
             Source::Ngram => Self::Ngram,
             Source::Draft => Self::Draft,
+            Source::Mtp => Self::Mtp,
             Source::Off => Self::Off,
         }
     }
@@ -56,6 +60,7 @@ impl SpeculationArguments {
         match (how, &self.draft_model) {
             (Speculate::Draft, None) => refuse("--speculate draft needs a model; name one with --draft-model"),
             (Speculate::Ngram, Some(_)) => refuse("--speculate ngram uses no --draft-model; leave one of them out"),
+            (Speculate::Mtp, Some(_)) => refuse("--speculate mtp uses no --draft-model; leave one of them out"),
             (Speculate::Off, Some(_)) if self.speculate.is_none() => {
                 refuse("--draft-model is not used unless --speculate auto or --speculate draft is given too")
             }

@@ -11,7 +11,7 @@ use crate::open::{MappedModel, device};
 use crate::options::{CatalogOptions, ModelChoice, ModelOptions, SpeculationOptions};
 use crate::output::text_file;
 use crate::signing::Signed;
-use crate::speculation::{draft_model, guessing};
+use crate::speculation::{Drafter, drafter, guessing};
 use hefu_cpu::Pool;
 use hefu_engine::scheduler::{Abilities, Limits, Paged, Scheduler};
 use hefu_model::{LoadOptions, ModelSpec};
@@ -57,8 +57,8 @@ struct ServedModel {
     limits: Limits,
     /// How tokens are guessed.
     speculation: SpeculationOptions,
-    /// The model that guesses.
-    draft: Option<Loaded>,
+    /// What guesses beside the text.
+    drafter: Option<Drafter>,
     name: String,
     ledger: Option<Arc<Ledger>>,
 }
@@ -142,14 +142,20 @@ impl CatalogEntry {
         let is_one_of_many = options.models.len() > 1;
         let context = options.context.map(|context| if is_one_of_many { context.min(most) } else { context });
         // What a cache takes does not depend on the context that is asked for here.
-        let reading =
-            LoadOptions { context: Some(context.unwrap_or(card::DEFAULT_CONTEXT).min(most)), cache: options.cache };
+        let reading = LoadOptions {
+            context: Some(context.unwrap_or(card::DEFAULT_CONTEXT).min(most)),
+            cache: options.cache,
+            guessing: options.speculation.wants_block(),
+        };
         let spec = ModelSpec::read_any(&gguf, &reading).map_err(|error| files.fault(&error))?;
         let device = device(&options.device, pool)?;
         let memory = |positions: usize| {
             let size = Size::new(&spec.program, positions.div_ceil(PAGE), sequences(&options.limits));
             let footprint = device.footprint(&spec.program, &size)?;
-            Some((footprint.weights as u64).saturating_add(footprint.states as u64))
+            // Its weights are among the model's.
+            let block = spec.drafter.as_ref().map(|block| device.footprint(block, &size));
+            let states = footprint.states.saturating_add(block.flatten().map_or(0, |block| block.states));
+            Some((footprint.weights as u64).saturating_add(states as u64))
         };
         let fits = |positions| {
             let needed = memory(positions);
@@ -216,6 +222,7 @@ impl Catalog for ModelCatalog {
             cache: self.options.cache,
             template: self.options.template.as_deref(),
             state_memory: false,
+            guessing: self.options.speculation.wants_block(),
         };
         let mut loaded = Loaded::on(&model, &self.pool).map_err(|failure| failure.to_string())?;
         loaded.text.name.clone_from(&entry.card.name);
@@ -224,14 +231,14 @@ impl Catalog for ModelCatalog {
             let details = json!({"model": name, "fingerprint": fingerprint, "context": entry.card.context});
             ledger.note("model_loaded", details);
         }
-        let draft = draft_model(&loaded, &self.options.speculation, &self.options.device);
+        let drafter = drafter(&loaded, &self.options.speculation, &self.options.device);
         let served = ServedModel {
             model: loaded.model,
             context: loaded.text.context,
             pages: entry.pages,
             limits: self.options.limits.clone(),
             speculation: self.options.speculation.clone(),
-            draft: draft.map_err(|failure| failure.to_string())?,
+            drafter: drafter.map_err(|failure| failure.to_string())?,
             name: name.to_owned(),
             ledger: self.ledger.clone(),
         };
@@ -249,15 +256,11 @@ impl Engine for ServedModel {
     fn run(self: Box<Self>, body: &mut dyn FnMut(&mut dyn Steps)) -> Result<(), String> {
         let failed = |error: hefu_numerics::device::Error| error.to_string();
         let paged = Paged::new(&self.model, self.context, self.pages, sequences(&self.limits)).map_err(failed)?;
-        // A draft model has the same pages, so that it can follow every answer.
-        let draft = self.draft.as_ref().map(|draft| {
-            || {
-                let paged = Paged::new(&draft.model, draft.text.context, self.pages, sequences(&self.limits));
-                paged.map_err(|error| Failure::Other(error.to_string()))
-            }
-        });
         let scheduler = Scheduler::new(paged, self.limits.clone());
-        body(&mut guessing(scheduler, &self.speculation, draft).map_err(|failure| failure.to_string())?);
+        // What guesses has the same pages, so that it can follow every answer.
+        let follower = |drafter: &Drafter| drafter.paged(self.pages, sequences(&self.limits));
+        let scheduler = guessing(scheduler, &self.speculation, self.drafter.as_ref(), follower);
+        body(&mut scheduler.map_err(|failure| failure.to_string())?);
         if let Some(ledger) = &self.ledger {
             ledger.note("model_unloaded", json!({"model": self.name}));
         }
@@ -291,7 +294,7 @@ fn draft_bytes(options: &CatalogOptions, pages: usize, pool: &Arc<Pool>) -> Resu
     let Some(name) = &options.speculation.draft_model else { return Ok(0) };
     let files = MappedModel::new(models::find(ModelChoice { name: Some(name), check: options.check })?)?;
     let gguf = files.gguf()?;
-    let reading = LoadOptions { context: None, cache: options.cache };
+    let reading = LoadOptions { cache: options.cache, ..LoadOptions::default() };
     let spec = ModelSpec::read(&gguf, &reading).map_err(|error| files.fault(&error))?;
     let size = Size::new(&spec.program, pages, sequences(&options.limits));
     let footprint = device(&options.device, pool)?.footprint(&spec.program, &size);

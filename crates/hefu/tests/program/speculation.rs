@@ -54,6 +54,24 @@ fn an_answer_is_the_same_with_and_without() {
 }
 
 #[test]
+fn the_models_own_block_guesses() {
+    let home = Home::new();
+    for name in ["tiny-qwen35-mtp", "tiny-deepseek2-mtp", "tiny-nemotron_h_moe-mtp"] {
+        let path = crate::support::repository(&format!("golden/models/{name}.gguf"));
+        let model = path.to_str().unwrap();
+        let ways: [&[&str]; 3] =
+            [&["--speculate", "mtp", "--draft-tokens", "2"], &["--speculate", "mtp", "--prefill-chunk", "3"], &[]];
+        for temperature in ["0", "1"] {
+            let asked = ["--raw", "--temperature", temperature, "-n", "40", "--ignore-eos", "the other one in a text"];
+            let (_, accepted) = compare(&home, model, &asked, &ways);
+            assert!(accepted > 20, "{name}: {accepted} guesses were right");
+        }
+    }
+    let said = home.tiny(&["run", "--speculate", "mtp", "x"]).failure(2);
+    assert!(said.contains("no block for further tokens"), "{said}");
+}
+
+#[test]
 fn what_cannot_guess_is_refused() {
     let home = Home::new();
     let said = home.tiny(&["run", "--speculate", "draft", "x"]).failure(2);

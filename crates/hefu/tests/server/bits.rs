@@ -145,6 +145,26 @@ fn the_tiny_model_gives_the_same_bits_in_every_way() {
 }
 
 #[test]
+fn the_models_own_block_guesses_and_changes_nothing() {
+    let home = Home::new();
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../golden/models/tiny-qwen35-mtp.gguf");
+    let asked = Asked::all(24);
+    let serve = |more: &[&str]| {
+        let fixed = ["--model", model.to_str().unwrap(), "--context", "512", "--max-running", "4"];
+        home.serve_only(&[&fixed, more].concat())
+    };
+    let expected = crowd(&serve(&["--speculate", "off"]), &asked);
+    let server = serve(&["--speculate", "mtp", "--draft-tokens", "2"]);
+    assert_eq!(crowd(&server, &asked), expected);
+    let guesses = &server.slot()["guesses"];
+    assert!(
+        guesses["right"].as_u64() > Some(100) && guesses["right"].as_u64() < guesses["computed"].as_u64(),
+        "{guesses}"
+    );
+    assert_eq!(crowd(&serve(&[]), &asked), expected, "as many guesses as pay");
+}
+
+#[test]
 fn a_real_model_gives_the_same_bits_in_every_way() {
     let name = "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf";
     let model = std::env::var_os("HEFU_MODELS").map(|folder| PathBuf::from(folder).join(name));

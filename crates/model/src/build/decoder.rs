@@ -124,7 +124,7 @@ impl Decoder {
         }
         let temperature = self.temperature.map(|(length, factor)| b.temperature(length, factor));
         let is_rotated = self.layers.iter().any(|layer| layer.is_rotated);
-        let angles = is_rotated.then(|| b.angles("angles", self.rotation));
+        let angles = is_rotated.then(|| b.angles("angles", self.rotation.clone()));
         let local_angles = self.local_rotation.map(|rotation| b.angles("local_angles", rotation)).or(angles);
         for (index, layer) in self.layers.iter().enumerate() {
             b.layer(index);
@@ -139,6 +139,13 @@ impl Decoder {
             return b.encoded(x, Encoded { norm: Some(self.output.norm), classifier: Activation::Tanh });
         }
         b.output(x, self.output);
+        let Some(last) = self.layers.last().copied() else { return Ok(()) };
+        b.drafter(|b, x| {
+            let angles = last.is_rotated.then(|| b.angles("angles", self.rotation));
+            let attention = Attention { window: last.window, angles, ..self.attention };
+            let residual = &self.residual;
+            b.block(x, residual, |b, x| b.attention(x, &attention), |b, x| b.feed_forward(x, &last.feed_forward))
+        });
         Ok(())
     }
 }

@@ -6,6 +6,7 @@
 
 mod attention;
 mod decoder;
+mod drafter;
 mod encoded;
 mod feed_forward;
 mod keys;
@@ -21,6 +22,7 @@ mod windows;
 
 use std::collections::HashMap;
 
+use hefu_numerics::kv::Profile;
 use hefu_numerics::program::{
     Activation, Entry, Kind, Op, Order, Program, Rows, Section, Step, Value, ValueSpec, Weight,
 };
@@ -100,6 +102,12 @@ pub(crate) struct Builder<'g, 'a> {
     windows: Vec<Option<usize>>,
     layer: Option<u16>,
     steps: Vec<Step>,
+    /// The first of the blocks that only guess, if they are wanted.
+    guessing: Option<usize>,
+    /// Whether they are.
+    wants_guesses: bool,
+    /// Its program.
+    drafter: Option<Program>,
 }
 
 impl<'g, 'a> Builder<'g, 'a> {
@@ -115,18 +123,7 @@ impl<'g, 'a> Builder<'g, 'a> {
         if context == 0 || context > context_length {
             return Err(Error::Context { asked: context, allowed: context_length });
         }
-        let program = Program {
-            vocabulary: vocabulary(gguf)?,
-            context,
-            profile: options.cache,
-            order: Order::Causal,
-            values: Vec::new(),
-            weights: Vec::new(),
-            states: Vec::new(),
-            ropes: Vec::new(),
-            sections: Vec::new(),
-            variants: Vec::new(),
-        };
+        let program = empty(vocabulary(gguf)?, context, options.cache);
         Ok(Builder {
             keys,
             is_causal,
@@ -141,15 +138,21 @@ impl<'g, 'a> Builder<'g, 'a> {
             windows: Vec::new(),
             layer: None,
             steps: Vec::new(),
+            guessing: None,
+            wants_guesses: options.guessing,
+            drafter: None,
         })
     }
 
-    /// Blocks but for the last ones that only guess further tokens (multi-token prediction); the tensors of these are left
-    /// out.
+    /// Blocks but for the last ones that only guess further tokens (multi-token prediction). Of the tensors of these, what
+    /// [`Builder::drafter`] does not use is left out.
     pub(crate) fn trunk(&mut self) -> Result<usize, Error> {
         let guessing = self.keys.size("nextn_predict_layers", 0, self.layers - 1)?.unwrap_or(0);
         let trunk = self.layers - guessing;
         (trunk..self.layers).for_each(|layer| self.tensors.skip(&format!("blk.{layer}.")));
+        // Some publishers leave the blocks out and the key in.
+        let is_there = self.tensors.has(&format!("blk.{trunk}.nextn.eh_proj.weight"));
+        self.guessing = (guessing > 0 && is_there && self.wants_guesses).then_some(trunk);
         Ok(trunk)
     }
 
@@ -183,8 +186,8 @@ impl<'g, 'a> Builder<'g, 'a> {
         self.section(Entry::Body, x);
         self.layer = None;
         let normed = self.norm(x, norm);
-        let (vocabulary, has_output) = (self.program.vocabulary, self.tensors.has("output.weight"));
-        let matrix = self.matrix(if has_output { "output" } else { "token_embd" }, vocabulary, self.width);
+        let vocabulary = self.program.vocabulary;
+        let matrix = self.output_matrix();
         let bias = self.bias("output", bias, vocabulary);
         let name = |is_last, name| if is_last { "logits" } else { name };
         let last = name(cap.is_none(), "logits_before_cap");
@@ -205,21 +208,40 @@ impl<'g, 'a> Builder<'g, 'a> {
         }
     }
 
+    /// The output matrix, which is the embedding's where the file has none of its own.
+    fn output_matrix(&mut self) -> Weight {
+        self.whole_matrix(if self.tensors.has("output.weight") { "output" } else { "token_embd" }, self.width)
+    }
+
+    /// A matrix that belongs to no layer, with a row for each token.
+    fn whole_matrix(&mut self, name: &str, columns: usize) -> Weight {
+        let layer = self.layer.take();
+        let matrix = self.matrix(name, self.program.vocabulary, columns);
+        self.layer = layer;
+        matrix
+    }
+
     /// Rows of the matrix `NAME.weight`, if the file has it.
     pub(crate) fn outputs(&self, name: &str) -> Option<usize> {
         let shape = self.tensors.shape(&format!("{name}.weight"))?;
         usize::try_from(shape.get(1).copied().unwrap_or(1)).ok().filter(|rows| *rows <= MAX_VOCABULARY)
     }
 
-    /// The program, if all keys were read and all tensors taken.
-    pub(crate) fn finish(self) -> Result<Program, Error> {
+    /// The program, and that of the block that guesses where it is wanted and there, if all keys were read and all tensors
+    /// taken.
+    pub(crate) fn finish(mut self) -> Result<(Program, Option<Program>), Error> {
         if self.is_causal == Some(false) && self.program.order == Order::Causal {
             let problem = "is false, but models of this architecture write from left to right".into();
             return Err(self.keys.bad("attention.causal", problem));
         }
         self.keys.finish()?;
         self.tensors.finish()?;
-        Ok(self.program.seal(&[])?)
+        // Whoever loads the one program's weights has those of the other.
+        if let Some(drafter) = &mut self.drafter {
+            drafter.weights.clone_from(&self.program.weights);
+        }
+        let drafter = self.drafter.map(|drafter| drafter.seal(&[])).transpose()?;
+        Ok((self.program.seal(&[])?, drafter))
     }
 
     fn section(&mut self, entry: Entry, output: Value) {
@@ -247,6 +269,22 @@ impl<'g, 'a> Builder<'g, 'a> {
     /// Numbers of a row of a value.
     pub(crate) fn width_of(&self, value: Value) -> usize {
         self.program.value(value).width
+    }
+}
+
+/// A program of which nothing is written yet.
+fn empty(vocabulary: usize, context: usize, profile: Profile) -> Program {
+    Program {
+        vocabulary,
+        context,
+        profile,
+        order: Order::Causal,
+        values: Vec::new(),
+        weights: Vec::new(),
+        states: Vec::new(),
+        ropes: Vec::new(),
+        sections: Vec::new(),
+        variants: Vec::new(),
     }
 }
 

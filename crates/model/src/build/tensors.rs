@@ -65,6 +65,16 @@ impl<'g, 'a> Tensors<'g, 'a> {
         self.taken.extend(names.filter(|name| name.starts_with(prefix)));
     }
 
+    /// Whether there will be an error.
+    pub(super) fn has_failed(&self) -> bool {
+        self.fault.is_some()
+    }
+
+    /// Forgets the error: what it is about is left out.
+    pub(super) fn forgive(&mut self) {
+        self.fault = None;
+    }
+
     /// Keeps the first error.
     pub(super) fn fail<T>(&mut self, error: Error) -> Option<T> {
         self.fault.get_or_insert(error);

@@ -30,7 +30,7 @@ fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
     };
 
     let mut x = b.embed(1.0);
-    let angles = b.angles("angles", frequencies);
+    let angles = b.angles("angles", frequencies.clone());
     for layer in 0..layers {
         b.layer(layer);
         x = b.block(
@@ -41,6 +41,10 @@ fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
         );
     }
     b.output(x, Output::PLAIN);
+    b.drafter(|b, x| {
+        let angles = b.angles("angles", frequencies);
+        b.block(x, &Residual::PLAIN, |b, x| latent.attend(b, x, angles), |b, x| b.feed_forward(x, &mixture))
+    });
     Ok(())
 }
 

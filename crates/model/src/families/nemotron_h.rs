@@ -5,15 +5,16 @@ use hefu_numerics::program::{Activation, RopeStyle};
 
 use super::Family;
 use crate::build::limits::MAX_FEED_FORWARD;
-use crate::build::{Attention, Builder, FeedForward, Mamba, Mixture, Output, Plain, Presence};
+use crate::build::{Attention, Builder, FeedForward, Mamba, Mixture, Output, Plain, Presence, Residual};
 use crate::error::Error;
 
 pub(super) const NEMOTRON_H: Family = Family { name: "nemotron_h", write };
 pub(super) const NEMOTRON_H_MOE: Family = Family { name: "nemotron_h_moe", write };
 
 fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
-    // Of a norm in the block that only guesses.
-    b.keys.know(&["attention.layer_norm_epsilon", "rope.dimension_count", "rope.freq_base"]);
+    b.keys.know(&["rope.dimension_count", "rope.freq_base"]);
+    // Of the last norm of the block that only guesses.
+    let draft_epsilon = b.keys.number("attention.layer_norm_epsilon", 0.0, 1.0)?;
     let layers = b.trunk()?;
     let (heads, attends) = b.heads_of_some()?;
     let inner = b.keys.sizes("feed_forward_length", b.layers, MAX_FEED_FORWARD)?.unwrap_or_default();
@@ -40,5 +41,12 @@ fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
         x = b.add("block_output", x, made);
     }
     b.output(x, Output::PLAIN);
+    if let Some(mixture) = mixture {
+        // Unlike the others this block has both parts.
+        let residual = Residual { before: [Some("attn_norm"), Some("post_attention_norm")], ..Residual::PLAIN };
+        b.drafter_normed(draft_epsilon, |b, x| {
+            b.block(x, &residual, |b, x| b.attention(x, &attention), |b, x| b.feed_forward(x, &mixture))
+        });
+    }
     Ok(())
 }

@@ -30,7 +30,7 @@ pub(super) fn write_with(b: &mut Builder<'_, '_>, feed_forward: FeedForward) -> 
     let delta = Delta::read(b)?;
 
     let mut x = b.embed(1.0);
-    let angles = Some(b.angles("angles", frequencies));
+    let angles = Some(b.angles("angles", frequencies.clone()));
     let attention =
         Attention { angles, is_gated: true, norm: HeadNorm::Heads, ..Attention::new(heads, RopeStyle::NeoX) };
     for (layer, is_recurrent) in is_recurrent.into_iter().take(layers).enumerate() {
@@ -43,6 +43,10 @@ pub(super) fn write_with(b: &mut Builder<'_, '_>, feed_forward: FeedForward) -> 
         );
     }
     b.output(x, Output::PLAIN);
+    b.drafter(|b, x| {
+        let attention = Attention { angles: Some(b.angles("angles", frequencies)), ..attention };
+        b.block(x, &RESIDUAL, |b, x| b.attention(x, &attention), |b, x| b.feed_forward(x, &feed_forward))
+    });
     Ok(())
 }
 

@@ -107,6 +107,7 @@ pub async fn slots(State(service): State<Arc<Service>>) -> Response {
             "steps": s.steps,
             "prompt_tokens": {"computed": s.prompt_tokens_computed, "reused": s.prompt_tokens_reused},
             "answer_tokens": s.answer_tokens,
+            "guesses": {"computed": s.drafted_tokens, "right": s.accepted_tokens},
             "interruptions": s.preemptions,
         })
     });

@@ -8,7 +8,7 @@ use crate::load::Loaded;
 use crate::options::{ModelOptions, Speculate};
 use crate::output::{print, print_json};
 use crate::progress::{Meter, Unit};
-use crate::speculation::{Guessed, draft_model, guessing};
+use crate::speculation::{Guessed, drafter, guessing};
 use crate::units::rate;
 use clap::Args;
 use hefu_engine::Request;
@@ -97,16 +97,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         cache: arguments.cache.profile(),
         template: None,
         state_memory: io::stderr().is_terminal(),
+        guessing: speculation.wants_block(),
     })?;
-    let draft = draft_model(&loaded, &speculation, &device)?;
+    let drafter = drafter(&loaded, &speculation, &device)?;
     if is_plain {
         let mut scheduler = loaded.scheduler(load.prefill_chunk, false)?;
         let seconds = repeat(arguments.repetitions, || timed(&loaded, &mut scheduler, arguments, load.prefill_chunk))?;
         return report(&loaded, arguments, (speculation.how, Guessed::default()), &seconds);
     }
     let scheduler = load.scheduler(&loaded)?;
-    let draft = draft.as_ref().map(|draft| || load.paged(draft));
-    let mut scheduler = guessing(scheduler, &speculation, draft)?;
+    let mut scheduler = guessing(scheduler, &speculation, drafter.as_ref(), |drafter| load.paged(drafter))?;
     let mut guessed = Guessed::default();
     let seconds = repeat(arguments.repetitions, || {
         let before = scheduler.statistics();

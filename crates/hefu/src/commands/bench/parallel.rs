@@ -53,16 +53,17 @@ impl Load {
         self.prompt + self.generate + 1
     }
 
-    /// A model with pages for all sequences.
+    /// Pages for all sequences: one more for each, as what a sequence needs next is set aside.
+    fn pages(&self) -> usize {
+        self.sequences.saturating_mul(self.capacity().div_ceil(PAGE) + 1)
+    }
+
+    /// What guesses, with pages for all sequences.
     ///
     /// # Errors
     /// If there is not that much memory.
-    pub(super) fn paged(&self, loaded: &Loaded) -> Result<Paged, Failure> {
-        // One page more for each: what a sequence needs next is set aside.
-        let pages = self.sequences.saturating_mul(self.capacity().div_ceil(PAGE) + 1);
-        fits(loaded, self.sequences, pages)?;
-        let capacity = self.capacity().min(loaded.text.context);
-        Paged::new(&loaded.model, capacity, pages, self.sequences).map_err(fault)
+    pub(super) fn paged(&self, drafter: &Drafter) -> Result<Paged, Failure> {
+        drafter.paged(self.pages(), self.sequences)
     }
 
     /// A scheduler with pages for all sequences.
@@ -70,7 +71,10 @@ impl Load {
     /// # Errors
     /// If there is not that much memory.
     pub(super) fn scheduler(&self, loaded: &Loaded) -> Result<Scheduler<Paged>, Failure> {
-        let paged = self.paged(loaded)?;
+        let pages = self.pages();
+        fits(loaded, self.sequences, pages)?;
+        let capacity = self.capacity().min(loaded.text.context);
+        let paged = Paged::new(&loaded.model, capacity, pages, self.sequences).map_err(fault)?;
         let limits = Limits {
             step_tokens: self.prefill_chunk,
             running: self.sequences,

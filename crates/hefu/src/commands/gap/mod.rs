@@ -92,6 +92,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         cache: arguments.cache.profile(),
         template: None,
         state_memory: io::stderr().is_terminal(),
+        guessing: false,
     };
     let loaded = Loaded::new(&wishes)?;
     let chunk = arguments.device.options().prefill_chunk;

@@ -147,7 +147,7 @@ impl Source {
             Source::Tiny(_, bytes) => Gguf::parse(&[bytes]).map_err(|error| fault(&error))?,
             Source::File(_, opened) => opened.gguf()?,
         };
-        let options = LoadOptions { context: None, cache };
+        let options = LoadOptions { cache, ..LoadOptions::default() };
         let spec = ModelSpec::read(&gguf, &options).map_err(|error| fault(&error))?;
         let files = ModelFiles::new(&gguf, &|_, _| ());
         Model::load(device, spec.program, &files).map_err(|error| fault(&error))

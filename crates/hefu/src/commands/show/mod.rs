@@ -87,7 +87,7 @@ fn uses(abilities: Abilities) -> Vec<&'static str> {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let model = arguments.model.choice().or_named(arguments.name.as_deref());
     let opened = MappedModel::new(models::find_here(model)?)?;
-    let options = LoadOptions { context: None, cache: arguments.cache.profile() };
+    let options = LoadOptions { cache: arguments.cache.profile(), ..LoadOptions::default() };
     if !arguments.print_template {
         let outline = opened.outline()?;
         let obstacles = obstacles::find(&opened, &outline, &options);

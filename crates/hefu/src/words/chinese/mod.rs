@@ -46,9 +46,10 @@ const HEADINGS_AND_MESSAGES: &[Entry] = &[
     ("It was changed before it was used", "修改后使用"),
     ("It was set aside, and a person decided otherwise", "弃用，由人另作决定"),
     (
-        "From the draft model if there is one, else from the text; as many as are measured to pay",
-        "有草稿模型则用它，否则取自文本；数量以实测划算为准",
+        "From the draft model if there is one, else from the model's own block for further tokens, else from the text; as many as are measured to pay",
+        "有草稿模型则用它，否则用模型自带的多词元预测块，再否则取自文本；数量以实测划算为准",
     ),
+    ("From the model's own block for further tokens (multi-token prediction)", "用模型自带的多词元预测块"),
     ("From the draft model", "用草稿模型"),
     ("From the text itself: what followed the last time that it went so", "取自文本本身：上次出现同样内容之后的词元"),
     ("No guesses", "不猜"),
