@@ -879,6 +879,17 @@ def nemotron_h_mtp(folder):
     return model
 
 
+def apertus(folder):
+    model = Decoder(folder, "apertus", 304, pre="tekken")
+    model.plain = True
+    model.file.add_rope_dimension_count(8)
+    for name, numbers in [("alpha_p", [0.5, -0.3]), ("alpha_n", [0.2, 0.9]), ("beta", [0.5, 0.4]),
+                          ("eps", [-1e-6, -1e-6])]:
+        model.file.add_array(f"xielu.{name}", numbers)
+    model.all_blocks(attention={"head_norm": "heads"}, tied=False)
+    return model
+
+
 MODELS = [qwen2moe, qwen35moe, gemma, deepseek, glm4, glm4moe, granite, granitemoe, lfm2, lfm2moe, olmo2, olmoe, exaone4,
           ernie, ernie_moe, hunyuan_dense, hunyuan_moe, seed_oss, minimax_m2, minicpm, internlm2, bailingmoe2, dots1, gpt_oss, gemma2,
           mistral3, cohere2, command_r, starcoder2, phi2, stablelm, arcee, nemotron, afmoe, hy_v3, exaone, chatglm, gptneox,
@@ -888,7 +899,7 @@ MODELS = [qwen2moe, qwen35moe, gemma, deepseek, glm4, glm4moe, granite, granitem
           encoder("bert", 149, name="tiny-bert-rank", positions=True, pooling="rank", ranked=True),
           encoder("nomic-bert", 150, gated=True), encoder("jina-bert-v3", 151),
           encoder("nomic-bert-moe", 155, experts=4), modern_bert, gemma_embedding, falcon_h1, scaled,
-          qwen35_mtp, deepseek2_mtp, nemotron_h_mtp]
+          qwen35_mtp, deepseek2_mtp, nemotron_h_mtp, apertus]
 
 
 def main():

@@ -23,6 +23,11 @@ pub(crate) struct DeviceOptions {
     pub(crate) prefill_chunk: usize,
 }
 
+/// Threads where nothing else is asked for.
+pub(crate) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
+}
+
 /// Which model, and how carefully its files are compared with what was pulled.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct ModelChoice<'a> {

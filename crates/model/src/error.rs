@@ -21,6 +21,15 @@ pub enum Error {
         known: String,
     },
 
+    /// A family of [`crate::families::MISSING`].
+    #[error("the model's architecture is `{architecture}`, which is not supported: what is missing is {missing}")]
+    MissingOperation {
+        /// `general.architecture` of the file.
+        architecture: &'static str,
+        /// What no operation computes.
+        missing: &'static str,
+    },
+
     /// A metadata key that might change results and that nothing reads.
     #[error("the file's metadata key `{key}` is not known for architecture `{architecture}` and could change results")]
     UnknownKey {

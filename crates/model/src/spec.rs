@@ -10,7 +10,7 @@ use hefu_numerics::program::{Entry, Program};
 use crate::build::{Builder, shown};
 use crate::describe::Description;
 use crate::error::Error;
-use crate::families::{ENCODERS, FAMILIES, Family};
+use crate::families::{ENCODERS, FAMILIES, Family, MISSING};
 use crate::gguf::Gguf;
 use crate::options::LoadOptions;
 
@@ -91,6 +91,9 @@ impl ModelSpec {
 fn family(gguf: &Gguf<'_>) -> Result<&'static Family, Error> {
     let name = gguf.metadata().required_string("general.architecture")?;
     Family::from_name(name).ok_or_else(|| {
+        if let Some(&(architecture, missing)) = MISSING.iter().find(|(known, _)| *known == name) {
+            return Error::MissingOperation { architecture, missing };
+        }
         let known: Vec<&str> = FAMILIES.iter().chain(ENCODERS).map(|family| family.name).collect();
         Error::UnknownArchitecture { found: shown(name), known: known.join(", ") }
     })

@@ -212,3 +212,104 @@ fn eight_bits_have_their_scales() {
     assert_eq!(numbers, expected);
     assert!(made(&tensors[..1], r#"{"quant_method":"fp8"}"#).unwrap_err().contains("no scale"));
 }
+
+/// 64 codes of four bits, two to a byte, the first in the lower bits.
+fn nibbles(code: impl Fn(usize) -> u8, count: usize) -> Vec<u8> {
+    (0..count / 2).map(|at| code(2 * at) | code(2 * at + 1) << 4).collect()
+}
+
+const E2M1: [f32; 16] = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 0.0, -0.5, -1.0, -1.5, -2.0, -3.0, -4.0, -6.0];
+
+fn decoded(format: &str, bytes: &[u8], columns: usize) -> Vec<f32> {
+    let format = hefu_numerics::quant::Format::from_name(format).unwrap();
+    let mut numbers = vec![0.0; columns];
+    format.decode_row(bytes, &mut numbers);
+    numbers
+}
+
+#[test]
+fn nvfp4_becomes_blocks_and_a_factor() {
+    const NAME: &str = "model.layers.0.mlp.up_proj";
+    let code = |at: usize| ((at * 7 + at / 16) % 16) as u8;
+    // 1, 2, 0.5 and 1.5 as E4M3.
+    let (scales, numbers) = (vec![0x38, 0x40, 0x30, 0x3c], [1.0, 2.0, 0.5, 1.5]);
+    let expected: Vec<f32> = (0..64).map(|at| E2M1[usize::from(code(at))] * numbers[at / 16]).collect();
+    let float = |x: f32| x.to_le_bytes().to_vec();
+    let names = |ends: [&str; 4]| ends.map(|end| format!("{NAME}.{end}"));
+    for (ends, factor, config) in [
+        (["weight", "weight_scale", "weight_scale_2", "input_scale"], 0.25, r#"{"quant_method":"modelopt"}"#),
+        (
+            ["weight_packed", "weight_scale", "weight_global_scale", "input_global_scale"],
+            4.0,
+            r#"{"quant_method":"compressed-tensors","format":"nvfp4-pack-quantized"}"#,
+        ),
+    ] {
+        let names = names(ends);
+        let tensors = [
+            (&names[0][..], "U8", &[1, 32][..], nibbles(code, 64)),
+            (&names[1][..], "F8_E4M3", &[1, 4][..], scales.clone()),
+            (&names[2][..], "F32", &[][..], float(factor)),
+            (&names[3][..], "F32", &[1][..], float(7.0)),
+        ];
+        let config = format!("{{\"architectures\":[\"Qwen3ForCausalLM\"],\"quantization_config\":{config}}}");
+        let file = safetensors(&tensors);
+        let checkpoint = Checkpoint::read(&config, &[("a.safetensors", &file)]).unwrap();
+        assert_eq!(checkpoint.len(), 2);
+        assert_eq!(decoded("NVFP4", &checkpoint.bytes(0), 64), expected);
+        assert_eq!(checkpoint.bytes(1).to_vec(), float(0.25));
+        // Beside a bias there is no place for a factor.
+        let bias = format!("{NAME}.bias");
+        let file = safetensors(&[&tensors[..], &[(&bias[..], "F32", &[1][..], float(1.0))]].concat());
+        let checkpoint = Checkpoint::read(&config, &[("a.safetensors", &file)]).unwrap();
+        let wide: Vec<f32> = checkpoint
+            .bytes(0)
+            .chunks_exact(2)
+            .map(|pair| f32::from_bits(u32::from(u16::from_le_bytes([pair[0], pair[1]])) << 16))
+            .collect();
+        assert_eq!(wide, expected.iter().map(|x| x * 0.25).collect::<Vec<f32>>());
+        let file = safetensors(&tensors[..1]);
+        let error = Checkpoint::read(&config, &[("a.safetensors", &file)]).err().unwrap().to_string();
+        assert!(error.contains("no scales"), "{error}");
+    }
+}
+
+#[test]
+fn gpt_oss_has_gate_and_up_in_turn() {
+    const NAME: &str = "model.layers.0.mlp.experts.gate_up_proj";
+    let (experts, rows, columns) = (2, 4, 64);
+    let code = |at: usize| ((at * 5 + at / 9) % 16) as u8;
+    let scales: Vec<u8> = (0..experts * rows * 2).map(|at| 120 + at as u8).collect();
+    let bias: Vec<u8> =
+        (0..experts * rows).flat_map(|at| (((at as f32).to_bits() >> 16) as u16).to_le_bytes()).collect();
+    let names = ["blocks", "scales", "bias"].map(|end| format!("{NAME}_{end}"));
+    let tensors = [
+        (&names[0][..], "U8", &[experts, rows, 2, 16][..], nibbles(code, experts * rows * columns)),
+        (&names[1][..], "U8", &[experts, rows, 2][..], scales.clone()),
+        (&names[2][..], "BF16", &[experts, rows][..], bias),
+    ];
+    let config = r#"{"architectures":["GptOssForCausalLM"],"quantization_config":{"quant_method":"mxfp4"}}"#;
+    let file = safetensors(&tensors);
+    let checkpoint = Checkpoint::read(config, &[("a.safetensors", &file)]).unwrap();
+    let (head, made, places) = image(&checkpoint);
+    let gguf = Gguf::assemble(&head, &[&made, &file], &places).unwrap();
+    for (half, name) in ["gate", "up"].into_iter().enumerate() {
+        let tensor = gguf.tensor(&format!("blk.0.ffn_{name}_exps.weight")).unwrap();
+        assert_eq!((&tensor.shape[..], tensor.format.name), (&[64, 2, 2][..], "MXFP4"));
+        let mut expected = Vec::new();
+        for expert in 0..experts {
+            for row in (half..rows).step_by(2).map(|row| expert * rows + row) {
+                let number = |at: usize| {
+                    E2M1[usize::from(code(row * columns + at))] * (scales[row * 2 + at / 32] as f32 - 127.0).exp2()
+                };
+                expected.extend((0..columns).map(number));
+            }
+        }
+        let found: Vec<f32> = gguf.data(tensor).chunks_exact(34).flat_map(|row| decoded("MXFP4", row, 64)).collect();
+        assert_eq!(found, expected, "{name}");
+        let bias = gguf.tensor(&format!("blk.0.ffn_{name}_exps.bias")).unwrap();
+        let found: Vec<f32> =
+            gguf.data(bias).chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().unwrap())).collect();
+        let half = half as f32;
+        assert_eq!((&bias.shape[..], found), (&[2, 2][..], vec![half, half + 2.0, half + 4.0, half + 6.0]));
+    }
+}

@@ -33,6 +33,8 @@ pub struct CatalogueRepository {
     pub purpose: Purpose,
     /// Millions of parameters.
     pub millions: u64,
+    /// Millions of them that each token goes through, where that is not all.
+    pub active: Option<u64>,
     /// One line about it.
     pub description: String,
     /// An SPDX identifier, or the name of the terms.

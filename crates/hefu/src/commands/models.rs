@@ -1,11 +1,14 @@
 //! `hefu models`: what is there and what could be fetched.
 
+use crate::commands::gap;
 use crate::failure::Failure;
 use crate::models;
+use crate::options::cores;
 use crate::output::{print_json, print_plain};
 use crate::progress::line;
 use crate::units;
 use clap::Args;
+use hefu_cpu::Pool;
 use hefu_store::{CatalogueRepository, Purpose, Store};
 use serde_json::{Value, json};
 
@@ -44,9 +47,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         line(&format!("hefu: {problem}"));
     }
     let entries = entries(&store, listing);
+    let rate = read_rate();
     if arguments.json {
         let values: Vec<Value> = entries.iter().map(Entry::json).collect();
-        let repositories: Vec<Value> = store.catalogue().repositories().iter().map(repository_json).collect();
+        let repositories = store.catalogue().repositories().iter().map(|known| repository_json(known, rate));
+        let repositories: Vec<Value> = repositories.collect();
         return print_json(&json!({ "store": store.root(), "models": values, "repositories": repositories }));
     }
     let width = entries.iter().map(|entry| entry.name.chars().count()).max().unwrap_or(0).max(4);
@@ -58,14 +63,27 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let (name, size) = (&entry.name, units::bytes(entry.size));
         text += &format!("{name:width$}  {size:>9}  {state:9}  {description}{default}\n");
     }
-    text += &by_purpose(store.catalogue().repositories());
+    text += &by_purpose(store.catalogue().repositories(), rate);
     print_plain(&text)
 }
 
-/// Repositories by what their models are for, with what a file of 4 bits takes and whether this machine bears it.
-fn by_purpose(repositories: &[CatalogueRepository]) -> String {
+/// Bytes per second that this machine reads, as `hefu gap` measures them; nothing is said where it cannot be measured.
+fn read_rate() -> Option<f64> {
+    let peaks = hefu_cpu::select::best().peaks()?;
+    gap::read_rate(peaks, &Pool::new(cores())).ok().filter(|rate| *rate > 0.0)
+}
+
+/// Repositories by what their models are for, with what a file of 4 bits takes, whether this machine bears it, and how fast it
+/// writes at most.
+fn by_purpose(repositories: &[CatalogueRepository], rate: Option<f64>) -> String {
     let width = repositories.iter().map(|known| known.name.chars().count()).max().unwrap_or(0);
     let mut text = "\nTo fetch by name too; of each, a file is chosen that this machine's memory bears. Sizes are about those of 4 bits.\n".to_owned();
+    if let Some(rate) = rate {
+        let rate = units::bytes(rate as u64);
+        text += &format!(
+            "Memory is read at {rate}/s just now, which bounds the tokens per second of one answer: the second number.\n"
+        );
+    }
     for (purpose, title) in
         [(Purpose::Chat, "conversation"), (Purpose::Code, "code"), (Purpose::Vectors, "vectors of texts")]
     {
@@ -73,7 +91,12 @@ fn by_purpose(repositories: &[CatalogueRepository]) -> String {
         for known in repositories.iter().filter(|known| known.purpose == purpose) {
             let (name, size) = (&known.name, units::bytes(about_bytes(known)));
             let fits = if fits(known) { "" } else { " [more than this machine bears]" };
-            text += &format!("  {name:width$}  {size:>9}  {}{fits}\n", known.description);
+            let speed = match tokens_per_second(known, rate) {
+                Some(speed) if speed < 10.0 => format!("{speed:.1}"),
+                Some(speed) => format!("{speed:.0}"),
+                None => String::new(),
+            };
+            text += &format!("  {name:width$}  {size:>9}  {speed:>5}  {}{fits}\n", known.description);
         }
     }
     text
@@ -84,17 +107,25 @@ fn about_bytes(known: &CatalogueRepository) -> u64 {
     known.millions.saturating_mul(600_000)
 }
 
+/// Tokens per second of one answer at most: every weight that a token goes through is read for it. None of models that write
+/// none.
+fn tokens_per_second(known: &CatalogueRepository, rate: Option<f64>) -> Option<f64> {
+    let read = about_bytes(known) as f64 * known.active.unwrap_or(known.millions) as f64 / known.millions.max(1) as f64;
+    rate.filter(|_| known.purpose != Purpose::Vectors && read > 0.0).map(|rate| rate / read)
+}
+
 fn fits(known: &CatalogueRepository) -> bool {
     models::room().is_none_or(|room| about_bytes(known) <= room)
 }
 
-fn repository_json(known: &CatalogueRepository) -> Value {
+fn repository_json(known: &CatalogueRepository, rate: Option<f64>) -> Value {
     json!({
         "name": known.name,
         "purpose": format!("{:?}", known.purpose).to_lowercase(),
         "parameters": known.millions.saturating_mul(1_000_000),
         "about_bytes": about_bytes(known),
         "fits": fits(known),
+        "tokens_per_second_at_most": tokens_per_second(known, rate),
         "licence": known.licence,
         "description": known.description,
         "source": known.source,
@@ -142,5 +173,28 @@ impl Entry {
             "licence": self.licence,
             "description": self.description,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_reads_the_weights_that_it_goes_through() {
+        let known = |purpose, active| CatalogueRepository {
+            name: "a".into(),
+            purpose,
+            millions: 10_000,
+            active,
+            description: String::new(),
+            licence: String::new(),
+            source: String::new(),
+        };
+        let speed = |purpose, active| tokens_per_second(&known(purpose, active), Some(12e9));
+        assert_eq!(speed(Purpose::Chat, None), Some(2.0));
+        assert_eq!(speed(Purpose::Code, Some(1_000)), Some(20.0));
+        assert_eq!(speed(Purpose::Vectors, None), None);
+        assert_eq!(tokens_per_second(&known(Purpose::Chat, None), None), None);
     }
 }

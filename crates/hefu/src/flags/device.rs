@@ -1,6 +1,6 @@
 //! Flags of every command that computes: where, with how many threads, and in how much memory.
 
-use crate::options::DeviceOptions;
+use crate::options::{DeviceOptions, cores};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use std::num::NonZeroUsize;
@@ -31,7 +31,6 @@ impl DeviceArguments {
     /// What was asked for.
     pub(crate) fn options(&self) -> DeviceOptions {
         let asked = self.threads.and_then(|threads| usize::try_from(threads).ok());
-        let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         DeviceOptions {
             threads: asked.unwrap_or_else(cores),
             isa: self.isa.clone(),

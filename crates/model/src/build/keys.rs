@@ -75,6 +75,18 @@ impl<'g, 'a> Keys<'g, 'a> {
         Ok(Some(value))
     }
 
+    /// A number for each of so many layers, by the whole name of a key: one for all, or a list.
+    pub(crate) fn file_numbers(&self, name: &str, count: usize) -> Result<Vec<f32>, Error> {
+        let numbers = match self.metadata.get(name) {
+            Some(Value::Array(_)) => self.metadata.required_floats(name)?,
+            _ => vec![self.metadata.required_float(name)?; count],
+        };
+        if numbers.len() != count || !numbers.iter().all(|number| number.is_finite()) {
+            return Err(Error::BadKey { key: name.into(), problem: format!("is no list of {count} numbers") });
+        }
+        Ok(numbers)
+    }
+
     /// A boolean, if the file has it.
     pub(crate) fn boolean(&mut self, key: &str) -> Result<Option<bool>, Error> {
         Ok(self.metadata.boolean(&self.read(key))?)

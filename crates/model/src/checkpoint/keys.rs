@@ -120,7 +120,8 @@ impl Keys {
         self.list.extend(value.map(|value| (key, value)));
     }
 
-    fn has(&self, key: &str) -> bool {
+    /// Whether a key is there already.
+    pub(crate) fn has(&self, key: &str) -> bool {
         self.list.iter().any(|(other, _)| *other == key)
     }
 }

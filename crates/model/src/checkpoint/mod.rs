@@ -6,6 +6,7 @@
 
 mod config;
 mod file;
+mod four;
 mod keys;
 mod numbers;
 mod packed;

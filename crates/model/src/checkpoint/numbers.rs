@@ -31,7 +31,8 @@ pub(super) fn by_name(config: &Config) -> Result<Method, Error> {
     let bits = part.number("bits").or(part.number("w_bit")).unwrap_or(4.0);
     let is_usual = bits == 4.0;
     match method {
-        "fp8" => Ok(Method::None),
+        // What of these is read is told by the tensors themselves.
+        "fp8" | "mxfp4" | "modelopt" | "compressed-tensors" => Ok(Method::None),
         "gptq" if is_usual => Ok(Method::Gptq { lacks_one: part.word("checkpoint_format") != Some("gptq_v2") }),
         "awq" if is_usual && part.word("version").is_none_or(|version| version.eq_ignore_ascii_case("gemm")) => {
             Ok(Method::Awq)

@@ -1,7 +1,7 @@
 //! From the names of the hub to those of GGUF, and from several tensors there to one here.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hefu_numerics::quant::Format;
 
@@ -24,8 +24,36 @@ const OTHERS: &[&str] = &[
 ];
 
 /// Endings of names: of weights, and of what packed ones come with.
-const ENDINGS: &[&str] =
-    &["weight", "bias", "weight_scale_inv", "weight_scale", "qweight", "qzeros", "scales", "g_idx"];
+const ENDINGS: &[&str] = &[
+    "weight",
+    "bias",
+    "weight_scale_inv",
+    "weight_scale",
+    "weight_scale_2",
+    "weight_packed",
+    "weight_global_scale",
+    "blocks",
+    "mx_scales",
+    "qweight",
+    "qzeros",
+    "scales",
+    "g_idx",
+];
+
+/// Endings of what inputs and the cache are divided by where they are rounded to few bits, which has no use here.
+const OF_INPUTS: &[&str] = &[".input_scale", ".input_global_scale", ".k_scale", ".v_scale"];
+
+/// What of gpt-oss has no dot before its ending, and the names by which it is known here.
+const UNDOTTED: &[(&str, &str)] = &[
+    ("proj_blocks", "proj.blocks"),
+    ("proj_scales", "proj.mx_scales"),
+    ("proj_bias", "proj.bias"),
+    ("self_attn.sinks", "self_attn.sinks.weight"),
+];
+
+/// A stack whose rows of gate and up lie in turn, and what it becomes.
+const IN_TURN: &str = "ffn_gate_up_exps";
+const HALVES: [&str; 2] = ["ffn_gate_exps", "ffn_up_exps"];
 
 /// Experts of a layer at most.
 const MAX_EXPERTS: usize = 4096;
@@ -91,14 +119,24 @@ impl<'a> Tensors<'a> {
             }
         }
         let method = by_name(config)?;
-        let heads = |base: &str| permuted(origin, config, base);
+        let biased: BTreeSet<String> = groups.keys().filter(|key| key.1).map(|key| key.0.clone()).collect();
         let mut all = Vec::new();
         for ((base, is_bias), group) in groups {
-            all.push(assembled(origin, &base, is_bias, group, method, heads(&base))?);
+            let halves = base.strip_suffix(IN_TURN).map(|layer| HALVES.map(|half| format!("{layer}{half}")));
+            let parts = match halves {
+                Some([gate, up]) => vec![(gate, Some(0), group.clone()), (up, Some(1), group)],
+                None => vec![(base, None, group)],
+            };
+            for (base, half, group) in parts {
+                let is_biased = biased.contains(&base);
+                let heads = permuted(origin, config, &base);
+                let made = Made { base, is_bias, is_biased, heads, method, half };
+                all.extend(made.of(origin, group, &files)?);
+            }
         }
         if !keys.rope_factors.is_empty() {
             let (shape, recipe) = (vec![keys.rope_factors.len() as u64], Recipe::Given(keys.rope_factors.clone()));
-            all.push(Tensor { name: "rope_freqs.weight".into(), shape, format: single()?, recipe });
+            all.push(Tensor { name: "rope_freqs.weight".into(), shape, format: plain_format()?, recipe });
         }
         Ok(Tensors { all, files })
     }
@@ -140,8 +178,12 @@ impl<'a> Tensors<'a> {
 
 /// The name of a tensor of the part that writes; `None` for those of other parts and those that can be worked out.
 fn written(name: &str) -> Option<String> {
-    if OTHERS.iter().any(|start| name.starts_with(start)) || name.ends_with("rotary_emb.inv_freq") {
+    let is_of_no_use = name.ends_with("rotary_emb.inv_freq") || OF_INPUTS.iter().any(|end| name.ends_with(end));
+    if is_of_no_use || OTHERS.iter().any(|start| name.starts_with(start)) {
         return None;
+    }
+    if let Some((base, dotted)) = UNDOTTED.iter().find_map(|(end, dotted)| Some((name.strip_suffix(end)?, dotted))) {
+        return Some(format!("{base}{dotted}"));
     }
     for start in WRITERS {
         if let Some(rest) = name.strip_prefix(start) {
@@ -182,44 +224,64 @@ fn permuted(origin: &Origin, config: &Config, base: &str) -> Option<usize> {
     usize::try_from(heads).ok().filter(|heads| origin.is_permuted && *heads > 0)
 }
 
-fn assembled(
-    origin: &Origin,
-    base: &str,
+/// A tensor that is put together from its parts.
+struct Made {
+    base: String,
     is_bias: bool,
-    group: Group,
-    method: Method,
+    /// Whether there is a bias beside it.
+    is_biased: bool,
+    /// In how many heads its rows are permuted.
     heads: Option<usize>,
-) -> Result<Tensor, Error> {
-    let bad = |problem: String| Error::Tensor { name: base.to_owned(), problem };
-    let name = format!("{base}.{}", if is_bias { "bias" } else { "weight" });
-    let experts = group.len();
-    let is_stack = !group.contains_key(&None);
-    if experts > MAX_EXPERTS || is_stack && !group.keys().flatten().copied().eq(0..experts) {
-        return Err(bad(format!("has {experts} experts that are not numbered one after the other, or too many")));
-    }
-    let sources = group.into_values().map(|parts| Source::new(parts, method)).collect::<Result<Vec<_>, _>>()?;
-    let first = sources.first().ok_or_else(|| bad("has no parts".into()))?;
-    let mut shape: Vec<u64> = first.shape().iter().rev().map(|size| *size as u64).collect();
-    if sources.iter().any(|source| source.shape() != first.shape() || source.format() != first.format()) {
-        return Err(bad("has experts of several shapes or formats".into()));
-    }
-    if heads.is_some_and(|heads| !first.outputs().is_multiple_of(2 * heads)) {
-        return Err(bad(format!("has {} rows, which are no whole heads", first.outputs())));
-    }
-    let is_norm = base.ends_with("norm");
-    if !is_stack && (shape.len() == 1 || base.ends_with("ffn_gate_inp")) {
-        let added = if is_norm && origin.lacks_one { 1.0 } else { 0.0 };
-        let source = sources.into_iter().next().ok_or_else(|| bad("has no parts".into()))?;
-        return Ok(Tensor { name, shape, format: single()?, recipe: Recipe::Single(Box::new(source), added, heads) });
-    }
-    let format = first.format().ok_or_else(|| bad("is stored in a way that is not read".into()))?;
-    if is_stack {
-        shape.push(experts as u64);
-    }
-    Ok(Tensor { name, shape, format, recipe: Recipe::Rows(sources, heads) })
+    method: Method,
+    half: Option<usize>,
 }
 
-fn single() -> Result<&'static Format, Error> {
+impl Made {
+    /// The tensor, and its factor where it has one.
+    fn of(self, origin: &Origin, group: Group, files: &[&[u8]]) -> Result<Vec<Tensor>, Error> {
+        let Made { base, is_bias, is_biased, heads, method, half } = self;
+        let bad = |problem: String| Error::Tensor { name: base.clone(), problem };
+        let name = format!("{base}.{}", if is_bias { "bias" } else { "weight" });
+        let experts = group.len();
+        let is_stack = !group.contains_key(&None);
+        if experts > MAX_EXPERTS || is_stack && !group.keys().flatten().copied().eq(0..experts) {
+            return Err(bad(format!("has {experts} experts that are not numbered one after the other, or too many")));
+        }
+        let sources = group.into_values().map(|parts| Source::new(parts, method, half, files));
+        let mut sources = sources.collect::<Result<Vec<_>, _>>()?;
+        if is_stack || is_biased {
+            sources.iter_mut().for_each(Source::widen);
+        }
+        let first = sources.first().ok_or_else(|| bad("has no parts".into()))?;
+        let mut shape: Vec<u64> = first.shape().iter().rev().map(|size| *size as u64).collect();
+        if sources.iter().any(|source| source.shape() != first.shape() || source.format() != first.format()) {
+            return Err(bad("has experts of several shapes or formats".into()));
+        }
+        if heads.is_some_and(|heads| !first.outputs().is_multiple_of(2 * heads)) {
+            return Err(bad(format!("has {} rows, which are no whole heads", first.outputs())));
+        }
+        let is_norm = base.ends_with("norm");
+        if !is_stack && (shape.len() == 1 || is_bias || base.ends_with("ffn_gate_inp")) {
+            let added = if is_norm && origin.lacks_one { 1.0 } else { 0.0 };
+            let source = sources.into_iter().next().ok_or_else(|| bad("has no parts".into()))?;
+            let recipe = Recipe::Single(Box::new(source), added, heads);
+            return Ok(vec![Tensor { name, shape, format: plain_format()?, recipe }]);
+        }
+        let format = first.format().ok_or_else(|| bad("is stored in a way that is not read".into()))?;
+        if is_stack {
+            shape.push(experts as u64);
+        }
+        let factor = first.factor();
+        let mut all = vec![Tensor { name, shape, format, recipe: Recipe::Rows(sources, heads) }];
+        if let Some(factor) = factor {
+            let recipe = Recipe::Given(vec![factor]);
+            all.push(Tensor { name: format!("{base}.scale"), shape: vec![1], format: plain_format()?, recipe });
+        }
+        Ok(all)
+    }
+}
+
+fn plain_format() -> Result<&'static Format, Error> {
     Format::from_name("F32").ok_or_else(|| Error::Unsupported { what: "F32".into() })
 }
 

@@ -3,6 +3,7 @@
 //! Nothing outside this folder compares a family's name. `docs/families.md` tells how to add one.
 
 mod afmoe;
+mod apertus;
 mod arcee;
 mod bailingmoe2;
 mod bert;
@@ -122,6 +123,7 @@ pub const FAMILIES: &[Family] = &[
     bailingmoe2::BAILING_MOE2,
     dots1::DOTS1,
     afmoe::AFMOE,
+    apertus::APERTUS,
     arcee::ARCEE,
     chatglm::CHATGLM,
     cohere2::COHERE2,
@@ -144,6 +146,34 @@ pub const ENCODERS: &[Family] = &[
     modern_bert::MODERN_BERT,
     gemma3::GEMMA_EMBEDDING,
 ];
+
+/// Architectures that people ask for and that no program can be written of, with what is missing.
+pub const MISSING: &[(&str, &str)] = &[
+    ("jina-bert-v2", ALIBI),
+    ("bloom", ALIBI),
+    ("mpt", ALIBI),
+    ("phimoe", "the choice of experts by SparseMixer, which compares scores with their largest"),
+    ("llama4", "experts whose inputs are weighed, and attention in chunks"),
+    (
+        "gemma3n",
+        "residual streams that are mixed anew for each token (AltUp), and activations cut off by their deviation",
+    ),
+    ("rwkv6", RWKV),
+    ("rwkv7", RWKV),
+    ("arwkv7", RWKV),
+    ("mamba", MAMBA),
+    ("jamba", MAMBA),
+    ("kimi-linear", "delta attention with a decay for each channel"),
+    ("deepseek32", SPARSE),
+    ("glm-dsa", SPARSE),
+    ("t5", "attention with learnt distances, and a decoder that sees an encoder"),
+    ("t5encoder", "attention with learnt distances"),
+];
+
+const ALIBI: &str = "attention whose scores fall with the distance (ALiBi)";
+const RWKV: &str = "the memory of RWKV";
+const MAMBA: &str = "the scan of Mamba 1, with a decay for each number of its state";
+const SPARSE: &str = "attention to few positions that an index chooses";
 
 impl Family {
     /// The family of this name, encoders among them.

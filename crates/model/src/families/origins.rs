@@ -48,6 +48,13 @@ const EXPERTS: Names = &[
     ("mlp.experts.*.up_proj", "ffn_up_exps"),
     ("mlp.experts.*.down_proj", "ffn_down_exps"),
 ];
+const GPT_OSS: Names = &[
+    ("post_attention_layernorm", "post_attention_norm"),
+    ("self_attn.sinks", "attn_sinks"),
+    ("mlp.router", "ffn_gate_inp"),
+    ("mlp.experts.gate_up_proj", "ffn_gate_up_exps"),
+    ("mlp.experts.down_proj", "ffn_down_exps"),
+];
 const MIXTRAL: Names = &[
     ("block_sparse_moe.gate", "ffn_gate_inp"),
     ("block_sparse_moe.experts.*.w1", "ffn_gate_exps"),
@@ -105,6 +112,20 @@ pub(crate) const ORIGINS: &[Origin] = &[
         ..PLAIN
     },
     Origin { names: &["Olmo2ForCausalLM"], family: "olmo2", layer: &[ATTENTION, GATED, AFTER], ..PLAIN },
+    Origin {
+        names: &["GptOssForCausalLM"],
+        family: "gpt-oss",
+        layer: &[ATTENTION, GPT_OSS],
+        keys: |config, keys| {
+            keys.size(
+                "expert_used_count",
+                config.size(&["experts_per_token"]).filter(|_| !keys.has("expert_used_count")),
+            );
+            keys.size("expert_feed_forward_length", config.size(&["intermediate_size"]));
+            keys.size("attention.sliding_window", config.size(&["sliding_window"]));
+        },
+        ..PLAIN
+    },
     Origin {
         names: &["SeedOssForCausalLM"],
         family: "seed_oss",

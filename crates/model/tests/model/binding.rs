@@ -143,6 +143,10 @@ fn what_is_no_model_is_refused_by_name() {
         &|tiny| tiny.keys[0].1 = Value::String(b"rwkv"),
         "`rwkv`, which is not supported; supported are llama, mistral3",
     );
+    check(
+        &|tiny| tiny.keys[0].1 = Value::String(b"rwkv7"),
+        "`rwkv7`, which is not supported: what is missing is the memory of RWKV",
+    );
     check(&|tiny| drop(tiny.keys.remove(0)), "\"general.architecture\"");
     check(&set("attention.sliding_window", Value::U32(9)), "`qwen2.attention.sliding_window` is not known");
     check(&set("attention.max_alibi_bias", Value::F32(8.0)), "`qwen2.attention.max_alibi_bias` is not known");

@@ -130,6 +130,7 @@ exact! {
     phi2: "tiny-phi2",
     stablelm: "tiny-stablelm",
     arcee: "tiny-arcee",
+    apertus_with_xielu: "tiny-apertus",
     nemotron: "tiny-nemotron",
     afmoe_with_gated_attention: "tiny-afmoe",
     hy_v3: "tiny-hy_v3",

@@ -28,13 +28,23 @@ pub fn exp<R: Real>(x: R) -> R {
     let n = x.fma(c(std::f32::consts::LOG2_E), c(ROUND)).sub(c(ROUND));
     let r = n.fma(c(-LN2_HIGH), x);
     let r = n.fma(c(-LN2_LOW), r);
+    exp_less_one(r).add(c(1.0)).times_power_of_two(n)
+}
+
+/// Largest magnitude, about, for which [`exp_less_one`] is meant: half of ln 2.
+pub(super) const EXACT_WITHIN: f32 = 0.346_573_6;
+
+/// `e^r - 1` for small `r`.
+#[inline(always)]
+pub(super) fn exp_less_one<R: Real>(r: R) -> R {
+    let c = |value: f32| r.constant(value);
     let mut polynomial = c(COEFFICIENTS[0]);
     polynomial = polynomial.fma(r, c(COEFFICIENTS[1]));
     polynomial = polynomial.fma(r, c(COEFFICIENTS[2]));
     polynomial = polynomial.fma(r, c(COEFFICIENTS[3]));
     polynomial = polynomial.fma(r, c(COEFFICIENTS[4]));
     polynomial = polynomial.fma(r, c(COEFFICIENTS[5]));
-    polynomial.fma(r.mul(r), r).add(c(1.0)).times_power_of_two(n)
+    polynomial.fma(r.mul(r), r)
 }
 
 #[cfg(test)]

@@ -9,5 +9,5 @@ mod gates;
 mod real;
 
 pub use exp::exp;
-pub use gates::{activation, bounded_silu, gate, gelu, gelu_erf, relu, sigmoid, silu, softplus, tanh};
+pub use gates::{activation, bounded_silu, elu, gate, gelu, gelu_erf, relu, sigmoid, silu, softplus, tanh};
 pub use real::Real;

@@ -21,6 +21,8 @@ pub enum Activation {
     Relu,
     /// `max(x, 0)^2` (clause F11).
     SquaredRelu,
+    /// `x`, below 0 `exp(x) - 1` (clause F13).
+    Elu,
     /// SiLU of 1.702 times a number that is bounded above, and what it is multiplied with bounded and raised by 1
     /// (clause F12).
     BoundedSilu,

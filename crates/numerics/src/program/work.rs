@@ -129,6 +129,7 @@ fn function(activation: Activation) -> u64 {
         Activation::SquaredRelu => 2,
         Activation::BoundedSilu => EXP + 7,
         Activation::Softplus => EXP + 10,
+        Activation::Elu => EXP + 10,
     }
 }
 

@@ -113,6 +113,17 @@ pub(super) fn rates(peaks: &Peaks, team: &dyn Team) -> Result<Vec<Rates>, Failur
     Ok(counts.iter().zip(read).map(of).collect())
 }
 
+/// Bytes per second that all threads read at most, in a moment: the median of a few passes over memory that no cache holds.
+///
+/// # Errors
+/// If there is no memory to read.
+pub(crate) fn read_rate(peaks: &Peaks, team: &dyn Team) -> Result<f64, Failure> {
+    let bytes = last_cache().saturating_mul(TIMES_CACHE / 2).clamp(LEAST_BYTES, MOST_BYTES);
+    let memory = memory(bytes, Pages::Huge, team)?;
+    let of_way = |way| median((0..LEAST_PASSES).map(|_| memory.read_once(peaks, way, team)).collect());
+    Ok((0..peaks.ways_to_read()).map(of_way).fold(0.0, f64::max))
+}
+
 fn memory(bytes: u64, pages: Pages, team: &dyn Team) -> Result<Memory, Failure> {
     Memory::new(bytes as usize, pages, team).map_err(|error| Failure::Other(error.to_string()))
 }

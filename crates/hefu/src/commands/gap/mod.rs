@@ -12,6 +12,8 @@ mod report;
 mod tests;
 mod text;
 
+pub(crate) use ceilings::read_rate;
+
 use super::bench::MAX_PARALLEL;
 use crate::failure::Failure;
 use crate::flags::{CacheArguments, DeviceArguments, ModelArguments};

@@ -42,6 +42,7 @@ fn elements(list: &mut List) {
         ("relu", Activation::Relu),
         ("squared relu", Activation::SquaredRelu),
         ("bounded silu", Activation::BoundedSilu),
+        ("elu", Activation::Elu),
     ] {
         list.add(format!("function {name}"), Work::Function(activation));
         list.add(format!("gate {name}"), Work::Gate(activation));
