@@ -7,6 +7,7 @@
 //! cargo xtask dist       products for people without a compiler
 //! cargo xtask chips      whether other chips, emulated, give the same bits
 //! cargo xtask tab        the verifier for a tab of a browser
+//! cargo xtask new        the skeleton of a family, an operation or a chip
 //! ```
 
 mod checks;
@@ -15,6 +16,7 @@ mod count;
 mod dist;
 mod files;
 mod modules;
+mod new;
 mod tab;
 
 use std::path::Path;
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         Some("dist") => Some(dist::run),
         Some("chips") => Some(chips::run),
         Some("tab") => Some(tab::run),
+        Some("new") => Some(new::run),
         _ => None,
     };
     if let Some(command) = command {
