@@ -824,6 +824,7 @@ def deepseek2_mtp(folder):
     model = Guesser(folder, "deepseek2", 302, name="tiny-deepseek2-mtp", layers=3, key_value_heads=1, head=None,
                     experts=4, pre="deepseek-v3")
     model.key("attention.kv_lora_rank", rank)
+    model.key("attention.q_lora_rank", 0)
     model.key("attention.key_length", rank + rotated)
     model.key("attention.value_length", rank)
     model.key("attention.key_length_mla", plain + rotated)

@@ -114,3 +114,32 @@ fn an_importance_matrix_is_the_same_however_it_is_made_and_is_used() {
     };
     assert_ne!(of(&[]), of(&["--imatrix", text(&home.path("one.gguf"))]));
 }
+
+#[test]
+fn the_last_matrices_of_experts_have_their_sums() {
+    let home = Home::new();
+    let corpus = home.path("text.txt");
+    fs::write(&corpus, "The quick brown fox jumps over the lazy dog. ".repeat(20)).unwrap();
+    let model = crate::support::repository("golden/models/tiny-qwen3moe.gguf");
+    let of = |name: &str, more: &[&str]| {
+        let out = home.path(name);
+        let fixed =
+            ["imatrix", "--model", text(&model), "--file", text(&corpus), "--output", text(&out), "--context", "96"];
+        home.hefu(&[&fixed, more].concat()).success();
+        fs::read(out).unwrap()
+    };
+    let bytes = of("one.gguf", &[]);
+    assert_eq!(bytes, of("two.gguf", &["--prefill-chunk", "5", "--isa", "portable"]));
+    let importance = Importance::read(&Gguf::parse(&[&bytes]).unwrap()).unwrap();
+    for layer in 0..2 {
+        let of = |part: &str| &importance.tensors[&format!("blk.{layer}.ffn_{part}_exps.weight")];
+        let (gate, down) = (of("gate"), of("down"));
+        assert_eq!(gate.counts, down.counts, "as many rows go in as come out");
+        assert!(down.counts.iter().sum::<f32>() > 0.0);
+        let columns = down.squares.len() / down.counts.len();
+        for (expert, count) in down.counts.iter().enumerate() {
+            let own = &down.squares[expert * columns..(expert + 1) * columns];
+            assert_eq!(own.iter().any(|sum| *sum > 0.0), *count > 0.0, "expert {expert}");
+        }
+    }
+}

@@ -4,6 +4,7 @@ use super::{fault, tokens};
 use crate::failure::Failure;
 use crate::load::Loaded;
 use crate::memory::available_memory;
+use crate::speculation::Drafter;
 use crate::units;
 use hefu_engine::Request;
 use hefu_engine::sampling::Parameters;

@@ -3,9 +3,12 @@
 //! The text is cut into chunks without overlap, each starting with empty states. Every sum is taken in f64 over the positions in
 //! their order, so that it does not depend on how chunks are cut into batches.
 
+mod inside;
+
 use hefu_numerics::device::{Batch, Error, Executable, Model, Size, Slots, Span};
 use hefu_numerics::kv::PAGE;
 use hefu_numerics::program::{Entry, Op, Program, Shape, Value, Weight};
+use inside::Inside;
 use std::collections::BTreeMap;
 
 /// The sums of one tensor.
@@ -36,7 +39,22 @@ enum Inputs {
     Heads,
     /// The matrices that were chosen take all of them.
     Chosen(Value),
+    /// The matrices that were chosen take their parts.
+    Inside(Value),
 }
+
+impl Inputs {
+    /// Which matrices were chosen, where not all are.
+    fn choices(self) -> Option<Value> {
+        match self {
+            Inputs::Chosen(choices) | Inputs::Inside(choices) => Some(choices),
+            Inputs::One | Inputs::Heads => None,
+        }
+    }
+}
+
+/// Numbers of the largest value in a batch at most: what experts compute inside is wide.
+const MOST_NUMBERS: usize = 1 << 25;
 
 /// A model that is watched while it reads.
 pub struct Collector {
@@ -54,13 +72,11 @@ impl Collector {
     /// # Errors
     /// If there is no memory for it.
     pub fn new(model: &Model, context: usize) -> Result<Collector, Error> {
-        let program = std::sync::Arc::clone(&model.program);
-        let products = products(&program);
+        let (program, insides) = inside::opened(&model.program);
+        let program = std::sync::Arc::new(program);
+        let products = products(&program, &insides);
         let mut probes: Vec<Value> = products.iter().map(|product| product.x).collect();
-        probes.extend(products.iter().filter_map(|product| match product.by {
-            Inputs::Chosen(choices) => Some(choices),
-            _ => None,
-        }));
+        probes.extend(products.iter().filter_map(|product| product.by.choices()));
         probes.sort_unstable();
         probes.dedup();
         let pages = context.div_ceil(PAGE).max(1);
@@ -76,12 +92,14 @@ impl Collector {
     /// # Errors
     /// A token that the model does not have, or a chunk that is too long.
     pub fn read(&mut self, chunk: &[u32], batch: usize) -> Result<(), Error> {
-        for (index, tokens) in chunk.chunks(batch.max(1)).enumerate() {
+        let widest = self.program.values.iter().map(|value| value.width).max().unwrap_or(1);
+        let batch = batch.min(MOST_NUMBERS / widest.max(1)).max(1);
+        for (index, tokens) in chunk.chunks(batch).enumerate() {
             let tables: Vec<&[u32]> = self.tables.iter().map(Vec::as_slice).collect();
             let read = (index > 0).then_some(0);
             let span = Span {
                 rows: 0..tokens.len(),
-                position: index * batch.max(1),
+                position: index * batch,
                 // What the last layer computes for wanted rows alone is wanted for all.
                 wanted: 0..tokens.len(),
                 tables: &tables,
@@ -102,10 +120,7 @@ impl Collector {
     fn add(&mut self, rows: usize) -> Result<(), Error> {
         let mut read: BTreeMap<Value, Vec<f32>> = BTreeMap::new();
         for product in &self.products {
-            let chosen = match product.by {
-                Inputs::Chosen(choices) => Some(choices),
-                _ => None,
-            };
+            let chosen = product.by.choices();
             for value in chosen.into_iter().chain([product.x]) {
                 if let std::collections::btree_map::Entry::Vacant(entry) = read.entry(value) {
                     let mut numbers = vec![0.0; rows * self.program.value(value).numbers()];
@@ -136,11 +151,15 @@ impl Sums {
                 numbers.chunks_exact(width).for_each(|row| add_squares(&mut self.squares, row));
                 self.counts.iter_mut().for_each(|count| *count += rows as u64);
             }
-            Inputs::Chosen(_) => {
+            Inputs::Chosen(_) | Inputs::Inside(_) => {
                 let pairs = choices.chunks_exact((choices.len() / rows.max(1)).max(1));
-                for (row, pairs) in numbers.chunks_exact(columns).zip(pairs) {
+                let is_inside = matches!(product.by, Inputs::Inside(_));
+                let width = if is_inside { product.matrices * columns } else { columns };
+                for (row, pairs) in numbers.chunks_exact(width).zip(pairs) {
                     for expert in pairs.chunks_exact(2).map(|pair| pair[0] as usize) {
-                        if let Some(squares) = self.squares.get_mut(expert * columns..(expert + 1) * columns) {
+                        let own = expert * columns..(expert + 1) * columns;
+                        let row = if is_inside { row.get(own.clone()).unwrap_or_default() } else { row };
+                        if let Some(squares) = self.squares.get_mut(own) {
                             add_squares(squares, row);
                             self.counts[expert] += 1;
                         }
@@ -157,9 +176,8 @@ fn add_squares(sums: &mut [f64], row: &[f32]) {
     }
 }
 
-/// The products of the body. Several parts of one tensor that multiply the same are one; what experts multiply inside is no
-/// value, so that their last matrices are not among them.
-fn products(program: &Program) -> Vec<Product> {
+/// The products of the body, those inside experts among them. Several parts of one tensor that multiply the same are one.
+fn products(program: &Program, insides: &[Inside]) -> Vec<Product> {
     let mut products: Vec<Product> = Vec::new();
     let mut add = |weight: Weight, x: Value, by: Inputs| {
         let spec = program.weight(weight);
@@ -175,12 +193,17 @@ fn products(program: &Program) -> Vec<Product> {
     for step in program.section(Entry::Body).map_or(&[][..], |body| &body.steps) {
         match step.op {
             Op::Linear { x, weight, .. } => add(weight, x, Inputs::One),
-            Op::HeadLinear { x, weight, .. } => add(weight, x, Inputs::Heads),
+            Op::HeadLinear { x, weight, .. } if !insides.iter().any(|inside| inside.repeated == x) => {
+                add(weight, x, Inputs::Heads);
+            }
             Op::Experts { x, choices, gate, up, .. } => {
                 gate.into_iter().chain([up]).for_each(|weight| add(weight, x, Inputs::Chosen(choices)));
             }
             _ => {}
         }
+    }
+    for Inside { down, hidden, choices, .. } in insides {
+        add(*down, *hidden, Inputs::Inside(*choices));
     }
     products
 }
