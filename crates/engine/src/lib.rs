@@ -3,10 +3,12 @@
 //! Everything is a step function without clock or text of its own. [`scheduler`] takes requests from their prompts to
 //! their answers, one or many at once; [`sampling`] chooses each token, [`speculation`] guesses at tokens to save time,
 //! [`stop`] looks for stop strings in text that the caller has decoded, [`perplexity`] scores a text, [`verification`]
-//! makes the choices of a finished answer again, [`importance`] sums what a model multiplies. [`witness`] is the naive loop that all of it is compared with.
+//! makes the choices of a finished answer again, [`importance`] sums what a model multiplies, [`inspect`] shows what
+//! it computes on the way. [`witness`] is the naive loop that all of it is compared with.
 
 pub mod constraint;
 pub mod importance;
+pub mod inspect;
 pub mod perplexity;
 mod request;
 pub mod sampling;

@@ -62,7 +62,7 @@ pub(super) fn adjust<'a>(
     adjusted
 }
 
-fn has_penalties(parameters: &Parameters) -> bool {
+pub(super) fn has_penalties(parameters: &Parameters) -> bool {
     parameters.repetition_penalty != 1.0 || parameters.presence_penalty != 0.0 || parameters.frequency_penalty != 0.0
 }
 

@@ -15,6 +15,22 @@ pub(super) fn choose(
     position: u64,
     candidates: &mut Candidates,
 ) -> Option<u32> {
+    narrow(adjusted, parameters, position, candidates)?;
+    draw(candidates, parameters.temperature, random_of_choice(parameters, position))
+}
+
+/// The random number of the choice (clause S5).
+pub(super) fn random_of_choice(parameters: &Parameters, position: u64) -> u64 {
+    random::bits(parameters.seed, position, Purpose::Choice)
+}
+
+/// The candidates that clauses S11 to S15 leave; `None` if there is none.
+pub(super) fn narrow(
+    adjusted: &[f32],
+    parameters: &Parameters,
+    position: u64,
+    candidates: &mut Candidates,
+) -> Option<()> {
     let min_keep = (parameters.min_keep as usize).max(1);
     match parameters.top_k as usize {
         0 => candidates.fill(adjusted),
@@ -32,8 +48,7 @@ pub(super) fn choose(
     if xtc_acts(parameters, position) {
         xtc(candidates, &parameters.xtc, min_keep)?;
     }
-    let random = random::bits(parameters.seed, position, Purpose::Choice);
-    draw(candidates, parameters.temperature, random)
+    Some(())
 }
 
 /// Clause S12: keeps the tokens whose surprise is closest to the expected one (Meister and others, "Locally typical
@@ -126,11 +141,16 @@ fn xtc(candidates: &mut Candidates, xtc: &Xtc, min_keep: usize) -> Option<()> {
     Some(())
 }
 
+/// The random point on a line of this length (clause S16).
+pub(super) fn point(random: u64, total: u64) -> u64 {
+    ((u128::from(random) * u128::from(total)) >> 64) as u64
+}
+
 /// Clause S16: the token in whose stretch of the line of weights the random point falls.
 fn draw(candidates: &mut Candidates, temperature: f32, random: u64) -> Option<u32> {
     let best = candidates.get(0)?.0;
     let total = candidates.total_weight(best, temperature);
-    let point = ((u128::from(random) * u128::from(total)) >> 64) as u64;
+    let point = point(random, total);
     let mut sum = 0;
     for rank in 0..candidates.len() {
         let (logit, id) = candidates.get(rank)?;

@@ -14,6 +14,7 @@ mod candidates;
 mod chain;
 mod dry;
 mod error;
+mod explain;
 mod history;
 mod logit;
 mod logprobs;
@@ -25,6 +26,7 @@ mod tests;
 
 pub use breakers::{Breakers, MAX_BREAKER_LENGTH, MAX_BREAKERS};
 pub use error::{Error, Violation};
+pub use explain::{Candidate, Draw, Explanation, Stage, Stretch, explain};
 pub use history::History;
 pub use mask::TokenMask;
 pub use parameters::{
@@ -36,6 +38,9 @@ use candidates::Candidates;
 
 /// Most logits in one call: with more, a sum of weights (clause S4) could leave 64 bits.
 pub const MAX_VOCABULARY: usize = 1 << 22;
+
+/// Most tokens that an explanation shows of each stage.
+pub const MAX_EXPLAINED: usize = 1000;
 
 /// Logits that are compared side by side while the greatest is looked for.
 const LANES: usize = 16;

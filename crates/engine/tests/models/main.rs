@@ -2,6 +2,7 @@
 
 mod batches;
 mod guesses;
+mod inspected;
 mod layouts;
 mod matrix;
 mod mtp;

@@ -29,5 +29,6 @@ pub(crate) mod show;
 pub(crate) mod sign;
 pub(crate) mod tokenize;
 pub(crate) mod top;
+pub(crate) mod trace;
 pub(crate) mod verify;
 pub(crate) mod verify_model;

@@ -157,6 +157,28 @@ pub(super) const TEXTS: &[Entry] = &[
     ("Print JSON, one line for each look", "输出 JSON，每看一次一行"),
     ("Print help (see a summary with '-h')", "显示帮助（-h 为摘要）"),
     ("Print ids and pieces as JSON", "以 JSON 输出编号与片段"),
+    ("Print everything as JSON", "以 JSON 输出全部内容"),
+    (
+        "List the values that can be seen, with the layers that have them and the numbers of a row",
+        "列出可以查看的值、所在的层和每行数字的个数",
+    ),
+    (
+        "A value to show, by its name in the list; may be given several times",
+        "要查看的值，按列表中的名称；可以给出多次",
+    ),
+    (
+        "Of which layers, counted from 0, as 3 or 0,4-6 [default: all]",
+        "哪些层，从 0 数起，例如 3 或 0,4-6 [默认：全部]",
+    ),
+    (
+        "At which positions, counted from 0, as 3 or 0,4-6 [default: all]",
+        "哪些位置，从 0 数起，例如 3 或 0,4-6 [默认：全部]",
+    ),
+    (
+        "How many tokens are shown of each clause of sampling; 0 for none of it",
+        "每个采样条款显示多少个词元；0 表示不显示采样",
+    ),
+    ("Write the values to FILE in the safetensors format", "把值以 safetensors 格式写入 FILE"),
     ("Print the chat template alone", "只输出对话模板"),
     ("Print the ids alone, on one line", "只输出编号，写在一行"),
     ("Print the list as JSON", "以 JSON 输出列表"),

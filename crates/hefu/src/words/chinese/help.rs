@@ -20,6 +20,10 @@ pub(super) const COMMANDS: &[Entry] = &[
     ),
     ("Remove models from the store, and what unfinished downloads of them left", "从库中删除模型及未完成的下载"),
     ("Turn text into token ids", "把文本变成词元编号"),
+    (
+        "Show what a model computes on the way to an answer, and why each token was chosen",
+        "查看模型在作答途中算出了什么，以及为何选中每个词元",
+    ),
     ("Measure how well a model predicts a text", "测量模型对一段文本的困惑度"),
     ("Measure the speed of a model on this machine", "测量模型在本机上的速度"),
     (
