@@ -8,21 +8,11 @@ Written from docs/numerics.md, docs/sampling.md, docs/receipts.md, docs/families
 of these points to, and shares no code with the program. Clauses are cited by their numbers (R1, Q2, A4, S16 and so on).
 One prefill computes all positions at once; sums run in the order of the clauses, vectors run across outputs.
 
-Everything is IEEE-754 binary32 in NumPy arrays. NumPy has no fused multiply-add, so `fma` below makes one that is rounded once.
+All is IEEE-754 binary32 in NumPy arrays. NumPy has no fused multiply-add, so `fma` below makes one that is rounded once.
 Not judged: answers under a grammar (their tokens follow from a text), and what a receipt cannot tell (docs/receipts.md).
 """
 
-import argparse
-import base64
-import hashlib
-import json
-import mmap
-import os
-import re
-import struct
-import sys
-import time
-import zlib
+import argparse, base64, copy, hashlib, json, mmap, os, re, struct, sys, time, zlib
 
 import numpy as np
 
@@ -32,20 +22,15 @@ CONTRACT = 1
 BLOCK = 32          # columns that share a scale of activations (Q1)
 SEGMENT = 512       # positions of a segment (A4)
 LANES = 16          # stripes (R2)
-MAX_JSON = 1 << 30  # bytes of a file of receipts
-MAX_GGUF_COUNT = 1 << 24
-# Elements that one vector step works on: so many that NumPy's own cost per call is small, so few that they stay in a cache.
-STEP = 1 << 15
-# Positions whose logits are there at a time.
-ROWS = 64
+MAX_JSON, MAX_GGUF_COUNT = 1 << 30, 1 << 24  # bytes of a file of receipts, things that a file of a model counts
+STEP = 1 << 15      # elements of one vector step: NumPy's cost per call is small then, and they stay in a cache
+ROWS = 64           # positions whose logits are there at a time
 
 class Refused(Exception):
     """Something that cannot be verified, in one sentence."""
 
 # B. Arithmetic ------------------------------------------------------------------------------------------------------------
-
-def bits32(value):
-    return np.array(value, np.uint32).view(F32)[()]
+def bits32(value): return np.array(value, np.uint32).view(F32)[()]
 
 def fma(a, b, c):
     """a * b + c of binary32 numbers, rounded once (B1).
@@ -72,7 +57,6 @@ def fma(a, b, c):
     return result
 
 # R. Sums ------------------------------------------------------------------------------------------------------------------
-
 def halves(stripes):
     """Sixteen stripes, on the first axis, added up in halves (R2)."""
     for width in (8, 4, 2, 1):
@@ -88,7 +72,6 @@ def sum_of_squares(x):
     return halves(stripes)
 
 # F. Functions -------------------------------------------------------------------------------------------------------------
-
 ROUND = F32(1.5 * 2**23)
 
 def exp(x):
@@ -105,17 +88,10 @@ def exp(x):
     half = whole >> 1
     return y * power_of_two(half) * power_of_two(whole - half)
 
-def power_of_two(n):
-    return ((n + 127) << 23).astype(I32).view(F32)
-
-def sigmoid(x):
-    return F32(1) / (F32(1) + exp(-x))
-
-def silu(x):
-    return x / (F32(1) + exp(-x))
-
-def gelu(x):
-    return x / (F32(1) + exp(x * fma(x * x, bits32(0xBD922279), bits32(0xBFCC422A))))
+def power_of_two(n): return ((n + 127) << 23).astype(I32).view(F32)
+def sigmoid(x): return F32(1) / (F32(1) + exp(-x))
+def silu(x): return x / (F32(1) + exp(-x))
+def gelu(x): return x / (F32(1) + exp(x * fma(x * x, bits32(0xBD922279), bits32(0xBFCC422A))))
 
 def tanh(x):
     """F5."""
@@ -139,8 +115,7 @@ def softplus(x):
     d = s + s
     return np.fmax(x, F32(0)) + fma(y * z, d, d)
 
-def soft_cap(x, cap):
-    return cap * tanh(x / cap)
+def soft_cap(x, cap): return cap * tanh(x / cap)
 
 ACTIVATIONS = {"silu": silu, "gelu": gelu, "sigmoid": sigmoid, "softplus": softplus}
 
@@ -184,14 +159,9 @@ def log64(x):
     r = z * (l1 + w * (l3 + w * (l5 + w * l7))) + w * (l2 + w * (l4 + w * l6))
     return np.where(x == 1.0, 0.0, s * (half_square + r) + k * LN2_LO - half_square + f + k * LN2_HI)
 
-def low_cleared(x):
-    return struct.unpack("<d", struct.pack("<Q", struct.unpack("<Q", struct.pack("<d", x))[0] & ~0xFFFFFFFF))[0]
-
-def high_word(x):
-    return struct.unpack("<i", struct.pack("<d", x)[4:])[0]
-
-def with_high_word(x, high):
-    return struct.unpack("<d", struct.pack("<d", x)[:4] + struct.pack("<I", high & 0xFFFFFFFF))[0]
+def low_cleared(x): return struct.unpack("<d", struct.pack("<Q", struct.unpack("<Q", struct.pack("<d", x))[0] & ~0xFFFFFFFF))[0]
+def high_word(x): return struct.unpack("<i", struct.pack("<d", x)[4:])[0]
+def with_high_word(x, high): return struct.unpack("<d", struct.pack("<d", x)[:4] + struct.pack("<I", high & 0xFFFFFFFF))[0]
 
 def pow64(x, y):
     """x^y for x of 1 or more and -1 < y <= 0: all that frequencies ask for (P1)."""
@@ -297,11 +267,9 @@ def kernel_cos(x, y):
     w = 1.0 - hz
     return w + (((1.0 - w) - hz) + (z * r - x * y))
 
-def log_scalar(x):
-    return float(log64(x)[0])
+def log_scalar(x): return float(log64(x)[0])
 
 # W. Weights ---------------------------------------------------------------------------------------------------------------
-
 # GGUF's number of a type: name, elements of a block, bytes of a block.
 TYPES = {0: ("F32", 1, 4), 1: ("F16", 1, 2), 30: ("BF16", 1, 2), 2: ("Q4_0", 32, 18), 3: ("Q4_1", 32, 20), 6: ("Q5_0", 32, 22),
          7: ("Q5_1", 32, 24), 8: ("Q8_0", 32, 34), 10: ("Q2_K", 256, 84), 11: ("Q3_K", 256, 110), 12: ("Q4_K", 256, 144),
@@ -312,64 +280,47 @@ TYPES = {0: ("F32", 1, 4), 1: ("F16", 1, 2), 30: ("BF16", 1, 2), 2: ("Q4_0", 32,
 PLAIN = ("F32", "F16", "BF16")
 IQ4 = np.array([-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113], np.int16)
 E2M1 = np.array([0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12], np.int16)
-# Rows of the grids as numbers of 16 bits, each less the one before it: digits of 2 or 3 bits, the first in the lowest.
-GRID_ROWS = (("IQ1", 2048, 8, 2, (-8, 0, 8)), ("IQ2_XXS", 256, 8, 2, (8, 25, 43)), ("IQ2_XS", 512, 8, 2, (8, 25, 43)),
-             ("IQ2_S", 1024, 8, 2, (8, 25, 43)), ("IQ3_XXS", 256, 4, 3, (4, 12, 20, 28, 36, 44, 52, 62)),
-             ("IQ3_S", 512, 4, 3, (1, 3, 5, 7, 9, 11, 13, 15)))
+# The grids: elements of a row and their values. Of all rows of such values, in ascending order with the first element counting
+# least, the bits of GRID_DATA say which are in a grid.
+GRIDS = (("IQ1", 8, (-8, 0, 8)), ("IQ2_XXS", 8, (8, 25, 43)), ("IQ2_XS", 8, (8, 25, 43)), ("IQ2_S", 8, (8, 25, 43)),
+         ("IQ3_XXS", 4, (4, 12, 20, 28, 36, 44, 52, 62)), ("IQ3_S", 4, (1, 3, 5, 7, 9, 11, 13, 15)))
 GRID_DATA = (
-    "c-oy>U5s5-6<&Lvv+q6ko^$7?Gq?BNncKND?a)?QaHOdqK@9$&NQw!jPD@9oMN&$k*x*mAX@U@a^U)9t0UI<SF(!!d0Ye~-M&pAI^3IFC5)z{iCdNd+wf5Tk"
-    "o^yYOflThb=j^@q+G~C5_v|x7mJ<9~s#8iierxzFQz2usxbh=;oO_6j&L+6ZsZS194SXDU@VKRYas8RG^~^iNouiJ9@Xjf|{oP~6uk3@W096ya9F^-W+0kIm"
-    "Q*<!vu*T?kB0Rh{9hw7AuUD9T0@R1`TPRhAQI@?g(mL!sNme%zg)_P)2ai4|40iJ)hZUP*s_q$Rm!qV^+4IhncqX#9N0zxCR_au6uqACh_I<^|U^JlNXh1W<"
-    "DWOZzqBUK^_f32T(OO%Ecgz*h4C|M%pAnl5arA5ZV(&DfUspL#M^6~Hi66^LGMW-)NA@v7TehkZbdr+&gG7#&N^9yWD@&fl^?i);{Vb?27$=?;@N=cTZ1jYA"
-    "c#2gmQuwlsS`X!Mf^8=EJja~QQVVEXS{boU@G%E&=Uv$+JT6tQ7@ZBCR){1{Z52=(fU+hQ-jW?hqu9w@e{AlInN=?xRIF-c#P7%wJ&J3Vu2b<vPrDZFZ#DAS"
-    "M!DP-8o#+%V_7_{N#`d<7$Y7u->bjdVl&ouP4_LLjl9Op`OL_wp~e#;w(VniJ!<M@zEw1JlGpqWUd!NNiTX>uWdA(+vyUJzjiGPENa{nUM6#EoRm{#Kwibcb"
-    "+z7W^J;*A;^~f!wQ)I?s$w}TE-UlxqdOeTyCitwEc~f$2Ub33c!yz9UjU10r541i5d%d<zAtO0_v99PeDzRhL7gO<*n)-*QSrX~%l?-LoqxvP>1IJ6Sjg6LP"
-    "B#$tTuAGNl)WKEs<uxn%8}j^CB~y7RSO;(GDyl(7TUo(~c%Ef@Y-&_`Syo1D#xkvHJTn?iI%`bi;q8`I@}ti%Wy_ihY8|X7`=hrz%TY$wOwF=Y?Z&ko-MgbU"
-    "8l4&X+oq1$k?cFlyBjmKsnjZ4sUSV|13#8Ze1?%TW{5mv+d!n3<H>8}<?uclvhbvMD#Y(T*y>%0nyj=(fee)*-#e)VMze&srKf1bxNb!GS<Xk@F!L7C`$GQg"
-    "Qk&~=DH9cfNuqTuRk?X=343R;Pq-l8hr|<nh0N$C?O&cWMzQs{bxK{|Xq6o(osC$8Jh4@(vI$~wGzTRmkJzX7Ph&6P5qL;yLoRz6joPyHtl-HwSk0eSZJOdY"
-    "g(lu=^J>XV@=hIf_lzPDvQS5T)|Rq@kJqm3l4}g6f}Ev~DMzQ-#z^g-k$nq#s6AR~@>nm5sr{jiKIUSsvyzLgS~Q>9D<0DNH_rQ_@m*$1V#C|!2zNI?qoJ#U"
-    "{-ZTunCr?t%8c~JLs@-?lWKlUrLH!B$<|o??!>;AD??`j4x#dt`z{;fa7`>ZtygCHo5y*&LM&!PUKc9_d;M~y3RU~Odh`qzd)$zr2V&)<RL{1eUV{;=66yFY"
-    "Ezl_wDie<{;i{U4Jb%wSROC$R#b}S4Nro}ItU_J2Y&pZ%VoYypBybehN|`CtcGhc2dPyUd#E{QOTV`H;z-d>*9>kHb8vCm43KqlOd1*pM3Eg5RK6Cl_+C~>N"
-    "7g6<jd_7jgi*A}HaCRH_FQ1pav_}=mAjg`}@%`gMU6YFOL7n0^O`*?U>DZG+pPn7@g=$AoRQfYt11?2tq@r~ivmv9uF8&j;Co-g|W|~7g=sv4mdS9+W_Bw>w"
-    "i!_PLcq~!HZbgjhM7sWlcn{0jh1I-vN9gmkh+Jdg6=&%g$;b0bR|DOe&@Cc<{QW^X0Dkjy6+3KT?W#UyGEGnS{3KnYyXg0{hu(Ld-vD&$vfmT3`vy=tNWTF0"
-    "Hx1uA%-&8f(3k0D==h#Uu|fCHGnjdiUZ>X_OMNFYI3xZlzTd#_|CDYo{SveX=%~4By7X=OwRx*u);NP@o2toWNOBL>JIFXocVK1@y&y82h5X;c-MeJ0=j-TA"
-    "bQuk-`~%%jmt7|DUI%4{)pye)^gd*;z~bNZRr(d;Ed$-V^k@37<MoH3(MhcR5?u#IIVhi|x9!^<*5!6c@f<KaOz+S?Ot8f&U8j5L0s0Q+SLqdFP0RetF}8g="
-    "htZ4lM<BMJ_EXDjBtN6S*B+qb^h505wRfby9kG8owtEv!8TyqIhdOphM)E;@go-ikDURjQwdhSvx?*<T$(C#}&VzmBS-ILPS?IHL%~XBbX*6fRZWX+Ieq?XS"
-    "=n6(MdJ3cG+|E)Ipy^DNVgra<_^Ow7gY9BQsTi?E%^<wu2JVj28^*`Lt+>05z7MK%^d7uu(^a(y`>YD;e3ikwUxZ~JhF+(IOAiv>fL`<TMMP+ievE9ANftOx"
-    "$AHeCKzS9O`-nvOmG*RvN3ol%vx5ZN8p9pl+f@Byh|ML9_&z$o^FZiM+`VoBmsv#B%aHn*=<p(<VUh=JD01vImfl7#IZvBrm@n4w;d6tl`1}+Id<xI2i*yUP"
-    "--ne4vF3B;nhO%mAcGu$FRYt`h_|QAUiy#7vQ1yNk0Xx%hNyy6?MWW60bU2S(t3MyB)=*dk<WiJwTG2Hc@@3o6-axIzC{nx^M>tqT-G0i?fT|n$v1oGv<unk"
-    "R%DC)@Z^62kt@gqpAi(^p~tZ1HJY<0>F4wpWRB}DWcen27g;Z(6Tp|p_S4tI2T#&p%`tk~_&UJIY|#&J{R*G70@n{0|F-n(&`?`AMPaA-4RyX3JApzvtZ{4u"
-    "?GfSJ1TNcVXE{bCub%ETO8b;4-7Yd*QOa*#qN@L2Hsd<FvEI6&XQi{S(q`%Oxgj-W$Z-}iHZMIzO+4d1y5J^hzBGnx*<Q^ZwccH3zZ5&QLS^UQTc+y#;gFn0"
-    "5i-0R%Q81hl$UKf7+ZO50<Ru2z$2mFyJ@!a_TZ-zKA|kzD0KcsMZPBTXHD!-pc~+5KW#=mZg-k-y$ZFUN3WVP&UYeuy(B+E74IS!tWU_;!L~~~#6mIV5sfMF"
-    "vXkwC*A}JsJ&L^fsD8E^uh_Zf-h^Iq_-s9C{rc3kd!<@S9d<iK)Xs78(R`Zg^s{ESt0zf6?09aN@p<l*hh0XGo<yZP?S`k-!>shdIQ4*&$LoINVmCz+?$1{c"
-    "sZY^Q=#tdFlc-%6Fw!;KwB4@u1)-}bXTqYCc_t%ri(<E_&pKh`^)Vy|yT%dSXSB$TN(4SAoy}eFvA6JiVx@Q7c4hgBsn#BHX`(CeJDry&yPf=ypB%Q)&9Bf)"
-    "CRq1zXnP;V?>3iRsEC=y#Dlnc9`d~;Pe`1TPRaL*b{`v9xs0gq(H-V@W(B?FZ_r^r7oQ5xqDvq-4|4KUY9xjm^7bIr(RzHE&ZP(O)c$RfmD7QmoRQUJbq+sU"
-    "KyT%Q+RFF>p7oDG;zi-v2K8Lz?SHMD#&l(b$37nC>yVH&nt@a;tmC(z2VjX5-O>VfIDwhf5~nm;->TGgeS_&w%)OK?e77JE>vj~MHE`+Tz6shdh%}w}#*8KQ"
-    "r@UT@T+R-7w-#pRP&f9_r}4c2ikh4z3^3A$jBRkt<$WNZBb>k;pHIz!Y91CEz;3zh+{RoY+;5W}Is?TVeg~pkhTd_X>dkil3M6LAIa#p}6f5Agjy3m!+fDQd"
-    "?9B82)N~K%jzX`SA(w;ITe9Dpp1$lsPfB`H;m?tVXZWd{09t*YAMBCn$%avXNoB;J%+~chvL@qJ-)kj8lgc@i=hTvuj#~69-lHZfT57>u?h-+izh@<Dd4F<B"
-    "J1aisahu1TKd%lnEXiU?&Y)GOQ8RkF?)@RrRdv~|F7q|Xl}W^cC27hhpy1^*vT|O|lRZi;jT+|JF7ceDL!w<PdXRrln#$^|BBhN|8O6xox8j+z6^YV_Fz?Zo"
-    "yJn2gro?BWX!2Xzuq(%GE~jCMNa)|Wa9(c69yz`<p>E14^`gA%u<~CUODa#uxHkGpQ}hV$O|3+1Q+DSWZ^NFx(eb)9G)K&cNBA?cd9iRyc;_NP6L$;vTUB&9"
-    "%Xpi3{W;3#r1Q0^ozvMxk<JMYPX2GCM*i$L<hBD62b_O;;yrxQ(1Q$%a>kSkN<HD_^PJE7HQmcezFZX~o3d+5PM7&awIy|+rf=t)T4NWm>UPm&2EV~)+j1gW"
-    "M?CL^G&Rw?rvLvki)Y0dc|zunWD&H>$O#ssKHGT?g=7uR(tMWNk1@x1_QW%0z}rW47x`cgGIZdP{|DKYN9+"
+    "c-nPW&yO5O6@Fc+7L~?9HBOH)2aDR#T59H$h=e1mcDn6#WRq^YI}0Ks6Dd(nNIuxPScY<IE!qP}V~Ftuq}q`!HGP7A0D)vABraadiG_rPkcbqxaEdsE@T#hNdS-E2G"
+    "rKeOetqxN_g>Ys_o97Yo|^OJPsVT2JpDE=XtW<hF`X>$HQJXk9UTWA`@b*z(bF<}u6zgyWaUe-&k0)Xjl3X2^ZW?^iqE|QSE7A-^i<22>g88`n!gRj_P9*>nNK(mL%"
+    ">*J8Pc&wv%m0P&BpZN)!XUS^388P*_}O&FP}(e7yo?utV|%G<9wFIl0$Lf3+Z1I`Z$Ff<VKl?JW+_SiRogwH{JKSd@z2KZpCzpFjC5Y9YnI=C&sboAC;8H>9JIX9~6"
+    "8aKOf;s0tTTEr{=I!@5hkG1;2SD(wK7Sz)MNX0_e_9^Q+-_cC#FR3F3^)Fp*mj!%@%QeZDAPr3bTQ_q!h*9K1I^i{HO>kWXGL=+P|_<^?b53tvx@^po%SUmi=4P>e@"
+    "FJ^vt0!<p~J=d#)L6SE&aN&Uwu&$Dnhg`4N(i<eIBUi;7E@s;0R|G|?>|Nif%@BVIf?H7Oh$7i3ueQD?JkMe|-*Dr6C{QUS~eD$;0_T4{t;`GbMULR*C9|NY$&y+hL"
+    "<05;9{ye_@TpU6QFL{50m~;3>UY1YgJJ)mnqVzue=any>zsq8FrMwn4KfW&@Gj*U`-K25(%UN=6%U^iMAx}@s8_@&{wf9PFce$it`S)zc?y~l|p^c)_CussB;3<D2f"
+    "A2(DdO)-I%nQjLpBSq}P8(#@TNy8l!h_6M?Tx`YJVQrub{w~$Ow0WF1DO>VBKFEG<RRP{$;7|@Fg(HY*`xEA^2x7WE$M6FvG4mw-t{txOnBoo5=oZj<8n8><ENZ6>g"
+    "Nf>m)$OBmZEpQ2Nz1o?*seIq}yeUl#X9{odN*H%4T#ol@K3Ygm)vTA1w_x#?m4jZSzr>5soXEvNR4=+e9s!R27J50t|f!0uc}}p8x_zsv1-zNPz1o*7yzp6d08X*Q3"
+    "ZPx|g+L&^?i04An#pLg5Eutng7zkqLq>ofYfeHiUb$G9rVc?w71N>0FzyN;^-^DCqToR466Aw&-j+nRz(`0yZB9FTiRrhA9Jc<`Xd3JN$%MHD-XWGF3373``Bqnd*y"
+    "T-)v$r3S~{ihV6ins5Osbr6ZUaFq3t$eJZP_IuRMvEXaDuGJ0n2YdIW#Of|c$5M*Vza$spgh9qr7TXVIM)_Q~?J;nMmtmB5hhUA%68xQ*&*$T<wYChxhGavE!YHi!j"
+    "+hx@()wFGcWyO%K(>eBv0Hq)>qQ)=?MMz{JY!R7u>}z!$xrXRC&J04K9AT#I9IZ(25Jdq5bze^7aA|8ssy;8fC+?%x(DhWk0iJZIokI`-Gf}&)Q%-SGS?2Xk<AkcO9"
+    "jla$!g`;!50owb#HDQW>QaUYrdO%nAr{K^lR}Z(aAFEY*w8debx|uDf8b45UYoK2y~%4Jw!F-gr*aEyZJ-FO1|c0k7}+2R>1xOftYDK-jx>s_aly4UJIp&!8-*7AI3"
+    "kT!jWB+LMs>XlHVaebDw^7+A#403L$jl{DYluchZ)O+aMe(*-PtC+(aFRN1GWw_I@}>*bFvKc7r7<Y#*(ciiTWr4HmA#GF-`Dgw*?()J^V$uu4&pv*RA1r8|fxOjt8"
+    "xPy2gJ?RA{EldC;~Iz6||QG><G>o7Pw%O^9yA1Vv`YBc|P{flV_<&&@o-el#K42+!oI5*jQe2Zu&v9Y)$w68mv3j0iJ!BIago$MosEnO9n<8m0lZrL$r%H~p$%f>~@"
+    "htox(O8rKMe+3GZ_wy_<Ge@xSuoEyBAAVS?CtQuibHn`f>4FhnZpz0B#0~R@v80G|lfc0C04jXF)|Ce%PCqdL%tsFuJ-lmKqJ9!6(ZdzD=EgOvp39}rxHDm^cu$)oz"
+    "b%)H#R^7pDHQdl)8#Hn=0p~;=O>3Mruyo*Y7}QN?g}YpL)1^;Y8BwsBP)20jsMUF5J!`|2Wy?A%yD6+6JdUx?sA0`kX`A7#hC4=mi22CgDeDh**7qri+-RJ44pldC5"
+    "1lWh2f8){h>BEKrY6@CSHesuTH>T?q|Wi?PGe1-5eJWX5XP{oGqsj;K#_z@XN_m5DqS;XTG~OYK}i!jS%tP|jHGMu%(BjwCO#C_ZlrXqJ%vir6`{8AxQXRqv?0NaSR"
+    "f#EhW@FIXNs2@V}n#0E0?&3E0qCHZPEmsh}-$*fsgm`wV|spoeHD%>Lv*5VXTH6)x%_#_HZD*fxV`PE&?d)TsXD$i$;Ia8G;%A(!IUaSgqDi0y^wy2j00GuVz7al`("
+    "0W;l6?^t)?DIw{c2+^sfi}ex}cU{NQ%NAQ6B3SyG?OV8Ii8foU&MqaCr3=B!xq6bL67y2I)=_}%Qz#~<j|AduowEf+|EN}a65f+}%#5!a}w!U(bn>RG9Ue9Mv?c|wi"
+    "+gErTN_TJaGw|4}}&q8)Xj$r4Wj52}k62oE}m$#V|p5mbPjT5w_k|=I2xuqz+Cb=wFX3l_#5(rfp{^Tmh8t_x-6@MW}O$DCf+>+452S@N)+!Dw<wUvoIj%3aDBv&3@"
+    "pRgg^;ld2PrEjf-DZIPV?1AFABx(V-a99<>(pV_TD^vL`WF5nw)I0cd#9dyA3A$>`s2^H|Sv804js8B#1Qkj#*=>~BNCAuPDn<JZ?0ntA>0_=u0y!Gu_niu}kv7J*!"
+    "IAL(wlDhovs@>^{{XbGkmv"
 )
 
 def grids():
     """Rows of integer weights by the name of a grid."""
     if not hasattr(grids, "made"):
-        numbers, made = np.frombuffer(zlib.decompress(base64.b85decode(GRID_DATA)), "<u2").astype(I64), {}
-        for name, count, elements, bits, values in GRID_ROWS:
-            rows, numbers = np.cumsum(numbers[:count]), numbers[count:]
-            digits = (rows[:, None] >> (bits * np.arange(elements))) & ((1 << bits) - 1)
-            made[name] = np.array(values, np.int16)[digits]
-        grids.made = made
+        bits, grids.made = np.frombuffer(zlib.decompress(base64.b85decode(GRID_DATA)), np.uint8), {}
+        for name, elements, values in GRIDS:
+            size = -(-len(values) ** elements // 8)
+            numbers, bits = np.nonzero(np.unpackbits(bits[:size]))[0], bits[size:]
+            grids.made[name] = np.array(values, np.int16)[numbers[:, None] // len(values) ** np.arange(elements) % len(values)]
     return grids.made
 
-def nibbles(b):
-    """Low nibbles, then high ones, along the last axis."""
-    return np.concatenate([b & 15, b >> 4], axis=-1)
-
-def pairs_of_nibbles(b):
-    return np.stack([b & 15, b >> 4], axis=-1).reshape(b.shape[:-1] + (-1,))
+def nibbles(b): return np.concatenate([b & 15, b >> 4], axis=-1)  # Low nibbles, then high ones, along the last axis.
+def pairs_of_nibbles(b): return np.stack([b & 15, b >> 4], axis=-1).reshape(b.shape[:-1] + (-1,))
 
 def crumbs(b, size=32):
     """Bits 1-0, 3-2, 5-4, 7-6 of runs of `size` bytes, run by run, each shift a run of elements."""
@@ -380,22 +331,16 @@ def bit_of(b, count):
     """Bit i of the little-endian string of bytes, for each of `count`."""
     return np.unpackbits(np.ascontiguousarray(b), axis=-1, bitorder="little")[:, :count]
 
-def half_at(b, at):
-    return np.ascontiguousarray(b[:, at : at + 2]).view("<f2").astype(F32)
-
-def words(b, kind):
-    return np.ascontiguousarray(b).view(kind).astype(I64)
-
-def with_signs(magnitudes, negative):
-    return np.where(negative.reshape(magnitudes.shape) != 0, -magnitudes, magnitudes)
+def half_at(b, at): return np.ascontiguousarray(b[:, at : at + 2]).view("<f2").astype(F32)
+def words(b, kind): return np.ascontiguousarray(b).view(kind).astype(I64)
+def with_signs(magnitudes, negative): return np.where(negative.reshape(magnitudes.shape) != 0, -magnitudes, magnitudes)
 
 def even_signs(numbers):
     """Signs of 8 elements from numbers of 7 bits: the eighth makes the number of negative ones even."""
     first = (numbers[..., None] >> np.arange(7)) & 1
     return np.concatenate([first, first.sum(-1, keepdims=True) & 1], axis=-1)
 
-def odd(x):
-    return (2 * x + 1).astype(F32)
+def odd(x): return (2 * x + 1).astype(F32)
 
 def six_bits(b):
     """Scales and minimums of Q4_K and Q5_K."""
@@ -431,8 +376,7 @@ def q6_k(b):
     code = low | (crumbs(b[:, 128:192]).astype(np.int16) << 4)
     return code - 32, half_at(b, 208) * b[:, 192:208].view(np.int8).astype(F32), None
 
-def five_bits(b, at):
-    return nibbles(b[:, at + 4 :]) | (bit_of(b[:, at : at + 4], 32) << 4)
+def five_bits(b, at): return nibbles(b[:, at + 4 :]) | (bit_of(b[:, at : at + 4], 32) << 4)
 
 def iq4_xs(b):
     upper = (words(b[:, 2:4], "<u2") >> (2 * np.arange(8))) & 3
@@ -498,8 +442,7 @@ def nvfp4(b):
     scale = np.where(byte == 0x7F, 0.0, scale) / 2
     return E2M1[nibbles(b[:, 4:].reshape(-1, 4, 8))], scale.astype(F32), None
 
-def spread(scale, count):
-    return np.repeat(scale, count, axis=1)
+def spread(scale, count): return np.repeat(scale, count, axis=1)
 
 # By format: columns of a sub-block, and what takes blocks (rows of bytes) apart into w, s and m of W1.
 FORMATS = {
@@ -521,12 +464,10 @@ FORMATS = {
 
 class Matrix:
     """Rows of weights as a file has them: `data` is bytes[rows, bytes of a row]."""
-
     def __init__(self, name, kind, data, columns):
         self.name, self.kind, self.data, self.columns, self.rows = name, kind, data, columns, len(data)
 
-    def slice(self, rows):
-        return Matrix(self.name, self.kind, self.data[rows], self.columns)
+    def slice(self, rows): return Matrix(self.name, self.kind, self.data[rows], self.columns)
 
     def plain(self):
         """Weights of a plain format, widened (B3)."""
@@ -609,7 +550,6 @@ def head_product(matrices, x):
     return np.concatenate([product(matrix, np.ascontiguousarray(x[:, h])) for h, matrix in enumerate(matrices)], axis=1)
 
 # N, P. Norms and rotation -------------------------------------------------------------------------------------------------
-
 def rms_norm(x, gain, epsilon, size=None):
     """N1 of parts of `size` elements."""
     parts = x.reshape(len(x), -1, size or x.shape[-1])
@@ -624,7 +564,6 @@ def l2_norm(x, size, epsilon):
 
 class Angles:
     """P1 and P3: cosines and sines [positions, pairs]."""
-
     def __init__(self, positions, base, rotated, scaling, magnitude, factors):
         frequencies = [pow64(base, -2.0 * i / rotated) for i in range(rotated // 2)]
         if factors is not None:
@@ -663,27 +602,19 @@ def yarn_ramp(scaling, base, rotated):
     return lambda i: 1.0 - min(max((i - low) / length, 0.0), 1.0)
 
 # A. Attention -------------------------------------------------------------------------------------------------------------
-
 class Stored:
     """A1: keys or values [positions, heads, elements] as the cache rounds them."""
-
     def __init__(self, x, profile, is_value=False):
         self.size, self.whole = x.shape[-1], is_value and profile == "i8"
-        if profile == "f16":
-            self.plain = x.astype(np.float16).astype(F32)
-        else:
-            q, d = quantise(x, self.size if self.whole else BLOCK)
-            self.q, self.d = q, d.astype(np.float16).astype(F32)
-            self.plain = None
+        self.plain = x.astype(np.float16).astype(F32) if profile == "f16" else None
+        if self.plain is None:
+            self.q, d = quantise(x, self.size if self.whole else BLOCK)
+            self.d = d.astype(np.float16).astype(F32)
 
     def first(self, size):
         """The first elements alone: a value that is read from its key."""
-        part = object.__new__(Stored)
-        part.size, part.whole = size, False
-        if self.plain is not None:
-            part.plain = self.plain[..., :size]
-        else:
-            part.plain, part.q, part.d = None, self.q[..., : size // BLOCK, :], self.d[..., : size // BLOCK]
+        part = copy.copy(self)
+        part.size = size
         return part
 
 def attend(queries, keys, values, heads, scale, positions, window=None):
@@ -737,7 +668,7 @@ def attend_rows(queries, keys, values, kv, scale, positions, window):
             if values.whole:
                 continue
             if values.plain is not None:
-                sums[at] = fma(weight[..., None], values.plain[p, kv], sums[at])
+                sums[at] = fma(weight[..., None], values.plain[p, kv, :size], sums[at])
             else:
                 factor = np.repeat(weight[..., None] * values.d[p, kv], BLOCK, axis=-1)[..., :size]
                 sums[at] = fma(factor, values.q[p, kv].reshape(len(kv), -1)[:, :size], sums[at])
@@ -759,7 +690,6 @@ def integer_sums(weights, values, kv, blocks):
     return total
 
 # D. Recurrent states ------------------------------------------------------------------------------------------------------
-
 def short_conv(x, kernel, bias=None, activation=None):
     """D2 from position 0 on: x[positions, channels], kernel[channels, taps]."""
     taps = kernel.shape[1]
@@ -770,9 +700,7 @@ def short_conv(x, kernel, bias=None, activation=None):
     total = total if bias is None else total + bias
     return total if activation is None else activation(total)
 
-def decay(x, rates, bias):
-    """D3."""
-    return rates * softplus(x + bias)
+def decay(x, rates, bias): return rates * softplus(x + bias)  # D3.
 
 def gated_delta(q, k, v, g, beta, scale, tiled=True):
     """D4 from position 0 on: q, k[positions, key heads, K], v[positions, value heads, V]; g and beta[positions, value heads]."""
@@ -794,6 +722,7 @@ def gated_delta(q, k, v, g, beta, scale, tiled=True):
     return output.reshape(len(v), -1)
 
 # E. Mixture of experts ----------------------------------------------------------------------------------------------------
+def in_order(x): return np.add.accumulate(np.array([0, *x], F32))[-1]
 
 def best_of(scores, allowed, count):
     """E1: the greatest, one after the other; of equal ones the lower."""
@@ -822,28 +751,17 @@ def route(l, used, scoring="softmax", bias=None, groups=None, bound=None, scale=
     if groups is not None:
         count, groups_used, best = groups
         size = len(l) // count
-        sums = []
-        for g in range(count):
-            total = F32(0)
-            for e in best_of(choice, range(g * size, g * size + size), best):
-                total = total + choice[e]
-            sums.append(total)
+        sums = [in_order(choice[best_of(choice, range(g * size, g * size + size), best)]) for g in range(count)]
         kept = sorted(best_of(sums, range(count), groups_used))
         allowed = [e for g in kept for e in range(g * size, g * size + size)]
     chosen = sorted(best_of(choice, allowed, used))
     if scoring == "chosen":
         p = exp(l[chosen] - np.fmax.reduce(l[chosen], initial=F32(-np.inf)))
-        total = F32(0)
-        for x in p:
-            total = total + x
-        weights = p / total
+        weights = p / in_order(p)
     else:
         weights = q[chosen]
     if bound is not None:
-        total = F32(0)
-        for x in weights:
-            total = total + x
-        weights = weights / np.maximum(total, F32(bound))
+        weights = weights / np.maximum(in_order(weights), F32(bound))
     return list(zip(chosen, weights * F32(scale)))
 
 def experts(x, choices, gate, up, down, activation):
@@ -859,12 +777,10 @@ def experts(x, choices, gate, up, down, activation):
     return output
 
 # Models -------------------------------------------------------------------------------------------------------------------
-
 SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
 
 class File:
     """One GGUF file: metadata, and tensors as matrices (vectors have one row, stacks of matrices are lists)."""
-
     def __init__(self, path):
         self.path, self.keys, self.tensors = path, {}, {}
         with open(path, "rb") as file:
@@ -937,7 +853,6 @@ class File:
 
 class Model:
     """A model of one of the families, from all its files in order."""
-
     def __init__(self, paths):
         self.files = [File(path) for path in paths]
         self.keys, self.tensors, self.read = self.files[0].keys, {}, set()
@@ -974,8 +889,7 @@ class Model:
             return None
         return self.tensor(name).values()[0]
 
-    def has_long_factors(self):
-        return "rope_factors_long.weight" in self.tensors
+    def has_long_factors(self): return "rope_factors_long.weight" in self.tensors
 
     def fingerprint(self, cache, long):
         """What docs/receipts.md says that it is made of."""
@@ -1037,7 +951,7 @@ class Model:
     def hidden(self, tokens, first, cache, long):
         """What the last block leaves at the positions from `first` on, by one prefill."""
         count = len(tokens)
-        scale = np.sqrt(F32(self.width)) if self.family == "gemma3" else F32(1)
+        scale = np.sqrt(F32(self.width)) if self.family in ("gemma", "gemma3") else F32(1)
         rows = self.tensor("token_embd.weight")
         x = rows.slice(np.array(tokens)).values() * scale
         context = {"cache": cache, "positions": np.arange(count)}
@@ -1045,8 +959,10 @@ class Model:
         context["angles"] = self.angles(count, head, long)
         if self.family == "gemma3":
             context["local"] = self.angles(count, head, long, local=True)
+        self.trace = []
         for layer in range(self.layers):
             x = self.block(x, f"blk.{layer}.", layer, context)
+            self.trace.append([hashlib.sha256(row.tobytes()).digest() for row in x])
         return x[first:]
 
     def last(self, x):
@@ -1071,8 +987,7 @@ class Model:
         if unread:
             raise Refused(f"the tensor {min(unread)} is not used here, so that models which have it are not verified")
 
-    def norm(self, prefix, name, x, size=None):
-        return rms_norm(x, self.vector(f"{prefix}{name}.weight"), self.epsilon, size)
+    def norm(self, prefix, name, x, size=None): return rms_norm(x, self.vector(f"{prefix}{name}.weight"), self.epsilon, size)
 
     def block(self, x, prefix, layer, context):
         is_recurrent = self.family == "qwen35" and self.is_recurrent(layer)
@@ -1081,7 +996,7 @@ class Model:
         if self.family == "gemma3":
             attended = self.norm(prefix, "post_attention_norm", attended)
         x = x + attended
-        normed = self.norm(prefix, "post_attention_norm" if self.family == "qwen35" else "ffn_norm", x)
+        normed = self.norm(prefix, "post_attention_norm" if self.family in ("qwen35", "seed_oss") else "ffn_norm", x)
         mixed = self.feed_forward(normed, prefix)
         if self.family == "gemma3":
             mixed = self.norm(prefix, "post_ffw_norm", mixed)
@@ -1103,7 +1018,7 @@ class Model:
         if self.family == "qwen35":
             q = q.reshape(len(x), self.heads, 2 * self.head)
             q, gates = (np.ascontiguousarray(part).reshape(len(x), -1) for part in (q[..., : self.head], q[..., self.head :]))
-        if self.family in ("qwen3", "qwen3moe", "gemma3", "qwen35"):
+        if prefix + "attn_q_norm.weight" in self.tensors:
             q, k = (self.norm(prefix, name, part, self.head) for name, part in (("attn_q_norm", q), ("attn_k_norm", k)))
         if self.family != "smollm3" or (layer + 1) % 4 != 0:
             q, k = (angles.rotate(part, self.head, 0, self.neighbours) for part in (q, k))
@@ -1169,7 +1084,7 @@ class Model:
         scores = self.linear(prefix, "ffn_gate_inp", x)
         rule = {"used": self.key("expert_used_count"), "bound": 2.0**-14}
         bias = self.vector(prefix + "exp_probs_b.bias", optional=True)
-        if self.family == "deepseek2":
+        if self.family in ("deepseek", "deepseek2"):
             gating = self.key("expert_gating_func", 2 if bias is not None else 1)
             if gating not in (1, 2):
                 raise Refused(f"experts chosen by rule {gating} are not verified here")
@@ -1187,17 +1102,14 @@ class Model:
         return output
 
 # Whether neighbours rotate together, and the function of the feed-forward part (docs/families.md).
-FAMILIES = {"llama": (True, "silu"), "qwen2": (False, "silu"), "qwen3": (False, "silu"), "qwen3moe": (False, "silu"),
-            "gemma3": (False, "gelu"), "phi3": (False, "silu"), "deepseek2": (True, "silu"), "qwen35": (False, "silu"),
-            "smollm3": (True, "silu")}
+FAMILIES = {**dict.fromkeys(("llama", "deepseek", "deepseek2", "ernie4_5", "internlm2", "smollm3"), (True, "silu")),
+            **dict.fromkeys(("exaone", "phi3", "qwen2", "qwen2vl", "qwen3", "qwen3moe", "qwen3vl", "qwen3vlmoe", "qwen35", "seed_oss"),
+                            (False, "silu")), "gemma": (False, "gelu"), "gemma3": (False, "gelu")}
 
 # S. Sampling --------------------------------------------------------------------------------------------------------------
-
 GREATEST = np.finfo(F32).max
 
-def sampling_exp(x):
-    """S3."""
-    return exp64(x.astype(F64)).astype(F32)
+def sampling_exp(x): return exp64(x.astype(F64)).astype(F32)  # S3.
 
 def weights_of(logits, temperature=None):
     """S4 for candidates in order: integers."""
@@ -1216,8 +1128,7 @@ def random_bits(seed, position, purpose):
         key = [(key[0] + 0x9E3779B9) & mask, (key[1] + 0xBB67AE85) & mask]
     return word[0] | word[1] << 32
 
-def clamp(logits):
-    return np.minimum(np.maximum(logits, -GREATEST), GREATEST)
+def clamp(logits): return np.minimum(np.maximum(logits, -GREATEST), GREATEST)
 
 def penalise(logits, history, p):
     """S9 and S10."""
@@ -1261,9 +1172,7 @@ def repetitions(window, breakers):
         found[window[j]] = max(found.get(window[j], 0), m)
     return found
 
-def ordered(logits, ids):
-    """S6."""
-    return ids[np.lexsort((ids, -logits[ids]))]
+def ordered(logits, ids): return ids[np.lexsort((ids, -logits[ids]))]  # S6.
 
 def choose(logits, history, p):
     """S1 to S16: the token that follows `history`."""
@@ -1330,10 +1239,9 @@ def typical(logits, ids, share, keep):
     return ids[np.sort(order[:count])]
 
 # Receipts -----------------------------------------------------------------------------------------------------------------
-
 REQUIRED = {"id", "time", "model", "fingerprint", "software", "prompt", "parameters", "end_tokens", "max_tokens", "context",
             "grammar", "output", "finish"}
-OPTIONAL = {"started", "text_digest", "template_digest", "stop_digest"}
+OPTIONAL = {"started", "text_digest", "template_digest", "stop_digest", "trace"}
 PARAMETERS = {"temperature", "top_k", "top_p", "min_p", "typical_p", "repetition_penalty", "repeat_last_n", "presence_penalty",
               "frequency_penalty", "dry", "xtc", "logit_bias", "banned", "ignore_eos", "seed", "min_keep", "logprobs"}
 DRY = {"multiplier", "base", "allowed_length", "penalty_last_n", "breakers"}
@@ -1342,7 +1250,6 @@ FINISHES = ("end_token", "max_tokens", "context", "complete", "stop_string", "ca
 
 class Fraction(float):
     """A number that is not whole, with the text that it was read from."""
-
     def __new__(cls, text):
         number = super().__new__(cls, text)
         number.text = text
@@ -1354,8 +1261,7 @@ def unique(pairs):
         raise Refused("no receipt: a field is there twice")
     return found
 
-def no_constant(text):
-    raise Refused(f"no receipt: {text} is not JSON")
+def no_constant(text): raise Refused(f"no receipt: {text} is not JSON")
 
 DECODER = json.JSONDecoder(object_pairs_hook=unique, parse_float=Fraction, parse_constant=no_constant)
 LAYOUT = re.compile(r'("(?:[^"\\]|\\.)*")|[ \t\r\n]+')
@@ -1417,6 +1323,10 @@ def check_form(receipt):
     lists.append(answer["prompt"].get("tokens", []))
     if not all(isinstance(part, list) and all(type(id) is int and 0 <= id < 2**32 for id in part) for part in lists):
         raise Refused("no receipt: its lists of tokens are none")
+    if "trace" in answer:
+        trace = fields(answer["trace"], {"layers", "positions", "root"}, what="the trace")
+        if not all(type(trace[name]) is int and trace[name] > 0 for name in ("layers", "positions")):
+            raise Refused("no receipt: its trace counts nothing")
     if answer["finish"] not in FINISHES:
         raise Refused(f"no receipt: {answer['finish']} is no way to end")
     return answer
@@ -1479,7 +1389,6 @@ def signed(public, message, signature):
     return (left[0] * right[2] - right[0] * left[2]) % PRIME == 0 and (left[1] * right[2] - right[1] * left[2]) % PRIME == 0
 
 # Verifying ----------------------------------------------------------------------------------------------------------------
-
 def prompt_of(answer, given):
     """The prompt's tokens, from the receipt or those given for its hash."""
     prompt = answer["prompt"]
@@ -1520,7 +1429,7 @@ def replay(model, answer, prompt):
         raise Refused("the prompt is empty, or prompt and answer are longer than the context")
     if max(tokens + output) >= model.vocabulary:
         raise Refused(f"token {max(tokens + output)} is none of this model's")
-    hidden = model.hidden(tokens, len(prompt) - 1, cache, long) if output else []
+    hidden, stated = model.hidden(tokens, len(prompt) - 1, cache, long), answer.get("trace")
     for at, token in enumerate(output):
         if at % ROWS == 0:
             rows = model.last(hidden[at : at + ROWS])
@@ -1535,29 +1444,42 @@ def replay(model, answer, prompt):
     problem = ending(answer, prompt)
     if problem:
         return "ends otherwise", f"ends otherwise: {problem}", {}
-    return "matches", f"matches: {len(output)} tokens", {}
+    if stated and not fits(stated, model):
+        return "trace differs", "trace differs: all tokens are right, but what lies between the layers has another root", {}
+    return "matches", f"matches: {len(output)} tokens" + (" and the trace" if stated else ""), {}
+
+def root(leaves):
+    """The root of the tree over some digests (docs/receipts.md, Traces)."""
+    if len(leaves) == 1:
+        return hashlib.sha256(b"\0" + leaves[0]).digest()
+    half = 1 << (len(leaves) - 1).bit_length() - 1
+    return hashlib.sha256(b"\1" + root(leaves[:half]) + root(leaves[half:])).digest()
+
+def fits(stated, model):
+    """Whether a trace is the one that was computed last."""
+    positions = list(zip(*model.trace))[: stated["positions"]]
+    leaves = [digest for position in positions for digest in position]
+    return (len(positions), model.layers, root(leaves).hex()) == (stated["positions"], stated["layers"], stated["root"])
 
 def verify(model, receipt, key, prompt_ids):
     """The verdict on one receipt."""
     started, name = time.monotonic(), None
+    wrong = "no receipt: a field has another type"
     try:
-        try:
-            answer = check_form(receipt)
-            name = answer["id"]
-            check_signature(receipt, key)
-            prompt = prompt_of(answer, prompt_ids)
-        except (TypeError, ValueError, KeyError, AttributeError, struct.error) as error:
-            raise Refused(f"no receipt: a field has another type ({error})") from error
+        answer = check_form(receipt)
+        name = answer["id"]
+        check_signature(receipt, key)
+        prompt = prompt_of(answer, prompt_ids)
         if answer["grammar"] is not None:
             raise Refused("an answer under a grammar is not judged here; its form and signature are right")
-        try:
-            word, sentence, details = replay(model, answer, prompt)
-        except (TypeError, ValueError, KeyError, AttributeError, IndexError, ArithmeticError) as error:
-            raise Refused(f"settings or model do not fit together ({error})") from error
-        except MemoryError as error:
-            raise Refused("this machine's memory is too small for model and answer") from error
+        wrong = "settings or model do not fit together"
+        word, sentence, details = replay(model, answer, prompt)
     except Refused as refusal:
         word, sentence, details = "refused", f"refused: {refusal}", {}
+    except MemoryError:
+        word, sentence, details = "refused", "refused: this machine's memory is too small for model and answer", {}
+    except (TypeError, ValueError, KeyError, AttributeError, IndexError, ArithmeticError, struct.error) as error:
+        word, sentence, details = "refused", f"refused: {wrong} ({error})", {}
     return {"id": name, "verdict": word, "sentence": sentence, **details, "seconds": round(time.monotonic() - started, 3)}
 
 def arguments():
@@ -1588,9 +1510,7 @@ def main():
     options, verdicts = arguments(), []
     try:
         model = Model(options.model)
-        given = None
-        if options.prompt_ids:
-            given = [int(word) for word in re.findall(r"\d+", read(options.prompt_ids))]
+        given = [int(word) for word in re.findall(r"\d+", read(options.prompt_ids))] if options.prompt_ids else None
         for path in options.receipts:
             try:
                 for receipt in documents(read(path)):
@@ -1603,11 +1523,8 @@ def main():
         sys.exit(f"{refusal}")
     except OSError as error:
         sys.exit(f"{error.filename} cannot be read: {error.strerror}")
-    if options.json:
-        print(json.dumps({"receipts": verdicts}, indent=2))
-    else:
-        for verdict in verdicts:
-            print(f"{verdict['file']}: {verdict['sentence']}")
+    lines = [f"{verdict['file']}: {verdict['sentence']}" for verdict in verdicts]
+    print(json.dumps({"receipts": verdicts}, indent=2) if options.json else "\n".join(lines))
     sys.exit(0 if all(verdict["verdict"] == "matches" for verdict in verdicts) else 1)
 
 if __name__ == "__main__":

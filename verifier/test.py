@@ -5,9 +5,9 @@
     verifier/test.py
 
 The program makes the receipts, `hefu_verify.py` judges them. Log-probabilities that the program reports must be those of the
-verifier's logits, to the bit, and the verifier's operations must give the digests of golden/conformance. Receipts that were
-damaged, or signed again after a change, must be told apart, with the same verdict by both. NumPy is installed into a virtual
-environment in the user's cache folder. The exit status is 0 if all is as it must be.
+verifier's logits, to the bit, traces must have the roots that it finds, and the verifier's operations must give the digests of
+golden/conformance. Receipts that were damaged, or signed again after a change, must be told apart, with the same verdict by both.
+NumPy is installed into a virtual environment in the user's cache folder. The exit status is 0 if all is as it must be.
 """
 
 import argparse
@@ -82,12 +82,12 @@ class Program:
 
     def answer(self, model, receipt, *arguments, prompt=PROMPT):
         """Answers and writes a receipt; returns the answer's JSON."""
-        done = self.call("run", "--model", model, "--raw", "--json", "--logprobs", 8, "--receipt", receipt, *arguments, prompt)
+        done = self.call("run", "--model", model, "--raw", "--json", "--logprobs", 8, "--receipt", receipt, "--trace", *arguments, prompt)
         return json.loads(done.stdout)
 
     def status(self, model, receipt):
         """With which status `hefu verify` ends."""
-        return self.call("verify", "--model", model, receipt, may_fail=True).returncode
+        return self.call("verify", "--trace", "--model", model, receipt, may_fail=True).returncode
 
     def seed(self):
         """The secret half of the instance's key: the 32 bytes after their mark in the PEM file."""
@@ -132,7 +132,7 @@ def hold(program, tally, model, path, name, sets, turn, tokens):
         what = f"{name} on {isa} with {' '.join(settings) or 'the defaults'}"
         (document,) = V.documents(receipt.read_text())
         verdict = V.verify(model, document, None, None)
-        tally.expect(f"{what}: {verdict['sentence']}", verdict["verdict"] == "matches")
+        tally.expect(f"{what}: {verdict['sentence']}", verdict["verdict"] == "matches" and "and the trace" in verdict["sentence"])
         body = document["answer"]
         prompt = body["prompt"]["tokens"]
         cache, long = model.profile(body["fingerprint"])
@@ -280,7 +280,9 @@ def damaged(program, tally):
              ("token 0", lambda a: a["output"].__setitem__(0, (output[0] + 1) % 280), "differs", 0),
              ("the last token", lambda a: a["output"].__setitem__(15, (output[15] + 1) % 280), "differs", 15),
              ("the end", lambda a: a.update(finish="context"), "ends otherwise", None),
-             ("the number of tokens", lambda a: a["output"].pop(), "ends otherwise", None),
+             ("the number of tokens", lambda a: (a["output"].pop(), a.pop("trace")), "ends otherwise", None),
+             ("the trace", lambda a: a["trace"].update(root="0" * 64), "trace differs", None),
+             ("the trace's length", lambda a: a["trace"].update(positions=a["trace"]["positions"] - 1), "trace differs", None),
              ("the fingerprint", lambda a: a.update(fingerprint="hefu1-" + "0" * 32), "refused", None),
              ("nothing", lambda a: None, "matches", None)]
     for what, change, verdict, index in cases:

@@ -50,7 +50,7 @@ impl TextModel {
             template,
             recommended,
             context,
-            abilities: Abilities { order: Order::Causal, writes: true, ranks: false },
+            abilities: Abilities { order: Order::Causal, writes: true, ranks: false, traces: false },
             classes: Vec::new(),
             judge: None,
             tool_format: OnceLock::new(),

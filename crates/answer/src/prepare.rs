@@ -102,6 +102,7 @@ impl Prepared {
             client: String::new(),
             user: None,
             request: String::new(),
+            trace: (stream.trace.positions() > 0).then(|| stream.trace.clone()),
             hides_prompt: false,
         }
     }

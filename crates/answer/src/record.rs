@@ -2,6 +2,7 @@
 
 use hefu_engine::FinishReason;
 use hefu_engine::sampling::Parameters;
+use hefu_engine::trace::Trace;
 use hefu_grammar::Spec;
 use std::collections::BTreeSet;
 
@@ -45,6 +46,8 @@ pub struct AnswerRecord {
     pub user: Option<String>,
     /// The request's id in the log.
     pub request: String,
+    /// Digests of what the model's layers handed on, if that was traced.
+    pub trace: Option<Trace>,
     /// Whoever asked wants the record to state the prompt's hash alone.
     pub hides_prompt: bool,
 }

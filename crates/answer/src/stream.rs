@@ -5,6 +5,7 @@ use crate::structure::Structure;
 use hefu_engine::FinishReason;
 use hefu_engine::sampling::Choice;
 use hefu_engine::stop::{Progress, StopMatcher};
+use hefu_engine::trace::Trace;
 use hefu_text::tokenizer::{Detokenizer, Position, Tokenizer};
 use hefu_text::tools::{Piece, ToolParser};
 use sha2::{Digest, Sha256};
@@ -37,6 +38,8 @@ pub struct ChoiceStream {
     pub reasoning_tokens: usize,
     /// The text as the model wrote it, without stop string and special tokens.
     pub written: String,
+    /// Digests of what the model's layers handed on, if that is traced.
+    pub trace: Trace,
     /// Why it is over, for the record.
     pub finish: Option<FinishReason>,
 }
@@ -64,6 +67,7 @@ impl ChoiceStream {
             ids: Vec::new(),
             reasoning_tokens: 0,
             written: String::new(),
+            trace: Trace::default(),
             finish: None,
         }
     }

@@ -1,23 +1,20 @@
 //! Answers made again from their receipts.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use hefu_cpu::Pool;
 use hefu_cpu::select::best;
-use hefu_engine::scheduler::{Event, Limits, Paged, Scheduler};
+use hefu_engine::scheduler::{Event, Job};
+use hefu_engine::trace::Trace;
 use hefu_engine::verification::{Candidate, Difference, How, Verdict};
 use hefu_model::gguf::Gguf;
 use hefu_model::{LoadOptions, ModelSpec};
 use hefu_numerics::device::Model;
-use hefu_numerics::kv::{PAGE, Profile};
-use hefu_proof::{Answer, Digest, FingerprintInput, Receipt};
+use hefu_numerics::kv::Profile;
+use hefu_proof::{Answer, Digest, Receipt, TraceRoot};
 use serde_json::{Value, json};
 
-use crate::model::{load, read};
-
-/// Positions of a prompt that are computed at once.
-const CHUNK: usize = 64;
+use crate::model::{CHUNK, carry_out, fingerprint, load, read, threads};
 
 /// Prints for each receipt how far its tokens were made again, and the verdict; whether all match.
 ///
@@ -61,34 +58,39 @@ fn examine(gguf: &Gguf<'_>, digest: &str, bytes: &[u8], name: &str) -> Result<Va
     let model = load(gguf, &options, best().device(Arc::new(Pool::new(threads()))))?;
     let before = claim.request.prompt.len().saturating_sub(1);
     let capacity = (claim.request.prompt.len() + claim.output.len()).clamp(1, model.program.context);
-    let verdict = verdict(&model, claim.job(None, How::Steps), capacity, &mut |done| {
+    let (job, traced) = (claim.job(None, How::Steps), answer.trace.is_some());
+    let (verdict, trace) = verdict(&model, job, capacity, traced, &mut |done| {
         crate::say(&json!({"receipt": name, "fitting": done.saturating_sub(before)}));
     })?;
-    Ok(words(&verdict, &spelled))
+    let fits = |stated: &TraceRoot| TraceRoot::of(&trace.first(stated.positions)) == *stated;
+    match answer.trace.as_ref().map(fits) {
+        Some(false) if matches!(verdict, Verdict::Matches { .. }) => {
+            Ok(json!({"verdict": "trace differs", "tokens": answer.output.len()}))
+        }
+        traced => Ok(with(&words(&verdict, &spelled), json!({"trace": traced}))),
+    }
 }
 
 /// Lets a job run to its end. `progress` is told how many positions were examined.
 fn verdict(
     model: &Model,
-    job: hefu_engine::scheduler::Job,
+    job: Job,
     capacity: usize,
+    traced: bool,
     progress: &mut dyn FnMut(usize),
-) -> Result<Verdict, String> {
-    let paged = Paged::new(model, capacity, capacity.div_ceil(PAGE), 1).map_err(|error| error.to_string())?;
-    let limits = Limits { step_tokens: CHUNK, prefix_reuse: false, ..Limits::default() };
-    let mut scheduler = Scheduler::new(paged, limits);
-    scheduler.submit(job, Duration::ZERO).map_err(|refusal| refusal.to_string())?;
-    while !scheduler.is_idle() {
-        for update in scheduler.step(Duration::ZERO) {
-            match update.event {
-                Event::Prefill { done, .. } => progress(done),
-                Event::Verdict(verdict) => return Ok(verdict),
-                Event::Failed(failure) => return Err(failure.to_string()),
-                _ => {}
-            }
+) -> Result<(Verdict, Trace), String> {
+    let (mut found, mut trace) = (None, Trace::default());
+    carry_out(model, job, capacity, traced, &mut |event| {
+        match event {
+            Event::Prefill { done, .. } => progress(done),
+            Event::Traced(piece) => trace.take(&piece),
+            Event::Verdict(verdict) => found = Some(verdict),
+            _ => {}
         }
-    }
-    Err("the examination ended without a verdict; this is a fault of the program".to_owned())
+        Ok(())
+    })?;
+    let none = "the examination ended without a verdict; this is a fault of the program";
+    Ok((found.ok_or(none)?, trace))
 }
 
 /// How the model is to be loaded to have the answer's fingerprint.
@@ -96,23 +98,11 @@ fn options(gguf: &Gguf<'_>, digest: &str, answer: &Answer) -> Result<LoadOptions
     let most = ModelSpec::context_length(gguf).map_err(|error| error.to_string())?;
     for cache in Profile::ALL {
         let options = LoadOptions { context: Some(answer.context.clamp(1, most)), cache, guessing: false };
-        let spec = ModelSpec::read(gguf, &options).map_err(|error| error.to_string())?;
-        let input = FingerprintInput {
-            contract: hefu_numerics::CONTRACT_VERSION,
-            files: vec![digest.to_owned()],
-            cache: cache.name(),
-            variants: spec.program.variants.clone(),
-        };
-        if input.fingerprint().to_string() == answer.fingerprint {
+        if fingerprint(gguf, digest, &options)? == answer.fingerprint {
             return Ok(options);
         }
     }
     Err(format!("this is not the model of the answer, whose fingerprint is {}", answer.fingerprint))
-}
-
-/// Threads to compute with: one where the system has none.
-fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
 }
 
 /// Tokens as the file spells them.

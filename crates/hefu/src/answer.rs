@@ -119,6 +119,10 @@ impl Drive<'_> {
                 self.answer.reused_tokens = reused;
                 return Ok(false);
             }
+            Event::Traced(piece) => {
+                self.answer.stream.trace.take(&piece);
+                return Ok(false);
+            }
             Event::Token(choice) => {
                 let deltas = self.answer.stream.token(&choice);
                 self.answer.choices.push(choice);

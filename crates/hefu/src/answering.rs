@@ -64,12 +64,15 @@ impl<'a> Answering<'a> {
         Ok(Self { loaded, drafter, speculation, prefill_chunk: device.prefill_chunk, logprobs, flags })
     }
 
-    /// What answers, and guesses as the flags say.
+    /// What answers, and guesses as the flags say; with a trace of every answer if it is `traced`.
     ///
     /// # Errors
     /// If the cache of a model cannot be had.
-    pub(crate) fn scheduler(&self) -> Result<Scheduler<Paged>, Failure> {
-        let scheduler = self.loaded.scheduler(self.prefill_chunk, true)?;
+    pub(crate) fn scheduler(&self, traced: bool) -> Result<Scheduler<Paged>, Failure> {
+        let scheduler = match traced {
+            true => self.loaded.traced_scheduler(self.prefill_chunk)?,
+            false => self.loaded.scheduler(self.prefill_chunk, true)?,
+        };
         guessing(scheduler, &self.speculation, self.drafter.as_ref(), Drafter::paged_alone)
     }
 

@@ -179,12 +179,14 @@ impl Loaded {
         Ok(Self { resolved, model, block, text, pooling, pool, isa, check: options.model.check, took })
     }
 
-    /// The cache of one sequence on this model, of the size that was stated when the model was loaded.
+    /// The cache of one sequence on this model, of the size that was stated when the model was loaded; what layers hand on
+    /// is kept if it is `traced`.
     ///
     /// # Errors
     /// If it cannot be had.
-    pub(crate) fn paged(&self) -> Result<Paged, Failure> {
-        let paged = Paged::new(&self.model, self.text.context, self.text.context.div_ceil(PAGE), 1);
+    pub(crate) fn paged(&self, traced: bool) -> Result<Paged, Failure> {
+        let paged = if traced { Paged::traced } else { Paged::new };
+        let paged = paged(&self.model, self.text.context, self.text.context.div_ceil(PAGE), 1);
         paged.map_err(|error| Failure::Other(error.to_string()))
     }
 
@@ -194,8 +196,20 @@ impl Loaded {
     /// # Errors
     /// If the cache cannot be had.
     pub(crate) fn scheduler(&self, prefill_chunk: usize, prefix_reuse: bool) -> Result<Scheduler<Paged>, Failure> {
-        let one = Limits { step_tokens: prefill_chunk, running: 1, queued: 1, prefix_reuse, ..Limits::default() };
-        Ok(Scheduler::new(self.paged()?, one))
+        Ok(Scheduler::new(self.paged(false)?, Self::one(prefill_chunk, prefix_reuse)))
+    }
+
+    /// The same with a trace of every answer.
+    ///
+    /// # Errors
+    /// If the cache cannot be had.
+    pub(crate) fn traced_scheduler(&self, prefill_chunk: usize) -> Result<Scheduler<Paged>, Failure> {
+        Ok(Scheduler::new(self.paged(true)?, Self::one(prefill_chunk, false)))
+    }
+
+    /// What a scheduler of one job at a time keeps to.
+    fn one(prefill_chunk: usize, prefix_reuse: bool) -> Limits {
+        Limits { step_tokens: prefill_chunk, running: 1, queued: 1, prefix_reuse, ..Limits::default() }
     }
 
     /// What another answer must share for its bits to be comparable.

@@ -148,6 +148,8 @@ pub(crate) struct CatalogOptions {
     pub(crate) limits: Limits,
     /// How tokens are guessed.
     pub(crate) speculation: SpeculationOptions,
+    /// Whether receipts state a trace.
+    pub(crate) trace: bool,
 }
 
 /// How the log on standard error is written.
@@ -181,4 +183,6 @@ pub(crate) struct VerifyOptions<'a> {
     pub(crate) device: &'a DeviceOptions,
     /// One token after another, as the answer was made.
     pub(crate) steps: bool,
+    /// Traces as well.
+    pub(crate) trace: bool,
 }

@@ -5,9 +5,10 @@ use crate::failure::Failure;
 use crate::home;
 use hefu_answer::{AnswerRecord, Spec};
 use hefu_engine::sampling::Parameters;
+use hefu_engine::trace::Trace;
 use hefu_proof::canonical::canonical;
-use hefu_proof::{Digest, Grammar, Identity, Prompt, Receipt, Software};
-use std::path::Path;
+use hefu_proof::{Digest, Grammar, Identity, Prompt, Receipt, Software, TraceRoot};
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The file of the instance's key.
@@ -86,6 +87,7 @@ impl Signer {
             text_digest: Some(Digest::of(&[record.text.as_bytes()])),
             template_digest: record.template.map(Digest),
             stop_digest: stop_digest(&record.stops)?,
+            trace: trace(record).as_ref().map(TraceRoot::of),
         };
         Receipt::sign(stated, &self.identity).map_err(|error| format!("no receipt can be made: {error}"))
     }
@@ -102,6 +104,19 @@ fn grammar(spec: &Spec) -> Result<Grammar, String> {
 fn stop_digest(stops: &[String]) -> Result<Option<Digest>, String> {
     let text = (!stops.is_empty()).then(|| canonical(&stops)).transpose()?;
     Ok(text.map(|text| Digest::of(&[text.as_bytes()])))
+}
+
+/// The digests that a record's receipt is about: none of what was computed after the answer's end.
+pub(crate) fn trace(record: &AnswerRecord) -> Option<Trace> {
+    let most = TraceRoot::most_positions(record.prompt.len(), record.output.len());
+    record.trace.clone().map(|trace| trace.first(most))
+}
+
+/// Where the digests of the trace lie that a receipt states.
+pub(crate) fn beside(receipt: &Path) -> PathBuf {
+    let mut name = receipt.as_os_str().to_owned();
+    name.push(".trace");
+    name.into()
 }
 
 /// Makes sure that a receipt can be written to this place, before there is an answer.

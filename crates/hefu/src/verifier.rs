@@ -9,6 +9,7 @@ use crate::options::{ModelChoice, ModelOptions, VerifyOptions};
 use hefu_answer::{Spec, TextModel};
 use hefu_engine::constraint::Constraint;
 use hefu_engine::scheduler::{Event, Limits, Paged, Scheduler};
+use hefu_engine::trace::Trace;
 use hefu_engine::verification::{Difference, How, Verdict};
 use hefu_model::{LoadOptions, ModelSpec};
 use hefu_numerics::device::Model;
@@ -23,6 +24,7 @@ pub(crate) struct Verifier {
     text: TextModel,
     fingerprint: String,
     how: How,
+    traces: bool,
     prefill_chunk: usize,
 }
 
@@ -31,6 +33,8 @@ pub(crate) struct Verifier {
 pub(crate) struct Outcome {
     /// What it is.
     pub(crate) verdict: Verdict,
+    /// The trace, as far as positions were computed, if it was asked for.
+    pub(crate) trace: Option<Trace>,
     /// What it took, the model's loading not included.
     pub(crate) took: Duration,
 }
@@ -67,6 +71,7 @@ impl Verifier {
             text: loaded.text,
             fingerprint,
             how: if options.steps { How::Steps } else { How::Prefill },
+            traces: options.trace,
             prefill_chunk: options.device.prefill_chunk,
         })
     }
@@ -94,16 +99,19 @@ impl Verifier {
         let started = Instant::now();
         // Positions for prompt and answer, however large the context was.
         let capacity = (claim.request.prompt.len() + claim.output.len()).clamp(1, self.model.program.context);
-        let paged = Paged::new(&self.model, capacity, capacity.div_ceil(PAGE), 1);
+        let paged = if self.traces { Paged::traced } else { Paged::new };
+        let paged = paged(&self.model, capacity, capacity.div_ceil(PAGE), 1);
         let limits = Limits { step_tokens: self.prefill_chunk, prefix_reuse: false, ..Limits::default() };
         let mut scheduler = Scheduler::new(paged.map_err(|error| error.to_string())?, limits);
         let taken = scheduler.submit(claim.job(constraint, self.how), Duration::ZERO);
         taken.map_err(|refusal| refusal.to_string())?;
+        let mut trace = self.traces.then(Trace::default);
         while !scheduler.is_idle() {
             for update in scheduler.step(Duration::ZERO) {
                 match update.event {
                     Event::Prefill { done, total } => progress(done as u64, total as u64),
-                    Event::Verdict(verdict) => return Ok(Outcome { verdict, took: started.elapsed() }),
+                    Event::Traced(piece) => trace.iter_mut().for_each(|trace| trace.take(&piece)),
+                    Event::Verdict(verdict) => return Ok(Outcome { verdict, trace, took: started.elapsed() }),
                     Event::Failed(failure) => return Err(failure.to_string()),
                     _ => {}
                 }

@@ -6,6 +6,7 @@
 //! * [`FingerprintInput`]: what two answers must share to be comparable bit for bit;
 //! * [`audit`] (a feature): the append-only log, its signed checkpoints, and what examines it;
 //! * [`canonical`]: the one way to write a document down, so that a digest means something;
+//! * [`TraceRoot`]: one digest for all that lies between the layers of a model;
 //! * [`Digest`], SHA-256.
 //!
 //! Nothing here knows of models, text or chips. `docs/receipts.md` and `docs/audit.md` are the formats in words.
@@ -19,9 +20,11 @@ mod fingerprint;
 mod id;
 mod identity;
 mod receipt;
+mod trace;
 
 pub use digest::Digest;
 pub use fingerprint::{Fingerprint, FingerprintInput};
 pub use id::new_id;
 pub use identity::{Identity, IdentityError, PublicKey, Signature};
 pub use receipt::{Answer, Grammar, MAX_RECEIPT_BYTES, MAX_TOKENS, Prompt, Receipt, ReceiptError, Software, VERSION};
+pub use trace::{TraceRoot, trace_from_text, trace_to_text};

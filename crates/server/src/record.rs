@@ -25,6 +25,9 @@ pub trait Recorder: Send + Sync {
     /// One sentence, if it cannot be read.
     fn receipt(&self, id: &str, client: &str) -> Result<Option<String>, String>;
 
+    /// The digests of the trace that such a document states, as text, as long as they are kept.
+    fn trace(&self, id: &str, client: &str) -> Option<String>;
+
     /// Takes note of a request that was not answered: its status of 400 or more, the name of its API key (empty if none was
     /// given) and the endpoint. Called on a thread that must not wait.
     fn refused(&self, status: u16, client: &str, endpoint: &str);

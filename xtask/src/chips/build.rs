@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::list::{Chip, Level, NODE};
+use super::list::{Chip, Level, NODE, WINE};
+
+/// The crates that need no C compiler.
+const WITHOUT_C: [&str; 5] = ["hefu-check", "hefu-text", "hefu-grammar", "hefu-answer", "hefu-provenance"];
 
 /// A program that was built for a chip, and what runs it.
 pub(super) struct Runner {
@@ -51,7 +54,11 @@ impl Runner {
         }
         let arguments = ["build", "--release", "--package", "hefu-check", "--target", chip.triple];
         finish(cargo.args(arguments), "cargo build")?;
-        let ending = if level.runner[0] == NODE { ".wasm" } else { "" };
+        let ending = match level.runner[0] {
+            NODE => ".wasm",
+            WINE => ".exe",
+            _ => "",
+        };
         let program = folder.join(chip.triple).join(format!("release/hefu-check{ending}"));
         if level.runner[0] == NODE {
             // Node.js 20 breaks down where it marks garbage while the memory of a model grows.
@@ -70,6 +77,8 @@ impl Runner {
     /// What the program prints; a status other than 0 is told by what it prints, or as an error if that is nothing.
     pub(super) fn call(&self, arguments: &[String]) -> Result<String, String> {
         let done = Command::new(&self.command[0])
+            // Wine tells what it lacks, and nobody asks.
+            .env("WINEDEBUG", "-all")
             .args(&self.command[1..])
             .args(arguments)
             .output()
@@ -109,6 +118,18 @@ impl Runner {
         ];
         finish(cargo.args(arguments).arg(chip.triple), "cargo test")
     }
+}
+
+/// Checks the types of all that needs no C compiler of a system that cannot be run here.
+///
+/// # Errors
+/// What this machine lacks for it, or what the compiler says.
+pub(super) fn check_types(root: &Path, chip: &Chip) -> Result<(), String> {
+    standard_library(chip)?;
+    let mut cargo = cargo(root, &target_folder(root).join("chips/plain"));
+    cargo.arg("check");
+    WITHOUT_C.iter().for_each(|package| _ = cargo.args(["--package", package]));
+    finish(cargo.args(["--target", chip.triple]), "cargo check")
 }
 
 /// Where builds go.

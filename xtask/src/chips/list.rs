@@ -1,4 +1,5 @@
-//! The chips. A chip is a line here and, where it has kernels of its own, a folder in `crates/cpu/src/isa`.
+//! The chips, and systems on which this machine's chip is another target. One is a line here and, where it has kernels of its
+//! own, a folder in `crates/cpu/src/isa`.
 
 /// A kind of processor.
 pub(super) struct Chip {
@@ -18,12 +19,15 @@ pub(super) struct Level {
     pub(super) name: &'static str,
     /// What the compiler may use everywhere, beyond what each such chip has.
     pub(super) features: &'static str,
-    /// The emulator and its arguments.
+    /// The emulator and its arguments; without one, types are checked and nothing is run.
     pub(super) runner: &'static [&'static str],
 }
 
 /// What runs WebAssembly: [`super::build`] puts the script's path behind it.
 pub(super) const NODE: &str = "node";
+
+/// What runs programs of Windows.
+pub(super) const WINE: &str = "wine";
 
 /// WebAssembly with the system interface that the page and Node.js offer.
 pub(super) const WEBASSEMBLY: &str = "wasm32-wasip1";
@@ -72,6 +76,9 @@ pub(super) const CHIPS: &[Chip] = &[
         None,
         &[level("no vectors", "", &[NODE]), level("vectors of 128 bits", "+simd128", &[NODE])],
     ),
+    chip("windows", "x86_64-pc-windows-gnu", Some("x86_64-w64-mingw32-gcc"), &[level("x86-64, Wine", "", &[WINE])]),
+    chip("macos", "aarch64-apple-darwin", None, &[level("aarch64, types alone", "", &[])]),
+    chip("macos-x86", "x86_64-apple-darwin", None, &[level("x86-64, types alone", "", &[])]),
     chip(
         "loongarch64",
         "loongarch64-unknown-linux-musl",

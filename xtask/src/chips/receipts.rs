@@ -1,7 +1,11 @@
-//! Receipts that this machine makes, for the others to judge.
+//! Receipts that this machine makes, for the others to judge, and those that they make, for it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use serde_json::Value;
+
+use super::build::Runner;
 
 /// What is answered by the tiny models.
 const PROMPT: &str = "the end of the in and the other";
@@ -19,6 +23,9 @@ pub(super) struct Made {
     pub(super) name: String,
     pub(super) model: String,
     pub(super) receipt: String,
+    /// The tokens of its prompt.
+    prompt: Vec<String>,
+    seed: String,
     /// Whether it is the real model's.
     pub(super) is_real: bool,
 }
@@ -28,7 +35,7 @@ pub(super) struct Made {
 /// # Errors
 /// If it fails.
 pub(super) fn make(root: &Path, hefu: Option<&str>) -> Result<Vec<Made>, String> {
-    let program = hefu.map_or_else(|| root.join("target/release/hefu"), PathBuf::from);
+    let program = program(root, hefu);
     if !program.is_file() {
         println!("no receipts: there is no {}; build it, or name it with --hefu", program.display());
         return Ok(Vec::new());
@@ -47,16 +54,45 @@ pub(super) fn make(root: &Path, hefu: Option<&str>) -> Result<Vec<Made>, String>
             .arg(&model)
             .arg("--receipt")
             .arg(&receipt)
-            .arg(prompt)
+            .args(["--trace", prompt])
             .output()
             .map_err(|error| format!("cannot run {}: {error}", program.display()))?;
         if !done.status.success() {
             return Err(format!("no receipt of {name}: {}", String::from_utf8_lossy(&done.stderr).trim()));
         }
         let (model, receipt) = (model.display().to_string(), receipt.display().to_string());
-        made.push(Made { name, model, receipt, is_real });
+        let prompt = prompt_of(&receipt)?;
+        made.push(Made { name, model, receipt, prompt, seed: number.to_string(), is_real });
     }
     Ok(made)
+}
+
+/// The tokens of a receipt's prompt.
+fn prompt_of(receipt: &str) -> Result<Vec<String>, String> {
+    let text = std::fs::read_to_string(receipt).map_err(|error| format!("{receipt} cannot be read: {error}"))?;
+    let receipt: Value = serde_json::from_str(&text).map_err(|error| format!("{receipt} is no receipt: {error}"))?;
+    let tokens = receipt["answer"]["prompt"]["tokens"].as_array();
+    Ok(tokens.into_iter().flatten().map(Value::to_string).collect())
+}
+
+/// Has a chip answer what this receipt answers, and the program of this machine judge it: what is wrong with it, if anything.
+pub(super) fn other_way(root: &Path, hefu: Option<&str>, chip: &Runner, made: &Made) -> Result<(), String> {
+    let mut arguments = vec!["answer".to_owned(), made.model.clone(), made.seed.clone(), TOKENS.to_owned()];
+    arguments.extend(made.prompt.iter().cloned());
+    let path = root.join("target/chips").join(format!("{}.of-a-chip.json", made.name));
+    let written = std::fs::write(&path, chip.call(&arguments)?);
+    written.map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
+    let done = Command::new(program(root, hefu))
+        .args(["verify", "--trace", "--model", &made.model])
+        .arg(&path)
+        .output()
+        .map_err(|error| format!("the program cannot be run: {error}"))?;
+    if done.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&done.stdout).trim().to_owned()) }
+}
+
+/// The program that makes and judges receipts here.
+fn program(root: &Path, hefu: Option<&str>) -> PathBuf {
+    hefu.map_or_else(|| root.join("target/release/hefu"), PathBuf::from)
 }
 
 /// The real model's file, if it is there.

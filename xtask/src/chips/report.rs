@@ -16,6 +16,16 @@ pub(super) struct Row {
     wrong: Vec<String>,
 }
 
+/// What came of receipts of one model.
+pub(super) struct Verdicts<'a> {
+    /// The receipt that this machine has made.
+    pub(super) made: &'a Made,
+    /// What the chip says of it.
+    pub(super) said: Result<String, String>,
+    /// What this machine says of the chip's, if that was asked for.
+    pub(super) back: Option<Result<(), String>>,
+}
+
 /// All rows.
 #[derive(Default)]
 pub(super) struct Table {
@@ -23,14 +33,15 @@ pub(super) struct Table {
 }
 
 /// The heads of the columns.
-const HEADS: [&str; 8] = [
+const HEADS: [&str; 9] = [
     "chip",
     "level",
     "instruction sets",
     "cases",
     "differing numbers",
     "logits equal",
-    "receipts fit",
+    "receipts of this machine fit",
+    "its receipts fit here",
     "real model's tokens",
 ];
 
@@ -57,7 +68,7 @@ impl Row {
         conformance: Result<String, String>,
         found: Result<String, String>,
         expected: &Logits,
-        verdicts: &[(&Made, Result<String, String>)],
+        verdicts: &[Verdicts<'_>],
     ) -> Self {
         let mut wrong = Vec::new();
         let mut heard = |what: &str, result: Result<String, String>| {
@@ -82,10 +93,10 @@ impl Row {
         let (equal, others): (Vec<_>, Vec<_>) = expected.iter().partition(|(model, right)| is_equal(model, right));
         wrong.extend(others.iter().map(|(model, _)| format!("logits: those of {model} are others")));
         let mut fit = |is_real: bool| {
-            let asked: Vec<_> = verdicts.iter().filter(|(made, _)| made.is_real == is_real).collect();
+            let asked: Vec<_> = verdicts.iter().filter(|all| all.made.is_real == is_real).collect();
             let mut tokens = 0;
             let mut count = 0;
-            for (made, said) in &asked {
+            for Verdicts { made, said, .. } in &asked {
                 let last = said.as_ref().ok().and_then(|said| lines(said).last()).unwrap_or_default();
                 if last["verdict"] == "matches" {
                     count += 1;
@@ -99,6 +110,11 @@ impl Row {
         };
         let (receipts, fitting, _) = fit(false);
         let (real, _, tokens) = fit(true);
+        let back = verdicts.iter().filter_map(|all| Some((all.made, all.back.as_ref()?)));
+        let (back, lacking): (Vec<_>, Vec<_>) = back.partition(|(_, result)| result.is_ok());
+        for (made, result) in &lacking {
+            wrong.push(format!("its receipt of {}: {}", made.name, result.as_ref().err().map_or("", String::as_str)));
+        }
         let dash = |is_there: bool, text: String| if is_there { text } else { "not asked".to_owned() };
         let cells = vec![
             chip.to_owned(),
@@ -108,6 +124,7 @@ impl Row {
             differing.to_string(),
             format!("{} of {}", equal.len(), expected.len()),
             dash(receipts > 0, format!("{fitting} of {receipts}")),
+            dash(receipts > 0, format!("{} of {}", back.len(), back.len() + lacking.len())),
             dash(real > 0, format!("{tokens} equal")),
         ];
         Self { cells, wrong }
@@ -121,10 +138,17 @@ impl Table {
 
     /// A chip that could not be examined.
     pub(super) fn left_out(&mut self, chip: &str, level: &str, lack: &str, is_wrong: bool) {
-        let mut cells = vec![chip.to_owned(), level.to_owned(), format!("left out: {lack}")];
+        self.noted(chip, level, &format!("left out: {lack}"));
+        if is_wrong && let Some(row) = self.rows.last_mut() {
+            row.wrong.push(lack.to_owned());
+        }
+    }
+
+    /// A chip of which a word is to be said alone.
+    pub(super) fn noted(&mut self, chip: &str, level: &str, what: &str) {
+        let mut cells = vec![chip.to_owned(), level.to_owned(), what.to_owned()];
         cells.resize(HEADS.len(), String::new());
-        let wrong = if is_wrong { vec![lack.to_owned()] } else { Vec::new() };
-        self.rows.push(Row { cells, wrong });
+        self.rows.push(Row { cells, wrong: Vec::new() });
     }
 
     pub(super) fn print(&self) {

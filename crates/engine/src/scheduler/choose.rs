@@ -208,6 +208,7 @@ impl<M: ForwardMany> Scheduler<M> {
             let ids = tokens.iter().skip(tokens.len() - count).copied();
             speculation.policy.learn(&mut scheduled.guesses, ids);
         }
+        updates.extend(scheduled.tell_trace());
         updates.append(&mut choices.updates);
         match (choices.fault, choices.finish) {
             (Some(fault), _) => over.push((done.key, Event::Failed(fault.into()))),

@@ -3,6 +3,7 @@
 use super::{Failure, Key};
 use crate::request::FinishReason;
 use crate::sampling::Choice;
+use crate::trace::Piece;
 use crate::verification::Verdict;
 use std::ops::Range;
 
@@ -40,6 +41,9 @@ pub enum Event {
         /// Tokens of the prompt.
         total: usize,
     },
+    /// Digests of what layers hand on at the next positions, where the model keeps that. It comes before whatever came of
+    /// these positions.
+    Traced(Piece),
     /// The next token of its answer.
     Token(Choice),
     /// Its vector: of length 1, `[width]`. [`Event::Finished`] follows.

@@ -1,5 +1,6 @@
 //! What a scheduler asks of a model with the caches of many sequences.
 
+use crate::trace::Trace;
 use hefu_numerics::device::Batch;
 use hefu_numerics::program::{Entry, Order, Program};
 use hefu_numerics::team::Team;
@@ -30,7 +31,7 @@ pub trait ForwardMany {
 
     /// What it can be asked for.
     fn abilities(&self) -> Abilities {
-        Abilities { order: Order::Causal, writes: true, ranks: false }
+        Abilities { order: Order::Causal, writes: true, ranks: false, traces: false }
     }
 
     /// The slots of its recurrent states; `None` if it has no such states.
@@ -70,6 +71,16 @@ pub trait ForwardMany {
     fn ranks(&mut self, rows: Range<usize>) -> Result<&[f32], Self::Error> {
         self.hidden(rows)
     }
+
+    /// The digests of what all layers hand on in some rows of the last batch, all of them wanted: by their numbers among all
+    /// rows, and among those wanted. Only where [`Abilities::traces`].
+    ///
+    /// # Errors
+    /// What the model reports.
+    fn trace(&mut self, rows: Range<usize>, wanted: Range<usize>) -> Result<Trace, Self::Error> {
+        let _ = (rows, wanted);
+        Ok(Trace::default())
+    }
 }
 
 /// What a model can be asked for.
@@ -82,13 +93,15 @@ pub struct Abilities {
     pub writes: bool,
     /// Whether it has a classifier, which ranks texts.
     pub ranks: bool,
+    /// Whether it keeps what layers hand on, for a [`trace`](crate::trace) of every answer.
+    pub traces: bool,
 }
 
 impl Abilities {
     /// Those of a program: which heads it has.
     pub fn of(program: &Program) -> Self {
         let has = |entry| program.section(entry).is_some();
-        Self { order: program.order, writes: has(Entry::Logits), ranks: has(Entry::Rank) }
+        Self { order: program.order, writes: has(Entry::Logits), ranks: has(Entry::Rank), traces: false }
     }
 }
 

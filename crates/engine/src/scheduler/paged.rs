@@ -1,9 +1,10 @@
 //! A loaded model with the caches of many sequences, which share its pages.
 
 use super::{Abilities, ForwardMany, Logits, SlotPool};
+use crate::trace::{Trace, Tracer};
 use hefu_numerics::device::{Batch, Error, Executable, Model, Size};
 use hefu_numerics::kv::PAGE;
-use hefu_numerics::program::{Entry, Order};
+use hefu_numerics::program::{Entry, Order, Value};
 use std::ops::Range;
 
 /// Runs a model on many sequences.
@@ -15,6 +16,8 @@ pub struct Paged {
     pages: usize,
     /// Slots of recurrent states.
     slots: usize,
+    /// What takes digests of layers, where they are kept for it.
+    tracer: Option<Tracer>,
 }
 
 impl Paged {
@@ -25,6 +28,24 @@ impl Paged {
     /// # Errors
     /// [`Error::Context`] for no position or more than the model has, others if the cache is too large.
     pub fn new(model: &Model, capacity: usize, pages: usize, sequences: usize) -> Result<Self, Error> {
+        Self::with_probes(model, capacity, (pages, sequences), &[])
+    }
+
+    /// The same, keeping what layers hand on, so that every answer gets a [`trace`](crate::trace).
+    ///
+    /// # Errors
+    /// As [`Paged::new`].
+    pub fn traced(model: &Model, capacity: usize, pages: usize, sequences: usize) -> Result<Self, Error> {
+        let paged = Self::with_probes(model, capacity, (pages, sequences), &model.program.layer_outputs())?;
+        Ok(Self { tracer: Some(Tracer::new(&model.program)), ..paged })
+    }
+
+    fn with_probes(
+        model: &Model,
+        capacity: usize,
+        (pages, sequences): (usize, usize),
+        probes: &[Value],
+    ) -> Result<Self, Error> {
         let allowed = model.program.context;
         if capacity == 0 || capacity > allowed {
             return Err(Error::Context { asked: capacity, allowed });
@@ -35,7 +56,8 @@ impl Paged {
             Order::Whole => pages.max(sequences.saturating_mul(capacity.div_ceil(PAGE))),
         };
         let size = Size::new(&model.program, pages, sequences);
-        Ok(Self { model: model.clone(), executable: model.compile(&size)?, capacity, pages, slots: size.slots })
+        let executable = model.device.compile(&model.program, &model.weights, &size, probes)?;
+        Ok(Self { model: model.clone(), executable, capacity, pages, slots: size.slots, tracer: None })
     }
 
     /// The program on its device.
@@ -68,7 +90,7 @@ impl ForwardMany for Paged {
     }
 
     fn abilities(&self) -> Abilities {
-        Abilities::of(&self.model.program)
+        Abilities { traces: self.tracer.is_some(), ..Abilities::of(&self.model.program) }
     }
 
     fn slots(&self) -> Option<SlotPool> {
@@ -95,6 +117,11 @@ impl ForwardMany for Paged {
 
     fn ranks(&mut self, rows: Range<usize>) -> Result<&[f32], Error> {
         self.executable.head(Entry::Rank, rows)
+    }
+
+    fn trace(&mut self, rows: Range<usize>, wanted: Range<usize>) -> Result<Trace, Error> {
+        let Some(tracer) = &mut self.tracer else { return Ok(Trace::default()) };
+        tracer.trace(&*self.executable, self.model.device.team(), rows, wanted)
     }
 }
 

@@ -2,9 +2,12 @@
 
 use super::memory::Wanted;
 use super::plan::Share;
+use super::scheduled::ScheduledSequence;
 use super::{Event, Failure, ForwardMany, Key, Scheduler, Update};
 use crate::speculation::Speculation;
+use crate::trace::Piece;
 use hefu_numerics::device::{Batch, Span};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// How large a job's span of a pass was.
@@ -12,10 +15,25 @@ use std::ops::Range;
 struct Size {
     /// Tokens, guesses included.
     tokens: usize,
-    /// Those of them whose rows are computed.
+    /// Those of them whose rows are computed, by whoever reads or follows them or for a trace.
     kept: Range<usize>,
-    /// How many of these come before those that are wanted.
-    unwanted: usize,
+    /// Those of them that are read.
+    read: Range<usize>,
+    /// Those of them whose digests are taken.
+    traced: Range<usize>,
+}
+
+impl Size {
+    /// `follows`: whether what the model makes of every position is wanted.
+    fn new(one: &ScheduledSequence, tokens: usize, follows: bool) -> Self {
+        let (read, traced, guesses) = (one.wanted(tokens), one.traced(tokens), one.guesses.computed().len());
+        let read = read.start..read.end + guesses;
+        let traced = if traced.is_empty() { 0..0 } else { traced.start..traced.end + guesses };
+        let both =
+            if traced.is_empty() { read.clone() } else { traced.start.min(read.start)..traced.end.max(read.end) };
+        let kept = if follows && one.reader.is_answer() { 0..both.end } else { both };
+        Self { tokens: tokens + guesses, kept, read, traced }
+    }
 }
 
 /// A part of a pass that was computed.
@@ -43,18 +61,14 @@ impl<M: ForwardMany> Scheduler<M> {
         self.take_slots(plan);
         let asked = self.ask_masks(plan);
         let groups = self.model.groups();
-        let keeps_all = self.speculation.as_ref().is_some_and(Speculation::follows_hidden);
+        let follows = self.speculation.as_ref().is_some_and(Speculation::follows_hidden);
         let (mut tokens, mut sizes) = (Vec::new(), Vec::with_capacity(plan.len()));
         let mut scheduled = Vec::with_capacity(plan.len());
         for share in plan {
             let Some(one) = self.running.get(share.index) else { continue };
-            let (from, guesses) = (tokens.len(), one.guesses.computed());
             tokens.extend(one.sequence.waiting(one.cached).iter().take(share.tokens));
-            tokens.extend(guesses);
-            let wanted = one.wanted(share.tokens);
-            let first = if keeps_all && one.reader.is_answer() { 0 } else { wanted.start };
-            let kept = first..wanted.end + guesses.len();
-            sizes.push(Size { tokens: tokens.len() - from, kept, unwanted: wanted.start - first });
+            tokens.extend(one.guesses.computed());
+            sizes.push(Size::new(one, share.tokens, follows));
             scheduled.push(one);
         }
         // Pages of all groups have the same numbers.
@@ -120,18 +134,21 @@ impl<M: ForwardMany> Scheduler<M> {
 
     /// The spans are computed: counts them, takes what their rows are for, chooses.
     fn advance(&mut self, plan: &[Share], sizes: &[Size], updates: &mut Vec<Update>) {
+        let mut over: Vec<Over> = Vec::new();
+        self.trace(plan, sizes, &mut over);
         let (mut first, mut all) = (0, Vec::with_capacity(plan.len()));
         for (share, size) in plan.iter().zip(sizes) {
             let kept = first..first + size.kept.len();
             first = kept.end;
-            all.extend(self.count(*share, kept, size.unwanted, updates));
+            let read = kept.start + size.read.start - size.kept.start;
+            all.extend(self.count(*share, kept, read..read + size.read.len(), updates));
         }
         self.statistics.steps += 1;
         self.statistics.step_jobs = plan.len();
         self.statistics.step_tokens = sizes.iter().map(|size| size.tokens).sum();
 
-        let mut over: Vec<Over> = Vec::new();
         for done in all.iter().filter(|done| !done.is_answer) {
+            updates.extend(self.running.get_mut(done.index).and_then(ScheduledSequence::tell_trace));
             match self.read(done.index, done.rows.clone(), !done.choosing.is_empty()) {
                 Ok(events) => {
                     for event in events {
@@ -152,6 +169,7 @@ impl<M: ForwardMany> Scheduler<M> {
         let mut lost: Vec<Key> = Vec::new();
         for done in &all {
             let Some(scheduled) = self.running.get_mut(done.index) else { continue };
+            updates.extend(scheduled.tell_trace());
             scheduled.guesses.drop_all();
             scheduled.furthest = scheduled.furthest.max(scheduled.cached);
             self.memory.settle(&mut scheduled.table, scheduled.sequence.tokens(), scheduled.cached);
@@ -160,6 +178,8 @@ impl<M: ForwardMany> Scheduler<M> {
                 lost.push(done.key);
             }
         }
+        let mut ended = BTreeSet::new();
+        over.retain(|(key, _)| ended.insert(*key));
         over.into_iter().for_each(|(key, event)| self.end(key, event, updates));
         // Without the states of its last position a job goes back to a snapshot.
         for key in lost {
@@ -169,9 +189,30 @@ impl<M: ForwardMany> Scheduler<M> {
         }
     }
 
+    /// Takes the digests of what layers hand on at positions that were computed for the first time.
+    fn trace(&mut self, plan: &[Share], sizes: &[Size], over: &mut Vec<Over>) {
+        let (mut row, mut wanted) = (0, 0);
+        for (share, size) in plan.iter().zip(sizes) {
+            let Size { traced, tokens, .. } = size;
+            let rows = row + traced.start..row + traced.end;
+            let from = wanted + traced.start.saturating_sub(size.kept.start);
+            (row, wanted) = (row + tokens, wanted + size.kept.len());
+            let Some(scheduled) = self.running.get_mut(share.index).filter(|_| !traced.is_empty()) else { continue };
+            match self.model.trace(rows, from..from + traced.len()) {
+                Ok(trace) => scheduled.untold = Some(Piece { position: scheduled.cached + traced.start, trace }),
+                Err(error) => over.push((scheduled.key, Event::Failed(Failure::Model(error.to_string())))),
+            }
+        }
+    }
+
     /// Counts a part that was computed.
-    fn count(&mut self, share: Share, kept: Range<usize>, unwanted: usize, updates: &mut Vec<Update>) -> Option<Done> {
-        let mut rows = kept.start + unwanted..kept.end;
+    fn count(
+        &mut self,
+        share: Share,
+        kept: Range<usize>,
+        mut rows: Range<usize>,
+        updates: &mut Vec<Update>,
+    ) -> Option<Done> {
         let scheduled = self.running.get_mut(share.index)?;
         let (from, total) = (scheduled.cached, scheduled.sequence.prompt().len());
         let guesses = scheduled.guesses.computed().len();

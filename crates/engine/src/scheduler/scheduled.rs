@@ -2,10 +2,11 @@
 
 use super::memory::{Domain, Table};
 use super::reading::Reader;
-use super::{Abilities, Job, Key, Kind, MAX_PRIORITY, ReuseDomain};
+use super::{Abilities, Event, Job, Key, Kind, MAX_PRIORITY, ReuseDomain, Update};
 use crate::request::RequestError;
 use crate::sequence::Sequence;
 use crate::speculation::Guesses;
+use crate::trace::Piece;
 use hefu_numerics::program::Order;
 use std::ops::Range;
 use std::time::Duration;
@@ -25,6 +26,10 @@ pub(super) struct ScheduledSequence {
     pub(super) sequence: Sequence,
     /// What its rows are for.
     pub(super) reader: Reader,
+    /// Whether it gets the digests of what layers hand on at all its positions.
+    pub(super) is_traced: bool,
+    /// Those of the last pass that nobody was told yet, with those of guesses.
+    pub(super) untold: Option<Piece>,
     /// Its pages, while it runs.
     pub(super) table: Table,
     /// Its tokens in the cache.
@@ -57,6 +62,7 @@ impl ScheduledSequence {
         // A vector needs no room for a token after it, but a prompt that has none could be no answer's either.
         let answers = matches!(job.kind, Kind::Answer | Kind::Embedding(_) | Kind::Rank { .. });
         let answers = answers && abilities.order == Order::Causal;
+        let is_traced = abilities.traces && matches!(job.kind, Kind::Answer | Kind::Verification(_));
         let reader = Reader::new(job.kind, &mut job.request, &mut job.constraint, vocabulary, abilities)?;
         let domain = match job.domain {
             ReuseDomain::Client => Domain::Client(job.client),
@@ -71,6 +77,8 @@ impl ScheduledSequence {
             submitted: now,
             sequence: Sequence::new(job.request, job.constraint, vocabulary, capacity, answers)?,
             reader,
+            is_traced,
+            untold: None,
             table: Table::default(),
             cached: 0,
             guesses: Guesses::default(),
@@ -108,6 +116,8 @@ impl ScheduledSequence {
     /// is wanted and was not reported.
     pub(super) fn reusable(&self) -> usize {
         let most = self.sequence.tokens().len().saturating_sub(1);
+        // What others computed has left it no digests.
+        let most = if self.is_traced { most.min(self.furthest) } else { most };
         let is_reported = self.reported == self.sequence.prompt().len();
         if is_reported { most } else { most.min(self.reported.max(self.wanted_of_prompt().start)) }
     }
@@ -123,6 +133,19 @@ impl ScheduledSequence {
             return first.min(last) - self.cached..last - self.cached;
         }
         tokens - usize::from(end == self.sequence.tokens().len())..tokens
+    }
+
+    /// Which of `tokens` further tokens are computed for the first time, if their digests are to be taken.
+    pub(super) fn traced(&self, tokens: usize) -> Range<usize> {
+        let first = if self.is_traced { self.furthest.saturating_sub(self.cached).min(tokens) } else { tokens };
+        first..tokens
+    }
+
+    /// The digests of the last pass, of positions that are in the cache to stay.
+    pub(super) fn tell_trace(&mut self) -> Option<Update> {
+        let Piece { position, trace } = self.untold.take()?;
+        let trace = trace.first(self.cached.saturating_sub(position));
+        Some(Update { key: self.key, event: Event::Traced(Piece { position, trace }), rows: 0..0 })
     }
 
     /// The most protected of its client first.

@@ -3,7 +3,8 @@
 
 use crate::request::Request;
 use crate::sampling::Parameters;
-use crate::scheduler::{ForwardMany, Logits, SlotPool};
+use crate::scheduler::{Abilities, ForwardMany, Logits, Order, SlotPool};
+use crate::trace::{Digest, Trace};
 use hefu_numerics::device::{Batch, Slots, Span};
 use hefu_numerics::team::{Alone, Team};
 use std::collections::BTreeSet;
@@ -40,6 +41,8 @@ pub(crate) const POISON: (usize, u32) = (3, 10);
 const FAULTY: u32 = 9;
 /// Elements of a hidden state.
 const WIDTH: usize = 3;
+/// Layers of a trace.
+pub(crate) const LAYERS: usize = 2;
 /// Groups of key-value states, whose tables are the same.
 const GROUPS: usize = 2;
 
@@ -56,6 +59,8 @@ pub(crate) struct Fake {
     snapshot_pages: usize,
     /// Texts up to and with the rows that were kept.
     kept: Vec<Vec<u32>>,
+    /// The numbers of these rows in their batch.
+    kept_rows: Vec<usize>,
     values: Vec<f32>,
     team: Arc<dyn Team + Send>,
     /// Whether nothing ever fails.
@@ -65,6 +70,8 @@ pub(crate) struct Fake {
     /// Whether it is the block of another one: its texts begin with their second token, and it is told of each what the other
     /// makes of the text before it.
     is_block: bool,
+    /// Whether it keeps what its layers hand on.
+    traces: bool,
     pub(crate) passes: usize,
 }
 
@@ -91,11 +98,13 @@ impl Fake {
             slots: Vec::new(),
             snapshot_pages: 1,
             kept: Vec::new(),
+            kept_rows: Vec::new(),
             values: Vec::new(),
             team: Arc::new(Alone),
             is_sound: false,
             wrong_one_in: None,
             is_block: false,
+            traces: false,
             passes: 0,
         }
     }
@@ -154,6 +163,11 @@ impl Fake {
         if is_wrong { row(text.get(1..).unwrap_or_default()) } else { row(text) }
     }
 
+    /// The same with digests of what its layers hand on.
+    pub(crate) fn traced(self, traces: bool) -> Fake {
+        Fake { traces, ..self }
+    }
+
     pub(crate) fn with_threads(self, threads: usize) -> Fake {
         Fake { team: Arc::new(Threads(threads)), ..self }
     }
@@ -167,6 +181,12 @@ pub(crate) fn is_poisoned(text: &[u32]) -> bool {
 /// Whether the logits after this text are no numbers.
 pub(crate) fn is_faulty(text: &[u32]) -> bool {
     text.first() == Some(&POISON.1) && text.last() == Some(&FAULTY)
+}
+
+/// What stands for the digests of all layers at the end of a text.
+pub(crate) fn digests(text: &[u32]) -> [Digest; LAYERS] {
+    let hash = text.iter().fold(7_u64, |hash, id| (hash ^ u64::from(*id)).wrapping_mul(0x0100_0000_01B3));
+    std::array::from_fn(|layer| std::array::from_fn(|at| (hash >> (at % 8)) as u8 ^ layer as u8))
 }
 
 pub(crate) fn hidden(text: &[u32]) -> [f32; WIDTH] {
@@ -203,6 +223,10 @@ impl ForwardMany for Fake {
         (pool.slots > 0).then_some(pool)
     }
 
+    fn abilities(&self) -> Abilities {
+        Abilities { order: Order::Causal, writes: true, ranks: false, traces: self.traces }
+    }
+
     fn copy_page(&mut self, from: u32, to: u32) -> Result<(), Fault> {
         self.pages[to as usize] = self.pages[from as usize].clone();
         Ok(())
@@ -214,6 +238,7 @@ impl ForwardMany for Fake {
 
     fn forward(&mut self, batch: &Batch<'_>) -> Result<(), Fault> {
         self.kept.clear();
+        self.kept_rows.clear();
         let mut texts = Vec::new();
         let mut row = 0;
         for span in batch.spans {
@@ -247,6 +272,7 @@ impl ForwardMany for Fake {
             for (at, &token) in text.iter().enumerate().skip(span.position) {
                 self.pages[span.tables[0][at / self.size] as usize][at % self.size] = token;
             }
+            self.kept_rows.extend(span.wanted.clone().map(|at| span.rows.start + at));
             for at in span.wanted.clone() {
                 let text = &text[..=span.position + at];
                 self.kept.push(match self.is_block {
@@ -270,5 +296,11 @@ impl ForwardMany for Fake {
     fn hidden(&mut self, rows: Range<usize>) -> Result<&[f32], Fault> {
         self.values = self.kept[rows].iter().flat_map(|text| hidden(text)).collect();
         Ok(&self.values)
+    }
+
+    fn trace(&mut self, rows: Range<usize>, wanted: Range<usize>) -> Result<Trace, Fault> {
+        assert!(self.kept_rows[wanted.clone()].iter().copied().eq(rows), "one row has two numbers");
+        let digests = self.kept[wanted].iter().flat_map(|text| digests(text)).collect();
+        Ok(Trace::new(LAYERS, digests).expect("all layers of each row"))
     }
 }

@@ -44,6 +44,8 @@ struct Seen {
     scores: AtomicU64,
     rows: AtomicU64,
     forced: AtomicU64,
+    /// Positions with digests.
+    traced: AtomicU64,
     drafted: AtomicU64,
     accepted: AtomicU64,
     /// Guesses that were right in schedules with constraints.
@@ -147,6 +149,7 @@ fn every_answer_is_the_one_alone_and_nothing_is_lost() {
         &seen.scores,
         &seen.rows,
         &seen.forced,
+        &seen.traced,
         &seen.drafted,
         &seen.accepted,
         &seen.accepted_ruled,

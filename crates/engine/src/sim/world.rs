@@ -7,6 +7,7 @@ use crate::request::{FinishReason, RequestError};
 use crate::sampling::{self, Choice, Scratch};
 use crate::scheduler::{Event, Failure, Key, Kind, Pooling, Refusal, ReuseDomain, Scheduler, Update};
 use crate::speculation::{Speculation, SpeculationPolicy};
+use crate::trace::Trace;
 use crate::witness;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Relaxed;
@@ -29,6 +30,7 @@ struct Got {
     scores: Vec<f64>,
     end: Option<Event>,
     is_cancelled: bool,
+    trace: Trace,
 }
 
 /// What a job would get alone.
@@ -47,6 +49,9 @@ enum Alone {
 pub(super) fn run(seed: u64, seen: &Seen) {
     let mut schedule = Schedule::new(seed);
     let mut model = Fake::new(schedule.pages, schedule.page, CAPACITY).with_slots(schedule.slots);
+    // What is traced uses nothing that others have left.
+    let traces = schedule.random.one_in(4);
+    model = model.traced(traces);
     // Threads cost more than all the rest.
     if schedule.random.one_in(100) {
         model = model.with_threads(3);
@@ -102,6 +107,7 @@ pub(super) fn run(seed: u64, seen: &Seen) {
     if schedule.slots.is_some() {
         seen.states.note(&statistics, slots);
     }
+    jobs.values().for_each(|got| check_trace(got, &schedule.plans[got.plan], traces, seen));
     jobs.values().for_each(|got| compare(got, &schedule.plans[got.plan], seen));
 }
 
@@ -213,12 +219,18 @@ fn note(got: &mut Got, update: Update, plan: &Plan, scheduler: &mut Scheduler<Fa
             }
             got.done = done;
         }
+        Event::Traced(piece) => {
+            assert_eq!(piece.position, got.trace.positions(), "a piece that does not follow");
+            got.trace.take(&piece);
+        }
         Event::Token(choice) => {
             assert_eq!(got.done, prompt.len());
             let ids = got.choices.iter().map(|choice| choice.id);
             let text: Vec<u32> = prompt.iter().copied().chain(ids).collect();
             assert!(update.rows.len() <= 1 && (!is_first || plan.rules.is_some() || update.rows.len() == 1));
             got.rows += update.rows.len();
+            let is_traced = got.trace.positions() > 0 && !update.rows.is_empty();
+            assert!(!is_traced || got.trace.positions() >= text.len(), "a token before its digests");
             if !update.rows.is_empty() {
                 check_row(scheduler, update.rows, &text);
             }
@@ -230,6 +242,21 @@ fn note(got: &mut Got, update: Update, plan: &Plan, scheduler: &mut Scheduler<Fa
         Event::Ranked(_) => panic!("nobody asked for ranks"),
         Event::Verdict(_) => panic!("nobody claimed anything"),
         Event::Finished(_) | Event::Failed(_) => got.end = Some(update.event),
+    }
+}
+
+/// The digests of a job are those of its own text, of every position that chose a token.
+fn check_trace(got: &Got, plan: &Plan, traces: bool, seen: &Seen) {
+    let is_answer = matches!(plan.kind, Kind::Answer);
+    assert!(got.trace.positions() == 0 || (traces && is_answer), "nobody asked for digests");
+    let text: Vec<u32> =
+        plan.request.prompt.iter().copied().chain(got.choices.iter().map(|choice| choice.id)).collect();
+    for (at, found) in got.trace.digests().chunks(fake::LAYERS).enumerate() {
+        assert_eq!(found, fake::digests(&text[..=at]), "position {at} of {text:?}");
+    }
+    if traces && is_answer && got.rows > 0 {
+        assert!(got.trace.positions() >= plan.request.prompt.len(), "a trace with gaps");
+        seen.traced.fetch_add(got.trace.positions() as u64, Relaxed);
     }
 }
 

@@ -9,4 +9,5 @@ mod mtp;
 #[path = "../../../numerics/tests/common/reordered.rs"]
 mod reordered;
 mod support;
+mod traces;
 mod whole;

@@ -10,7 +10,7 @@ use crate::progress::line;
 use crate::receipts::{self, Signer};
 use clap::Args;
 use hefu_answer::{AnswerRecord, Ask, Error, Message, Prompt, Role};
-use hefu_proof::new_id;
+use hefu_proof::{new_id, trace_to_text};
 use serde_json::{Value, json};
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -34,7 +34,8 @@ Examples:
   hefu run --schema '{\"type\": \"array\", \"items\": {\"type\": \"integer\"}}' \"Name three primes\"
   hefu run --regex '[A-Z][a-z]+' \"The capital of France is\"
   hefu run --json --seed 1 --logprobs 3 \"Name a prime\" | jq .token_ids
-  hefu run --receipt answer.json \"Name a prime\"; hefu verify answer.json")]
+  hefu run --receipt answer.json \"Name a prime\"; hefu verify answer.json
+  hefu run --receipt answer.json --trace \"Name a prime\"; hefu verify --trace answer.json")]
 pub(crate) struct Arguments {
     /// The prompt
     #[arg(value_name = "PROMPT")]
@@ -72,6 +73,11 @@ pub(crate) struct Arguments {
     #[arg(long, requires = "receipt")]
     hide_prompt: bool,
 
+    /// With --receipt: state one digest of what every layer of the model hands on for every token, and write all of these
+    /// digests to FILE.trace; `hefu verify --trace` makes them again
+    #[arg(long, requires = "receipt")]
+    trace: bool,
+
     #[command(flatten)]
     structure: StructureArguments,
     #[command(flatten)]
@@ -86,6 +92,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     let started = receipts::now();
     arguments.answering.check(arguments.logprobs)?;
     arguments.receipt.as_deref().map_or(Ok(()), receipts::check_place)?;
+    arguments.traced().map_or(Ok(()), |path| receipts::check_place(&path))?;
     let spec = arguments.structure.spec()?;
     let text = prompt_text(&arguments)?;
     let state_memory = arguments.stats || io::stderr().is_terminal();
@@ -101,7 +108,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     arguments.receipt.as_ref().map(|_| receipts::identity()).transpose()?;
     let json = arguments.json;
     let mut show = |piece: &str| if json { Ok(()) } else { print(piece) };
-    let (mut scheduler, never) = (answering.scheduler()?, AtomicBool::new(false));
+    let (mut scheduler, never) = (answering.scheduler(arguments.trace)?, AtomicBool::new(false));
     let answer = answer::answer(&loaded.text, &mut scheduler, question, &never, &mut show)?;
     if json {
         print_json(&report(&answering, &answer, &arguments)?)?;
@@ -112,7 +119,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         line("hefu: the answer was cut off before it was complete; give it more with --max-tokens or --context");
     }
     if let Some(path) = &arguments.receipt {
-        write_receipt(loaded, &answer, started, arguments.hide_prompt, path)?;
+        write_receipt(loaded, &answer, started, &arguments, path)?;
     }
     if arguments.stats {
         statistics(loaded, &answer);
@@ -133,18 +140,29 @@ fn write_receipt(
     loaded: &Loaded,
     answer: &Answer,
     started: u64,
-    hides_prompt: bool,
+    arguments: &Arguments,
     path: &Path,
 ) -> Result<(), Failure> {
     let record = AnswerRecord {
         id: new_id().map_err(Failure::Other)?,
         started,
         fingerprint: loaded.fingerprint()?.to_string(),
-        hides_prompt,
+        hides_prompt: arguments.hide_prompt,
         ..answer.prepared.record(&loaded.text, 0, &answer.stream)
     };
     let receipt = Signer::new()?.sign(&record).map_err(Failure::Other)?;
-    std::fs::write(path, receipt.to_text()).map_err(|error| Failure::file("write", path, error))
+    let write = |path: &Path, text| std::fs::write(path, text).map_err(|error| Failure::file("write", path, error));
+    if let (Some(path), Some(trace)) = (arguments.traced(), receipts::trace(&record)) {
+        write(&path, trace_to_text(&trace))?;
+    }
+    write(path, receipt.to_text())
+}
+
+impl Arguments {
+    /// Where the digests of a trace go.
+    fn traced(&self) -> Option<PathBuf> {
+        self.receipt.as_deref().filter(|_| self.trace).map(receipts::beside)
+    }
 }
 
 /// The prompt argument, what is piped in, or both.

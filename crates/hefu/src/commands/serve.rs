@@ -267,6 +267,7 @@ fn catalog_options(arguments: &Arguments) -> Result<CatalogOptions, Failure> {
         },
         device,
         speculation,
+        trace: arguments.record.trace,
     })
 }
 

@@ -38,6 +38,11 @@ pub(crate) struct RecordArguments {
     /// State in receipts each prompt's salted hash and not its tokens
     #[arg(long)]
     pub(crate) hide_prompts: bool,
+
+    /// State in receipts one digest of what every layer of the model hands on for every token; `hefu verify --trace` makes it
+    /// again. Answers then go on from no earlier one's cache
+    #[arg(long)]
+    pub(crate) trace: bool,
 }
 
 impl RecordArguments {

@@ -59,6 +59,8 @@ struct ServedModel {
     speculation: SpeculationOptions,
     /// What guesses beside the text.
     drafter: Option<Drafter>,
+    /// Whether receipts state a trace.
+    trace: bool,
     name: String,
     ledger: Option<Arc<Ledger>>,
 }
@@ -239,6 +241,8 @@ impl Catalog for ModelCatalog {
             limits: self.options.limits.clone(),
             speculation: self.options.speculation.clone(),
             drafter: drafter.map_err(|failure| failure.to_string())?,
+            // What writes nothing has no receipts.
+            trace: self.options.trace && entry.card.writes,
             name: name.to_owned(),
             ledger: self.ledger.clone(),
         };
@@ -255,7 +259,8 @@ impl Catalog for ModelCatalog {
 impl Engine for ServedModel {
     fn run(self: Box<Self>, body: &mut dyn FnMut(&mut dyn Steps)) -> Result<(), String> {
         let failed = |error: hefu_numerics::device::Error| error.to_string();
-        let paged = Paged::new(&self.model, self.context, self.pages, sequences(&self.limits)).map_err(failed)?;
+        let paged = if self.trace { Paged::traced } else { Paged::new };
+        let paged = paged(&self.model, self.context, self.pages, sequences(&self.limits)).map_err(failed)?;
         let scheduler = Scheduler::new(paged, self.limits.clone());
         // What guesses has the same pages, so that it can follow every answer.
         let follower = |drafter: &Drafter| drafter.paged(self.pages, sequences(&self.limits));

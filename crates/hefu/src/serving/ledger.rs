@@ -5,9 +5,9 @@ use super::keeper::{Happening, Keeper};
 use super::log::Log;
 use crate::failure::Failure;
 use crate::options::RecordOptions;
-use crate::receipts::Signer;
+use crate::receipts::{self, Signer};
 use hefu_answer::AnswerRecord;
-use hefu_proof::{Receipt, audit};
+use hefu_proof::{Receipt, audit, trace_to_text};
 use hefu_server::record::Recorder;
 use serde_json::{Value, json};
 use std::collections::{HashMap, VecDeque};
@@ -33,8 +33,22 @@ struct Recent {
     limit: usize,
     bytes: usize,
     order: VecDeque<String>,
-    /// Client and text by the answer's id.
-    texts: HashMap<String, (String, Arc<str>)>,
+    /// By the answer's id.
+    texts: HashMap<String, Texts>,
+}
+
+/// The receipt of an answer, and the digests of the trace that it states.
+#[derive(Debug)]
+struct Texts {
+    client: String,
+    receipt: String,
+    trace: Option<String>,
+}
+
+impl Texts {
+    fn bytes(&self) -> usize {
+        self.receipt.len() + self.trace.as_ref().map_or(0, String::len)
+    }
 }
 
 impl Ledger {
@@ -102,11 +116,11 @@ impl Recorder for Ledger {
     fn record(&self, mut records: Vec<AnswerRecord>) -> Result<Vec<String>, String> {
         records.iter_mut().for_each(|record| record.hides_prompt |= self.hides_prompts);
         let receipts = records.iter().map(|record| self.signer.sign(record)).collect::<Result<Vec<_>, _>>()?;
-        let texts: Vec<(String, String, String)> = records
-            .iter()
-            .zip(&receipts)
-            .map(|(record, receipt)| (record.id.clone(), record.client.clone(), receipt.to_text()))
-            .collect();
+        let texts = |(record, receipt): (&AnswerRecord, &Receipt)| {
+            let trace = receipts::trace(record).as_ref().map(trace_to_text);
+            (record.id.clone(), Texts { client: record.client.clone(), receipt: receipt.to_text(), trace })
+        };
+        let texts: Vec<(String, Texts)> = records.iter().zip(&receipts).map(texts).collect();
         let digests = receipts.iter().map(|receipt| receipt.digest().to_string()).collect();
         if let Some(log) = &self.log {
             let of = |(record, receipt): (AnswerRecord, Receipt)| audit::Record {
@@ -119,7 +133,7 @@ impl Recorder for Ledger {
             log.append(records.into_iter().zip(receipts).map(of).collect())?;
         }
         let mut recent = lock(&self.recent);
-        texts.into_iter().for_each(|(id, client, text)| recent.push(id, client, text.into()));
+        texts.into_iter().for_each(|(id, texts)| recent.push(id, texts));
         Ok(digests)
     }
 
@@ -128,13 +142,18 @@ impl Recorder for Ledger {
     }
 
     fn receipt(&self, id: &str, client: &str) -> Result<Option<String>, String> {
-        if let Some((owner, text)) = lock(&self.recent).texts.get(id) {
-            return Ok((owner == client).then(|| text.to_string()));
+        if let Some(texts) = lock(&self.recent).texts.get(id) {
+            return Ok((texts.client == client).then(|| texts.receipt.clone()));
         }
         let Some(log) = &self.log else { return Ok(None) };
         let entry = log.find(id).map_err(|error| error.to_string())?;
         let answer = entry.filter(|entry| entry.id == id).and_then(|entry| entry.answer());
         Ok(answer.filter(|answer| answer.client == client).and_then(|answer| answer.receipt))
+    }
+
+    fn trace(&self, id: &str, client: &str) -> Option<String> {
+        let recent = lock(&self.recent);
+        recent.texts.get(id).filter(|texts| texts.client == client)?.trace.clone()
     }
 
     fn refused(&self, status: u16, client: &str, endpoint: &str) {
@@ -147,22 +166,22 @@ impl Recorder for Ledger {
 impl Recent {
     /// What was taken out of the log is not told from memory either.
     fn forget(&mut self, id: &str) {
-        if let Some((_, text)) = self.texts.remove(id) {
-            self.bytes -= text.len();
+        if let Some(texts) = self.texts.remove(id) {
+            self.bytes -= texts.bytes();
             self.order.retain(|other| other != id);
         }
     }
 
-    fn push(&mut self, id: String, client: String, text: Arc<str>) {
+    fn push(&mut self, id: String, texts: Texts) {
         if self.limit == 0 || self.texts.contains_key(&id) {
             return;
         }
-        self.bytes += text.len();
+        self.bytes += texts.bytes();
         self.order.push_back(id.clone());
-        self.texts.insert(id, (client, text));
+        self.texts.insert(id, texts);
         while self.order.len() > self.limit || self.bytes > RECENT_BYTES {
             let Some(oldest) = self.order.pop_front() else { break };
-            self.bytes -= self.texts.remove(&oldest).map_or(0, |(_, text)| text.len());
+            self.bytes -= self.texts.remove(&oldest).map_or(0, |texts| texts.bytes());
         }
     }
 }
@@ -208,18 +227,19 @@ mod tests {
 
     #[test]
     fn the_newest_receipts_are_at_hand_and_no_more() {
+        let texts = |receipt: String| Texts { client: String::new(), receipt, trace: Some("1234".to_owned()) };
         let mut recent = Recent { limit: 2, ..Recent::default() };
         for id in ["a", "b", "c"] {
-            recent.push(id.to_owned(), String::new(), id.repeat(10).into());
+            recent.push(id.to_owned(), texts(id.repeat(10)));
         }
-        assert_eq!((recent.order.len(), recent.bytes), (2, 20));
+        assert_eq!((recent.order.len(), recent.bytes), (2, 28));
         assert!(!recent.texts.contains_key("a") && recent.texts.contains_key("c"));
         recent.forget("b");
-        assert_eq!((recent.order.len(), recent.bytes), (1, 10));
-        recent.push("d".to_owned(), String::new(), "d".repeat(RECENT_BYTES - 5).into());
+        assert_eq!((recent.order.len(), recent.bytes), (1, 14));
+        recent.push("d".to_owned(), texts("d".repeat(RECENT_BYTES - 5)));
         assert_eq!(recent.order, ["d"]);
         let mut none = Recent::default();
-        none.push("a".to_owned(), String::new(), "a".into());
+        none.push("a".to_owned(), texts("a".to_owned()));
         assert!(none.texts.is_empty());
     }
 }

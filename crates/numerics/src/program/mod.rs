@@ -14,6 +14,7 @@
 
 mod check;
 mod error;
+mod layers;
 mod op;
 mod reads;
 mod rule;

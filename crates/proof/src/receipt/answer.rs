@@ -2,6 +2,7 @@
 
 use super::MAX_TOKENS;
 use crate::digest::Digest;
+use crate::trace::{MAX_LAYERS, TraceRoot};
 use hefu_engine::sampling::Parameters;
 use hefu_engine::verification::Claim;
 use hefu_engine::{FinishReason, Request};
@@ -57,6 +58,9 @@ pub struct Answer {
     /// SHA-256 of the stop strings as a JSON list in canonical form, if there were any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop_digest: Option<Digest>,
+    /// What lay between the model's layers, if that was traced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceRoot>,
 }
 
 /// The program that answered.
@@ -193,6 +197,13 @@ impl Answer {
             && (text.len() > MAX_GRAMMAR_BYTES || !grammar.is(text))
         {
             return Err("grammar.digest is not that of grammar.text, or the text is too long".to_owned());
+        }
+        if let Some(trace) = &self.trace {
+            let most = TraceRoot::most_positions(self.prompt.count(), self.output.len());
+            if !(1..=MAX_LAYERS).contains(&trace.layers) || !(1..=most).contains(&trace.positions) {
+                let (layers, positions) = (trace.layers, trace.positions);
+                return Err(format!("trace counts {layers} layers of {positions} positions, of {most}"));
+            }
         }
         self.parameters.validate().map_err(|error| error.to_string())
     }

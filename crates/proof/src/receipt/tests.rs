@@ -1,6 +1,7 @@
 //! Receipts as they are made, as they are read, and as they are not.
 
 use super::*;
+use crate::TraceRoot;
 use hefu_engine::FinishReason;
 use hefu_engine::sampling::{Dry, Parameters};
 use proptest::prelude::*;
@@ -32,6 +33,7 @@ pub(crate) fn answer(id: &str) -> Answer {
         text_digest: Some(Digest::of(&[b"text"])),
         template_digest: Some(Digest::of(&[b"template"])),
         stop_digest: Some(Digest::of(&[b"[]"])),
+        trace: Some(TraceRoot { layers: 2, positions: 5, root: Digest::of(&[b"root"]) }),
     }
 }
 
@@ -72,13 +74,18 @@ fn what_is_signed_reads_back_and_keeps_its_form() {
         ),
         "{text}"
     );
-    assert_eq!(receipt.digest().to_string(), "89827d73da73474858b183db612c1d9d1e8c2e9d6b5160d467e9d1fd7cf8bd62");
+    assert!(
+        text.contains(&format!("\"trace\":{{\"layers\":2,\"positions\":5,\"root\":\"{}\"}}", Digest::of(&[b"root"])))
+    );
+    let untraced = Receipt::sign(Answer { trace: None, ..answer("a") }, &identity()).unwrap();
+    assert_eq!(untraced.digest().to_string(), "89827d73da73474858b183db612c1d9d1e8c2e9d6b5160d467e9d1fd7cf8bd62");
     // What may be left out leaves no trace where it is.
     let less = Answer {
         started: None,
         text_digest: None,
         template_digest: None,
         stop_digest: None,
+        trace: None,
         ..receipt.answer().clone()
     };
     let less = Receipt::sign(less, &identity()).unwrap();

@@ -36,6 +36,7 @@ pub(crate) fn receipt_at(number: u64, time: u64) -> Receipt {
         text_digest: None,
         template_digest: None,
         stop_digest: None,
+        trace: None,
     };
     Receipt::sign(answer, &identity()).unwrap()
 }

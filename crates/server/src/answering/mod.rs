@@ -141,6 +141,10 @@ impl Task {
                     }
                     stream.token(&token)
                 }
+                Event::Traced(piece) => {
+                    stream.trace.take(&piece);
+                    Vec::new()
+                }
                 Event::Embedding(_)
                 | Event::Ranked(_)
                 | Event::Scored(_)

@@ -58,6 +58,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         of_get("/slots", "What each model in memory is doing", || get(health::slots)),
         of_get("/openapi.json", "This description", || get(openapi::document)).open(),
         of_get("/v1/receipts/{id}", "The signed receipt of an answer, by the answer's id", || get(receipts::show)),
+        of_get("/v1/receipts/{id}/trace", "The digests of the trace that it states", || get(receipts::trace)),
         of_post("/tokenize", "The tokens of a text or a conversation", openapi::tokenize, || post(tokens::tokenize)),
         of_post("/completion", "Continue a text (llama.cpp)", native::completion_schema, || post(native::completion)),
         of_post("/infill", "Fill a gap in a text (llama.cpp)", native::infill_schema, || post(native::infill)),

@@ -197,7 +197,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             replay(
                 &log.log,
                 &filter,
-                &VerifyOptions { model: model.choice(), device: &device.options(), steps: *steps },
+                &VerifyOptions { model: model.choice(), device: &device.options(), steps: *steps, trace: false },
                 *json,
             )
         }
@@ -333,11 +333,16 @@ fn replay(path: &Path, filter: &Filter, options: &VerifyOptions<'_>, json: bool)
 
 fn checked(entry: &Entry) -> Checked {
     let name = format!("record {} ({})", entry.seq, entry.id);
-    let refused = |sentence: String| Checked { name: name.clone(), receipt: None, result: Examined::Refused(sentence) };
+    let refused = |sentence: String| Checked {
+        name: name.clone(),
+        receipt: None,
+        digests: None,
+        result: Examined::Refused(sentence),
+    };
     match entry.answer().and_then(|answer| answer.receipt).as_deref().map(Receipt::parse) {
         None => refused("the log stores its hashes alone, or what it said was taken away".to_owned()),
         Some(Err(error)) => refused(error.to_string()),
-        Some(Ok(receipt)) => Checked { name, receipt: Some(receipt), result: Examined::Waiting },
+        Some(Ok(receipt)) => Checked { name, receipt: Some(receipt), digests: None, result: Examined::Waiting },
     }
 }
 

@@ -163,6 +163,7 @@ fn catalog_options(arguments: &Arguments) -> Result<CatalogOptions, Failure> {
             ..scheduler::Limits::default()
         },
         speculation: SpeculationOptions::default(),
+        trace: arguments.record.trace,
     })
 }
 

@@ -64,7 +64,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     let text = &answering.loaded.text;
     input.say(&format!("{} ({} tokens of context); /help lists what can be done", text.name, text.context));
     let mut chat = Chat {
-        scheduler: answering.scheduler()?,
+        scheduler: answering.scheduler(false)?,
         saved: Saved::new(arguments.system.clone(), seed),
         last: None,
         unanswered: None,
@@ -190,7 +190,7 @@ impl Chat<'_> {
     fn take_model(&mut self, name: &str) -> Result<(), Failure> {
         let choice = ModelChoice { name: Some(name), ..self.flags.model.choice() };
         let (answering, _) = usable(Answering::of(choice, self.flags, None, true)?)?;
-        self.scheduler = answering.scheduler()?;
+        self.scheduler = answering.scheduler(false)?;
         self.answering = answering;
         Ok(())
     }

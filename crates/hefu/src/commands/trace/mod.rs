@@ -164,7 +164,7 @@ fn trace(answering: &Answering<'_>, prompt: Prompt, chosen: &[Value], arguments:
     let parameters = question.prepared.request.parameters.clone();
     let mut tokens = question.prepared.request.prompt.clone();
     let prompt = tokens.len();
-    let (mut scheduler, never) = (answering.scheduler()?, AtomicBool::new(false));
+    let (mut scheduler, never) = (answering.scheduler(false)?, AtomicBool::new(false));
     let answer = answer::answer(&loaded.text, &mut scheduler, question, &never, &mut |_| Ok(()))?;
     tokens.extend(answer.choices.iter().map(|choice| choice.id));
     let program = &loaded.model.program;

@@ -1,6 +1,7 @@
 //! `hefu verify`: whether answers are those that their receipts say.
 
 mod report;
+mod traced;
 
 use crate::failure::Failure;
 use crate::flags::{DeviceArguments, ModelArguments};
@@ -8,11 +9,13 @@ use crate::options::VerifyOptions;
 use crate::output::{print_json, print_plain, text_file};
 use crate::progress::{Meter, Unit};
 use crate::receipts;
-use crate::verifier::Verifier;
+use crate::verifier::{Outcome, Verifier};
 use clap::Args;
-use hefu_proof::{Answer, PublicKey, Receipt};
+use hefu_engine::trace::Trace;
+use hefu_proof::{Answer, PublicKey, Receipt, trace_from_text};
 pub(crate) use report::{Checked, Result as Examined, json, totals};
 use std::path::{Path, PathBuf};
+use traced::TraceVerdict;
 
 /// Longest file of receipts that is read is that of any text; most receipts that are held at once.
 const MAX_RECEIPTS: usize = 1 << 20;
@@ -28,6 +31,7 @@ if one does not match.
 
 Examples:
   hefu run --receipt answer.json \"Name a prime\"; hefu verify answer.json
+  hefu verify --trace answer.json
   hefu verify --key 3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c receipts.jsonl
   hefu verify --model ./model.gguf --isa portable --threads 1 --steps answer.json")]
 pub(crate) struct Arguments {
@@ -42,6 +46,15 @@ pub(crate) struct Arguments {
     /// One token after another, as the answer was made; the verdict is the same
     #[arg(long)]
     steps: bool,
+
+    /// Compute again what every layer hands on, for a receipt that states the root of its digests; where it is another, say
+    /// at which token and layer
+    #[arg(long)]
+    trace: bool,
+
+    /// With --trace: the digests of the receipt's trace, by which the place is found [default: RECEIPT.trace, if it is there]
+    #[arg(long, value_name = "FILE", requires = "trace")]
+    digests: Option<PathBuf>,
 
     /// A file with the token ids of the prompt, for receipts that state its hash alone
     #[arg(long, value_name = "FILE")]
@@ -69,14 +82,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         for (number, text) in documents(&text_file(path)?).into_iter().enumerate() {
             let name =
                 if number == 0 { path.display().to_string() } else { format!("{} {}", path.display(), number + 1) };
-            checked.push(Checked::new(name, &text, key.as_ref()));
+            let one = Checked::new(name, &text, key.as_ref());
+            checked.push(if arguments.trace { one.with_trace(arguments.digests(path)?) } else { one });
             if checked.len() > MAX_RECEIPTS {
                 return Err(Failure::Usage(format!("more than {MAX_RECEIPTS} receipts; verify them in parts")));
             }
         }
     }
     let device = arguments.device.options();
-    let options = VerifyOptions { model: arguments.model.choice(), device: &device, steps: arguments.steps };
+    let options = VerifyOptions {
+        model: arguments.model.choice(),
+        device: &device,
+        steps: arguments.steps,
+        trace: arguments.trace,
+    };
     examine(&options, &mut checked, prompt.as_deref())?;
     let totals = totals(&checked);
     if arguments.json {
@@ -105,11 +124,13 @@ pub(crate) fn examine(options: &VerifyOptions<'_>, all: &mut [Checked], prompt: 
             let Some(answer) = checked.waiting().filter(|answer| answer.fingerprint == fingerprint) else { continue };
             let outcome = verifier.verify(answer, prompt, &mut |done, _| meter.set(before + done, Some(total)));
             before += checked.tokens();
+            let trace = outcome.as_ref().ok().and_then(|outcome| checked.compare(outcome));
+            let about_trace = trace.zip(answer.trace.as_ref()).map(|(verdict, stated)| verdict.words(answer, stated));
             let words = match &outcome {
-                Ok(outcome) => report::words(&outcome.verdict, &verifier),
+                Ok(outcome) => report::words(&outcome.verdict, &verifier) + &about_trace.unwrap_or_default(),
                 Err(sentence) => sentence.clone(),
             };
-            checked.result = Examined::Done { outcome, words };
+            checked.result = Examined::Done { outcome, trace, words };
         }
     }
     Ok(())
@@ -162,15 +183,39 @@ impl Checked {
     /// Reads a receipt, and checks what can be checked without the model.
     fn new(name: String, text: &str, key: Option<&PublicKey>) -> Self {
         match Receipt::parse(text) {
-            Err(error) => Self { name, receipt: None, result: Examined::Refused(error.to_string()) },
+            Err(error) => Self { name, receipt: None, digests: None, result: Examined::Refused(error.to_string()) },
             Ok(receipt) => {
                 let result = match key.filter(|key| *key != receipt.key()) {
                     Some(_) => Examined::Refused(format!("it is signed by another key, {}", receipt.key())),
                     None => Examined::Waiting,
                 };
-                Self { name, receipt: Some(receipt), result }
+                Self { name, receipt: Some(receipt), digests: None, result }
             }
         }
+    }
+
+    /// The same with the digests of its trace, which is to be compared.
+    fn with_trace(self, digests: Option<Trace>) -> Self {
+        let states_none = self.waiting().is_some_and(|answer| answer.trace.is_none());
+        let refused = || Examined::Refused("it states no trace, so that there is nothing to compare".to_owned());
+        let result = if states_none { refused() } else { self.result };
+        Self { digests, result, ..self }
+    }
+
+    /// What comes of the trace, if it was asked for.
+    fn compare(&self, outcome: &Outcome) -> Option<TraceVerdict> {
+        let (stated, found) = (self.waiting()?.trace.as_ref()?, outcome.trace.as_ref()?);
+        Some(TraceVerdict::new(stated, found, self.digests.as_ref()))
+    }
+}
+
+impl Arguments {
+    /// The digests of a receipt's trace, if they are there.
+    fn digests(&self, receipt: &Path) -> Result<Option<Trace>, Failure> {
+        let beside = || Some(receipts::beside(receipt)).filter(|path| path.is_file());
+        let Some(path) = self.digests.clone().or_else(beside) else { return Ok(None) };
+        let trace = trace_from_text(&text_file(&path)?);
+        trace.map(Some).map_err(|sentence| Failure::Other(format!("{}: {sentence}", path.display())))
     }
 }
 

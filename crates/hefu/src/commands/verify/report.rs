@@ -1,7 +1,9 @@
 //! What is said of each receipt, and of all.
 
+use super::traced::TraceVerdict;
 use crate::failure::Failure;
 use crate::verifier::{Outcome, Verifier};
+use hefu_engine::trace::Trace;
 use hefu_engine::verification::Verdict;
 use hefu_proof::{Answer, PublicKey, Receipt};
 use serde_json::{Value, json};
@@ -13,6 +15,8 @@ pub(crate) struct Checked {
     pub(crate) name: String,
     /// It, if it is one.
     pub(crate) receipt: Option<Receipt>,
+    /// The digests of the trace that it states, if they are there.
+    pub(crate) digests: Option<Trace>,
     /// What came of it.
     pub(crate) result: Result,
 }
@@ -28,6 +32,8 @@ pub(crate) enum Result {
     Done {
         /// What came of it, or why it could not be.
         outcome: std::result::Result<Outcome, String>,
+        /// What came of its trace, if that was asked for.
+        trace: Option<TraceVerdict>,
         /// The same in words.
         words: String,
     },
@@ -54,7 +60,8 @@ impl Checked {
 
     /// Whether the answer is the one that the receipt says.
     pub(crate) fn is_match(&self) -> bool {
-        matches!(&self.result, Result::Done { outcome: Ok(outcome), .. } if matches!(outcome.verdict, Verdict::Matches { .. }))
+        let Result::Done { outcome: Ok(outcome), trace, .. } = &self.result else { return false };
+        matches!(outcome.verdict, Verdict::Matches { .. }) && trace.is_none_or(|trace| trace == TraceVerdict::Fits)
     }
 
     /// One line about it.
@@ -62,8 +69,8 @@ impl Checked {
         let words = match &self.result {
             Result::Waiting => "was not examined".to_owned(),
             Result::Refused(sentence) => format!("refused: {sentence}"),
-            Result::Done { words, outcome: Ok(_) } => words.clone(),
-            Result::Done { words, outcome: Err(_) } => format!("cannot be examined: {words}"),
+            Result::Done { words, outcome: Ok(_), .. } => words.clone(),
+            Result::Done { words, outcome: Err(_), .. } => format!("cannot be examined: {words}"),
         };
         let signer = match &self.receipt {
             Some(receipt) if !key_is_known && own.as_ref() == Some(receipt.key()) => {
@@ -86,7 +93,7 @@ impl Checked {
             "output_tokens": answer.map(|answer| answer.output.len()),
         });
         let (seconds, difference, sentence) = match &self.result {
-            Result::Done { outcome: Ok(outcome), words } => {
+            Result::Done { outcome: Ok(outcome), words, .. } => {
                 let seconds = Some(outcome.took.as_secs_f64());
                 (seconds, difference(&outcome.verdict), (!self.is_match()).then(|| words.clone()))
             }
@@ -95,6 +102,9 @@ impl Checked {
             }
             Result::Waiting => (None, Value::Null, None),
         };
+        if let Result::Done { trace: Some(trace), .. } = &self.result {
+            value["trace"] = trace.json();
+        }
         value["seconds"] = json!(seconds);
         value["difference"] = difference;
         value["reason"] = json!(sentence);

@@ -173,6 +173,22 @@ pub(super) const TEXTS: &[Entry] = &[
         "与 --receipt 同用：只记提示词的加盐哈希，不记词元",
     ),
     (
+        "With --receipt: state one digest of what every layer of the model hands on for every token, and write all of these digests to FILE.trace; `hefu verify --trace` makes them again",
+        "与 --receipt 同用：记下模型各层对每个词元所输出之值的总摘要，并把全部摘要写入 FILE.trace；`hefu verify --trace` 可重做",
+    ),
+    (
+        "State in receipts one digest of what every layer of the model hands on for every token; `hefu verify --trace` makes it again. Answers then go on from no earlier one's cache",
+        "回执记下模型各层对每个词元所输出之值的总摘要，`hefu verify --trace` 可重做；此时回答不沿用先前的缓存",
+    ),
+    (
+        "Compute again what every layer hands on, for a receipt that states the root of its digests; where it is another, say at which token and layer",
+        "对记有总摘要的回执，重算各层所输出之值；不同时，指出在哪个词元、哪一层",
+    ),
+    (
+        "With --trace: the digests of the receipt's trace, by which the place is found [default: RECEIPT.trace, if it is there]",
+        "与 --trace 同用：回执的各项摘要，用来找出不同之处 [默认：RECEIPT.trace，若存在]",
+    ),
+    (
         "Write the question for an authority to FILE (DER), to be sent by other means",
         "把给机构的请求写入文件（DER），另行发送",
     ),

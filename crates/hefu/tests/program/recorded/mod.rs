@@ -9,3 +9,4 @@ mod real;
 mod receipts;
 mod server;
 mod signatures;
+mod traces;

@@ -5,7 +5,7 @@ use crate::support::Home;
 use serde_json::{Value, json};
 
 /// A template that has tools and leaves the answer in the middle of reasoning where it is asked to.
-const TEMPLATE: &str = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if tools %}<tool_call>\
+pub(super) const TEMPLATE: &str = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if tools %}<tool_call>\
                         {% endif %}{% if enable_thinking %}<think>\n{% endif %}";
 
 /// The lines that `hefu verify` says of receipts.
@@ -50,7 +50,7 @@ fn every_dialect_has_a_receipt_that_matches() {
 }
 
 /// Asks with many kinds of requests; the receipts of every choice.
-fn many_kinds(server: &Server) -> Vec<(String, String)> {
+pub(super) fn many_kinds(server: &Server) -> Vec<(String, String)> {
     let tools = json!([{"type": "function", "function": {"name": "f", "parameters": {
         "type": "object", "properties": {"z": {"type": "boolean"}, "a": {"enum": ["x", "yy"]}}, "required": ["z", "a"],
         "additionalProperties": false}}}]);
