@@ -27,6 +27,7 @@ mod fingerprint;
 mod flags;
 mod home;
 mod interrupt;
+mod lessons;
 mod load;
 mod logging;
 mod memory;

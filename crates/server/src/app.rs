@@ -5,6 +5,7 @@ use crate::body;
 use crate::error::{ApiError, Kind, json_response};
 use crate::headers::{ANSWER_ID, FINGERPRINT, HIDE_PROMPT, REQUEST_ID};
 use crate::keys::{Entry, Keys};
+use crate::learn;
 use crate::page;
 use crate::service::{Caller, Service, new_id};
 use axum::Router;
@@ -13,6 +14,7 @@ use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, ORIGIN, X_CONTENT_
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
+use hefu_lessons::lesson::Lesson;
 use sha2::{Digest, Sha256};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -40,6 +42,8 @@ pub struct Access {
     pub hosts: Vec<String>,
     /// Origins whose pages may ask; `*` is every one.
     pub origins: Vec<String>,
+    /// The lessons that are served at `/learn`.
+    pub lessons: Vec<Lesson>,
 }
 
 struct Guard {
@@ -53,12 +57,13 @@ struct Guard {
 ///
 /// # Errors
 /// An origin that is none.
-pub fn router(service: Arc<Service>, access: Access) -> Result<Router, String> {
+pub fn router(service: Arc<Service>, mut access: Access) -> Result<Router, String> {
+    let lessons: Arc<[Lesson]> = std::mem::take(&mut access.lessons).into();
     let cors = cors(&access.origins)?;
     let open = api::endpoints().iter().filter(|endpoint| endpoint.is_open).map(|endpoint| endpoint.path).collect();
     let guard = Arc::new(Guard { service: Arc::clone(&service), access, open });
     let router = api::router()
-        .fallback(elsewhere)
+        .fallback(move |method, uri, headers| elsewhere(lessons, method, uri, headers))
         .method_not_allowed_fallback(wrong_method)
         .with_state(service)
         .layer(axum::extract::DefaultBodyLimit::disable())
@@ -69,8 +74,9 @@ pub fn router(service: Arc<Service>, access: Access) -> Result<Router, String> {
     })
 }
 
-async fn elsewhere(method: Method, uri: Uri, headers: HeaderMap) -> Result<Response, ApiError> {
-    let page = (method == Method::GET || method == Method::HEAD).then(|| page::file(&uri, &headers)).flatten();
+async fn elsewhere(lessons: Arc<[Lesson]>, method: Method, uri: Uri, headers: HeaderMap) -> Result<Response, ApiError> {
+    let found = || page::file(&uri, &headers).or_else(|| learn::page(&lessons, &uri, &headers));
+    let page = (method == Method::GET || method == Method::HEAD).then(found).flatten();
     page.ok_or_else(|| ApiError::new(Kind::NotFound, format!("there is nothing at {}", uri.path())))
 }
 
@@ -138,7 +144,7 @@ impl Guard {
         }
         let path = request.uri().path();
         let is_read = request.method() == Method::GET || request.method() == Method::HEAD;
-        if !self.access.needs_key || is_read && (self.open.contains(&path) || page::has(path)) {
+        if !self.access.needs_key || is_read && (self.open.contains(&path) || page::has(path) || learn::has(path)) {
             return Ok(Caller { hides_prompt, ..Caller::default() });
         }
         let sentence = match key(headers) {

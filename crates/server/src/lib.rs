@@ -28,6 +28,7 @@ mod idle;
 pub mod ids;
 pub mod inside;
 pub mod keys;
+mod learn;
 mod likelihoods;
 pub mod limits;
 pub mod listen;

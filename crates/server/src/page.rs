@@ -60,6 +60,20 @@ pub(crate) fn file(uri: &Uri, headers: &HeaderMap) -> Option<Response> {
     let cache = if end == "html" { "no-cache" } else { "public, max-age=3600" };
     let as_packed = file.packed && takes_gzip(headers);
     let body = if file.packed && !as_packed { Body::from(unpacked(file.contents)?) } else { Body::from(file.contents) };
+    let mut response = guarded(body, kind, cache, &policy(file.name, uri.query()))?;
+    if as_packed {
+        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    Some(response)
+}
+
+/// The rules of every document that is no frame and no worker.
+pub(crate) fn usual_policy() -> &'static str {
+    POLICY.trim()
+}
+
+/// A response with the rules that a browser is to keep.
+pub(crate) fn guarded(body: Body, kind: &'static str, cache: &'static str, policy: &str) -> Option<Response> {
     let mut response = (StatusCode::OK, body).into_response();
     let answer = response.headers_mut();
     for (header, value) in [
@@ -71,10 +85,7 @@ pub(crate) fn file(uri: &Uri, headers: &HeaderMap) -> Option<Response> {
     ] {
         answer.insert(header, HeaderValue::from_static(value));
     }
-    answer.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_str(&policy(file.name, uri.query())).ok()?);
-    if as_packed {
-        answer.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    }
+    answer.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_str(policy).ok()?);
     Some(response)
 }
 
@@ -100,7 +111,7 @@ fn policy(name: &str, query: Option<&str>) -> String {
         let origin = query.and_then(|query| query.strip_prefix("to=")).filter(|origin| is_origin(origin));
         return TOOLS_POLICY.trim().replace("ORIGIN", origin.unwrap_or("'none'"));
     }
-    POLICY.trim().to_owned()
+    usual_policy().to_owned()
 }
 
 /// Whether a text is an origin and nothing more: a scheme of the web, a name or address, perhaps a port. It becomes part of a rule.

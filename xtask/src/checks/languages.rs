@@ -30,25 +30,29 @@ pub(crate) fn run(root: &Path) -> Vec<String> {
         } else if english != chinese {
             problems.push(format!("{name} has {english:?}, {other} has {chinese:?}"));
         }
-        for (number, line) in files::text(&root.join(&other)).lines().enumerate() {
-            for (word, instead) in ONE_WORD.iter().filter(|(word, _)| line.contains(word)) {
-                problems.push(format!("{other}:{} says {word}, which is {instead} everywhere else", number + 1));
-            }
-        }
+        problems.extend(other_words(&files::text(&root.join(&other))).map(|problem| format!("{other}:{problem}")));
     }
     problems
 }
 
+/// Words of a Chinese text for which there is another one everywhere else, each with its line.
+pub(super) fn other_words(text: &str) -> impl Iterator<Item = String> {
+    text.lines().enumerate().flat_map(|(number, line)| {
+        let said = ONE_WORD.iter().filter(move |(word, _)| line.contains(word));
+        said.map(move |(word, instead)| format!("{} says {word}, which is {instead} everywhere else", number + 1))
+    })
+}
+
 /// How a document is built.
 #[derive(Debug, PartialEq)]
-struct Shape {
-    headings: usize,
+pub(super) struct Shape {
+    pub(super) headings: usize,
     table_rows: usize,
     code_lines: usize,
 }
 
 impl Shape {
-    fn of(text: &str) -> Shape {
+    pub(super) fn of(text: &str) -> Shape {
         let mut shape = Shape { headings: 0, table_rows: 0, code_lines: 0 };
         let mut in_code = false;
         for line in text.lines() {

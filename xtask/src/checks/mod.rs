@@ -5,6 +5,7 @@ mod dependencies;
 mod directions;
 mod families;
 mod languages;
+mod lessons;
 mod links;
 mod paths;
 mod sizes;
@@ -27,6 +28,7 @@ pub(crate) const ALL: &[Check] = &[
     Check { name: "sizes", run: sizes::run },
     Check { name: "paths", run: paths::run },
     Check { name: "languages", run: languages::run },
+    Check { name: "lessons", run: lessons::run },
     Check { name: "links", run: links::run },
     Check { name: "commands", run: commands::run },
 ];

@@ -15,6 +15,7 @@ pub(crate) mod identity;
 pub(crate) mod imatrix;
 pub(crate) mod key;
 pub(crate) mod label;
+pub(crate) mod learn;
 pub(crate) mod man;
 pub(crate) mod models;
 pub(crate) mod pack;

@@ -7,6 +7,7 @@ use crate::flags::{
 };
 use crate::flags::{MODEL_VARIABLE, RecordArguments, SignatureArguments, SpeculationArguments};
 use crate::interrupt;
+use crate::lessons::lessons;
 use crate::logging;
 use crate::memory::available_memory;
 use crate::open::device;
@@ -82,6 +83,10 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     signature: SignatureArguments,
 
+    /// A folder of further lessons for /learn, each a folder with en.md, zh-CN.md and lesson.toml
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) lessons: Option<PathBuf>,
+
     /// How the log on standard error is written
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     log_format: LogFormat,
@@ -119,11 +124,20 @@ pub(crate) struct Arguments {
 /// # Errors
 /// A model that cannot be had, an address that cannot be listened on, or an address for everybody without any key.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    serve_at(arguments, "")
+}
+
+/// As [`run`], for somebody who is to open the page at a path.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn serve_at(arguments: &Arguments, path: &str) -> Result<(), Failure> {
     logging::start(arguments.log_format.into(), arguments.quiet);
     if is_root() {
         tracing::warn!("this server runs as root and needs none of its rights; run it as another user");
     }
-    let mut access = access(&arguments.access)?;
+    let lessons = lessons(arguments.lessons.as_deref())?;
+    let mut access = Access { lessons, ..access(&arguments.access)? };
     let tls = match (&arguments.access.tls_cert, &arguments.access.tls_key) {
         (Some(certificates), Some(key)) => Some(tls::config(certificates, key).map_err(Failure::Other)?),
         _ => None,
@@ -166,7 +180,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let first = service.registry.lease(None, 0, None).await;
         drop(first.map_err(|error| Failure::Other(error.to_string()))?);
         let scheme = if tls.is_some() { "https" } else { "http" };
-        if let Err(failure) = print(&format!("hefu: listening on {scheme}://{address}\n")) {
+        if let Err(failure) = print(&format!("hefu: listening on {scheme}://{address}{path}\n")) {
             // Whoever asks knows the address in another way.
             tracing::warn!("the address {scheme}://{address} cannot be printed: {failure}");
         }
@@ -238,7 +252,7 @@ fn access(arguments: &AccessArguments) -> Result<Access, Failure> {
         )));
     }
     let (hosts, origins) = (arguments.allow_host.clone(), arguments.cors_origin.clone());
-    Ok(Access { keys, needs_key, is_local, hosts, origins })
+    Ok(Access { keys, needs_key, is_local, hosts, origins, lessons: Vec::new() })
 }
 
 fn catalog_options(arguments: &Arguments) -> Result<CatalogOptions, Failure> {

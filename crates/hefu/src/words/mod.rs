@@ -62,6 +62,11 @@ fn chosen(arguments: &[OsString], variable: Option<&str>) -> Language {
     asked.unwrap_or_else(|| variable.map_or(Language::En, of))
 }
 
+/// The chosen language.
+pub(crate) fn language() -> Language {
+    LANGUAGE.get().copied().unwrap_or(Language::En)
+}
+
 /// A text in the chosen language.
 pub(crate) fn said(text: &str) -> Cow<'_, str> {
     match LANGUAGE.get() {

@@ -9,6 +9,10 @@ pub(super) const TEXTS: &[Entry] = &[
         "批处理中断后，再执行同一命令即可继续：OUT.jsonl 中已回答的 custom_id 会跳过。\n被拒绝或失败的请求，其错误写在 OUT.jsonl 中，不影响其他请求；此时退出码为 1，\n用 --retry 重新请求。",
     ),
     (
+        "Without a subcommand it is `hefu serve`, and prints the address of the lessons. Nothing is fetched but the model, where it is not here yet.",
+        "不带子命令时即 `hefu serve`，并输出课程的地址。除了本机还没有的模型，什么也不下载。",
+    ),
+    (
         "A key is shown once, when it is added; only its hash is kept. A running server takes notice of a change within a second.",
         "密钥只在添加时显示一次，只保存其哈希。运行中的服务器一秒内即知变动。",
     ),

@@ -4,6 +4,17 @@ use super::super::Entry;
 
 /// Every text.
 pub(super) const TEXTS: &[Entry] = &[
+    (
+        "A folder of further lessons for /learn, each a folder with en.md, zh-CN.md and lesson.toml",
+        "/learn 的更多课程所在的文件夹，每课一个文件夹，含 en.md、zh-CN.md 与 lesson.toml",
+    ),
+    (
+        "The program: a file in Python (*.py), Rust (*.rs), JavaScript (*.js) or Ruby (*.rb), or any command with its arguments",
+        "程序：Python（*.py）、Rust（*.rs）、JavaScript（*.js）或 Ruby（*.rb）文件，或任何命令及其参数",
+    ),
+    ("The exercise [default: the one that the file is named after]", "练习 [默认：与文件同名的那个]"),
+    ("Seconds that the program may take for all cases together", "程序处理全部用例可用的秒数"),
+    ("Print the report as JSON", "以 JSON 输出报告"),
     ("The prompt", "提示词"),
     ("Instructions that come before the prompt", "提示词之前的指示"),
     ("Instructions that come before the conversation", "对话之前的指示"),

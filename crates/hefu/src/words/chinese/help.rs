@@ -8,6 +8,15 @@ pub(super) const COMMANDS: &[Entry] = &[
         "Answers prompts with open language models, offline, on the CPU; the same answer to the bit on every machine",
         "用开放语言模型在 CPU 上离线作答；无论哪台机器，回答逐位相同",
     ),
+    (
+        "Learn how a language model computes: lessons in the browser, and exercises that are graded to the bit",
+        "学习语言模型怎样计算：浏览器里的课程，以及逐位评判的练习",
+    ),
+    ("List the lessons with their exercises", "列出课程及其练习"),
+    (
+        "Grade a program: feed it the exercise's cases and compare every bit of what it writes",
+        "评判一个程序：把练习的用例喂给它，逐位比较它写出的内容",
+    ),
     ("Answer one prompt", "回答一个提示词"),
     ("Hold a conversation at the terminal", "在终端里对话"),
     ("Answer applications over HTTP, many at once", "通过 HTTP 为应用作答，可同时处理许多请求"),

@@ -1,0 +1,10 @@
+#![allow(dead_code)]
+mod words;
+use words::*;
+
+fn main() {
+    answer(|words| {
+        let count = words.whole();
+        digits(&[stripe16(&words.numbers(count), |x, sum| sum + x)])
+    });
+}
