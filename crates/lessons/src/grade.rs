@@ -141,11 +141,7 @@ fn cause(exercise: &Exercise, cases: &[Case], answers: &[Result<Vec<Word>, Kind>
     };
     let of = |is_everywhere: bool| {
         let fits = |mistake: &usize| {
-            if is_everywhere {
-                (0..cases.len()).all(|at| computes(*mistake, at))
-            } else {
-                computes(*mistake, first)
-            }
+            if is_everywhere { (0..cases.len()).all(|at| computes(*mistake, at)) } else { computes(*mistake, first) }
         };
         let found = (0..exercise.mistakes.len()).find(fits)?;
         Some(Cause { mistake: exercise.mistakes[found], is_everywhere })
@@ -177,10 +173,18 @@ impl Report {
             let words = task.and_then(|task| task.mistakes.get(cause.mistake));
             let words = words.map_or(cause.mistake, |words| words.of(language));
             text += &match (language, cause.is_everywhere) {
-                (Language::English, true) => format!("Cause: {words}\n  Computed so, every case gives exactly what your program wrote.\n"),
-                (Language::Chinese, true) => format!("原因：{words}\n  照此计算，每个用例都恰好得到您的程序所写的结果。\n"),
-                (Language::English, false) => format!("Likely cause: {words}\n  Computed so, this case gives exactly what your program wrote; others differ.\n"),
-                (Language::Chinese, false) => format!("可能的原因：{words}\n  照此计算，这个用例恰好得到您的程序所写的结果；其他用例则不然。\n"),
+                (Language::English, true) => {
+                    format!("Cause: {words}\n  Computed so, every case gives exactly what your program wrote.\n")
+                }
+                (Language::Chinese, true) => {
+                    format!("原因：{words}\n  照此计算，每个用例都恰好得到您的程序所写的结果。\n")
+                }
+                (Language::English, false) => format!(
+                    "Likely cause: {words}\n  Computed so, this case gives exactly what your program wrote; others differ.\n"
+                ),
+                (Language::Chinese, false) => {
+                    format!("可能的原因：{words}\n  照此计算，这个用例恰好得到您的程序所写的结果；其他用例则不然。\n")
+                }
             };
         }
         text
@@ -190,8 +194,12 @@ impl Report {
 impl Kind {
     fn said(&self, language: Language) -> String {
         match self {
-            Kind::NoLine => language.choose("  The program wrote no line for it.\n", "  程序没有为它写出一行。\n").to_owned(),
-            Kind::MoreLines => language.choose("  The program wrote more lines than it read.\n", "  程序写出的行多于读入的行。\n").to_owned(),
+            Kind::NoLine => {
+                language.choose("  The program wrote no line for it.\n", "  程序没有为它写出一行。\n").to_owned()
+            }
+            Kind::MoreLines => language
+                .choose("  The program wrote more lines than it read.\n", "  程序写出的行多于读入的行。\n")
+                .to_owned(),
             Kind::Words { expected, found } => match language {
                 Language::English => format!("  The line must have {expected} words and has {found}.\n"),
                 Language::Chinese => format!("  这一行应有 {expected} 个词，实有 {found} 个。\n"),
@@ -244,8 +252,12 @@ fn first_bit(expected: f32, found: f32, language: Language) -> String {
     let place = |bits: u32| if bits >> 31 == 0 { i64::from(bits) } else { -i64::from(bits & 0x7fff_ffff) };
     let apart = (place(a) - place(b)).unsigned_abs();
     match language {
-        Language::English => format!("  First differing bit: {bit} (of 31 to 0), in {part}; {apart} units in the last place apart.\n"),
-        Language::Chinese => format!("  首个不同的位：第 {bit} 位（自 31 至 0），在{part}中；相差 {apart} 个末位单位。\n"),
+        Language::English => {
+            format!("  First differing bit: {bit} (of 31 to 0), in {part}; {apart} units in the last place apart.\n")
+        }
+        Language::Chinese => {
+            format!("  首个不同的位：第 {bit} 位（自 31 至 0），在{part}中；相差 {apart} 个末位单位。\n")
+        }
     }
 }
 
@@ -262,7 +274,11 @@ mod tests {
     fn what_is_right_passes_and_every_mistake_is_named() {
         for exercise in EXERCISES {
             let cases = (exercise.cases)();
-            assert!(grade(exercise, &cases, &answers(&cases, |case| case.right.clone())).is_right(), "{}", exercise.name);
+            assert!(
+                grade(exercise, &cases, &answers(&cases, |case| case.right.clone())).is_right(),
+                "{}",
+                exercise.name
+            );
             for (at, mistake) in exercise.mistakes.iter().enumerate() {
                 let report = grade(exercise, &cases, &answers(&cases, |case| case.mistaken[at].clone()));
                 let cause = Some(Cause { mistake, is_everywhere: true });
@@ -283,7 +299,10 @@ mod tests {
         let first = right.lines().next().unwrap();
         assert_eq!(kind(&right.replacen(first, "1.5", 1)).unwrap().0, 1);
         assert!(matches!(kind(&right.replacen(first, "1.5", 1)).unwrap().1, Kind::Unreadable { word: 1, .. }));
-        assert_eq!(kind(&right.replacen(first, "0 0", 1)).unwrap().1, Kind::Unreadable { word: 1, expected: cases[0].right[0].clone(), found: "0".into() });
+        assert_eq!(
+            kind(&right.replacen(first, "0 0", 1)).unwrap().1,
+            Kind::Unreadable { word: 1, expected: cases[0].right[0].clone(), found: "0".into() }
+        );
         let twice = format!("{first} {first}");
         assert_eq!(kind(&right.replacen(first, &twice, 1)), Some((1, Kind::Words { expected: 1, found: 2 })));
         assert_eq!(kind(&right.to_uppercase().replace('\n', "\r\n")), None);
@@ -292,7 +311,7 @@ mod tests {
     #[test]
     fn the_first_bit_and_the_distance_are_those_of_the_bits() {
         let said = first_bit(1.0, f32::from_bits(1.0f32.to_bits() - 1), Language::English);
-        assert!(said.contains("bit: 30") && said.contains("exponent") && said.contains("; 1 units"), "{said}");
+        assert!(said.contains("bit: 23") && said.contains("exponent") && said.contains("; 1 units"), "{said}");
         assert!(first_bit(0.0, -0.0, Language::English).contains("31 (of 31 to 0), in the sign; 0 units"));
     }
 }

@@ -10,7 +10,8 @@ pub(crate) const ROOT: &str = "/learn";
 /// The page that lists all lessons.
 pub(crate) fn list(lessons: &[Lesson], language: Language) -> String {
     let title = language.choose("Lessons", "课程");
-    let mut body = format!("<h1>{title}</h1>\n<p class=\"lead\">{}</p>\n", language.choose(
+    let mut body =
+        format!("<h1>{title}</h1>\n<p class=\"lead\">{}</p>\n", language.choose(
         "See how a language model computes an answer, with the model that runs here. Nothing leaves this machine.",
         "用运行在这里的模型，看语言模型怎样算出回答。一切都不离开这台机器。",
     ));
@@ -80,7 +81,11 @@ fn questions(questions: &[Question], language: Language) -> String {
     }
     let mut out = format!("<section class=\"questions\">\n<h2>{}</h2>\n", language.choose("Questions", "问题"));
     for (number, question) in questions.iter().enumerate() {
-        out += &format!("<fieldset data-right=\"{}\">\n<legend>{}</legend>\n", question.right, line(question.ask.of(language)));
+        out += &format!(
+            "<fieldset data-right=\"{}\">\n<legend>{}</legend>\n",
+            question.right,
+            line(question.ask.of(language))
+        );
         for (at, answer) in question.answers.of(language).iter().enumerate() {
             let value = at + 1;
             out += &format!(
@@ -134,7 +139,9 @@ fn exercise(lesson: &Lesson, language: Language) -> String {
 }
 
 fn neighbours(lessons: &[Lesson], at: usize, language: Language) -> String {
-    let before = at.checked_sub(1).map_or_else(|| "<span></span>".to_owned(), |at| link(&lessons[at], language, " rel=\"prev\""));
+    let before = at
+        .checked_sub(1)
+        .map_or_else(|| "<span></span>".to_owned(), |at| link(&lessons[at], language, " rel=\"prev\""));
     let after = lessons.get(at + 1).map_or_else(String::new, |lesson| link(lesson, language, " rel=\"next\""));
     let label = language.choose("Neighbouring lessons", "前后课程");
     format!("<nav class=\"neighbours\" aria-label=\"{label}\">{before}{after}</nav>\n")
@@ -144,8 +151,11 @@ fn neighbours(lessons: &[Lesson], at: usize, language: Language) -> String {
 fn document(title: &str, body: &str, language: Language, rest: &str) -> String {
     let other = language.choose(Language::Chinese, Language::English);
     let (code, other_code) = (language.code(), other.code());
-    let (skip, lessons, page) =
-        (language.choose("Skip to the text", "跳到正文"), language.choose("Lessons", "课程"), language.choose("Chat", "对话"));
+    let (skip, lessons, page) = (
+        language.choose("Skip to the text", "跳到正文"),
+        language.choose("Lessons", "课程"),
+        language.choose("Chat", "对话"),
+    );
     let (other_name, navigation) = (other.choose("English", "中文"), language.choose("Site", "站点"));
     let rest = escaped(rest);
     format!(

@@ -143,7 +143,10 @@ impl Lesson {
         for (number, question) in data.question.iter().enumerate() {
             let [english, chinese] = Language::ALL.map(|language| question.answers.of(language).len());
             if english != chinese || question.right == 0 || question.right > english {
-                return Err(wrong(format!("question {} needs the same answers in both languages, and a right one", number + 1)));
+                return Err(wrong(format!(
+                    "question {} needs the same answers in both languages, and a right one",
+                    number + 1
+                )));
             }
         }
         if let Some(task) = &data.exercise {
@@ -233,7 +236,9 @@ mod tests {
     fn what_is_wrong_with_a_lesson_is_said() {
         let texts = || [String::new(), String::new()];
         let data = |more: &str| {
-            format!("level = 'systems'\nminutes = 1\ntitle = {{en = 'a', zh-CN = 'b'}}\nsummary = {{en = 'a', zh-CN = 'b'}}\n{more}")
+            format!(
+                "level = 'systems'\nminutes = 1\ntitle = {{en = 'a', zh-CN = 'b'}}\nsummary = {{en = 'a', zh-CN = 'b'}}\n{more}"
+            )
         };
         assert!(Lesson::new("a", &data(""), texts()).is_ok());
         let both = "{en = 'a', zh-CN = 'b'}";
@@ -241,7 +246,9 @@ mod tests {
             data(&format!("[[question]]\nask = {both}\nwhy = {both}\nanswers = {answers}\nright = {right}\n"))
         };
         assert!(Lesson::new("a", &question("{en = ['x'], zh-CN = ['y']}", 1), texts()).is_ok());
-        let exercise = |name: &str| data(&format!("[exercise]\nname = '{name}'\ninput = {both}\noutput = {both}\nmistakes = {{}}"));
+        let exercise = |name: &str| {
+            data(&format!("[exercise]\nname = '{name}'\ninput = {both}\noutput = {both}\nmistakes = {{}}"))
+        };
         for (name, data, said) in [
             ("a/b", data(""), "Latin letters"),
             ("a", data("colour = 1"), "colour"),

@@ -76,7 +76,9 @@ pub(crate) fn escaped(text: &str) -> String {
 /// A short text in which code stands between backquotes, as HTML.
 pub(crate) fn line(text: &str) -> String {
     let parts = text.split('`').enumerate();
-    parts.map(|(at, part)| if at % 2 == 1 { format!("<code>{}</code>", escaped(part)) } else { escaped(part) }).collect()
+    parts
+        .map(|(at, part)| if at % 2 == 1 { format!("<code>{}</code>", escaped(part)) } else { escaped(part) })
+        .collect()
 }
 
 #[cfg(test)]
@@ -93,7 +95,10 @@ mod tests {
     fn widgets_have_their_settings_as_attributes() {
         let html = rendered("x\n\n```widget next\nprompt = \"a \\\"b\\\" <c>\"\ncount = 5\n```\n");
         assert!(html.contains("<div class=\"widget\" data-widget=\"next\" "), "{html}");
-        assert!(html.contains("data-prompt=\"a &quot;b&quot; &lt;c&gt;\"") && html.contains("data-count=\"5\""), "{html}");
+        assert!(
+            html.contains("data-prompt=\"a &quot;b&quot; &lt;c&gt;\"") && html.contains("data-count=\"5\""),
+            "{html}"
+        );
         assert!(rendered("```widget \"x\nno toml\n```").contains("data-widget=\"&quot;x\"></div>"));
         assert!(rendered("```sh\n<a>\n```").contains("&lt;a&gt;"));
     }

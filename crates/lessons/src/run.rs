@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// What runs files by the ends of their names.
-const INTERPRETERS: &[(&str, &str)] = &[("py", if cfg!(windows) { "python" } else { "python3" }), ("js", "node"), ("rb", "ruby")];
+const INTERPRETERS: &[(&str, &str)] =
+    &[("py", if cfg!(windows) { "python" } else { "python3" }), ("js", "node"), ("rb", "ruby")];
 
 /// What a program may take.
 #[derive(Debug, Clone, Copy)]

@@ -29,13 +29,15 @@ fn folder() -> PathBuf {
 fn graded(exercise: &Exercise, file: &Path) -> Report {
     let cases = (exercise.cases)();
     let limits = Limits { time: Duration::from_secs(300), output: 1 << 20 };
-    let output = run(&[file.into()], input(&cases), &limits).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let output =
+        run(&[file.into()], input(&cases), &limits).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     grade(exercise, &cases, &output)
 }
 
 /// Whether there is a compiler; the one that builds this is not always to be called.
 fn has(program: &str) -> bool {
-    let found = std::process::Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success());
+    let found =
+        std::process::Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success());
     if !found {
         println!("{program} is not here: its solutions are not tried");
     }

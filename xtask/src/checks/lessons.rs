@@ -19,9 +19,8 @@ pub(crate) fn run(root: &Path) -> Vec<String> {
     }
     for folder in folders {
         let place = files::short(root, &folder);
-        let texts = LANGUAGES.map(|language| {
-            std::fs::read_to_string(folder.join(format!("{language}.md"))).unwrap_or_default()
-        });
+        let texts = LANGUAGES
+            .map(|language| std::fs::read_to_string(folder.join(format!("{language}.md"))).unwrap_or_default());
         let [english, chinese] = [&texts[0], &texts[1]].map(|text| Shape::of(text));
         if english.headings == 0 || chinese.headings == 0 {
             problems.push(format!("{place} must have en.md and zh-CN.md, with headings"));
@@ -60,7 +59,8 @@ fn one_sided(value: &toml::Value, place: &str, problems: &mut Vec<String>) {
                         problems.push(format!("{place} says nothing in zh-CN"));
                     }
                 }
-                (Some(toml::Value::Array(english)), Some(toml::Value::Array(chinese))) if english.len() == chinese.len() => {}
+                (Some(toml::Value::Array(english)), Some(toml::Value::Array(chinese)))
+                    if english.len() == chinese.len() => {}
                 _ => problems.push(format!("{place} must say the same in en and in zh-CN")),
             }
             for (key, inner) in table.iter().filter(|(key, _)| !LANGUAGES.contains(&key.as_str())) {

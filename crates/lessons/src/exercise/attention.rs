@@ -92,6 +92,7 @@ fn cases() -> Vec<Case> {
     let all = [
         draw("one position", 4, 1),
         draw("three positions", 4, 3),
+        draw("seven positions", 16, 7),
         draw("twenty positions", 8, 20),
         draw("more than a segment", 4, 600),
     ];

@@ -23,7 +23,13 @@ fn decoded(format: &str, block: &[u8], mistake: &str) -> Vec<f32> {
         let code = i32::from(if is_upper { codes[byte] >> 4 } else { codes[byte] & 15 });
         match mistake {
             "no-offset" => code,
-            "twos-complement" => if code > 7 { code - 16 } else { code },
+            "twos-complement" => {
+                if code > 7 {
+                    code - 16
+                } else {
+                    code
+                }
+            }
             _ => code - 8,
         }
     };

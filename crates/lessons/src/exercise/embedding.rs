@@ -14,7 +14,13 @@ fn widened(bits: u16, mistake: &str) -> f32 {
     let magnitude = match exponent {
         0 if mistake == "flushed" => 0.0,
         0 => libm::ldexp(fraction, -24),
-        31 if mistake != "no-infinity" => if fraction == 0.0 { f64::INFINITY } else { f64::NAN },
+        31 if mistake != "no-infinity" => {
+            if fraction == 0.0 {
+                f64::INFINITY
+            } else {
+                f64::NAN
+            }
+        }
         _ => libm::ldexp(1024.0 + fraction, exponent - 25),
     };
     (sign * magnitude) as f32

@@ -50,7 +50,10 @@ fn cases() -> Vec<Case> {
         ("scores of attention", scaled(60, 1.0).iter().map(|x| -x.abs()).collect()),
         ("further away", scaled(60, 8.0)),
         ("subnormal results", (0..30).map(|i| -87.5 - i as f32 * 0.55).collect()),
-        ("beyond the ends", vec![88.7, 88.8, 100.0, f32::INFINITY, -103.9, -104.5, -200.0, f32::NEG_INFINITY, f32::NAN]),
+        (
+            "beyond the ends",
+            vec![88.7, 88.8, 100.0, f32::INFINITY, -103.9, -104.5, -200.0, f32::NEG_INFINITY, f32::NAN],
+        ),
     ];
     let to_case = |(name, x): (&str, Vec<f32>)| {
         let of = |f: &dyn Fn(f32) -> f32| numbers(&x.iter().map(|x| f(*x)).collect::<Vec<_>>());

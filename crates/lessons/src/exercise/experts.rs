@@ -56,8 +56,11 @@ fn right(scores: &[f32], used: usize) -> Vec<(usize, f32)> {
 
 fn cases() -> Vec<Case> {
     let mut source = Numbers::new(113);
-    let mut all = vec![("by hand", 2, vec![1.0, 3.0, 2.0, 0.0]), ("equal scores", 3, vec![0.5, 2.0, 0.5, 2.0, 0.5, 0.5])];
-    for (name, experts, used) in [("eight of 32", 32, 8), ("six of 64", 64, 6), ("four of 20", 20, 4), ("ten of 40", 40, 10)] {
+    let mut all =
+        vec![("by hand", 2, vec![1.0, 3.0, 2.0, 0.0]), ("equal scores", 3, vec![0.5, 2.0, 0.5, 2.0, 0.5, 0.5])];
+    for (name, experts, used) in
+        [("eight of 32", 32, 8), ("six of 64", 64, 6), ("four of 20", 20, 4), ("ten of 40", 40, 10)]
+    {
         all.push((name, used, source.activations(experts, Style::Usual)));
     }
     let to_words = |chosen: Vec<(usize, f32)>| -> Vec<Word> {

@@ -36,7 +36,8 @@ fn ties() -> Vec<f32> {
 
 /// A block whose quotients by the scale round otherwise than its products with the inverse.
 fn told_apart(source: &mut Numbers) -> Vec<f32> {
-    let drawn = (0..1000).map(|_| source.activations(32, Style::Usual)).find(|x| quantised(x, "") != quantised(x, "divided"));
+    let drawn =
+        (0..1000).map(|_| source.activations(32, Style::Usual)).find(|x| quantised(x, "") != quantised(x, "divided"));
     drawn.unwrap_or_else(|| {
         // Multiples of an odd number: the middle is met exactly by one way alone.
         (0..32).map(|i| if i == 0 { 3.3 } else { 3.3 / 254.0 * (2 * i + 1) as f32 }).collect()

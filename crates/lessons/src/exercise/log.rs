@@ -55,8 +55,14 @@ fn cases() -> Vec<Case> {
     };
     let all = [
         ("one record", vec![record("event", "{\"event\":\"start\"}")]),
-        ("three records", vec![record("event", "{}"), record("answer", "{\"text\":\"2\"}"), record("event", "{\"a\":1}")]),
-        ("letters of all kinds", vec![record("answer", "{\"text\":\"合符\"}"), record("annotation", "{\"by\":\"某\"}")]),
+        (
+            "three records",
+            vec![record("event", "{}"), record("answer", "{\"text\":\"2\"}"), record("event", "{\"a\":1}")],
+        ),
+        (
+            "letters of all kinds",
+            vec![record("answer", "{\"text\":\"合符\"}"), record("annotation", "{\"by\":\"某\"}")],
+        ),
     ];
     let to_case = |(name, records): (&str, Vec<Record>)| {
         let log = sha256(&[name.as_bytes()]);

@@ -59,7 +59,8 @@ fn trained(text: &[u32], count: usize) -> Vec<[u32; 2]> {
     let (mut ids, mut merges) = (text.to_vec(), Vec::new());
     for _ in 0..count {
         let times = |pair: &[u32]| ids.windows(2).filter(|other| *other == pair).count();
-        let most = ids.windows(2).enumerate().map(|(at, pair)| (times(pair), usize::MAX - at, [pair[0], pair[1]])).max();
+        let most =
+            ids.windows(2).enumerate().map(|(at, pair)| (times(pair), usize::MAX - at, [pair[0], pair[1]])).max();
         let Some((_, _, pair)) = most.filter(|(times, ..)| *times > 1) else { break };
         merges.push(pair);
         ids = encoded(&merges, text, "");

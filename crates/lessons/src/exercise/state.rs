@@ -77,7 +77,8 @@ fn cases() -> Vec<Case> {
         decays: source.activations(rows, Style::Usual).iter().map(|x| -x.abs()).collect(),
         betas: source.activations(rows, Style::Usual).iter().map(|x| x.abs() / 3.0).collect(),
     };
-    let all = [draw("one row", 1, 2, 2), draw("three rows", 3, 2, 2), draw("more rows", 9, 6, 5), draw("a head", 5, 16, 8)];
+    let all =
+        [draw("one row", 1, 2, 2), draw("three rows", 3, 2, 2), draw("more rows", 9, 6, 5), draw("a head", 5, 16, 8)];
     let to_case = |rows: Rows| {
         let sizes = [rows.decays.len(), rows.key_size, rows.value_size].map(|size| whole(size as i64)).to_vec();
         let mut input = [sizes, numbers(&[SCALE])].concat();
