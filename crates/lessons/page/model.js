@@ -34,10 +34,12 @@ export async function tokens(text) {
 
 /** One token after a text, with the likeliest candidates and their log-probabilities, best first. */
 export async function next(prompt, { count = 10, ...settings } = {}) {
-  const { answer } = await ask("/completion", { prompt, n_predict: 1, n_probs: count, temperature: 0, cache_prompt: true, ...settings });
-  const [chosen] = answer.completion_probabilities ?? [];
-  const candidates = (chosen?.top_logprobs ?? []).map(({ id, token, logprob }) => ({ id, token, logprob }));
-  return { chosen: { id: chosen?.id, token: chosen?.token ?? answer.content }, candidates, position: answer.tokens_evaluated };
+  const { answer } = await ask("/v1/completions", { prompt, max_tokens: 1, logprobs: count, temperature: 0, ...settings });
+  const { tokens, top_logprobs } = answer.choices[0].logprobs ?? {};
+  const candidates = Object.entries(top_logprobs?.[0] ?? {}).map(([token, logprob]) => ({ token, logprob }));
+  // Objects of scripts put keys that are numbers first.
+  candidates.sort((a, b) => b.logprob - a.logprob);
+  return { chosen: tokens?.[0] ?? answer.choices[0].text, candidates, position: answer.usage.prompt_tokens };
 }
 
 /** A text continued. */

@@ -28,7 +28,8 @@ const line = (value) => make("input", { type: "text", value, autocomplete: "off"
 const slider = (min, max, step, value) => make("input", { type: "range", min: `${min}`, max: `${max}`, step: `${step}`, value: `${value}` });
 
 function table(heads, rows) {
-  const cells = (row, kind) => row.map((cell) => make(kind, {}, cell));
+  // A column of pictures has no name.
+  const cells = (row, kind) => row.map((cell) => make(cell === "" ? "td" : kind, {}, cell));
   return make(
     "div",
     { class: "table", tabindex: "0" },
@@ -112,16 +113,17 @@ function draw(place) {
     const weights = found.candidates.map(({ logprob }) => exact.weight(exact.div(Math.fround(logprob - best), t)));
     const drawn = exact.draw(weights, exact.random(BigInt(seed.value || 0), BigInt(found.position)));
     const share = (weight) => Number(weight) / Number(drawn.total);
+    let sum = 0n;
     const row = ({ token }, at) => [
       make("code", { class: at === drawn.chosen ? "chosen" : "" }, (at === drawn.chosen ? "➤ " : "") + shown(token)),
       percent(share(weights[at])),
       bar(share(weights[at])),
-      String(weights[at]),
+      percent(share((sum += weights[at]))),
     ];
     const chosen = found.candidates[drawn.chosen];
     result.replaceChildren(
-      table([words.token, words.probability, "", words.weight], found.candidates.map(row)),
-      make("p", {}, words.place(found.position), " ", words.drawn(drawn.point, drawn.total), " ", words.predicted(`“${shown(chosen.token)}”`)),
+      table([words.token, words.probability, "", words.upTo], found.candidates.map(row)),
+      make("p", {}, words.place(found.position), " ", words.drawn(percent(share(drawn.point))), " ", words.predicted(`“${shown(chosen.token)}”`)),
     );
     return chosen;
   };
@@ -138,7 +140,8 @@ function draw(place) {
     first.out.replaceChildren(result);
     const settings = { temperature: Number(temperature.value), seed: Number(seed.value), top_k: count, top_p: 1, min_p: 0, count: 1 };
     const { chosen } = await model.next(prompt.value, settings);
-    return [make("p", { class: "verdict", "data-right": String(chosen.id === predicted.id) }, words.engineSays(`“${shown(chosen.token)}”`, chosen.id === predicted.id))];
+    const isSame = chosen === predicted.token;
+    return [make("p", { class: "verdict", "data-right": String(isSame) }, words.engineSays(`“${shown(chosen)}”`, isSame))];
   });
   prompt.addEventListener("input", () => (found = null));
   place.append(field(words.prompt, prompt), field(words.temperature, temperature), label, field(words.seed, seed), first.button, " ", second.button, first.out, second.out);

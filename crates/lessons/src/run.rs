@@ -13,7 +13,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 /// What runs files by the ends of their names.
 const INTERPRETERS: &[(&str, &str)] =
-    &[("py", if cfg!(windows) { "python" } else { "python3" }), ("js", "node"), ("rb", "ruby")];
+    &[("py", if cfg!(windows) { "python" } else { "python3" }), ("js", "node"), ("mjs", "node"), ("rb", "ruby")];
 
 /// What a program may take.
 #[derive(Debug, Clone, Copy)]

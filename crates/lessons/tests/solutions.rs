@@ -104,3 +104,21 @@ fn lessons_say_what_every_mistake_is_in_both_languages() {
     assert!(lessons.iter().filter(|lesson| lesson.exercise().is_some()).count() >= 14);
     assert!(lessons.iter().all(|lesson| lesson.exercise().is_none() || lesson.data.question.len() >= 3));
 }
+
+/// What a widget shows is computed in the browser: with the same bits.
+#[test]
+fn the_arithmetic_of_the_pages_is_that_of_the_engine() {
+    if !has("node") {
+        return;
+    }
+    for name in ["fma", "chain", "stripes", "exp", "norm", "rotation", "integers", "half", "weights", "draw"] {
+        let exercise = find(name).unwrap();
+        let cases = (exercise.cases)();
+        let limits = Limits { time: Duration::from_secs(300), output: 1 << 20 };
+        let page = [folder().join("page.mjs").into_os_string(), name.into()];
+        let program = [&["node".into()], &page[..]].concat();
+        let output = run(&program, input(&cases), &limits).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let report = grade(exercise, &cases, &output);
+        assert!(report.is_right(), "{name}: {report:?}");
+    }
+}

@@ -6,6 +6,7 @@ mod chat;
 mod checkpoints;
 mod command_line;
 mod gap;
+mod learn;
 mod provenance;
 mod quantize;
 mod real_models;
