@@ -30,7 +30,8 @@ fn programs_are_graded_and_mistakes_named() {
     }
     let home = Home::new();
     assert!(home.hefu(&["learn", "check", &solution("chain.py")]).success().contains("right, to the bit"));
-    let report = home.hefu(&["learn", "check", "--json", "--exercise", "chain", "python3", &solution("chain.py")]).json();
+    let report =
+        home.hefu(&["learn", "check", "--json", "--exercise", "chain", "python3", &solution("chain.py")]).json();
     assert_eq!((&report["cases"], &report["fault"]), (&report["right"], &serde_json::Value::Null));
     // The sum in the other direction, and what is said of it.
     std::fs::copy(solution("f32.py"), home.path("f32.py")).unwrap();
@@ -52,9 +53,7 @@ fn programs_are_graded_and_mistakes_named() {
 #[test]
 fn programs_that_cannot_be_graded_are_told() {
     let home = Home::new();
-    let check = |arguments: &[&str], status: i32| {
-        home.hefu(&[&["learn", "check"], arguments].concat()).failure(status)
-    };
+    let check = |arguments: &[&str], status: i32| home.hefu(&[&["learn", "check"], arguments].concat()).failure(status);
     assert!(check(&["other.py"], 2).contains("there is no exercise other"));
     assert!(check(&["--exercise", "chain", "--seconds", "1", "sleep", "100"], 1).contains("had not ended after 1 s"));
     assert!(check(&["--exercise", "chain", "yes"], 1).contains("wrote more than"));

@@ -29,7 +29,7 @@ fn bits(seed: u64, position: u64, mistake: &str) -> u64 {
 fn chosen(seed: u64, position: u64, weights: &[i64], mistake: &str) -> usize {
     let total: u128 = weights.iter().map(|weight| *weight as u128).sum();
     let bits = u128::from(bits(seed, position, mistake));
-    let point = if mistake == "remainder" { bits % total } else { bits * total >> 64 };
+    let point = if mistake == "remainder" { bits % total } else { (bits * total) >> 64 };
     let mut sum = 0;
     let passes = |weight: &i64| {
         sum += *weight as u128;
