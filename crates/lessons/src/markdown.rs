@@ -37,7 +37,8 @@ pub(crate) fn rendered(text: &str) -> String {
         }
     }
     html::push_html(&mut out, events.into_iter());
-    out
+    // Code scrolls by itself too, and whoever has no mouse must reach it. (In text such a mark would be written out.)
+    out.replace("<pre><code", "<pre tabindex=\"0\"><code")
 }
 
 /// Where a widget will be; each of its settings is an attribute.
@@ -101,6 +102,7 @@ mod tests {
         );
         assert!(rendered("```widget \"x\nno toml\n```").contains("data-widget=\"&quot;x\"></div>"));
         assert!(rendered("```sh\n<a>\n```").contains("&lt;a&gt;"));
+        assert!(rendered("    a\n").starts_with("<pre tabindex=\"0\"><code>"));
     }
 
     #[test]

@@ -16,6 +16,8 @@ mod encoders;
 #[cfg(unix)]
 mod endpoints;
 #[cfg(unix)]
+mod lessons;
+#[cfg(unix)]
 mod likelihoods;
 mod limits;
 #[cfg(unix)]
