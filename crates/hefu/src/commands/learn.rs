@@ -63,8 +63,8 @@ enum What {
 
 #[derive(Debug, Args)]
 struct CheckArguments {
-    /// The program: a file in Python (*.py), Rust (*.rs), JavaScript (*.js) or Ruby (*.rb), or any command with its arguments
-    #[arg(value_name = "FILE|COMMAND", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    /// The program: a file in Python (*.py), Rust (*.rs), JavaScript (*.js) or Ruby (*.rb), or any command with its arguments (after -- where they begin with a hyphen)
+    #[arg(value_name = "FILE|COMMAND", required = true)]
     program: Vec<OsString>,
 
     /// The exercise [default: the one that the file is named after]

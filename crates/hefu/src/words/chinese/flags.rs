@@ -9,8 +9,8 @@ pub(super) const TEXTS: &[Entry] = &[
         "/learn 的更多课程所在的文件夹，每课一个文件夹，含 en.md、zh-CN.md 与 lesson.toml",
     ),
     (
-        "The program: a file in Python (*.py), Rust (*.rs), JavaScript (*.js) or Ruby (*.rb), or any command with its arguments",
-        "程序：Python（*.py）、Rust（*.rs）、JavaScript（*.js）或 Ruby（*.rb）文件，或任何命令及其参数",
+        "The program: a file in Python (*.py), Rust (*.rs), JavaScript (*.js) or Ruby (*.rb), or any command with its arguments (after -- where they begin with a hyphen)",
+        "程序：Python（*.py）、Rust（*.rs）、JavaScript（*.js）或 Ruby（*.rb）文件，或任何命令及其参数（参数以连字符开头时放在 -- 之后）",
     ),
     ("The exercise [default: the one that the file is named after]", "练习 [默认：与文件同名的那个]"),
     ("Seconds that the program may take for all cases together", "程序处理全部用例可用的秒数"),
