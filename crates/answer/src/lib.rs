@@ -9,6 +9,7 @@
 //! no chip: who asks, and how what comes is shown, is its caller's.
 
 mod ask;
+mod continuation;
 mod delta;
 mod error;
 mod fill;
@@ -26,6 +27,7 @@ mod stream;
 mod structure;
 
 pub use ask::{Ask, KeepAlive, Prompt, Tool, ToolChoice};
+pub use continuation::{ContinuationError, continued};
 pub use delta::{Choice, Delta, Finish, Summary, Token, TokenLogprob};
 pub use error::Error;
 pub use fill::{Gap, Marks, has_marks};

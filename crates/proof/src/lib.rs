@@ -6,6 +6,7 @@
 //! * [`FingerprintInput`]: what two answers must share to be comparable bit for bit;
 //! * [`audit`] (a feature): the append-only log, its signed checkpoints, and what examines it;
 //! * [`canonical`]: the one way to write a document down, so that a digest means something;
+//! * [`score`]: the score of an evaluation, over the records of its samples ([`merkle`]);
 //! * [`TraceRoot`]: one digest for all that lies between the layers of a model;
 //! * [`Digest`], SHA-256.
 //!
@@ -19,7 +20,10 @@ mod digest;
 mod fingerprint;
 mod id;
 mod identity;
+pub mod merkle;
 mod receipt;
+pub mod score;
+mod signed;
 mod trace;
 
 pub use digest::Digest;
@@ -27,4 +31,5 @@ pub use fingerprint::{Fingerprint, FingerprintInput};
 pub use id::new_id;
 pub use identity::{Identity, IdentityError, PublicKey, Signature};
 pub use receipt::{Answer, Grammar, MAX_RECEIPT_BYTES, MAX_TOKENS, Prompt, Receipt, ReceiptError, Software, VERSION};
+pub use score::{Judged, Score, ScoreReceipt};
 pub use trace::{TraceRoot, trace_from_text, trace_to_text};

@@ -18,6 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("proof", &["engine"]),
     ("check", &["cpu", "engine", "model", "numerics", "proof"]),
     ("answer", &["engine", "grammar", "text"]),
+    ("eval", &["answer", "engine", "proof"]),
     ("server", &["answer", "engine", "lessons", "text"]),
     (
         "hefu",

@@ -19,9 +19,9 @@ mod tests;
 
 pub use answer::{Answer, Grammar, Prompt, Software};
 
-use crate::canonical::{canonical, without_layout};
 use crate::digest::Digest;
 use crate::identity::{Identity, PublicKey, Signature};
+use crate::signed::{self, Signed};
 use serde::{Deserialize, Serialize};
 
 /// The version of the form.
@@ -97,7 +97,7 @@ impl Receipt {
         answer.check().map_err(ReceiptError::Malformed)?;
         let key = identity.public();
         let digest = digest(&answer, &key)?;
-        let signature = identity.sign(&message(&digest));
+        let signature = identity.sign(&signed::message::<Document>(&digest));
         Ok(Self(Document { version: VERSION, answer, key, digest, signature }))
     }
 
@@ -106,36 +106,12 @@ impl Receipt {
     /// # Errors
     /// Whatever is wrong with it.
     pub fn parse(text: &str) -> Result<Self, ReceiptError> {
-        if text.len() > MAX_RECEIPT_BYTES {
-            return Err(ReceiptError::TooLong { bytes: text.len() });
-        }
-        // The version first: a later form may have other fields.
-        let version = serde_json::from_str::<OfVersion>(text).map(|of| of.version);
-        if let Some(found) = version.ok().filter(|found| *found != u64::from(VERSION)) {
-            return Err(ReceiptError::Version { found });
-        }
-        let malformed = |error: serde_json::Error| ReceiptError::Malformed(error.to_string());
-        let receipt = Self(serde_json::from_str(text).map_err(malformed)?);
-        let document = &receipt.0;
-        document.answer.check().map_err(ReceiptError::Malformed)?;
-        if without_layout(text) != receipt.to_text().trim_end() {
-            return Err(ReceiptError::NotCanonical);
-        }
-        if digest(&document.answer, &document.key)? != document.digest {
-            return Err(ReceiptError::Digest);
-        }
-        if !document.key.has_signed(&message(&document.digest), &document.signature) {
-            return Err(ReceiptError::Signature);
-        }
-        Ok(receipt)
+        signed::parse(text).map(Self)
     }
 
     /// The document: one line.
     pub fn to_text(&self) -> String {
-        // What was signed or parsed has a canonical form.
-        let mut text = canonical(&self.0).unwrap_or_default();
-        text.push('\n');
-        text
+        signed::to_text(&self.0)
     }
 
     /// What it says.
@@ -154,18 +130,23 @@ impl Receipt {
     }
 }
 
+impl Signed for Document {
+    const VERSION: u32 = VERSION;
+    const PURPOSE: &'static [u8] = PURPOSE;
+
+    fn own_digest(&self) -> Result<Digest, ReceiptError> {
+        digest(&self.answer, &self.key)
+    }
+
+    fn seal(&self) -> (&PublicKey, &Digest, &Signature) {
+        (&self.key, &self.digest, &self.signature)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        self.answer.check()
+    }
+}
+
 fn digest(answer: &Answer, key: &PublicKey) -> Result<Digest, ReceiptError> {
-    let body = canonical(&Body { version: VERSION, answer, key }).map_err(ReceiptError::Malformed)?;
-    Ok(Digest::of(&[body.as_bytes()]))
-}
-
-/// What is signed: a digest, after words that say what it is the digest of.
-fn message(digest: &Digest) -> Vec<u8> {
-    [PURPOSE, &digest.0].concat()
-}
-
-/// The one field by which a document of another version is known.
-#[derive(Deserialize)]
-struct OfVersion {
-    version: u64,
+    signed::digest(&Body { version: VERSION, answer, key })
 }
