@@ -1,6 +1,6 @@
 //! The CPU as a device: a compiler of programs, kernels, the memory that holds weights, and threads.
 //!
-//! This is the only crate with unsafe code. [`CpuDevice`] compiles programs into steps and runs them with the functions
+//! [`CpuDevice`] compiles programs into steps and runs them with the functions
 //! ([`ops::Ops`]) of one instruction set:
 //!
 //! * [`generic`]: every algorithm, written once over lanes of a fixed logical width;

@@ -1,4 +1,7 @@
 //! A small program with random weights, made of the parts that families are made of.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+pub(crate) mod seen;
 
 use hefu_numerics::conformance::{Numbers, Style};
 use hefu_numerics::device::Files;

@@ -320,6 +320,15 @@ pub enum Error {
         problem: String,
     },
 
+    /// A device that cannot go on: its driver failed, or it was taken away.
+    #[error("the device {device} failed, and whatever it holds is lost: {problem}")]
+    Device {
+        /// Its name.
+        device: &'static str,
+        /// What its driver says.
+        problem: String,
+    },
+
     /// Results that are no numbers.
     #[error("row {row} of the logits holds a NaN or an infinity: the model's weights or its metadata are damaged")]
     NotFinite {

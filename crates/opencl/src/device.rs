@@ -1,0 +1,114 @@
+//! An OpenCL device as a device of programs.
+
+use std::sync::Arc;
+
+use hefu_numerics::device::{Device, Error, Executable, Files, Footprint, Size, Weights};
+use hefu_numerics::program::{Program, Value};
+use hefu_numerics::team::Team;
+
+use crate::driver::{Context, Queue};
+use crate::errors;
+use crate::found::{FoundDevice, Problem, devices};
+use crate::measure::{self, Rates};
+use crate::memory;
+use crate::places::Places;
+use crate::probe;
+use crate::runner::Runner;
+use crate::weights::{self, Loaded};
+
+/// A device whose kernels are compiled and whose arithmetic was tried.
+pub struct OpenClDevice {
+    found: FoundDevice,
+    context: Arc<Context>,
+    team: Arc<dyn Team + Send + Sync>,
+}
+
+impl OpenClDevice {
+    /// The device of this number. `team` are threads of the host, which bring weights to their layout and choose tokens.
+    ///
+    /// # Errors
+    /// No such device, one that lacks what the contract needs, or a driver that fails.
+    pub fn open(number: usize, team: Arc<dyn Team + Send + Sync>) -> Result<OpenClDevice, Problem> {
+        let all = devices()?;
+        let count = all.len();
+        let found = all.into_iter().nth(number).ok_or(Problem::NoSuchDevice { asked: number, count })?;
+        found.check()?;
+        let context = Context::new(found.handle, &crate::source()).map_err(|(fault, log)| {
+            let first = log.lines().find(|line| line.contains("error")).unwrap_or_default();
+            Problem::Driver { problem: format!("{fault} {first}").trim().to_owned() }
+        })?;
+        let device = OpenClDevice { found, context, team };
+        let wrong = probe::wrong(&mut device.queue()?)?;
+        if wrong.is_empty() {
+            return Ok(device);
+        }
+        Err(Problem::Lacks { device: device.found.name.clone(), what: wrong.join(", ") })
+    }
+
+    /// What its driver says of it.
+    pub fn found(&self) -> &FoundDevice {
+        &self.found
+    }
+
+    /// How fast it reads and multiplies; takes about a second.
+    ///
+    /// # Errors
+    /// A driver that fails.
+    pub fn rates(&self) -> Result<Rates, Problem> {
+        Ok(measure::rates(&mut self.queue()?)?)
+    }
+
+    fn queue(&self) -> Result<Queue, crate::driver::Fault> {
+        Queue::new(&self.context)
+    }
+
+    /// Refuses what the device's memory cannot hold, before any is taken.
+    fn check(&self, what: &'static str, bytes: usize) -> Result<(), Error> {
+        if bytes as u64 <= self.found.memory {
+            return Ok(());
+        }
+        let reason = format!("{} has {} bytes of memory", self.found.name, self.found.memory);
+        Err(Error::Memory { bytes, what, reason })
+    }
+}
+
+impl Device for OpenClDevice {
+    fn name(&self) -> &'static str {
+        "opencl"
+    }
+
+    fn team(&self) -> &dyn Team {
+        &*self.team
+    }
+
+    fn footprint(&self, program: &Program, size: &Size) -> Option<Footprint> {
+        let activations = memory::activation_bytes(program, size, &Places::new(program, &[]))?;
+        Some(Footprint { weights: weights::bytes(program)?, states: memory::state_bytes(program, size)?, activations })
+    }
+
+    fn load(&self, program: &Program, files: &dyn Files) -> Result<Arc<dyn Weights>, Error> {
+        self.check("weights", weights::bytes(program).unwrap_or(usize::MAX))?;
+        let queue = self.queue().map_err(errors::failed)?;
+        Ok(Arc::new(Loaded::new(program, files, &queue, &*self.team)?))
+    }
+
+    fn compile(
+        &self,
+        program: &Arc<Program>,
+        weights: &Arc<dyn Weights>,
+        size: &Size,
+        probes: &[Value],
+    ) -> Result<Box<dyn Executable>, Error> {
+        let weights = Loaded::of(weights);
+        let states = memory::state_bytes(program, size).unwrap_or(usize::MAX);
+        self.check("cache", states.saturating_add(hefu_numerics::device::Weights::bytes(&*weights)))?;
+        let queue = self.queue().map_err(errors::failed)?;
+        Ok(Box::new(Runner::new(program, weights, size, probes, queue)?))
+    }
+}
+
+impl std::fmt::Debug for OpenClDevice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "OpenClDevice({}, {})", self.found.number, self.found.name)
+    }
+}

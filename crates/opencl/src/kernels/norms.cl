@@ -1,0 +1,71 @@
+// Norms (clauses N1 to N3): a group for each part, whose first sixteen items take a stripe each.
+
+#define STRIPES 16u
+
+// The stripes' sum, when all items have written theirs.
+FUNCTION float sum_of(LOCAL const float *stripes)
+{
+    float own[STRIPES];
+    for (uint j = 0u; j < STRIPES; j++) {
+        own[j] = stripes[j];
+    }
+    return halves(own);
+}
+
+// The root-mean-square norm; with `is_length` the Euclidean one, which takes the sum instead of the mean.
+KERNEL rms_norm(GLOBAL float *arena, GLOBAL const float *gain, ulong x, ulong out, uint size, uint has_gain, uint is_length,
+                float epsilon)
+{
+    LOCAL float stripes[STRIPES];
+    uint item = LOCAL_ID(0);
+    ulong part = (ulong)GROUP_ID(0) * size;
+    if (item < STRIPES) {
+        float sum = 0.0f;
+        for (uint i = item; i < size; i += STRIPES) {
+            float number = arena[x + part + i];
+            sum = fma(number, number, sum);
+        }
+        stripes[item] = sum;
+    }
+    BARRIER();
+    float sum = sum_of(stripes);
+    float mean = is_length != 0u ? sum : sum / (float)size;
+    float factor = 1.0f / sqrt(mean + epsilon);
+    for (uint i = item; i < size; i += GROUP) {
+        float number = arena[x + part + i] * factor;
+        arena[out + part + i] = has_gain != 0u ? number * gain[i] : number;
+    }
+}
+
+KERNEL layer_norm(GLOBAL float *arena, GLOBAL const float *gain, GLOBAL const float *bias, ulong x, ulong out, uint size,
+                  uint has_gain, uint has_bias, float epsilon)
+{
+    LOCAL float sums[STRIPES];
+    LOCAL float squares[STRIPES];
+    uint item = LOCAL_ID(0);
+    ulong part = (ulong)GROUP_ID(0) * size;
+    if (item < STRIPES) {
+        float sum = 0.0f;
+        for (uint i = item; i < size; i += STRIPES) {
+            sum = sum + arena[x + part + i];
+        }
+        sums[item] = sum;
+    }
+    BARRIER();
+    float mean = sum_of(sums) / (float)size;
+    if (item < STRIPES) {
+        float sum = 0.0f;
+        for (uint i = item; i < size; i += STRIPES) {
+            float centred = arena[x + part + i] - mean;
+            sum = fma(centred, centred, sum);
+        }
+        squares[item] = sum;
+    }
+    BARRIER();
+    float factor = 1.0f / sqrt(sum_of(squares) / (float)size + epsilon);
+    for (uint i = item; i < size; i += GROUP) {
+        float number = (arena[x + part + i] - mean) * factor;
+        number = has_gain != 0u ? number * gain[i] : number;
+        arena[out + part + i] = has_bias != 0u ? number + bias[i] : number;
+    }
+}
