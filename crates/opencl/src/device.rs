@@ -1,6 +1,6 @@
 //! An OpenCL device as a device of programs.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hefu_numerics::device::{Device, Error, Executable, Files, Footprint, Size, Weights};
 use hefu_numerics::program::{Program, Value};
@@ -8,13 +8,16 @@ use hefu_numerics::team::Team;
 
 use crate::driver::{Context, Queue};
 use crate::errors;
-use crate::found::{FoundDevice, Problem, devices};
+use crate::found::{FoundDevice, Kind, Problem, devices};
 use crate::measure::{self, Rates};
 use crate::memory;
 use crate::places::Places;
 use crate::probe;
 use crate::runner::Runner;
 use crate::weights::{self, Loaded};
+
+/// Contexts of devices that were opened, by number.
+static OPENED: Mutex<Vec<(usize, Arc<Context>)>> = Mutex::new(Vec::new());
 
 /// A device whose kernels are compiled and whose arithmetic was tried.
 pub struct OpenClDevice {
@@ -33,16 +36,22 @@ impl OpenClDevice {
         let count = all.len();
         let found = all.into_iter().nth(number).ok_or(Problem::NoSuchDevice { asked: number, count })?;
         found.check()?;
+        // Kernels are compiled, and arithmetic is tried, once in a process.
+        let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, context)) = opened.iter().find(|(known, _)| *known == number) {
+            return Ok(OpenClDevice { found, context: Arc::clone(context), team });
+        }
         let context = Context::new(found.handle, &crate::source()).map_err(|(fault, log)| {
             let first = log.lines().find(|line| line.contains("error")).unwrap_or_default();
             Problem::Driver { problem: format!("{fault} {first}").trim().to_owned() }
         })?;
         let device = OpenClDevice { found, context, team };
         let wrong = probe::wrong(&mut device.queue()?)?;
-        if wrong.is_empty() {
-            return Ok(device);
+        if !wrong.is_empty() {
+            return Err(Problem::Lacks { device: device.found.name.clone(), what: wrong.join(", ") });
         }
-        Err(Problem::Lacks { device: device.found.name.clone(), what: wrong.join(", ") })
+        opened.push((number, Arc::clone(&device.context)));
+        Ok(device)
     }
 
     /// What its driver says of it.
@@ -63,7 +72,7 @@ impl OpenClDevice {
     }
 
     /// Refuses what the device's memory cannot hold, before any is taken.
-    fn check(&self, what: &'static str, bytes: usize) -> Result<(), Error> {
+    fn has_room(&self, what: &'static str, bytes: usize) -> Result<(), Error> {
         if bytes as u64 <= self.found.memory {
             return Ok(());
         }
@@ -86,8 +95,13 @@ impl Device for OpenClDevice {
         Some(Footprint { weights: weights::bytes(program)?, states: memory::state_bytes(program, size)?, activations })
     }
 
+    fn host_footprint(&self, program: &Program, size: &Size) -> Option<Footprint> {
+        // A driver for the CPU has the host's memory.
+        if self.found.kind == Kind::Cpu { self.footprint(program, size) } else { Some(Footprint::default()) }
+    }
+
     fn load(&self, program: &Program, files: &dyn Files) -> Result<Arc<dyn Weights>, Error> {
-        self.check("weights", weights::bytes(program).unwrap_or(usize::MAX))?;
+        self.has_room("weights", weights::bytes(program).unwrap_or(usize::MAX))?;
         let queue = self.queue().map_err(errors::failed)?;
         Ok(Arc::new(Loaded::new(program, files, &queue, &*self.team)?))
     }
@@ -101,7 +115,7 @@ impl Device for OpenClDevice {
     ) -> Result<Box<dyn Executable>, Error> {
         let weights = Loaded::of(weights);
         let states = memory::state_bytes(program, size).unwrap_or(usize::MAX);
-        self.check("cache", states.saturating_add(hefu_numerics::device::Weights::bytes(&*weights)))?;
+        self.has_room("cache", states.saturating_add(hefu_numerics::device::Weights::bytes(&*weights)))?;
         let queue = self.queue().map_err(errors::failed)?;
         Ok(Box::new(Runner::new(program, weights, size, probes, queue)?))
     }

@@ -27,8 +27,22 @@ pub trait Device: Send + Sync {
     /// Its threads, idle between passes.
     fn team(&self) -> &dyn Team;
 
+    /// That it can run a program, before anything else is asked of it.
+    ///
+    /// # Errors
+    /// [`Error::Unsuited`].
+    fn check(&self, program: &Program) -> Result<(), Error> {
+        let _ = program;
+        Ok(())
+    }
+
     /// Memory that a program takes, before it is taken; `None` if that cannot be counted.
     fn footprint(&self, program: &Program, size: &Size) -> Option<Footprint>;
+
+    /// How much of that lies in the host's memory: all of it, unless the device has memory of its own.
+    fn host_footprint(&self, program: &Program, size: &Size) -> Option<Footprint> {
+        self.footprint(program, size)
+    }
 
     /// Brings the weights into the device's memory.
     ///
@@ -317,6 +331,13 @@ pub enum Error {
     #[error("the batch cannot be run: {problem}")]
     BadBatch {
         /// What is wrong with it.
+        problem: String,
+    },
+
+    /// A program that a device cannot run.
+    #[error("the model cannot be computed so: {problem}")]
+    Unsuited {
+        /// What is in the way.
         problem: String,
     },
 

@@ -13,6 +13,7 @@
 #define FUNCTION static
 #define GLOBAL __global
 #define LOCAL __local
+#define LOCAL_POINTER __local
 #define BARRIER() barrier(CLK_LOCAL_MEM_FENCE)
 #define GLOBAL_ID(dimension) ((uint)get_global_id(dimension))
 #define LOCAL_ID(dimension) ((uint)get_local_id(dimension))
@@ -33,6 +34,7 @@ typedef signed char schar;
 #define FUNCTION static __device__
 #define GLOBAL
 #define LOCAL __shared__
+#define LOCAL_POINTER
 #define BARRIER() __syncthreads()
 #define PLACE_0 x
 #define PLACE_1 y

@@ -3,7 +3,7 @@
 #define STRIPES 16u
 
 // The stripes' sum, when all items have written theirs.
-FUNCTION float sum_of(LOCAL const float *stripes)
+FUNCTION float sum_of(LOCAL_POINTER const float *stripes)
 {
     float own[STRIPES];
     for (uint j = 0u; j < STRIPES; j++) {

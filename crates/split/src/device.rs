@@ -1,0 +1,140 @@
+//! Several devices as one.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use hefu_numerics::device::{Device, Error, Executable, Files, Footprint, Size, Weights};
+use hefu_numerics::program::{Program, Value};
+use hefu_numerics::team::Team;
+
+use crate::cut::{CutError, Part, cut, layers};
+use crate::executable::Split;
+
+/// A device with the layers that run on it.
+#[derive(Clone)]
+pub struct Place {
+    /// Where.
+    pub device: Arc<dyn Device>,
+    /// The first layer.
+    pub first: usize,
+    /// The last layer.
+    pub last: usize,
+}
+
+/// Devices that run the layers of a model in turn. What comes before the first layer belongs to the first, what comes after
+/// the last to the last.
+pub struct SplitDevice {
+    places: Vec<Place>,
+}
+
+/// The weights of all parts.
+pub(crate) struct Loaded {
+    pub(crate) parts: Arc<Vec<Part>>,
+    weights: Vec<Arc<dyn Weights>>,
+}
+
+impl Weights for Loaded {
+    fn bytes(&self) -> usize {
+        self.weights.iter().map(|weights| weights.bytes()).sum()
+    }
+}
+
+impl SplitDevice {
+    /// Devices for consecutive layers from 0 on.
+    ///
+    /// # Errors
+    /// Layers that do not follow each other.
+    pub fn new(places: Vec<Place>) -> Result<SplitDevice, CutError> {
+        let mut next = 0;
+        for place in &places {
+            if place.first != next || place.last < place.first {
+                let Place { first, last, .. } = place;
+                return Err(CutError(format!("layers {first} to {last} do not follow: the next one is {next}")));
+            }
+            next = place.last + 1;
+        }
+        if places.is_empty() {
+            return Err(CutError("a model needs a device".into()));
+        }
+        Ok(SplitDevice { places })
+    }
+
+    /// The parts of a program.
+    ///
+    /// # Errors
+    /// A program that has other layers, or cannot be cut there.
+    fn parts(&self, program: &Program) -> Result<Vec<Part>, CutError> {
+        let (asked, found) = (self.places.last().map_or(0, |place| place.last), layers(program));
+        if asked + 1 != found {
+            let last = found.saturating_sub(1);
+            return Err(CutError(format!(
+                "layers 0 to {asked} were given devices, but the model has layers 0 to {last}"
+            )));
+        }
+        let before: Vec<usize> = self.places.iter().skip(1).map(|place| place.first).collect();
+        cut(program, &before)
+    }
+
+    /// The footprints of all parts together.
+    fn sum(&self, program: &Program, of: impl Fn(&dyn Device, &Program) -> Option<Footprint>) -> Option<Footprint> {
+        let mut all = Footprint::default();
+        for (part, place) in self.parts(program).ok()?.iter().zip(&self.places) {
+            let one = of(&*place.device, &part.program)?;
+            all.weights = all.weights.checked_add(one.weights)?;
+            all.states = all.states.checked_add(one.states)?;
+            all.activations = all.activations.checked_add(one.activations)?;
+        }
+        Some(all)
+    }
+}
+
+impl Device for SplitDevice {
+    fn name(&self) -> &'static str {
+        "split"
+    }
+
+    fn team(&self) -> &dyn Team {
+        self.places[0].device.team()
+    }
+
+    fn check(&self, program: &Program) -> Result<(), Error> {
+        self.parts(program).map(|_| ()).map_err(unsuited)
+    }
+
+    fn footprint(&self, program: &Program, size: &Size) -> Option<Footprint> {
+        self.sum(program, |device, part| device.footprint(part, size))
+    }
+
+    fn host_footprint(&self, program: &Program, size: &Size) -> Option<Footprint> {
+        self.sum(program, |device, part| device.host_footprint(part, size))
+    }
+
+    fn load(&self, program: &Program, files: &dyn Files) -> Result<Arc<dyn Weights>, Error> {
+        let parts = self.parts(program).map_err(unsuited)?;
+        let load = |(part, place): (&Part, &Place)| place.device.load(&part.program, files);
+        let weights = parts.iter().zip(&self.places).map(load).collect::<Result<Vec<_>, Error>>()?;
+        Ok(Arc::new(Loaded { parts: Arc::new(parts), weights }))
+    }
+
+    fn compile(
+        &self,
+        program: &Arc<Program>,
+        weights: &Arc<dyn Weights>,
+        size: &Size,
+        probes: &[Value],
+    ) -> Result<Box<dyn Executable>, Error> {
+        let weights: Arc<dyn Any + Send + Sync> = weights.clone();
+        let loaded = weights.downcast::<Loaded>().expect("a split device has loaded the weights");
+        let mut executables = Vec::new();
+        for ((part, place), weights) in loaded.parts.iter().zip(&self.places).zip(&loaded.weights) {
+            let own = probes.iter().filter(|probe| part.written.contains(probe));
+            let read: Vec<Value> = part.outputs.iter().chain(own).copied().collect();
+            executables.push(place.device.compile(&part.program, weights, size, &read)?);
+        }
+        Ok(Box::new(Split::new(program.clone(), loaded.parts.clone(), executables, *size, probes)))
+    }
+}
+
+fn unsuited(error: CutError) -> Error {
+    Error::Unsuited { problem: error.to_string() }
+}

@@ -1,0 +1,16 @@
+//! One model over several devices: its program is cut at layers, and each part runs where it was put.
+//!
+//! ```text
+//! batch ─▶ part 0 on a device ─▶ values that later layers read ─▶ part 1 on another ─▶ … ─▶ heads on the last
+//! ```
+//!
+//! A part is a program of its own: the operations of its layers with their weights and states, the values of earlier parts
+//! that it reads as inputs that its batch brings, and its own values that others read as probes. Caches and slots live where
+//! their layers are. Nothing else crosses, and no bit depends on where a program was cut.
+
+mod cut;
+mod device;
+mod executable;
+
+pub use cut::CutError;
+pub use device::{Place, SplitDevice};
