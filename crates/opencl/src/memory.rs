@@ -67,18 +67,26 @@ pub(crate) fn activation_bytes(program: &Program, size: &Size, places: &Places) 
     values.checked_mul(4)?.checked_add(blocks)?.checked_add(scores)
 }
 
-/// Bytes of one page of keys or values of `size` numbers for each of `heads` heads.
-pub(crate) fn page_bytes(heads: usize, size: usize, profile: Profile) -> usize {
+/// Bytes of one page of keys of `size` numbers for each of `heads` heads.
+pub(crate) fn key_page_bytes(heads: usize, size: usize, profile: Profile) -> usize {
     let bytes = match profile {
         Profile::F16 => size * 2,
-        Profile::Q8 => size.div_ceil(BLOCK) * (BLOCK + 2),
+        Profile::Q8 | Profile::I8 => size.div_ceil(BLOCK) * (BLOCK + 2),
     };
     heads * PAGE * bytes
 }
 
+/// The same of values: in i8 one scale for all numbers.
+pub(crate) fn value_page_bytes(heads: usize, size: usize, profile: Profile) -> usize {
+    match profile {
+        Profile::F16 | Profile::Q8 => key_page_bytes(heads, size, profile),
+        Profile::I8 => heads * PAGE * (size + 2),
+    }
+}
+
 /// Blocks of quantised activations that the widest operation needs for so many rows.
 fn blocks(program: &Program, rows: usize) -> usize {
-    let is_q8 = program.profile == Profile::Q8;
+    let has_blocks = program.profile != Profile::F16;
     let of_heads = |value: Value, heads: usize| heads * (program.value(value).width / heads.max(1)).div_ceil(BLOCK);
     let of_op = |op: &Op| match *op {
         Op::Linear { x, .. } | Op::HeadLinear { x, .. } => program.value(x).width.div_ceil(BLOCK),
@@ -86,8 +94,8 @@ fn blocks(program: &Program, rows: usize) -> usize {
             let inner = program.value(choices).width * outputs_of(program, up).div_ceil(BLOCK);
             inner.max(program.value(x).width.div_ceil(BLOCK))
         }
-        Op::Attend { queries, heads, .. } if is_q8 => of_heads(queries, heads),
-        Op::StoreKv { keys, values, state } if is_q8 => {
+        Op::Attend { queries, heads, .. } if has_blocks => of_heads(queries, heads),
+        Op::StoreKv { keys, values, state } if has_blocks => {
             let StateSpec::KeyValue { heads, .. } = *program.state(state) else { return 0 };
             of_heads(keys, heads).max(values.map_or(0, |values| of_heads(values, heads)))
         }
@@ -138,12 +146,16 @@ impl Memory {
                 Ok(State::Slots(cache(bytes)?))
             }
             StateSpec::KeyValue { heads, key, value, .. } => {
-                let pages = |size_of: usize| page_bytes(heads, size_of, program.profile).saturating_mul(size.pages);
                 let values = match value {
-                    Values::Own(size) => Some(cache(pages(size))?),
-                    Values::FirstOfKey(_) => None,
+                    // In i8 a value is rounded otherwise than its key.
+                    Values::FirstOfKey(_) if program.profile != Profile::I8 => None,
+                    Values::Own(own) | Values::FirstOfKey(own) => {
+                        let page = value_page_bytes(heads, own, program.profile);
+                        Some(cache(page.saturating_mul(size.pages))?)
+                    }
                 };
-                Ok(State::Pages { keys: cache(pages(key))?, values })
+                let page = key_page_bytes(heads, key, program.profile);
+                Ok(State::Pages { keys: cache(page.saturating_mul(size.pages))?, values })
             }
         });
         let states = states.collect::<Result<Vec<State>, Error>>()?;
@@ -202,7 +214,7 @@ impl Memory {
         for step in program.sections.iter().flat_map(|section| &section.steps) {
             let Op::AttendWhole { keys, values, key_values, .. } = step.op else { continue };
             for (bytes, value) in bytes.iter_mut().zip([keys, values]) {
-                let page = page_bytes(key_values, program.value(value).width / key_values.max(1), Profile::F16);
+                let page = key_page_bytes(key_values, program.value(value).width / key_values.max(1), Profile::F16);
                 *bytes = page.saturating_mul(pages).max(*bytes);
             }
         }
@@ -238,9 +250,10 @@ impl Memory {
             if usize::from(*of) != group {
                 continue;
             }
-            for (buffer, size) in [(Some(keys), *key), (values.as_ref(), value.size())] {
+            let key_page = key_page_bytes(*heads, *key, program.profile);
+            let value_page = value_page_bytes(*heads, value.size(), program.profile);
+            for (buffer, page) in [(Some(keys), key_page), (values.as_ref(), value_page)] {
                 let Some(buffer) = buffer else { continue };
-                let page = page_bytes(*heads, size, program.profile);
                 queue.copy(buffer, from * page, to * page, page)?;
             }
         }

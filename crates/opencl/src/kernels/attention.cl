@@ -223,3 +223,70 @@ KERNEL values_sum(GLOBAL float *arena, GLOBAL const uint *batch, GLOBAL const uc
     }
     arena[out + ((ulong)(query_first + query) * heads + head) * size + i] = result * factors[at];
 }
+
+// A value of each row and head in i8: one scale for all of its elements, of which the source has more (clause A1).
+KERNEL store_i8(GLOBAL const float *arena, GLOBAL const uint *batch, GLOBAL uchar *cache, ulong x, uint count, uint positions,
+                uint tables, uint heads, uint size, uint source, uint page_bytes)
+{
+    uint at = GLOBAL_ID(0);
+    if (at >= count) {
+        return;
+    }
+    uint row = at / heads, head = at % heads, position = batch[positions + row], slot = position % PAGE;
+    GLOBAL uchar *page = cache + page_of(batch, batch[tables + row], position, page_bytes);
+    GLOBAL schar *out = (GLOBAL schar *)page + (head * PAGE + slot) * size;
+    ulong begin = x + (ulong)at * source;
+    uint largest = 0u;
+    for (uint i = 0u; i < size; i++) {
+        uint magnitude = BITS_OF(arena[begin + i]) & 0x7fffffffu;
+        largest = magnitude > largest ? magnitude : largest;
+    }
+    float inverse = inverse_of(largest), scale = scale_of(largest);
+    for (uint i = 0u; i < size; i++) {
+        out[i] = (schar)(inverse != 0.0f ? (int)rint(arena[begin + i] * inverse) : 0);
+    }
+    ((GLOBAL ushort *)(page + heads * PAGE * size))[head * PAGE + slot] = narrow(scale);
+}
+
+// Clause A4 in i8 for one element of each query's result: weights times scales become integers, 32 positions at a time.
+KERNEL values_sum_i8(GLOBAL float *arena, GLOBAL const uint *batch, GLOBAL const uchar *values, GLOBAL const float *scores,
+                     GLOBAL const float *factors, ulong out, uint query_first, uint rows, uint positions, uint tables, uint lasts,
+                     uint is_whole, uint window, uint length, uint heads, uint group, uint key_heads, uint size, uint page_bytes)
+{
+    uint i = GLOBAL_ID(0), head = GLOBAL_ID(1), query = GLOBAL_ID(2);
+    if (i >= size) {
+        return;
+    }
+    Seen seen = seen_by(batch, rows, positions, tables, lasts, is_whole, window, query_first + query);
+    ulong at = (ulong)query * heads + head;
+    GLOBAL const float *own = scores + at * length;
+    uint key_head = head / group;
+    float result = 0.0f, sum = 0.0f;
+    for (uint block = seen.first / BLOCK; block <= seen.last / BLOCK; block++) {
+        uint begin = block * BLOCK, end = begin + BLOCK - 1u;
+        uint from = seen.first > begin ? seen.first : begin, to = seen.last < end ? seen.last : end;
+        GLOBAL const uchar *page = values + page_of(batch, seen.table, begin, page_bytes);
+        GLOBAL const ushort *scales = (GLOBAL const ushort *)(page + key_heads * PAGE * size) + key_head * PAGE;
+        GLOBAL const schar *codes = (GLOBAL const schar *)page + key_head * PAGE * size + i;
+        float folded[BLOCK];
+        uint largest = 0u;
+        for (uint t = from; t <= to; t++) {
+            float weight = own[t - seen.first];
+            folded[t - begin] = weight == 0.0f ? 0.0f : weight * wide(scales[t % PAGE]);
+            uint magnitude = BITS_OF(folded[t - begin]) & 0x7fffffffu;
+            largest = magnitude > largest ? magnitude : largest;
+        }
+        float inverse = inverse_of(largest), scale = scale_of(largest);
+        int whole = 0;
+        for (uint t = from; t <= to; t++) {
+            int q = inverse != 0.0f ? (int)rint(folded[t - begin] * inverse) : 0;
+            whole += q * (int)codes[(t % PAGE) * size];
+        }
+        sum = fma((float)whole, scale, sum);
+        if (block % (SEGMENT / BLOCK) == SEGMENT / BLOCK - 1u || block == seen.last / BLOCK) {
+            result = result + sum;
+            sum = 0.0f;
+        }
+    }
+    arena[out + ((ulong)(query_first + query) * heads + head) * size + i] = result * factors[at];
+}

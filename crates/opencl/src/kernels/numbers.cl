@@ -48,6 +48,18 @@ FUNCTION float halves(const float *stripes)
     return sums[0] + sums[1];
 }
 
+// `e^r - 1` for small `r` (clause F1).
+FUNCTION float exp_less_one(float r)
+{
+    float y = FLOAT_OF(0x39506967u);
+    y = fma(y, r, FLOAT_OF(0x3ab743ceu));
+    y = fma(y, r, FLOAT_OF(0x3c088908u));
+    y = fma(y, r, FLOAT_OF(0x3d2aa9c1u));
+    y = fma(y, r, FLOAT_OF(0x3e2aaaaau));
+    y = fma(y, r, FLOAT_OF(0x3f000000u));
+    return fma(y, r * r, r);
+}
+
 FUNCTION float f1_exp(float x)
 {
     const float lowest = -104.0f, highest = 89.0f, round = 12582912.0f;
@@ -57,13 +69,7 @@ FUNCTION float f1_exp(float x)
     float n = fma(x, FLOAT_OF(0x3fb8aa3bu), round) - round;
     float r = fma(n, -FLOAT_OF(0x3f318000u), x);
     r = fma(n, FLOAT_OF(0x395e8083u), r);
-    float y = FLOAT_OF(0x39506967u);
-    y = fma(y, r, FLOAT_OF(0x3ab743ceu));
-    y = fma(y, r, FLOAT_OF(0x3c088908u));
-    y = fma(y, r, FLOAT_OF(0x3d2aa9c1u));
-    y = fma(y, r, FLOAT_OF(0x3e2aaaaau));
-    y = fma(y, r, FLOAT_OF(0x3f000000u));
-    y = fma(y, r * r, r) + 1.0f;
+    float y = exp_less_one(r) + 1.0f;
     // The first product is exact, so that a subnormal result is rounded once.
     int whole = (int)n, first = whole >> 1;
     y = y * FLOAT_OF((uint)(first + 127) << 23);
@@ -140,6 +146,28 @@ FUNCTION float f12_bounded_silu(float x)
     return m / (1.0f + f1_exp(m * -1.702f));
 }
 
+FUNCTION float elu(float x)
+{
+    float below = x < 0.0f ? x : 0.0f;
+    // Near 0 the difference would lose what makes it.
+    float small = fabs(below) < FLOAT_OF(0x3eb17218u) ? exp_less_one(below) : f1_exp(below) - 1.0f;
+    return x < 0.0f ? small : x;
+}
+
+// Clause Q1: from the bits of the largest magnitude to the factor that makes integers (0: all become 0), and to the scale.
+FUNCTION float inverse_of(uint largest)
+{
+    return largest >= INFINITE || FLOAT_OF(largest) < FLOAT_OF(0x0d800000u) ? 0.0f : 127.0f / FLOAT_OF(largest);
+}
+
+FUNCTION float scale_of(uint largest)
+{
+    if (largest >= INFINITE) {
+        return FLOAT_OF(0x7fc00000u);
+    }
+    return FLOAT_OF(largest) < FLOAT_OF(0x0d800000u) ? 0.0f : FLOAT_OF(largest) / 127.0f;
+}
+
 // In the order in which the host numbers them.
 #define SILU 0u
 #define GELU 1u
@@ -151,6 +179,7 @@ FUNCTION float f12_bounded_silu(float x)
 #define SQUARED_RELU 7u
 #define BOUNDED_SILU 8u
 #define NO_FUNCTION 9u
+#define ELU 10u
 
 FUNCTION float function_of(uint kind, float x)
 {
@@ -174,6 +203,8 @@ FUNCTION float function_of(uint kind, float x)
         return x * x;
     case BOUNDED_SILU:
         return f12_bounded_silu(x);
+    case ELU:
+        return elu(x);
     default:
         return x;
     }

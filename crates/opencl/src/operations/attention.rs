@@ -1,11 +1,11 @@
 //! Keys and values into the cache, and attention over them.
 
 use hefu_numerics::kv::{BLOCK, Profile};
-use hefu_numerics::program::{Op, Rows, StateSpec, Weight};
+use hefu_numerics::program::{Op, Rows, State as StateId, StateSpec, Weight};
 
 use super::{B, F, L, U};
 use crate::driver::{Argument, Buffer, Fault, Queue};
-use crate::memory::{Memory, State, page_bytes};
+use crate::memory::{Memory, State, key_page_bytes, value_page_bytes};
 use crate::runner::{Pass, Runner};
 
 /// Keys or values of one state: so many numbers for each of some heads.
@@ -20,7 +20,8 @@ struct Shape {
 
 impl Shape {
     fn page_bytes(self) -> u32 {
-        page_bytes(self.heads, self.size, self.profile) as u32
+        let bytes = if self.by_element { key_page_bytes } else { value_page_bytes };
+        bytes(self.heads, self.size, self.profile) as u32
     }
 
     /// Numbers for which there is room.
@@ -60,6 +61,11 @@ impl Runner {
             State::Pages { keys, .. } => Some(keys),
             State::Slots(_) => None,
         })?;
+        if profile == Profile::I8 {
+            let (from, source) = values.map_or((from, key), |values| (self.at(pass, values), value.size()));
+            let shape = Shape { heads, size: value.size(), profile, by_element: false };
+            return self.put_i8(from, pass.rows, (tables, source), shape, state);
+        }
         let Some(values) = values else { return Ok(()) };
         let from = self.at(pass, values);
         let shape = Shape { heads, size: value.size(), profile, by_element: false };
@@ -80,12 +86,12 @@ impl Runner {
     ) -> Result<(), Fault> {
         let (positions, by_element) = (self.tables.positions, u32::from(shape.by_element));
         let Shape { heads, size, profile, .. } = shape;
-        if profile == Profile::Q8 {
+        if profile != Profile::F16 {
             self.quantise(x, rows * heads, size)?;
         }
         let memory = &self.memory;
         let Some(cache) = cache(memory) else { return Ok(()) };
-        if profile == Profile::Q8 {
+        if profile != Profile::F16 {
             let blocks = size.div_ceil(BLOCK);
             let count = rows * heads * blocks;
             let buffers = [&memory.batch, cache, &memory.codes, &memory.scales].map(B);
@@ -99,6 +105,24 @@ impl Runner {
         let numbers = [count as u32, positions, tables, heads as u32, size as u32, shape.page_bytes(), by_element];
         let all = first.into_iter().chain(numbers.map(U)).collect::<Vec<_>>();
         self.queue.launch("store_f16", [count, 1, 1], &all)
+    }
+
+    /// Puts values of all rows into their pages in i8, each from the first numbers of `source`.
+    fn put_i8(
+        &mut self,
+        x: u64,
+        rows: usize,
+        (tables, source): (u32, usize),
+        shape: Shape,
+        state: StateId,
+    ) -> Result<(), Fault> {
+        let memory = &self.memory;
+        let State::Pages { values: Some(cache), .. } = &memory.states[state.0 as usize] else { return Ok(()) };
+        let (count, positions) = (rows * shape.heads, self.tables.positions);
+        let first = [B(&memory.arena), B(&memory.batch), B(cache), L(x), U(count as u32), U(positions), U(tables)];
+        let sizes = [shape.heads, shape.size, source].map(|number| U(number as u32));
+        let all = first.into_iter().chain(sizes).chain([U(shape.page_bytes())]).collect::<Vec<_>>();
+        self.queue.launch("store_i8", [count, 1, 1], &all)
     }
 
     /// Clauses A2 to A6.
@@ -128,7 +152,7 @@ impl Runner {
         let is_own = matches!(&self.memory.states[state.0 as usize], State::Pages { values: Some(_), .. });
         let values =
             Shape { heads: key_heads, size: if is_own { value.size() } else { key }, profile, by_element: !is_own };
-        if profile == Profile::Q8 {
+        if profile != Profile::F16 {
             self.quantise(queries.at, queries.rows * heads, key)?;
         }
         let State::Pages { keys: key_pages, values: value_pages } = &self.memory.states[state.0 as usize] else {
@@ -232,7 +256,7 @@ impl Attention {
         let (scores, largest, batch) = (B(&memory.scores), B(&memory.largest), B(&memory.batch));
         let (page, cap) = (U(self.keys.page_bytes()), queries.cap);
         let factors = [F(queries.scale), U(u32::from(cap.is_some())), F(cap.unwrap_or_default())];
-        let (name, before, size) = if self.keys.profile == Profile::Q8 {
+        let (name, before, size) = if self.keys.profile != Profile::F16 {
             let before = vec![B(&memory.codes), B(&memory.scales), batch, B(keys), scores];
             ("scores_q8", before, self.keys.size.div_ceil(BLOCK))
         } else {
@@ -252,6 +276,11 @@ impl Attention {
 
         let buffers = [B(&memory.arena), batch, B(values), scores, largest, L(queries.out)];
         let values = &self.values;
+        if values.profile == Profile::I8 {
+            let shape = [own_heads, group, key_heads, U(self.value_size as u32), U(values.page_bytes())];
+            let sum = buffers.into_iter().chain(seen).chain(shape).collect::<Vec<_>>();
+            return queue.launch("values_sum_i8", [self.value_size, heads, count], &sum);
+        }
         let flags = [values.by_element, values.profile == Profile::Q8].map(|flag| U(u32::from(flag)));
         let shape = [own_heads, group, key_heads, U(self.value_size as u32), U(values.stored() as u32)];
         let sum = buffers.into_iter().chain(seen).chain(shape).chain([U(values.page_bytes())]).chain(flags);

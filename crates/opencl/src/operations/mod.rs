@@ -26,6 +26,7 @@ fn function(activation: Option<Activation>) -> u32 {
         Some(Activation::SquaredRelu) => 7,
         Some(Activation::BoundedSilu) => 8,
         None => 9,
+        Some(Activation::Elu) => 10,
     }
 }
 
