@@ -120,7 +120,7 @@ impl Loaded {
     /// # Errors
     /// As [`Loaded::new`].
     pub(crate) fn draft(options: &ModelOptions<'_>, pool: &Arc<Pool>) -> Result<Self, Failure> {
-        Self::load(options, &device(options.device, pool)?, pool, Purpose::Guess)
+        Self::load(options, &device(&options.device.for_draft(), pool)?, pool, Purpose::Guess)
     }
 
     fn load(
@@ -141,6 +141,7 @@ impl Loaded {
             Purpose::Write | Purpose::Guess => ModelSpec::read(&gguf, &reading),
         };
         let spec = spec.map_err(|error| no_writer(&files, &error))?;
+        device.check(&spec.program).map_err(|error| files.fault(&error))?;
         let rows = spec.program.vocabulary;
         check_memory(&spec, &**device, context, options.state_memory)?;
         let planned = started.elapsed();
@@ -296,6 +297,9 @@ fn check_memory(spec: &ModelSpec, device: &dyn Device, context: usize, state: bo
             "hefu: taking {weights} for weights and {cache} for the cache of {context} positions ({profile})"
         ));
     }
+    // What a device has of its own it judges itself.
+    let on_host = device.host_footprint(&spec.program, &size).unwrap_or(footprint);
+    let (weights, cache) = (on_host.weights as u64, on_host.states as u64);
     let available = available_memory().unwrap_or(u64::MAX);
     if weights.saturating_add(cache) > available {
         return Err(Failure::Other(format!(

@@ -3,12 +3,14 @@
 use crate::checkpoint::{CONFIG, Files, Image};
 use crate::failure::Failure;
 use crate::metadata::{self, OfFile};
-use crate::options::DeviceOptions;
+use crate::options::{DeviceName, DeviceOptions, Layers, Place};
 use hefu_cpu::select::Isa;
 use hefu_cpu::{Mapping, Pool};
 use hefu_model::gguf::{Gguf, Outline};
 use hefu_numerics::device::Device;
 use hefu_numerics::team::Team;
+use hefu_opencl::{Kind, OpenClDevice};
+use hefu_split::SplitDevice;
 use hefu_store::ResolvedModel;
 use hefu_text::template::ChatTemplate;
 use hefu_text::tokenizer::{Tokenizer, Vocabulary};
@@ -160,10 +162,63 @@ pub(crate) fn instruction_set(device: &DeviceOptions) -> Result<&'static Isa, Fa
     }
 }
 
-/// The device that computes with it, by these threads.
+/// The device that computes, by these threads of the host.
 ///
 /// # Errors
-/// As [`instruction_set`].
-pub(crate) fn device(device: &DeviceOptions, pool: &Arc<Pool>) -> Result<Arc<dyn Device>, Failure> {
-    Ok(instruction_set(device)?.device(Arc::clone(pool) as Arc<dyn Team + Send + Sync>))
+/// As [`instruction_set`]; an OpenCL device that is not there or cannot be used.
+pub(crate) fn device(options: &DeviceOptions, pool: &Arc<Pool>) -> Result<Arc<dyn Device>, Failure> {
+    match &options.place {
+        Place::On(name) => named(*name, options, pool),
+        Place::Auto => match accelerator(pool) {
+            Some(device) => Ok(device),
+            None => named(DeviceName::Cpu, options, pool),
+        },
+        Place::Split(layers) => {
+            let place = |layers: &Layers| -> Result<hefu_split::Place, Failure> {
+                let device = named(layers.device, options, pool)?;
+                Ok(hefu_split::Place { device, first: layers.first, last: layers.last })
+            };
+            let places = layers.iter().map(place).collect::<Result<_, _>>()?;
+            let split = SplitDevice::new(places).map_err(|error| Failure::Usage(error.to_string()))?;
+            Ok(Arc::new(split))
+        }
+    }
+}
+
+/// The devices that compute, each by itself: those of all parts, where layers are on several.
+///
+/// # Errors
+/// As [`device`].
+pub(crate) fn each_device(options: &DeviceOptions, pool: &Arc<Pool>) -> Result<Vec<Arc<dyn Device>>, Failure> {
+    let Place::Split(layers) = &options.place else { return Ok(vec![device(options, pool)?]) };
+    let mut names: Vec<DeviceName> = Vec::new();
+    for layers in layers {
+        if !names.contains(&layers.device) {
+            names.push(layers.device);
+        }
+    }
+    names.into_iter().map(|name| named(name, options, pool)).collect()
+}
+
+/// A device by its name.
+fn named(name: DeviceName, options: &DeviceOptions, pool: &Arc<Pool>) -> Result<Arc<dyn Device>, Failure> {
+    let team = Arc::clone(pool) as Arc<dyn Team + Send + Sync>;
+    match name {
+        DeviceName::Cpu => Ok(instruction_set(options)?.device(team)),
+        DeviceName::OpenCl(number) => match OpenClDevice::open(number, team) {
+            Ok(device) => Ok(Arc::new(device)),
+            Err(problem) => Err(Failure::Other(problem.to_string())),
+        },
+    }
+}
+
+/// The first graphics processor or accelerator that can be used.
+fn accelerator(pool: &Arc<Pool>) -> Option<Arc<dyn Device>> {
+    let found = hefu_opencl::devices().unwrap_or_default();
+    let numbers = found.iter().filter(|found| matches!(found.kind, Kind::Gpu | Kind::Accelerator));
+    let open = |found: &hefu_opencl::FoundDevice| {
+        let device = OpenClDevice::open(found.number, Arc::clone(pool) as Arc<dyn Team + Send + Sync>).ok()?;
+        Some(Arc::new(device) as Arc<dyn Device>)
+    };
+    numbers.filter_map(open).next()
 }

@@ -15,6 +15,8 @@ pub(crate) const DRAFT_TOKENS: usize = 8;
 /// Where and how to compute. None of it changes a bit of any result.
 #[derive(Debug, Clone)]
 pub(crate) struct DeviceOptions {
+    /// Where.
+    pub(crate) place: Place,
     /// Threads to start.
     pub(crate) threads: usize,
     /// Name of the instruction set; `None` is the best that the machine has.
@@ -26,6 +28,48 @@ pub(crate) struct DeviceOptions {
 /// Threads where nothing else is asked for.
 pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
+}
+
+impl DeviceOptions {
+    /// For a model of other layers than those that were dealt out: on the first of the devices.
+    pub(crate) fn for_draft(&self) -> DeviceOptions {
+        let place = match &self.place {
+            Place::Split(layers) => Place::On(layers.first().map_or(DeviceName::Cpu, |layers| layers.device)),
+            place => place.clone(),
+        };
+        DeviceOptions { place, ..self.clone() }
+    }
+}
+
+/// On which device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// All on one.
+    On(DeviceName),
+    /// On the first graphics processor or accelerator that can be used, else on the CPU.
+    Auto,
+    /// Layers on several.
+    Split(Vec<Layers>),
+}
+
+/// A device by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DeviceName {
+    /// The CPU.
+    Cpu,
+    /// An OpenCL device by its number.
+    OpenCl(usize),
+}
+
+/// Consecutive layers and where they are computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Layers {
+    /// Where.
+    pub(crate) device: DeviceName,
+    /// The first.
+    pub(crate) first: usize,
+    /// The last.
+    pub(crate) last: usize,
 }
 
 /// Which model, and how carefully its files are compared with what was pulled.

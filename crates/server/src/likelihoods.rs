@@ -1,5 +1,6 @@
 //! How likely a model finds tokens of prompts: what evaluations ask, each of which is one clause of the contract.
 
+use crate::answering::failed;
 use crate::error::{ApiError, Kind};
 use crate::limits::{Limits, MAX_LOGPROBS, MAX_PAIRS};
 use crate::registry::Lease;
@@ -98,7 +99,7 @@ impl Service {
                     );
                 }
                 Event::Finished(_) => open -= 1,
-                Event::Failed(failure) => return Err(ApiError::internal(failure.to_string())),
+                Event::Failed(failure) => return Err(failed(&failure)),
                 _ => {}
             }
         }

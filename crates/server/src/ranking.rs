@@ -4,6 +4,7 @@
 //! A model whose file only says how it is asked to judge a pair (`tokenizer.chat_template.rerank`) is asked, and the score is
 //! the probability that it says *yes* rather than *no*. For every other model it is the cosine of the two texts' vectors.
 
+use crate::answering::failed;
 use crate::error::{ApiError, Kind};
 use crate::limits::MAX_PAIRS;
 use crate::registry::Lease;
@@ -131,7 +132,7 @@ impl Service {
                     open -= 1;
                     continue;
                 }
-                Some((_, Event::Failed(failure), _)) => return Err(ApiError::internal(failure.to_string())),
+                Some((_, Event::Failed(failure), _)) => return Err(failed(&failure)),
                 Some(_) => continue,
                 None => return Err(ApiError::internal("the model stopped; the server's log says more")),
             };

@@ -1,7 +1,7 @@
 //! What every dialect calls: from an [`Ask`] to an [`Answer`].
 
 use crate::answer::Answer;
-use crate::answering::{Patience, Task};
+use crate::answering::{Patience, Task, failed};
 use crate::api::responses::kept;
 use crate::catalog::Catalog;
 use crate::error::{ApiError, Kind};
@@ -249,7 +249,7 @@ impl Service {
                     }
                 }
                 Some((_, Event::Finished(_), _)) => open -= 1,
-                Some((_, Event::Failed(failure), _)) => return Err(ApiError::internal(failure.to_string())),
+                Some((_, Event::Failed(failure), _)) => return Err(failed(&failure)),
                 Some(_) => {}
                 None => return Err(ApiError::internal("the model stopped; the server's log says more")),
             }

@@ -158,7 +158,7 @@ impl<M: ForwardMany> Scheduler<M> {
             for done in run {
                 let first = done.choosing.start;
                 if let Err(error) = self.choose_by(std::slice::from_ref(&done), first..first + 1, updates, over) {
-                    over.push((done.key, Event::Failed(Failure::Model(error))));
+                    over.push((done.key, Event::Failed(error)));
                 }
             }
         }
@@ -171,9 +171,9 @@ impl<M: ForwardMany> Scheduler<M> {
         rows: Range<usize>,
         updates: &mut Vec<Update>,
         over: &mut Vec<Over>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Failure> {
         let (vocabulary, capacity) = (self.model.vocabulary(), self.capacity);
-        let logits = self.model.logits(rows.clone()).map_err(|error| error.to_string())?;
+        let logits = self.model.logits(rows.clone()).map_err(|error| M::failure(&error))?;
         let mut tasks = Vec::with_capacity(run.len());
         let mut waiting = run.iter().peekable();
         for (index, scheduled) in self.running.iter_mut().enumerate() {

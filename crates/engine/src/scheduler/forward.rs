@@ -1,5 +1,6 @@
 //! What a scheduler asks of a model with the caches of many sequences.
 
+use super::Failure;
 use crate::trace::Trace;
 use hefu_numerics::device::Batch;
 use hefu_numerics::program::{Entry, Order, Program};
@@ -11,6 +12,11 @@ use std::ops::Range;
 pub trait ForwardMany {
     /// What can go wrong.
     type Error: std::error::Error;
+
+    /// What an error is to a job: the model's, unless it is that of what the model runs on.
+    fn failure(error: &Self::Error) -> Failure {
+        Failure::Model(error.to_string())
+    }
 
     /// Number of logits per position.
     fn vocabulary(&self) -> usize;

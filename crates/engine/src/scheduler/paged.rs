@@ -1,6 +1,6 @@
 //! A loaded model with the caches of many sequences, which share its pages.
 
-use super::{Abilities, ForwardMany, Logits, SlotPool};
+use super::{Abilities, Failure, ForwardMany, Logits, SlotPool};
 use crate::trace::{Trace, Tracer};
 use hefu_numerics::device::{Batch, Error, Executable, Model, Size};
 use hefu_numerics::kv::PAGE;
@@ -69,6 +69,13 @@ impl Paged {
 impl ForwardMany for Paged {
     type Error = Error;
 
+    fn failure(error: &Error) -> Failure {
+        match error {
+            Error::Device { .. } | Error::Memory { .. } => Failure::Device(error.to_string()),
+            error => Failure::Model(error.to_string()),
+        }
+    }
+
     fn vocabulary(&self) -> usize {
         self.model.program.vocabulary
     }
@@ -128,5 +135,17 @@ impl ForwardMany for Paged {
 impl std::fmt::Debug for Paged {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Paged({} pages)", self.executable.pages())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fails_is_told_apart() {
+        let lost = Error::Device { device: "opencl", problem: "reading failed".to_owned() };
+        assert!(matches!(Paged::failure(&lost), Failure::Device(sentence) if sentence.contains("opencl failed")));
+        assert!(matches!(Paged::failure(&Error::NotFinite { row: 1 }), Failure::Model(_)));
     }
 }

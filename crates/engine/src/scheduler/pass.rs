@@ -3,7 +3,7 @@
 use super::memory::Wanted;
 use super::plan::Share;
 use super::scheduled::ScheduledSequence;
-use super::{Event, Failure, ForwardMany, Key, Scheduler, Update};
+use super::{Event, ForwardMany, Key, Scheduler, Update};
 use crate::speculation::Speculation;
 use crate::trace::Piece;
 use hefu_numerics::device::{Batch, Span};
@@ -126,7 +126,7 @@ impl<M: ForwardMany> Scheduler<M> {
         // No answer ends for a guess that was none of its tokens.
         if let ([key], false) = (&keys[..], guessed) {
             let key = *key;
-            self.end(key, Event::Failed(Failure::Model(error.to_string())), updates);
+            self.end(key, Event::Failed(M::failure(error)), updates);
         } else {
             self.suspects = keys.into();
         }
@@ -200,7 +200,7 @@ impl<M: ForwardMany> Scheduler<M> {
             let Some(scheduled) = self.running.get_mut(share.index).filter(|_| !traced.is_empty()) else { continue };
             match self.model.trace(rows, from..from + traced.len()) {
                 Ok(trace) => scheduled.untold = Some(Piece { position: scheduled.cached + traced.start, trace }),
-                Err(error) => over.push((scheduled.key, Event::Failed(Failure::Model(error.to_string())))),
+                Err(error) => over.push((scheduled.key, Event::Failed(M::failure(&error)))),
             }
         }
     }

@@ -111,7 +111,7 @@ impl<M: ForwardMany> Scheduler<M> {
             Reader::Rows(_) => {}
             Reader::Vector(pool) => {
                 if !rows.is_empty() {
-                    pool.add(model.hidden(rows.clone()).map_err(fault)?, rows.len());
+                    pool.add(model.hidden(rows.clone()).map_err(|error| M::failure(&error))?, rows.len());
                 }
                 if is_last {
                     events.push(Event::Embedding(pool.vector()));
@@ -119,13 +119,13 @@ impl<M: ForwardMany> Scheduler<M> {
             }
             Reader::Rank { .. } => {
                 if !rows.is_empty() {
-                    events.push(Event::Ranked(model.ranks(rows).map_err(fault)?.to_vec()));
+                    events.push(Event::Ranked(model.ranks(rows).map_err(|error| M::failure(&error))?.to_vec()));
                 }
             }
             Reader::Likelihoods { targets, scored, alternatives, .. } => {
                 for rows in groups(rows) {
                     let vocabulary = model.vocabulary();
-                    let logits = model.logits(rows.clone()).map_err(fault)?;
+                    let logits = model.logits(rows.clone()).map_err(|error| M::failure(&error))?;
                     let some = targets.get(*scored..*scored + rows.len()).unwrap_or_default();
                     *scored += rows.len();
                     if some.is_empty() {
@@ -140,7 +140,7 @@ impl<M: ForwardMany> Scheduler<M> {
             }
             Reader::Verification(verification) => {
                 for rows in groups(rows) {
-                    let logits = model.logits(rows.clone()).map_err(fault)?;
+                    let logits = model.logits(rows.clone()).map_err(|error| M::failure(&error))?;
                     if let Some(difference) = verification.examine(logits.values, rows.len(), logits.team)? {
                         return Ok(vec![
                             Event::Verdict(Verdict::Differs(difference)),
@@ -163,8 +163,4 @@ impl<M: ForwardMany> Scheduler<M> {
 /// These rows in groups that are read together.
 fn groups(rows: Range<usize>) -> impl Iterator<Item = Range<usize>> {
     rows.clone().step_by(READ_AT_ONCE).map(move |first| first..rows.end.min(first + READ_AT_ONCE))
-}
-
-fn fault(error: impl std::error::Error) -> Failure {
-    Failure::Model(error.to_string())
 }

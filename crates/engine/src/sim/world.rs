@@ -296,7 +296,10 @@ fn compare(got: &Got, plan: &Plan, seen: &Seen) {
         (Some(Event::Finished(FinishReason::Complete)), Alone::Nothing) => {
             seen.rows.fetch_add(1, Relaxed);
         }
-        (Some(Event::Failed(Failure::Model(_) | Failure::Constraint(_) | Failure::Sampling(_))), Alone::Fails(_)) => {
+        (
+            Some(Event::Failed(Failure::Model(_) | Failure::Device(_) | Failure::Constraint(_) | Failure::Sampling(_))),
+            Alone::Fails(_),
+        ) => {
             seen.failed.fetch_add(1, Relaxed);
         }
         (end, expected) => panic!("{end:?}, but {expected:?} alone: {plan:?}"),

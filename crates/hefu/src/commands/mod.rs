@@ -6,6 +6,7 @@ pub(crate) mod bench;
 pub(crate) mod bom;
 pub(crate) mod chat;
 pub(crate) mod completions;
+pub(crate) mod devices;
 pub(crate) mod doctor;
 pub(crate) mod embed;
 pub(crate) mod export;

@@ -10,7 +10,7 @@ use crate::interrupt;
 use crate::lessons::lessons;
 use crate::logging;
 use crate::memory::available_memory;
-use crate::open::device;
+use crate::open::each_device;
 use crate::options::{CatalogOptions, Speculate};
 use crate::output::print;
 use crate::serving::{Labelled, Ledger, ModelCatalog, connections};
@@ -143,17 +143,18 @@ pub(super) fn serve_at(arguments: &Arguments, path: &str) -> Result<(), Failure>
         _ => None,
     };
     let options = arguments.device.options();
-    let device = device(&options, &Arc::new(Pool::new(options.threads)))?;
+    let devices = each_device(&options, &Arc::new(Pool::new(options.threads)))?;
     let traces = arguments.otlp_endpoint.as_deref().map(telemetry::Sender::new).transpose()?.map(Arc::new);
     let watcher = traces.clone().map(|traces| traces as Arc<dyn Watcher>);
     let catalog = ModelCatalog::new(catalog_options(arguments)?)?;
     let labels = labels(&arguments.label)?;
     let ledger = ledger(&arguments.record, arguments.receipts)?;
     // It takes a second, so what is wrong with the flags is told before.
-    selftest::must_conform(&*device)?;
+    devices.iter().try_for_each(|device| selftest::must_conform(&**device))?;
     let catalog = catalog.noting(ledger.clone());
     if let Some(ledger) = &ledger {
-        ledger.note_start(device.name(), Some("conforms"));
+        let names: Vec<&str> = devices.iter().map(|device| device.name()).collect();
+        ledger.note_start(&names.join(", "), Some("conforms"));
         note_keys(&mut access.keys, ledger);
     }
     let recorder = ledger.clone().map(|ledger| ledger as Arc<dyn Recorder>);

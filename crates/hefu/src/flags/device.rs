@@ -1,6 +1,6 @@
 //! Flags of every command that computes: where, with how many threads, and in how much memory.
 
-use crate::options::{DeviceOptions, cores};
+use crate::options::{DeviceName, DeviceOptions, Layers, Place, cores};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use std::num::NonZeroUsize;
@@ -14,6 +14,14 @@ const PREFILL_CHUNK: &str = "512";
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Computation (changes the speed, never the result)")]
 pub(crate) struct DeviceArguments {
+    /// Device: cpu, opencl or opencl:N (see `hefu devices`), or auto, the first graphics processor that can be used [default: cpu]
+    #[arg(long, value_name = "DEVICE", value_parser = place)]
+    device: Option<Place>,
+
+    /// Layers on several devices, from 0 on: cpu:0-11,opencl:12-23
+    #[arg(long, value_name = "PARTS", value_parser = split, conflicts_with = "device")]
+    split: Option<Place>,
+
     /// Threads to compute with [default: all cores]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_THREADS))]
     pub(crate) threads: Option<u64>,
@@ -31,7 +39,9 @@ impl DeviceArguments {
     /// What was asked for.
     pub(crate) fn options(&self) -> DeviceOptions {
         let asked = self.threads.and_then(|threads| usize::try_from(threads).ok());
+        let place = self.split.as_ref().or(self.device.as_ref());
         DeviceOptions {
+            place: place.cloned().unwrap_or(Place::On(DeviceName::Cpu)),
             threads: asked.unwrap_or_else(cores),
             isa: self.isa.clone(),
             prefill_chunk: self.prefill_chunk.get(),
@@ -42,4 +52,63 @@ impl DeviceArguments {
 /// Every instruction set that this program was built with; whether the machine has it is found out later.
 fn isa_names() -> PossibleValuesParser {
     PossibleValuesParser::new(hefu_cpu::select::ISAS.iter().map(|isa| isa.name))
+}
+
+/// A device by its name.
+fn name(text: &str) -> Option<DeviceName> {
+    match text.split_once(':') {
+        None if text == "cpu" => Some(DeviceName::Cpu),
+        None if text == "opencl" => Some(DeviceName::OpenCl(0)),
+        Some(("opencl", number)) => number.parse().ok().map(DeviceName::OpenCl),
+        _ => None,
+    }
+}
+
+fn place(text: &str) -> Result<Place, String> {
+    let found = if text == "auto" { Some(Place::Auto) } else { name(text).map(Place::On) };
+    found.ok_or_else(|| "a device is cpu, opencl, opencl:N or auto".to_owned())
+}
+
+/// Parts as `DEVICE:FIRST-LAST`, whose layers follow each other from 0 on.
+fn split(text: &str) -> Result<Place, String> {
+    let mut parts = Vec::new();
+    for part in text.split(',') {
+        let layers = part.rsplit_once(':').and_then(|(device, range)| {
+            let (first, last) = range.split_once('-').unwrap_or((range, range));
+            Some(Layers { device: name(device)?, first: first.parse().ok()?, last: last.parse().ok()? })
+        });
+        let Some(layers) = layers else {
+            return Err(format!("`{part}` is no part: write the device and its layers, as in cpu:0-11,opencl:12-23"));
+        };
+        let next = parts.last().map_or(0, |before: &Layers| before.last.saturating_add(1));
+        if layers.first != next || layers.last < layers.first {
+            return Err(format!("`{part}` does not follow: its first layer has to be {next}"));
+        }
+        parts.push(layers);
+    }
+    Ok(Place::Split(parts))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_and_parts_are_read() {
+        assert_eq!(place("cpu"), Ok(Place::On(DeviceName::Cpu)));
+        assert_eq!(place("opencl:3"), Ok(Place::On(DeviceName::OpenCl(3))));
+        assert_eq!((place("opencl"), place("auto")), (Ok(Place::On(DeviceName::OpenCl(0))), Ok(Place::Auto)));
+        for wrong in ["", "gpu", "cpu:1", "opencl:", "opencl:-1", "opencl:x", "auto:0"] {
+            assert!(place(wrong).is_err(), "{wrong}");
+        }
+        let part = |device, first, last| Layers { device, first, last };
+        let two = vec![part(DeviceName::Cpu, 0, 11), part(DeviceName::OpenCl(1), 12, 12)];
+        assert_eq!(split("cpu:0-11,opencl:1:12"), Ok(Place::Split(two)));
+        for wrong in
+            ["", "cpu", "cpu:1-2", "cpu:0-3,opencl:5-6", "cpu:0-3,opencl:4-2", "cpu:0-3,", "cpu:a-b", "gpu:0-1"]
+        {
+            assert!(split(wrong).is_err(), "{wrong}");
+        }
+        assert!(split("cpu:0-18446744073709551615,opencl:1-2").is_err());
+    }
 }

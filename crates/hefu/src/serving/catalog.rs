@@ -151,6 +151,7 @@ impl CatalogEntry {
         };
         let spec = ModelSpec::read_any(&gguf, &reading).map_err(|error| files.fault(&error))?;
         let device = device(&options.device, pool)?;
+        device.check(&spec.program).map_err(|error| files.fault(&error))?;
         let memory = |positions: usize| {
             let size = Size::new(&spec.program, positions.div_ceil(PAGE), sequences(&options.limits));
             let footprint = device.footprint(&spec.program, &size)?;
@@ -302,7 +303,7 @@ fn draft_bytes(options: &CatalogOptions, pages: usize, pool: &Arc<Pool>) -> Resu
     let reading = LoadOptions { cache: options.cache, ..LoadOptions::default() };
     let spec = ModelSpec::read(&gguf, &reading).map_err(|error| files.fault(&error))?;
     let size = Size::new(&spec.program, pages, sequences(&options.limits));
-    let footprint = device(&options.device, pool)?.footprint(&spec.program, &size);
+    let footprint = device(&options.device.for_draft(), pool)?.footprint(&spec.program, &size);
     Ok(footprint.map_or(u64::MAX, |taken| (taken.weights as u64).saturating_add(taken.states as u64)))
 }
 

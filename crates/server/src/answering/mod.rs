@@ -300,11 +300,12 @@ impl Task {
 }
 
 /// Why a choice cannot go on, and whose fault it is.
-fn failed(failure: &Failure) -> ApiError {
+pub(crate) fn failed(failure: &Failure) -> ApiError {
     let sentence = failure.to_string();
     match failure {
         Failure::Constraint(_) => ApiError::parameter("response_format", sentence).code("invalid_grammar"),
         Failure::Sampling(_) => ApiError::invalid(sentence),
+        Failure::Device(_) => ApiError::new(Kind::Unavailable, sentence),
         _ => ApiError::internal(sentence),
     }
 }
@@ -326,5 +327,19 @@ impl Clock {
         summary.queued = between(Some(arrived), self.begun);
         summary.prefill = between(self.begun, self.first);
         summary.decode = between(self.first, self.end);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever asks may ask again later: a device that failed is nobody's request's fault.
+    #[test]
+    fn a_device_that_failed_is_unavailable_and_a_model_is_an_error() {
+        let sentence = "the device opencl failed, and whatever it holds is lost: reading failed";
+        let error = failed(&Failure::Device(sentence.to_owned()));
+        assert_eq!((error.kind.status().as_u16(), &error.message[..]), (503, sentence));
+        assert_eq!(failed(&Failure::Model("row 1 holds a NaN".to_owned())).kind.status().as_u16(), 500);
     }
 }

@@ -123,7 +123,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 /// The kernels that show an instruction set's limits.
 fn peaks(isa: &str) -> Result<&'static Peaks, Failure> {
-    let found = select::ISAS.iter().find(|known| known.name == isa).and_then(select::Isa::peaks);
+    let Some(known) = select::ISAS.iter().find(|known| known.name == isa) else {
+        let sentence = "hefu gap measures the limits of the CPU alone; leave out --device and --split";
+        return Err(Failure::Usage(sentence.to_owned()));
+    };
+    let found = known.peaks();
     found.ok_or_else(|| {
         let others = select::ISAS.iter().filter(|known| known.peaks().is_some()).map(|known| known.name);
         let others = others.collect::<Vec<_>>().join(", ");

@@ -102,6 +102,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let spec = ModelSpec::read_any(&gguf, &options).map_err(|error| opened.fault(&error))?;
     let device = device(&arguments.device.options(), &Arc::new(Pool::new(1)))?;
+    device.check(&spec.program).map_err(|error| opened.fault(&error))?;
     let memory = memory(&spec, &*device, arguments.context.map(NonZeroUsize::get))?;
     if arguments.json {
         return print_json(&report(&opened.model, &gguf, &spec, &memory, arguments.tensors));

@@ -47,6 +47,14 @@ pub(super) const TEXTS: &[Entry] = &[
         "Randomness, 0 to 100; 0 always takes the likeliest token [default: the model's, or 0.8]",
         "随机程度，0 到 100；0 总取最可能的词元 [默认：模型所荐，或 0.8]",
     ),
+    (
+        "Device: cpu, opencl or opencl:N (see `hefu devices`), or auto, the first graphics processor that can be used [default: cpu]",
+        "设备：cpu、opencl 或 opencl:N（见 `hefu devices`）；auto 为第一个可用的图形处理器 [默认 cpu]",
+    ),
+    (
+        "Layers on several devices, from 0 on: cpu:0-11,opencl:12-23",
+        "把各层分给几个设备，从第 0 层起：cpu:0-11,opencl:12-23",
+    ),
     ("Threads to compute with [default: all cores]", "计算线程数 [默认：全部核心]"),
     ("Instruction set [default: the best that this machine has]", "指令集 [默认：本机最好的一种]"),
     ("Port to listen on; 0 takes any that is free", "监听端口；0 为任意空闲端口"),

@@ -41,6 +41,10 @@ pub(super) const COMMANDS: &[Entry] = &[
     ),
     ("Show a model's fingerprint and what went into it", "查看模型的指纹及其组成"),
     (
+        "List the devices that --device and --split take, with what they can do",
+        "列出 --device 与 --split 可用的设备及其能力",
+    ),
+    (
         "Show what this machine is, what was chosen for it and why, and what would make it faster",
         "查看本机情况、程序所作的选择及理由，以及怎样更快",
     ),
