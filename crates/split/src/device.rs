@@ -51,7 +51,7 @@ impl SplitDevice {
                 let Place { first, last, .. } = place;
                 return Err(CutError(format!("layers {first} to {last} do not follow: the next one is {next}")));
             }
-            next = place.last + 1;
+            next = place.last.saturating_add(1);
         }
         if places.is_empty() {
             return Err(CutError("a model needs a device".into()));
@@ -65,7 +65,7 @@ impl SplitDevice {
     /// A program that has other layers, or cannot be cut there.
     fn parts(&self, program: &Program) -> Result<Vec<Part>, CutError> {
         let (asked, found) = (self.places.last().map_or(0, |place| place.last), layers(program));
-        if asked + 1 != found {
+        if asked.saturating_add(1) != found {
             let last = found.saturating_sub(1);
             return Err(CutError(format!(
                 "layers 0 to {asked} were given devices, but the model has layers 0 to {last}"

@@ -29,6 +29,10 @@ pub(super) const TEXTS: &[Entry] = &[
         "签名不符，或文件有改动、增添、缺失时，说明差异，退出码为 1。",
     ),
     (
+        "The keys of --json: devices (device, name, driver, kind, memory_bytes, units, lacks, entries, deviations, read_bytes_per_second, int8_multiply_adds_per_second, failure), opencl (why there is none, or null).",
+        "--json 的键：devices（device、name、driver、kind、memory_bytes、units、lacks、entries、\ndeviations、read_bytes_per_second、int8_multiply_adds_per_second、failure 各项）、\nopencl（说明为何没有，或为 null）。",
+    ),
+    (
         "Ends with status 1 if an instruction set does not compute what the numeric contract says; hefu selftest says more.",
         "若某个指令集的计算不合数值约定，退出码为 1；详情见 hefu selftest。",
     ),
