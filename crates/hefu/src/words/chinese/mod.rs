@@ -178,4 +178,14 @@ const HEADINGS_AND_MESSAGES: &[Entry] = &[
     ),
     ("the conversation is empty; instructions and seed are kept", "对话已清空；指示与种子保留"),
     ("/{} is not known; /help lists what can be done", "没有 /{} 这条指令；/help 列出可用的指令"),
+    // Of exercises.
+    ("{} of {} cases are wrong", "{} 个用例不对，共 {} 个"),
+    ("there is no exercise {}; name one with --exercise: {}", "没有练习 {}；请用 --exercise 指明：{}"),
+    ("{} does not compile; the compiler says above why", "{} 未能编译；原因见上面编译器的输出"),
+    (
+        "the program had not ended after {} s and was stopped; --seconds gives it more",
+        "程序 {} 秒后仍未结束，已停止；用 --seconds 可给它更多时间",
+    ),
+    ("the program wrote more than {} bytes and was stopped", "程序写出超过 {} 字节，已停止"),
+    ("the program failed: {}", "程序失败：{}"),
 ];
