@@ -277,7 +277,8 @@ mod tests {
     /// The sources, with literals and comments that go over several lines as one line.
     fn sources() -> String {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let mut folders: Vec<PathBuf> = ["src", "../store/src", "../server/src"].map(|name| here.join(name)).into();
+        let mut folders: Vec<PathBuf> =
+            ["src", "../lessons/src", "../store/src", "../server/src"].map(|name| here.join(name)).into();
         let mut whole = String::new();
         while let Some(folder) = folders.pop() {
             for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {

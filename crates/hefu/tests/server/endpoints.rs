@@ -41,7 +41,7 @@ const GAPS: [(&str, &str); 2] = [
 #[test]
 fn every_endpoint_answers_whole_and_streamed() {
     let (home, bodies) = (Home::new(), bodies());
-    let server = home.serve(&[]);
+    let server = home.serve(&["--trace"]);
     let document = server.get("/openapi.json").success();
     let answer = server.complete(&json!({})).success();
     let receipt = answer["id"].as_str().unwrap().trim_start_matches("cmpl-").to_owned();

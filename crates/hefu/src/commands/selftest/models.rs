@@ -74,6 +74,7 @@ tiny!(
     "tiny-starcoder2",
     "tiny-phi2",
     "tiny-stablelm",
+    "tiny-apertus",
     "tiny-arcee",
     "tiny-nemotron",
     "tiny-afmoe",

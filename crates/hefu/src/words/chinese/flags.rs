@@ -176,7 +176,6 @@ pub(super) const TEXTS: &[Entry] = &[
     ("Print JSON, one line for each look", "输出 JSON，每看一次一行"),
     ("Print help (see a summary with '-h')", "显示帮助（-h 为摘要）"),
     ("Print ids and pieces as JSON", "以 JSON 输出编号与片段"),
-    ("Print everything as JSON", "以 JSON 输出全部内容"),
     (
         "List the values that can be seen, with the layers that have them and the numbers of a row",
         "列出可以查看的值、所在的层和每行数字的个数",
