@@ -133,9 +133,9 @@ const FAULTY: AlteredDevice = AlteredDevice {
     name: "faulty",
     alter: |op, _, out| {
         let is_it = op.output() == Some(Value(WRONG.load(Ordering::Relaxed)));
-        // The least that there is: one bit of one number.
+        // One bit of one number, high enough that the sum with the residual does not round it away.
         if is_it && AFTER.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |passes| passes.checked_sub(1)).is_err() {
-            out[0] = f32::from_bits(out[0].to_bits() ^ 1);
+            out[0] = f32::from_bits(out[0].to_bits() ^ 1 << 20);
         }
     },
 };
