@@ -27,6 +27,14 @@ fn models() -> Vec<PathBuf> {
     files
 }
 
+/// Whether a model can have a cache of this profile: in q8, values of latent attention are whole blocks of their keys.
+fn can_have(gguf: &Gguf<'_>, profile: Profile) -> bool {
+    match ModelSpec::read_any(gguf, &LoadOptions { cache: profile, ..LoadOptions::default() }) {
+        Err(error) if profile == Profile::Q8 => !error.to_string().contains("no whole blocks"),
+        _ => true,
+    }
+}
+
 /// The results of all heads for a text of two sequences that share no page.
 fn results(gguf: &Gguf<'_>, profile: Profile, device: Arc<dyn Device>) -> Vec<f32> {
     let options = LoadOptions { cache: profile, ..LoadOptions::default() };
@@ -82,6 +90,9 @@ fn every_tiny_model_has_the_bits_of_the_naive_loops() {
             let bytes = std::fs::read(&file).expect("a file");
             let gguf = Gguf::parse(&[&bytes]).expect("a tiny model");
             for profile in Profile::ALL {
+                if !can_have(&gguf, profile) {
+                    continue;
+                }
                 let right = results(&gguf, profile, Arc::new(ReferenceDevice));
                 let found = results(&gguf, profile, device.clone());
                 let differing = right.iter().zip(&found).filter(|(right, found)| right.to_bits() != found.to_bits());

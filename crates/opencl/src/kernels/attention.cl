@@ -241,7 +241,7 @@ KERNEL store_i8(GLOBAL const float *arena, GLOBAL const uint *batch, GLOBAL ucha
         uint magnitude = BITS_OF(arena[begin + i]) & 0x7fffffffu;
         largest = magnitude > largest ? magnitude : largest;
     }
-    float inverse = inverse_of(largest), scale = scale_of(largest);
+    float inverse = q1_inverse(largest), scale = q1_scale(largest);
     for (uint i = 0u; i < size; i++) {
         out[i] = (schar)(inverse != 0.0f ? (int)rint(arena[begin + i] * inverse) : 0);
     }
@@ -276,7 +276,7 @@ KERNEL values_sum_i8(GLOBAL float *arena, GLOBAL const uint *batch, GLOBAL const
             uint magnitude = BITS_OF(folded[t - begin]) & 0x7fffffffu;
             largest = magnitude > largest ? magnitude : largest;
         }
-        float inverse = inverse_of(largest), scale = scale_of(largest);
+        float inverse = q1_inverse(largest), scale = q1_scale(largest);
         int whole = 0;
         for (uint t = from; t <= to; t++) {
             int q = inverse != 0.0f ? (int)rint(folded[t - begin] * inverse) : 0;

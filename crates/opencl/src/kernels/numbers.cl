@@ -155,12 +155,12 @@ FUNCTION float elu(float x)
 }
 
 // Clause Q1: from the bits of the largest magnitude to the factor that makes integers (0: all become 0), and to the scale.
-FUNCTION float inverse_of(uint largest)
+FUNCTION float q1_inverse(uint largest)
 {
     return largest >= INFINITE || FLOAT_OF(largest) < FLOAT_OF(0x0d800000u) ? 0.0f : 127.0f / FLOAT_OF(largest);
 }
 
-FUNCTION float scale_of(uint largest)
+FUNCTION float q1_scale(uint largest)
 {
     if (largest >= INFINITE) {
         return FLOAT_OF(0x7fc00000u);

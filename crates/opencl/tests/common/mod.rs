@@ -13,12 +13,13 @@ pub(crate) fn opened() -> Vec<OpenClDevice> {
             return Vec::new();
         }
     };
-    let open = |number: usize| match OpenClDevice::open(number, Arc::new(Alone)) {
-        Ok(device) => Some(device),
-        Err(problem) => {
-            println!("device {number} left out: {problem}");
-            None
+    let mut opened = Vec::new();
+    for device in &found {
+        match device.lacks.is_empty() {
+            // Whoever says that it has all must take the kernels.
+            true => opened.push(OpenClDevice::open(device.number, Arc::new(Alone)).expect("kernels that compile")),
+            false => println!("device {} left out: it lacks {}", device.number, device.lacks.join(", ")),
         }
-    };
-    (0..found.len()).filter_map(open).collect()
+    }
+    opened
 }

@@ -168,7 +168,8 @@ proptest! {
         seed in any::<u64>(),
     ) {
         let parameters = Parameters { temperature, top_p, seed, ..Parameters::default() };
-        let answer = Answer { prompt: Prompt::Tokens(prompt), output, model, parameters, ..answer("x") };
+        // A trace counts the tokens of its own answer.
+        let answer = Answer { prompt: Prompt::Tokens(prompt), output, model, parameters, trace: None, ..answer("x") };
         let receipt = Receipt::sign(answer, &identity()).unwrap();
         prop_assert_eq!(Receipt::parse(&receipt.to_text()).unwrap(), receipt);
     }
