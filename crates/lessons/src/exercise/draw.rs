@@ -92,7 +92,7 @@ mod tests {
             let parameters =
                 Parameters { temperature: 0.7, top_k: 0, top_p: 1.0, min_p: 0.0, seed, ..Parameters::default() };
             let best = weights::best(&logits);
-            let weights: Vec<i64> = logits.iter().map(|logit| weights::weight(*logit, best, 0.7, "")).collect();
+            let weights: Vec<i64> = logits.iter().map(|logit| weights::weight(*logit, best, 0.7, "") as i64).collect();
             for position in 0..200 {
                 let history = History::default();
                 let choice = sample(&logits, &history, &parameters, position, &mut Scratch::default()).unwrap();

@@ -10,7 +10,8 @@ pub(super) const EXERCISE: Exercise = Exercise { name: "weights", clause: "S4", 
 /// 2^40: what the weight of the best candidate is.
 const ONE: f64 = 1_099_511_627_776.0;
 
-pub(super) fn weight(logit: f32, best: f32, temperature: f32, mistake: &str) -> i64 {
+/// Wider than a weight needs, for those of mistakes are larger.
+pub(super) fn weight(logit: f32, best: f32, temperature: f32, mistake: &str) -> i128 {
     let x = match mistake {
         "divided-first" => logit / temperature - best / temperature,
         "no-best" => logit / temperature,
@@ -18,7 +19,7 @@ pub(super) fn weight(logit: f32, best: f32, temperature: f32, mistake: &str) -> 
     };
     let power = libm::exp(f64::from(x));
     let power = if mistake == "unrounded" { power } else { f64::from(power as f32) };
-    if mistake == "rounded-up" { (power * ONE).ceil() as i64 } else { (power * ONE).floor() as i64 }
+    if mistake == "rounded-up" { (power * ONE).ceil() as i128 } else { (power * ONE).floor() as i128 }
 }
 
 /// The greatest of some logits.
@@ -28,8 +29,8 @@ pub(super) fn best(logits: &[f32]) -> f32 {
 
 fn weights(logits: &[f32], temperature: f32, mistake: &str) -> Vec<Word> {
     let best = best(logits);
-    let weights: Vec<i64> = logits.iter().map(|logit| weight(*logit, best, temperature, mistake)).collect();
-    let total: i128 = weights.iter().map(|weight| i128::from(*weight)).sum();
+    let weights: Vec<i128> = logits.iter().map(|logit| weight(*logit, best, temperature, mistake)).collect();
+    let total: i128 = weights.iter().sum();
     weights.into_iter().map(whole).chain([Word::Whole(total)]).collect()
 }
 
