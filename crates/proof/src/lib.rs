@@ -30,6 +30,7 @@ pub use digest::Digest;
 pub use fingerprint::{Fingerprint, FingerprintInput};
 pub use id::new_id;
 pub use identity::{Identity, IdentityError, PublicKey, Signature};
-pub use receipt::{Answer, Grammar, MAX_RECEIPT_BYTES, MAX_TOKENS, Prompt, Receipt, ReceiptError, Software, VERSION};
+pub use receipt::{Answer, Grammar, MAX_TOKENS, Prompt, Receipt, Software};
 pub use score::{Judged, Score, ScoreReceipt};
+pub use signed::{MAX_RECEIPT_BYTES, ReceiptError, VERSION};
 pub use trace::{TraceRoot, trace_from_text, trace_to_text};

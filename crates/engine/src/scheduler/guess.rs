@@ -30,7 +30,7 @@ impl<M: ForwardMany> Scheduler<M> {
             if let Drafter::Lookup(earlier) = drafter
                 && room > 0
             {
-                guesses.look_up(scheduled.sequence.tokens(), room, (earlier, scheduled.domain), policy);
+                policy.look_up(guesses, scheduled.sequence.tokens(), room, (earlier, scheduled.domain));
                 guesses.proposed.truncate(scheduled.sequence.permitted(&guesses.proposed));
                 found = guesses.proposed.len();
             }

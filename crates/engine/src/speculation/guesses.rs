@@ -2,8 +2,6 @@
 
 use super::evidence::{Evidence, KINDS};
 use super::lookup::Lookup;
-use super::{EarlierAnswers, SpeculationPolicy};
-use crate::scheduler::memory::Domain;
 
 /// How much of an estimate of acceptance is kept from guess to guess.
 const ACCEPTANCE_KEPT: f64 = 0.95;
@@ -52,29 +50,6 @@ pub(crate) struct Guesses {
 }
 
 impl Guesses {
-    /// Proposes what followed before in the text itself or in an earlier answer, whichever is expected to bring more.
-    pub(crate) fn look_up(
-        &mut self,
-        text: &[u32],
-        most: usize,
-        earlier: (&EarlierAnswers, Domain),
-        policy: &SpeculationPolicy,
-    ) {
-        self.proposed.clear();
-        let own = self.lookup.draft(text, most, &mut self.proposed).map(Evidence::own);
-        let mut others = Vec::new();
-        let others_evidence = earlier.0.draft(earlier.1, text, most, &mut others).map(Evidence::earlier);
-        let expected = |evidence: Option<Evidence>, found: usize| {
-            evidence.map_or(0.0, |evidence| policy.offer(self, evidence, found).expected_tokens())
-        };
-        if expected(others_evidence, others.len()) > expected(own, self.proposed.len()) {
-            self.proposed = others;
-            self.evidence = others_evidence.unwrap_or_default();
-        } else {
-            self.evidence = own.unwrap_or_default();
-        }
-    }
-
     /// The guesses that are computed with the next pass.
     pub(crate) fn computed(&self) -> &[u32] {
         self.proposed.get(..self.computed).unwrap_or(&self.proposed)

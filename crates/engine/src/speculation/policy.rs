@@ -7,9 +7,10 @@
 //! arithmetic is free, and the fewer guesses are worth it. The caller tells times, as this crate has no clock, and
 //! nothing here can change a token.
 
-use super::Guesses;
 use super::evidence::{Evidence, KINDS};
 use super::guesses::Acceptance;
+use super::{EarlierAnswers, Guesses};
+use crate::scheduler::memory::Domain;
 
 /// Most guesses at a time for one answer.
 pub const MAX_GUESSES: usize = 64;
@@ -63,7 +64,7 @@ pub(crate) struct Offer {
 
 impl Offer {
     /// How many tokens its guesses bring if all are computed: each counts only where all before it were right.
-    pub(super) fn expected_tokens(self) -> f64 {
+    fn expected_tokens(self) -> f64 {
         (0..self.found).fold((0.0, 1.0), |(sum, right), _| (sum + right * self.acceptance, right * self.acceptance)).0
     }
 }
@@ -99,6 +100,26 @@ impl SpeculationPolicy {
         let common = self.acceptance.get(kind).map_or(0.0, |all| all.rate());
         let acceptance = guesses.acceptance.get(kind).map_or(common, |own| own.given(common));
         Offer { acceptance, found: found.min(self.most) }
+    }
+
+    /// Has a sequence propose what followed before in its own text or in an earlier answer, whichever is expected to bring more.
+    pub(crate) fn look_up(
+        &self,
+        guesses: &mut Guesses,
+        text: &[u32],
+        most: usize,
+        (earlier, domain): (&EarlierAnswers, Domain),
+    ) {
+        let mut others = Vec::new();
+        guesses.proposed.clear();
+        let own = guesses.lookup.draft(text, most, &mut guesses.proposed).map(Evidence::own);
+        guesses.evidence = own.unwrap_or_default();
+        let others_evidence = earlier.draft(domain, text, most, &mut others).map(Evidence::earlier);
+        let tokens = |some: Evidence, found| self.offer(guesses, some, found).expected_tokens();
+        let expected = |some: Option<Evidence>, found| some.map_or(0.0, |some| tokens(some, found));
+        if expected(others_evidence, others.len()) > expected(own, guesses.proposed.len()) {
+            (guesses.proposed, guesses.evidence) = (others, others_evidence.unwrap_or_default());
+        }
     }
 
     /// How many guesses of each offer are to be computed in a pass that has `tokens` tokens without them and gives a token
@@ -146,8 +167,7 @@ impl SpeculationPolicy {
     }
 
     fn go_on(&mut self, count: usize) -> usize {
-        self.patience = TRY_AGAIN.0;
-        self.left_alone = 0;
+        (self.patience, self.left_alone) = (TRY_AGAIN.0, 0);
         self.since_plain += 1;
         if self.since_plain < PLAIN_AGAIN {
             return count;

@@ -60,9 +60,9 @@ impl LayerCache {
         let StateSpec::KeyValue { heads, key, value, .. } = *state else { return None };
         let values = match value {
             Values::FirstOfKey(_) if profile != Profile::I8 => 0,
-            Values::Own(size) | Values::FirstOfKey(size) => profile.value_bytes(size),
+            Values::Own(size) | Values::FirstOfKey(size) => shape::value_bytes(profile, size),
         };
-        profile.key_bytes(key).checked_add(values)?.checked_mul(heads)?.checked_mul(PAGE)
+        shape::key_bytes(profile, key).checked_add(values)?.checked_mul(heads)?.checked_mul(PAGE)
     }
 
     /// Whether values are the first numbers of keys, and are not stored themselves.

@@ -1,7 +1,5 @@
 //! What cached keys and values are made of.
 
-use super::{BLOCK, KEY_LANES};
-
 /// What a cached number is made of. It changes results, so that it is part of a fingerprint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Profile {
@@ -24,22 +22,6 @@ impl Profile {
             Profile::F16 => "f16",
             Profile::Q8 => "q8",
             Profile::I8 => "i8",
-        }
-    }
-
-    /// Bytes of a key of `size` elements.
-    pub(crate) fn key_bytes(self, size: usize) -> usize {
-        match self {
-            Profile::F16 => size.saturating_mul(2),
-            Profile::Q8 | Profile::I8 => size.div_ceil(BLOCK).saturating_mul(BLOCK + 2),
-        }
-    }
-
-    /// Bytes of a value of `size` elements.
-    pub(crate) fn value_bytes(self, size: usize) -> usize {
-        match self {
-            Profile::F16 | Profile::Q8 => self.key_bytes(size),
-            Profile::I8 => size.div_ceil(KEY_LANES).saturating_mul(KEY_LANES).saturating_add(2),
         }
     }
 }

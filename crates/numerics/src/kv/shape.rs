@@ -73,24 +73,24 @@ impl KvShape {
 
     /// Bytes of all keys in one page.
     pub fn page_key_bytes(&self) -> usize {
-        self.heads * PAGE * self.profile.key_bytes(self.key_size)
+        self.heads * PAGE * key_bytes(self.profile, self.key_size)
     }
 
     /// Bytes of all values in one page.
     pub fn page_value_bytes(&self) -> usize {
-        self.heads * PAGE * self.profile.value_bytes(self.value_size)
+        self.heads * PAGE * value_bytes(self.profile, self.value_size)
     }
 
     /// Index of the keys of `head` in `page`.
     #[inline]
     pub fn keys_at(&self, page: usize, head: usize) -> usize {
-        (page * self.heads + head) * PAGE * self.profile.key_bytes(self.key_size)
+        (page * self.heads + head) * PAGE * key_bytes(self.profile, self.key_size)
     }
 
     /// Index of the values of `head` in `page`.
     #[inline]
     pub fn values_at(&self, page: usize, head: usize) -> usize {
-        (page * self.heads + head) * PAGE * self.profile.value_bytes(self.value_size)
+        (page * self.heads + head) * PAGE * value_bytes(self.profile, self.value_size)
     }
 
     /// Index of element `i` of the key at `slot` of `page`.
@@ -147,6 +147,22 @@ impl KvShape {
             _ => self.value_blocks() * BLOCK,
         };
         self.values_at(page, head) + PAGE * codes + (block * PAGE + slot) * 2
+    }
+}
+
+/// Bytes of a key of `size` elements.
+pub(super) fn key_bytes(profile: Profile, size: usize) -> usize {
+    match profile {
+        Profile::F16 => size.saturating_mul(2),
+        Profile::Q8 | Profile::I8 => size.div_ceil(BLOCK).saturating_mul(BLOCK + 2),
+    }
+}
+
+/// Bytes of a value of `size` elements.
+pub(super) fn value_bytes(profile: Profile, size: usize) -> usize {
+    match profile {
+        Profile::F16 | Profile::Q8 => key_bytes(profile, size),
+        Profile::I8 => size.div_ceil(KEY_LANES).saturating_mul(KEY_LANES).saturating_add(2),
     }
 }
 

@@ -21,13 +21,9 @@ pub use answer::{Answer, Grammar, Prompt, Software};
 
 use crate::digest::Digest;
 use crate::identity::{Identity, PublicKey, Signature};
-use crate::signed::{self, Signed};
+use crate::signed::{self, ReceiptError, Signed, VERSION};
 use serde::{Deserialize, Serialize};
 
-/// The version of the form.
-pub const VERSION: u32 = 1;
-/// Longest receipt that is read, in bytes.
-pub const MAX_RECEIPT_BYTES: usize = 64 << 20;
 /// Most tokens of a prompt or an answer.
 pub const MAX_TOKENS: usize = 1 << 22;
 
@@ -55,37 +51,6 @@ struct Body<'a> {
     version: u32,
     answer: &'a Answer,
     key: &'a PublicKey,
-}
-
-/// Why a document is no receipt.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ReceiptError {
-    /// Too long to be one.
-    #[error("it has {bytes} bytes, more than the {MAX_RECEIPT_BYTES} that a receipt may have")]
-    TooLong {
-        /// Its length.
-        bytes: usize,
-    },
-    /// A later version of the form, or none.
-    #[error(
-        "it is a receipt of version {found}, but this program reads version {VERSION}; a newer program may read it"
-    )]
-    Version {
-        /// The version that it names.
-        found: u64,
-    },
-    /// Not the document that a receipt is.
-    #[error("it is no receipt: {0}")]
-    Malformed(String),
-    /// A receipt, but written down in another way.
-    #[error("it is not in the one form that a receipt has, so it was changed after it was made")]
-    NotCanonical,
-    /// What it says is not what was signed.
-    #[error("its digest is not that of what it says, so it was changed after it was made")]
-    Digest,
-    /// The signature is not that of its key.
-    #[error("its signature is not that of the key that it names, so it was changed or forged")]
-    Signature,
 }
 
 impl Receipt {

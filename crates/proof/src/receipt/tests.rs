@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::TraceRoot;
+use crate::signed::MAX_RECEIPT_BYTES;
 use hefu_engine::FinishReason;
 use hefu_engine::sampling::{Dry, Parameters};
 use proptest::prelude::*;

@@ -14,7 +14,8 @@ pub mod chance;
 use crate::digest::Digest;
 use crate::identity::{Identity, PublicKey, Signature};
 use crate::merkle;
-use crate::receipt::{ReceiptError, Software};
+use crate::receipt::Software;
+use crate::signed::ReceiptError;
 use crate::signed::{self, Signed};
 use serde::{Deserialize, Serialize};
 
