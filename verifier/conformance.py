@@ -218,7 +218,9 @@ def attention(profile, size, group, sequences, window=None, latent=None):
         width = 2 * size + (0 if latent else 2 * value)
         both = numbers.activations((tokens + position) * width).reshape(-1, width)
         keys = V.Stored(both[:, : 2 * size].reshape(-1, 2, size), profile)
-        stored.append((keys, keys.first(latent) if latent else V.Stored(both[:, 2 * size :].reshape(-1, 2, size), profile)))
+        own = both[:, : 2 * size].reshape(-1, 2, size)[..., :latent] if latent else both[:, 2 * size :].reshape(-1, 2, size)
+        # In i8 a value is rounded otherwise than its key.
+        stored.append((keys, keys.first(latent) if latent and profile != "i8" else V.Stored(own, profile, True)))
     total = sum(tokens for tokens, _ in sequences)
     queries = numbers.activations(total * 2 * group * size).reshape(total, -1)
     for (tokens, position), (keys, values) in zip(sequences, stored):
