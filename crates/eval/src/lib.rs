@@ -7,7 +7,7 @@
 //!
 //! * [`task`]: what is measured and how; [`data`]: rows; [`question`]: what a row asks, by the task's templates;
 //! * [`work`]: questions as tokens; [`drive`](drive()): many at once on one scheduler;
-//! * [`record`]: what came of a sample, exact to the bit; [`grade`]: what it earned;
+//! * [`record`]: what came of a sample, exact to the bit; [`mod@grade`]: what it earned;
 //! * [`again`]: a record held to the model a second time.
 //!
 //! Nothing here knows files of models, chips or clocks.
