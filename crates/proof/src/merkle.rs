@@ -1,4 +1,4 @@
-//! One digest over many records, so that each can be shown to be among them (RFC 6962, section 2.1, with SHA-256).
+//! One digest over many records, so that each can be shown to be among them (RFC 6962, section 2.1, and RFC 9162, section 2.1.1, with SHA-256).
 
 use crate::digest::Digest;
 

@@ -4,6 +4,7 @@
 //! own, by which two who have different roots find out where they part.
 
 use crate::digest::{Digest, from_hex, to_hex};
+use crate::merkle;
 use hefu_engine::trace::Trace;
 use serde::{Deserialize, Serialize};
 
@@ -11,9 +12,6 @@ use serde::{Deserialize, Serialize};
 pub(crate) const MAX_LAYERS: usize = 1 << 16;
 /// What the text of a trace begins with.
 const HEAD: &str = "hefu trace 1";
-/// The first byte of what is hashed, for a leaf of the tree and for a node.
-const LEAF: &[u8] = &[0];
-const NODE: &[u8] = &[1];
 
 /// The root of a trace, and of how many digests it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,24 +28,12 @@ pub struct TraceRoot {
 impl TraceRoot {
     /// That of a trace.
     pub fn of(trace: &Trace) -> Self {
-        Self { layers: trace.layers(), positions: trace.positions(), root: root(trace.digests()) }
+        Self { layers: trace.layers(), positions: trace.positions(), root: merkle::root(trace.digests()) }
     }
 
     /// Positions that the trace of an answer can have at most: nothing is computed for the last token.
     pub fn most_positions(prompt: usize, output: usize) -> usize {
         (prompt + output.max(1)).saturating_sub(1)
-    }
-}
-
-/// The root of the tree over some digests.
-fn root(digests: &[[u8; 32]]) -> Digest {
-    match digests {
-        [] => Digest::of(&[]),
-        [digest] => Digest::of(&[LEAF, digest]),
-        _ => {
-            let (left, right) = digests.split_at(digests.len().next_power_of_two() / 2);
-            Digest::of(&[NODE, &root(left).0, &root(right).0])
-        }
     }
 }
 
