@@ -23,6 +23,10 @@ pub(super) struct Level {
     pub(super) runner: &'static [&'static str],
 }
 
+/// Zig as linker: it brings the C library of chips for which a distribution may have no cross compiler. It is looked for as a
+/// program and as the Python package `ziglang`.
+pub(super) const ZIG: &str = "zig";
+
 /// What runs WebAssembly: [`super::build`] puts the script's path behind it.
 pub(super) const NODE: &str = "node";
 
@@ -82,7 +86,7 @@ pub(super) const CHIPS: &[Chip] = &[
     chip(
         "loongarch64",
         "loongarch64-unknown-linux-musl",
-        Some("rust-lld"),
+        Some(ZIG),
         &[level("as it is", "+crt-static", &["qemu-loongarch64"])],
     ),
 ];

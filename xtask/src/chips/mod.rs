@@ -8,6 +8,7 @@ mod build;
 mod list;
 mod receipts;
 mod report;
+mod target;
 
 use std::path::{Path, PathBuf};
 
