@@ -4,9 +4,9 @@
     bench/compare.py --hefu target/release/hefu --peer-dir PATH/bin MODEL.gguf [MODEL.gguf ...]
     bench/compare.py --peer-dir PATH/bin --second-peer-dir PATH/bin --shapes qwen3-4b,qwen3-4b:Q5_K --vocabulary MODEL.gguf
 
-`--shapes` makes models of well-known shapes with random weights on the fly (random_model.py), one after the other, and
-removes each. `--second-peer-dir` is the folder of a llama-bench of another program with the same flags, ik_llama.cpp for
-example, with `-rtr 1`.
+`--shapes` makes models of well-known shapes with random weights on the fly (random_model.py, random_families.py), one
+after the other, and removes each. `--second-peer-dir` is the folder of a llama-bench of another program with the same
+flags, ik_llama.cpp for example, with `-rtr 1`.
 
 `--peer-dir` is the folder of a llama.cpp build with llama-bench, llama-batched-bench and either llama-completion or
 llama-server; `--peer-avx2-dir` that of a build without AVX-512 (llama-bench is enough). Both programs take turns, A B A
@@ -29,8 +29,11 @@ from pathlib import Path
 import comparison_measures as measures
 import comparison_plot as plot
 from comparison_processes import Failed, check_program
-from random_model import SCALES, SHAPES, formats_of, write
+import random_families
+import random_model
+from random_model import SCALES, formats_of
 
+SHAPES = [*random_model.SHAPES, *random_families.SHAPES]
 # Repacks weights when they are loaded, which is faster.
 SECOND_PEER_FLAGS = ("-rtr", 1)
 
@@ -132,8 +135,16 @@ def models(options):
         with tempfile.TemporaryDirectory(prefix="hefu-compare-") as folder:
             path = Path(folder) / f"{name}-{stored}.gguf"
             say(f"making {path.name}")
-            write(SHAPES[name], options.vocabulary, str(path), formats_of(stored))
+            make(name, options.vocabulary, str(path), formats_of(stored))
             yield path
+
+
+def make(name, *rest):
+    """Writes a file of a shape."""
+    if name in random_model.SHAPES:
+        random_model.write(random_model.SHAPES[name], *rest)
+    else:
+        random_families.write(name, *rest)
 
 
 def measured(setting, measure, rounds):

@@ -77,6 +77,9 @@ class Blocks:
         for place, low, high in SCALES.get(name, ()):
             scale = self.random.uniform(low, high, POOL).astype(self.numpy.float16)
             blocks[:, place : place + 2] = scale.view(self.numpy.uint8).reshape(POOL, 2)
+        if name == "MXFP4":
+            # Powers of two about 2^-7.
+            blocks[:, 0] = self.random.integers(118, 122, POOL)
         if name == "Q6_K":
             signed = self.random.integers(-8, 8, (POOL, 16)).astype(self.numpy.int8)
             blocks[:, 192:208] = signed.view(self.numpy.uint8)
@@ -94,6 +97,14 @@ SCALES = {
     "Q5_K": [(0, 1e-5, 4e-5), (2, 1e-4, 6e-4)],
     "Q6_K": [(208, 5e-5, 4e-4)],
     "IQ4_XS": [(0, 1e-6, 1e-5)],
+    "IQ4_NL": [(0, 1e-5, 5e-5)],
+    "IQ3_S": [(0, 1e-5, 5e-5)],
+    "IQ3_XXS": [(0, 1e-5, 5e-5)],
+    "IQ2_S": [(0, 1e-5, 1e-4)],
+    "IQ2_XS": [(0, 1e-5, 1e-4)],
+    "IQ2_XXS": [(0, 1e-5, 1e-4)],
+    "IQ1_S": [(0, 1e-4, 1e-3)],
+    "MXFP4": [],
 }
 
 

@@ -42,7 +42,7 @@ class Model:
     """One file: metadata first, then tensors with random weights."""
 
     def __init__(self, folder, name, arch, seed, layers, width, heads, key_value_heads, feed_forward,
-                 head=None, context=1024, base=10000.0, experts=None, matrix=QUANTS.F32, table=None):
+                 head=None, context=1024, base=10000.0, experts=None, used=2, matrix=QUANTS.F32, table=None):
         self.random = np.random.Generator(np.random.PCG64(seed))
         self.arch, self.layers, self.width, self.feed_forward = arch, layers, width, feed_forward
         self.heads, self.key_value_heads, self.head = heads, key_value_heads, head or width // heads
@@ -65,7 +65,7 @@ class Model:
             file.add_value_length(head)
         if experts:
             file.add_expert_count(experts)
-            file.add_expert_used_count(2)
+            file.add_expert_used_count(used)
 
     # Vocabularies
 

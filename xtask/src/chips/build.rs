@@ -24,7 +24,8 @@ impl Runner {
     /// # Errors
     /// What the compiler says.
     pub(super) fn native(root: &Path) -> Result<Self, String> {
-        let folder = target_folder(root).join("chips/native");
+        // Where the program is built too: the crates that both use are compiled once.
+        let folder = target_folder(root);
         let mut cargo = cargo(root, &folder);
         finish(cargo.args(["build", "--release", "--package", "hefu-check"]), "cargo build")?;
         let program = folder.join("release/hefu-check").display().to_string();

@@ -72,9 +72,11 @@ fn zig(root: &Path, chip: &Chip) -> Result<PathBuf, String> {
     };
     // Zig names no maker.
     let triple = chip.triple.replace("-unknown-", "-");
-    let script = target_folder(root).join("chips").join(format!("link-{triple}"));
+    let folder = target_folder(root).join("chips");
+    let script = folder.join(format!("link-{triple}"));
     let text = format!("#!/bin/sh\nexec {program} cc -target {triple} \"$@\"\n");
-    let written = std::fs::write(&script, text).and_then(|()| executable(&script));
+    let made = std::fs::create_dir_all(&folder);
+    let written = made.and_then(|()| std::fs::write(&script, text)).and_then(|()| executable(&script));
     written.map_err(|error| format!("{} cannot be written: {error}", script.display()))?;
     Ok(script)
 }
