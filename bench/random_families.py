@@ -90,9 +90,9 @@ def word_pieces(file, count):
     file.add_tokenizer_pre("default")
     file.add_token_list(tokens)
     file.add_token_types([3] * len(special) + [1] * (count - len(special)))
-    for number, add in enumerate([file.add_pad_token_id, file.add_unk_token_id, file.add_cls_token_id, file.add_sep_token_id]):
+    for number, add in enumerate([file.add_pad_token_id, file.add_unk_token_id, file.add_bos_token_id, file.add_sep_token_id]):
         add(number)
-    file.add_bos_token_id(2)
+    file.add_mask_token_id(4)
 
 
 def qwen35_4b(make):
