@@ -686,6 +686,39 @@ def encoder(arch, seed, name=None, positions=False, gated=False, pooling="mean",
     return make
 
 
+def jina_bert_v2(folder):
+    # Six heads: slopes of heads beyond a power of two are others.
+    model = Decoder(folder, "jina-bert-v2", 160, heads=6, width=48, key_value_heads=6, context=128, about_mean="biased")
+    model.file.add_causal_attention(False)
+    model.file.add_pooling_type(gguf.PoolingType.MEAN)
+    model.file.add_token_type_count(2)
+    model.matrix("token_embd.weight", TOKENS, model.width, spread=0.5)
+    model.matrix("token_types.weight", 2, model.width, spread=0.5, form=QUANTS.F32)
+    model.norm("token_embd_norm")
+    for layer in range(model.layers):
+        prefix = f"blk.{layer}."
+        model.queries_keys_values(prefix, bias=True, output_bias=True)
+        for part in ["attn_output_norm", "layer_output_norm"]:
+            model.norm(prefix + part)
+        model.feed_forward_part(prefix, fused=False)
+        model.vector(prefix + "ffn_down.bias", model.width)
+    return model
+
+
+def bloom(folder):
+    model = Decoder(folder, "bloom", 161, key_value_heads=4, pre="bloom", about_mean="biased", plain="biased")
+    model.norm("token_embd_norm")
+    model.all_blocks(attention={"fused": True, "bias": True, "output_bias": True})
+    return model
+
+
+def mpt(folder):
+    model = Decoder(folder, "mpt", 162, heads=6, width=48, key_value_heads=6, pre="mpt", about_mean=True, plain=True)
+    model.file.add_max_alibi_bias(8.0)
+    model.all_blocks(attention={"fused": True})
+    return model
+
+
 def modern_bert(folder):
     model = Decoder(folder, "modern-bert", 152, layers=4, key_value_heads=4, context=128, base=160000.0, about_mean=True)
     model.file.add_causal_attention(False)
@@ -900,7 +933,7 @@ MODELS = [qwen2moe, qwen35moe, gemma, deepseek, glm4, glm4moe, granite, granitem
           encoder("bert", 149, name="tiny-bert-rank", positions=True, pooling="rank", ranked=True),
           encoder("nomic-bert", 150, gated=True), encoder("jina-bert-v3", 151),
           encoder("nomic-bert-moe", 155, experts=4), modern_bert, gemma_embedding, falcon_h1, scaled,
-          qwen35_mtp, deepseek2_mtp, nemotron_h_mtp, apertus]
+          qwen35_mtp, deepseek2_mtp, nemotron_h_mtp, apertus, jina_bert_v2, bloom, mpt]
 
 
 def main():

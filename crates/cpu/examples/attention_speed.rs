@@ -67,6 +67,7 @@ fn speed(ops: &Ops, team: &Pool, cache: &LayerCache, heads: usize, positions: us
         is_whole: false,
         cap: None,
         sinks: None,
+        slopes: None,
         cache,
         spans: &spans,
     };

@@ -49,8 +49,9 @@ fn check(
     }
     let heads = shape.heads * group;
     let queries = numbers.activations(row * heads * shape.key_size, style);
-    let (cache, spans, is_whole, cap, sinks) = (&cache, &spans[..], false, None, None);
-    let attention = Attention { queries: &queries, heads, scale: 0.125, window, is_whole, cap, sinks, cache, spans };
+    let (cache, spans, is_whole, cap, sinks, slopes) = (&cache, &spans[..], false, None, None, None);
+    let attention =
+        Attention { queries: &queries, heads, scale: 0.125, window, is_whole, cap, sinks, slopes, cache, spans };
     let mut expected = vec![0.0; row * heads * shape.value_size];
     (NAIVE.attention)(&Alone, &mut Scratch::default(), &attention, &mut expected);
     let eager = Eager(Pool::new(threads));

@@ -37,10 +37,24 @@ pub struct Attention<'a> {
     pub cap: Option<f32>,
     /// `[heads]`: scores that belong to no position (clause A6).
     pub sinks: Option<&'a [f32]>,
+    /// `[heads]`: what scores lose for each position of distance (clause A8).
+    pub slopes: Option<&'a [f32]>,
     /// Keys and values.
     pub cache: &'a LayerCache,
     /// The batch's rows, in ascending order of row, without gaps.
     pub spans: &'a [Span<'a>],
+}
+
+/// The slopes of `heads` heads (clause A8; Press et al., arXiv 2108.12409): powers of two of evenly spaced exponents down to
+/// `-greatest` for as many heads as the largest power of two, and those between for the rest.
+pub fn slopes(heads: usize, greatest: f32) -> Vec<f32> {
+    let whole = 1usize << heads.max(1).ilog2();
+    let greatest = f64::from(greatest);
+    let exponent = |head: usize| match head < whole {
+        true => -greatest * (head + 1) as f64 / whole as f64,
+        false => -greatest * (2 * (head - whole) + 1) as f64 / (2 * whole) as f64,
+    };
+    (0..heads).map(|head| libm::pow(2.0, exponent(head)) as f32).collect()
 }
 
 impl Attention<'_> {

@@ -73,7 +73,16 @@ fn attention(profile: Profile, state: StateSpec, which: Rows, spans: &[(usize, u
     let (mut sketch, queries) = with_input();
     sketch.program.profile = profile;
     let state = sketch.state(state);
-    sketch.step("out", WIDTH, |out| Op::Attend { queries, heads: 4, scale: 1.0, cap: None, sinks: None, state, out });
+    sketch.step("out", WIDTH, |out| Op::Attend {
+        queries,
+        heads: 4,
+        scale: 1.0,
+        cap: None,
+        sinks: None,
+        alibi: None,
+        state,
+        out,
+    });
     let span = |(position, rows, wanted): &(usize, usize, Range<usize>)| Span {
         rows: 0..*rows,
         position: *position,

@@ -1,5 +1,6 @@
 //! The memory of a program that is ready to run: states, values and what operations work with.
 
+use hefu_numerics::attention::slopes;
 use hefu_numerics::device::{Error, Size};
 use hefu_numerics::kv::{BLOCK, LayerCache, PAGE, Profile};
 use hefu_numerics::program::{Op, Order, Program, StateSpec, Value, Values};
@@ -33,6 +34,8 @@ pub(crate) struct Memory {
     pub(crate) largest: Buffer,
     /// What stands where a kernel has no vector.
     pub(crate) nothing: Buffer,
+    /// Slopes (clause A8) of so many heads with this greatest exponent.
+    slopes: Vec<(usize, f32, Buffer)>,
     /// By number of state.
     pub(crate) states: Vec<State>,
     /// Keys and values of texts that are read as a whole.
@@ -133,7 +136,29 @@ fn most_heads(program: &Program) -> usize {
     program.sections.iter().flat_map(|section| &section.steps).map(|step| of_op(&step.op)).max().unwrap_or(0)
 }
 
+/// The slopes of all attentions that have some.
+fn slopes_of(program: &Program, queue: &Queue) -> Result<Vec<(usize, f32, Buffer)>, Error> {
+    let mut all: Vec<(usize, f32, Buffer)> = Vec::new();
+    for step in program.sections.iter().flat_map(|section| &section.steps) {
+        let (Op::Attend { heads, alibi: Some(most), .. } | Op::AttendWhole { heads, alibi: Some(most), .. }) = step.op
+        else {
+            continue;
+        };
+        if !all.iter().any(|one| (one.0, one.1) == (heads, most)) {
+            let buffer = taken(queue, "values", heads * 4)?;
+            queue.write(&buffer, 0, &slopes(heads, most)).map_err(errors::failed)?;
+            all.push((heads, most, buffer));
+        }
+    }
+    Ok(all)
+}
+
 impl Memory {
+    /// The slopes of so many heads with this greatest exponent.
+    pub(crate) fn slopes(&self, heads: usize, most: f32) -> Option<&Buffer> {
+        self.slopes.iter().find(|one| (one.0, one.1) == (heads, most)).map(|one| &one.2)
+    }
+
     /// Memory for so many pages, slots and rows; states are empty.
     ///
     /// # Errors
@@ -173,6 +198,7 @@ impl Memory {
             scores: scratch(scores(program, size) * 4)?,
             largest: scratch(most_heads(program) * rows * 4)?,
             nothing: scratch(4)?,
+            slopes: slopes_of(program, queue)?,
             states,
             texts: None,
         })

@@ -219,6 +219,7 @@ impl Writer<'_> {
             scale: 0.2,
             cap: None,
             sinks: None,
+            alibi: None,
             state,
             out,
         });

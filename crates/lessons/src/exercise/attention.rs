@@ -71,6 +71,7 @@ fn right(head: &Head) -> Vec<f32> {
         is_whole: false,
         cap: None,
         sinks: None,
+        slopes: None,
         cache: &cache,
         spans: &spans,
     };

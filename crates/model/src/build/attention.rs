@@ -36,6 +36,8 @@ pub(crate) struct Attention {
     pub(crate) cap: Option<f32>,
     /// Whether each head has a score that belongs to no position: `attn_sinks`.
     pub(crate) has_sinks: bool,
+    /// Scores fall with the distance, with this greatest exponent of slopes (ALiBi).
+    pub(crate) alibi: Option<f32>,
     /// What queries are multiplied by, after the rotation.
     pub(crate) temperature: Option<Value>,
     /// A position sees so many of the latest ones; all where `None`.
@@ -77,6 +79,7 @@ impl Attention {
             scale: score_scale(heads.key),
             cap: None,
             has_sinks: false,
+            alibi: None,
             temperature: None,
             window: None,
             is_fused: false,
@@ -182,14 +185,16 @@ impl Builder<'_, '_> {
         let state = self.key_value(key_values, key, Values::Own(value), attention.window);
         self.store(k, Some(v), state);
         let sinks = attention.has_sinks.then(|| self.vector("attn_sinks", queries));
-        self.attend(q, queries, Scores { scale: attention.scale, cap: attention.cap, sinks }, state)
+        let Attention { scale, cap, alibi, .. } = *attention;
+        let scores = Scores { scale, cap, sinks, alibi };
+        self.attend(q, queries, scores, state)
     }
 
     /// Attention to all of a text.
     fn attend_whole(&mut self, [queries, keys, values]: [Value; 3], attention: &Attention) -> Value {
         let (Heads { queries: heads, key_values, value, .. }, scale) = (attention.heads, attention.scale);
-        let window = attention.window;
-        let op = |out| Op::AttendWhole { queries, keys, values, heads, key_values, scale, window, out };
+        let (window, alibi) = (attention.window, attention.alibi);
+        let op = |out| Op::AttendWhole { queries, keys, values, heads, key_values, scale, window, alibi, out };
         self.write("attention_output", heads * value, op)
     }
 

@@ -65,6 +65,8 @@ pub(crate) struct Decoder {
     pub(crate) temperature: Option<(usize, f32)>,
     /// Whether every position has a row of its own, `position_embd`, that is added to the embedding.
     pub(crate) has_positions: bool,
+    /// The tensor of the norm of the embedding.
+    pub(crate) embedding_norm: Option<&'static str>,
     /// Norms and sums.
     pub(crate) residual: Residual,
     /// Factor of the embedding.
@@ -90,6 +92,7 @@ impl Decoder {
             layers: vec![Layer { window: None, is_rotated: true, feed_forward }; b.trunk()?],
             temperature: None,
             has_positions: false,
+            embedding_norm: None,
             residual: Residual::PLAIN,
             embedding_scale: 1.0,
             output: Output::PLAIN,
@@ -121,6 +124,9 @@ impl Decoder {
         if self.has_positions {
             let positions = b.table_rows("positions", "position_embd", b.context_length, At::Position);
             x = b.add("embedded", x, positions);
+        }
+        if let Some(norm) = self.embedding_norm {
+            x = b.norm(x, norm);
         }
         let temperature = self.temperature.map(|(length, factor)| b.temperature(length, factor));
         let is_rotated = self.layers.iter().any(|layer| layer.is_rotated);

@@ -29,12 +29,14 @@ pub(crate) struct Scores {
     pub(crate) cap: Option<f32>,
     /// A score of each head that belongs to no position.
     pub(crate) sinks: Option<Weight>,
+    /// They fall with the distance, with this greatest exponent of slopes.
+    pub(crate) alibi: Option<f32>,
 }
 
 impl Scores {
     /// Products times a factor.
     pub(crate) fn of(scale: f32) -> Self {
-        Scores { scale, cap: None, sinks: None }
+        Scores { scale, cap: None, sinks: None, alibi: None }
     }
 }
 
@@ -204,13 +206,13 @@ impl Builder<'_, '_> {
 
     /// Attention of so many heads to what a state holds.
     pub(crate) fn attend(&mut self, queries: Value, heads: usize, scores: Scores, state: State) -> Value {
-        let Scores { scale, cap, sinks } = scores;
+        let Scores { scale, cap, sinks, alibi } = scores;
         let value = match *self.program.state(state) {
             StateSpec::KeyValue { value, .. } => value.size(),
             StateSpec::Recurrent { .. } => 0,
         };
         let name = "attention_output";
-        self.write(name, heads * value, |out| Op::Attend { queries, heads, scale, cap, sinks, state, out })
+        self.write(name, heads * value, |out| Op::Attend { queries, heads, scale, cap, sinks, alibi, state, out })
     }
 
     /// `activation(gate) * up`.

@@ -17,26 +17,51 @@ pub(super) const NOMIC_BERT_MOE: Family = Family { name: "nomic-bert-moe", write
 /// Jina embeddings 3 (arXiv 2409.10173), its adapters merged: heads rotate by halves.
 pub(super) const JINA_BERT_V3: Family = Family { name: "jina-bert-v3", write: write_jina };
 
+/// Jina embeddings 2 (arXiv 2310.19923): scores fall with the distance, feed-forward parts have gates.
+pub(super) const JINA_BERT_V2: Family = Family { name: "jina-bert-v2", write: write_distances };
+
+/// How a row knows its position.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Places {
+    /// By a row of a table that is added to it.
+    Table,
+    /// By the rotation of its heads.
+    Rotation,
+    /// By the distance of what it sees.
+    Distance,
+}
+
+/// The greatest exponent of slopes.
+const ALIBI: f32 = 8.0;
+
 fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
     let feed_forward = plain(b)?;
-    write_with(b, |_| feed_forward, false)
+    write_with(b, |_| feed_forward, Places::Table)
 }
 
 fn write_nomic(b: &mut Builder<'_, '_>) -> Result<(), Error> {
     let gated = Gated::new(b.inner()?, Activation::Silu);
-    write_with(b, |_| FeedForward::Gated(Gated { bias: Presence::Optional, ..gated }), true)
+    write_with(b, |_| FeedForward::Gated(Gated { bias: Presence::Optional, ..gated }), Places::Rotation)
 }
 
 fn write_nomic_moe(b: &mut Builder<'_, '_>) -> Result<(), Error> {
     let dense = plain(b)?;
     let period = b.keys.size("moe_every_n_layers", 0, MAX_LAYERS)?.unwrap_or(0);
     let experts = FeedForward::Mixture(Mixture::read(b, Activation::GeluErf)?.scored(false).ungated());
-    write_with(b, |layer| if period > 0 && layer % period == 1 { experts } else { dense }, true)
+    write_with(b, |layer| if period > 0 && layer % period == 1 { experts } else { dense }, Places::Rotation)
 }
 
 fn write_jina(b: &mut Builder<'_, '_>) -> Result<(), Error> {
     let feed_forward = plain(b)?;
-    write_with(b, |_| feed_forward, true)
+    write_with(b, |_| feed_forward, Places::Rotation)
+}
+
+fn write_distances(b: &mut Builder<'_, '_>) -> Result<(), Error> {
+    let gated = Gated::new(b.inner()?, Activation::GeluErf);
+    // Converters write gate and up apart, or both as one.
+    let is_fused = !b.has("blk.0.ffn_gate.weight");
+    let feed_forward = FeedForward::Gated(Gated { bias: Presence::Optional, is_fused, ..gated });
+    write_with(b, |_| feed_forward, Places::Distance)
 }
 
 fn plain(b: &mut Builder<'_, '_>) -> Result<FeedForward, Error> {
@@ -47,7 +72,7 @@ fn plain(b: &mut Builder<'_, '_>) -> Result<FeedForward, Error> {
 fn write_with(
     b: &mut Builder<'_, '_>,
     feed_forward: impl Fn(usize) -> FeedForward,
-    is_rotated: bool,
+    places: Places,
 ) -> Result<(), Error> {
     const RESIDUAL: Residual = Residual {
         before: [None; 2],
@@ -58,7 +83,7 @@ fn write_with(
     b.use_layer_norms(Presence::Optional)?;
     let heads = b.heads()?;
     b.keys.know(&["rope.freq_base"]);
-    let rotation = if is_rotated { Some(b.rope(heads.key, RopeFactors::None)?) } else { None };
+    let rotation = if places == Places::Rotation { Some(b.rope(heads.key, RopeFactors::None)?) } else { None };
 
     let mut x = b.embed(1.0);
     if b.has("token_types.weight") {
@@ -66,14 +91,15 @@ fn write_with(
         let first = b.table_rows("token_type", "token_types", types, if types > 1 { At::Part } else { At::Row(0) });
         x = b.add("typed", x, first);
     }
-    if !is_rotated {
+    if places == Places::Table {
         let positions = b.table_rows("positions", "position_embd", b.context_length, At::Position);
         x = b.add("embedded", x, positions);
     }
     x = b.norm(x, "token_embd_norm");
     let angles = rotation.map(|rotation| b.angles("angles", rotation));
     let (input_bias, output_bias) = (Presence::Optional, Presence::Optional);
-    let attention = Attention { angles, input_bias, output_bias, ..Attention::new(heads, RopeStyle::NeoX) };
+    let alibi = (places == Places::Distance).then_some(ALIBI);
+    let attention = Attention { angles, alibi, input_bias, output_bias, ..Attention::new(heads, RopeStyle::NeoX) };
     for layer in 0..b.layers {
         b.layer(layer);
         let attention = Attention { is_fused: b.has("attn_qkv.weight"), ..attention };

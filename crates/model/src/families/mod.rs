@@ -7,6 +7,7 @@ mod apertus;
 mod arcee;
 mod bailingmoe2;
 mod bert;
+mod bloom;
 mod chatglm;
 mod cohere2;
 mod command_r;
@@ -42,6 +43,7 @@ mod minicpm;
 mod minimax_m2;
 mod mistral3;
 mod modern_bert;
+mod mpt;
 mod nemotron;
 mod nemotron_h;
 mod olmo2;
@@ -135,6 +137,8 @@ pub const FAMILIES: &[Family] = &[
     phi2::PHI2,
     gptneox::GPT_NEOX,
     gpt_2::GPT2,
+    bloom::BLOOM,
+    mpt::MPT,
 ];
 
 /// Families that read a text as a whole and write none: what embeds and ranks.
@@ -142,6 +146,7 @@ pub const ENCODERS: &[Family] = &[
     bert::BERT,
     bert::NOMIC_BERT,
     bert::NOMIC_BERT_MOE,
+    bert::JINA_BERT_V2,
     bert::JINA_BERT_V3,
     modern_bert::MODERN_BERT,
     gemma3::GEMMA_EMBEDDING,
@@ -149,9 +154,6 @@ pub const ENCODERS: &[Family] = &[
 
 /// Architectures that people ask for and that no program can be written of, with what is missing.
 pub const MISSING: &[(&str, &str)] = &[
-    ("jina-bert-v2", ALIBI),
-    ("bloom", ALIBI),
-    ("mpt", ALIBI),
     ("phimoe", "the choice of experts by SparseMixer, which compares scores with their largest"),
     ("llama4", "experts whose inputs are weighed, and attention in chunks"),
     (
@@ -170,7 +172,6 @@ pub const MISSING: &[(&str, &str)] = &[
     ("t5encoder", "attention with learnt distances"),
 ];
 
-const ALIBI: &str = "attention whose scores fall with the distance (ALiBi)";
 const RWKV: &str = "the memory of RWKV";
 const MAMBA: &str = "the scan of Mamba 1, with a decay for each number of its state";
 const SPARSE: &str = "attention to few positions that an index chooses";

@@ -53,6 +53,7 @@ fn texts_of_encoders_do_not_touch_each_other() {
         "tiny-bert-rank",
         "tiny-nomic-bert",
         "tiny-jina-bert-v3",
+        "tiny-jina-bert-v2",
         "tiny-modern-bert",
         "tiny-gemma-embedding",
     ] {

@@ -141,6 +141,7 @@ exact! {
     chatglm: "tiny-chatglm",
     gptneox: "tiny-gptneox",
     gpt2: "tiny-gpt2",
+    bloom_whose_scores_fall_with_the_distance: "tiny-bloom",
     qwen2vl: "tiny-qwen2vl",
     qwen3vl: "tiny-qwen3vl",
     qwen3vlmoe: "tiny-qwen3vlmoe",
@@ -160,10 +161,17 @@ fn encoders() {
     check_vectors("tiny-bert", other_gelu);
     check_vectors("tiny-bert-rank", other_gelu);
     check_vectors("tiny-jina-bert-v3", other_gelu);
+    check_vectors("tiny-jina-bert-v2", other_gelu);
     check_vectors("tiny-nomic-bert-moe", other_gelu);
     check_vectors("tiny-modern-bert", other_gelu);
     check_vectors("tiny-gemma-embedding", EXACT_WEIGHTS);
     check_vectors("tiny-nomic-bert", EXACT_WEIGHTS);
+}
+
+#[test]
+fn mpt_whose_scores_fall_with_the_distance() {
+    // llama.cpp takes GELU's other form.
+    check("tiny-mpt", Tolerance { mean: 0.002, largest: 0.02, other_tokens: 1 });
 }
 
 #[test]

@@ -19,6 +19,8 @@ pub(super) struct Heads {
     pub(super) cap: Option<f32>,
     /// Whether each head has a score that belongs to no position.
     pub(super) has_sinks: bool,
+    /// The greatest exponent of slopes.
+    pub(super) alibi: Option<f32>,
     /// Tokens in the batch and position of the first, of each sequence.
     pub(super) sequences: &'static [(usize, usize)],
 }
@@ -101,8 +103,8 @@ fn run(device: &dyn Device, heads: Heads, pages: usize, passes: Vec<Pass>) -> Re
     let queries = trial.inject(count * heads.size);
     trial.push(Op::StoreKv { keys, values, state });
     let sinks = heads.has_sinks.then(|| trial.vector(&Numbers::new(59).activations(count, Style::Usual)));
-    let (cap, scale) = (heads.cap, 0.125);
-    let op = |out| Op::Attend { queries, heads: count, scale, cap, sinks, state, out };
+    let (cap, alibi, scale) = (heads.cap, heads.alibi, 0.125);
+    let op = |out| Op::Attend { queries, heads: count, scale, cap, sinks, alibi, state, out };
     let out = trial.step(count * value.size(), op);
     trial.run_all(device, &[out], passes)
 }
@@ -111,7 +113,7 @@ fn run(device: &dyn Device, heads: Heads, pages: usize, passes: Vec<Pass>) -> Re
 pub(super) fn whole(
     device: &dyn Device,
     size: usize,
-    window: Option<usize>,
+    (window, alibi): (Option<usize>, Option<f32>),
     texts: &[usize],
 ) -> Result<Vec<f32>, Error> {
     let (mut numbers, mut trial) = (Numbers::new(61), Trial::new());
@@ -121,7 +123,7 @@ pub(super) fn whole(
     let inputs = widths.map(|width| numbers.activations(rows * width, Style::Usual));
     let [queries, keys, values] = widths.map(|width| trial.inject(width));
     let (key_values, scale) = (KEY_VALUE_HEADS, 0.125);
-    let op = |out| Op::AttendWhole { queries, keys, values, heads, key_values, scale, window, out };
+    let op = |out| Op::AttendWhole { queries, keys, values, heads, key_values, scale, window, alibi, out };
     let out = trial.step(heads * (size + 3), op);
     let spans = texts.iter().map(|rows| Part { rows: *rows, ..Part::default() }).collect();
     trial.run(device, &[out], Pass { spans, inputs: inputs.to_vec(), is_wanted: true, ..Pass::default() })

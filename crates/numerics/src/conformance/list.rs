@@ -98,6 +98,7 @@ fn attentions(profile: Profile) -> [(&'static str, Heads); 6] {
         window,
         cap: None,
         has_sinks: false,
+        alibi: None,
         sequences,
     };
     [
@@ -157,6 +158,7 @@ fn latent_attention(list: &mut List, profile: Profile) {
         window: None,
         cap: None,
         has_sinks: false,
+        alibi: None,
         sequences,
     };
     // In q8 they are whole blocks.

@@ -31,7 +31,7 @@ pub(super) enum Work {
     TableRows(&'static Format),
     PartRows(&'static Format),
     /// Attention of texts of so many rows, both ways, with heads of this size.
-    WholeAttention(usize, Option<usize>, &'static [usize]),
+    WholeAttention(usize, (Option<usize>, Option<f32>), &'static [usize]),
     /// Parts so long, made to have length 1.
     L2Norm(usize, Style),
     /// Rotations of heads, after a norm or without, from an element on.

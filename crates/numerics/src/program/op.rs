@@ -145,6 +145,8 @@ pub enum Op {
         cap: Option<f32>,
         /// `[heads]`: a score of each head that belongs to no position (clause A6).
         sinks: Option<Weight>,
+        /// Scores fall with the distance, with this greatest exponent of slopes (clause A8).
+        alibi: Option<f32>,
         /// Keys and values, stored before.
         state: State,
         /// `[heads * value]`.
@@ -166,6 +168,8 @@ pub enum Op {
         scale: f32,
         /// A position sees others that are at most so far away; all where `None`.
         window: Option<usize>,
+        /// Scores fall with the distance, with this greatest exponent of slopes (clause A8).
+        alibi: Option<f32>,
         /// `[heads * value]`.
         out: Value,
     },

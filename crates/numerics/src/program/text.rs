@@ -139,14 +139,16 @@ fn parameters(op: &Op) -> Vec<String> {
             let first = (first > 0).then(|| format!("from {first}"));
             [Some(format!("head {head}")), first, Some(format!("{style:?}"))].into_iter().flatten().collect()
         }
-        Op::Attend { heads, scale, cap, .. } => {
-            let cap = cap.map(|cap| format!("cap {cap:?}"));
-            [Some(format!("heads {heads}")), Some(format!("scale {scale:?}")), cap].into_iter().flatten().collect()
+        Op::Attend { heads, scale, cap, alibi, .. } => {
+            let (cap, alibi) = (cap.map(|cap| format!("cap {cap:?}")), alibi.map(|most| format!("alibi {most:?}")));
+            let always = [format!("heads {heads}"), format!("scale {scale:?}")];
+            always.into_iter().chain(cap).chain(alibi).collect()
         }
-        Op::AttendWhole { heads, key_values, scale, window, .. } => {
+        Op::AttendWhole { heads, key_values, scale, window, alibi, .. } => {
             let heads = format!("heads {heads} to {key_values}");
             let window = window.map(|window| format!("window {window}"));
-            [Some(heads), Some(format!("scale {scale:?}")), window].into_iter().flatten().collect()
+            let alibi = alibi.map(|most| format!("alibi {most:?}"));
+            [heads, format!("scale {scale:?}")].into_iter().chain(window).chain(alibi).collect()
         }
         Op::Gate { activation, .. } | Op::Activate { activation, .. } | Op::Experts { activation, .. } => {
             vec![format!("{activation:?}")]

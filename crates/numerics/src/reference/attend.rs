@@ -1,4 +1,4 @@
-//! Attention (clauses A2 to A7).
+//! Attention (clauses A2 to A8).
 
 use super::{QuantizedBlock, quantize_block};
 use crate::attention::{Attention, SEGMENT, Span};
@@ -15,18 +15,30 @@ pub fn attend(attention: &Attention<'_>, output: &mut [f32]) {
                 let at = (span.row + token) * attention.heads + head;
                 let query = &attention.queries[at * shape.key_size..][..shape.key_size];
                 let output = &mut output[at * shape.value_size..][..shape.value_size];
-                let sink = attention.sinks.map(|sinks| sinks[head]);
-                one_query(attention, span, span.position + token, (head / group, sink), query, output);
+                let one = OfHead {
+                    head: head / group,
+                    sink: attention.sinks.map(|sinks| sinks[head]),
+                    slope: attention.slopes.map(|slopes| slopes[head]),
+                };
+                one_query(attention, span, span.position + token, one, query, output);
             }
         }
     }
+}
+
+/// What a query head has of its own.
+struct OfHead {
+    /// The key-value head that it reads.
+    head: usize,
+    sink: Option<f32>,
+    slope: Option<f32>,
 }
 
 fn one_query(
     attention: &Attention<'_>,
     span: &Span<'_>,
     position: usize,
-    (head, sink): (usize, Option<f32>),
+    OfHead { head, sink, slope }: OfHead,
     query: &[f32],
     output: &mut [f32],
 ) {
@@ -38,6 +50,11 @@ fn one_query(
             (first..=last).map(|t| score_q8(attention, span, head, &query, t)).collect()
         }
     };
+    if let Some(slope) = slope {
+        for (t, score) in (first..=last).zip(&mut scores) {
+            *score = (-slope).mul_add(position.abs_diff(t) as f32, *score);
+        }
+    }
     if let Some(cap) = attention.cap {
         scores.iter_mut().for_each(|score| *score = cap * tanh(*score / cap));
     }

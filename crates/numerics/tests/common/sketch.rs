@@ -146,6 +146,7 @@ impl Sketch {
             scale: 0.25,
             cap: None,
             sinks: None,
+            alibi: None,
             state,
             out,
         });

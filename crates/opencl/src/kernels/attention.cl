@@ -1,4 +1,4 @@
-// Attention (clauses A1 to A7): scores, their maximum, weights, their sum, and the values' sums, one kernel each.
+// Attention (clauses A1 to A8): scores, their maximum, weights, their sum, and the values' sums, one kernel each.
 //
 // A page holds 64 positions of all heads: keys `[head][element][position]`, values `[head][position][element]`, and in q8 the
 // scales after all codes, alike for each block of 32 elements. What the batch says of each row lies in its words: position,
@@ -69,10 +69,23 @@ KERNEL store_q8(GLOBAL const uint *batch, GLOBAL uchar *cache, GLOBAL const scha
     ((GLOBAL ushort *)(page + heads * PAGE * size))[(head * blocks + block) * PAGE + slot] = narrow(scales[at]);
 }
 
-// Clause A3 in f16, and A5.
+// Clauses A8 and A5.
+FUNCTION float bounded(float score, uint distance, float slope, uint has_cap, float cap)
+{
+    score = slope > 0.0f ? fma(-slope, (float)distance, score) : score;
+    return has_cap != 0u ? cap * f5_tanh(score / cap) : score;
+}
+
+FUNCTION uint distance_of(GLOBAL const uint *batch, uint rows, uint positions, uint query, uint position)
+{
+    uint own = batch[positions + batch[rows + query]];
+    return own > position ? own - position : position - own;
+}
+
+// Clause A3 in f16.
 KERNEL scores_f16(GLOBAL const float *arena, GLOBAL const uint *batch, GLOBAL const uchar *keys, GLOBAL float *scores,
-                  ulong queries, uint query_first, uint rows, uint positions, uint tables, uint lasts, uint is_whole, uint window,
-                  uint length, uint heads, uint group, uint key_heads, uint size, uint page_bytes, float factor, uint has_cap, float cap)
+                  GLOBAL const float *slopes, ulong queries, uint query_first, uint rows, uint positions, uint tables, uint lasts, uint is_whole, uint window,
+                  uint length, uint heads, uint group, uint key_heads, uint size, uint page_bytes, float factor, uint has_slopes, uint has_cap, float cap)
 {
     uint t = GLOBAL_ID(0), head = GLOBAL_ID(1), query = GLOBAL_ID(2);
     Seen seen = seen_by(batch, rows, positions, tables, lasts, is_whole, window, query_first + query);
@@ -87,15 +100,16 @@ KERNEL scores_f16(GLOBAL const float *arena, GLOBAL const uint *batch, GLOBAL co
     for (uint i = 0u; i < size; i++) {
         sum = fma(arena[from + i], wide(key[i * PAGE]), sum);
     }
-    float score = factor * sum;
-    scores[((ulong)query * heads + head) * length + t] = has_cap != 0u ? cap * f5_tanh(score / cap) : score;
+    uint distance = distance_of(batch, rows, positions, query_first + query, position);
+    float slope = has_slopes != 0u ? slopes[head] : 0.0f;
+    scores[((ulong)query * heads + head) * length + t] = bounded(factor * sum, distance, slope, has_cap, cap);
 }
 
 // Alike in q8: queries are codes and scales for each head's blocks.
 KERNEL scores_q8(GLOBAL const schar *codes, GLOBAL const float *scales, GLOBAL const uint *batch, GLOBAL const uchar *keys,
-                 GLOBAL float *scores, uint query_first, uint rows, uint positions, uint tables, uint lasts, uint is_whole,
+                 GLOBAL float *scores, GLOBAL const float *slopes, uint query_first, uint rows, uint positions, uint tables, uint lasts, uint is_whole,
                  uint window, uint length, uint heads, uint group, uint key_heads, uint blocks, uint page_bytes, float factor,
-                 uint has_cap, float cap)
+                 uint has_slopes, uint has_cap, float cap)
 {
     uint t = GLOBAL_ID(0), head = GLOBAL_ID(1), query = GLOBAL_ID(2);
     Seen seen = seen_by(batch, rows, positions, tables, lasts, is_whole, window, query_first + query);
@@ -116,8 +130,9 @@ KERNEL scores_q8(GLOBAL const schar *codes, GLOBAL const float *scales, GLOBAL c
         }
         acc = fma((float)sum, scales[own + block] * wide(key_scales[block * PAGE]), acc);
     }
-    float score = factor * acc;
-    scores[((ulong)query * heads + head) * length + t] = has_cap != 0u ? cap * f5_tanh(score / cap) : score;
+    uint distance = distance_of(batch, rows, positions, query_first + query, position);
+    float slope = has_slopes != 0u ? slopes[head] : 0.0f;
+    scores[((ulong)query * heads + head) * length + t] = bounded(factor * acc, distance, slope, has_cap, cap);
 }
 
 // The maximum of each query's scores and its sink.

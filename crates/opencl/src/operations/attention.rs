@@ -47,6 +47,7 @@ struct Queries {
     scale: f32,
     cap: Option<f32>,
     sinks: Option<Weight>,
+    alibi: Option<f32>,
 }
 
 impl Runner {
@@ -125,9 +126,9 @@ impl Runner {
         self.queue.launch("store_i8", [count, 1, 1], &all)
     }
 
-    /// Clauses A2 to A6.
+    /// Clauses A2 to A6, and A8.
     pub(super) fn attend(&mut self, op: &Op, pass: &Pass<'_>) -> Result<(), Fault> {
-        let Op::Attend { queries, heads, scale, cap, sinks, state, out } = *op else { return Ok(()) };
+        let Op::Attend { queries, heads, scale, cap, sinks, alibi, state, out } = *op else { return Ok(()) };
         let StateSpec::KeyValue { group, heads: key_heads, key, value, window } = *self.program.state(state) else {
             return Ok(());
         };
@@ -146,6 +147,7 @@ impl Runner {
             scale,
             cap,
             sinks,
+            alibi,
         };
         let profile = self.program.profile;
         let keys = Shape { heads: key_heads, size: key, profile, by_element: true };
@@ -173,7 +175,7 @@ impl Runner {
 
     /// Clause A7: keys and values of the batch alone, in pages of their own.
     pub(super) fn attend_whole(&mut self, op: &Op, pass: &Pass<'_>) -> Result<(), Fault> {
-        let Op::AttendWhole { queries, keys, values, heads, key_values, scale, window, out } = *op else {
+        let Op::AttendWhole { queries, keys, values, heads, key_values, scale, window, alibi, out } = *op else {
             return Ok(());
         };
         let (tables, profile) = (self.tables.whole, Profile::F16);
@@ -201,6 +203,7 @@ impl Runner {
             scale,
             cap: None,
             sinks: None,
+            alibi,
         };
         let Some([key_pages, value_pages]) = &self.memory.texts else { return Ok(()) };
         let [keys, values] = shapes;
@@ -255,12 +258,14 @@ impl Attention {
         let all = [queries.length, heads, count];
         let (scores, largest, batch) = (B(&memory.scores), B(&memory.largest), B(&memory.batch));
         let (page, cap) = (U(self.keys.page_bytes()), queries.cap);
-        let factors = [F(queries.scale), U(u32::from(cap.is_some())), F(cap.unwrap_or_default())];
+        let has_slopes = U(u32::from(queries.alibi.is_some()));
+        let slopes = B(queries.alibi.and_then(|most| memory.slopes(heads, most)).unwrap_or(&memory.nothing));
+        let factors = [F(queries.scale), has_slopes, U(u32::from(cap.is_some())), F(cap.unwrap_or_default())];
         let (name, before, size) = if self.keys.profile != Profile::F16 {
-            let before = vec![B(&memory.codes), B(&memory.scales), batch, B(keys), scores];
+            let before = vec![B(&memory.codes), B(&memory.scales), batch, B(keys), scores, slopes];
             ("scores_q8", before, self.keys.size.div_ceil(BLOCK))
         } else {
-            let before = vec![B(&memory.arena), batch, B(keys), scores, L(queries.at)];
+            let before = vec![B(&memory.arena), batch, B(keys), scores, slopes, L(queries.at)];
             ("scores_f16", before, self.keys.size)
         };
         let shape = [own_heads, group, key_heads, U(size as u32), page];

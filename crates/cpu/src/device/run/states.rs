@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use hefu_numerics::attention::{Attention, Span};
+use hefu_numerics::attention::{Attention, Span, slopes};
 use hefu_numerics::device::Batch;
 use hefu_numerics::kv::{KvShape, LayerCache, PAGE, Profile};
 use hefu_numerics::program::{DeltaHeads, Op, Rows, Sharing, State, StateSpec, Value, Values};
@@ -59,7 +59,7 @@ impl Machine {
     }
 
     fn attend(&mut self, call: &Call<'_>, op: &Op) {
-        let Op::Attend { queries, heads, scale, cap, sinks, state, out } = *op else { return };
+        let Op::Attend { queries, heads, scale, cap, sinks, alibi, state, out } = *op else { return };
         let StateSpec::KeyValue { group, window, key, value, .. } = *self.program.state(state) else {
             unreachable!("a sealed program attends to a key-value state");
         };
@@ -70,7 +70,9 @@ impl Machine {
         let queries = &self.rows(call, queries)[..call.rows * self.width(queries)];
         let spans = call.rowset.spans(group, call.step.rows);
         let sinks = sinks.map(|sinks| &self.weights.vector(sinks)[..]);
-        let attention = Attention { queries, heads, scale, window, is_whole: false, cap, sinks, cache, spans };
+        let slopes = alibi.map(|most| slopes(heads, most));
+        let (is_whole, slopes) = (false, slopes.as_deref());
+        let attention = Attention { queries, heads, scale, window, is_whole, cap, sinks, slopes, cache, spans };
         let (size, kept) = (value.size(), kept_value(self.program.profile, key, value));
         if size == kept {
             (self.ops.attention)(&*self.team, &mut scratch, &attention, output.as_rows(length));
@@ -87,7 +89,9 @@ impl Machine {
 
     /// Attention of whole texts: keys and values of this batch alone, in pages of their own.
     pub(super) fn attend_whole(&mut self, call: &Call<'_>, op: &Op) {
-        let Op::AttendWhole { queries, keys, values, heads, key_values, scale, window, out } = *op else { return };
+        let Op::AttendWhole { queries, keys, values, heads, key_values, scale, window, alibi, out } = *op else {
+            return;
+        };
         let (key, value) = (self.width(keys) / key_values, self.width(values) / key_values);
         let spec = StateSpec::KeyValue { group: 0, heads: key_values, key, value: Values::Own(value), window: None };
         let shape = KvShape::of(&spec, Profile::F16).expect("the state holds keys and values");
@@ -100,8 +104,11 @@ impl Machine {
         let mut scratch = std::mem::take(&mut self.scratch);
         let of = |value: Value| &self.rows(call, value)[..call.rows * self.width(value)];
         (self.ops.store)(&*self.team, &mut cache, &spans, of(keys), of(values));
-        let (queries, is_whole, cap, sinks) = (of(queries), true, None, None);
-        let attention = Attention { queries, heads, scale, window, is_whole, cap, sinks, cache: &cache, spans: &spans };
+        let slopes = alibi.map(|most| slopes(heads, most));
+        let (queries, is_whole, cap, sinks, slopes) = (of(queries), true, None, None, slopes.as_deref());
+        let (cache_of, spans) = (&cache, &spans[..]);
+        let attention =
+            Attention { queries, heads, scale, window, is_whole, cap, sinks, slopes, cache: cache_of, spans };
         (self.ops.attention)(&*self.team, &mut scratch, &attention, output.as_rows(length));
         self.scratch = scratch;
         self.text = Some(cache);

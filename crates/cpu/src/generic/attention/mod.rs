@@ -51,6 +51,10 @@ pub struct QueryTile<'a> {
     pub cap: f32,
     /// A score of each query that belongs to no position; minus infinity where there is none.
     pub sinks: [f32; MAX_QUERIES],
+    /// What each query's scores lose for each position of distance; all 0 where nothing.
+    pub slopes: [f32; MAX_QUERIES],
+    /// Each query's own position, from which distances are counted.
+    pub at: [usize; MAX_QUERIES],
     /// Where each query's elements begin; unused places repeat a used one.
     pub queries: [*const f32; MAX_QUERIES],
     /// Where each query's result goes; null where unused.

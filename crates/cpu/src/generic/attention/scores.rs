@@ -194,13 +194,18 @@ unsafe fn score_keys<R: Rows, const Q: usize>(
     }
 }
 
-/// Writes 16 scores of query `r`, bounded if they are to be, hidden where not visible, and raises the largest.
+/// Writes 16 scores of query `r`, less for their distance and bounded if they are to be, hidden where not visible, and raises the largest.
 #[inline(always)]
 unsafe fn keep<L: Lanes>(tile: &QueryTile<'_>, mut score: L, r: usize, block: usize, to: *mut f32, largest: &mut L) {
     let position = block * LANES;
     let (first, last) = tile.visible[r % MAX_QUERIES];
     // SAFETY: the caller's duty.
     unsafe {
+        if tile.slopes[r % MAX_QUERIES] > 0.0 {
+            let distances: [f32; LANES] =
+                std::array::from_fn(|lane| tile.at[r % MAX_QUERIES].abs_diff(position + lane) as f32);
+            score = L::splat(-tile.slopes[r % MAX_QUERIES]).fma(L::load(distances.as_ptr()), score);
+        }
         if tile.cap > 0.0 {
             let cap = L::splat(tile.cap);
             score = cap.mul(tanh(score.div(cap)));

@@ -83,6 +83,8 @@ tiny!(
     "tiny-chatglm",
     "tiny-gptneox",
     "tiny-gpt2",
+    "tiny-bloom",
+    "tiny-mpt",
     "tiny-qwen2vl",
     "tiny-qwen3vl",
     "tiny-qwen3vlmoe",

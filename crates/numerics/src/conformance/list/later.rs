@@ -21,6 +21,31 @@ pub(super) fn add(list: &mut List) {
     plain_attention(list, Profile::I8);
     latent_attention(list, Profile::I8);
     bounded_attention(list, Profile::I8);
+    Profile::ALL.into_iter().for_each(|profile| sloped_attention(list, profile));
+    let work = Work::WholeAttention(40, (Some(30), Some(8.0)), &[70, 1, 130]);
+    list.add("attention both ways size 40 window 30 with slopes", work);
+}
+
+/// Attention whose scores fall with the distance: of as many heads as a power of two, and of others.
+fn sloped_attention(list: &mut List, profile: Profile) {
+    let heads = |size, group, window, sequences| Heads {
+        profile,
+        size,
+        latent: None,
+        group,
+        window,
+        cap: None,
+        has_sinks: false,
+        alibi: Some(8.0),
+        sequences,
+    };
+    for (name, heads) in [
+        ("size 64 step with slopes", heads(64, 8, None, &[(1, 600)])),
+        ("size 40 batch with slopes", heads(40, 3, Some(20), &[(9, 1020), (1, 0), (5, 70)])),
+        ("size 32 prompt with slopes and a cap", Heads { cap: Some(2.0), ..heads(32, 5, None, &[(33, 90)]) }),
+    ] {
+        list.add(format!("attention {} {name}", profile.name()), Work::Attention(heads));
+    }
 }
 
 fn elements(list: &mut List) {
@@ -60,7 +85,7 @@ fn attention(list: &mut List) {
         ("size 64 long", 64, None, &[600][..]),
         ("size 20 window 9", 20, Some(9), &[70, 3, 130][..]),
     ] {
-        list.add(format!("attention both ways {name}"), Work::WholeAttention(size, window, texts));
+        list.add(format!("attention both ways {name}"), Work::WholeAttention(size, (window, None), texts));
     }
 }
 
@@ -74,6 +99,7 @@ fn bounded_attention(list: &mut List, profile: Profile) {
         window,
         cap: None,
         has_sinks: true,
+        alibi: None,
         sequences,
     };
     for (name, heads) in [

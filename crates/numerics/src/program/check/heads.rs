@@ -5,16 +5,29 @@ use crate::program::{Kind, Op, Order, Shape};
 
 impl Check<'_> {
     pub(super) fn whole(&self) -> Result<(), SealError> {
-        let Op::AttendWhole { queries, keys, values, heads, key_values, out, .. } = self.step.op else { return Ok(()) };
+        let Op::AttendWhole { queries, keys, values, heads, key_values, alibi, out, .. } = self.step.op else {
+            return Ok(());
+        };
         if self.program.order != Order::Whole {
             return self.fault("sees what follows, but texts are read from left to right");
         }
         if key_values == 0 || !heads.is_multiple_of(key_values) {
             return self.fault(&format!("has {heads} heads for {key_values} of keys"));
         }
+        self.slopes(alibi)?;
         let (key, value) = (self.heads_of(keys, key_values)?, self.heads_of(values, key_values)?);
         self.numbers(queries, times(&[heads, key]))?;
         self.numbers(out, times(&[heads, value]))
+    }
+
+    /// Slopes are powers of two with finite exponents.
+    pub(super) fn slopes(&self, alibi: Option<f32>) -> Result<(), SealError> {
+        match alibi {
+            Some(most) if !(most.is_finite() && most > 0.0) => {
+                self.fault(&format!("has {most} as its greatest exponent"))
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn heads(&self) -> Result<(), SealError> {

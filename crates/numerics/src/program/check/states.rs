@@ -68,7 +68,8 @@ impl Check<'_> {
                     (None, Values::Own(_)) => self.fault("stores no values"),
                 }
             }
-            Op::Attend { queries, heads, sinks, state, out, .. } => {
+            Op::Attend { queries, heads, sinks, alibi, state, out, .. } => {
+                self.slopes(alibi)?;
                 let (of, key, value) = self.key_value(state)?;
                 sinks.map_or(Ok(()), |sinks| self.vector(sinks, heads))?;
                 if heads == 0 || !heads.is_multiple_of(of) {

@@ -1,7 +1,7 @@
 //! The operations that read or write what is kept of sequences.
 
 use super::executable::{Interpreter, Pass};
-use crate::attention::{Attention, Span};
+use crate::attention::{Attention, Span, slopes};
 use crate::device::Batch;
 use crate::kv::{LayerCache, PAGE, Profile};
 use crate::program::{Op, Program, Rows, State, StateSpec, Value, Values};
@@ -13,13 +13,14 @@ impl Interpreter {
         let values = &self.values;
         let all = |value: Value| &values[value.0 as usize][..];
         match *op {
-            Op::Attend { queries, heads, scale, cap, sinks, state, .. } => {
+            Op::Attend { queries, heads, scale, cap, sinks, alibi, state, .. } => {
                 let (group, window) = group_and_window(&self.program, state);
                 let spans = spans(pass.batch, group, pass.rows_of);
                 let cache = &*self.states[state.0 as usize].pages();
                 let sinks = sinks.map(|sinks| self.weights.vector(sinks));
-                let (queries, spans, is_whole) = (all(queries), &spans[..], false);
-                attend(&Attention { queries, heads, scale, window, is_whole, cap, sinks, cache, spans }, out);
+                let slopes = alibi.map(|most| slopes(heads, most));
+                let (queries, spans, is_whole, slopes) = (all(queries), &spans[..], false, slopes.as_deref());
+                attend(&Attention { queries, heads, scale, window, is_whole, cap, sinks, slopes, cache, spans }, out);
             }
             Op::ShortConv { x, weight, bias, activation, state, .. } => {
                 let (kernel, bias) = (self.weights.matrix(weight), bias.map(|bias| self.weights.vector(bias)));
@@ -49,7 +50,9 @@ impl Interpreter {
 
     /// Attention of whole texts: keys and values of this batch alone, in pages of their own.
     pub(super) fn attend_whole(&self, op: &Op, batch: &Batch<'_>, out: &mut [f32]) {
-        let Op::AttendWhole { queries, keys, values, heads, key_values, scale, window, .. } = *op else { return };
+        let Op::AttendWhole { queries, keys, values, heads, key_values, scale, window, alibi, .. } = *op else {
+            return;
+        };
         let size = |value: Value| self.program.value(value).width / key_values;
         let value = Values::Own(size(values));
         let spec = StateSpec::KeyValue { group: 0, heads: key_values, key: size(keys), value, window: None };
@@ -63,8 +66,9 @@ impl Interpreter {
         let spans: Vec<Span<'_>> = spans.into_iter().filter(|span| span.tokens > 0).collect();
         store_kv(self.rows(keys), Some(self.rows(values)), &spans, &mut cache);
         let (queries, cache, spans) = (self.rows(queries), &cache, &spans[..]);
-        let (is_whole, cap, sinks) = (true, None, None);
-        attend(&Attention { queries, heads, scale, window, is_whole, cap, sinks, cache, spans }, out);
+        let slopes = alibi.map(|most| slopes(heads, most));
+        let (is_whole, cap, sinks, slopes) = (true, None, None, slopes.as_deref());
+        attend(&Attention { queries, heads, scale, window, is_whole, cap, sinks, slopes, cache, spans }, out);
     }
 
     /// Keys and values into the cache.

@@ -46,6 +46,7 @@ fn check(attention: &Attention<'_>, output: &[f32]) {
     assert!(shape.heads > 0 && attention.heads.is_multiple_of(shape.heads));
     assert!(attention.queries.len() >= rows * attention.heads * shape.key_size);
     assert!(attention.sinks.is_none_or(|sinks| sinks.len() == attention.heads));
+    assert!(attention.slopes.is_none_or(|slopes| slopes.len() == attention.heads));
     assert!(output.len() >= rows * attention.heads * shape.value_size);
     let pages = (cache.keys.len() / shape.page_key_bytes()).min(cache.values.len() / shape.page_value_bytes());
     let mut row = 0;
@@ -134,6 +135,8 @@ impl<'a> Work<'a> {
             scale: attention.scale,
             cap: attention.cap.unwrap_or(0.0),
             sinks: [f32::NEG_INFINITY; MAX_QUERIES],
+            slopes: [0.0; MAX_QUERIES],
+            at: [0; MAX_QUERIES],
             queries: [std::ptr::null(); MAX_QUERIES],
             outputs: [std::ptr::null_mut(); MAX_QUERIES],
             visible: [(0, 0); MAX_QUERIES],
@@ -148,6 +151,10 @@ impl<'a> Work<'a> {
             let position = task.span.position + token;
             tile.queries[r] = attention.queries[at * shape.key_size..].as_ptr();
             tile.visible[r] = (attention.first_visible(position), attention.last_visible(task.span, position));
+            tile.at[r] = position;
+            if let Some(slopes) = attention.slopes {
+                tile.slopes[r] = slopes[at % attention.heads];
+            }
             if let Some(sinks) = attention.sinks {
                 tile.sinks[r] = sinks[at % attention.heads];
             }
