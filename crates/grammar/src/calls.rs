@@ -150,30 +150,7 @@ fn frame(format: ToolFormat, tokenizer: &Tokenizer) -> Frame {
             close: quoted("\n```"),
             ..object("parameters", "}", None)
         },
-        ToolFormat::DeepSeek => Frame {
-            open: mark(m::CALLS_BEGIN),
-            before: mark(m::CALL_BEGIN),
-            between: mark(m::SEPARATOR),
-            after: mark(m::CALL_END),
-            separator: Some(nothing()),
-            close: mark(m::CALLS_END),
-        },
-        ToolFormat::DeepSeekFenced => Frame {
-            open: mark(m::CALLS_BEGIN),
-            before: format!("{} {} {}", mark(m::CALL_BEGIN), quoted("function"), mark(m::SEPARATOR)),
-            between: quoted("\n```json\n"),
-            after: format!("{} {}", quoted("\n```"), mark(m::CALL_END)),
-            separator: Some(quoted("\n")),
-            close: mark(m::CALLS_END),
-        },
-        ToolFormat::DeepSeekTags => Frame {
-            open: quoted("<｜DSML｜function_calls>\n"),
-            before: quoted("<｜DSML｜invoke name=\""),
-            between: quoted("\">\n"),
-            after: quoted("\n</｜DSML｜invoke>\n"),
-            separator: Some(nothing()),
-            close: quoted("</｜DSML｜function_calls>"),
-        },
+        ToolFormat::DeepSeek | ToolFormat::DeepSeekFenced | ToolFormat::DeepSeekTags => deepseek(format, mark),
         ToolFormat::Gemma4 => Frame {
             before: format!("{} {}", mark(m::GEMMA_CALL), quoted("call:")),
             between: nothing(),
@@ -188,12 +165,8 @@ fn frame(format: ToolFormat, tokenizer: &Tokenizer) -> Frame {
             ..object("", "", None)
         },
         ToolFormat::Lfm2 | ToolFormat::Granite | ToolFormat::Nemotron => {
-            let (open, close) = match format {
-                ToolFormat::Lfm2 => (mark(m::LFM_CALLS), format!("{} {}", quoted("]"), mark(m::LFM_CALLS_END))),
-                ToolFormat::Granite => (mark(m::GRANITE_CALLS), quoted("]")),
-                _ => (mark(m::NEMOTRON_CALLS), format!("{} {}", quoted("]"), mark(m::NEMOTRON_CALLS_END))),
-            };
-            Frame { open: format!("{open} {}", quoted("[")), close, ..object("arguments", "}", Some(", ")) }
+            let (open, close) = list(format, mark);
+            Frame { open, close, ..object("arguments", "}", Some(", ")) }
         }
         ToolFormat::Kimi => Frame {
             open: mark(m::SECTION),
@@ -205,4 +178,45 @@ fn frame(format: ToolFormat, tokenizer: &Tokenizer) -> Frame {
         },
         ToolFormat::Json => object("arguments", "}", None),
     }
+}
+
+/// The frames of DeepSeek's models.
+fn deepseek(format: ToolFormat, mark: impl Fn(&str) -> String) -> Frame {
+    match format {
+        ToolFormat::DeepSeek => Frame {
+            open: mark(m::CALLS_BEGIN),
+            before: mark(m::CALL_BEGIN),
+            between: mark(m::SEPARATOR),
+            after: mark(m::CALL_END),
+            separator: Some(String::new()),
+            close: mark(m::CALLS_END),
+        },
+        ToolFormat::DeepSeekFenced => Frame {
+            open: mark(m::CALLS_BEGIN),
+            before: format!("{} {} {}", mark(m::CALL_BEGIN), quoted("function"), mark(m::SEPARATOR)),
+            between: quoted("\n```json\n"),
+            after: format!("{} {}", quoted("\n```"), mark(m::CALL_END)),
+            separator: Some(quoted("\n")),
+            close: mark(m::CALLS_END),
+        },
+        _ => Frame {
+            open: quoted("<｜DSML｜function_calls>\n"),
+            before: quoted("<｜DSML｜invoke name=\""),
+            between: quoted("\">\n"),
+            after: quoted("\n</｜DSML｜invoke>\n"),
+            separator: Some(String::new()),
+            close: quoted("</｜DSML｜function_calls>"),
+        },
+    }
+}
+
+/// What opens and closes a list of calls in JSON.
+fn list(format: ToolFormat, mark: impl Fn(&str) -> String) -> (String, String) {
+    let closed_by = |name: &str| format!("{} {}", quoted("]"), mark(name));
+    let (open, close) = match format {
+        ToolFormat::Lfm2 => (mark(m::LFM_CALLS), closed_by(m::LFM_CALLS_END)),
+        ToolFormat::Granite => (mark(m::GRANITE_CALLS), quoted("]")),
+        _ => (mark(m::NEMOTRON_CALLS), closed_by(m::NEMOTRON_CALLS_END)),
+    };
+    (format!("{open} {}", quoted("[")), close)
 }

@@ -107,8 +107,10 @@ fn states_are_checked() {
             _ => unreachable!(),
         }
     }
-    const KEY_VALUE: StateSpec =
-        StateSpec::KeyValue { group: 0, heads: 1, key: 16, value: Values::Own(16), window: Some(70) };
+    const OWN: Values = Values::Own(16);
+    const fn spec(group: u8, value: Values, window: Option<usize>) -> StateSpec {
+        StateSpec::KeyValue { group, heads: 1, key: 16, value, window }
+    }
     fn key_value(s: &mut Sketch, state: StateSpec) {
         s.program.states[2] = state;
     }
@@ -126,80 +128,16 @@ fn states_are_checked() {
             (set!("store_kv", StoreKv, values = None), "`store_kv` of layer 1 stores no values"),
             (set!("store_kv", StoreKv, state = State(1)), "writes state 1 a second time"),
             (set!("short_conv", ShortConv, state = State(2)), "writes state 2 a second time"),
-            (|s| s.program.states.push(KEY_VALUE), "state 3 is never written"),
-            (
-                |s| {
-                    s.program.states.push(StateSpec::KeyValue {
-                        group: 0,
-                        heads: 1,
-                        key: 16,
-                        value: Values::Own(16),
-                        window: None,
-                    })
-                },
-                "state 3 has another window than the others of its group",
-            ),
-            (
-                |s| {
-                    key_value(
-                        s,
-                        StateSpec::KeyValue { group: 1, heads: 1, key: 16, value: Values::Own(16), window: None },
-                    )
-                },
-                "not numbered one after the other",
-            ),
-            (
-                |s| {
-                    key_value(
-                        s,
-                        StateSpec::KeyValue {
-                            group: 0,
-                            heads: 1,
-                            key: 16,
-                            value: Values::FirstOfKey(16),
-                            window: None,
-                        },
-                    )
-                },
-                "stores values that its keys hold already",
-            ),
-            (
-                |s| {
-                    key_value(
-                        s,
-                        StateSpec::KeyValue {
-                            group: 0,
-                            heads: 1,
-                            key: 16,
-                            value: Values::FirstOfKey(17),
-                            window: None,
-                        },
-                    )
-                },
-                "has values that are longer than its keys",
-            ),
-            (
-                |s| {
-                    key_value(
-                        s,
-                        StateSpec::KeyValue { group: 0, heads: 1, key: 16, value: Values::Own(16), window: Some(0) },
-                    )
-                },
-                "state 2 holds nothing",
-            ),
+            (|s| s.program.states.push(spec(0, OWN, Some(70))), "state 3 is never written"),
+            (|s| s.program.states.push(spec(0, OWN, None)), "state 3 has another window than the others of its group"),
+            (|s| key_value(s, spec(1, OWN, None)), "not numbered one after the other"),
+            (|s| key_value(s, spec(0, Values::FirstOfKey(16), None)), "stores values that its keys hold already"),
+            (|s| key_value(s, spec(0, Values::FirstOfKey(17), None)), "has values that are longer than its keys"),
+            (|s| key_value(s, spec(0, OWN, Some(0))), "state 2 holds nothing"),
             (
                 |s| {
                     s.program.profile = hefu_numerics::kv::Profile::Q8;
-                    key_value(
-                        s,
-                        StateSpec::KeyValue {
-                            group: 0,
-                            heads: 1,
-                            key: 16,
-                            value: Values::FirstOfKey(16),
-                            window: None,
-                        },
-                    );
+                    key_value(s, spec(0, Values::FirstOfKey(16), None));
                 },
                 "state 2 has values in keys that are no whole blocks",
             ),

@@ -72,20 +72,7 @@ pub fn work(program: &Program, op: &Op, amount: &Amount<'_>) -> Work {
         Op::Add { out, .. } | Op::Scale { out, .. } => float(elements(out)),
         Op::SoftCap { out, .. } => float(elements(out) * CAP),
         Op::Route { scores, .. } => float(elements(scores) * (EXP + 3)),
-        Op::Experts { choices, gate, up, down, biases, activation, out, .. } => {
-            let chosen = amount.rows * program.value(choices).width;
-            let mut all = Work::default();
-            for weight in gate.into_iter().chain([up, down]) {
-                let one = product(program, weight, chosen);
-                let bytes = (amount.bytes)(weight) / items(program, weight).max(1) * amount.experts;
-                all += Work { bytes: bytes as u64, ..one };
-            }
-            let inner = program.weight(down).shape.columns();
-            let hidden = (chosen * inner) as u64 * (function(activation) + u64::from(gate.is_some()));
-            let added: usize = biases.into_iter().flatten().map(|bias| program.weight(bias).shape.columns()).sum();
-            all += float(hidden + (chosen * (program.value(out).width + added)) as u64);
-            all
-        }
+        Op::Experts { .. } => experts(program, op, amount),
         Op::ShortConv { weight, bias, activation, out, .. } => {
             let taps = program.weight(weight).shape.columns() as u64;
             let each = taps + u64::from(bias.is_some()) + activation.map_or(0, function);
@@ -97,12 +84,8 @@ pub fn work(program: &Program, op: &Op, amount: &Amount<'_>) -> Work {
         }
         Op::Decay { out, .. } => float(elements(out) * (function(Activation::Softplus) + 2)),
         Op::GatedDelta { heads, beta, .. } => {
-            let DeltaHeads { values, key_size, value_size, .. } = heads;
-            // Per number of the state: it fades, is read for the key, corrected, and read for the query.
-            let (steps, corrections) = if beta.is_some() { (4, 3) } else { (3, 1) };
-            let each = values * (key_size * value_size * steps + value_size * corrections);
-            let exps = values as u64 * EXP;
-            Work { bytes: state_bytes(program, op, amount), ..float(amount.rows as u64 * (each as u64 + exps)) }
+            let float = delta(heads, beta.is_some()) * amount.rows as u64;
+            Work { bytes: state_bytes(program, op, amount), integer: 0, float }
         }
         // They copy, or take what is there.
         Op::Inject { .. }
@@ -113,6 +96,32 @@ pub fn work(program: &Program, op: &Op, amount: &Amount<'_>) -> Work {
         | Op::Join { .. }
         | Op::Select { .. } => Work::default(),
     }
+}
+
+/// The chosen experts' products, their gates, and the sum.
+fn experts(program: &Program, op: &Op, amount: &Amount<'_>) -> Work {
+    let Op::Experts { choices, gate, up, down, biases, activation, out, .. } = *op else { return Work::default() };
+    let chosen = amount.rows * program.value(choices).width;
+    let mut all = Work::default();
+    for weight in gate.into_iter().chain([up, down]) {
+        let one = product(program, weight, chosen);
+        let bytes = (amount.bytes)(weight) / items(program, weight).max(1) * amount.experts;
+        all += Work { bytes: bytes as u64, ..one };
+    }
+    let inner = program.weight(down).shape.columns();
+    let hidden = (chosen * inner) as u64 * (function(activation) + u64::from(gate.is_some()));
+    let added: usize = biases.into_iter().flatten().map(|bias| program.weight(bias).shape.columns()).sum();
+    all += float(hidden + (chosen * (program.value(out).width + added)) as u64);
+    all
+}
+
+/// Operations of one row of a gated delta rule: per number of the state it fades, is read for the key, corrected, and read for
+/// the query.
+fn delta(heads: DeltaHeads, is_corrected: bool) -> u64 {
+    let DeltaHeads { values, key_size, value_size, .. } = heads;
+    let (steps, corrections) = if is_corrected { (4, 3) } else { (3, 1) };
+    let each = values * (key_size * value_size * steps + value_size * corrections);
+    each as u64 + values as u64 * EXP
 }
 
 fn float(operations: u64) -> Work {
