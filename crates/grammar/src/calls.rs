@@ -158,12 +158,7 @@ fn frame(format: ToolFormat, tokenizer: &Tokenizer) -> Frame {
             separator: Some(nothing()),
             ..object("", "", None)
         },
-        ToolFormat::Harmony => Frame {
-            before: format!("{} {}", mark(m::CHANNEL), quoted("commentary to=functions.")),
-            between: format!("{} {} {} {}", quoted(" "), mark(m::CONSTRAIN), quoted("json"), mark(m::MESSAGE)),
-            after: nothing(),
-            ..object("", "", None)
-        },
+        ToolFormat::Harmony => Frame { after: nothing(), ..harmony(mark, object("", "", None)) },
         ToolFormat::Lfm2 | ToolFormat::Granite | ToolFormat::Nemotron => {
             let (open, close) = list(format, mark);
             Frame { open, close, ..object("arguments", "}", Some(", ")) }
@@ -177,6 +172,15 @@ fn frame(format: ToolFormat, tokenizer: &Tokenizer) -> Frame {
             close: mark(m::SECTION_END),
         },
         ToolFormat::Json => object("arguments", "}", None),
+    }
+}
+
+/// A call as gpt-oss writes it.
+fn harmony(mark: impl Fn(&str) -> String, rest: Frame) -> Frame {
+    Frame {
+        before: format!("{} {}", mark(m::CHANNEL), quoted("commentary to=functions.")),
+        between: format!("{} {} {} {}", quoted(" "), mark(m::CONSTRAIN), quoted("json"), mark(m::MESSAGE)),
+        ..rest
     }
 }
 

@@ -120,26 +120,7 @@ impl Service {
                 }
             }
         }
-        let mut found: Vec<Option<Found>> = Vec::new();
-        found.resize_with(jobs.len(), || None);
-        let mut running = lease.worker.submit(jobs).await?;
-        let mut open = found.len();
-        while open > 0 {
-            let (index, result) = match running.next().await {
-                Some((index, Event::Likelihoods(values), _)) => (index, values.last().copied().map(Found::Cost)),
-                Some((index, Event::Ranked(scores), _)) => (index, Some(Found::Scores(scores))),
-                Some((_, Event::Finished(_), _)) => {
-                    open -= 1;
-                    continue;
-                }
-                Some((_, Event::Failed(failure), _)) => return Err(failed(&failure)),
-                Some(_) => continue,
-                None => return Err(ApiError::internal("the model stopped; the server's log says more")),
-            };
-            if let Some(place) = found.get_mut(index) {
-                *place = result;
-            }
-        }
+        let found = of_jobs(&lease, jobs).await?;
         let overdue = || ApiError::new(Kind::Overdue, "the scores took longer than the server allows");
         let found = found.into_iter().collect::<Option<Vec<Found>>>().ok_or_else(overdue)?;
         let each = found.len() / count.max(1);
@@ -176,4 +157,29 @@ impl Service {
         };
         Ok(Ranked { model, scores: wanted.into_iter().map(cosine).collect(), tokens })
     }
+}
+
+/// What became of each job; `None` of one that came too late.
+async fn of_jobs(lease: &Lease, jobs: Vec<Job>) -> Result<Vec<Option<Found>>, ApiError> {
+    let mut found: Vec<Option<Found>> = Vec::new();
+    found.resize_with(jobs.len(), || None);
+    let mut running = lease.worker.submit(jobs).await?;
+    let mut open = found.len();
+    while open > 0 {
+        let (index, result) = match running.next().await {
+            Some((index, Event::Likelihoods(values), _)) => (index, values.last().copied().map(Found::Cost)),
+            Some((index, Event::Ranked(scores), _)) => (index, Some(Found::Scores(scores))),
+            Some((_, Event::Finished(_), _)) => {
+                open -= 1;
+                continue;
+            }
+            Some((_, Event::Failed(failure), _)) => return Err(failed(&failure)),
+            Some(_) => continue,
+            None => return Err(ApiError::internal("the model stopped; the server's log says more")),
+        };
+        if let Some(place) = found.get_mut(index) {
+            *place = result;
+        }
+    }
+    Ok(found)
 }

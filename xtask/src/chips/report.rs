@@ -92,23 +92,8 @@ impl Row {
         };
         let (equal, others): (Vec<_>, Vec<_>) = expected.iter().partition(|(model, right)| is_equal(model, right));
         wrong.extend(others.iter().map(|(model, _)| format!("logits: those of {model} are others")));
-        let mut fit = |is_real: bool| {
-            let asked: Vec<_> = verdicts.iter().filter(|all| all.made.is_real == is_real).collect();
-            let mut tokens = 0;
-            let mut count = 0;
-            for Verdicts { made, said, .. } in &asked {
-                let last = said.as_ref().ok().and_then(|said| lines(said).last()).unwrap_or_default();
-                if last["verdict"] == "matches" {
-                    count += 1;
-                    tokens += last["tokens"].as_u64().unwrap_or_default();
-                } else {
-                    let said = said.as_ref().map_or_else(Clone::clone, |_| last.to_string());
-                    wrong.push(format!("receipt of {}: {said}", made.name));
-                }
-            }
-            (asked.len(), count, tokens)
-        };
-        let (receipts, fitting, _) = fit(false);
+        let mut fit = |is_real: bool| fitting(verdicts, is_real, &mut wrong);
+        let (receipts, fit_here, _) = fit(false);
         let (real, _, tokens) = fit(true);
         let back = verdicts.iter().filter_map(|all| Some((all.made, all.back.as_ref()?)));
         let (back, lacking): (Vec<_>, Vec<_>) = back.partition(|(_, result)| result.is_ok());
@@ -123,12 +108,29 @@ impl Row {
             cases.to_string(),
             differing.to_string(),
             format!("{} of {}", equal.len(), expected.len()),
-            dash(receipts > 0, format!("{fitting} of {receipts}")),
+            dash(receipts > 0, format!("{fit_here} of {receipts}")),
             dash(receipts > 0, format!("{} of {}", back.len(), back.len() + lacking.len())),
             dash(real > 0, format!("{tokens} equal")),
         ];
         Self { cells, wrong }
     }
+}
+
+/// How many receipts were judged, how many of them fit, and the tokens of those; what is wrong with the others.
+fn fitting(verdicts: &[Verdicts<'_>], is_real: bool, wrong: &mut Vec<String>) -> (usize, usize, u64) {
+    let asked: Vec<_> = verdicts.iter().filter(|all| all.made.is_real == is_real).collect();
+    let (mut count, mut tokens) = (0, 0);
+    for Verdicts { made, said, .. } in &asked {
+        let last = said.as_ref().ok().and_then(|said| lines(said).last()).unwrap_or_default();
+        if last["verdict"] == "matches" {
+            count += 1;
+            tokens += last["tokens"].as_u64().unwrap_or_default();
+        } else {
+            let said = said.as_ref().map_or_else(Clone::clone, |_| last.to_string());
+            wrong.push(format!("receipt of {}: {said}", made.name));
+        }
+    }
+    (asked.len(), count, tokens)
 }
 
 impl Table {

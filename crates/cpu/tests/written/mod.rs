@@ -255,12 +255,9 @@ impl Writer<'_> {
             self.program.states.push(StateSpec::Recurrent { numbers });
             State(self.program.states.len() as u32 - 1)
         });
-        let plain = |writer: &mut Self, name: &str, rows: usize, columns: usize| {
-            writer.weight(&format!("blk.0.{name}.weight"), FORMATS[0], Shape::Matrix { rows, columns })
-        };
-        let weight = plain(self, "attn_qkv", channels, HIDDEN);
+        let weight = self.plain("attn_qkv", channels, HIDDEN);
         let mixed = self.step("delta_mixed", channels, |out| Op::Linear { x, weight, bias: None, out });
-        let weight = plain(self, "ssm_conv1d", channels, 3);
+        let weight = self.plain("ssm_conv1d", channels, 3);
         let bias = self.parts.biases.then(|| self.vector("blk.0.ssm_conv1d.bias", channels));
         let activation = Some(self.activation());
         let mixed = self.step("delta_convolved", channels, |out| Op::ShortConv {
@@ -271,6 +268,27 @@ impl Writer<'_> {
             state: conv,
             out,
         });
+        let gates = self.delta_gates(x, heads.values);
+        self.delta_memory(mixed, gates, heads, memory)
+    }
+
+    /// What a memory keeps, and how far it is corrected.
+    fn delta_gates(&mut self, x: Value, values: usize) -> [Value; 2] {
+        let weight = self.plain("ssm_alpha", values, HIDDEN);
+        let alpha = self.step("delta_alpha", values, |out| Op::Linear { x, weight, bias: None, out });
+        let (rate, bias) = (self.vector("blk.0.ssm_a", values), self.vector("blk.0.ssm_dt.bias", values));
+        let decay = self.step("delta_decay", values, |out| Op::Decay { x: alpha, rate, bias, out });
+        let activation = Activation::Sigmoid;
+        // Rates of any sign would let a memory grow without bound.
+        let decay = self.step("delta_bounded", values, |out| Op::Activate { x: decay, activation, out });
+        let by = Factor::Constant(-1.0);
+        let decay = self.step("delta_negative", values, |out| Op::Scale { x: decay, by, out });
+        [decay, self.step("delta_beta", values, |out| Op::Activate { x: alpha, activation, out })]
+    }
+
+    fn delta_memory(&mut self, mixed: Value, [decay, beta]: [Value; 2], heads: DeltaHeads, memory: State) -> Value {
+        let (keys, values) = (heads.keys * heads.key_size, heads.values * heads.value_size);
+        let channels = 2 * keys + values;
         let mut part = |name: &str, first: usize, size: usize| {
             self.step(name, size, |out| Op::Slice { x: mixed, head: channels, first, size, out })
         };
@@ -278,24 +296,6 @@ impl Writer<'_> {
             .map(|(name, first, size)| part(name, first, size));
         let [queries, keys] = [("delta_queries", q), ("delta_keys", k)]
             .map(|(name, x)| self.step(name, keys, |out| Op::L2Norm { x, size: heads.key_size, epsilon: 1.0e-6, out }));
-        let weight = plain(self, "ssm_alpha", heads.values, HIDDEN);
-        let alpha = self.step("delta_alpha", heads.values, |out| Op::Linear { x, weight, bias: None, out });
-        let (rate, bias) = (self.vector("blk.0.ssm_a", heads.values), self.vector("blk.0.ssm_dt.bias", heads.values));
-        let rate_of = |out| Op::Decay { x: alpha, rate, bias, out };
-        let decay = self.step("delta_decay", heads.values, rate_of);
-        // Rates of any sign would let a memory grow without bound.
-        let decay = self.step("delta_bounded", heads.values, |out| Op::Activate {
-            x: decay,
-            activation: Activation::Sigmoid,
-            out,
-        });
-        let decay =
-            self.step("delta_negative", heads.values, |out| Op::Scale { x: decay, by: Factor::Constant(-1.0), out });
-        let beta = self.step("delta_beta", heads.values, |out| Op::Activate {
-            x: alpha,
-            activation: Activation::Sigmoid,
-            out,
-        });
         let delta = self.step("delta", values, |out| Op::GatedDelta {
             queries,
             keys,
@@ -310,8 +310,13 @@ impl Writer<'_> {
         let delta = self.norm("ssm_norm", delta, values, heads.value_size);
         let delta = self.step("delta_scaled", values, |out| Op::Scale { x: delta, by: Factor::Value(beta), out });
         let delta = self.step("delta_joined", 2 * values, |out| Op::Join { parts: vec![delta, v], heads: 3, out });
-        let weight = plain(self, "ssm_out", HIDDEN, 2 * values);
+        let weight = self.plain("ssm_out", HIDDEN, 2 * values);
         self.step("delta_output", HIDDEN, |out| Op::Linear { x: delta, weight, bias: None, out })
+    }
+
+    /// A matrix of the first format.
+    fn plain(&mut self, name: &str, rows: usize, columns: usize) -> Weight {
+        self.weight(&format!("blk.0.{name}.weight"), FORMATS[0], Shape::Matrix { rows, columns })
     }
 
     fn activation(&self) -> Activation {

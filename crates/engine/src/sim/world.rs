@@ -5,7 +5,7 @@ use super::fake::{self, Fake, row};
 use super::schedule::{CAPACITY, Guessing, Plan, Schedule};
 use crate::request::{FinishReason, RequestError};
 use crate::sampling::{self, Choice, Scratch};
-use crate::scheduler::{Event, Failure, Key, Kind, Pooling, Refusal, ReuseDomain, Scheduler, Update};
+use crate::scheduler::{Event, Failure, Key, Kind, Pooling, Refusal, ReuseDomain, Scheduler, Statistics, Update};
 use crate::speculation::{Speculation, SpeculationPolicy};
 use crate::trace::Trace;
 use crate::witness;
@@ -93,15 +93,7 @@ pub(super) fn run(seed: u64, seen: &Seen) {
         }
     }
     let statistics = scheduler.statistics();
-    assert_eq!(statistics.pages_used, 0, "a page leaked");
-    let ended = statistics.finished + statistics.expired + statistics.cancelled;
-    assert_eq!((ended, jobs.len() as u64), (statistics.submitted, statistics.submitted), "a job was lost");
-    seen.preemptions.fetch_add(statistics.preemptions, Relaxed);
-    seen.reused.fetch_add(statistics.prompt_tokens_reused, Relaxed);
-    seen.drafted.fetch_add(statistics.drafted_tokens, Relaxed);
-    seen.accepted.fetch_add(statistics.accepted_tokens, Relaxed);
-    seen.accepted_ruled.fetch_add(if schedule.ruled { statistics.accepted_tokens } else { 0 }, Relaxed);
-    assert!(statistics.accepted_tokens <= statistics.drafted_tokens);
+    note_end(&statistics, jobs.len() as u64, schedule.ruled, seen);
     let (slots, held) = scheduler.slots_seen();
     assert_eq!(held, 0, "a slot leaked");
     if schedule.slots.is_some() {
@@ -109,6 +101,19 @@ pub(super) fn run(seed: u64, seen: &Seen) {
     }
     jobs.values().for_each(|got| check_trace(got, &schedule.plans[got.plan], traces, seen));
     jobs.values().for_each(|got| compare(got, &schedule.plans[got.plan], seen));
+}
+
+/// Nothing is left over when all has come out.
+fn note_end(statistics: &Statistics, jobs: u64, is_ruled: bool, seen: &Seen) {
+    assert_eq!(statistics.pages_used, 0, "a page leaked");
+    let ended = statistics.finished + statistics.expired + statistics.cancelled;
+    assert_eq!((ended, jobs), (statistics.submitted, statistics.submitted), "a job was lost");
+    seen.preemptions.fetch_add(statistics.preemptions, Relaxed);
+    seen.reused.fetch_add(statistics.prompt_tokens_reused, Relaxed);
+    seen.drafted.fetch_add(statistics.drafted_tokens, Relaxed);
+    seen.accepted.fetch_add(statistics.accepted_tokens, Relaxed);
+    seen.accepted_ruled.fetch_add(if is_ruled { statistics.accepted_tokens } else { 0 }, Relaxed);
+    assert!(statistics.accepted_tokens <= statistics.drafted_tokens);
 }
 
 /// After how many looks a mask is there.

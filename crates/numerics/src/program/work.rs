@@ -61,12 +61,7 @@ pub fn work(program: &Program, op: &Op, amount: &Amount<'_>) -> Work {
         Op::Attend { heads, state, cap, .. } => {
             attention(program, state, heads, amount, if cap.is_some() { CAP } else { 0 })
         }
-        Op::AttendWhole { queries, out, heads, window, .. } => {
-            let numbers = (program.value(queries).width + program.value(out).width) / heads.max(1);
-            let seen = |rows: usize| window.map_or(rows, |window| rows.min(2 * window + 1)) * rows;
-            let scores: usize = amount.spans.iter().map(|span| seen(span.rows.len()) * heads).sum();
-            float(scores as u64 * (numbers as u64 + SCORE))
-        }
+        Op::AttendWhole { .. } => whole_attention(program, op, amount),
         Op::Gate { out, activation, .. } => float(elements(out) * (function(activation) + 1)),
         Op::Activate { out, activation, .. } => float(elements(out) * function(activation)),
         Op::Add { out, .. } | Op::Scale { out, .. } => float(elements(out)),
@@ -96,6 +91,15 @@ pub fn work(program: &Program, op: &Op, amount: &Amount<'_>) -> Work {
         | Op::Join { .. }
         | Op::Select { .. } => Work::default(),
     }
+}
+
+/// Scores of all positions that are seen, and the values' sums.
+fn whole_attention(program: &Program, op: &Op, amount: &Amount<'_>) -> Work {
+    let Op::AttendWhole { queries, out, heads, window, .. } = *op else { return Work::default() };
+    let numbers = (program.value(queries).width + program.value(out).width) / heads.max(1);
+    let seen = |rows: usize| window.map_or(rows, |window| rows.min(2 * window + 1)) * rows;
+    let scores: usize = amount.spans.iter().map(|span| seen(span.rows.len()) * heads).sum();
+    float(scores as u64 * (numbers as u64 + SCORE))
 }
 
 /// The chosen experts' products, their gates, and the sum.
