@@ -125,3 +125,62 @@ fn lmdeploys_and_vllms_shapes_say_the_same() {
         assert!(server.post(path, &streamed).refusal(400).contains("prompt_logprobs"));
     }
 }
+
+#[test]
+fn the_likeliest_of_several_answers_stay() {
+    let home = Home::new();
+    let server = home.serve(&[]);
+    let ask = |more: Value| {
+        let mut body = json!({"prompt": CONTEXT, "max_tokens": 6, "temperature": 2.0, "seed": 5, "ignore_eos": true});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        server.post("/v1/completions", &body).success()
+    };
+    let mean = |choice: &Value| {
+        let logprobs = numbers(&choice["logprobs"]["token_logprobs"]);
+        logprobs.iter().sum::<f64>() / logprobs.len() as f64
+    };
+    // Each candidate is the answer that its seed gives alone.
+    let alone: Vec<Value> =
+        (0..7).map(|number| ask(json!({"seed": 5 + number, "logprobs": 0}))["choices"][0].clone()).collect();
+    let mut order: Vec<usize> = (0..7).collect();
+    order.sort_by(|left, right| mean(&alone[*right]).total_cmp(&mean(&alone[*left])));
+    assert_ne!(order[..2], [0, 1]);
+    let body = ask(json!({"n": 2, "best_of": 7}));
+    let choices = body["choices"].as_array().unwrap();
+    assert_eq!(choices.len(), 2);
+    for (index, choice) in choices.iter().enumerate() {
+        let expected = &alone[order[index]];
+        assert_eq!((&choice["index"], &choice["candidate"]), (&json!(index), &json!(order[index])));
+        assert_eq!((&choice["text"], &choice["logprobs"]), (&expected["text"], &Value::Null));
+        assert_eq!(choice["mean_logprob"].as_f64(), Some(mean(expected)));
+    }
+    // With log-probabilities, of two prompts, after a repeated prompt; what was made counts as used.
+    let body = ask(json!({"prompt": [CONTEXT, CONTEXT], "best_of": 7, "logprobs": 0}));
+    assert_eq!(body["choices"][1]["logprobs"], alone[order[0]]["logprobs"]);
+    assert_eq!(
+        (body["choices"][1]["index"].as_u64(), body["usage"]["completion_tokens"].as_u64()),
+        (Some(1), Some(84))
+    );
+    let body = ask(json!({"n": 2, "best_of": 7, "echo": true}));
+    let text = format!("{CONTEXT}{}", alone[order[1]]["text"].as_str().unwrap());
+    assert_eq!(body["choices"][1]["text"], json!(text));
+}
+
+#[test]
+fn an_end_counts_as_a_token_of_the_likeliest_answer() {
+    let home = Home::new();
+    let server = home.serve(&[]);
+    let ask = |more: Value| {
+        let mut body = json!({"prompt": CONTEXT, "max_tokens": 3, "temperature": 2.0, "seed": 1, "logprobs": 0});
+        body["logit_bias"] = json!({"257": 3.0});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        server.post("/v1/completions", &body).success()
+    };
+    let body = ask(json!({"n": 8, "best_of": 24}));
+    let choices = body["choices"].as_array().unwrap();
+    let told = |choice: &Value| choice["logprobs"]["token_logprobs"].as_array().map_or(0, Vec::len);
+    assert!(choices.iter().all(|choice| choice["mean_logprob"].as_f64().is_some()), "{body}");
+    assert!(choices.iter().any(|choice| choice["finish_reason"] == "stop" && told(choice) < 3), "{body}");
+    let means: Vec<f64> = choices.iter().filter_map(|choice| choice["mean_logprob"].as_f64()).collect();
+    assert!(means.is_sorted_by(|left, right| left >= right), "{means:?}");
+}

@@ -196,7 +196,7 @@ pub(super) fn completions() -> Value {
         "logprobs": {"type": ["integer", "boolean", "null"]},
         "suffix": {"type": ["string", "null"], "description": "What stands after the gap that is to be filled"},
         "echo": {"type": ["boolean", "null"], "description": "The prompt is repeated before the answer"},
-        "best_of": {"type": ["integer", "null"]},
+        "best_of": {"type": ["integer", "null"], "description": "Answers that are made; the n likeliest stay"},
         "prompt_logprobs": {"type": ["integer", "null"], "description": "Likely tokens told in each place of the prompt"},
     });
     answering(own, &["prompt"])

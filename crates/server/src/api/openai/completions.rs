@@ -3,6 +3,7 @@
 use super::super::fields::Fields;
 use super::super::sse;
 use super::super::{answered, built};
+use super::best_of::{Best, BestOf};
 use super::completions_stream::CompletionsStream;
 use super::output::{self, PlainLogprobs};
 use super::{Streaming, response_format, shared, streaming};
@@ -30,9 +31,8 @@ pub async fn create(
     Extension(caller): Extension<Caller>,
     fields: Fields,
 ) -> Result<Response, ApiError> {
-    let Wanted { ask, prompts, streaming, is_echoed, prompt_logprobs } = read(fields)?;
+    let Wanted { ask, prompts, streaming, is_echoed, prompt_logprobs, n, best_of } = read(fields)?;
     let choices = ask.count.max(1);
-    let per_prompt = choices;
     let wanted = choices.saturating_mul(prompts.len());
     if wanted > service.limits.choices {
         let most = service.limits.choices;
@@ -49,27 +49,37 @@ pub async fn create(
     };
     let (mut answers, echoes) = answers(&service, &caller, asks, is_echoed).await?;
     // Each choice repeats the prompt that it answers.
-    let echoes: Vec<Echo> = echoes.into_iter().flat_map(|echo| std::iter::repeat_n(echo, choices)).collect();
+    let echoes: Vec<Echo> = echoes.into_iter().flat_map(|echo| std::iter::repeat_n(echo, n)).collect();
     let Some(first) = answers.first() else { return Err(ApiError::parameter("prompt", "prompt is empty")) };
     if streaming.is_wanted {
         let events = CompletionsStream::new(first, streaming.include_usage, echoes);
         let frame = first.without_pieces();
         return Ok(answered(&frame, sse::stream_of(answers, events)));
     }
-    let mut choices = Vec::new();
+    let (mut choices, mut ranked) = (Vec::new(), Vec::<Best>::new());
     let mut sum = Summary::default();
     for answer in &mut answers {
         let (more, summary) = answer.collect().await?;
-        choices.extend(more);
+        match best_of {
+            None => choices.extend(more),
+            Some(best_of) => {
+                let lease = service.lease(caller.client, &ask).await?;
+                ranked.extend(best_of.best(more, &lease.worker.text));
+            }
+        }
         sum.add(&summary);
     }
+    choices.extend(ranked.iter_mut().map(|best| std::mem::take(&mut best.choice)));
     let Some(first) = answers.first() else { return Err(ApiError::internal("no answer")) };
     let frame = first.without_pieces();
     let make = move || {
         let mut body = whole(&frame, &choices, &echoes, &sum);
-        let of_prompts = scored.iter().flat_map(|echo| std::iter::repeat_n(echo, per_prompt));
+        let of_prompts = scored.iter().flat_map(|echo| std::iter::repeat_n(echo, n));
         for (choice, echo) in body["choices"].as_array_mut().into_iter().flatten().zip(of_prompts) {
             choice["prompt_logprobs"] = output::prompt_logprobs(echo);
+        }
+        for (choice, best) in body["choices"].as_array_mut().into_iter().flatten().zip(&ranked) {
+            best.mark(choice);
         }
         json_response(StatusCode::OK, &body)
     };
@@ -87,6 +97,10 @@ struct Wanted {
     is_echoed: bool,
     /// How many likely tokens are told in each place of the prompt, if any are.
     prompt_logprobs: Option<u32>,
+    /// How many answers of each prompt are wanted.
+    n: usize,
+    /// Which of them, where more are made.
+    best_of: Option<BestOf>,
 }
 
 /// The answers to prompts, and what is repeated before them.
@@ -137,9 +151,17 @@ fn read(mut fields: Fields) -> Result<Wanted, ApiError> {
     let is_echoed = fields.take("echo")?.unwrap_or(false);
     // Who reads the prompt's log-probabilities counts on one for each token that was chosen.
     ask.tells_end = is_echoed;
-    fields.only("best_of", &[json!(1), json!(ask.count)])?;
+    let n = ask.count.max(1);
+    let tells = (ask.logprobs.is_some(), ask.tells_end);
+    let best_of = BestOf::read(&mut fields, n, streaming.is_wanted, tells)?.map(|(best_of, made)| {
+        // What the likeliest is, their log-probabilities say, with that of the end.
+        ask.count = made;
+        ask.logprobs = ask.logprobs.or(Some(0));
+        ask.tells_end = true;
+        best_of
+    });
     fields.finish()?;
-    Ok(Wanted { ask, prompts, streaming, is_echoed, prompt_logprobs })
+    Ok(Wanted { ask, prompts, streaming, is_echoed, prompt_logprobs, n, best_of })
 }
 
 /// How many likely tokens are wanted in each place of the prompt; no stream has a place for them.
@@ -270,8 +292,13 @@ mod tests {
         let of = |value: Value| read(Fields::parse(value.to_string().as_bytes())?);
         assert!(of(json!({"prompt": "a", "echo": false, "best_of": 1, "suffix": null})).is_ok());
         assert!(of(json!({"prompt": "a", "echo": true, "logprobs": 1})).unwrap().is_echoed);
-        for (name, value) in [("echo", json!("yes")), ("best_of", json!(3))] {
-            assert_eq!(of(json!({"prompt": "a", name: value})).unwrap_err().param.as_deref(), Some(name));
+        assert_eq!(of(json!({"prompt": "a", "echo": "yes"})).unwrap_err().param.as_deref(), Some("echo"));
+        for wrong in [json!({"n": 3, "best_of": 2}), json!({"best_of": 2, "stream": true}), json!({"best_of": "2"})] {
+            let mut body = json!({"prompt": "a"});
+            body.as_object_mut().unwrap().extend(wrong.as_object().unwrap().clone());
+            assert_eq!(of(body).unwrap_err().param.as_deref(), Some("best_of"));
         }
+        let wanted = of(json!({"prompt": "a", "n": 2, "best_of": 5})).unwrap();
+        assert_eq!((wanted.n, wanted.ask.count, wanted.ask.logprobs), (2, 5, Some(0)));
     }
 }

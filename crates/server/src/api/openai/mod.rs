@@ -1,5 +1,6 @@
 //! The OpenAI API: chat completions, completions, models, embeddings.
 
+mod best_of;
 pub mod chat;
 mod chat_stream;
 pub mod completions;
