@@ -2,8 +2,9 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
+/// Exit status of a command that did.
+const SUCCEEDED: u8 = 0;
 /// Exit status of a command that could not do what it was asked.
 const FAILED: u8 = 1;
 /// Exit status of a command that was asked wrongly; the same as for an unknown flag.
@@ -36,7 +37,7 @@ pub(crate) enum Failure {
 }
 
 /// Says what is wrong with a command line, or prints the help that it asks for, and gives the exit status.
-pub(crate) fn usage(wrong: &clap::Error) -> ExitCode {
+pub(crate) fn usage(wrong: &clap::Error) -> u8 {
     let theirs = wrong.render().to_string();
     let ours = crate::words::said_by_line(&theirs);
     if !wrong.use_stderr() || ours == theirs {
@@ -45,7 +46,7 @@ pub(crate) fn usage(wrong: &clap::Error) -> ExitCode {
     } else {
         let _ = io::stderr().write_all(ours.as_bytes());
     }
-    ExitCode::from(u8::try_from(wrong.exit_code()).unwrap_or(USAGE))
+    u8::try_from(wrong.exit_code()).unwrap_or(USAGE)
 }
 
 impl Failure {
@@ -56,15 +57,15 @@ impl Failure {
 
     /// Says what went wrong on standard error and gives the exit status. A closed pipe is no failure: whoever read had
     /// enough.
-    pub(crate) fn report(&self) -> ExitCode {
+    pub(crate) fn report(&self) -> u8 {
         if matches!(self, Self::ClosedPipe) {
-            return ExitCode::SUCCESS;
+            return SUCCEEDED;
         }
         crate::progress::line(&format!("hefu: {}", crate::words::said(&self.to_string())));
-        ExitCode::from(match self {
+        match self {
             Self::Usage(_) => USAGE,
             Self::Interrupted | Self::Store(hefu_store::StoreError::Stopped) => INTERRUPTED,
             _ => FAILED,
-        })
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::digests;
 use crate::failure::Failure;
-use crate::home;
+use crate::{home, own};
 use hefu_answer::{AnswerRecord, Spec};
 use hefu_engine::sampling::Parameters;
 use hefu_engine::trace::Trace;
@@ -34,9 +34,7 @@ pub(crate) fn existing_identity() -> Option<Identity> {
 /// If its own file cannot be read.
 pub(crate) fn software() -> Result<Software, Failure> {
     let unknown = |error| Failure::Other(format!("the program cannot find its own file: {error}"));
-    // Under this name Linux gives the file that is running, also after another was put in its place.
-    let running = Path::new("/proc/self/exe");
-    let path = if running.exists() { running.to_owned() } else { std::env::current_exe().map_err(unknown)? };
+    let path = own::computes().map_err(unknown)?;
     let digest = digests::of_file(&path)?.parse().map_err(Failure::Other)?;
     Ok(Software { name: concat!("hefu ", env!("CARGO_PKG_VERSION")).to_owned(), digest })
 }

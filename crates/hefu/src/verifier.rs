@@ -151,7 +151,7 @@ impl Verifier {
 }
 
 /// The cache and the context with which a model has this fingerprint.
-fn suitable(model: ResolvedModel, fingerprint: &str, context: usize) -> Result<(Profile, usize), Failure> {
+pub(crate) fn suitable(model: ResolvedModel, fingerprint: &str, context: usize) -> Result<(Profile, usize), Failure> {
     let files = MappedModel::new(model)?;
     let gguf = files.gguf()?;
     let most = ModelSpec::context_length(&gguf).map_err(|error| files.fault(&error))?;

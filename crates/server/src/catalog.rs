@@ -64,6 +64,8 @@ pub struct Loaded {
     pub fingerprint: String,
     /// How its embeddings are made.
     pub pooling: Pooling,
+    /// How many logits there are for each position.
+    pub vocabulary: usize,
     /// What computes.
     pub engine: Box<dyn Engine>,
 }

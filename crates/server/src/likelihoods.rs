@@ -5,11 +5,11 @@ use crate::error::{ApiError, Kind};
 use crate::limits::{Limits, MAX_LOGPROBS, MAX_PAIRS};
 use crate::registry::Lease;
 use crate::service::{Caller, Service};
-use hefu_answer::{Ask, Prompt, prepare};
+use hefu_answer::{Ask, Prompt, continued, prepare, prepare_text};
 use hefu_engine::sampling::Choice;
 use hefu_engine::scheduler::{Event, Job, Kind as JobKind};
+use hefu_engine::verification::Verdict;
 use hefu_engine::{FinishReason, Request};
-use hefu_text::tokenizer::{Special, Tokenizer};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -106,6 +106,46 @@ impl Service {
         Ok(all)
     }
 
+    /// The logits after each token from place `from` on, one row after another.
+    ///
+    /// # Errors
+    /// Tokens that do not fit, a full queue, or a model that cannot be had.
+    pub async fn logits(self: &Arc<Self>, caller: &Caller, ids: Vec<u32>, from: usize) -> Result<Vec<f32>, ApiError> {
+        let ask = Ask { prompt: Prompt::Ids(ids), ..Ask::default() };
+        let lease = self.lease(caller.client, &ask).await?;
+        let request = prepare_text(&ask, &lease.worker.text, &self.limits.of_requests(), false)?;
+        let rows = request.prompt.len().saturating_sub(from);
+        let mut all = Vec::with_capacity(rows.saturating_mul(lease.worker.vocabulary));
+        let job = Job { client: caller.client, domain: caller.domain(), ..Job::new(request) };
+        let mut running = lease.worker.submit(vec![job.with_kind(JobKind::Logits { from })]).await?;
+        loop {
+            match running.next().await {
+                Some((_, Event::Logits(rows), _)) => all.extend(rows),
+                Some((_, Event::Finished(_), _)) => return Ok(all),
+                Some((_, Event::Failed(failure), _)) => return Err(ApiError::internal(failure.to_string())),
+                Some(_) => {}
+                None => return Err(ApiError::internal("the model stopped; the server's log says more")),
+            }
+        }
+    }
+
+    /// What comes of a job that makes an answer again.
+    ///
+    /// # Errors
+    /// A job that cannot be carried out, or a model that stopped.
+    pub async fn verdict(self: &Arc<Self>, caller: &Caller, lease: &Lease, job: Job) -> Result<Verdict, ApiError> {
+        let job = Job { client: caller.client, domain: caller.domain(), ..job };
+        let mut running = lease.worker.submit(vec![job]).await?;
+        loop {
+            match running.next().await {
+                Some((_, Event::Verdict(verdict), _)) => return Ok(verdict),
+                Some((_, Event::Failed(failure), _)) => return Err(ApiError::internal(failure.to_string())),
+                Some(_) => {}
+                None => return Err(ApiError::internal("the model stopped; the server's log says more")),
+            }
+        }
+    }
+
     /// How likely each continuation is after its context. Contexts that begin alike are computed once.
     ///
     /// # Errors
@@ -151,7 +191,8 @@ fn worked_out(ask: &Ask, items: &[Item], lease: &Lease, limits: &Limits) -> Resu
     for (number, item) in items.iter().enumerate() {
         for (index, continuation) in item.continuations.iter().enumerate() {
             let place = format!("items[{number}].continuations[{index}]");
-            let (ids, from) = together(&item.context, continuation, &text.tokenizer, &place)?;
+            let (ids, from) = continued(&item.context, continuation, text)
+                .map_err(|error| ApiError::parameter(&place, format!("{place} {error}")))?;
             entries = entries.saturating_add(2 * (ids.len() - from));
             let own = Ask { prompt: Prompt::Ids(ids), max_tokens: Some(1), logprobs: Some(1), ..ask.clone() };
             prompts.push(Scored { request: prepare(&own, text, &limits.of_requests())?.request, from });
@@ -164,39 +205,4 @@ fn worked_out(ask: &Ask, items: &[Item], lease: &Lease, limits: &Limits) -> Resu
         return Err(ApiError::parameter("items", sentence));
     }
     Ok(prompts)
-}
-
-/// The tokens of a context with its continuation, and where the continuation's begin. Texts are cut into tokens together;
-/// blanks at the end of the context count as the continuation's, whose first token mostly holds them.
-fn together(
-    context: &Prompt,
-    continuation: &Prompt,
-    tokenizer: &Tokenizer,
-    place: &str,
-) -> Result<(Vec<u32>, usize), ApiError> {
-    let (mut ids, mut from) = match (context, continuation) {
-        (Prompt::Text(context), Prompt::Text(text)) => {
-            let whole = tokenizer.encode_prompt(&format!("{context}{text}"), Special::Parse);
-            (whole, tokenizer.encode_prompt(context.trim_end(), Special::Parse).len())
-        }
-        (Prompt::Ids(context), Prompt::Ids(ids)) => ([&context[..], ids].concat(), context.len()),
-        _ => return Err(ApiError::parameter(place, format!("{place} must be a text or ids as its context is"))),
-    };
-    if let Some(id) = ids.iter().find(|id| **id as usize >= tokenizer.size()) {
-        let sentence = format!("{place} names token {id}, but the vocabulary has only {}", tokenizer.size());
-        return Err(ApiError::parameter(place, sentence));
-    }
-    if from >= ids.len() {
-        return Err(ApiError::parameter(place, format!("{place} adds no token to its context")));
-    }
-    if from == 0 {
-        let vocabulary = tokenizer.vocabulary();
-        let Some(first) = vocabulary.bos.or(vocabulary.eos) else {
-            let sentence = format!("{place} has an empty context, and the model has no token that begins a text");
-            return Err(ApiError::parameter(place, sentence));
-        };
-        ids.insert(0, first);
-        from = 1;
-    }
-    Ok((ids, from))
 }

@@ -28,6 +28,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "answer",
             "cpu",
             "engine",
+            "eval",
             "grammar",
             "lessons",
             "model",

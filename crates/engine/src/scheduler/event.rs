@@ -50,6 +50,8 @@ pub enum Event {
     Embedding(Vec<f32>),
     /// The scores of the model's classifier, `[classes]`. [`Event::Finished`] follows.
     Ranked(Vec<f32>),
+    /// The next rows of logits, `[rows][vocabulary]`.
+    Logits(Vec<f32>),
     /// The negative natural logarithms of the next tokens' probabilities.
     Likelihoods(Vec<f64>),
     /// The next tokens as if they had been chosen, with the log-probabilities that an answer would give them.

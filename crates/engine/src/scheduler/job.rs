@@ -57,6 +57,11 @@ pub enum Kind {
         /// The first position whose row is wanted.
         from: usize,
     },
+    /// The logits after each of the prompt's tokens from place `from` on.
+    Logits {
+        /// The first position whose row is wanted.
+        from: usize,
+    },
     /// The log-likelihoods of the prompt's own tokens from place `from` on, each given the tokens before it. The first
     /// token of a text has none. A request that asks for log-probabilities gets them as those of an answer's tokens, with
     /// as many of the likeliest tokens in each place as it wants.

@@ -23,6 +23,8 @@ pub(super) enum Reader {
     Rank { order: Order, second: Option<usize> },
     /// Whoever asks, from this position on.
     Rows(usize),
+    /// Hands the rows of logits of the positions from this one on out.
+    Logits(usize),
     /// The scores of `targets`, which follow the positions from `first` on, with so many of the likeliest tokens in each
     /// place if an answer's log-probabilities are wanted.
     Likelihoods { first: usize, targets: Vec<u32>, scored: usize, alternatives: Option<u32> },
@@ -50,6 +52,7 @@ impl Reader {
             Kind::Embedding(pooling) => Self::Vector(Pool::new(pooling)),
             Kind::Rank { second } => Self::Rank { order: abilities.order, second },
             Kind::Rows { from } => Self::Rows(from),
+            Kind::Logits { from } => Self::Logits(from),
             Kind::Likelihoods { from } => {
                 let first = from.max(1).min(request.prompt.len());
                 let targets = request.prompt.split_off(first);
@@ -79,7 +82,7 @@ impl Reader {
             Self::Rank { order: Order::Whole, .. } => return 0..length.min(1),
             Self::Answer if all_logits => 0,
             Self::Answer | Self::Rank { order: Order::Causal, .. } => length.saturating_sub(1),
-            Self::Rows(from) => *from,
+            Self::Rows(from) | Self::Logits(from) => *from,
             Self::Likelihoods { first, .. } => *first,
             Self::Verification(verification) => verification.first_row(),
         };
@@ -109,6 +112,11 @@ impl<M: ForwardMany> Scheduler<M> {
         match &mut scheduled.reader {
             Reader::Answer => return Ok(events),
             Reader::Rows(_) => {}
+            Reader::Logits(_) => {
+                for rows in groups(rows) {
+                    events.push(Event::Logits(model.logits(rows).map_err(|error| M::failure(&error))?.values.to_vec()));
+                }
+            }
             Reader::Vector(pool) => {
                 if !rows.is_empty() {
                     pool.add(model.hidden(rows.clone()).map_err(|error| M::failure(&error))?, rows.len());

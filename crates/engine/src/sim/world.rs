@@ -245,6 +245,7 @@ fn note(got: &mut Got, update: Update, plan: &Plan, scheduler: &mut Scheduler<Fa
         Event::Likelihoods(scores) => got.scores.extend(scores),
         Event::Scored(choices) => got.choices.extend(choices),
         Event::Ranked(_) => panic!("nobody asked for ranks"),
+        Event::Logits(_) => panic!("nobody asked for logits"),
         Event::Verdict(_) => panic!("nobody claimed anything"),
         Event::Finished(_) | Event::Failed(_) => got.end = Some(update.event),
     }

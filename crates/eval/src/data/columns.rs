@@ -65,3 +65,62 @@ fn value(field: &Field) -> Value {
 fn number(value: f64) -> Value {
     Number::from_f64(value).map_or(Value::Null, Value::Number)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use parquet::basic::{Compression, GzipLevel};
+    use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type};
+    use parquet::file::properties::WriterProperties;
+    use parquet::file::writer::SerializedFileWriter;
+    use parquet::schema::parser::parse_message_type;
+    use serde_json::json;
+    use std::sync::Arc;
+
+    /// A file with two rows, one of whose fields is a list.
+    fn written(compression: Compression) -> Vec<u8> {
+        let schema = "message m { required binary question (UTF8); optional int64 answer; required double weight; \
+                      required group choices (LIST) { repeated group list { required binary element (UTF8); } } }";
+        let schema = Arc::new(parse_message_type(schema).unwrap());
+        let properties = Arc::new(WriterProperties::builder().set_compression(compression).build());
+        let mut file = Vec::new();
+        let mut writer = SerializedFileWriter::new(&mut file, schema, properties).unwrap();
+        let mut group = writer.next_row_group().unwrap();
+        let texts = |texts: &[&str]| texts.iter().map(|text| ByteArray::from(*text)).collect::<Vec<_>>();
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<ByteArrayType>().write_batch(&texts(&["一?", "b"]), None, None).unwrap();
+        column.close().unwrap();
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<Int64Type>().write_batch(&[7], Some(&[1, 0]), None).unwrap();
+        column.close().unwrap();
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<DoubleType>().write_batch(&[0.5, -2.0], None, None).unwrap();
+        column.close().unwrap();
+        let mut column = group.next_column().unwrap().unwrap();
+        let (levels, repeats) = ([1, 1, 1], [0, 1, 0]);
+        let choices = texts(&["x", "y", "z"]);
+        column.typed::<ByteArrayType>().write_batch(&choices, Some(&levels), Some(&repeats)).unwrap();
+        column.close().unwrap();
+        group.close().unwrap();
+        writer.close().unwrap();
+        file
+    }
+
+    #[test]
+    fn rows_come_back_whatever_they_are_compressed_with() {
+        let expected = [
+            json!({"question": "一?", "answer": 7, "weight": 0.5, "choices": ["x", "y"]}),
+            json!({"question": "b", "answer": null, "weight": -2.0, "choices": ["z"]}),
+        ];
+        let gzip = Compression::GZIP(GzipLevel::default());
+        for compression in [Compression::UNCOMPRESSED, Compression::SNAPPY, gzip] {
+            let rows = parquet(written(compression), 9).unwrap();
+            assert_eq!(rows.into_iter().map(Value::Object).collect::<Vec<_>>(), expected, "{compression:?}");
+        }
+        assert_eq!(parquet(written(Compression::SNAPPY), 1).unwrap().len(), 1);
+        let file = written(Compression::SNAPPY);
+        for length in 0..file.len() {
+            assert!(parquet(file[..length].to_vec(), 9).is_err(), "{length}");
+        }
+    }
+}

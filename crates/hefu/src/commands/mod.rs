@@ -9,6 +9,7 @@ pub(crate) mod completions;
 pub(crate) mod devices;
 pub(crate) mod doctor;
 pub(crate) mod embed;
+pub(crate) mod eval;
 pub(crate) mod export;
 pub(crate) mod fingerprint;
 pub(crate) mod gap;

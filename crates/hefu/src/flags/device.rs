@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 /// Most threads that are accepted.
 const MAX_THREADS: u64 = 1024;
 /// Tokens of a prompt that are computed at once unless `--prefill-chunk` says otherwise.
-const PREFILL_CHUNK: &str = "512";
+const PREFILL_CHUNK: NonZeroUsize = NonZeroUsize::new(512).unwrap();
 
 /// How to compute. None of it changes a bit of any result.
 #[derive(Debug, Clone, Args)]
@@ -31,7 +31,7 @@ pub(crate) struct DeviceArguments {
     pub(crate) isa: Option<String>,
 
     /// Tokens of the prompt that are computed at once
-    #[arg(long, value_name = "N", default_value = PREFILL_CHUNK)]
+    #[arg(long, value_name = "N", default_value_t = PREFILL_CHUNK)]
     prefill_chunk: NonZeroUsize,
 }
 
@@ -47,6 +47,27 @@ impl DeviceArguments {
             prefill_chunk: self.prefill_chunk.get(),
         }
     }
+}
+
+/// The same for who names them otherwise than by flags.
+///
+/// # Errors
+/// A sentence, if there is no such device or instruction set, or too many threads.
+pub(crate) fn device_options(
+    device: Option<&str>,
+    threads: Option<usize>,
+    isa: Option<String>,
+) -> Result<DeviceOptions, String> {
+    let known = |name: &String| hefu_cpu::select::ISAS.iter().any(|isa| isa.name == name);
+    if let Some(name) = isa.as_ref().filter(|name| !known(name)) {
+        return Err(format!("there is no instruction set {name:?}"));
+    }
+    let threads = threads.map(|threads| threads as u64);
+    if let Some(asked) = threads.filter(|asked| !(1..=MAX_THREADS).contains(asked)) {
+        return Err(format!("threads is {asked}, but must be 1 to {MAX_THREADS}"));
+    }
+    let device = device.map(|name| place(name).map_err(|wrong| format!("device {name:?}: {wrong}"))).transpose()?;
+    Ok(DeviceArguments { device, split: None, threads, isa, prefill_chunk: PREFILL_CHUNK }.options())
 }
 
 /// Every instruction set that this program was built with; whether the machine has it is found out later.

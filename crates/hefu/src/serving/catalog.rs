@@ -234,6 +234,7 @@ impl Catalog for ModelCatalog {
             let details = json!({"model": name, "fingerprint": fingerprint, "context": entry.card.context});
             ledger.note("model_loaded", details);
         }
+        let vocabulary = loaded.model.program.vocabulary;
         let drafter = drafter(&loaded, &self.options.speculation, &self.options.device);
         let served = ServedModel {
             model: loaded.model,
@@ -252,6 +253,7 @@ impl Catalog for ModelCatalog {
             text: loaded.text,
             fingerprint,
             pooling: loaded.pooling,
+            vocabulary,
             engine: Box::new(served),
         })
     }

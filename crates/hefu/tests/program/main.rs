@@ -5,6 +5,7 @@ mod batch;
 mod chat;
 mod checkpoints;
 mod command_line;
+mod evaluation;
 mod gap;
 mod learn;
 mod provenance;

@@ -147,6 +147,7 @@ impl Task {
                 }
                 Event::Embedding(_)
                 | Event::Ranked(_)
+                | Event::Logits(_)
                 | Event::Scored(_)
                 | Event::Likelihoods(_)
                 | Event::Verdict(_) => Vec::new(),

@@ -33,6 +33,8 @@ pub struct Worker {
     pub digest: Option<String>,
     /// How its embeddings are made.
     pub pooling: Pooling,
+    /// How many logits there are for each position.
+    pub vocabulary: usize,
     commands: Sender<Command>,
     statistics: Arc<Mutex<Statistics>>,
     epoch: Instant,
@@ -148,6 +150,7 @@ impl Worker {
             text: model.text,
             fingerprint: model.fingerprint,
             pooling: model.pooling,
+            vocabulary: model.vocabulary,
             commands,
             statistics,
             epoch,

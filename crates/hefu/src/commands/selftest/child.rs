@@ -47,7 +47,7 @@ impl Child {
         let failed = |error: io::Error| Failure::Other(format!("the program cannot start itself again: {error}"));
         let full = if group.in_full { FULL } else { "" };
         let place = format!("{full}{},{},{},{}", group.source, group.isa.name, group.threads, group.cache.name());
-        let mut command = Command::new(std::env::current_exe().map_err(failed)?);
+        let mut command = Command::new(crate::own::starts().map_err(failed)?);
         command.args(["selftest", "--child", &place]).stdin(Stdio::null()).stdout(Stdio::piped());
         if extent == Extent::Full {
             command.arg("--full");

@@ -1,6 +1,7 @@
 //! `hefu verify`: whether answers are those that their receipts say.
 
 mod report;
+mod score;
 mod traced;
 
 use crate::failure::Failure;
@@ -27,13 +28,14 @@ const MAX_RECEIPTS: usize = 1 << 20;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Says for each receipt that it matches, or at which token it differs, with both candidates and their logits. The exit status is 1 \
-if one does not match.
+if one does not match. Of a score (`hefu eval`) samples are made again, and it is said what their agreement proves.
 
 Examples:
   hefu run --receipt answer.json \"Name a prime\"; hefu verify answer.json
   hefu verify --trace answer.json
   hefu verify --key 3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c receipts.jsonl
-  hefu verify --model ./model.gguf --isa portable --threads 1 --steps answer.json")]
+  hefu verify --model ./model.gguf --isa portable --threads 1 --steps answer.json
+  hefu verify --sample 20 facts.score --task facts.yaml")]
 pub(crate) struct Arguments {
     /// Files of receipts, one or many in each
     #[arg(value_name = "RECEIPT", required = true)]
@@ -60,6 +62,18 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     prompt_ids: Option<PathBuf>,
 
+    /// Of a score, make only N samples again, drawn by chance [default: all]
+    #[arg(long, value_name = "N")]
+    sample: Option<usize>,
+
+    /// The task of a score, to see that its questions are the task's
+    #[arg(long, value_name = "TASK.yaml")]
+    task: Option<PathBuf>,
+
+    /// The model that judged the answers of a score [default: the one that it names]
+    #[arg(long, value_name = "NAME|PATH")]
+    judge_model: Option<String>,
+
     /// Print everything as JSON
     #[arg(long)]
     json: bool,
@@ -77,9 +91,14 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let key = arguments.key.as_deref().map(public_key).transpose()?;
     let prompt = arguments.prompt_ids.as_deref().map(token_ids).transpose()?;
-    let mut checked = Vec::new();
+    let (mut checked, mut scores) = (Vec::new(), Vec::new());
     for path in &arguments.receipts {
-        for (number, text) in documents(&text_file(path)?).into_iter().enumerate() {
+        let text = text_file(path)?;
+        if score::is_score(&text) {
+            scores.push((path.display().to_string(), text));
+            continue;
+        }
+        for (number, text) in documents(&text).into_iter().enumerate() {
             let name =
                 if number == 0 { path.display().to_string() } else { format!("{} {}", path.display(), number + 1) };
             let one = Checked::new(name, &text, key.as_ref());
@@ -97,10 +116,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         trace: arguments.trace,
     };
     examine(&options, &mut checked, prompt.as_deref())?;
-    let totals = totals(&checked);
+    score::check_task(arguments.task.as_deref(), scores.len())?;
+    let examined = scores.into_iter().map(|(name, text)| score::Examined::new(name, &text, key.as_ref(), arguments));
+    let examined = examined.collect::<Result<Vec<_>, _>>()?;
+    let mut totals = totals(&checked);
+    totals.all += examined.len();
+    totals.matching += examined.iter().filter(|score| score.is_match()).count();
     if arguments.json {
-        print_json(&json(&checked))?;
+        let mut all = json(&checked);
+        all["scores"] = score::json_of(&examined);
+        (all["matching"], all["total"]) = (totals.matching.into(), totals.all.into());
+        print_json(&all)?;
     } else {
+        examined.iter().try_for_each(|score| print_plain(&format!("{}\n", score.sentence(key.is_some()))))?;
         checked
             .iter()
             .try_for_each(|checked| print_plain(&format!("{}\n", checked.sentence(key.is_some(), own_key()))))?;

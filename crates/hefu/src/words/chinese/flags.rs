@@ -291,4 +291,27 @@ pub(super) const TEXTS: &[Entry] = &[
     ("The file that is written; it appears once it is whole", "要写出的文件，写完整之后才出现"),
     ("The texts [default: the lines of standard input]", "文本 [默认读取标准输入的各行]"),
     ("Write nothing: show what each tensor would become", "什么也不写，只显示各张量将变成什么"),
+    ("The tasks", "任务文件"),
+    ("The folder for scores", "存放得分的文件夹"),
+    ("Take only the first N samples of each task", "每个任务只取前 N 个样本"),
+    ("The model that judges answers [default: the one that is evaluated]", "评判回答的模型 [默认为受测模型]"),
+    ("Samples that are computed at the same time", "同时计算的样本数"),
+    (
+        "Fail if the share of right answers of a task is below X, from 0 to 1",
+        "若某任务的正确率低于 X（0 到 1），则以失败结束",
+    ),
+    ("Also write every sample as a test case in the format of JUnit", "另把每个样本写成 JUnit 格式的测试用例"),
+    ("Also draw the table", "另把表格画成图"),
+    ("Replace scores that are there already", "覆盖已有的得分"),
+    ("Print the result as JSON, not as a table in Markdown", "以 JSON 而非 Markdown 表格输出结果"),
+    (
+        "Tokens that prompt and answer may have together [default: 4096, or fewer if the model was made for fewer]",
+        "提示词与回答合计的词元数上限 [默认 4096；模型支持的更少时则更少]",
+    ),
+    ("Of a score, make only N samples again, drawn by chance [default: all]", "对得分只随机抽 N 个样本重做 [默认全部]"),
+    ("The task of a score, to see that its questions are the task's", "得分所属的任务，用来核对题目确是该任务的"),
+    (
+        "The model that judged the answers of a score [default: the one that it names]",
+        "评判过回答的模型 [默认为得分中所记的]",
+    ),
 ];

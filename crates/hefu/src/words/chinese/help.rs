@@ -129,4 +129,8 @@ pub(super) const COMMANDS: &[Entry] = &[
         "Measure which weights of a model matter most, for `hefu quantize --imatrix`",
         "测量模型中哪些权重最要紧，供 `hefu quantize --imatrix` 使用",
     ),
+    (
+        "Measure what a model earns in tasks: the same score everywhere, with a receipt that anybody can spot-check",
+        "测量模型在任务中的得分：处处相同，并附人人可以抽查的回执",
+    ),
 ];
