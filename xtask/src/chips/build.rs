@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::list::{Chip, Level, NODE, WINE};
-use super::target::{Target, no_standard_library, standard_library};
+use super::target::{Target, is_there, no_standard_library, standard_library, target_folder};
 
 /// The crates that need no C compiler.
 const WITHOUT_C: [&str; 5] = ["hefu-check", "hefu-text", "hefu-grammar", "hefu-answer", "hefu-provenance"];
@@ -113,11 +113,6 @@ pub(super) fn check_types(root: &Path, chip: &Chip) -> Result<(), String> {
     finish(cargo.args(["--target", chip.triple]), "cargo check")
 }
 
-/// Where builds go.
-pub(super) fn target_folder(root: &Path) -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
-}
-
 fn cargo(root: &Path, folder: &Path) -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // Settings of the caller's for another target.
@@ -128,10 +123,4 @@ fn cargo(root: &Path, folder: &Path) -> Command {
 fn finish(command: &mut Command, name: &str) -> Result<(), String> {
     let status = command.arg("--quiet").status().map_err(|error| format!("cannot run {name}: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("{name} failed; it says above why")) }
-}
-
-/// Whether a program is installed.
-pub(super) fn is_there(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }

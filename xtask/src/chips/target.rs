@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::build::{is_there, target_folder};
 use super::list::{Chip, ZIG};
 
 /// What cargo is told to build for a chip.
@@ -118,4 +117,15 @@ pub(super) fn standard_library(triple: &str) -> bool {
 /// That there is none.
 pub(super) fn no_standard_library(chip: &Chip) -> String {
     format!("there is no standard library for {}, and rustup could not fetch it", chip.triple)
+}
+
+/// Where builds go.
+pub(super) fn target_folder(root: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
+}
+
+/// Whether a program is installed.
+pub(super) fn is_there(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
