@@ -150,10 +150,8 @@ impl<M: ForwardMany> Scheduler<M> {
                 for rows in groups(rows) {
                     let logits = model.logits(rows.clone()).map_err(|error| M::failure(&error))?;
                     if let Some(difference) = verification.examine(logits.values, rows.len(), logits.team)? {
-                        return Ok(vec![
-                            Event::Verdict(Verdict::Differs(difference)),
-                            Event::Finished(FinishReason::Complete),
-                        ]);
+                        let verdict = Event::Verdict(Verdict::Differs(difference));
+                        return Ok(vec![verdict, Event::Finished(FinishReason::Complete)]);
                     }
                 }
                 if is_last {

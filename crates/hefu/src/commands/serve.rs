@@ -127,6 +127,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     serve_at(arguments, "")
 }
 
+/// What reads and writes connections.
+fn network_threads() -> Result<tokio::runtime::Runtime, Failure> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.worker_threads(NETWORK_THREADS).enable_all().build();
+    runtime.map_err(|error| Failure::Other(format!("the network threads cannot be started: {error}")))
+}
+
 /// As [`run`], for somebody who is to open the page at a path.
 ///
 /// # Errors
@@ -166,11 +173,7 @@ pub(super) fn serve_at(arguments: &Arguments, path: &str) -> Result<(), Failure>
         watcher,
     );
     let router = router(Arc::clone(&service), access).map_err(Failure::Usage)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(NETWORK_THREADS)
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::Other(format!("the network threads cannot be started: {error}")))?;
+    let runtime = network_threads()?;
     let outcome = runtime.block_on(async {
         let address = SocketAddr::new(arguments.access.host, arguments.access.port);
         let failed = |error: io::Error| Failure::Other(cannot_listen(address, &error));

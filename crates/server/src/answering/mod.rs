@@ -105,6 +105,17 @@ impl Task {
         drop(self.outlet.send_timeout(last, self.stall).await);
     }
 
+    /// What happens next, while anybody listens.
+    async fn next(&mut self) -> Result<(usize, Event, Instant), Early> {
+        let happened = tokio::select! {
+            biased;
+            () = self.outlet.closed() => return Err(Early::Gone),
+            happened = self.running.next() => happened,
+        };
+        let sentence = "the model stopped in the middle of the answer; the server's log says more";
+        happened.ok_or_else(|| Early::Failed(ApiError::internal(sentence)))
+    }
+
     /// Hands out everything but the end of the last choice, which it returns: nobody can take the answer for complete
     /// before it is recorded.
     async fn answer(
@@ -115,15 +126,7 @@ impl Task {
     ) -> Result<Piece, Early> {
         let mut open = streams.len();
         loop {
-            let happened = tokio::select! {
-                biased;
-                () = self.outlet.closed() => return Err(Early::Gone),
-                happened = self.running.next() => happened,
-            };
-            let Some((choice, event, at)) = happened else {
-                let sentence = "the model stopped in the middle of the answer; the server's log says more";
-                return Err(Early::Failed(ApiError::internal(sentence)));
-            };
+            let (choice, event, at) = self.next().await?;
             let Some(stream) = streams.get_mut(choice) else { continue };
             let deltas = match event {
                 Event::Prefill { .. } => {
