@@ -42,6 +42,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "text",
         ],
     ),
+    ("python", &[]),
 ];
 
 /// The crates with unsafe code: those that hold kernels and speak with chips.
