@@ -13,6 +13,7 @@ mod continuation;
 mod delta;
 mod error;
 mod fill;
+mod findings;
 mod judge;
 #[cfg(test)]
 mod letters;
@@ -31,6 +32,9 @@ pub use continuation::{ContinuationError, continued};
 pub use delta::{Choice, Delta, Finish, Summary, Token, TokenLogprob};
 pub use error::Error;
 pub use fill::{Gap, Marks, has_marks};
+pub use findings::{
+    findings_fields, operations_json, products_json, safetensors, token_text, visible_json, weight_row_json,
+};
 pub use hefu_grammar::Spec;
 pub use judge::{Judge, fit};
 pub use message::{Message, Role, ToolCall, join_part};

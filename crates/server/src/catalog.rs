@@ -4,6 +4,7 @@
 //! loaded it and is driven there by [`Steps`].
 
 use hefu_answer::TextModel;
+use hefu_engine::inspect::{Inspections, Operation, Product, Visible, WeightRow};
 use hefu_engine::scheduler::{ForwardMany, Job, Key, Pooling, Refusal, Scheduler, Statistics, Update};
 use std::time::Duration;
 
@@ -17,6 +18,15 @@ pub trait Catalog: Send + Sync {
     /// # Errors
     /// One sentence.
     fn load(&self, name: &str) -> Result<Loaded, String>;
+
+    /// A row of a weight of a model, from its file; `None` if there is none. The weight is told by its number among the program's.
+    ///
+    /// # Errors
+    /// One sentence.
+    fn weight_row(&self, name: &str, weight: u32, row: usize) -> Result<Option<WeightRow>, String> {
+        let _ = (name, weight, row);
+        Ok(None)
+    }
 }
 
 /// What is known of a model without loading it.
@@ -66,17 +76,24 @@ pub struct Loaded {
     pub pooling: Pooling,
     /// How many logits there are for each position.
     pub vocabulary: usize,
+    /// What can be seen of it.
+    pub visible: Vec<Visible>,
+    /// What one token takes.
+    pub operations: Vec<Operation>,
+    /// Its products with matrices.
+    pub products: Vec<Product>,
     /// What computes.
     pub engine: Box<dyn Engine>,
 }
 
 /// A model that waits to compute.
 pub trait Engine {
-    /// Sets a scheduler up on the model and hands it to `body`, which drives it until the model is no longer wanted.
+    /// Sets a scheduler up on the model and hands it to `body`, with the texts that are to be looked at; `body` drives both until
+    /// the model is no longer wanted.
     ///
     /// # Errors
     /// One sentence, if the memory for its work cannot be had.
-    fn run(self: Box<Self>, body: &mut dyn FnMut(&mut dyn Steps)) -> Result<(), String>;
+    fn run(self: Box<Self>, body: &mut dyn FnMut(&mut dyn Steps, &mut Inspections)) -> Result<(), String>;
 }
 
 /// A scheduler, whatever model it runs.

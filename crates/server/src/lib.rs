@@ -10,7 +10,7 @@
 //! * [`service`], [`registry`], [`worker`], `answering`: which models are in memory, and how requests reach them;
 //! * [`catalog`], [`record`], [`watch`]: what the program around the server hands in;
 //! * [`api`], [`app`], [`listen`], [`tls`], `body`, `page`: endpoints, who may ask them, and the connections they come over;
-//! * `echo`: prompts repeated with their log-probabilities;
+//! * `echo`: prompts repeated with their log-probabilities; `traces`: what is computed on the way to an answer;
 //! * [`inside`]: the same endpoints without a connection;
 //! * `work`: what takes its time, on threads of its own;
 //! * [`limits`], [`keys`], `shares`, [`metrics`], [`ids`]: bounds, API keys, what clients share, counters, names.
@@ -40,6 +40,7 @@ pub mod registry;
 pub mod service;
 mod shares;
 pub mod tls;
+mod traces;
 pub mod watch;
 mod work;
 pub mod worker;

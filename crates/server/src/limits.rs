@@ -14,6 +14,14 @@ pub const MAX_PAIRS: usize = 2048;
 pub const MAX_COUNTED_BYTES: usize = 1 << 20;
 /// Most log-probabilities of one request: its choices times their tokens times the alternatives and the token itself.
 pub const MAX_LOGPROBS: usize = 1 << 20;
+/// Most tokens of prompt and answer that are looked at by one request.
+pub const MAX_TRACED_TOKENS: usize = 4096;
+/// Most numbers that one request sees (32 MiB of them).
+pub const MAX_TRACED_NUMBERS: usize = 1 << 23;
+/// Most of them that are written as JSON.
+pub const MAX_TRACED_JSON: usize = 1 << 20;
+/// Most candidates that one request is told of each clause of sampling, all tokens of the answer together.
+pub const MAX_TOLD_CANDIDATES: usize = 1 << 15;
 /// Bytes of a client's answer that a second of patience is worth: who takes fewer in each second uses up the stall limit.
 pub const SLOWEST_READER: usize = 64;
 

@@ -91,6 +91,11 @@ impl Registry {
         Arc::new(Self { catalog, budget, keep_alive, any_name, slots: Mutex::new(slots), changed: Notify::new() })
     }
 
+    /// Where models come from.
+    pub(crate) fn catalog(&self) -> Arc<dyn Catalog> {
+        Arc::clone(&self.catalog)
+    }
+
     /// Every model, the default one first.
     pub fn standings(&self) -> Vec<Standing> {
         let now = Instant::now();

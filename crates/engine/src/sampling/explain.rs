@@ -17,6 +17,8 @@ pub struct Explanation {
     pub draw: Option<Draw>,
     /// The token.
     pub id: u32,
+    /// Its weight divided by that of all tokens, by the model's own logits (clause S4).
+    pub share: f64,
 }
 
 /// What is in the running after a clause.
@@ -122,6 +124,7 @@ pub fn explain(
     };
     let mut explained = Explained { logits, history, position, most, scratch };
     let mut stages = vec![explained.stage("S1", "logits", &settings, None)];
+    let share = explained.share(logits.get(id as usize).copied().unwrap_or(f32::NEG_INFINITY));
     for (clause, name, is_on, take_over) in CLAUSES {
         let is_mask = *clause == "S7" && allowed.is_some();
         if is_on(parameters) || is_mask {
@@ -130,7 +133,7 @@ pub fn explain(
         }
     }
     let draw = chooses(parameters).then(|| explained.draw(&settings, allowed));
-    Ok(Explanation { stages, draw, id })
+    Ok(Explanation { stages, draw, id, share })
 }
 
 /// What stays the same from stage to stage.
@@ -165,6 +168,13 @@ impl Explained<'_> {
         let shown = (0..self.most).map_while(|rank| candidates.get(rank));
         let candidate = |(logit, id): (f32, u32)| Candidate { id, logit, share: weight(logit - best) as f64 / total };
         Stage { clause, name, best: shown.map(candidate).collect(), left: candidates.len() }
+    }
+
+    /// The share of a logit among the candidates as they are.
+    fn share(&mut self, logit: f32) -> f64 {
+        let candidates = &mut self.scratch.candidates;
+        let best = candidates.get(0).map_or(0.0, |(logit, _)| logit);
+        weight(logit - best) as f64 / candidates.total_weight(best, 1.0) as f64
     }
 
     fn draw(&mut self, settings: &Parameters, allowed: Option<&TokenMask>) -> Draw {
@@ -231,6 +241,8 @@ mod tests {
             assert!(left[0] == 300 && left[1] == 299 && left[4] == 60 && left.is_sorted_by(|a, b| a >= b), "{left:?}");
             let draw = found.draw.unwrap();
             assert_eq!((found.id, drawn(&draw)), (expected, Some(expected)));
+            let own = found.stages[0].best.iter().find(|one| one.id == expected).unwrap();
+            assert_eq!(own.share, found.share);
             assert_eq!(draw.total, draw.stretches.iter().map(|stretch| stretch.weight).sum::<u64>());
             assert_eq!(draw.stretches.len(), *left.last().unwrap());
         }

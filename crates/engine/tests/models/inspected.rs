@@ -1,10 +1,17 @@
 //! Inspected numbers are those that answers come from.
 
 use crate::support::{CAPACITY, MODELS, alone, devices, load, request};
-use hefu_engine::inspect::inspect;
+use hefu_engine::inspect::{
+    Asked, Findings, Inspection, Inspections, MAX_OF_CLIENT, Ranges, Refusal, Ticket, Wanted, Wish, inspect,
+    inspect_all, visible,
+};
 use hefu_engine::sampling::{History, explain};
-use hefu_numerics::program::{Rows, Value};
+use hefu_numerics::device::Model;
+use hefu_numerics::functions::exp;
+use hefu_numerics::half::{f16_to_f32, f32_to_f16};
+use hefu_numerics::program::{Entry, Op, Rows, StateSpec, Value};
 use std::sync::Arc;
+use std::time::Duration;
 
 #[test]
 fn inspected_logits_are_those_of_the_answer_and_explain_its_tokens() {
@@ -45,4 +52,164 @@ fn inspected_logits_are_those_of_the_answer_and_explain_its_tokens() {
         }
         assert!(values.windows(2).all(|pair| pair[0] == pair[1]), "{name}: values differ from device to device");
     }
+}
+
+fn wish(name: &str) -> Wish {
+    Wish { name: name.to_owned(), ..Wish::default() }
+}
+
+/// A text of a model, looked at as wished.
+fn asked(model: &Model, values: Vec<Wish>) -> Asked {
+    let request = request(5, model.program.vocabulary);
+    let (ids, ..) = alone(model, CAPACITY, &request);
+    let prompt = request.prompt.len();
+    let tokens = [&request.prompt[..], &ids].concat();
+    let wanted = Wanted { values, candidates: 3, steps: None };
+    Asked { tokens, prompt, parameters: request.parameters, wanted, most_numbers: 1 << 24 }
+}
+
+#[test]
+fn everything_that_can_be_seen_is_the_same_on_every_device_and_at_every_pace() {
+    for name in MODELS {
+        let mut all: Vec<Findings> = Vec::new();
+        for device in devices() {
+            let model = load(name, Arc::clone(&device));
+            let names = visible(&model.program);
+            let asked = asked(&model, names.iter().map(|visible| wish(&visible.name)).collect());
+            all.push(inspect_all(&model, asked.clone()).unwrap());
+            let mut slowly = Inspection::new(&model, asked).unwrap();
+            while slowly.step(1 + all.len() * 6).unwrap() {}
+            all.push(slowly.into_findings());
+        }
+        for other in &all[1..] {
+            assert!(*other == all[0], "{name}: what is seen differs");
+        }
+        let of = |name: &str| all[0].values.iter().filter(|seen| seen.name == name).collect::<Vec<_>>();
+        // The lens at the last layer is the model itself.
+        assert_eq!(of("lens").last().unwrap().numbers, of("logits")[0].numbers, "{name}");
+        assert!(of("lens").len() == 1 || of("lens")[0].numbers != of("logits")[0].numbers, "{name}");
+        assert!(all[0].steps.iter().all(|why| all[0].tokens[why.position] == why.explanation.id));
+        assert_eq!(all[0].steps.len(), all[0].tokens.len() - all[0].prompt, "{name}");
+    }
+}
+
+/// One query of attention by the clauses A1 to A4, where all keys lie in one segment.
+fn shares(query: &[f32], keys: &[&[f32]], scale: f32, window: Option<usize>) -> Vec<f32> {
+    let (last, first) = (keys.len() - 1, window.map_or(0, |window| keys.len().saturating_sub(window)));
+    let rounded = |x: f32| f16_to_f32(f32_to_f16(x));
+    let score = |key: &[f32]| scale * query.iter().zip(key).fold(0.0, |sum, (q, k)| q.mul_add(rounded(*k), sum));
+    let scores: Vec<f32> = (first..=last).map(|at| score(keys[at])).collect();
+    let largest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let weights: Vec<f32> = scores.iter().map(|score| exp(score - largest)).collect();
+    let mut stripes = [0.0_f32; 16];
+    weights.iter().enumerate().for_each(|(at, weight)| stripes[(first + at) % 16] += weight);
+    for width in [8, 4, 2, 1] {
+        (0..width).for_each(|stripe| stripes[stripe] += stripes[stripe + width]);
+    }
+    let factor = 1.0 / stripes[0];
+    std::iter::repeat_n(0.0, first).chain(weights.iter().map(|weight| weight * factor)).collect()
+}
+
+#[test]
+fn attention_is_dealt_as_the_clauses_say() {
+    for name in ["tiny-qwen2", "tiny-gemma3"] {
+        let model = load(name, devices().into_iter().next().unwrap());
+        let found =
+            inspect_all(&model, asked(&model, ["attention", "queries_rotated", "keys_rotated"].map(wish).into()));
+        let found = found.unwrap();
+        let program = &model.program;
+        for step in &program.section(Entry::Body).unwrap().steps {
+            let Op::Attend { heads, scale, state, .. } = step.op else { continue };
+            let StateSpec::KeyValue { heads: own, key, window, .. } = *program.state(state) else { unreachable!() };
+            let of = |name: &str| {
+                found.values.iter().find(|seen| seen.name == name && seen.layer == step.layer).unwrap_or_else(|| {
+                    panic!("{name} of layer {:?}", step.layer);
+                })
+            };
+            let (queries, keys, attention) = (of("queries_rotated"), of("keys_rotated"), of("attention"));
+            for (at, row) in attention.rows().enumerate() {
+                for head in 0..heads {
+                    let own_head = head / (heads / own);
+                    let query = &queries.rows().nth(at).unwrap()[head * key..][..key];
+                    let keys: Vec<&[f32]> = keys.rows().take(at + 1).map(|row| &row[own_head * key..][..key]).collect();
+                    let shares = shares(query, &keys, scale, window);
+                    let found = &row[head * found.tokens.len()..][..found.tokens.len()];
+                    assert_eq!(found[..=at], shares, "{name}, position {at}, head {head}");
+                    assert!(found[at + 1..].iter().all(|share| *share == 0.0));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn heads_layers_and_positions_are_parts_of_the_whole() {
+    let model = load("tiny-qwen2", devices().into_iter().next().unwrap());
+    let whole = inspect_all(&model, asked(&model, vec![wish("attention_output"), wish("logits")])).unwrap();
+    let some = |numbers: &str| Some(numbers.parse::<Ranges>().unwrap());
+    let part = Wish { layers: some("1"), heads: some("0,2"), positions: some("2,4-5"), ..wish("attention_output") };
+    let best = Wish { positions: some("3"), best: Some(4), ..wish("logits") };
+    let found = inspect_all(&model, asked(&model, vec![part, best])).unwrap();
+    let (part, best) = (&found.values[0], &found.values[1]);
+    assert_eq!((part.layer, &part.heads, &part.positions[..]), (Some(1), &Some(vec![0, 2]), &[2, 4, 5][..]));
+    let layer: Vec<&[f32]> = whole.values[1].rows().collect();
+    for (at, row) in part.positions.iter().zip(part.rows()) {
+        assert_eq!(row, [&layer[*at][..16], &layer[*at][32..48]].concat());
+    }
+    let logits = whole.values[2].rows().nth(3).unwrap();
+    let best = &best.best.as_ref().unwrap()[0];
+    assert!(best.len() == 4 && best.is_sorted_by(|a, b| a.logit >= b.logit));
+    assert!(best.iter().all(|one| logits[one.id as usize] == one.logit));
+    assert_eq!(best[0].logit, logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+}
+
+#[test]
+fn what_cannot_be_seen_is_refused_before_anything_is_computed() {
+    let model = load("tiny-qwen2", devices().into_iter().next().unwrap());
+    let of = |change: &dyn Fn(&mut Asked)| {
+        let mut asked = asked(&model, vec![wish("queries")]);
+        change(&mut asked);
+        Inspection::new(&model, asked).map(drop).unwrap_err().to_string()
+    };
+    let some = |numbers: &str| Some(numbers.parse::<Ranges>().unwrap());
+    let with = |wish: Wish| move |asked: &mut Asked| asked.wanted.values = vec![wish.clone()];
+    assert!(of(&with(wish("querys"))).contains("is called querys"));
+    assert!(of(&with(Wish { layers: some("9"), ..wish("queries") })).contains("is called queries"));
+    assert!(of(&with(Wish { heads: some("9"), ..wish("queries") })).contains("queries has 3 heads"));
+    assert!(of(&with(Wish { heads: some("0"), ..wish("block_output") })).contains("block_output has 1 heads"));
+    assert!(of(&with(Wish { best: Some(1), ..wish("queries") })).contains("no row of logits"));
+    assert!(of(&|asked| asked.wanted.values.push(wish("queries"))).contains("asked for twice"));
+    assert!(of(&|asked| asked.most_numbers = 99).contains("more than 99 numbers"));
+    assert!(of(&|asked| asked.tokens.push(288)).contains("names token 288"));
+    assert!(of(&|asked| asked.tokens.clear()).contains("has 0 tokens"));
+    assert!(of(&|asked| asked.tokens = vec![0; 1025]).contains("has 1025 tokens"));
+}
+
+#[test]
+fn every_client_has_its_turn() {
+    let model = load("tiny-qwen2", devices().into_iter().next().unwrap());
+    let mut queue = Inspections::new(&model);
+    let asked = asked(&model, Vec::new());
+    let submit = |queue: &mut Inspections, client, deadline| {
+        queue.submit(client, asked.clone(), Duration::from_secs(deadline).into()).map_err(|refusal| refusal.to_string())
+    };
+    let first: Vec<Ticket> = (0..MAX_OF_CLIENT).map(|_| submit(&mut queue, 1, 9).unwrap()).collect();
+    assert_eq!(submit(&mut queue, 1, 9), Err("8 traces wait already; try again in a moment".to_owned()));
+    let second: Vec<Ticket> = (0..2).map(|_| submit(&mut queue, 2, 9).unwrap()).collect();
+    let third = submit(&mut queue, 3, 1).unwrap();
+    queue.cancel(first[1]);
+    let (mut over, mut now) = (Vec::new(), Duration::ZERO);
+    while !queue.is_idle() {
+        over.extend(queue.step(now, over.len() % 2 == 0));
+        if over.len() == 3 {
+            now = Duration::from_secs(2);
+        }
+    }
+    let order: Vec<Ticket> = over.iter().map(|(ticket, _)| *ticket).collect();
+    let expected = [first[0], second[0], third, first[2], second[1], first[3]];
+    assert_eq!(order[..6], expected);
+    assert!(over.iter().all(|(_, outcome)| outcome.as_ref().is_ok_and(|found| *found == *over[0].1.as_ref().unwrap())));
+    // What is late is not begun.
+    let late = submit(&mut queue, 1, 1).unwrap();
+    assert_eq!(queue.step(now, false), Some((late, Err(Refusal::Overdue))));
 }

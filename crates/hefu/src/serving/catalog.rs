@@ -13,6 +13,7 @@ use crate::output::text_file;
 use crate::signing::Signed;
 use crate::speculation::{Drafter, drafter, guessing};
 use hefu_cpu::Pool;
+use hefu_engine::inspect::{Inspections, WeightRow, operations, products, visible, weight_row};
 use hefu_engine::scheduler::{Abilities, Limits, Paged, Scheduler};
 use hefu_model::{LoadOptions, ModelSpec};
 use hefu_numerics::device::{Model, Size};
@@ -236,6 +237,7 @@ impl Catalog for ModelCatalog {
         }
         let vocabulary = loaded.model.program.vocabulary;
         let drafter = drafter(&loaded, &self.options.speculation, &self.options.device);
+        let program = Arc::clone(&loaded.model.program);
         let served = ServedModel {
             model: loaded.model,
             context: loaded.text.context,
@@ -254,13 +256,33 @@ impl Catalog for ModelCatalog {
             fingerprint,
             pooling: loaded.pooling,
             vocabulary,
+            visible: visible(&program),
+            operations: operations(&program),
+            products: products(&program),
             engine: Box::new(served),
         })
+    }
+
+    fn weight_row(&self, name: &str, weight: u32, row: usize) -> Result<Option<WeightRow>, String> {
+        let Some(entry) = self.entries.iter().find(|entry| entry.card.name == name) else { return Ok(None) };
+        let read = || {
+            let asked = ModelChoice { name: entry.asked.as_deref(), check: self.options.check };
+            let files = MappedModel::new(models::find(asked)?)?;
+            let gguf = files.gguf()?;
+            let reading = LoadOptions {
+                context: Some(entry.card.context),
+                cache: self.options.cache,
+                guessing: self.options.speculation.wants_block(),
+            };
+            let spec = ModelSpec::read_any(&gguf, &reading).map_err(|error| files.fault(&error))?;
+            Ok(weight_row(&spec.program, weight, row, &|file| gguf.files().get(file).copied().unwrap_or_default()))
+        };
+        read().map_err(|failure: Failure| failure.to_string())
     }
 }
 
 impl Engine for ServedModel {
-    fn run(self: Box<Self>, body: &mut dyn FnMut(&mut dyn Steps)) -> Result<(), String> {
+    fn run(self: Box<Self>, body: &mut dyn FnMut(&mut dyn Steps, &mut Inspections)) -> Result<(), String> {
         let failed = |error: hefu_numerics::device::Error| error.to_string();
         let paged = if self.trace { Paged::traced } else { Paged::new };
         let paged = paged(&self.model, self.context, self.pages, sequences(&self.limits)).map_err(failed)?;
@@ -268,7 +290,8 @@ impl Engine for ServedModel {
         // What guesses has the same pages, so that it can follow every answer.
         let follower = |drafter: &Drafter| drafter.paged(self.pages, sequences(&self.limits));
         let scheduler = guessing(scheduler, &self.speculation, self.drafter.as_ref(), follower);
-        body(&mut scheduler.map_err(|failure| failure.to_string())?);
+        let mut inspections = Inspections::new(&self.model);
+        body(&mut scheduler.map_err(|failure| failure.to_string())?, &mut inspections);
         if let Some(ledger) = &self.ledger {
             ledger.note("model_unloaded", json!({"model": self.name}));
         }

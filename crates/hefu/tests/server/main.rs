@@ -40,3 +40,4 @@ mod stopping;
 mod tiny;
 #[cfg(unix)]
 mod tools;
+mod trace;

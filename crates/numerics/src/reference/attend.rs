@@ -8,19 +8,13 @@ use crate::kv::{BLOCK, PAGE, Profile};
 /// Attention of every query over its sequence's visible positions; `output`: `[rows][heads][value_size]`.
 pub fn attend(attention: &Attention<'_>, output: &mut [f32]) {
     let shape = attention.cache.shape;
-    let group = attention.heads / shape.heads;
     for span in attention.spans {
         for token in 0..span.tokens {
             for head in 0..attention.heads {
                 let at = (span.row + token) * attention.heads + head;
                 let query = &attention.queries[at * shape.key_size..][..shape.key_size];
                 let output = &mut output[at * shape.value_size..][..shape.value_size];
-                let one = OfHead {
-                    head: head / group,
-                    sink: attention.sinks.map(|sinks| sinks[head]),
-                    slope: attention.slopes.map(|slopes| slopes[head]),
-                };
-                one_query(attention, span, span.position + token, one, query, output);
+                one_query(attention, span, span.position + token, &OfHead::new(attention, head), query, output);
             }
         }
     }
@@ -34,44 +28,105 @@ struct OfHead {
     slope: Option<f32>,
 }
 
+impl OfHead {
+    fn new(attention: &Attention<'_>, head: usize) -> Self {
+        Self {
+            head: head / (attention.heads / attention.cache.shape.heads),
+            sink: attention.sinks.map(|sinks| sinks[head]),
+            slope: attention.slopes.map(|slopes| slopes[head]),
+        }
+    }
+}
+
+/// How attention deals one query's output to the positions that it sees, which follow each other from the first of them: the weight of
+/// each (clause A4) times the factor by which the sum is multiplied at last. `token` is counted from the span's first.
+pub fn attention_shares(attention: &Attention<'_>, span: &Span<'_>, token: usize, head: usize) -> (usize, Vec<f32>) {
+    let shape = attention.cache.shape;
+    let query = &attention.queries[((span.row + token) * attention.heads + head) * shape.key_size..][..shape.key_size];
+    let one = OfHead::new(attention, head);
+    let scored = Scored::new(attention, span, span.position + token, &one, query);
+    let segments = scored.segments().map(|(from, to)| scored.weights(from, to)).collect::<Vec<_>>();
+    let total =
+        scored.segments().zip(&segments).fold(0.0, |total, ((from, _), weights)| total + denominator(from, weights));
+    let factor = scored.factor(total, one.sink);
+    (scored.first, segments.into_iter().flatten().map(|weight| weight * factor).collect())
+}
+
+/// The scores of the positions that one query sees.
+struct Scored {
+    first: usize,
+    last: usize,
+    scores: Vec<f32>,
+    largest: f32,
+}
+
+impl Scored {
+    fn new(
+        attention: &Attention<'_>,
+        span: &Span<'_>,
+        position: usize,
+        &OfHead { head, sink, slope }: &OfHead,
+        query: &[f32],
+    ) -> Self {
+        let (first, last) = (attention.first_visible(position), attention.last_visible(span, position));
+        let mut scores: Vec<f32> = match attention.cache.shape.profile {
+            Profile::F16 => (first..=last).map(|t| score_f16(attention, span, head, query, t)).collect(),
+            Profile::Q8 | Profile::I8 => {
+                let query: Vec<QuantizedBlock> = query.chunks(BLOCK).map(quantize_block).collect();
+                (first..=last).map(|t| score_q8(attention, span, head, &query, t)).collect()
+            }
+        };
+        if let Some(slope) = slope {
+            for (t, score) in (first..=last).zip(&mut scores) {
+                *score = (-slope).mul_add(position.abs_diff(t) as f32, *score);
+            }
+        }
+        if let Some(cap) = attention.cap {
+            scores.iter_mut().for_each(|score| *score = cap * tanh(*score / cap));
+        }
+        // A NaN among the scores never becomes the largest; it reaches the sums below and so the result.
+        let all = scores.iter().chain(&sink);
+        let largest = all.fold(f32::NEG_INFINITY, |largest, &score| if score > largest { score } else { largest });
+        Self { first, last, scores, largest }
+    }
+
+    /// The first and the last visible position of each segment.
+    fn segments(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+        let segments = self.first / SEGMENT..=self.last / SEGMENT;
+        segments.map(|segment| (self.first.max(segment * SEGMENT), self.last.min(segment * SEGMENT + SEGMENT - 1)))
+    }
+
+    /// The weights of the positions `from..=to`.
+    fn weights(&self, from: usize, to: usize) -> Vec<f32> {
+        self.scores[from - self.first..=to - self.first].iter().map(|score| exp(score - self.largest)).collect()
+    }
+
+    /// What sums are multiplied by at last, by the total of the weights of all positions.
+    fn factor(&self, mut total: f32, sink: Option<f32>) -> f32 {
+        if let Some(sink) = sink {
+            total += exp(sink - self.largest);
+        }
+        1.0 / total
+    }
+}
+
 fn one_query(
     attention: &Attention<'_>,
     span: &Span<'_>,
     position: usize,
-    OfHead { head, sink, slope }: OfHead,
+    one: &OfHead,
     query: &[f32],
     output: &mut [f32],
 ) {
-    let (first, last) = (attention.first_visible(position), attention.last_visible(span, position));
-    let mut scores: Vec<f32> = match attention.cache.shape.profile {
-        Profile::F16 => (first..=last).map(|t| score_f16(attention, span, head, query, t)).collect(),
-        Profile::Q8 | Profile::I8 => {
-            let query: Vec<QuantizedBlock> = query.chunks(BLOCK).map(quantize_block).collect();
-            (first..=last).map(|t| score_q8(attention, span, head, &query, t)).collect()
-        }
-    };
-    if let Some(slope) = slope {
-        for (t, score) in (first..=last).zip(&mut scores) {
-            *score = (-slope).mul_add(position.abs_diff(t) as f32, *score);
-        }
-    }
-    if let Some(cap) = attention.cap {
-        scores.iter_mut().for_each(|score| *score = cap * tanh(*score / cap));
-    }
-    // A NaN among the scores never becomes the largest; it reaches the sums below and so the result.
-    let all = scores.iter().chain(&sink);
-    let largest = all.fold(f32::NEG_INFINITY, |largest, &score| if score > largest { score } else { largest });
+    let scored = Scored::new(attention, span, position, one, query);
     output.fill(0.0);
     let mut total = 0.0;
-    for segment in first / SEGMENT..=last / SEGMENT {
-        let from = first.max(segment * SEGMENT);
-        let to = last.min(segment * SEGMENT + SEGMENT - 1);
-        total += add_segment(attention, span, head, from, to, &scores[from - first..], largest, output);
+    for (from, to) in scored.segments() {
+        let weights = scored.weights(from, to);
+        add_segment(attention, span, one.head, from, &weights, output);
+        total += denominator(from, &weights);
     }
-    if let Some(sink) = sink {
-        total += exp(sink - largest);
-    }
-    let factor = 1.0 / total;
+    let factor = scored.factor(total, one.sink);
     for output in output {
         *output *= factor;
     }
@@ -97,25 +152,32 @@ fn score_q8(attention: &Attention<'_>, span: &Span<'_>, head: usize, query: &[Qu
     attention.scale * sum
 }
 
-/// Adds positions `from..=to`, all of one segment, to `output`; returns their part of the denominator, in sixteen
-/// stripes by absolute position.
-#[expect(clippy::too_many_arguments, reason = "the naive loop names all that it reads")]
+/// The part in the denominator of the positions from `from` on that have these weights, in sixteen stripes by absolute position.
+fn denominator(from: usize, weights: &[f32]) -> f32 {
+    let mut stripes = [0.0f32; 16];
+    for (t, &weight) in (from..).zip(weights) {
+        stripes[t % 16] += weight;
+    }
+    for width in [8, 4, 2, 1] {
+        for j in 0..width {
+            stripes[j] += stripes[j + width];
+        }
+    }
+    stripes[0]
+}
+
+/// Adds the positions from `from` on that have these weights, all of one segment, to `output`.
 fn add_segment(
     attention: &Attention<'_>,
     span: &Span<'_>,
     head: usize,
     from: usize,
-    to: usize,
-    scores: &[f32],
-    largest: f32,
+    weights: &[f32],
     output: &mut [f32],
-) -> f32 {
+) {
     let cache = attention.cache;
-    let mut stripes = [0.0f32; 16];
     let mut sums = vec![0.0f32; output.len()];
-    let weights: Vec<f32> = scores.iter().take(to + 1 - from).map(|score| exp(score - largest)).collect();
-    for (t, &p) in (from..=to).zip(&weights) {
-        stripes[t % 16] += p;
+    for (t, &p) in (from..).zip(weights) {
         let page = span.pages[t / PAGE] as usize;
         match cache.shape.profile {
             Profile::F16 => {
@@ -137,20 +199,14 @@ fn add_segment(
         }
     }
     if cache.shape.profile == Profile::I8 {
-        for block in from / BLOCK..=to / BLOCK {
-            let visible = (from..=to).zip(&weights).filter(|(t, _)| t / BLOCK == block);
+        for block in from / BLOCK..(from + weights.len()).div_ceil(BLOCK) {
+            let visible = (from..).zip(weights).filter(|(t, _)| t / BLOCK == block);
             add_block_i8(attention, span, head, visible, &mut sums);
         }
     }
     for (output, sum) in output.iter_mut().zip(&sums) {
         *output += sum;
     }
-    for width in [8, 4, 2, 1] {
-        for j in 0..width {
-            stripes[j] += stripes[j + width];
-        }
-    }
-    stripes[0]
 }
 
 /// Adds the visible positions of one block of 32 of an i8 cache: weights times the values' scales become integers, and an

@@ -34,7 +34,7 @@ mod temperature;
 pub use activate::activate;
 pub use add::add;
 pub use angles::angles;
-pub use attend::attend;
+pub use attend::{attend, attention_shares};
 pub use decay::decay;
 pub use device::{Alter, AlteredDevice, Given, ReferenceDevice};
 pub use embed::embed;

@@ -15,6 +15,8 @@ pub mod responses;
 pub mod settings;
 pub mod sse;
 pub mod tokens;
+mod trace;
+mod weights;
 
 use crate::answer::Answer;
 use crate::error::ApiError;
@@ -59,6 +61,13 @@ pub fn endpoints() -> Vec<Endpoint> {
         of_get("/openapi.json", "This description", || get(openapi::document)).open(),
         of_get("/v1/receipts/{id}", "The signed receipt of an answer, by the answer's id", || get(receipts::show)),
         of_get("/v1/receipts/{id}/trace", "The digests of the trace that it states", || get(receipts::trace)),
+        of_get("/v1/trace", "What can be seen of a model on the way to an answer", || get(trace::visible)),
+        of_post("/v1/trace", "What a model computes on the way to an answer, and why", trace::schema, || {
+            post(trace::create)
+        }),
+        // Names may hold slashes.
+        of_get("/v1/trace/{*name}", "The same of a model by its name", || get(trace::visible_of)),
+        of_post("/v1/weights", "A row of a weight, as the model's file has it", weights::schema, || post(weights::row)),
         of_post("/tokenize", "The tokens of a text or a conversation", openapi::tokenize, || post(tokens::tokenize)),
         of_post("/completion", "Continue a text (llama.cpp)", native::completion_schema, || post(native::completion)),
         of_post("/infill", "Fill a gap in a text (llama.cpp)", native::infill_schema, || post(native::infill)),
@@ -154,17 +163,22 @@ async fn built(make: impl FnOnce() -> Response + Send + 'static) -> Result<Respo
 }
 
 /// The headers that every response to an [`Ask`](hefu_answer::Ask) has.
-pub fn answered(answer: &Answer, mut response: Response) -> Response {
-    if let Ok(value) = HeaderValue::from_str(&answer.fingerprint) {
-        response.headers_mut().insert(FINGERPRINT, value);
-    }
-    if let Ok(value) = HeaderValue::from_str(&answer.id) {
-        response.headers_mut().insert(ANSWER_ID, value);
-    }
+pub fn answered(answer: &Answer, response: Response) -> Response {
+    let mut response = answered_by(&answer.fingerprint, Some(&answer.id), response);
     for (name, value) in &answer.labels {
         let header = HeaderName::try_from(format!("x-hefu-{name}"));
         if let (Ok(header), Ok(value)) = (header, HeaderValue::from_str(&value.to_string())) {
             response.headers_mut().insert(header, value);
+        }
+    }
+    response
+}
+
+/// Says which model answered, and by which id the answer is known.
+fn answered_by(fingerprint: &str, id: Option<&str>, mut response: Response) -> Response {
+    for (name, value) in [(FINGERPRINT, Some(fingerprint)), (ANSWER_ID, id)] {
+        if let Some(Ok(value)) = value.map(HeaderValue::from_str) {
+            response.headers_mut().insert(name, value);
         }
     }
     response

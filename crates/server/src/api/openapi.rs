@@ -156,6 +156,18 @@ pub(super) fn answering(own: Value, required: &[&str]) -> Value {
     json!({"type": "object", "required": required, "properties": properties, "additionalProperties": false})
 }
 
+/// The same without what asks for several answers, a stream or a form.
+pub(super) fn answering_whole(own: Value) -> Value {
+    let mut schema = answering(own, &[]);
+    if let Some(properties) = schema["properties"].as_object_mut() {
+        for name in ["n", "stream", "stream_options", "response_format", "grammar", "json_schema", "regex", "ebnf"] {
+            properties.shift_remove(name);
+        }
+        properties.shift_remove("structured_outputs");
+    }
+    schema
+}
+
 /// The body of `/v1/chat/completions`.
 pub(super) fn chat() -> Value {
     let message = json!({

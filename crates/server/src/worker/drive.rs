@@ -2,11 +2,12 @@
 
 use super::{Command, Outlet, Worker};
 use crate::catalog::{Loaded, Steps};
+use hefu_engine::inspect::{Asked, Inspections, Outcome, Ticket};
 use hefu_engine::scheduler::{Event, Job, Key, Refusal, Statistics, Update};
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// The thread's side of a [`Worker`].
@@ -23,11 +24,12 @@ pub(super) fn run(name: String, model: Loaded, ready: oneshot::Sender<Result<Arc
     let Engine { engine, inbox, statistics, epoch } = engine;
     // Handed over only once the scheduler stands, so that a model without memory for its work is a model not loaded.
     let mut start = Some((worker, ready));
-    let mut body = |steps: &mut dyn Steps| {
+    let mut body = |steps: &mut dyn Steps, inspections: &mut Inspections| {
         if let Some((worker, ready)) = start.take() {
             drop(ready.send(Ok(worker)));
         }
-        Drive { steps, routes: HashMap::new(), statistics: &statistics, epoch }.until_dropped(&inbox);
+        let (routes, looking) = (HashMap::new(), HashMap::new());
+        Drive { steps, routes, inspections, looking, statistics: &statistics, epoch }.until_dropped(&inbox);
     };
     let outcome = engine.run(&mut body);
     match (outcome, start) {
@@ -40,6 +42,9 @@ pub(super) fn run(name: String, model: Loaded, ready: oneshot::Sender<Result<Arc
 struct Drive<'a> {
     steps: &'a mut dyn Steps,
     routes: HashMap<Key, Route>,
+    inspections: &'a mut Inspections,
+    /// Who waits for what comes of them.
+    looking: HashMap<Ticket, oneshot::Sender<Outcome>>,
     statistics: &'a Mutex<Statistics>,
     epoch: Instant,
 }
@@ -54,7 +59,7 @@ struct Route {
 impl Drive<'_> {
     fn until_dropped(mut self, inbox: &Receiver<Command>) {
         loop {
-            if self.steps.is_idle() {
+            if self.steps.is_idle() && self.inspections.is_idle() {
                 let Ok(command) = inbox.recv() else { return };
                 self.obey(command);
             }
@@ -72,13 +77,40 @@ impl Drive<'_> {
                 self.steps.record_time(to.saturating_duration_since(from).as_secs_f64());
                 updates.into_iter().for_each(|update| self.tell(update, from, to));
             }
+            self.look();
             *self.statistics.lock().unwrap_or_else(PoisonError::into_inner) = self.steps.statistics();
+        }
+    }
+
+    /// Goes on with the texts that are looked at, which have a turn after every step. Those that nobody waits for are given up.
+    fn look(&mut self) {
+        let gone: Vec<Ticket> = self.looking.iter().filter(|(_, done)| done.is_closed()).map(|(one, _)| *one).collect();
+        for ticket in gone {
+            self.looking.remove(&ticket);
+            self.inspections.cancel(ticket);
+        }
+        if self.inspections.is_idle() {
+            return;
+        }
+        let others_wait = !self.steps.is_idle();
+        if let Some((ticket, outcome)) = self.inspections.step(self.epoch.elapsed(), others_wait)
+            && let Some(done) = self.looking.remove(&ticket)
+        {
+            drop(done.send(outcome));
+        }
+    }
+
+    fn inspect(&mut self, client: u64, asked: Asked, deadline: Duration, done: oneshot::Sender<Outcome>) {
+        match self.inspections.submit(client, asked, Some(deadline)) {
+            Ok(ticket) => drop(self.looking.insert(ticket, done)),
+            Err(refusal) => drop(done.send(Err(refusal))),
         }
     }
 
     fn obey(&mut self, command: Command) {
         match command {
             Command::Cancel(keys) => keys.into_iter().for_each(|key| self.cancel(key)),
+            Command::Inspect { client, asked, deadline, done } => self.inspect(client, *asked, deadline, done),
             Command::Submit { jobs, events, taken } => {
                 let keys = self.submit(jobs, &events);
                 // Whoever asked may have gone meanwhile.

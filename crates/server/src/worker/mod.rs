@@ -14,6 +14,7 @@ use crate::catalog::{Catalog, Loaded};
 use crate::error::{ApiError, Kind};
 use hefu_answer::TextModel;
 use hefu_engine::RequestError;
+use hefu_engine::inspect::{Asked, Operation, Outcome, Product, Visible};
 use hefu_engine::scheduler::{Event, Job, Key, Pooling, Refusal, Statistics};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,6 +36,12 @@ pub struct Worker {
     pub pooling: Pooling,
     /// How many logits there are for each position.
     pub vocabulary: usize,
+    /// What can be seen of it.
+    pub visible: Vec<Visible>,
+    /// What one token takes.
+    pub operations: Vec<Operation>,
+    /// Its products with matrices.
+    pub products: Vec<Product>,
     commands: Sender<Command>,
     statistics: Arc<Mutex<Statistics>>,
     epoch: Instant,
@@ -46,6 +53,8 @@ enum Command {
     Submit { jobs: Vec<Job>, events: Outlet, taken: oneshot::Sender<Result<Vec<Key>, Refusal>> },
     /// Give these jobs up.
     Cancel(Vec<Key>),
+    /// Look at a text, until a deadline. Nobody listens any more once the other end of `done` is closed.
+    Inspect { client: u64, asked: Box<Asked>, deadline: Duration, done: oneshot::Sender<Outcome> },
 }
 
 /// Where what comes of the jobs of one request goes: (which job, what, when).
@@ -125,6 +134,17 @@ impl Worker {
         }
     }
 
+    /// Looks at a text, in its turn.
+    ///
+    /// # Errors
+    /// A model that has stopped; inside, why the text is not looked at.
+    pub async fn inspect(&self, client: u64, asked: Asked, deadline: Duration) -> Result<Outcome, ApiError> {
+        let (done, outcome) = oneshot::channel();
+        self.tell(Command::Inspect { client, asked: Box::new(asked), deadline, done });
+        let stopped = |_| ApiError::internal(format!("{} has stopped; the server's log says more", self.text.name));
+        outcome.await.map_err(stopped)
+    }
+
     /// What its scheduler did and holds, as of its last step.
     pub fn statistics(&self) -> Statistics {
         *self.statistics.lock().unwrap_or_else(PoisonError::into_inner)
@@ -151,6 +171,9 @@ impl Worker {
             fingerprint: model.fingerprint,
             pooling: model.pooling,
             vocabulary: model.vocabulary,
+            visible: model.visible,
+            operations: model.operations,
+            products: model.products,
             commands,
             statistics,
             epoch,

@@ -1,8 +1,6 @@
 //! `hefu trace`: what a model computes on the way to an answer, and why each token was chosen.
 
-mod ranges;
 mod report;
-mod safetensors;
 
 use crate::answer;
 use crate::answering::Answering;
@@ -10,12 +8,10 @@ use crate::failure::Failure;
 use crate::flags::AnsweringArguments;
 use crate::output::{piped_input, print, print_json};
 use clap::Args;
-use hefu_answer::{Message, Prompt, Role};
-use hefu_engine::inspect::inspect;
-use hefu_engine::sampling::{Explanation, History, Parameters, explain};
-use hefu_numerics::device::Error;
-use hefu_numerics::program::{Program, Value};
-use ranges::Ranges;
+use hefu_answer::{Message, Prompt, Role, findings_fields, safetensors};
+use hefu_engine::inspect::{Asked, Findings, Ranges, Refusal, Wanted, Wish, inspect_all, visible};
+use hefu_engine::sampling::Parameters;
+use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
@@ -30,13 +26,15 @@ const MAX_NUMBERS: usize = 1 << 26;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The keys of --json: model, fingerprint, prompt_tokens, tokens (id and text of each position), steps (position, id, stages, \
-draw), values (name, layer, positions, numbers).
+draw), values (name, layer, heads, positions, numbers or best).
 
 Examples:
   hefu trace --seed 1 --max-tokens 8 \"Name a prime\"
   hefu trace --list
   hefu trace --value block_output --layer 0,11-13 --position 0-3 --max-tokens 1 --json \"Name a prime\"
-  hefu trace --value attention_output --safetensors attention.safetensors \"Name a prime\"")]
+  hefu trace --value attention_output --safetensors attention.safetensors \"Name a prime\"
+  hefu trace --value lens --best 3 --position 12 --max-tokens 1 \"Name a prime\"
+  hefu trace --value attention --layer 3 --head 0,2 --position 12 --max-tokens 1 --json \"Name a prime\"")]
 pub(crate) struct Arguments {
     /// The prompt
     #[arg(value_name = "PROMPT")]
@@ -58,9 +56,17 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "LAYERS")]
     layer: Option<Ranges>,
 
+    /// Of which heads, counted from 0, as 3 or 0,4-6 [default: all]
+    #[arg(long, value_name = "HEADS")]
+    head: Option<Ranges>,
+
     /// At which positions, counted from 0, as 3 or 0,4-6 [default: all]
     #[arg(long, value_name = "POSITIONS")]
     position: Option<Ranges>,
+
+    /// Of the values logits and lens, the N likeliest tokens in place of the numbers
+    #[arg(long, value_name = "N")]
+    best: Option<usize>,
 
     /// How many tokens are shown of each clause of sampling; 0 for none of it
     #[arg(long, value_name = "N", default_value_t = 5)]
@@ -78,30 +84,6 @@ pub(crate) struct Arguments {
     answering: AnsweringArguments,
 }
 
-/// A value at some positions.
-pub(super) struct Seen {
-    pub(super) value: Value,
-    /// The positions of its rows.
-    pub(super) positions: Vec<usize>,
-    /// `[positions][numbers]`.
-    pub(super) numbers: Vec<f32>,
-}
-
-/// Why the token at a position was chosen.
-pub(super) struct Why {
-    pub(super) position: usize,
-    pub(super) explanation: Explanation,
-}
-
-/// Everything that was asked for.
-pub(super) struct Trace {
-    /// Prompt and answer.
-    pub(super) tokens: Vec<u32>,
-    pub(super) prompt: usize,
-    pub(super) steps: Vec<Why>,
-    pub(super) values: Vec<Seen>,
-}
-
 /// Carries the command out.
 ///
 /// # Errors
@@ -116,16 +98,25 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let text = if arguments.list { None } else { Some(prompt(arguments)?) };
     let answering = Answering::new(&arguments.answering, None, false)?;
     let program = &answering.loaded.model.program;
-    let Some(text) = text else { return print(&report::list(program)) };
-    let chosen = chosen(program, arguments)?;
-    let trace = trace(&answering, text, &chosen, arguments)?;
+    let Some(text) = text else { return print(&report::list(&visible(program))) };
+    let findings = trace(&answering, text, arguments)?;
     if let Some(path) = &arguments.safetensors {
-        safetensors::write(path, program, &trace.values)?;
+        let bytes = safetensors(&findings).map_err(|error| Failure::Other(error.to_string()))?;
+        std::fs::write(path, bytes).map_err(|error| Failure::file("write", path, error))?;
     }
     match arguments.json {
-        true => print_json(&report::json(&answering.loaded, &trace, arguments.safetensors.is_none())?),
-        false => print(&report::text(&answering.loaded, &trace)),
+        true => print_json(&json_of(&answering, &findings, arguments.safetensors.is_none())?),
+        false => print(&report::text(&answering.loaded, &findings)),
     }
+}
+
+fn json_of(answering: &Answering<'_>, findings: &Findings, has_numbers: bool) -> Result<Value, Failure> {
+    let loaded = &answering.loaded;
+    let mut all = json!({"model": loaded.resolved.name, "fingerprint": loaded.fingerprint()?.to_string()});
+    if let Some(fields) = all.as_object_mut() {
+        fields.extend(findings_fields(findings, &loaded.text.tokenizer, has_numbers));
+    }
+    Ok(all)
 }
 
 /// The prompt argument, or what is piped in.
@@ -137,80 +128,47 @@ fn prompt(arguments: &Arguments) -> Result<Prompt, Failure> {
     Ok(if arguments.raw { Prompt::Text(text) } else { Prompt::Messages(vec![Message::new(Role::User, text)]) })
 }
 
-/// The values that were named, at the layers that were.
-fn chosen(program: &Program, arguments: &Arguments) -> Result<Vec<Value>, Failure> {
-    let mut chosen = Vec::new();
-    for name in &arguments.values {
-        let before = chosen.len();
-        for value in report::visible(program) {
-            let spec = program.value(value);
-            let is_of_layer = spec.layer.is_none_or(|layer| Ranges::has(&arguments.layer, usize::from(layer)));
-            if spec.name == *name && is_of_layer {
-                chosen.push(value);
-            }
-        }
-        if chosen.len() == before {
-            let sentence = format!("no value of these layers is called {name}; `hefu trace --list` names them");
-            return Err(Failure::Usage(sentence));
-        }
-    }
-    Ok(chosen)
+/// What is to be seen.
+fn wanted(arguments: &Arguments) -> Wanted {
+    let wish = |name: &String| Wish {
+        name: name.clone(),
+        layers: arguments.layer.clone(),
+        heads: arguments.head.clone(),
+        positions: arguments.position.clone(),
+        best: arguments.best,
+    };
+    Wanted { values: arguments.values.iter().map(wish).collect(), candidates: arguments.candidates, steps: None }
 }
 
 /// Answers, then reads prompt and answer once more and looks.
-fn trace(answering: &Answering<'_>, prompt: Prompt, chosen: &[Value], arguments: &Arguments) -> Result<Trace, Failure> {
+fn trace(answering: &Answering<'_>, prompt: Prompt, arguments: &Arguments) -> Result<Findings, Failure> {
     let loaded = &answering.loaded;
     let question = answering.question(&answering.ask(prompt)).map_err(|error| answering.failed(&error))?;
-    let parameters = question.prepared.request.parameters.clone();
+    let parameters: Parameters = question.prepared.request.parameters.clone();
     let mut tokens = question.prepared.request.prompt.clone();
     let prompt = tokens.len();
     let (mut scheduler, never) = (answering.scheduler(false)?, AtomicBool::new(false));
     let answer = answer::answer(&loaded.text, &mut scheduler, question, &never, &mut |_| Ok(()))?;
     tokens.extend(answer.choices.iter().map(|choice| choice.id));
-    let program = &loaded.model.program;
-    let positions = (0..tokens.len()).filter(|at| Ranges::has(&arguments.position, *at)).count();
-    let numbers = chosen.iter().map(|value| program.value(*value).numbers().saturating_mul(positions));
-    if numbers.fold(0, usize::saturating_add) > MAX_NUMBERS {
-        let sentence = format!(
-            "these are more than {MAX_NUMBERS} numbers; name fewer values, or choose with --layer and --position"
-        );
-        return Err(Failure::Usage(sentence));
+    let asked = Asked { tokens, prompt, parameters, wanted: wanted(arguments), most_numbers: MAX_NUMBERS };
+    let findings = inspect_all(&loaded.model, asked).map_err(|refusal| refused(&refusal))?;
+    match findings.steps.iter().find(|why| findings.tokens.get(why.position) != Some(&why.explanation.id)) {
+        None => Ok(findings),
+        Some(_) => Err(Failure::Other(
+            "the token of an answer was not chosen by its logits; this is a fault of the program".to_owned(),
+        )),
     }
-    let empty = |value: &Value| Seen { value: *value, positions: Vec::new(), numbers: Vec::new() };
-    let mut values: Vec<Seen> = chosen.iter().map(empty).collect();
-    let mut steps = Vec::new();
-    let read = inspect(&loaded.model, &tokens, chosen, &mut |pass| {
-        for seen in &mut values {
-            let (numbers, width) = (pass.read(seen.value)?, program.value(seen.value).numbers());
-            for (row, numbers) in numbers.chunks_exact(width).enumerate() {
-                if Ranges::has(&arguments.position, pass.position + row) {
-                    seen.positions.push(pass.position + row);
-                    seen.numbers.extend_from_slice(numbers);
-                }
-            }
-        }
-        for row in 0..pass.rows {
-            let position = pass.position + row + 1;
-            if arguments.candidates > 0 && (prompt..tokens.len()).contains(&position) {
-                let logits = pass.logits(row)?;
-                steps.push(why(logits, &tokens, position, &parameters, arguments.candidates)?);
-            }
-        }
-        Ok(())
-    });
-    read.map_err(|error| Failure::Other(error.to_string()))?;
-    Ok(Trace { tokens, prompt, steps, values })
 }
 
-/// Why the token at `position` was chosen by these logits.
-fn why(logits: &[f32], tokens: &[u32], position: usize, parameters: &Parameters, most: usize) -> Result<Why, Error> {
-    let history = History::new(tokens.get(..position).unwrap_or_default());
-    let explanation = explain(logits, &history, parameters, None, position as u64, most);
-    let explanation = explanation.map_err(|error| Error::bad_batch(error.to_string()))?;
-    if tokens.get(position) != Some(&explanation.id) {
-        return Err(Error::bad_batch(
-            "the token of an answer was not chosen by its logits; this is a fault of the program",
-        ));
+fn refused(refusal: &Refusal) -> Failure {
+    match refusal {
+        Refusal::NoValue { .. } => Failure::Usage(format!("{refusal}; `hefu trace --list` names them")),
+        Refusal::NoHead { .. } | Refusal::NoTokens { .. } | Refusal::Twice { .. } => {
+            Failure::Usage(refusal.to_string())
+        }
+        Refusal::TooMany { most } => Failure::Usage(format!(
+            "these are more than {most} numbers; name fewer values, or choose with --layer, --head and --position"
+        )),
+        _ => Failure::Other(refusal.to_string()),
     }
-    Ok(Why { position, explanation })
 }

@@ -109,8 +109,8 @@ pub(super) const TEXTS: &[Entry] = &[
         "没有 --json 时，每个向量是一行数字。--json 的键：model、tokens（所有文本合计）、vectors。",
     ),
     (
-        "The keys of --json: model, fingerprint, prompt_tokens, tokens (id and text of each position), steps (position, id, stages, draw), values (name, layer, positions, numbers).",
-        "--json 的键：model、fingerprint、prompt_tokens、tokens（每个位置的编号与文本）、steps（position、id、stages、draw）、values（name、layer、positions、numbers）。",
+        "The keys of --json: model, fingerprint, prompt_tokens, tokens (id and text of each position), steps (position, id, stages, draw), values (name, layer, heads, positions, numbers or best).",
+        "--json 的键：model、fingerprint、prompt_tokens、tokens（每个位置的编号与文本）、steps（position、id、stages、draw）、values（name、layer、heads、positions、numbers 或 best）。",
     ),
     (
         "An evaluation that was interrupted goes on when the same command is given again. The exit status is 1 if a share is below --at-least.",

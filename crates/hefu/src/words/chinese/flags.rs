@@ -189,6 +189,14 @@ pub(super) const TEXTS: &[Entry] = &[
         "哪些层，从 0 数起，例如 3 或 0,4-6 [默认：全部]",
     ),
     (
+        "Of which heads, counted from 0, as 3 or 0,4-6 [default: all]",
+        "哪些注意力头，从 0 数起，例如 3 或 0,4-6 [默认：全部]",
+    ),
+    (
+        "Of the values logits and lens, the N likeliest tokens in place of the numbers",
+        "对 logits 和 lens 两个值，显示概率最高的 N 个词元而不是数值",
+    ),
+    (
         "At which positions, counted from 0, as 3 or 0,4-6 [default: all]",
         "哪些位置，从 0 数起，例如 3 或 0,4-6 [默认：全部]",
     ),

@@ -60,6 +60,19 @@ pub(super) async fn respond(
     Ok(answered(&answer, built(make).await?))
 }
 
+/// A request's body as what is asked, where the answer comes as a whole and alone.
+///
+/// # Errors
+/// Whatever is wrong with it.
+pub(in crate::api) fn whole_ask(fields: Fields) -> Result<Ask, ApiError> {
+    let alone = |name: &str| ApiError::parameter(name, format!("{name} is not taken here; leave it out"));
+    match read(fields)? {
+        (_, Streaming { is_wanted: true, .. }, _) => Err(alone("stream")),
+        (_, _, Some(_)) => Err(alone("prompt_logprobs")),
+        (ask, ..) => Ok(ask),
+    }
+}
+
 /// A request's body as what is asked.
 fn read(mut fields: Fields) -> Result<(Ask, Streaming, Option<u32>), ApiError> {
     let conversation: Vec<Value> = fields.need("messages")?;

@@ -1,15 +1,20 @@
-//! Numbers and ranges of numbers, as `0,4-6`.
+//! Numbers and ranges of numbers, as `0,4-6`: which layers, heads and positions are looked at.
 
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 /// Some numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Ranges(Vec<RangeInclusive<usize>>);
+pub struct Ranges(Vec<RangeInclusive<usize>>);
 
 impl Ranges {
+    /// These numbers.
+    pub fn of(numbers: impl IntoIterator<Item = usize>) -> Self {
+        Self(numbers.into_iter().map(|number| number..=number).collect())
+    }
+
     /// Whether a number is among them; where none were named, every number is.
-    pub(crate) fn has(some: &Option<Self>, number: usize) -> bool {
+    pub fn has(some: &Option<Self>, number: usize) -> bool {
         some.as_ref().is_none_or(|Self(ranges)| ranges.iter().any(|range| range.contains(&number)))
     }
 }
