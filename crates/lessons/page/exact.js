@@ -105,13 +105,59 @@ export function half(x) {
   return sign | (((exponent + 14) << 10) + steps);
 }
 
-/** Clause S4: the weight of a logit that is `x` away from the best, divided by the temperature already. */
-export const weight = (x) => BigInt(Math.floor(f(Math.exp(x)) * 2 ** 40));
+/** The upper half of a binary64. */
+function upper(x) {
+  view.setFloat64(0, x);
+  return view.getUint32(0);
+}
 
-/** Clause S5: 64 bits for a seed and a position. */
-export function random(seed, position) {
+/** e^x in binary64 as clause S3 has it: the function `exp` of libm 0.2.16, operation by operation. */
+export function exp64(x) {
+  const negative = x < 0 || Object.is(x, -0) ? 1 : 0;
+  const size = upper(x) & 0x7fffffff;
+  if (Number.isNaN(x)) return x;
+  if (x > 709.782712893383973096) return Infinity;
+  if (x < -745.13321910194110842) return 0;
+  let [k, hi, lo] = [0, x, 0];
+  if (size > 0x3fd62e42) {
+    k = size >= 0x3ff0a2b2 ? Math.trunc(1.44269504088896338700 * x + (negative ? -0.5 : 0.5)) : 1 - 2 * negative;
+    hi = x - k * 6.93147180369123816490e-1;
+    lo = k * 1.90821492927058770002e-10;
+    x = hi - lo;
+  } else if (size <= 0x3e300000) return 1 + x;
+  const z = x * x;
+  const c = x - z * (1.66666666666666019037e-1 + z * (-2.77777777770155933842e-3 + z * (6.61375632143793436117e-5 + z * (-1.65339022054652515390e-6 + z * 4.13813679705723846039e-8))));
+  const y = 1 + ((x * c) / (2 - c) - lo + hi);
+  return k === 0 ? y : y * 2 ** k;
+}
+
+/** The natural logarithm in binary64 of a normal number above 0, alike. */
+export function log64(x) {
+  if (x === 1) return 0;
+  view.setFloat64(0, x);
+  const raised = view.getUint32(0) + (0x3ff00000 - 0x3fe6a09e);
+  const k = (raised >>> 20) - 0x3ff;
+  view.setUint32(0, (raised & 0xfffff) + 0x3fe6a09e);
+  const r = view.getFloat64(0) - 1;
+  const half = 0.5 * r * r;
+  const s = r / (2 + r);
+  const z = s * s;
+  const w = z * z;
+  const odd = w * (3.999999999940941908e-1 + w * (2.222219843214978396e-1 + w * 1.531383769920937332e-1));
+  const even = z * (6.666666666666735130e-1 + w * (2.857142874366239149e-1 + w * (1.818357216161805012e-1 + w * 1.479819860511658591e-1)));
+  return s * (half + (even + odd)) + k * 1.90821492927058770002e-10 - half + r + k * 6.93147180369123816490e-1;
+}
+
+/** Clause S4 as a number: the weight of a logit that is `x` away from the best, divided by the temperature already. */
+export const weightOf = (x) => (x < -28 ? 0 : Math.floor(f(exp64(Math.min(x, 0))) * 2 ** 40));
+
+/** The same as an integer that may be added without bounds. */
+export const weight = (x) => BigInt(weightOf(x));
+
+/** Clause S5: 64 bits for a seed, a position and a purpose: 0 for the choice, 1 for XTC. */
+export function random(seed, position, purpose = 0n) {
   const mask = 0xffffffffn;
-  let [a, b, c, d] = [position & mask, position >> 32n, 0n, 0n];
+  let [a, b, c, d] = [position & mask, position >> 32n, purpose, 0n];
   let [k0, k1] = [seed & mask, seed >> 32n];
   for (let round = 0; round < 10; round++) {
     const first = a * 0xd2511f53n;

@@ -77,6 +77,6 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 1000,
     license: { fileName: "licenses.md" },
-    rolldownOptions: { output: names },
+    rolldownOptions: { input: { index: "index.html", glass: "glass.html" }, output: names },
   },
 });

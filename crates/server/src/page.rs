@@ -1,4 +1,4 @@
-//! The page at `/`: files that are part of the program, served with rules under which they can ask nobody else.
+//! The page at `/` and the glass box at `/glass`: files that are part of the program, served with rules under which they can ask nobody else.
 //!
 //! Two files have rules of their own. Diagrams are drawn in a frame without an origin, which can reach nothing; and the worker that
 //! speaks to a server of tools reaches that server alone, which its address names: the page itself cannot reach it.
@@ -97,6 +97,7 @@ pub(crate) fn has(path: &str) -> bool {
 fn find(path: &str) -> Option<&'static File> {
     let name = match path.trim_start_matches('/') {
         "" => "index.html",
+        "glass" => "glass.html",
         name => name,
     };
     FILES.iter().find(|file| file.name == name)
@@ -167,6 +168,7 @@ mod tests {
     fn the_page_is_there_and_asks_nobody_else() {
         let response = get("/", None).unwrap();
         assert_eq!(response.headers()[CONTENT_TYPE], "text/html; charset=utf-8");
+        assert_eq!(get("/glass", None).unwrap().headers(), response.headers());
         assert!(rules("/").contains("connect-src 'self'"));
         assert!(!POLICY.contains("unsafe") && !POLICY.contains("http"));
         for absent in ["/../Cargo.toml", "/index.htm", "//etc/passwd"] {

@@ -62,6 +62,10 @@ export function Sidebar({ close, chosen }: { close: () => void; chosen: () => vo
           </section>
         ))}
       </div>
+      <p class="elsewhere">
+        <a href={`./learn/${w.code}`}>{w.lessons}</a>
+        <a href="./glass">{w.glassBox}</a>
+      </p>
       <ImportAndExport />
       {removing && <Removal conversation={removing} close={() => setRemoving(null)} />}
     </nav>

@@ -5,10 +5,12 @@ import * as client from "../api/client";
 import { RequestFailed } from "../api/failures";
 import type { Conversation, Message, Origin } from "../conversation/types";
 import { NUMBERS } from "../conversation/settings";
+import { sent } from "../conversation/sent";
+import * as tree from "../conversation/tree";
 import * as exports from "../export";
 import { speeds } from "../conversation/ends";
 import { check, comparisons, probabilities, weigh } from "../store/answers";
-import { key } from "../store/preferences";
+import { key, save } from "../store/preferences";
 import { number, words, type Words } from "../words";
 import { CopyButton } from "./CopyButton";
 import { FailureText } from "./FailureText";
@@ -79,6 +81,7 @@ export function Tally({ conversation, message, children }: Props & { children: C
               {w.probabilities}
             </button>
           )}
+          {made && origin.finish !== "error" && <LookInside conversation={conversation} message={message} />}
         </Details>
       )}
     </footer>
@@ -180,6 +183,22 @@ function Fact({ name, value, copied, hint, children }: FactProps) {
         {children}
       </dd>
     </div>
+  );
+}
+
+/** Hands the question over to the glass box. */
+function LookInside({ conversation, message }: Props) {
+  const w = words.value;
+  const { origin } = message;
+  const before = tree.pathTo(conversation, message.parent, true);
+  // An answer that goes on from another, and one that called tools, were asked for otherwise.
+  if (!origin || message.begun !== undefined || origin.tools?.length) return null;
+  const { system, ...settings } = origin.settings;
+  const messages = [...(system.trim() ? [{ role: "system", content: system }] : []), ...sent(before)];
+  return (
+    <a class="link" href="./glass" onClick={() => save("glass", JSON.stringify({ ...settings, messages, seed: origin.seed, model: origin.model }))}>
+      {w.lookInside}
+    </a>
   );
 }
 

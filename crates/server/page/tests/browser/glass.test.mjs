@@ -1,0 +1,171 @@
+// The glass box on a real server with a real model, as in real.test.mjs, and axe-core over all pages: chat, lessons, glass box.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { launch, picture, say, visit } from "./browser.mjs";
+
+const HEFU = process.env.HEFU ?? fileURLToPath(new URL("../../../../../target/release/hefu", import.meta.url));
+const MODEL = `${process.env.HEFU_MODELS}/${process.env.GLASS_MODEL ?? "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf"}`;
+const skip = !existsSync(HEFU) ? `there is no program at ${HEFU}` : !existsSync(MODEL) && "HEFU_MODELS names no folder with the model";
+const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+let browser, server, home, url;
+before(async () => {
+  if (skip) return;
+  browser = await launch();
+  home = mkdtempSync(`${tmpdir()}/hefu-glass-`);
+  const arguments_ = ["serve", "--port", "0", "--drain-seconds", "1", "--model", MODEL];
+  server = spawn(HEFU, arguments_, { stdio: ["ignore", "pipe", "ignore"], env: { ...process.env, HEFU_HOME: home } });
+  const line = await new Promise((resolve, reject) => {
+    server.stdout.once("data", (data) => resolve(String(data)));
+    server.once("exit", (status) => reject(new Error(`the server ended with status ${status}`)));
+  });
+  url = `${line.match(/http:\S+/)[0].replace(/\/$/, "")}/`;
+});
+after(async () => {
+  await browser?.close();
+  if (server) await new Promise((resolve) => (server.once("exit", resolve), server.kill("SIGTERM")));
+  if (home) rmSync(home, { recursive: true });
+});
+
+/** The page's rules forbid scripts from elsewhere, so axe comes in by the debugger. Serious faults and worse are told. */
+async function faults(page) {
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
+  return violations.filter(({ impact }) => impact === "serious" || impact === "critical").map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(" | ")}`);
+}
+
+/** A page of the server that fails the test by any problem. */
+async function opened(path, options, body) {
+  const { page, context, problems } = await visit(browser, url, options);
+  page.setDefaultTimeout(200_000);
+  try {
+    await page.goto(new URL(path, url).href);
+    await body(page);
+    assert.deepEqual(problems.filter((problem) => !problem.startsWith("a request to")), []);
+  } finally {
+    await context.close();
+  }
+}
+
+const wide = (page) => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+
+/** Asks a question and waits for the answer's tokens. */
+async function look(page, question, tokens = "24") {
+  const form = page.locator("form.glass-ask");
+  await form.locator("textarea").fill(question);
+  await form.locator('input[type="text"]').nth(0).fill("0.8");
+  await form.locator('input[type="text"]').nth(1).fill("7");
+  await form.locator('input[type="text"]').nth(2).fill(tokens);
+  await form.locator("button[type=submit]").click();
+  await page.locator(".tokens [role=option]:not(.prompt)").first().waitFor();
+}
+
+const VIEWS = ["why", "inside", "number", "cost", "proof"];
+
+for (const [device, options] of [["desktop", {}], ["phone", PHONE]]) {
+  for (const [locale, colorScheme] of [["en-GB", "light"], ["zh-CN", "dark"], ["en-GB", "dark"], ["zh-CN", "light"]]) {
+    const name = `glass-${device}-${locale.slice(0, 2)}-${colorScheme}`;
+    test(`every view: ${device}, ${locale}, ${colorScheme}`, { skip, timeout: 400_000 }, () =>
+      opened("glass", { ...options, locale, colorScheme }, async (page) => {
+        await look(page, locale === "zh-CN" ? "什么是质数？" : "What is a prime number?");
+        await page.locator(".tokens [role=option]:not(.prompt)").nth(4).click();
+        for (const view of VIEWS) {
+          const tab = page.locator(`#tab-${view}`);
+          if ((await tab.count()) === 0) continue;
+          await tab.click();
+          if (view === "why") {
+            await page.locator("#glass-view .button").first().click();
+            await page.locator(".sliders").waitFor();
+          }
+          if (view === "inside") await page.locator(".heat").waitFor();
+          if (view === "number") await page.locator(".equal").waitFor();
+          if (view === "proof") {
+            await page.locator("#glass-view .button").last().click();
+            await page.locator("#glass-view pre").first().waitFor();
+          }
+          assert.ok((await wide(page)) <= 0, `${view} is too wide by ${await wide(page)}`);
+          assert.deepEqual(await faults(page), [], view);
+          await picture(page, `${name}-${view}`);
+        }
+      }));
+  }
+}
+
+test("the page's choice is the engine's, and other settings have other winners", { skip, timeout: 400_000 }, () =>
+  opened("glass", {}, async (page) => {
+    await look(page, "Name a colour.", "8");
+    const tokens = page.locator(".tokens [role=option]:not(.prompt)");
+    for (let at = 0; at < (await tokens.count()); at++) {
+      await tokens.nth(at).click();
+      await page.locator("#glass-view .button").first().click();
+      await page.locator(".sliders").waitFor();
+      assert.equal(await page.locator("#glass-view .different").count(), 0, `token ${at}`);
+    }
+    await tokens.first().click();
+    await page.locator("#glass-view .button").first().click();
+    // Of a line of many seeds, some choose otherwise.
+    await page.locator(".sliders input[type=range]").first().fill("2");
+    const seed = page.locator(".sliders input[type=number]");
+    let others = 0;
+    for (let number = 0; number < 40 && others === 0; number++) {
+      await seed.fill(String(number));
+      others += await page.locator(".verdict.other").count();
+    }
+    assert.ok(others > 0, "no seed chooses otherwise");
+    await page.locator(".verdict .link").click();
+    assert.equal(await page.locator(".verdict.other").count(), 0);
+  }));
+
+test("the keyboard goes from token to token and from view to view", { skip, timeout: 200_000 }, () =>
+  opened("glass", {}, async (page) => {
+    await look(page, "Name a colour.", "6");
+    const chosen = page.locator("[role=option][aria-selected=true]");
+    await chosen.focus();
+    const label = await chosen.getAttribute("aria-label");
+    await page.keyboard.press("ArrowRight");
+    assert.notEqual(await chosen.getAttribute("aria-label"), label);
+    assert.ok(await chosen.evaluate((at) => at === document.activeElement));
+    await page.locator("#tab-why").focus();
+    await page.keyboard.press("ArrowLeft");
+    assert.equal(await page.locator("#tab-proof").getAttribute("aria-selected"), "true");
+    await page.getByRole("button", { name: "Compute once more and compare" }).click();
+    await page.getByText(/^The same:/).waitFor();
+  }));
+
+test("an answer of the chat page is looked into", { skip, timeout: 300_000 }, () =>
+  opened("", {}, async (page) => {
+    await page.locator(".model select:not([disabled])").waitFor();
+    await page.locator(".head .icon-button").last().click();
+    await page.getByRole("dialog").getByLabel("Max tokens").fill("12");
+    await page.keyboard.press("Escape");
+    await say(page, "Name a colour.");
+    const text = await page.locator(".answer .markdown").last().innerText();
+    await page.locator(".tally").last().click();
+    assert.deepEqual(await faults(page), []);
+    await page.getByRole("link", { name: "Look inside" }).click();
+    await page.locator(".tokens [role=option]:not(.prompt)").first().waitFor();
+    const tokens = await page.locator(".tokens [role=option]:not(.prompt)").allInnerTexts();
+    const plain = (text) => text.replace(/[␣⏎\s]/g, "").replace(/<\|im_end\|>/g, "");
+    assert.ok(plain(tokens.join("")).startsWith(plain(text).slice(0, 8)), `${tokens.join("")} is not ${text}`);
+  }));
+
+for (const [locale, colorScheme] of [["en-GB", "light"], ["zh-CN", "dark"]]) {
+  test(`no serious fault by axe: chat and lessons, ${locale}, ${colorScheme}`, { skip, timeout: 400_000 }, () =>
+    opened("", { locale, colorScheme }, async (page) => {
+      await page.locator(".model select:not([disabled])").waitFor();
+      assert.deepEqual(await faults(page), [], "chat");
+      await page.goto(new URL("learn", url).href);
+      const lessons = await page.locator("li[data-lesson] > a").evaluateAll((links) => links.map((link) => link.href));
+      assert.deepEqual(await faults(page), [], "list of lessons");
+      for (const address of lessons) {
+        await page.goto(address);
+        assert.deepEqual(await faults(page), [], address);
+      }
+    }));
+}
