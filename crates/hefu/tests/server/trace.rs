@@ -91,12 +91,12 @@ fn what_cannot_be_traced_is_refused_in_a_sentence() {
     assert!(refusal(json!({"answer": vec![1; 5000]})).contains("a trace may have 4096"));
     assert!(refusal(json!({"max_tokens": 5000})).contains("a trace may have 4096"));
     assert!(refusal(json!({"answer": vec![1; 4000], "candidates": 100})).contains("candidates"));
-    assert!(
-        refusal(json!({"answer": vec![1; 4000], "candidates": 0, "values": [{"name": "block_output"}]}))
-            .contains("JSON holds at most")
-    );
+    let many = ["embedding", "block_output", "attn_norm", "queries"].map(|name| json!({"name": name}));
+    assert!(refusal(json!({"answer": vec![1; 4000], "candidates": 0, "values": many})).contains("JSON holds at most"));
     assert!(refusal(json!({"n": 2})).contains("n must be 1"));
-    assert!(refusal(json!({"regex": "a+"})).contains("form"));
+    assert!(refusal(json!({"regex": "a+"})).contains("not supported"));
+    let held = json!({"messages": [{"role": "user", "content": "x"}], "response_format": {"type": "json_object"}});
+    assert!(server.post("/v1/trace", &held).refusal(400).contains("held to a form"));
 }
 
 #[test]
