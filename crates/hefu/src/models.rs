@@ -178,7 +178,7 @@ impl Progress for Watcher {
                 Some(text) => text,
                 None => return,
             },
-            Notice::WaitingForOther { file } => format!("another process is fetching {file}; waiting for it"),
+            Notice::WaitingForOther { file } => format!("another process is writing {file}; waiting for it"),
             Notice::TryingSource { source, kept: 0 } => format!("trying {}", short(source)),
             Notice::TryingSource { source, kept } => {
                 format!("going on with {} after {}", short(source), units::bytes(*kept))

@@ -1,7 +1,7 @@
 //! A file that appears once it is whole.
 
 use crate::failure::Failure;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -39,9 +39,9 @@ impl WholeFile {
             return Err(Failure::Usage(format!("{} names no file", path.display())));
         };
         let mut beside = name.to_owned();
-        beside.push(format!(".{}.part", std::process::id()));
+        beside.push(".part");
         let beside = path.with_file_name(beside);
-        let file = File::create(&beside).map_err(|error| Failure::file("create", &beside, error))?;
+        let file = claim(&beside)?;
         let file = Some(BufWriter::with_capacity(BUFFER_BYTES, file));
         Ok(Self { path: path.to_owned(), beside, file, written: 0 })
     }
@@ -79,11 +79,53 @@ impl WholeFile {
     }
 }
 
+/// Opens the file beside the place, empty and locked: what a program that was killed left is written over, what another one is
+/// writing is left to it.
+fn claim(beside: &Path) -> Result<File, Failure> {
+    let failed = |error| Failure::file("create", beside, error);
+    let file = File::options().create(true).write(true).truncate(false).open(beside).map_err(failed)?;
+    let is_taken = matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+    // It may have become whole, and been renamed, between the opening and the lock.
+    if is_taken || !beside.exists() {
+        let shown = beside.display();
+        return Err(Failure::Other(format!("another program is writing {shown}; wait for it, or give another name")));
+    }
+    file.set_len(0).map_err(failed)?;
+    Ok(file)
+}
+
 impl Drop for WholeFile {
     /// What did not become whole goes away.
     fn drop(&mut self) {
         if self.file.take().is_some() {
             let _ = fs::remove_file(&self.beside);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_program_left_is_written_over_and_what_another_writes_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.gguf");
+        let names = || {
+            let entries = fs::read_dir(folder.path()).unwrap();
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect::<Vec<_>>()
+        };
+        // As if the program had been killed: nothing is dropped, the lock goes with the process.
+        fs::write(folder.path().join("out.gguf.part"), "a longer beginning").unwrap();
+
+        let mut first = WholeFile::new(&path, &[], false).unwrap();
+        let said = WholeFile::new(&path, &[], false).err().map(|failure| failure.to_string()).unwrap();
+        assert!(said.contains("another program is writing"), "{said}");
+        first.write(b"whole").unwrap();
+        first.finish().unwrap();
+        assert_eq!((fs::read(&path).unwrap(), names()), (b"whole".to_vec(), vec!["out.gguf".to_owned()]));
+
+        drop(WholeFile::new(&path, &[], true).unwrap());
+        assert_eq!(names(), ["out.gguf"]);
     }
 }

@@ -16,24 +16,31 @@ use crate::name::ModelName;
 const MAX_SMALL_FILE_BYTES: u64 = 1 << 20;
 /// The folder's name within the platform's cache folder.
 const FOLDER: &str = "hefu";
+/// What stands for the store's folder where none is known: nothing is there, and nothing is made there.
+const NOWHERE: &str = "/nonexistent/hefu";
 
 /// The store's folder and the paths within it.
 #[derive(Debug, Clone)]
 pub(crate) struct Layout {
     root: PathBuf,
+    /// Whether there is such a folder. A user without a home, as in some containers, has none, and needs none for models that
+    /// are used where they lie.
+    is_known: bool,
 }
 
 impl Layout {
-    /// The given folder, else `HEFU_HOME`, else `hefu` in the platform's cache folder. Nothing is created yet.
-    pub(crate) fn find(root: Option<PathBuf>) -> Result<Self, StoreError> {
+    /// The given folder, else `HEFU_HOME`, else `hefu` in the platform's cache folder, if there is any. Nothing is created yet.
+    pub(crate) fn find(root: Option<PathBuf>) -> Self {
         let from_environment = || std::env::var_os("HEFU_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
         let from_platform =
             || etcetera::base_strategy::choose_native_strategy().ok().map(|folders| folders.cache_dir().join(FOLDER));
-        root.or_else(from_environment).or_else(from_platform).map(|root| Self { root }).ok_or(StoreError::NoCacheFolder)
+        let found = root.or_else(from_environment).or_else(from_platform);
+        let is_known = found.is_some();
+        Self { root: found.unwrap_or_else(|| NOWHERE.into()), is_known }
     }
 
-    pub(crate) fn root(&self) -> &Path {
-        &self.root
+    pub(crate) fn root(&self) -> Result<&Path, StoreError> {
+        if self.is_known { Ok(&self.root) } else { Err(StoreError::NoCacheFolder) }
     }
 
     pub(crate) fn models(&self) -> PathBuf {
@@ -72,6 +79,7 @@ impl Layout {
 
     /// Makes the folders that a pull or removal writes to.
     pub(crate) fn create(&self) -> Result<(), StoreError> {
+        self.root()?;
         let folders = [self.models(), self.blobs(), self.partial(), self.root.join("locks")];
         for folder in folders {
             fs::create_dir_all(&folder).map_err(|error| StoreError::io("create the folder", &folder, error))?;

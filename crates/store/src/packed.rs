@@ -24,6 +24,9 @@ use crate::progress::{Meter, Phase, Progress};
 use crate::stamp::{Check, Stamp};
 use crate::store::Store;
 
+/// The lock of whoever writes a copy, one at a time.
+const WRITERS: &str = "packed";
+
 /// What is known of a copy.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -83,12 +86,16 @@ impl Store {
         progress: &mut dyn Progress,
     ) -> Result<PathBuf, StoreError> {
         let key = key(&self.digests_of(model)?);
+        self.layout().create()?;
         let folder = self.layout().packed();
         fs::create_dir_all(&folder).map_err(|error| StoreError::io("create the folder", &folder, error))?;
+        let mut meter = Meter::new(progress, Some(image.len() as u64));
+        let _writers = self.wait_for_lock(WRITERS, &model.name, &mut meter)?;
+        self.remove_left_over()?;
         ensure_room(&folder, image.len() as u64)?;
         let path = self.packed_path(key, "weights");
         let beside = path.with_extension(format!("{}.tmp", std::process::id()));
-        let written = write(&beside, image, &mut Meter::new(progress, Some(image.len() as u64)));
+        let written = write(&beside, image, &mut meter);
         let sha256 = written.inspect_err(|_| {
             let _ = fs::remove_file(&beside);
         })?;
@@ -109,9 +116,21 @@ impl Store {
     /// # Errors
     /// [`StoreError::Io`] if one cannot be removed.
     pub fn remove_packed(&self, model: &ResolvedModel) -> Result<u64, StoreError> {
+        self.remove_described(|description| description.model == model.name && is_of(description, model))
+    }
+
+    /// Removes packed copies under a name whose files are gone, so that nothing tells their lengths. Returns the bytes freed.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] if one cannot be removed.
+    pub fn remove_packed_by_name(&self, name: &str) -> Result<u64, StoreError> {
+        self.remove_described(|description| description.model == name)
+    }
+
+    fn remove_described(&self, is_meant: impl Fn(&Description) -> bool) -> Result<u64, StoreError> {
         let mut freed = 0;
         for (path, description) in self.descriptions() {
-            if description.model == model.name && is_of(&description, model) {
+            if is_meant(&description) {
                 let weights = path.with_extension("weights");
                 layout::remove_if_there(&path)?;
                 self.notes().forget(&weights);
@@ -120,6 +139,23 @@ impl Store {
             }
         }
         Ok(freed)
+    }
+
+    /// Removes what writers left that were killed: files beside their places, and copies that nothing describes. Whoever calls this
+    /// holds the writers' lock, so that nobody is writing them.
+    fn remove_left_over(&self) -> Result<(), StoreError> {
+        for entry in fs::read_dir(self.layout().packed()).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let is_left_over = match path.extension().and_then(std::ffi::OsStr::to_str) {
+                Some("tmp") => true,
+                Some("weights") => !path.with_extension("json").exists(),
+                _ => false,
+            };
+            if is_left_over {
+                layout::remove_if_there(&path)?;
+            }
+        }
+        Ok(())
     }
 
     fn has_packed(&self, model: &ResolvedModel) -> bool {
@@ -205,6 +241,30 @@ mod tests {
         assert_eq!(store.remove_packed(&model).unwrap(), 14);
         assert_eq!(find(&model).unwrap(), None);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_killed_writers_left_goes_with_the_next_copy() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(Some(folder.path().join("store"))).unwrap();
+        let file = folder.path().join("model.gguf");
+        fs::write(&file, "some weights").unwrap();
+        let model = crate::model::in_place(&file).unwrap();
+        let first = store.keep_packed(&model, &key, b"packed weights", &mut ()).unwrap();
+        let left = ["a.123.tmp", "b.123-0.tmp", "c.weights"].map(|name| first.with_file_name(name));
+        left.iter().for_each(|path| fs::write(path, "part").unwrap());
+
+        fs::write(&file, "other weights").unwrap();
+        let other = crate::model::in_place(&file).unwrap();
+        let second = store.keep_packed(&other, &key, b"packed otherwise", &mut ()).unwrap();
+        assert!(left.iter().all(|path| !path.exists()));
+        assert!(first.exists() && second.exists());
+
+        // Files that are gone leave copies that go by their name.
+        fs::remove_file(&file).unwrap();
+        assert_eq!(store.remove_packed_by_name("another.gguf").unwrap(), 0);
+        assert_eq!(store.remove_packed_by_name("model.gguf").unwrap(), 30);
+        assert!(!first.exists() && !second.exists());
     }
 
     #[test]

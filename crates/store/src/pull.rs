@@ -6,13 +6,12 @@ use crate::catalogue::CatalogueModel;
 use crate::digest::Digest;
 use crate::error::{SourceFailure, StoreError};
 use crate::layout;
-use crate::lock::Lock;
 use crate::manifest::{Manifest, ManifestFile};
 use crate::model::ResolvedModel;
 use crate::name::{self, ModelName};
 use crate::options::PullOptions;
 use crate::partial::{Expected, Partial};
-use crate::progress::{Meter, Notice, Phase, Progress};
+use crate::progress::{Meter, Notice, Progress};
 use crate::repository::file_of;
 use crate::source::{self, FetchError, Job, NO_MODEL, hub};
 use crate::stamp::Check;
@@ -96,7 +95,7 @@ fn pull(store: &Store, what: &str, options: &PullOptions, progress: &mut dyn Pro
     store.layout().create()?;
     let total = plan.files.iter().map(|file| file.expected.size).sum();
     let mut meter = Meter::new(progress, total);
-    let _lock = wait_for_lock(store, &format!("model-{}", plan.name), plan.name.as_str(), &mut meter)?;
+    let _lock = store.wait_for_lock(&format!("model-{}", plan.name), plan.name.as_str(), &mut meter)?;
     if let Some(model) = already_there(store, &plan, &mut meter)? {
         let state = PulledState::AlreadyThere;
         return Ok(Pulled { model, state });
@@ -257,19 +256,6 @@ fn is_whole(store: &Store, blob: &Path, digest: Digest, size: u64, meter: &mut M
     }
 }
 
-/// Takes a lock, telling the caller once if that takes waiting.
-fn wait_for_lock(store: &Store, key: &str, file: &str, meter: &mut Meter<'_>) -> Result<Lock, StoreError> {
-    let mut told = false;
-    Lock::wait(&store.layout().lock(key), || {
-        if !told {
-            let file = file.to_owned();
-            meter.notice(Notice::WaitingForOther { file });
-            told = true;
-        }
-        meter.advance(Phase::Waiting, 0)
-    })
-}
-
 /// Brings one file into the store as a blob.
 fn fetch_file(
     store: &Store,
@@ -279,7 +265,7 @@ fn fetch_file(
     meter: &mut Meter<'_>,
 ) -> Result<ManifestFile, StoreError> {
     let key = file.key();
-    let _lock = wait_for_lock(store, &key, &file.name, meter)?;
+    let _lock = store.wait_for_lock(&key, &file.name, meter)?;
     if let (Some(digest), Some(size)) = (file.expected.sha256, file.expected.size) {
         let blob = store.layout().blob(&digest);
         if is_whole(store, &blob, digest, size, meter)? {

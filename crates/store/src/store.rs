@@ -16,7 +16,7 @@ use crate::model::{
 };
 use crate::name::{self, ModelName};
 use crate::partial;
-use crate::progress::{Meter, Progress};
+use crate::progress::{Meter, Notice, Phase, Progress};
 use crate::source;
 use crate::stamp::{Check, Notes, Stamp, hash_file};
 
@@ -32,22 +32,21 @@ impl Store {
     /// with the built-in catalogue. Nothing is created until something is pulled.
     ///
     /// # Errors
-    /// [`StoreError::NoCacheFolder`] if no folder is known.
+    /// [`StoreError::Catalogue`] if the built-in catalogue is malformed.
     pub fn open(root: Option<PathBuf>) -> Result<Self, StoreError> {
-        Self::with_catalogue(root, Catalogue::built_in()?)
+        Ok(Self::with_catalogue(root, Catalogue::built_in()?))
     }
 
     /// Like [`Store::open`] with another catalogue.
-    ///
-    /// # Errors
-    /// [`StoreError::NoCacheFolder`] if no folder is known.
-    pub fn with_catalogue(root: Option<PathBuf>, catalogue: Catalogue) -> Result<Self, StoreError> {
-        let layout = Layout::find(root)?;
-        Ok(Self { layout, catalogue })
+    pub fn with_catalogue(root: Option<PathBuf>, catalogue: Catalogue) -> Self {
+        Self { layout: Layout::find(root), catalogue }
     }
 
     /// The store's folder.
-    pub fn root(&self) -> &Path {
+    ///
+    /// # Errors
+    /// [`StoreError::NoCacheFolder`] if no folder is known. Models are then only used where they lie.
+    pub fn root(&self) -> Result<&Path, StoreError> {
         self.layout.root()
     }
 
@@ -179,7 +178,7 @@ impl Store {
 
     /// What is noted of files, stored ones and others.
     pub fn notes(&self) -> Notes {
-        Notes::within(self.layout.digests())
+        self.layout.root().map_or_else(|_| Notes::none(), |_| Notes::within(self.layout.digests()))
     }
 
     /// Hashes every file of a stored model again.
@@ -215,6 +214,20 @@ impl Store {
     /// The lock under which manifests are written and blobs removed; held for moments only.
     pub(crate) fn lock(&self) -> Result<Lock, StoreError> {
         Lock::wait(&self.layout.lock("store"), || Ok(()))
+    }
+
+    /// Takes a lock for work on a file, telling the caller once if that takes waiting.
+    pub(crate) fn wait_for_lock(&self, key: &str, file: &str, meter: &mut Meter<'_>) -> Result<Lock, StoreError> {
+        self.layout.create()?;
+        let mut told = false;
+        Lock::wait(&self.layout.lock(key), || {
+            if !told {
+                let file = file.to_owned();
+                meter.notice(Notice::WaitingForOther { file });
+                told = true;
+            }
+            meter.advance(Phase::Waiting, 0)
+        })
     }
 
     /// The name that a name or short name has in the store, if it can be one.

@@ -66,7 +66,7 @@ fn names_belong_to_one_model() {
 #[test]
 fn unknown_names_get_suggestions() {
     let (store, _folder) = path_store(&model_bytes(100));
-    let store = Store::open(Some(store.root().to_path_buf())).unwrap();
+    let store = Store::open(Some(store.root().unwrap().to_path_buf())).unwrap();
     for error in [
         store.resolve("gema-3-270m").unwrap_err(),
         store.pull("gema-3-270m", &quick(), &mut ()).unwrap_err(),
@@ -83,7 +83,7 @@ fn unknown_names_get_suggestions() {
 #[test]
 fn damaged_manifests_are_named_and_skipped() {
     let (store, _folder) = path_store(&model_bytes(100));
-    let models = store.root().join("models");
+    let models = store.root().unwrap().join("models");
     let whole = fs::read_to_string(models.join("m.json")).unwrap();
     let far = whole.replace("\"m\"", "\"far\"").replace("\"m.gguf\"", "\"../m\"");
     let gone = whole.replace("\"m\"", "\"gone\"").replace("\"size\": 100", "\"size\": 101");

@@ -1,4 +1,4 @@
-//! Commands and flags that documents name exist in the program.
+//! Commands and flags that documents name exist in the program, and README names every command.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,6 +6,8 @@ use std::process::Command;
 
 use crate::files;
 
+/// Where commands are listed, and how the row begins.
+const LISTS: &[(&str, &str)] = &[("README.md", "| commands |"), ("README.zh-CN.md", "| 命令 |")];
 /// How a document writes a call of the program.
 const PREFIXES: &[&str] = &["hefu ", "cargo run --release -- "];
 
@@ -41,7 +43,22 @@ pub(crate) fn run(root: &Path) -> Vec<String> {
     if helps.is_empty() {
         problems.push("no document names a command".to_owned());
     }
+    let help = help_of(root, &[]).unwrap_or_default();
+    for (place, row) in LISTS {
+        let text = files::text(&root.join(place));
+        let row = text.lines().find(|line| line.starts_with(row)).unwrap_or_default();
+        problems.extend(left_out(&help, row).map(|name| format!("{place}: the row of commands leaves out `{name}`")));
+    }
     problems
+}
+
+/// Commands of the program's help that a row does not name.
+fn left_out<'h>(help: &'h str, row: &'h str) -> impl Iterator<Item = &'h str> {
+    let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    // What a command does may go on in lines that are indented further.
+    let names =
+        lines.filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' '))?.split(' ').next());
+    names.filter(|name| *name != "help" && !row.contains(&format!("`{name}`")))
 }
 
 /// Calls of the program in a line: what stands behind a prefix, in code, up to the end of the code.
@@ -76,4 +93,16 @@ fn help_of(root: &Path, command: &[&str]) -> Option<String> {
         .output()
         .ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_that_a_row_leaves_out_are_named() {
+        let help = "What it does\n\nCommands:\n  run   Answer\n  pack  Keep a copy, so that\n        it starts\n  help  Print\n\nOptions:\n  -h\n";
+        assert_eq!(left_out(help, "| commands | `run`, `pack` |").count(), 0);
+        assert_eq!(left_out(help, "| commands | `run` |").collect::<Vec<_>>(), ["pack"]);
+    }
 }

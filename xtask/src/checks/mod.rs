@@ -4,6 +4,7 @@ mod commands;
 mod dependencies;
 mod directions;
 mod families;
+mod functions;
 mod languages;
 mod lessons;
 mod links;
@@ -26,6 +27,7 @@ pub(crate) const ALL: &[Check] = &[
     Check { name: "families", run: families::run },
     Check { name: "tables", run: tables::run },
     Check { name: "sizes", run: sizes::run },
+    Check { name: "functions", run: functions::run },
     Check { name: "paths", run: paths::run },
     Check { name: "languages", run: languages::run },
     Check { name: "lessons", run: lessons::run },

@@ -2,7 +2,7 @@
 //!
 //! Keys are put in a cache of their own, rounded as the model's cache rounds them, and the naive loop of the contract makes the scores.
 
-use hefu_numerics::attention::{Attention, Span};
+use hefu_numerics::attention::{Attention, Span, slopes};
 use hefu_numerics::kv::{LayerCache, PAGE, Profile};
 use hefu_numerics::program::{Entry, Op, Program, State, StateSpec, Value, Values};
 use hefu_numerics::reference::{attention_shares, store_kv};
@@ -17,6 +17,7 @@ pub(super) struct Place {
     pub(super) heads: usize,
     scale: f32,
     cap: Option<f32>,
+    alibi: Option<f32>,
     /// Key-value heads, and numbers of a key.
     shape: (usize, usize),
     window: Option<usize>,
@@ -33,11 +34,11 @@ pub(super) fn places(program: &Program) -> Vec<(Option<u16>, Place)> {
             Op::StoreKv { keys, state, .. } => {
                 stored.insert(state, keys);
             }
-            Op::Attend { queries, heads, scale, cap, sinks: None, state, .. } => {
+            Op::Attend { queries, heads, scale, cap, sinks: None, alibi, state, .. } => {
                 let StateSpec::KeyValue { heads: own, key, window, .. } = *program.state(state) else { continue };
                 let Some(&keys) = stored.get(&state) else { continue };
                 let (shape, profile) = ((own, key), program.profile);
-                places.push((step.layer, Place { queries, keys, heads, scale, cap, shape, window, profile }));
+                places.push((step.layer, Place { queries, keys, heads, scale, cap, alibi, shape, window, profile }));
             }
             _ => {}
         }
@@ -80,11 +81,12 @@ impl Keys {
 
     /// The shares of the first positions, as many as `to` has room for, in the output of a head whose queries at a position these are.
     pub(super) fn shares(&self, position: usize, queries: &[f32], head: usize, to: &mut [f32]) {
-        let Place { heads, scale, cap, window, .. } = self.place;
+        let Place { heads, scale, cap, alibi, window, .. } = self.place;
         let span = Span { row: 0, tokens: 1, position, pages: &self.pages };
         let spans = [span];
-        let (cache, sinks) = (&self.cache, None);
-        let attention = Attention { queries, heads, scale, window, is_whole: false, cap, sinks, cache, spans: &spans };
+        let slopes = alibi.map(|most| slopes(heads, most));
+        let (cache, spans, is_whole, sinks, slopes) = (&self.cache, &spans[..], false, None, slopes.as_deref());
+        let attention = Attention { queries, heads, scale, window, is_whole, cap, sinks, slopes, cache, spans };
         let (first, shares) = attention_shares(&attention, &span, 0, head);
         to.fill(0.0);
         for (to, share) in to.iter_mut().skip(first).zip(shares) {

@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let values: Vec<Value> = entries.iter().map(Entry::json).collect();
         let repositories = store.catalogue().repositories().iter().map(|known| repository_json(known, rate));
         let repositories: Vec<Value> = repositories.collect();
-        return print_json(&json!({ "store": store.root(), "models": values, "repositories": repositories }));
+        return print_json(&json!({ "store": store.root().ok(), "models": values, "repositories": repositories }));
     }
     let width = entries.iter().map(|entry| entry.name.chars().count()).max().unwrap_or(0).max(4);
     let mut text = format!("{:width$}  {:>9}  {:9}  DESCRIPTION\n", "NAME", "SIZE", "STATE");

@@ -8,6 +8,8 @@ use crate::options::ModelChoice;
 use crate::output::print_plain;
 use crate::units;
 use clap::Args;
+use hefu_store::Check;
+use std::path::Path;
 
 /// Keep a packed copy of a model's weights, so that it starts in the time of reading them
 ///
@@ -40,15 +42,30 @@ pub(crate) struct Arguments {
 /// # Errors
 /// A model that is not here or cannot be run, or no room for the copy.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.remove {
+        return remove(&arguments.name);
+    }
     let model = find_here(ModelChoice { name: Some(&arguments.name), check: arguments.check.check })?;
     let name = model.name.clone();
-    if arguments.remove {
-        let freed = open_store()?.remove_packed(&model)?;
-        return print_plain(&match freed {
-            0 => format!("{name} has no packed copy\n"),
-            freed => format!("removed the packed copy of {name} ({} freed)\n", units::bytes(freed)),
-        });
-    }
     let bytes = pack_weights(model, &arguments.device.options())?;
     print_plain(&format!("packed {name} ({})\n", units::bytes(bytes as u64)))
+}
+
+/// Removes the packed copies of a model; of one whose files are gone, those that bear its name.
+fn remove(name: &str) -> Result<(), Failure> {
+    let store = open_store()?;
+    let (name, freed) = match find_here(ModelChoice { name: Some(name), check: Check::Never }) {
+        Ok(model) => (model.name.clone(), store.remove_packed(&model)?),
+        Err(failure) => {
+            let file = Path::new(name).file_name().unwrap_or_default().to_string_lossy().into_owned();
+            match store.remove_packed_by_name(&file)? {
+                0 => return Err(failure),
+                freed => (file, freed),
+            }
+        }
+    };
+    print_plain(&match freed {
+        0 => format!("{name} has no packed copy\n"),
+        freed => format!("removed the packed copy of {name} ({} freed)\n", units::bytes(freed)),
+    })
 }

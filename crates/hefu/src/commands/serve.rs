@@ -239,10 +239,14 @@ pub(super) fn labels(arguments: &LabelArguments) -> Result<Option<Arc<dyn Labels
 fn access(arguments: &AccessArguments) -> Result<Access, Failure> {
     let is_local = arguments.host.is_loopback();
     let needs_key = arguments.require_key || !is_local;
-    let path = key::file(arguments.keys.clone())?;
-    let keys = match Keys::open(Some(path)) {
-        // Where no key is asked for and no file was named, one that cannot be read is nothing to stop for.
-        Err(error @ KeyError::File { .. }) if !needs_key && arguments.keys.is_none() => {
+    // Where no key is asked for and no file was named, there need not be a place for one, nor a file that can be read.
+    let is_optional = !needs_key && arguments.keys.is_none();
+    let path = match key::file(arguments.keys.clone()) {
+        Err(_) if is_optional => None,
+        found => Some(found?),
+    };
+    let keys = match Keys::open(path) {
+        Err(error @ KeyError::File { .. }) if is_optional => {
             tracing::warn!("no key is known: {error}");
             Keys::open(None)
         }

@@ -7,8 +7,8 @@ use crate::output::{print_plain, text_file};
 use crate::signing::Signed;
 use clap::Args;
 use hefu_provenance::signing::{SecretKey, sign};
-use std::fs::OpenOptions;
-use std::io::Write;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// Sign a model's files with your key, in the format of OpenSSF model signing
@@ -76,8 +76,9 @@ fn create(path: &Path) -> Result<(), Failure> {
     let mut public = path.as_os_str().to_owned();
     public.push(".pub");
     let public = PathBuf::from(public);
-    write_new(path, &key.to_pem().map_err(fault)?, true)?;
     write_new(&public, &key.public().to_pem().map_err(fault)?, false)?;
+    // Both or none: a public key without its other half would stand in the way of the next try.
+    write_new(path, &key.to_pem().map_err(fault)?, true).inspect_err(|_| drop(fs::remove_file(&public)))?;
     print_plain(&format!(
         "made {} (keep it secret) and {} (give it to whoever checks)\n",
         path.display(),
@@ -96,6 +97,12 @@ fn write_new(path: &Path, text: &str, secret: bool) -> Result<(), Failure> {
     }
     #[cfg(not(unix))]
     let _ = secret;
-    let mut file = options.open(path).map_err(|error| Failure::file("create", path, error))?;
+    let mut file = options.open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => Failure::Other(format!(
+            "{} is there already, and a key that is overwritten is lost; give another name",
+            path.display()
+        )),
+        _ => Failure::file("create", path, error),
+    })?;
     file.write_all(text.as_bytes()).map_err(|error| Failure::file("write", path, error))
 }

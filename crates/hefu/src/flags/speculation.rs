@@ -13,7 +13,7 @@ pub(crate) struct SpeculationArguments {
     speculate: Option<Source>,
 
     /// A smaller model with the same vocabulary that guesses
-    #[arg(long, value_name = "NAME|PATH")]
+    #[arg(long, value_name = "NAME|PATH", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     draft_model: Option<String>,
 
     /// Most tokens guessed at once [default: 8]

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 #[command(next_help_heading = "Structured output")]
 pub(crate) struct StructureArguments {
     /// The answer is JSON that is valid by this JSON Schema: a file, or the schema itself
-    #[arg(long, value_name = "FILE|JSON", group = "structure")]
+    #[arg(long, value_name = "FILE|JSON", group = "structure", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) schema: Option<String>,
 
     /// The answer is text that this regular expression matches as a whole

@@ -15,6 +15,7 @@ use crate::speculation::{Drafter, drafter, guessing};
 use hefu_cpu::Pool;
 use hefu_engine::inspect::{Inspections, WeightRow, operations, products, visible, weight_row};
 use hefu_engine::scheduler::{Abilities, Limits, Paged, Scheduler};
+use hefu_model::gguf::Gguf;
 use hefu_model::{LoadOptions, ModelSpec};
 use hefu_numerics::device::{Model, Size};
 use hefu_numerics::kv::PAGE;
@@ -135,6 +136,18 @@ fn name_also(entries: &mut [CatalogEntry], aliases: &[String]) -> Result<(), Fai
     Ok(())
 }
 
+/// The template that was asked for, or the file's.
+fn template(options: &CatalogOptions, gguf: &Gguf<'_>) -> Result<Option<String>, Failure> {
+    Ok(match &options.template {
+        Some(path) => Some(text_file(path)?),
+        // What shows how calls are written may be in the one for tools alone.
+        None => metadata::template(gguf).map(|template| match metadata::tool_use_template(gguf) {
+            Some(tool_use) => format!("{template}\n{tool_use}"),
+            None => template.to_owned(),
+        }),
+    })
+}
+
 impl CatalogEntry {
     fn new(asked: Option<String>, options: &CatalogOptions, pool: &Arc<Pool>) -> Result<Self, Failure> {
         let files = MappedModel::new(models::find(ModelChoice { name: asked.as_deref(), check: options.check })?)?;
@@ -171,14 +184,7 @@ impl CatalogEntry {
         let about = &spec.description;
         let too_large = || Failure::Other(format!("a cache of {positions} positions is too large to address"));
         let draft = draft_bytes(options, pages, pool)?;
-        let template = match &options.template {
-            Some(path) => Some(text_file(path)?),
-            // What shows how calls are written may be in the one for tools alone.
-            None => metadata::template(&gguf).map(|template| match metadata::tool_use_template(&gguf) {
-                Some(tool_use) => format!("{template}\n{tool_use}"),
-                None => template.to_owned(),
-            }),
-        };
+        let template = template(options, &gguf)?;
         let largest = about.formats.iter().max_by_key(|used| used.bytes);
         let tokens = gguf.metadata().strings("tokenizer.ggml.tokens").ok().flatten().unwrap_or_default();
         let card = ModelCard {

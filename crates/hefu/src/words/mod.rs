@@ -18,12 +18,14 @@ pub(crate) const FLAG: &str = "lang";
 /// Environment variables that choose without it, the first that is set deciding (POSIX).
 const VARIABLES: &[&str] = &["LC_ALL", "LC_MESSAGES", "LANG"];
 
+/// What is said of a number that could be 0 for all that the reader of numbers knows; the flag may ask for more.
+const NOT_NEGATIVE: &str = "it must be a whole number that is not negative";
 /// What the standard library says of numbers, and what is meant.
 const PLAIN: &[(&str, &str)] = &[
     ("number would be zero for non-zero type", "it must be at least 1"),
     ("invalid float literal", "it is not a number"),
     ("cannot parse float from empty string", "it is not a number"),
-    ("invalid digit found in string", "it must be a whole number of 0 or more"),
+    ("invalid digit found in string", NOT_NEGATIVE),
     ("cannot parse integer from empty string", "it is not a whole number"),
     ("number too large to fit in target type", "it is too large"),
 ];
@@ -96,6 +98,7 @@ fn within_bounds(line: &str) -> Cow<'_, str> {
         // Up to what a number of 32 bits or more holds is as good as no end.
         let is_endless = last.parse::<u64>().is_ok_and(|last| last >= u64::from(u32::MAX));
         Some(match is_endless {
+            true if first == "0" => format!("{before}: {NOT_NEGATIVE}\n"),
             true => format!("{before}: it must be a whole number of {first} or more\n"),
             false => format!("{before}: it must be from {first} to {last}\n"),
         })
@@ -252,7 +255,9 @@ mod tests {
         let line = "error: invalid value '0' for '--threads <N>': 0 is not in 1..=1024\n";
         assert_eq!(said_by_line(line), "error: invalid value '0' for '--threads <N>': it must be from 1 to 1024\n");
         let line = "error: invalid value '-1' for '--top-k <N>': -1 is not in 0..=4294967295\n";
-        assert!(said_by_line(line).ends_with(": it must be a whole number of 0 or more\n"));
+        assert!(said_by_line(line).ends_with(": it must be a whole number that is not negative\n"));
+        let line = "error: invalid value '0' for '--chunk <N>': 0 is not in 1..=18446744073709551615\n";
+        assert!(said_by_line(line).ends_with(": it must be a whole number of 1 or more\n"));
         assert_eq!(said_by_line("a file is not in it\n"), "a file is not in it\n");
     }
 

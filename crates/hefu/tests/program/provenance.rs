@@ -6,7 +6,10 @@ use crate::support::Home;
 fn a_signed_model_is_checked_and_a_changed_one_is_noticed() {
     let home = Home::new();
     home.hefu(&["sign", "--create-key", "key.pem"]).success();
-    assert!(home.hefu(&["sign", "--create-key", "key.pem"]).failure(1).contains("key.pem"));
+    assert!(home.hefu(&["sign", "--create-key", "key.pem"]).failure(1).contains("key.pem.pub is there already"));
+    std::fs::write(home.path("half.pem"), "a key").unwrap();
+    assert!(home.hefu(&["sign", "--create-key", "half.pem"]).failure(1).contains("half.pem is there already"));
+    assert!(!home.path("half.pem.pub").exists());
     home.hefu(&["sign", "tiny.gguf", "--private-key", "key.pem"]).success();
     let check = || home.hefu(&["verify-model", "tiny.gguf", "--public-key", "key.pem.pub"]);
     assert_eq!(check().success(), "matches: tiny.gguf (1 file)\n");

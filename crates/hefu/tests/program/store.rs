@@ -220,4 +220,48 @@ fn a_packed_copy_gives_the_same_answers_and_is_not_used_once_it_is_damaged() {
     home.hefu(&["pack", "mine"]).success();
     home.hefu(&["remove", "mine"]).success();
     assert!(home.hefu(&["pack", "mine"]).failure(1).contains("mine"));
+    // Of a file that is gone, its name tells which copy is meant.
+    let path = home.model();
+    home.hefu(&["pack", "./tiny.gguf"]).success();
+    std::fs::remove_file(&path).unwrap();
+    assert!(
+        home.hefu(&["pack", "./tiny.gguf", "--remove"]).success().starts_with("removed the packed copy of tiny.gguf")
+    );
+    assert!(home.hefu(&["pack", "./tiny.gguf", "--remove"]).failure(1).contains("there is no file"));
+}
+
+/// A container may run the program as a user whom the system does not know, without a home. Only who may change users can try it.
+#[cfg(unix)]
+#[test]
+fn a_user_without_a_home_uses_models_where_they_lie() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    const UNKNOWN: u32 = 54_321;
+    let home = Home::new();
+    let readable = |path: &std::path::Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    readable(home.model().parent().unwrap(), 0o755);
+    readable(&home.model(), 0o644);
+    let run = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_hefu"));
+        command.env_clear().args(arguments).uid(UNKNOWN).gid(UNKNOWN).stdin(std::process::Stdio::null());
+        match command.current_dir(home.model().parent().unwrap()).output() {
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => None,
+            output => Some(output.unwrap()),
+        }
+    };
+    let Some(answered) = run(&["run", "--model", "./tiny.gguf", "--raw", "-n", "2", "hi"]) else { return };
+    assert!(answered.status.success(), "{}", String::from_utf8_lossy(&answered.stderr));
+    for arguments in [&["pull", "gemma-3-270m"][..], &["pack", "./tiny.gguf"]] {
+        let failed = run(arguments).unwrap();
+        let said = String::from_utf8_lossy(&failed.stderr).into_owned();
+        assert!(!failed.status.success() && said.contains("set HEFU_HOME"), "{arguments:?} says {said}");
+    }
+    // A server that asks for no key needs no place for one either: it goes on to what is wrong with its port.
+    let busy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = busy.local_addr().unwrap().port().to_string();
+    let failed = run(&["serve", "--model", "./tiny.gguf", "--port", &port]).unwrap();
+    let said = String::from_utf8_lossy(&failed.stderr).into_owned();
+    assert!(said.contains("another program listens there"), "{said}");
 }

@@ -170,7 +170,7 @@ pub fn open(folder: &TempDir, file: &[u8], sources: &[String]) -> Store {
         Digest::of(file)
     );
     let catalogue = Catalogue::parse(&catalogue).unwrap();
-    Store::with_catalogue(Some(folder.path().join("home")), catalogue).unwrap()
+    Store::with_catalogue(Some(folder.path().join("home")), catalogue)
 }
 
 /// Options without long pauses.
@@ -229,7 +229,7 @@ pub fn stored_bytes(store: &Store, name: &str) -> Vec<u8> {
 
 /// Names of the files in a folder of the store.
 pub fn files_in(store: &Store, folder: &str) -> Vec<String> {
-    let entries = std::fs::read_dir(store.root().join(folder));
+    let entries = std::fs::read_dir(store.root().unwrap().join(folder));
     let names = entries.into_iter().flatten().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<String> = names.collect();
     names.sort();

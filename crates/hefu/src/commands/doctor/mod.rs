@@ -16,6 +16,7 @@ use hefu_cpu::select::{ISAS, Isa};
 use hefu_numerics::conformance;
 use machine::{Machine, Pages};
 use serde_json::{Value, json};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Free memory below which the default model may not fit, in bytes.
@@ -149,7 +150,7 @@ fn words(machine: &Machine, arguments: &Arguments, chosen: &str, tried: &[Tried]
         ),
         ("huge pages", known(machine.huge_pages.map(|pages| pages.words().to_owned()))),
         ("nodes", known(machine.nodes.map(|nodes| nodes.to_string()))),
-        ("store", open_store().map_or_else(|failure| failure.to_string(), |store| store.root().display().to_string())),
+        ("store", store().map_or_else(|failure| failure.to_string(), |folder| folder.display().to_string())),
         ("instruction set", format!("{chosen}: {why}")),
         ("threads", format!("{}: {threads_why}", device.options().threads)),
     ];
@@ -198,10 +199,15 @@ fn report(machine: &Machine, chosen: &str, threads: usize, tried: &[Tried], advi
         "huge_pages": machine.huge_pages.map(Pages::words),
         "nodes": machine.nodes,
         "governor": machine.governor,
-        "store": open_store().ok().map(|store| store.root().to_owned()),
+        "store": store().ok(),
         "isa": chosen,
         "threads": threads,
         "isas": isas.collect::<Vec<_>>(),
         "advice": advice,
     })
+}
+
+/// The store's folder, if one is known.
+fn store() -> Result<PathBuf, Failure> {
+    Ok(open_store()?.root()?.to_owned())
 }

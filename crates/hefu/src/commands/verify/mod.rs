@@ -203,8 +203,11 @@ fn documents(text: &str) -> Vec<String> {
 fn token_ids(path: &Path) -> Result<Vec<u32>, Failure> {
     let text = text_file(path)?;
     let numbers = text.split(|c: char| !c.is_ascii_digit()).filter(|part| !part.is_empty());
-    let read: Result<Vec<u32>, _> = numbers.map(str::parse).collect();
-    read.map_err(|error| Failure::Other(format!("{}: a token id cannot be read: {error}", path.display())))
+    let id = |number: &str| {
+        let wrong = |_| Failure::Other(format!("{}: {number} is no token id; it is too large", path.display()));
+        number.parse().map_err(wrong)
+    };
+    numbers.map(id).collect()
 }
 
 impl Checked {

@@ -86,7 +86,8 @@ const HEADINGS_AND_MESSAGES: &[Entry] = &[
     ("expected an IP address, such as 127.0.0.1, 0.0.0.0 or ::1", "应为 IP 地址，如 127.0.0.1、0.0.0.0 或 ::1"),
     ("it is not a number", "不是数字"),
     ("it is not a whole number", "不是整数"),
-    ("it must be a whole number of 0 or more", "须为不小于 0 的整数"),
+    ("it must be a whole number that is not negative", "须为非负整数"),
+    ("it must be a whole number of {} or more", "须为不小于 {} 的整数"),
     ("it is too large", "太大"),
     // Messages.
     ("no model, file or source is called `{}`{}", "没有名为 {} 的模型、文件或来源{}"),

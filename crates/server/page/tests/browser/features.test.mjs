@@ -91,16 +91,18 @@ scene("takes files that are dropped and pasted", {}, async ({ page }) => {
 });
 
 scene("keeps what is written and not sent, for each conversation", {}, async ({ page }) => {
+  // Drafts are read while the page starts.
+  const written = (text) => page.waitForFunction((text) => document.querySelector("#message").value === text, text);
   await say(page, "hello");
   await page.locator("#message").fill("a thought for later");
   await choose(page, file("later.txt", "text/plain", "later"));
   await page.getByRole("button", { name: "New conversation" }).click();
   await page.locator("#message").fill("another one");
   await page.reload();
-  assert.equal(await page.locator("#message").inputValue(), "another one");
+  await written("another one");
   await page.locator(".item a").click();
   await page.locator(".composer .file", { hasText: "later.txt" }).waitFor();
-  assert.equal(await page.locator("#message").inputValue(), "a thought for later");
+  await written("a thought for later");
   await page.locator("#message").press("Enter");
   await page.getByText(/You said: later/).waitFor();
   await page.reload();

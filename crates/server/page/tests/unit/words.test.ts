@@ -10,11 +10,12 @@ function source(crate: string): string {
 }
 
 describe("the server's sentences", () => {
-  const sources = ["server", "engine", "text", "answer"].map(source).join("\n");
+  const sources = ["server", "answer", "engine", "text"].map(source).join("\n");
 
   it.each(SENTENCES)("%s", (english, chinese) => {
     expect(chinese.match(/\{\}/g)?.length ?? 0).toBeLessThanOrEqual(english.match(/\{\}/g)?.length ?? 0);
-    for (const part of english.split(/\{\}|; /).map((part) => part.trim())) {
+    // What is advised behind a semicolon may stand elsewhere than what is wrong.
+    for (const part of english.split(/\{\}|(?=; )/).map((part) => part.trim())) {
       expect(sources.includes(part), part).toBe(true);
     }
   });

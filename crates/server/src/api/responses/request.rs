@@ -27,6 +27,18 @@ pub(super) struct Wanted {
     pub(super) input: Vec<Message>,
 }
 
+/// What comes before the input: the instructions, and what was said earlier.
+fn begun(instructions: Option<&str>, before: Option<&str>, earlier: &Earlier<'_>) -> Result<Vec<Message>, ApiError> {
+    let mut messages = Vec::new();
+    if let Some(text) = instructions.filter(|text| !text.is_empty()) {
+        messages.push(Message::new(Role::System, text.to_owned()));
+    }
+    if let Some(id) = before {
+        messages.extend(earlier.conversation(id)?);
+    }
+    Ok(messages)
+}
+
 /// Reads a request.
 ///
 /// # Errors
@@ -38,13 +50,7 @@ pub(super) fn read(mut fields: Fields, earlier: &Earlier<'_>) -> Result<Wanted, 
     let before: Option<String> = fields.take("previous_response_id")?;
     let is_streaming = fields.take("stream")?.unwrap_or(false);
     let instructions: Option<String> = fields.take("instructions")?;
-    let mut messages = Vec::new();
-    if let Some(text) = instructions.clone().filter(|text| !text.is_empty()) {
-        messages.push(Message::new(Role::System, text));
-    }
-    if let Some(id) = &before {
-        messages.extend(earlier.conversation(id)?);
-    }
+    let mut messages = begun(instructions.as_deref(), before.as_deref(), earlier)?;
     let mut input = Vec::new();
     items::input(fields.need("input")?, earlier, &mut input)?;
     messages.extend(input.iter().cloned());
