@@ -68,7 +68,7 @@ fn told(explanation: &Explanation) -> Value {
 }
 
 /// Every case, a line each.
-pub fn cases() -> String {
+pub(crate) fn cases() -> String {
     let case = |number: u32| {
         let (logits, history, parameters) = (logits(number), history(number), parameters(number));
         let position = history.len() as u64;
