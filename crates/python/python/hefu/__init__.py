@@ -198,10 +198,6 @@ class Model:
         """The text of tokens."""
         return self.post("/detokenize", {"tokens": _plain(ids)})["prompt"]
 
-    def apply_chat_template(self, messages: Messages, **settings: Any) -> str:
-        """A conversation as the model's template writes it."""
-        return self.post("/apply-template", {"messages": _messages(messages), **settings})["prompt"]
-
     def verify(self, receipt: str) -> Verdict:
         """Makes the answer of a receipt again, and checks the signature."""
         return Verdict(**json.loads(self._engine.verify(receipt)))

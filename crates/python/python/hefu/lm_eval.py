@@ -5,15 +5,17 @@ Everything is asked at once; how many requests go together changes no digit of a
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 from lm_eval.api.model import TemplateLM
 from lm_eval.api.registry import register_model
 from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 
-from . import Model
+from . import HefuError, Model
 
 _MOST_CONTINUATIONS = 1024
 """Continuations that are asked for in one request."""
@@ -33,6 +35,9 @@ class HefuLM(TemplateLM):
         self.model = model if isinstance(model, Model) else Model(model, **options)
         self.batch_size = 64 if str(batch_size).startswith("auto") else int(batch_size)
         self.max_gen_toks = int(max_gen_toks)
+        environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"])
+        environment.filters["tojson"] = lambda value, **settings: json.dumps(value, ensure_ascii=False, **settings)
+        self._template = environment.from_string(self.model.chat_template) if self.model.chat_template else None
 
     @property
     def eot_token_id(self) -> int:
@@ -61,10 +66,14 @@ class HefuLM(TemplateLM):
         return self.model.chat_template if chat_template else None
 
     def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
-        """A conversation as the model's template writes it."""
-        if add_generation_prompt:
-            return self.model.apply_chat_template(chat_history)
-        return self.model.apply_chat_template(chat_history, add_generation_prompt=False, continue_final_message=True)
+        """A conversation as the model's template writes it, set up as `transformers` does; a last message that goes on is left open."""
+        if self._template is None:
+            raise HefuError("the model has no chat template")
+        begun = "" if add_generation_prompt else chat_history[-1]["content"]
+        shown = chat_history if add_generation_prompt else chat_history[:-1]
+        about = self.model._about
+        text = self._template.render(messages=shown, add_generation_prompt=True, bos_token=about["bos_text"] or "", eos_token=about["eos_text"] or "")
+        return text + begun
 
     def tok_encode(self, string: str, add_special_tokens: bool | None = None, **kwargs: Any) -> list[int]:
         """A text's tokens. A beginning that the text spells itself is not added once more."""
