@@ -166,7 +166,7 @@ function inline(token: Token): ComponentChildren {
     case "image":
       return <Link address={token.href}>{token.text || token.href}</Link>;
     case "checkbox":
-      return <input type="checkbox" checked={token.checked} disabled />;
+      return <input type="checkbox" checked={token.checked} aria-label="✓" disabled />;
     case "formula":
       return <Formula source={token.source} raw={token.raw.trim()} display={token.display} />;
     case "reference":

@@ -25,7 +25,7 @@ export function Sidebar({ close, chosen }: { close: () => void; chosen: () => vo
   return (
     <nav class="sidebar" id="conversations" aria-label={w.conversations}>
       <div class="sidebar-head">
-        <a class="brand" href="./" aria-label={w.title} onClick={(event) => (event.preventDefault(), open(null))}>
+        <a class="brand" href="./" onClick={(event) => (event.preventDefault(), open(null))}>
           <Sign />
           <span lang="zh-CN">合符</span>
           <small lang="en">Hefu</small>

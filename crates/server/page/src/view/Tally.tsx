@@ -111,26 +111,28 @@ function Finding({ message }: { message: Message }) {
 
 function Details({ id, origin, children }: { id: string; origin: Origin; children: ComponentChildren }) {
   const w = words.value;
-  const list = useRef<HTMLDListElement>(null);
+  const list = useRef<HTMLDivElement>(null);
   useEffect(() => list.current?.scrollIntoView({ block: "nearest" }), []);
   const set = NUMBERS.filter(({ name }) => name !== "seed" && origin.settings[name] !== undefined);
   return (
-    <dl class="details" id={id} ref={list}>
-      <Fact name={w.model} value={origin.model} />
-      <Fact name={w.fingerprint} value={origin.fingerprint} copied hint={w.fingerprintHint} />
-      <Fact name={w.answerId} value={origin.id} copied>
-        {origin.id && <Receipt id={origin.id} />}
-      </Fact>
-      <Fact name={w.seed} value={String(origin.seed)} copied />
-      {set.map(({ name }) => (
-        <Fact key={name} name={w[name]} value={String(origin.settings[name])} />
-      ))}
-      {origin.promptTokens !== undefined && <Fact name={w.prompt} value={promptOf(origin, w)} />}
-      {origin.tokens !== undefined && <Fact name={w.answer} value={w.tokens(number(origin.tokens))} />}
-      {origin.timings && <Measured origin={origin} />}
-      {origin.firstText !== undefined && <Fact name={w.firstText} value={seconds(origin.firstText)} />}
+    <div class="details" id={id} ref={list}>
+      <dl>
+        <Fact name={w.model} value={origin.model} />
+        <Fact name={w.fingerprint} value={origin.fingerprint} copied hint={w.fingerprintHint} />
+        <Fact name={w.answerId} value={origin.id} copied>
+          {origin.id && <Receipt id={origin.id} />}
+        </Fact>
+        <Fact name={w.seed} value={String(origin.seed)} copied />
+        {set.map(({ name }) => (
+          <Fact key={name} name={w[name]} value={String(origin.settings[name])} />
+        ))}
+        {origin.promptTokens !== undefined && <Fact name={w.prompt} value={promptOf(origin, w)} />}
+        {origin.tokens !== undefined && <Fact name={w.answer} value={w.tokens(number(origin.tokens))} />}
+        {origin.timings && <Measured origin={origin} />}
+        {origin.firstText !== undefined && <Fact name={w.firstText} value={seconds(origin.firstText)} />}
+      </dl>
       {children && <div class="details-more">{children}</div>}
-    </dl>
+    </div>
   );
 }
 

@@ -83,7 +83,7 @@ for (const [device, options] of [["desktop", {}], ["phone", PHONE]]) {
             await page.locator("#glass-view .button").first().click();
             await page.locator(".sliders").waitFor();
           }
-          if (view === "inside") await page.locator(".heat").waitFor();
+          if (view === "inside") for (const part of [".heat", "#glass-view table"]) await page.locator(part).waitFor();
           if (view === "number") await page.locator(".equal").waitFor();
           if (view === "proof") {
             await page.locator("#glass-view .button").last().click();
