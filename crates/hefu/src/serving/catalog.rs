@@ -174,12 +174,10 @@ impl CatalogEntry {
             let states = footprint.states.saturating_add(block.flatten().map_or(0, |block| block.states));
             Some((footprint.weights as u64).saturating_add(states as u64))
         };
-        let fits = |positions| {
-            let needed = memory(positions);
-            needed.is_some_and(|needed| options.memory.is_none_or(|most| needed <= most))
-        };
-        let room = card::room(&name, most, context, options.cache_tokens, fits).map_err(Failure::Usage)?;
-        let (context, positions) = (room.context, room.positions);
+        let bears = |needed| options.memory.is_none_or(|most| needed <= most);
+        let fits = |positions| memory(positions).is_some_and(bears);
+        let room = card::room(&name, most, context, options.cache_tokens, fits);
+        let card::Room { context, positions } = room.map_err(Failure::Usage)?;
         let pages = positions.div_ceil(PAGE);
         let about = &spec.description;
         let too_large = || Failure::Other(format!("a cache of {positions} positions is too large to address"));
