@@ -9,6 +9,7 @@ use crate::error::{ApiError, Kind};
 use crate::limits::MAX_PAIRS;
 use crate::registry::Lease;
 use crate::service::{Caller, Service};
+use crate::worker::Running;
 
 use hefu_answer::{Ask, Judgement, Prompt, TextModel, fit, prepare_judgement};
 use hefu_engine::Request;
@@ -34,6 +35,31 @@ enum Found {
     Scores(Vec<f32>),
     /// How unlikely an answer is: the negative logarithm of its probability.
     Cost(f64),
+}
+
+/// Waits for what each of the jobs was to find.
+async fn found(mut running: Running, jobs: usize) -> Result<Vec<Found>, ApiError> {
+    let mut found: Vec<Option<Found>> = Vec::new();
+    found.resize_with(jobs, || None);
+    let mut open = jobs;
+    while open > 0 {
+        let (index, result) = match running.next().await {
+            Some((index, Event::Likelihoods(values), _)) => (index, values.last().copied().map(Found::Cost)),
+            Some((index, Event::Ranked(scores), _)) => (index, Some(Found::Scores(scores))),
+            Some((_, Event::Finished(_), _)) => {
+                open -= 1;
+                continue;
+            }
+            Some((_, Event::Failed(failure), _)) => return Err(failed(&failure)),
+            Some(_) => continue,
+            None => return Err(ApiError::internal("the model stopped; the server's log says more")),
+        };
+        if let Some(place) = found.get_mut(index) {
+            *place = result;
+        }
+    }
+    let overdue = || ApiError::new(Kind::Overdue, "the scores took longer than the server allows");
+    found.into_iter().collect::<Option<Vec<Found>>>().ok_or_else(overdue)
 }
 
 /// How well a pair fits by what was found of it.
@@ -120,9 +146,8 @@ impl Service {
                 }
             }
         }
-        let found = of_jobs(&lease, jobs).await?;
-        let overdue = || ApiError::new(Kind::Overdue, "the scores took longer than the server allows");
-        let found = found.into_iter().collect::<Option<Vec<Found>>>().ok_or_else(overdue)?;
+        let number = jobs.len();
+        let found = found(lease.worker.submit(jobs).await?, number).await?;
         let each = found.len() / count.max(1);
         let scores = found.chunks(each.max(1)).map(|found| score(found, &lease.worker.text, raw));
         Ok(Ranked { model: lease.worker.text.name.clone(), scores: scores.collect::<Result<_, _>>()?, tokens })
@@ -157,29 +182,4 @@ impl Service {
         };
         Ok(Ranked { model, scores: wanted.into_iter().map(cosine).collect(), tokens })
     }
-}
-
-/// What became of each job; `None` of one that came too late.
-async fn of_jobs(lease: &Lease, jobs: Vec<Job>) -> Result<Vec<Option<Found>>, ApiError> {
-    let mut found: Vec<Option<Found>> = Vec::new();
-    found.resize_with(jobs.len(), || None);
-    let mut running = lease.worker.submit(jobs).await?;
-    let mut open = found.len();
-    while open > 0 {
-        let (index, result) = match running.next().await {
-            Some((index, Event::Likelihoods(values), _)) => (index, values.last().copied().map(Found::Cost)),
-            Some((index, Event::Ranked(scores), _)) => (index, Some(Found::Scores(scores))),
-            Some((_, Event::Finished(_), _)) => {
-                open -= 1;
-                continue;
-            }
-            Some((_, Event::Failed(failure), _)) => return Err(failed(&failure)),
-            Some(_) => continue,
-            None => return Err(ApiError::internal("the model stopped; the server's log says more")),
-        };
-        if let Some(place) = found.get_mut(index) {
-            *place = result;
-        }
-    }
-    Ok(found)
 }

@@ -108,6 +108,10 @@ fn a_classifier_ranks_pairs() {
         assert_eq!(alone["data"][0]["score"].as_f64().unwrap(), score(one));
     }
     assert_ne!(score(&results[0]), score(&results[2]));
+    // Documents have two names; where there are none, the usual one is missing.
+    server.post("/rerank", &json!({"query": "one", "texts": TEXTS, "documents": TEXTS})).success();
+    let none = server.post("/rerank", &json!({"query": "one"})).refusal(400);
+    assert!(none.contains("documents is missing"), "{none}");
     // It makes vectors too.
     assert_eq!(vectors(&server, json!({"input": "one"}))[0].len(), 32);
 }

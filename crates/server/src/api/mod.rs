@@ -100,7 +100,7 @@ fn ollama_endpoints() -> Vec<Endpoint> {
         of_post("/api/embeddings", "The vector of a text (Ollama)", schema::embeddings, || post(ollama::embeddings)),
         of_get("/api/tags", "All models (Ollama)", || get(ollama::tags)),
         of_get("/api/ps", "The models in memory (Ollama)", || get(ollama::ps)),
-        of_post("/api/pull", "Whether a model is here (Ollama)", schema::show, || post(ollama::pull)),
+        of_post("/api/pull", "Whether a model is here (Ollama)", schema::show, || post(ollama::pull)).answering(lines),
         of_post("/api/show", "One model (Ollama)", schema::show, || post(ollama::show)),
         of_get("/api/version", "The program's version (Ollama)", || get(ollama::version)),
     ]

@@ -57,10 +57,10 @@ pub(super) async fn rerank(
 ) -> Result<Response, ApiError> {
     let model: Option<String> = fields.take("model")?;
     let query: Document = fields.need("query")?;
-    let documents = match fields.take::<Documents>("documents")? {
+    // The second name is the one that text-embeddings-inference has for them.
+    let documents = match fields.take_any::<Documents>(&["documents", "texts"])? {
         Some(documents) => documents,
-        // The name that text-embeddings-inference has for them.
-        None => fields.need("texts")?,
+        None => fields.need("documents")?,
     };
     let most: Option<usize> = fields.take_any(&["top_n", "top_k"])?;
     let with_documents = fields.take("return_documents")?.unwrap_or(false);
