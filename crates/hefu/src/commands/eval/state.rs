@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 /// Longest line that is read back, in bytes.
 const MAX_LINE_BYTES: u64 = 1 << 28;
+/// How a first line begins.
+const BEGINNING: &[u8] = b"{\"evaluation\"";
 /// What is written is on the disk after this time at the latest; that the program is killed loses nothing in any case.
 const DURABLE_EVERY: Duration = Duration::from_secs(2);
 
@@ -122,7 +124,7 @@ impl State {
             if line.last() != Some(&b'\n') {
                 // A first line that breaks off is nobody's but ours only if there is nothing else.
                 return match number {
-                    1 if read > 0 && !line.starts_with(b"{\"evaluation\"") => Err(foreign(&self.path)),
+                    1 if !line.starts_with(&BEGINNING[..read.min(BEGINNING.len())]) => Err(foreign(&self.path)),
                     _ => Ok(bytes),
                 };
             }
