@@ -160,7 +160,7 @@ fn an_evaluation_that_is_killed_goes_on_where_it_was() {
     let task = &tasks[2..3];
     let expected = scores(&home, task, &[]);
     std::fs::remove_file(home.path("exact.score")).unwrap();
-    let part = home.path("exact.score.part");
+    let part = home.path("exact.score.begun");
     let mut killed = 0;
     for round in 0..20_u64 {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hefu"));
@@ -237,7 +237,7 @@ fn what_cannot_be_evaluated_is_told_before_anything_is_computed() {
         let said = home.tiny(&["eval", "wrong.yaml"]).failure(1);
         assert!(said.contains(wrong), "{said}");
     }
-    assert!(!home.path("t.score.part").exists());
+    assert!(!home.path("t.score.begun").exists());
 }
 
 #[test]

@@ -282,7 +282,7 @@ impl Run<'_> {
 /// The file of what there is so far, beside the score's place.
 fn beside(place: &Path) -> PathBuf {
     let mut name = place.as_os_str().to_owned();
-    name.push(".part");
+    name.push(".begun");
     PathBuf::from(name)
 }
 
