@@ -137,6 +137,9 @@ fn read(mut fields: Fields) -> Result<(TraceAsk, Form), ApiError> {
     }
     let values = values.into_iter().enumerate().map(wish).collect::<Result<_, _>>()?;
     let wanted = Wanted { values, candidates, steps };
+    if fields.has("messages") && fields.has("prompt") {
+        return Err(fields.wrong("prompt", "left out where there are messages, or given without them"));
+    }
     if fields.has("messages") {
         return Ok((TraceAsk { ask: chat::whole_ask(fields)?, answer, wanted }, form));
     }
@@ -240,6 +243,7 @@ mod tests {
         for (body, name) in [
             (json!({}), "prompt"),
             (json!({"prompt": ["a", "b"]}), "prompt"),
+            (json!({"prompt": "a", "messages": [{"role": "user", "content": "hi"}]}), "prompt"),
             (json!({"prompt": "a", "format": "csv"}), "format"),
             (json!({"prompt": "a", "values": [{"layers": [1]}]}), "values[0].name"),
             (json!({"prompt": "a", "values": [{"name": "x", "head": 1}]}), "values[0].head"),
