@@ -56,6 +56,9 @@ pub(crate) struct Attention {
     pub(crate) norm: HeadNorm,
 }
 
+/// The greatest exponent of slopes in families whose files do not say it: that of the paper.
+pub(crate) const ALIBI: f32 = 8.0;
+
 /// Norms of queries and keys, with gains `attn_q_norm` and `attn_k_norm`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HeadNorm {

@@ -63,6 +63,16 @@ impl Gated {
     }
 }
 
+impl Plain {
+    /// The part that a file's `feed_forward_length` describes.
+    ///
+    /// # Errors
+    /// A length that is missing or out of bounds.
+    pub(crate) fn read(b: &mut Builder<'_, '_>, activation: Activation, bias: Presence) -> Result<Self, Error> {
+        Ok(Plain { suffix: "", inner: b.inner()?, activation, bias })
+    }
+}
+
 impl Experts {
     /// With gates and without biases.
     pub(crate) fn new((count, used): (usize, usize), inner: usize, activation: Activation) -> Self {

@@ -27,7 +27,7 @@ use hefu_numerics::program::{
     Activation, Entry, Kind, Op, Order, Program, Rows, Section, Step, Value, ValueSpec, Weight,
 };
 
-pub(crate) use attention::{Attention, HeadNorm};
+pub(crate) use attention::{ALIBI, Attention, HeadNorm};
 pub(crate) use decoder::{Decoder, Residual};
 pub(crate) use encoded::Encoded;
 pub(crate) use feed_forward::{Experts, Gated, Plain};

@@ -6,7 +6,9 @@ use hefu_numerics::program::{Activation, At, RopeStyle};
 
 use super::Family;
 use crate::build::limits::MAX_LAYERS;
-use crate::build::{Attention, Builder, Encoded, FeedForward, Gated, Mixture, Plain, Presence, Residual, RopeFactors};
+use crate::build::{
+    ALIBI, Attention, Builder, Encoded, FeedForward, Gated, Mixture, Plain, Presence, Residual, RopeFactors,
+};
 use crate::error::Error;
 
 pub(super) const BERT: Family = Family { name: "bert", write };
@@ -30,9 +32,6 @@ enum Places {
     /// By the distance of what it sees.
     Distance,
 }
-
-/// The greatest exponent of slopes.
-const ALIBI: f32 = 8.0;
 
 fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
     let feed_forward = plain(b)?;
@@ -65,8 +64,7 @@ fn write_distances(b: &mut Builder<'_, '_>) -> Result<(), Error> {
 }
 
 fn plain(b: &mut Builder<'_, '_>) -> Result<FeedForward, Error> {
-    let (inner, activation) = (b.inner()?, Activation::GeluErf);
-    Ok(FeedForward::Plain(Plain { suffix: "", inner, activation, bias: Presence::Optional }))
+    Plain::read(b, Activation::GeluErf, Presence::Optional).map(FeedForward::Plain)
 }
 
 fn write_with(

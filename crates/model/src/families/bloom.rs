@@ -4,22 +4,14 @@
 use hefu_numerics::program::{Activation, RopeStyle};
 
 use super::Family;
-use crate::build::{Builder, Decoder, FeedForward, Plain, Presence, RopeFactors};
+use crate::build::{ALIBI, Builder, Decoder, FeedForward, Plain, Presence, RopeFactors};
 use crate::error::Error;
 
 pub(super) const BLOOM: Family = Family { name: "bloom", write };
 
-/// The greatest exponent of slopes.
-const ALIBI: f32 = 8.0;
-
 fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
     b.use_layer_norms(Presence::Required)?;
-    let feed_forward = FeedForward::Plain(Plain {
-        suffix: "",
-        inner: b.inner()?,
-        activation: Activation::Gelu,
-        bias: Presence::Required,
-    });
+    let feed_forward = FeedForward::Plain(Plain::read(b, Activation::Gelu, Presence::Required)?);
     let mut decoder = Decoder::read(b, RopeStyle::NeoX, RopeFactors::None, feed_forward)?;
     decoder.layers.iter_mut().for_each(|layer| layer.is_rotated = false);
     decoder.embedding_norm = Some("token_embd_norm");

@@ -10,12 +10,7 @@ pub(super) const GPT2: Family = Family { name: "gpt2", write };
 
 fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
     b.use_layer_norms(Presence::Required)?;
-    let feed_forward = FeedForward::Plain(Plain {
-        suffix: "",
-        inner: b.inner()?,
-        activation: Activation::Gelu,
-        bias: Presence::Required,
-    });
+    let feed_forward = FeedForward::Plain(Plain::read(b, Activation::Gelu, Presence::Required)?);
     let mut decoder = Decoder::read(b, RopeStyle::NeoX, RopeFactors::None, feed_forward)?;
     decoder.layers.iter_mut().for_each(|layer| layer.is_rotated = false);
     decoder.has_positions = true;

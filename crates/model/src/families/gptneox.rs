@@ -11,12 +11,7 @@ pub(super) const GPT_NEOX: Family = Family { name: "gptneox", write };
 
 fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
     b.use_layer_norms(Presence::Required)?;
-    let feed_forward = FeedForward::Plain(Plain {
-        suffix: "",
-        inner: b.inner()?,
-        activation: Activation::GeluErf,
-        bias: Presence::Required,
-    });
+    let feed_forward = FeedForward::Plain(Plain::read(b, Activation::GeluErf, Presence::Required)?);
     let mut decoder = Decoder::read(b, RopeStyle::NeoX, RopeFactors::None, feed_forward)?;
     decoder.attention.is_fused = true;
     decoder.attention.input_bias = Presence::Required;

@@ -14,12 +14,7 @@ const MOST: f32 = 128.0;
 
 fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
     b.use_layer_norms(Presence::Optional)?;
-    let feed_forward = FeedForward::Plain(Plain {
-        suffix: "",
-        inner: b.inner()?,
-        activation: Activation::GeluErf,
-        bias: Presence::Optional,
-    });
+    let feed_forward = FeedForward::Plain(Plain::read(b, Activation::GeluErf, Presence::Optional)?);
     let mut decoder = Decoder::read(b, RopeStyle::NeoX, RopeFactors::None, feed_forward)?;
     decoder.layers.iter_mut().for_each(|layer| layer.is_rotated = false);
     // What is bounded to 0 is not bounded.

@@ -11,12 +11,7 @@ pub(super) const NEMOTRON: Family = Family { name: "nemotron", write };
 
 fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
     b.use_layer_norms(Presence::Required)?;
-    let feed_forward = FeedForward::Plain(Plain {
-        suffix: "",
-        inner: b.inner()?,
-        activation: Activation::SquaredRelu,
-        bias: Presence::Optional,
-    });
+    let feed_forward = FeedForward::Plain(Plain::read(b, Activation::SquaredRelu, Presence::Optional)?);
     let mut decoder = Decoder::read(b, RopeStyle::NeoX, RopeFactors::None, feed_forward)?;
     decoder.attention.input_bias = Presence::Optional;
     decoder.attention.output_bias = Presence::Optional;

@@ -10,12 +10,7 @@ pub(super) const PHI2: Family = Family { name: "phi2", write };
 
 fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
     b.use_layer_norms(Presence::Required)?;
-    let feed_forward = FeedForward::Plain(Plain {
-        suffix: "",
-        inner: b.inner()?,
-        activation: Activation::Gelu,
-        bias: Presence::Required,
-    });
+    let feed_forward = FeedForward::Plain(Plain::read(b, Activation::Gelu, Presence::Required)?);
     let mut decoder = Decoder::read(b, RopeStyle::NeoX, RopeFactors::None, feed_forward)?;
     decoder.attention.input_bias = Presence::Required;
     decoder.attention.output_bias = Presence::Required;
