@@ -719,6 +719,74 @@ def mpt(folder):
     return model
 
 
+def gemma3n(folder):
+    """A local layer and a global one. llama.cpp has the sizes of tables, and how much a gate is cut, in its code."""
+    layers, streams, rank, per_layer = 2, 4, 64, 256
+    model = Decoder(folder, "gemma3n", 163, layers=layers, feed_forward=64, base=1000000.0)
+    model.file.add_sliding_window(16)
+    model.file.add_sliding_window_pattern([True, False])
+    model.file.add_final_logit_softcapping(30.0)
+    model.keys(embedding_length_per_layer_input=per_layer)
+    model.file.add_altup_num_inputs(streams)
+    model.file.add_altup_active_idx(0)
+    # It takes the deviation of a sample; the original, and what is here, that of all.
+    model.file.add_activation_sparsity_scale([1.6448535 * (64 / 63) ** 0.5] * layers)
+    model.file.add_float32("gemma3n.rope.freq_base_swa", 10000.0)
+    model.ends(tied=True)
+    model.matrix("per_layer_token_embd.weight", 288, layers * per_layer, spread=0.3, form=QUANTS.Q4_0)
+    model.matrix("per_layer_model_proj.weight", layers * per_layer, model.width, gain=6.0)
+    model.vector("per_layer_proj_norm.weight", per_layer, mean=1.0)
+    for name in ["altup_proj", "altup_unembd_proj"]:
+        model.matrix(name + ".weight", model.width, model.width, experts=streams - 1)
+    for layer in range(layers):
+        prefix = f"blk.{layer}."
+        model.one_block(layer, ("attn_norm", "ffn_norm"), AROUND["after"], {"head_norm": "heads"}, None, False)
+        for name, rows, columns in [("inp_gate", per_layer, model.width), ("proj", model.width, per_layer),
+                                    ("laurel_l", rank, model.width), ("laurel_r", model.width, rank),
+                                    ("altup_router", streams, model.width)]:
+            model.matrix(prefix + name + ".weight", rows, columns, gain=2.0)
+        model.matrix(prefix + "altup_predict_coef.weight", streams**2, streams, form=QUANTS.F32)
+        model.matrix(prefix + "altup_correct_coef.weight", streams, streams, form=QUANTS.F32)
+        model.vector(prefix + "altup_correct_scale.weight", model.width, mean=1.0)
+        for name in ["post_norm", "laurel_post_norm", "altup_router_norm"]:
+            model.norm(prefix + name, mean=0.5 if name == "post_norm" else 8.0 if "router" in name else 1.0)
+    return model
+
+
+def falcon(is_large):
+    def make(folder):
+        heads, name = (2, "tiny-falcon-40b") if is_large else (1, "tiny-falcon")
+        model = Decoder(folder, "falcon", 164 + is_large, name=name, key_value_heads=heads, pre="falcon",
+                        about_mean="biased", plain=True)
+        model.all_blocks(before=("attn_norm", "attn_norm_2")[:1 + is_large], attention={"fused": True})
+        return model
+    return make
+
+
+def baichuan(layers):
+    # llama.cpp too tells the two kinds apart by their layers.
+    def make(folder):
+        name = {32: "tiny-baichuan", 40: "tiny-baichuan-13b"}[layers]
+        model = Decoder(folder, "baichuan", 134 + layers, name=name, layers=layers, width=16, heads=2, key_value_heads=2,
+                        feed_forward=16)
+        model.file.add_rope_dimension_count(8)
+        model.all_blocks(tied=False)
+        return model
+    return make
+
+
+def bitnet(folder):
+    model = Decoder(folder, "bitnet", 168)
+    model.all_blocks()
+    for layer in range(model.layers):
+        prefix = f"blk.{layer}."
+        model.norm(prefix + "attn_sub_norm")
+        model.vector(prefix + "ffn_sub_norm.weight", model.feed_forward, mean=1.0)
+        for name in ["attn_q", "attn_v", "attn_output", "ffn_gate", "ffn_down"]:
+            model.vector(prefix + name + ".scale", 1, mean=1.2)
+    return model
+
+
 def modern_bert(folder):
     model = Decoder(folder, "modern-bert", 152, layers=4, key_value_heads=4, context=128, base=160000.0, about_mean=True)
     model.file.add_causal_attention(False)
@@ -933,7 +1001,8 @@ MODELS = [qwen2moe, qwen35moe, gemma, deepseek, glm4, glm4moe, granite, granitem
           encoder("bert", 149, name="tiny-bert-rank", positions=True, pooling="rank", ranked=True),
           encoder("nomic-bert", 150, gated=True), encoder("jina-bert-v3", 151),
           encoder("nomic-bert-moe", 155, experts=4), modern_bert, gemma_embedding, falcon_h1, scaled,
-          qwen35_mtp, deepseek2_mtp, nemotron_h_mtp, apertus, jina_bert_v2, bloom, mpt]
+          qwen35_mtp, deepseek2_mtp, nemotron_h_mtp, apertus, jina_bert_v2, bloom, mpt,
+          gemma3n, falcon(False), falcon(True), baichuan(32), baichuan(40), bitnet]
 
 
 def main():

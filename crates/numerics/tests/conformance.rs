@@ -84,6 +84,21 @@ const BROKEN: &[(&[&str], Alter)] = &[
             reference::l2_norm(&given.value(x)[..out.len()], size, 1.0e-5, out);
         }
     }),
+    (&["magnitude of another row"], |op, given, out| {
+        if let Op::MatchMagnitude { x, like, .. } = *op {
+            // Without the least magnitude of a row.
+            let (x, like, rows) = (given.value(x), given.value(like), out.len());
+            reference::match_magnitude(&x[..rows], &like[..rows], rows / 5, 0.0, out);
+        }
+    }),
+    (&["gaussian top k"], |op, given, out| {
+        if let Op::GaussianTopK { x, deviations, .. } = *op {
+            // Elements as they are, where they stand out.
+            let (x, rows) = (given.value(x), out.len());
+            reference::gaussian_top_k(&x[..rows], rows / 5, deviations, out);
+            out.iter_mut().zip(x).filter(|(out, _)| **out > 0.0).for_each(|(out, x)| *out = *x);
+        }
+    }),
     (&["function softplus", "decay"], |op, given, out| match *op {
         Op::Activate { x, activation: Activation::Softplus, .. } => {
             out.iter_mut().zip(given.value(x)).for_each(|(out, x)| *out = nearest(*x, 0.0));

@@ -135,6 +135,8 @@ fn elements_and_pairs_are_counted() {
     let norm = on_input(|_, x, out| Op::RmsNorm { x, size: 8, gain: None, epsilon: 0.0, out });
     assert_eq!(norm, float(3 * numbers));
     assert_eq!(on_input(|_, x, out| Op::L2Norm { x, size: 8, epsilon: 0.0, out }), float(2 * numbers));
+    assert_eq!(on_input(|_, x, out| Op::MatchMagnitude { x, like: x, floor: 0.0, out }), float(3 * numbers));
+    assert_eq!(on_input(|_, x, out| Op::GaussianTopK { x, deviations: 1.0, out }), float(5 * numbers));
     // 2 heads of each row, of each of which 4 pairs rotate.
     let rotate = on_input(|sketch, x, out| {
         let angles = sketch.value("angles", 8, Kind::Angles);

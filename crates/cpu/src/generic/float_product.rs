@@ -28,7 +28,7 @@ pub unsafe fn tile<L: Lanes, const KIND: u8, const T: usize>(
     input: *const f32,
     output: *mut f32,
 ) {
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has the instructions of `L`; the pointers are valid for these shapes.
     unsafe {
         let mut sums = [L::splat(0.0); T];
         for column in 0..columns {

@@ -104,7 +104,7 @@ pub(crate) mod tests {
         let numbers: Vec<f32> =
             everywhere.chain(subnormal).chain([88.7, 88.8, 89.0, -103.9, -104.0, 0.0, -0.0]).collect();
         for x in numbers.as_chunks::<LANES>().0 {
-            // SAFETY: the caller's duty; a chunk has 16 numbers.
+            // SAFETY: the machine has the instructions of `L`; a chunk has 16 numbers.
             let found = exp(unsafe { L::load(x.as_ptr()) }).to_array();
             for (&x, found) in x.iter().zip(found) {
                 let expected = exp(x);

@@ -52,7 +52,7 @@ unsafe impl<R: Rows, const TYPE: u32, const MOVES_ON: bool> Source<R> for Packed
 
     #[inline(always)]
     unsafe fn block(job: &TileJob, first_row: usize, index: usize) -> Block<R> {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has the instructions.
         unsafe { take_block_and_ask::<R, TYPE>(job, first_row, index, MOVES_ON) }
     }
 }
@@ -65,7 +65,7 @@ unsafe impl<R: Rows, const TYPE: u32, const MOVES_ON: bool> Source<R> for Packed
 pub unsafe fn tile<R: Rows, S: Source<R>, const T: usize>(job: &TileJob) {
     let mut job = *job;
     for _ in 0..job.groups {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has the instructions of `R`; the job's pointers are valid for its shape.
         unsafe { group::<R, S, T>(&job) };
         job.codes = job.codes.wrapping_add(job.next_codes);
         job.output = job.output.wrapping_add(GROUP);
@@ -85,7 +85,7 @@ unsafe fn group<R: Rows, S: Source<R>, const T: usize>(job: &TileJob) {
     });
     for half in 0..GROUP / R::WIDTH {
         let row = half * R::WIDTH;
-        // SAFETY: the caller's duty.
+        // SAFETY: what [`tile`] asks holds.
         unsafe {
             let mut sums = [R::no_floats(); T];
             for index in 0..job.blocks {
@@ -106,10 +106,11 @@ unsafe fn group<R: Rows, S: Source<R>, const T: usize>(job: &TileJob) {
 /// The machine has the instructions of `R`; the job's pointer is null or valid.
 #[inline(always)]
 pub unsafe fn find_not_finite<R: Rows, const T: usize>(job: &TileJob, sums: &[R::Floats; T]) {
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has the instructions of `R`; the job's pointer is null or valid.
     let Some(found) = (unsafe { job.not_finite.as_ref() }) else { return };
     let mut rows = [0.0_f32; GROUP];
-    // SAFETY: the caller's duty; there is room for as many rows as a register has.
+    // SAFETY: the machine has the instructions of `R`; the job's pointer is null or valid; there is room for as many
+    // rows as a register has.
     unsafe {
         let zero = R::no_floats();
         let mut all = zero;
@@ -131,7 +132,7 @@ unsafe fn add_block<R: Rows, S: Source<R>, const T: usize>(
     sums: &mut [R::Floats; T],
 ) {
     unroll!(t < T => {
-        // SAFETY: the caller's duty: a whole block of the tile.
+        // SAFETY: a whole block of the tile.
         unsafe { sums[t] = add_token::<R, S, T>(job, block, tile.add(t * 4), sums[t]) };
     });
 }
@@ -145,7 +146,7 @@ unsafe fn add_token<R: Rows, S: Source<R>, const T: usize>(
     mut sum: R::Floats,
 ) -> R::Floats {
     let stride = T * 4;
-    // SAFETY: the caller's duty: a whole block of the tile.
+    // SAFETY: a whole block of the tile.
     unsafe {
         let d = R::broadcast(at);
         if S::HALVES {
@@ -177,7 +178,7 @@ unsafe fn add_token<R: Rows, S: Source<R>, const T: usize>(
 /// What an integer sum starts from: formats with a minimum have codes without offset.
 #[inline(always)]
 unsafe fn correction<R: Rows, S: Source<R>>(at: *const u8) -> R::Sums {
-    // SAFETY: the caller's duty: 4 bytes at `at`.
+    // SAFETY: 4 bytes at `at`.
     unsafe { if S::MINIMUM || (S::BITS == 8 && R::SIGNED_BYTES) { R::no_sums() } else { R::broadcast_sum(at) } }
 }
 
@@ -188,7 +189,7 @@ unsafe fn dot<R: Rows, S: Source<R>, const FROM: usize, const N: usize>(
     stride: usize,
     start: R::Sums,
 ) -> R::Sums {
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has the instructions, and the pointer is valid for what this touches.
     unsafe {
         match S::BITS {
             8 => R::dot::<8, FROM, N>(codes, q, stride, start),

@@ -36,7 +36,8 @@ pub struct ConvJob<'a> {
 pub unsafe fn short_conv<L: Lanes>(job: &ConvJob<'_>) {
     let (channels, own) = (job.channels, &job.own);
     let taps = job.kernel.len() / channels;
-    // SAFETY: the caller's duty; every access lies within the job's channels.
+    // SAFETY: the machine has the instructions of `L`; `state` and `out` are valid for what their fields say, and
+    // nobody else touches these channels of them; every access lies within the job's channels.
     unsafe {
         for row in 0..job.x.len() / channels {
             let x = load_some::<L>(&job.x[row * channels..][own.clone()]);
@@ -107,7 +108,8 @@ pub unsafe fn gated_delta<L: Lanes>(job: &DeltaJob<'_>) {
     for row in 0..job.rows {
         let mut column = 0;
         while column + COLUMNS * LANES <= job.value_size {
-            // SAFETY: the caller's duty; so many columns are there.
+            // SAFETY: the machine has the instructions of `L`; `state` and `out` are valid for what their fields say,
+            // and nobody else touches them; so many columns are there.
             unsafe { delta_columns::<L, COLUMNS>(job, row, column, LANES) };
             column += COLUMNS * LANES;
         }
@@ -124,7 +126,7 @@ pub unsafe fn gated_delta<L: Lanes>(job: &DeltaJob<'_>) {
 unsafe fn delta_columns<L: Lanes, const N: usize>(job: &DeltaJob<'_>, row: usize, column: usize, last: usize) {
     let of = |(all, stride): (&[f32], usize)| all[row * stride];
     let size = if N == 1 { last } else { LANES };
-    // SAFETY: the caller's duty; each place has as many numbers as there are columns.
+    // SAFETY: the machine has the instructions; each place has as many numbers as there are columns.
     unsafe {
         let kept = L::splat(functions::exp(of(job.decay)));
         let (query, key) = (&job.queries.0[row * job.queries.1..], &job.keys.0[row * job.keys.1..]);

@@ -157,14 +157,14 @@ pub unsafe trait Rows: Copy {
     /// As [`fill_tile`].
     #[inline(always)]
     unsafe fn fill_tile(shape: &PanelShape, tile: &Tile, blocks: Range<usize>, source: &Source<'_>, panel: *mut u8) {
-        // SAFETY: the caller's duty.
+        // SAFETY: what [`fill_tile`] asks holds.
         unsafe { fill_tile::<Self>(shape, tile, blocks, source, panel) }
     }
 
     /// Writes a token's activations to a block that has them token by token, whose tokens' begin at `block`.
     #[inline(always)]
     unsafe fn store_token(block: *mut u8, slot: usize, q: &[i8; 32]) {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has the instructions, and the pointer is valid for what this touches.
         unsafe { block.add(slot * q.len()).cast::<[i8; 32]>().write(*q) }
     }
 
@@ -214,7 +214,8 @@ pub unsafe fn fill_tile<R: Rows>(
 #[inline(always)]
 unsafe fn fill_slot(shape: &PanelShape, at: *mut u8, stride: usize, scale: f32, q: &[i8; 32], sums: [i32; 2]) {
     let put = |row: usize, bytes: [u8; 4]| {
-        // SAFETY: the caller's duty; 4 bytes per row and slot.
+        // SAFETY: the machine has the instructions, and the pointer is valid for what this touches; 4 bytes per row
+        // and slot.
         unsafe { at.add(row * stride).cast::<[u8; 4]>().write(bytes) };
     };
     put(0, scale.to_ne_bytes());

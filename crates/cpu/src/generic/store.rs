@@ -31,7 +31,8 @@ pub unsafe fn store<L: Lanes, R: Rows>(place: &Place, key: &[f32], value: &[f32]
     let shape = place.shape;
     let heads = key.chunks_exact(shape.key_size).zip(value.chunks_exact(shape.value_size)).take(shape.heads);
     for (head, (key, value)) in heads.enumerate() {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has the instructions of `L` and `R`; `keys` and `values` are those of a cache of this
+        // shape that has the page, and nobody else touches this position meanwhile.
         unsafe {
             match shape.profile {
                 Profile::F16 => store_f16::<L>(place, head, key, value),
@@ -51,7 +52,7 @@ pub unsafe fn store<L: Lanes, R: Rows>(place: &Place, key: &[f32], value: &[f32]
 #[inline(always)]
 unsafe fn store_f16<L: Lanes>(place: &Place, head: usize, key: &[f32], value: &[f32]) {
     let Place { shape, page, slot, .. } = *place;
-    // SAFETY: the caller's duty; where elements lie is the shape's to say.
+    // SAFETY: the machine has the instructions; where elements lie is the shape's to say.
     unsafe {
         let (sixteens, rest) = key.as_chunks::<LANES>();
         let at = place.keys.add(shape.key_at(page, head, slot, 0));
@@ -79,7 +80,7 @@ unsafe fn store_f16<L: Lanes>(place: &Place, head: usize, key: &[f32], value: &[
 #[inline(always)]
 unsafe fn store_key_blocks<R: Rows>(place: &Place, head: usize, key: &[f32]) {
     let Place { shape, page, slot, .. } = *place;
-    // SAFETY: the caller's duty; where codes and scales lie is the shape's to say.
+    // SAFETY: the machine has the instructions; where codes and scales lie is the shape's to say.
     unsafe {
         for (block, x) in key.chunks(BLOCK).enumerate() {
             let (scale, q) = quantize::<R>(x);
@@ -95,7 +96,7 @@ unsafe fn store_key_blocks<R: Rows>(place: &Place, head: usize, key: &[f32]) {
 #[inline(always)]
 unsafe fn store_value_blocks<R: Rows>(place: &Place, head: usize, value: &[f32]) {
     let Place { shape, page, slot, .. } = *place;
-    // SAFETY: the caller's duty; where codes and scales lie is the shape's to say.
+    // SAFETY: the machine has the instructions; where codes and scales lie is the shape's to say.
     unsafe {
         for (block, x) in value.chunks(BLOCK).enumerate() {
             let (scale, q) = quantize::<R>(x);
@@ -112,7 +113,7 @@ unsafe fn store_value_i8(place: &Place, head: usize, value: &[f32]) {
     let Place { shape, page, slot, .. } = *place;
     let largest = value.iter().map(|x| x.to_bits() & 0x7fff_ffff).max().unwrap_or(0);
     let (scale, factor) = quantizer(largest);
-    // SAFETY: the caller's duty; where codes and scales lie is the shape's to say.
+    // SAFETY: the machine has the instructions; where codes and scales lie is the shape's to say.
     unsafe {
         put(place.values.add(shape.value_scale_at(page, head, slot, 0)), f32_to_f16(scale));
         for (i, x) in value.iter().enumerate() {
@@ -128,7 +129,7 @@ unsafe fn store_value_i8(place: &Place, head: usize, value: &[f32]) {
 unsafe fn quantize<R: Rows>(x: &[f32]) -> (u16, [i8; BLOCK]) {
     let (mut whole, mut q) = ([0.0; BLOCK], [0; BLOCK]);
     whole[..x.len()].copy_from_slice(x);
-    // SAFETY: the caller's duty; there are 32 numbers.
+    // SAFETY: the machine has the instructions; there are 32 numbers.
     let (scale, _) = unsafe { R::quantize(whole.as_ptr(), &mut q) };
     (f32_to_f16(scale), q)
 }
@@ -136,6 +137,6 @@ unsafe fn quantize<R: Rows>(x: &[f32]) -> (u16, [i8; BLOCK]) {
 /// Writes a binary16.
 #[inline(always)]
 unsafe fn put(to: *mut u8, half: u16) {
-    // SAFETY: the caller's duty: 2 bytes.
+    // SAFETY: 2 bytes.
     unsafe { to.cast::<u16>().write_unaligned(half) }
 }

@@ -33,7 +33,7 @@ pub unsafe fn take_block_and_ask<R: Rows, const TYPE: u32>(
     if first_row == 0 {
         fetch_ahead::<R, TYPE>(job.codes, index, moves_on);
     }
-    // SAFETY: the caller's duty.
+    // SAFETY: what `Source::block` asks holds.
     unsafe { take_block::<R, TYPE>(job, first_row, index) }
 }
 
@@ -60,7 +60,7 @@ pub unsafe fn take_block<R: Rows, const TYPE: u32>(job: &TileJob, first_row: usi
 /// Codes of 8 column groups out of their planes.
 #[inline(always)]
 unsafe fn take_codes<R: Rows, const TYPE: u32>(planes: *const u8) -> [R::Codes; 8] {
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has the instructions, and the pointer is valid for what this touches.
     unsafe {
         let mut codes = [R::load_codes(planes); 8];
         unroll!(g < 8 => { codes[g] = take_group::<R, TYPE>(planes, g); });
@@ -74,7 +74,7 @@ unsafe fn take_codes<R: Rows, const TYPE: u32>(planes: *const u8) -> [R::Codes; 
 /// The machine has the instructions of `R`; `planes` is a whole block's.
 #[inline(always)]
 pub unsafe fn take_group<R: Rows, const TYPE: u32>(planes: *const u8, g: usize) -> R::Codes {
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has the instructions of `R`; `planes` is a whole block's.
     unsafe {
         let codes = match Class::<TYPE>::QUANTISED.code_bits {
             8 => {
@@ -101,7 +101,7 @@ unsafe fn look_up<R: Rows, const TYPE: u32>(codes: R::Codes) -> R::Codes {
     match const { &Class::<TYPE>::table(false) } {
         Some(table) => {
             let table = if R::SIGNED_BYTES { const { &unwrap(Class::<TYPE>::table(true)) } } else { table };
-            // SAFETY: the caller's duty.
+            // SAFETY: the machine has the instructions.
             unsafe { R::look_up(codes, table) }
         }
         None => codes,
@@ -112,7 +112,7 @@ unsafe fn look_up<R: Rows, const TYPE: u32>(codes: R::Codes) -> R::Codes {
 #[inline(always)]
 unsafe fn take_trits<R: Rows, const TYPE: u32>(planes: *const u8, row: usize, index: usize) -> [R::Codes; 8] {
     let layout = Class::<TYPE>::LAYOUT;
-    // SAFETY: the caller's duty: a whole block of the file.
+    // SAFETY: a whole block of the file.
     unsafe {
         let own = planes.add(index * layout.codes_per_block);
         let shared = planes.add(layout.blocks() * layout.codes_per_block);
@@ -156,7 +156,7 @@ const fn unwrap(table: Option<[u8; 16]>) -> [u8; 16] {
 unsafe fn take_bits<R: Rows>(plane: *const u8, bits: i32, to: i32, g: usize) -> R::Codes {
     let lines = bits as usize;
     let mask = (((1u32 << bits) - 1) << to) as u8;
-    // SAFETY: the caller's duty: `lines` whole lines.
+    // SAFETY: `lines` whole lines.
     unsafe {
         let line = R::load_codes(plane.add(g % lines * LINE));
         R::shift_and(line, to - (g / lines) as i32 * bits, mask)
@@ -174,7 +174,7 @@ pub unsafe fn take_scales<R: Rows, const TYPE: u32>(
     column: usize,
 ) -> ([R::Floats; 2], [R::Floats; 2]) {
     let layout = Class::<TYPE>::LAYOUT;
-    // SAFETY: the caller's duty: a whole file block's scales.
+    // SAFETY: a whole file block's scales.
     unsafe {
         let mut scales = [match Class::<TYPE>::QUANTISED.scale_encoding {
             ScaleEncoding::F16 => R::load_f16(at.add(row * 2)),
@@ -204,7 +204,7 @@ pub unsafe fn take_scales<R: Rows, const TYPE: u32>(
 /// The factor of sub-block `index`, if the format has them; those of the first sub-block are at `from`.
 #[inline(always)]
 unsafe fn take_factor<R: Rows, const TYPE: u32>(from: *const u8, index: usize) -> Option<R::Floats> {
-    // SAFETY: the caller's duty: a whole file block's scales.
+    // SAFETY: a whole file block's scales.
     unsafe {
         match Class::<TYPE>::QUANTISED.sub_scales {
             SubScales::None => None,

@@ -65,7 +65,8 @@ pub unsafe fn unpack<R: Rows, const TYPE: u32, const ASKS: bool>(
     for index in 0..from.blocks {
         for half in 0..GROUP / R::WIDTH {
             let row = half * R::WIDTH;
-            // SAFETY: the caller's duty.
+            // SAFETY: the machine has the instructions of `R`; the pointers are valid for a whole group
+            // ([`unpacked_bytes`]).
             unsafe {
                 let block: Block<R> = match ASKS {
                     true => take_block_and_ask::<R, TYPE>(from, row, index, from.moves_on),

@@ -33,24 +33,25 @@ impl HugeAllocator {
 // the system allocator's. `realloc` is the trait's own, which allocates, copies and frees.
 unsafe impl GlobalAlloc for HugeAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's duty.
+        // SAFETY: the pointer is valid for what this touches.
         if is_large(layout) { map(layout.size()) } else { unsafe { System.alloc(layout) } }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's duty; new maps are zero.
+        // SAFETY: the pointer is valid for what this touches; new maps are zero.
         if is_large(layout) { map(layout.size()) } else { unsafe { System.alloc_zeroed(layout) } }
     }
 
     unsafe fn dealloc(&self, piece: *mut u8, layout: Layout) {
-        // SAFETY: the caller's duty: the piece was allocated with this layout.
+        // SAFETY: the piece was allocated with this layout.
         unsafe { if is_large(layout) { unmap(piece, layout.size()) } else { System.dealloc(piece, layout) } }
     }
 
     unsafe fn realloc(&self, piece: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        // SAFETY: the caller's duty: a size that a layout can have.
+        // SAFETY: a size that a layout can have.
         let new = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
-        // SAFETY: the caller's duty; `copy` is of the shorter of the two pieces, which do not overlap.
+        // SAFETY: the pointer is valid for what this touches; `copy` is of the shorter of the two pieces, which do
+        // not overlap.
         unsafe {
             if !is_large(layout) && !is_large(new) {
                 return System.realloc(piece, layout, new_size);

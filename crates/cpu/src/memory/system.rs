@@ -142,7 +142,7 @@ mod apart {
     /// # Safety
     /// `piece` is from [`map`] with as many bytes, and nobody uses it any more.
     pub(in crate::memory) unsafe fn unmap(piece: *mut u8, bytes: usize) {
-        // SAFETY: the caller's duty.
+        // SAFETY: as the trait asks.
         unsafe { libc::munmap(piece.cast(), bytes.next_multiple_of(PAGE)) };
     }
 }

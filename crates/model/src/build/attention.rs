@@ -48,6 +48,8 @@ pub(crate) struct Attention {
     pub(crate) is_gated: bool,
     /// The same, by a tensor of its own: `attn_gate`.
     pub(crate) has_gate: bool,
+    /// What was attended to is normed before the last product: `attn_sub_norm`.
+    pub(crate) has_sub_norm: bool,
     /// Bias of queries, keys and values.
     pub(crate) input_bias: Presence,
     /// Bias of the output.
@@ -88,6 +90,7 @@ impl Attention {
             is_fused: false,
             is_gated: false,
             has_gate: false,
+            has_sub_norm: false,
             input_bias: Presence::Forbidden,
             output_bias: Presence::Forbidden,
             norm: HeadNorm::None,
@@ -178,6 +181,9 @@ impl Builder<'_, '_> {
         };
         if let Some(gate) = gate {
             attended = self.gate("attention_gated", gate, attended, Activation::Sigmoid);
+        }
+        if attention.has_sub_norm {
+            attended = self.norm(attended, "attn_sub_norm");
         }
         self.linear("attention_projection", attended, "attn_output", self.width, attention.output_bias)
     }

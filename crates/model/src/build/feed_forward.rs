@@ -20,6 +20,8 @@ pub(crate) struct Gated {
     pub(crate) activation: Activation,
     /// One tensor, `ffn_up`, holds the rows of gate and up, in this order.
     pub(crate) is_fused: bool,
+    /// What goes into the last product is normed: `ffn_sub_norm`.
+    pub(crate) has_sub_norm: bool,
     /// Biases of gate, up and down.
     pub(crate) bias: Presence,
 }
@@ -59,7 +61,7 @@ pub(crate) struct Experts {
 impl Gated {
     /// Without biases, with three tensors.
     pub(crate) fn new(inner: usize, activation: Activation) -> Self {
-        Gated { suffix: "", inner, activation, is_fused: false, bias: Presence::Forbidden }
+        Gated { suffix: "", inner, activation, is_fused: false, has_sub_norm: false, bias: Presence::Forbidden }
     }
 }
 
@@ -126,7 +128,7 @@ impl Builder<'_, '_> {
 
     /// The gated part of `x`.
     pub(crate) fn gated(&mut self, x: Value, gated: &Gated) -> Value {
-        let Gated { suffix, inner, activation, is_fused, bias } = *gated;
+        let Gated { suffix, inner, activation, is_fused, has_sub_norm, bias } = *gated;
         let [gate, up, hidden, down, output] =
             ["gate", "up", "hidden", "down", "output"].map(|part| format!("ffn_{part}{suffix}"));
         let [opens, up] = if is_fused {
@@ -136,7 +138,10 @@ impl Builder<'_, '_> {
             let opens = self.linear(&gate, x, &gate, inner, bias);
             [opens, self.linear(&up, x, &up, inner, bias)]
         };
-        let hidden = self.gate(&hidden, opens, up, activation);
+        let mut hidden = self.gate(&hidden, opens, up, activation);
+        if has_sub_norm {
+            hidden = self.norm(hidden, "ffn_sub_norm");
+        }
         self.linear(&output, hidden, &down, self.width, bias)
     }
 

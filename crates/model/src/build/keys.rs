@@ -75,6 +75,12 @@ impl<'g, 'a> Keys<'g, 'a> {
         Ok(Some(value))
     }
 
+    /// So many numbers, if the file has them.
+    pub(crate) fn numbers(&mut self, key: &str, count: usize) -> Result<Option<Vec<f32>>, Error> {
+        let name = self.read(key);
+        self.metadata.get(&name).map(|_| self.file_numbers(&name, count)).transpose()
+    }
+
     /// A number for each of so many layers, by the whole name of a key: one for all, or a list.
     pub(crate) fn file_numbers(&self, name: &str, count: usize) -> Result<Vec<f32>, Error> {
         let numbers = match self.metadata.get(name) {

@@ -20,3 +20,5 @@ pub const MAX_VOCABULARY: usize = 1 << 22;
 pub const MAX_SHARED_EXPERTS: usize = 64;
 /// Most positions that a short convolution sees.
 pub const MAX_TAPS: usize = 64;
+/// Residual streams.
+pub const MAX_STREAMS: usize = 16;

@@ -179,6 +179,11 @@ impl<'g, 'a> Builder<'g, 'a> {
         self.layer = Some(layer as u16);
     }
 
+    /// Goes out of the layers: tensors from now on belong to none.
+    pub(crate) fn leave_layers(&mut self) {
+        self.layer = None;
+    }
+
     /// Ends the body with `x`, and writes what follows it: a norm and the output matrix, which is the embedding's where the
     /// file has none of its own.
     pub(crate) fn output(&mut self, x: Value, output: Output) {

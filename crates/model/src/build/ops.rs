@@ -144,6 +144,16 @@ impl Builder<'_, '_> {
         self.write(name, self.width_of(x), |out| Op::L2Norm { x, size, epsilon, out })
     }
 
+    /// `x` with the root mean square of each row of `like` (clause N4).
+    pub(crate) fn match_magnitude(&mut self, name: &str, x: Value, like: Value, floor: f32) -> Value {
+        self.write(name, self.width_of(x), |out| Op::MatchMagnitude { x, like, floor, out })
+    }
+
+    /// What is above the mean by so many standard deviations (clause N5).
+    pub(crate) fn gaussian_top_k(&mut self, name: &str, x: Value, deviations: f32) -> Value {
+        self.write(name, self.width_of(x), |out| Op::GaussianTopK { x, deviations, out })
+    }
+
     /// Product with the matrix `NAME.weight` of so many rows, and the bias `NAME.bias`.
     pub(crate) fn linear(&mut self, name: &str, x: Value, tensor: &str, rows: usize, bias: Presence) -> Value {
         let weight = self.matrix(tensor, rows, self.width_of(x));

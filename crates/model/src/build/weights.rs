@@ -31,6 +31,11 @@ impl Builder<'_, '_> {
         self.tensors.has(&self.tensor(name))
     }
 
+    /// Leaves out all tensors of this layer whose names begin so.
+    pub(crate) fn skip(&mut self, name: &str) {
+        self.tensors.skip(&self.tensor(name));
+    }
+
     /// `NAME.weight`: a vector.
     pub(crate) fn vector(&mut self, name: &str, length: usize) -> Weight {
         self.vector_of(&format!("{name}.weight"), length)

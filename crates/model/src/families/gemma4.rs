@@ -54,7 +54,8 @@ fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
             },
         );
         if let Some(inputs) = inputs {
-            x = add_input(b, x, inputs, layer, per_layer);
+            let made = input_of_layer(b, x, inputs, layer, per_layer);
+            x = b.add("layer_input_sum", x, made);
         }
         if b.has("layer_output_scale.weight") {
             x = b.scale_by_vector("layer_output", x, "layer_output_scale.weight", 1);
@@ -87,23 +88,27 @@ fn heads(b: &mut Builder<'_, '_>) -> Result<Kinds, Error> {
 }
 
 /// What attention of one layer differs in.
-struct Of {
+pub(super) struct Of {
     /// Heads of queries, and elements of every head.
-    kind: (usize, usize),
-    key_values: usize,
-    window: Option<usize>,
-    angles: Value,
+    pub(super) kind: (usize, usize),
+    pub(super) key_values: usize,
+    pub(super) window: Option<usize>,
+    pub(super) angles: Value,
 }
 
 /// Attention to what this layer stores, or to what the last one of its kind that owns a state did.
-fn attend(b: &mut Builder<'_, '_>, x: Value, of: &Of, state: &mut Option<State>, is_owner: bool) -> Value {
+pub(super) fn attend(b: &mut Builder<'_, '_>, x: Value, of: &Of, state: &mut Option<State>, is_owner: bool) -> Value {
     let ((queries, head), none) = (of.kind, Presence::Forbidden);
     let rotation = Rotation { head, first: 0, style: RopeStyle::NeoX, angles: of.angles };
     let q = b.linear("queries", x, "attn_q", queries * head, none);
     let q = b.rms_norm("queries_norm", q, "attn_q_norm", head);
     let q = b.rotate("queries_rotated", q, rotation);
     let stored = match *state {
-        Some(state) if !is_owner => state,
+        Some(state) if !is_owner => {
+            // Some files have products for what is not stored.
+            ["attn_k", "attn_v"].into_iter().for_each(|name| b.skip(name));
+            state
+        }
         _ => {
             let k = b.linear("keys", x, "attn_k", of.key_values * head, none);
             // Where a file has no values, they are the keys as they come.
@@ -145,7 +150,7 @@ fn mixture(b: &mut Builder<'_, '_>, x: Value, gated: &Gated, experts: &Experts) 
 }
 
 /// What each token brings to every layer: rows of a table of its own, and what the embedding gives.
-fn inputs_of_layers(b: &mut Builder<'_, '_>, x: Value, layers: usize, size: usize) -> Value {
+pub(super) fn inputs_of_layers(b: &mut Builder<'_, '_>, x: Value, layers: usize, size: usize) -> Value {
     let table = b.embed_by("layer_embedding", "per_layer_token_embd", layers * size, (size as f32).sqrt());
     let given = b.linear("layer_inputs_given", x, "per_layer_model_proj", layers * size, Presence::Forbidden);
     let given = b.scale("layer_inputs_scaled", given, 1.0 / (b.width as f32).sqrt());
@@ -154,12 +159,11 @@ fn inputs_of_layers(b: &mut Builder<'_, '_>, x: Value, layers: usize, size: usiz
     b.scale("layer_inputs", sum, 1.0 / 2f32.sqrt())
 }
 
-/// Adds what the tokens bring to this layer.
-fn add_input(b: &mut Builder<'_, '_>, x: Value, inputs: Value, layer: usize, size: usize) -> Value {
+/// What the tokens bring to this layer, as `x` lets it through.
+pub(super) fn input_of_layer(b: &mut Builder<'_, '_>, x: Value, inputs: Value, layer: usize, size: usize) -> Value {
     let input = b.slice("layer_input", inputs, b.width_of(inputs), layer * size, size);
     let gate = b.linear("layer_input_gate", x, "inp_gate", size, Presence::Forbidden);
     let gated = b.gate("layer_input_gated", gate, input, Activation::Gelu);
     let made = b.linear("layer_input_projection", gated, "proj", b.width, Presence::Forbidden);
-    let made = b.norm(made, "post_norm");
-    b.add("layer_input_sum", x, made)
+    b.norm(made, "post_norm")
 }

@@ -5,8 +5,10 @@
 mod afmoe;
 mod apertus;
 mod arcee;
+mod baichuan;
 mod bailingmoe2;
 mod bert;
+mod bitnet;
 mod bloom;
 mod chatglm;
 mod cohere2;
@@ -18,10 +20,12 @@ mod ernie4_5;
 mod ernie4_5_moe;
 mod exaone;
 mod exaone4;
+mod falcon;
 mod falcon_h1;
 mod gemma;
 mod gemma2;
 mod gemma3;
+mod gemma3n;
 mod gemma4;
 mod glm4;
 mod glm4moe;
@@ -94,6 +98,7 @@ pub const FAMILIES: &[Family] = &[
     gemma::GEMMA,
     gemma2::GEMMA2,
     gemma3::GEMMA3,
+    gemma3n::GEMMA3N,
     gemma4::GEMMA4,
     phi3::PHI3,
     deepseek1::DEEPSEEK,
@@ -139,6 +144,9 @@ pub const FAMILIES: &[Family] = &[
     gpt_2::GPT2,
     bloom::BLOOM,
     mpt::MPT,
+    falcon::FALCON,
+    baichuan::BAICHUAN,
+    bitnet::BITNET,
 ];
 
 /// Families that read a text as a whole and write none: what embeds and ranks.
@@ -156,10 +164,6 @@ pub const ENCODERS: &[Family] = &[
 pub const MISSING: &[(&str, &str)] = &[
     ("phimoe", "the choice of experts by SparseMixer, which compares scores with their largest"),
     ("llama4", "experts whose inputs are weighed, and attention in chunks"),
-    (
-        "gemma3n",
-        "residual streams that are mixed anew for each token (AltUp), and activations cut off by their deviation",
-    ),
     ("rwkv6", RWKV),
     ("rwkv7", RWKV),
     ("arwkv7", RWKV),

@@ -142,6 +142,10 @@ exact! {
     gptneox: "tiny-gptneox",
     gpt2: "tiny-gpt2",
     bloom_whose_scores_fall_with_the_distance: "tiny-bloom",
+    gemma3n: "tiny-gemma3n",
+    baichuan: "tiny-baichuan",
+    baichuan_whose_scores_fall_with_the_distance: "tiny-baichuan-13b",
+    bitnet: "tiny-bitnet",
     qwen2vl: "tiny-qwen2vl",
     qwen3vl: "tiny-qwen3vl",
     qwen3vlmoe: "tiny-qwen3vlmoe",
@@ -172,6 +176,14 @@ fn encoders() {
 fn mpt_whose_scores_fall_with_the_distance() {
     // llama.cpp takes GELU's other form.
     check("tiny-mpt", Tolerance { mean: 0.002, largest: 0.02, other_tokens: 1 });
+}
+
+#[test]
+fn falcon() {
+    // llama.cpp takes GELU's other form.
+    for name in ["tiny-falcon", "tiny-falcon-40b"] {
+        check(name, Tolerance { mean: 0.002, largest: 0.02, other_tokens: 1 });
+    }
 }
 
 #[test]

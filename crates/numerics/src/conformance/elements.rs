@@ -55,6 +55,27 @@ pub(super) fn l2_norm(device: &dyn Device, size: usize, style: Style) -> Result<
     trial.run(device, &[out], Pass::of(5, vec![input]))
 }
 
+/// Rows made as large as others, of which some have nothing but zeros.
+pub(super) fn match_magnitude(device: &dyn Device, width: usize, style: Style) -> Result<Vec<f32>, Error> {
+    let (mut numbers, mut trial) = (Numbers::new(7), Trial::new());
+    let [mut rows, mut like] = [(); 2].map(|()| numbers.activations(5 * width, style));
+    rows[width..2 * width].fill(0.0);
+    like[3 * width..4 * width].fill(0.0);
+    let [x, like_value] = [(); 2].map(|()| trial.inject(width));
+    let out = trial.step(width, |out| Op::MatchMagnitude { x, like: like_value, floor: 1.0e-5, out });
+    trial.run(device, &[out], Pass::of(5, vec![rows, like]))
+}
+
+/// What stands out of rows, one of which is the same everywhere.
+pub(super) fn gaussian_top_k(device: &dyn Device, width: usize, style: Style) -> Result<Vec<f32>, Error> {
+    let (mut numbers, mut trial) = (Numbers::new(7), Trial::new());
+    let mut rows = numbers.activations(5 * width, style);
+    rows[2 * width..3 * width].fill(0.75);
+    let x = trial.inject(width);
+    let out = trial.step(width, |out| Op::GaussianTopK { x, deviations: 0.25, out });
+    trial.run(device, &[out], Pass::of(5, vec![rows]))
+}
+
 /// Rotations of heads from an element on, after a norm or without.
 pub(super) fn rotated(device: &dyn Device, style: RopeStyle, with_norm: bool, first: usize) -> Result<Vec<f32>, Error> {
     let (mut numbers, mut trial) = (Numbers::new(11), Trial::new());

@@ -34,6 +34,10 @@ pub(super) enum Work {
     WholeAttention(usize, (Option<usize>, Option<f32>), &'static [usize]),
     /// Parts so long, made to have length 1.
     L2Norm(usize, Style),
+    /// Rows so wide, made as large as others.
+    MatchMagnitude(usize, Style),
+    /// What stands out of rows so wide.
+    GaussianTopK(usize, Style),
     /// Rotations of heads, after a norm or without, from an element on.
     Rotation(RopeStyle, bool, usize),
     /// Cosines and sines of positions from this one on.
@@ -84,6 +88,8 @@ impl Work {
             Work::PartRows(format) => products::part_rows(device, format),
             Work::WholeAttention(size, window, texts) => attention::whole(device, size, window, texts),
             Work::L2Norm(size, style) => elements::l2_norm(device, size, style),
+            Work::MatchMagnitude(width, style) => elements::match_magnitude(device, width, style),
+            Work::GaussianTopK(width, style) => elements::gaussian_top_k(device, width, style),
             Work::Rotation(style, with_norm, first) => elements::rotated(device, style, with_norm, first),
             Work::Angles(first) => elements::angles(device, first),
             Work::Gate(activation) => elements::gate(device, activation),

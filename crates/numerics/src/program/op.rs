@@ -89,6 +89,26 @@ pub enum Op {
         /// The result.
         out: Value,
     },
+    /// Rows with the root mean square of those of another value (clause N4).
+    MatchMagnitude {
+        /// Input.
+        x: Value,
+        /// Whose root mean square they get: as wide.
+        like: Value,
+        /// The least that the mean of a row's own squares counts as.
+        floor: f32,
+        /// The result.
+        out: Value,
+    },
+    /// How far each element is above the row's mean and so many standard deviations, 0 below that (clause N5).
+    GaussianTopK {
+        /// Input.
+        x: Value,
+        /// Standard deviations.
+        deviations: f32,
+        /// The result.
+        out: Value,
+    },
     /// Product with a matrix (clause Q), and a bias added to it.
     Linear {
         /// Input.

@@ -16,6 +16,8 @@ impl Op {
             | Op::Angles { out, .. }
             | Op::RmsNorm { out, .. }
             | Op::L2Norm { out, .. }
+            | Op::MatchMagnitude { out, .. }
+            | Op::GaussianTopK { out, .. }
             | Op::Linear { out, .. }
             | Op::HeadLinear { out, .. }
             | Op::Rotate { out, .. }
@@ -51,6 +53,7 @@ impl Op {
             Op::RmsNorm { x, .. }
             | Op::LayerNorm { x, .. }
             | Op::L2Norm { x, .. }
+            | Op::GaussianTopK { x, .. }
             | Op::Linear { x, .. }
             | Op::HeadLinear { x, .. }
             | Op::SoftCap { x, .. }
@@ -74,6 +77,7 @@ impl Op {
             Op::Attend { queries, .. } => change(queries),
             Op::AttendWhole { queries, keys, values, .. } => [queries, keys, values].into_iter().for_each(change),
             Op::Gate { gate, up, .. } => [gate, up].into_iter().for_each(change),
+            Op::MatchMagnitude { x, like, .. } => [x, like].into_iter().for_each(change),
             Op::Add { a, b, .. } => [a, b].into_iter().for_each(change),
             Op::Route { scores, .. } => change(scores),
             Op::Experts { x, choices, .. } => [x, choices].into_iter().for_each(change),
@@ -128,6 +132,8 @@ impl Op {
             Op::Angles { .. } => "angles",
             Op::RmsNorm { .. } => "rms_norm",
             Op::L2Norm { .. } => "l2_norm",
+            Op::MatchMagnitude { .. } => "match_magnitude",
+            Op::GaussianTopK { .. } => "gaussian_top_k",
             Op::Linear { .. } => "linear",
             Op::HeadLinear { .. } => "head_linear",
             Op::Rotate { .. } => "rotate",

@@ -135,6 +135,8 @@ fn parameters(op: &Op) -> Vec<String> {
         Op::RmsNorm { size, epsilon, .. } | Op::LayerNorm { size, epsilon, .. } | Op::L2Norm { size, epsilon, .. } => {
             vec![format!("size {size}"), format!("epsilon {epsilon:?}")]
         }
+        Op::MatchMagnitude { floor, .. } => vec![format!("floor {floor:?}")],
+        Op::GaussianTopK { deviations, .. } => vec![format!("deviations {deviations:?}")],
         Op::Rotate { head, first, style, .. } => {
             let first = (first > 0).then(|| format!("from {first}"));
             [Some(format!("head {head}")), first, Some(format!("{style:?}"))].into_iter().flatten().collect()

@@ -44,6 +44,9 @@ pub fn work(program: &Program, op: &Op, amount: &Amount<'_>) -> Work {
         // A row is read once more, for its mean.
         Op::LayerNorm { x, .. } => float(elements(x) * (NORM + 3)),
         Op::L2Norm { x, .. } => float(elements(x) * 2),
+        Op::MatchMagnitude { x, .. } => float(elements(x) * 3),
+        // A row is read for its mean, its variance and its result.
+        Op::GaussianTopK { x, .. } => float(elements(x) * 5),
         Op::Linear { weight, bias, out, .. } => {
             let mut work = product(program, weight, amount.rows);
             work.bytes = (amount.bytes)(weight) as u64;

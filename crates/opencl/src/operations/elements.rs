@@ -32,6 +32,19 @@ impl Runner {
         self.queue.launch("rms_norm", items, &of)
     }
 
+    /// What takes a whole row each (clauses N4 and N5): a group for each row.
+    pub(super) fn by_rows(&mut self, op: &Op, pass: &Pass<'_>) -> Result<(), Fault> {
+        let (name, inputs, number, out) = match *op {
+            Op::MatchMagnitude { x, like, floor, out } => ("match_magnitude", vec![x, like], floor, out),
+            Op::GaussianTopK { x, deviations, out } => ("gaussian_top_k", vec![x], deviations, out),
+            _ => return Ok(()),
+        };
+        let values = inputs.iter().chain([&out]).map(|value| L(self.at(pass, *value)));
+        let all = [B(&self.memory.arena)].into_iter().chain(values).chain([U(self.width(out) as u32), F(number)]);
+        let all: Vec<Argument<'_>> = all.collect();
+        self.queue.launch(name, [pass.rows * GROUP, 1, 1], &all)
+    }
+
     /// One item for each element that is written.
     pub(super) fn of_elements(&mut self, op: &Op, pass: &Pass<'_>) -> Result<(), Fault> {
         match *op {

@@ -38,6 +38,7 @@ impl Runner {
                 self.of_batch(op, pass)
             }
             Op::RmsNorm { .. } | Op::LayerNorm { .. } | Op::L2Norm { .. } => self.norm(op, pass),
+            Op::MatchMagnitude { .. } | Op::GaussianTopK { .. } => self.by_rows(op, pass),
             Op::Linear { .. } | Op::HeadLinear { .. } => self.product(op, pass),
             Op::Route { .. } => self.route(op, pass),
             Op::Experts { .. } => self.experts(op, pass),

@@ -61,6 +61,15 @@ impl Machine {
                 self.rowwise(call, x, out, &Rowwise::LayerNorm { size, gain, bias, epsilon });
             }
             Op::L2Norm { x, size, epsilon, out } => self.rowwise(call, x, out, &Rowwise::L2Norm { size, epsilon }),
+            Op::MatchMagnitude { x, like, floor, out } => {
+                let width = self.width(x);
+                let like = self.rows(call, like)[..call.rows * width].to_vec();
+                self.rowwise(call, x, out, &Rowwise::MatchMagnitude { width, like: &like, floor });
+            }
+            Op::GaussianTopK { x, deviations, out } => {
+                let width = self.width(x);
+                self.rowwise(call, x, out, &Rowwise::GaussianTopK { width, deviations });
+            }
             Op::Activate { x, activation, out } => self.rowwise(call, x, out, &Rowwise::Activate(activation)),
             Op::SoftCap { x, cap, out } => self.rowwise(call, x, out, &Rowwise::SoftCap(cap)),
             Op::Scale { x, by, out } => self.scale(call, x, by, out),

@@ -32,7 +32,7 @@ pub(super) unsafe fn add_i8<L: Lanes, R: Rows, const Q: usize>(
     let blocks = *positions.start() / BLOCK..*positions.end() / BLOCK + 1;
     let scored = *positions.start() / LANES..*positions.end() / LANES + 1;
     let width = result_width(&tile.shape);
-    // SAFETY: the caller's duty; values and results are filled up to whole sixteens.
+    // SAFETY: the machine has the instructions; values and results are filled up to whole sixteens.
     unsafe {
         let weights = memory.folded.cast::<[u8; 4]>();
         for block in blocks.clone() {
@@ -67,7 +67,7 @@ unsafe fn quantize_weights<L: Lanes, R: Rows, const Q: usize>(
     to: *mut [u8; 4],
 ) {
     let (page, slot) = (tile.pages[block * BLOCK / PAGE] as usize, block * BLOCK % PAGE);
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has the instructions, and the pointer is valid for what this touches.
     unsafe {
         let scales = tile.values.as_ptr().add(tile.shape.value_scale_at(page, tile.head, slot, 0)).cast::<u16>();
         let scales = [L::load_f16(scales).to_array(), L::load_f16(scales.add(LANES)).to_array()];
@@ -93,7 +93,7 @@ unsafe fn quantize_weights<L: Lanes, R: Rows, const Q: usize>(
 /// Adds 32 positions to the sums of `R::WIDTH` elements.
 #[inline(always)]
 unsafe fn add_block<R: Rows, const Q: usize>(codes: *const u8, weights: *const u8, sums: &mut [R::Floats; Q]) {
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has the instructions, and the pointer is valid for what this touches.
     unsafe {
         R::prefetch_near(codes.wrapping_add(2 * SIXTEEN_BYTES));
         let mut groups = [R::load_codes(codes); 8];

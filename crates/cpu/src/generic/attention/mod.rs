@@ -139,7 +139,8 @@ const _: () = assert!(SEGMENT / BLOCK * queries::ROWS <= SEGMENT && PAGE.is_mult
 /// The machine has the instructions of `R`; queries are valid for the shape, memory for what its fields say.
 #[inline(always)]
 pub unsafe fn begin<L: Lanes, R: Rows, const Q: usize>(tile: &QueryTile<'_>, memory: &TileMemory) {
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has the instructions of `R`; queries are valid for the shape, memory for what its fields
+    // say.
     unsafe {
         match tile.shape.profile {
             Profile::F16 => queries::copy::<L, Q>(tile, memory.queries),
@@ -163,7 +164,7 @@ pub unsafe fn score<L: Lanes, R: Rows, const Q: usize, const W: usize>(
     memory: &TileMemory,
     blocks: Range<usize>,
 ) {
-    // SAFETY: the caller's duty.
+    // SAFETY: what [`begin`] asks holds.
     unsafe {
         let largest = match tile.shape.profile {
             Profile::F16 => scores::score_f16::<L, R, Q, W>(tile, memory, blocks),
@@ -186,7 +187,8 @@ pub unsafe fn finish<L: Lanes>(tile: &QueryTile<'_>, memory: &TileMemory) {
     let (size, width) = (tile.shape.value_size, result_width(&tile.shape));
     let whole = size / LANES * LANES;
     for (r, output) in tile.outputs.iter().enumerate().filter(|(_, output)| !output.is_null()) {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has the instructions of `L`; the memory is valid for what its fields say, the tile's
+        // outputs for `value_size` numbers each.
         unsafe {
             let (results, factor) = (memory.results.add(r * width), 1.0 / *memory.totals.add(r));
             for i in (0..whole).step_by(LANES) {
@@ -215,7 +217,7 @@ pub unsafe fn add<L: Lanes, R: Rows, const Q: usize, const W: usize>(
     }
     let (first, last) = tile.positions();
     let positions = first.max(segment * SEGMENT)..=last.min(segment * SEGMENT + SEGMENT - 1);
-    // SAFETY: the caller's duty.
+    // SAFETY: what [`score`] asks holds.
     unsafe {
         scores::weigh::<L, Q>(tile, memory, blocks.clone());
         match tile.shape.profile {

@@ -16,7 +16,7 @@ pub(super) const ROWS: usize = 10;
 pub(super) unsafe fn copy<L: Lanes, const Q: usize>(tile: &QueryTile<'_>, queries: *mut f32) {
     let (size, whole) = (tile.shape.key_size, tile.shape.key_size / LANES * LANES);
     for (r, query) in tile.queries[..Q].iter().enumerate() {
-        // SAFETY: the caller's duty: a query has `size` elements, and `queries` room for whole registers.
+        // SAFETY: a query has `size` elements, and `queries` room for whole registers.
         unsafe {
             for i in (0..whole).step_by(LANES) {
                 L::load(query.add(i)).store(queries.add(i * Q + r * LANES));
@@ -34,7 +34,7 @@ pub(super) unsafe fn quantize<R: Rows, const Q: usize>(tile: &QueryTile<'_>, que
         for (r, query) in tile.queries[..Q].iter().enumerate() {
             let mut x = [0.0; BLOCK];
             let count = BLOCK.min(size - block * BLOCK);
-            // SAFETY: the caller's duty: a query has `size` elements, and `queries` room for all blocks.
+            // SAFETY: a query has `size` elements, and `queries` room for all blocks.
             unsafe {
                 std::ptr::copy_nonoverlapping(query.add(block * BLOCK), x.as_mut_ptr(), count);
                 quantize_block::<R, Q>(&x, queries.add(block * ROWS * Q + r));
@@ -47,7 +47,7 @@ pub(super) unsafe fn quantize<R: Rows, const Q: usize>(tile: &QueryTile<'_>, que
 #[inline(always)]
 pub(super) unsafe fn quantize_block<R: Rows, const Q: usize>(x: &[f32; BLOCK], column: *mut [u8; 4]) {
     let mut q = [0; BLOCK];
-    // SAFETY: the instructions and the room are the caller's duty; there are 32 numbers.
+    // SAFETY: the machine has the instructions, and there is room; there are 32 numbers.
     unsafe {
         let (scale, sums) = R::quantize(x.as_ptr(), &mut q);
         *column = scale.to_ne_bytes();

@@ -27,7 +27,7 @@ pub(super) unsafe fn score_f16<L: Lanes, R: Rows, const Q: usize, const W: usize
     memory: &TileMemory,
     blocks: Range<usize>,
 ) -> [L; Q] {
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has the instructions.
     unsafe {
         let mut largest = [L::splat(f32::NEG_INFINITY); Q];
         let mut block = blocks.start;
@@ -63,7 +63,7 @@ unsafe fn score_blocks<L: Lanes, R: Rows, const Q: usize, const W: usize, const 
     let page = tile.pages[first * LANES / PAGE] as usize;
     let at = tile.shape.key_at(page, tile.head, first * LANES % PAGE, 0);
     let block_keys = tile.shape.key_size * LANES;
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has the instructions, and the pointer is valid for what this touches.
     unsafe {
         let keys = tile.keys.as_ptr().add(at).cast::<u16>();
         let scale = L::splat(tile.scale);
@@ -139,7 +139,7 @@ pub(super) unsafe fn score_q8<L: Lanes, R: Rows, const Q: usize>(
     memory: &TileMemory,
     blocks: Range<usize>,
 ) -> [L; Q] {
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has the instructions.
     unsafe {
         let mut largest = [L::splat(f32::NEG_INFINITY); Q];
         for block in blocks {
@@ -169,7 +169,7 @@ unsafe fn score_keys<R: Rows, const Q: usize>(
     scales: *const u8,
     scores: *mut f32,
 ) {
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has the instructions, and the pointer is valid for what this touches.
     unsafe {
         let mut sums = [R::no_floats(); Q];
         for block in 0..tile.shape.key_blocks() {
@@ -199,7 +199,7 @@ unsafe fn score_keys<R: Rows, const Q: usize>(
 unsafe fn keep<L: Lanes>(tile: &QueryTile<'_>, mut score: L, r: usize, block: usize, to: *mut f32, largest: &mut L) {
     let position = block * LANES;
     let (first, last) = tile.visible[r % MAX_QUERIES];
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has the instructions, and the pointer is valid for what this touches.
     unsafe {
         if tile.slopes[r % MAX_QUERIES] > 0.0 {
             let distances: [f32; LANES] =
@@ -227,7 +227,7 @@ unsafe fn hide<L: Lanes>(score: L, position: usize, from: usize, to: usize) -> L
             *score = f32::NEG_INFINITY;
         }
     }
-    // SAFETY: the instructions are the caller's duty; the array has 16 numbers.
+    // SAFETY: the machine has the instructions; the array has 16 numbers.
     unsafe { L::load(lanes.as_ptr()) }
 }
 
@@ -235,7 +235,7 @@ unsafe fn hide<L: Lanes>(score: L, position: usize, from: usize, to: usize) -> L
 /// which changes no stripe: stripes begin at +0 and only grow. A query that sees nothing of the segment adds +0.
 #[inline(always)]
 pub(super) unsafe fn weigh<L: Lanes, const Q: usize>(tile: &QueryTile<'_>, memory: &TileMemory, blocks: Range<usize>) {
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has the instructions.
     unsafe {
         for r in 0..Q {
             match L::TOGETHER {
@@ -257,7 +257,7 @@ unsafe fn weigh_query<L: Lanes, const Q: usize, const N: usize>(
     r: usize,
 ) {
     let visible = tile.visible[r % MAX_QUERIES];
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has the instructions.
     unsafe {
         let largest = L::splat(*memory.largest.add(r));
         let scores = memory.scores.add(r * LANES).wrapping_sub(memory.first_block * Q * LANES);
@@ -284,7 +284,7 @@ unsafe fn weigh_blocks<L: Lanes, const N: usize>(
     largest: L,
     mut stripes: L,
 ) -> L {
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has the instructions, and the pointer is valid for what this touches.
     unsafe {
         let mut x = Several([largest; N]);
         for i in 0..N {

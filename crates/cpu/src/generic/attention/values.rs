@@ -31,7 +31,7 @@ impl Number for Half {
 
     #[inline(always)]
     unsafe fn load<L: Lanes>(from: *const u8) -> L {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has the instructions, and the pointer is valid for what this touches.
         unsafe { L::load_f16(from.cast()) }
     }
 }
@@ -44,7 +44,7 @@ impl Number for Byte {
 
     #[inline(always)]
     unsafe fn load<L: Lanes>(from: *const u8) -> L {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has the instructions, and the pointer is valid for what this touches.
         unsafe { L::load_i8(from.cast()) }
     }
 }
@@ -60,7 +60,7 @@ impl Weights {
     /// The first query's weight at position `t`; the next query's is 16 numbers on.
     #[inline(always)]
     unsafe fn at<const Q: usize>(&self, t: usize) -> *const f32 {
-        // SAFETY: the caller's duty: `t` lies in the blocks.
+        // SAFETY: `t` lies in the blocks.
         unsafe { self.from.add((t / LANES - self.first_block) * Q * LANES + t % LANES) }
     }
 }
@@ -76,7 +76,7 @@ pub(super) unsafe fn add_f16<L: Lanes, R: Rows, const Q: usize, const W: usize, 
     let weights = Weights { from: memory.scores, first_block: memory.first_block };
     let (mut element, size) = (elements.start, elements.end);
     while element < size {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has the instructions.
         unsafe {
             if element + W * LANES <= size {
                 add_elements::<L, R, Half, Q, W, LAST>(tile, weights, &positions, element, memory);
@@ -104,7 +104,8 @@ pub(super) unsafe fn add_q8<L: Lanes, R: Rows, const Q: usize, const W: usize>(
     let weights = Weights { from: memory.folded, first_block: *positions.start() / LANES };
     for block in elements.start / BLOCK..elements.end.div_ceil(BLOCK) {
         let element = block * BLOCK;
-        // SAFETY: the caller's duty; rows are filled up to whole blocks, in the cache and in the results.
+        // SAFETY: the machine has the instructions; rows are filled up to whole blocks, in the cache and in the
+        // results.
         unsafe {
             fold::<L, Q>(tile, memory, &positions, block);
             if W >= 2 {
@@ -129,7 +130,7 @@ unsafe fn fold<L: Lanes, const Q: usize>(
     for sixteen in first..=*positions.end() / LANES {
         let (page, slot) = (tile.pages[sixteen * LANES / PAGE] as usize, sixteen * LANES % PAGE);
         let at = tile.shape.value_scale_at(page, tile.head, slot, block);
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has the instructions.
         unsafe {
             let scales = L::load_f16(tile.values.as_ptr().add(at).cast());
             let weights = memory.scores.add((sixteen - memory.first_block) * Q * LANES);
@@ -148,7 +149,7 @@ unsafe fn add_elements<L: Lanes, R: Rows, N: Number, const Q: usize, const W: us
     element: usize,
     memory: &TileMemory,
 ) {
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has the instructions.
     unsafe {
         let mut sums = [[L::splat(0.0); W]; Q];
         let (mut t, to) = (*positions.start(), *positions.end());
@@ -225,7 +226,8 @@ unsafe fn add_page<L: Lanes, R: Rows, N: Number, const Q: usize, const W: usize,
     while t < end {
         let sixteen = (t / LANES + 1) * LANES;
         let count = sixteen.min(end) - t;
-        // SAFETY: the caller's duty; weights of positions in the same sixteen follow each other.
+        // SAFETY: the machine has the instructions, and the pointer is valid for what this touches; weights of
+        // positions in the same sixteen follow each other.
         unsafe {
             let mut weight = weights.at::<Q>(t);
             for _ in 0..count {
@@ -265,7 +267,7 @@ unsafe fn add_page_by_query<L: Lanes, N: Number, const Q: usize, const W: usize>
     let (from, end) = (*positions.start(), *positions.end() + 1);
     let row = tile.shape.value_row_bytes();
     for t in from..end {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has the instructions, and the pointer is valid for what this touches.
         unsafe {
             let values = values.add((t - from) * row);
             let weight = weights.at::<Q>(t);
@@ -292,7 +294,7 @@ unsafe fn add_last_elements<L: Lanes, const Q: usize>(
     results: *mut f32,
 ) {
     let bytes = (tile.shape.value_size - element) * Half::BYTES;
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has the instructions, and the pointer is valid for what this touches.
     unsafe {
         let mut sums = [[L::splat(0.0)]; Q];
         for t in positions.clone() {

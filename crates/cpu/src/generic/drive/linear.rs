@@ -214,7 +214,7 @@ impl<'a> Product<'a> {
     /// # Safety
     /// The output holds that token and row.
     unsafe fn place(&self, token: usize, row: usize) -> *mut f32 {
-        // SAFETY: the caller's duty.
+        // SAFETY: the output holds that token and row.
         unsafe { self.output.at((token - self.first.0) * self.stride + row - self.first.1) }
     }
 

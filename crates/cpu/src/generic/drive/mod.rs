@@ -38,7 +38,7 @@ impl<T> Shared<T> {
     /// # Safety
     /// As [`pointer::add`].
     pub(crate) unsafe fn at(&self, count: usize) -> *mut T {
-        // SAFETY: the caller's duty.
+        // SAFETY: what [`pointer::add`] asks holds.
         unsafe { self.0.add(count) }
     }
 }

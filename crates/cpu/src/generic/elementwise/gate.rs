@@ -15,7 +15,7 @@ unsafe fn open<L: Lanes, const N: usize>(
     up: [*const f32; N],
     to: [*mut f32; N],
 ) {
-    // SAFETY: the caller's duty: the instructions are there, and each place has 16 numbers.
+    // SAFETY: the instructions are there, and each place has 16 numbers.
     unsafe {
         let (mut value, mut ups) = (Several([L::splat(0.0); N]), Several([L::splat(0.0); N]));
         for i in 0..N {
@@ -34,7 +34,7 @@ unsafe fn open<L: Lanes, const N: usize>(
 /// The machine has the instructions of `L`.
 #[inline(always)]
 pub unsafe fn gate<L: Lanes>(activation: Activation, gate: &mut [f32], up: &[f32]) {
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has the instructions of `L`.
     unsafe {
         match L::TOGETHER {
             1 => gate_by::<L, 1>(activation, gate, up),
@@ -49,7 +49,7 @@ pub unsafe fn gate<L: Lanes>(activation: Activation, gate: &mut [f32], up: &[f32
 unsafe fn gate_by<L: Lanes, const N: usize>(activation: Activation, gate: &mut [f32], up: &[f32]) {
     let whole = gate.len() / LANES * LANES;
     let mut at = 0;
-    // SAFETY: within both slices, which are of one length; the instructions are the caller's duty.
+    // SAFETY: within both slices, which are of one length; the machine has the instructions.
     unsafe {
         while at + N * LANES <= whole {
             let mut places = ([std::ptr::null(); N], [std::ptr::null(); N], [std::ptr::null_mut(); N]);
@@ -100,7 +100,8 @@ pub struct GateRows {
 /// The machine has the instructions of `L`; the pointers are valid for the shape, whose `width` is a multiple of 16.
 #[inline(always)]
 pub unsafe fn gate_rows<L: Lanes>(job: &GateRows) {
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has the instructions of `L`; the pointers are valid for the shape, whose `width` is a
+    // multiple of 16.
     unsafe {
         match L::TOGETHER {
             1 => gate_rows_by::<L, 1>(job),
@@ -116,7 +117,7 @@ unsafe fn gate_rows_by<L: Lanes, const N: usize>(job: &GateRows) {
     let whole = job.count / LANES * LANES;
     let mut left = job.tokens * (job.count / LANES);
     let (mut token, mut row) = (0, 0);
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has the instructions.
     unsafe {
         while left >= N {
             let mut places = ([std::ptr::null(); N], [std::ptr::null(); N], [std::ptr::null_mut(); N]);
@@ -156,7 +157,7 @@ impl GateRows {
     /// The pointers are valid for the shape, which has that token and row.
     #[inline(always)]
     unsafe fn place(&self, token: usize, row: usize) -> (*const f32, *const f32, *mut f32) {
-        // SAFETY: the caller's duty.
+        // SAFETY: the pointers are valid for the shape, which has that token and row.
         unsafe {
             (
                 self.gate.add(token * self.gate_stride + row),

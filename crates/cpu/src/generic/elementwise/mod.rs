@@ -40,7 +40,7 @@ pub(super) unsafe fn load_some<L: Lanes>(from: &[f32]) -> L {
     let mut some = [0.0; LANES];
     let count = from.len().min(LANES);
     some[..count].copy_from_slice(&from[..count]);
-    // SAFETY: the instructions are the caller's duty; the array has 16 numbers.
+    // SAFETY: the machine has the instructions; the array has 16 numbers.
     unsafe { L::load(some.as_ptr()) }
 }
 

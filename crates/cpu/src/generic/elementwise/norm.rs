@@ -17,7 +17,7 @@ use crate::generic::several::Several;
 #[inline(always)]
 pub(super) unsafe fn factors<L: Lanes, const N: usize>(rows: [*const f32; N], width: usize, epsilon: f32) -> [L; N] {
     let whole = width / LANES * LANES;
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has the instructions of `L`; each row is valid for reading `width` numbers.
     unsafe {
         let mut stripes = Several([L::splat(0.0); N]);
         for at in (0..whole).step_by(LANES) {
@@ -51,7 +51,7 @@ pub(super) unsafe fn factors<L: Lanes, const N: usize>(rows: [*const f32; N], wi
 #[inline(always)]
 pub(super) unsafe fn scale<L: Lanes>(from: *const f32, factor: L, gain: &[f32], to: *mut f32) {
     let whole = gain.len() / LANES * LANES;
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has the instructions of `L`; both are valid for as many numbers as the gain has.
     unsafe {
         for i in (0..whole).step_by(LANES) {
             L::load(from.add(i)).mul(factor).mul(L::load(gain.as_ptr().add(i))).store(to.add(i));
@@ -71,7 +71,7 @@ pub unsafe fn rms_norm<L: Lanes>(norm: &Norm<'_>, input: &[f32], output: &mut [f
     let width = norm.gain.len();
     assert!(output.len() == input.len() && input.len().is_multiple_of(width.max(1)));
     in_fours!(first of input.len() / width.max(1), N => {
-        // SAFETY: both have these rows; the instructions are the caller's duty.
+        // SAFETY: both have these rows; the machine has the instructions.
         unsafe {
             let rows = rows_from(input.as_ptr(), first, width);
             for (i, factor) in factors::<L, N>(rows, width, norm.epsilon).into_iter().enumerate() {
@@ -89,7 +89,7 @@ pub unsafe fn rms_norm<L: Lanes>(norm: &Norm<'_>, input: &[f32], output: &mut [f
 pub(super) unsafe fn rows_from<const N: usize>(from: *const f32, first: usize, width: usize) -> [*const f32; N] {
     let mut rows = [from; N];
     for (i, row) in rows.iter_mut().enumerate() {
-        // SAFETY: the caller's duty.
+        // SAFETY: there are as many rows.
         *row = unsafe { from.add((first + i) * width) };
     }
     rows
@@ -103,13 +103,13 @@ pub(super) unsafe fn rows_from<const N: usize>(from: *const f32, first: usize, w
 pub unsafe fn add<L: Lanes>(sum: &mut [f32], addend: &[f32], norm: Option<Norm<'_>>) {
     assert!(sum.len() == addend.len());
     let Some(norm) = norm else {
-        // SAFETY: the instructions are the caller's duty.
+        // SAFETY: the machine has the instructions.
         return unsafe { add_as_it_is::<L>(sum, addend) };
     };
     let width = norm.gain.len();
     assert!(sum.len().is_multiple_of(width.max(1)));
     in_fours!(first of sum.len() / width.max(1), N => {
-        // SAFETY: both have these rows; the instructions are the caller's duty.
+        // SAFETY: both have these rows; the machine has the instructions.
         unsafe {
             let rows = rows_from(addend.as_ptr(), first, width);
             for (i, factor) in factors::<L, N>(rows, width, norm.epsilon).into_iter().enumerate() {
@@ -122,7 +122,7 @@ pub unsafe fn add<L: Lanes>(sum: &mut [f32], addend: &[f32], norm: Option<Norm<'
 #[inline(always)]
 unsafe fn add_as_it_is<L: Lanes>(sum: &mut [f32], addend: &[f32]) {
     let whole = sum.len() / LANES * LANES;
-    // SAFETY: within the slices, which are of one length; the instructions are the caller's duty.
+    // SAFETY: within the slices, which are of one length; the machine has the instructions.
     unsafe {
         for i in (0..whole).step_by(LANES) {
             L::load(sum.as_ptr().add(i)).add(L::load(addend.as_ptr().add(i))).store(sum.as_mut_ptr().add(i));
@@ -135,7 +135,7 @@ unsafe fn add_as_it_is<L: Lanes>(sum: &mut [f32], addend: &[f32]) {
 #[inline(always)]
 unsafe fn add_scaled<L: Lanes>(sum: &mut [f32], addend: &[f32], factor: L, gain: &[f32]) {
     let whole = sum.len() / LANES * LANES;
-    // SAFETY: within the slices, which are of one length; the instructions are the caller's duty.
+    // SAFETY: within the slices, which are of one length; the machine has the instructions.
     unsafe {
         for i in (0..whole).step_by(LANES) {
             let normed = L::load(addend.as_ptr().add(i)).mul(factor).mul(L::load(gain.as_ptr().add(i)));

@@ -20,7 +20,7 @@ pub unsafe fn rope<L: Lanes>(rotation: &Rotation<'_>, first: usize, per_token: u
         for (token, heads) in heads.chunks_exact_mut(size * per_token).enumerate() {
             let (cosines, sines) = columns(rotation, first + token);
             for head in heads.chunks_exact_mut(size) {
-                // SAFETY: the instructions are the caller's duty.
+                // SAFETY: the machine has the instructions.
                 unsafe { rotate::<L>(head, None, cosines, sines, rotation.pairs) };
             }
         }
@@ -29,7 +29,7 @@ pub unsafe fn rope<L: Lanes>(rotation: &Rotation<'_>, first: usize, per_token: u
     assert_eq!(size, norm.gain.len());
     in_fours!(head of heads.len() / size, N => {
         let heads = &mut heads[head * size..][..N * size];
-        // SAFETY: the instructions are the caller's duty; the heads are there.
+        // SAFETY: the machine has the instructions; the heads are there.
         unsafe {
             let factors: [L; N] = factors(rows_from(heads.as_ptr(), 0, size), size, norm.epsilon);
             for (i, (one, factor)) in heads.chunks_exact_mut(size).zip(factors).enumerate() {
@@ -62,7 +62,7 @@ unsafe fn rotate<L: Lanes>(
     let half = cosines.len();
     assert!(2 * half <= head.len() && sines.len() == half);
     let is_whole = pairs == RopeStyle::NeoX && half.is_multiple_of(LANES);
-    // SAFETY: the instructions are the caller's duty.
+    // SAFETY: the machine has the instructions.
     unsafe {
         if is_whole {
             rotate_whole(head, norm, cosines, sines);
@@ -83,7 +83,7 @@ unsafe fn rotate<L: Lanes>(
 unsafe fn rotate_whole<L: Lanes>(head: &mut [f32], norm: Option<(L, &[f32])>, cosines: &[f32], sines: &[f32]) {
     let half = cosines.len();
     for i in (0..half).step_by(LANES) {
-        // SAFETY: `i + 16 <= half`, and a head holds at least twice that; the instructions are the caller's duty.
+        // SAFETY: `i + 16 <= half`, and a head holds at least twice that; the machine has the instructions.
         unsafe {
             let (mut x, mut y) = (L::load(head.as_ptr().add(i)), L::load(head.as_ptr().add(half + i)));
             if let Some((factor, gain)) = norm {

@@ -26,6 +26,22 @@ pub enum Rowwise<'a> {
         /// Added to the variance.
         epsilon: f32,
     },
+    /// Clause N4.
+    MatchMagnitude {
+        /// Numbers of a row.
+        width: usize,
+        /// `[rows][width]`.
+        like: &'a [f32],
+        /// The least that the mean of a row's squares counts as.
+        floor: f32,
+    },
+    /// Clause N5.
+    GaussianTopK {
+        /// Numbers of a row.
+        width: usize,
+        /// Standard deviations above the mean.
+        deviations: f32,
+    },
     /// Clause F6.
     Activate(Activation),
     /// Clause F8.
@@ -54,18 +70,19 @@ pub enum Rowwise<'a> {
 /// The machine has the instructions of `L`.
 #[inline(always)]
 pub unsafe fn rowwise<L: Lanes>(job: &Rowwise<'_>, first: usize, x: &[f32], out: &mut [f32]) {
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has the instructions of `L`.
     unsafe {
         match *job {
             Rowwise::L2Norm { size, epsilon } => {
                 for (x, out) in x.chunks_exact(size).zip(out.chunks_exact_mut(size)) {
-                    let factor = l2_factor::<L>(x, epsilon);
+                    let factor = L::splat(1.0 / (sum_of_squares::<L>(x) + epsilon).sqrt());
                     each::<L>(x, out, |_, x| x.mul(factor));
                 }
             }
             Rowwise::LayerNorm { size, gain, bias, epsilon } => {
                 for (x, out) in x.chunks_exact(size).zip(out.chunks_exact_mut(size)) {
-                    let (mean, factor) = mean_and_factor::<L>(x, epsilon);
+                    let (mean, variance) = mean_and_variance::<L>(x);
+                    let (mean, factor) = (L::splat(mean), L::splat(1.0 / (variance + epsilon).sqrt()));
                     each::<L>(x, out, |at, x| {
                         let mut normed = x.sub(mean).mul(factor);
                         if let Some(gain) = gain {
@@ -73,6 +90,22 @@ pub unsafe fn rowwise<L: Lanes>(job: &Rowwise<'_>, first: usize, x: &[f32], out:
                         }
                         bias.map_or(normed, |bias| normed.add(load_some(&bias[at..])))
                     });
+                }
+            }
+            Rowwise::MatchMagnitude { width, like, floor } => {
+                let like = like[first * width..].chunks_exact(width);
+                for ((x, like), out) in x.chunks_exact(width).zip(like).zip(out.chunks_exact_mut(width)) {
+                    let [own, target] = [x, like].map(|row| sum_of_squares::<L>(row) / width as f32);
+                    let own = if own < floor { floor } else { own };
+                    let factor = L::splat(target.sqrt() / own.sqrt());
+                    each::<L>(x, out, |_, x| x.mul(factor));
+                }
+            }
+            Rowwise::GaussianTopK { width, deviations } => {
+                for (x, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
+                    let (mean, variance) = mean_and_variance::<L>(x);
+                    let cut = L::splat(mean + deviations * variance.sqrt());
+                    each::<L>(x, out, |_, x| functions::activation(Activation::Relu, x.sub(cut)));
                 }
             }
             Rowwise::Activate(activation) => each::<L>(x, out, |_, x| functions::activation(activation, x)),
@@ -105,11 +138,11 @@ pub unsafe fn rowwise<L: Lanes>(job: &Rowwise<'_>, first: usize, x: &[f32], out:
     }
 }
 
-/// `1 / sqrt(sum of squares + epsilon)`.
+/// The sum of the squares, in the order of the clauses.
 #[inline(always)]
-unsafe fn l2_factor<L: Lanes>(x: &[f32], epsilon: f32) -> L {
+unsafe fn sum_of_squares<L: Lanes>(x: &[f32]) -> f32 {
     let whole = x.len() / LANES * LANES;
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has the instructions.
     unsafe {
         let mut stripes = L::splat(0.0);
         for chunk in x[..whole].chunks_exact(LANES) {
@@ -121,14 +154,14 @@ unsafe fn l2_factor<L: Lanes>(x: &[f32], epsilon: f32) -> L {
             let x = load_some::<L>(&x[whole..]);
             stripes = x.fma(x, stripes);
         }
-        L::splat(1.0 / (stripes.tree_sum() + epsilon).sqrt())
+        stripes.tree_sum()
     }
 }
 
-/// The mean, and `1 / sqrt(variance + epsilon)`.
+/// The mean, and the mean of the squared differences from it.
 #[inline(always)]
-unsafe fn mean_and_factor<L: Lanes>(x: &[f32], epsilon: f32) -> (L, L) {
-    // SAFETY: the caller's duty; whole chunks have 16 numbers.
+unsafe fn mean_and_variance<L: Lanes>(x: &[f32]) -> (f32, f32) {
+    // SAFETY: the machine has the instructions; whole chunks have 16 numbers.
     unsafe {
         let mut stripes = L::splat(0.0);
         for chunk in x.chunks(LANES) {
@@ -143,8 +176,7 @@ unsafe fn mean_and_factor<L: Lanes>(x: &[f32], epsilon: f32) -> (L, L) {
             let centred = L::load(centred.as_ptr());
             stripes = centred.fma(centred, stripes);
         }
-        let variance = stripes.tree_sum() / x.len() as f32;
-        (L::splat(mean), L::splat(1.0 / (variance + epsilon).sqrt()))
+        (mean, stripes.tree_sum() / x.len() as f32)
     }
 }
 
@@ -152,7 +184,7 @@ unsafe fn mean_and_factor<L: Lanes>(x: &[f32], epsilon: f32) -> (L, L) {
 #[inline(always)]
 unsafe fn each<L: Lanes>(x: &[f32], out: &mut [f32], make: impl Fn(usize, L) -> L) {
     for (index, (x, out)) in x.chunks(LANES).zip(out.chunks_mut(LANES)).enumerate() {
-        // SAFETY: the caller's duty; whole chunks have 16 numbers.
+        // SAFETY: the machine has the instructions; whole chunks have 16 numbers.
         let x = unsafe { if x.len() == LANES { L::load(x.as_ptr()) } else { load_some::<L>(x) } };
         let made = make(index * LANES, x);
         if out.len() == LANES {

@@ -13,7 +13,7 @@ pub type Weighed<'a> = (f32, &'a [f32]);
 #[inline(always)]
 pub unsafe fn weighed_sum<L: Lanes>(parts: &[Weighed<'_>], out: &mut [f32]) {
     let whole = out.len() / LANES * LANES;
-    // SAFETY: the instructions are the caller's duty; all places lie within the slices, which are of one length.
+    // SAFETY: the machine has the instructions; all places lie within the slices, which are of one length.
     unsafe {
         let zero = L::splat(0.0);
         for at in (0..whole).step_by(LANES) {

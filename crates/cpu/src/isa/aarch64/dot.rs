@@ -57,7 +57,7 @@ pub(super) unsafe fn dot<const DOT: u8, const BITS: u32, const FROM: usize, cons
     stride: usize,
     start: Sums,
 ) -> Sums {
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has the instructions that `DOT` names; the pointer is valid for what is read there.
     unsafe {
         match DOT {
             PAIRS => dot_in_pairs::<BITS, FROM, N>(codes, q, stride, start),
@@ -83,7 +83,7 @@ pub(super) unsafe fn dot<const DOT: u8, const BITS: u32, const FROM: usize, cons
 /// The four bytes at `from` in each quarter of a register.
 #[inline(always)]
 unsafe fn broadcast_bytes(from: *const u8) -> int8x16_t {
-    // SAFETY: the caller's duty: 4 bytes.
+    // SAFETY: the machine has NEON; 4 bytes.
     unsafe { vreinterpretq_s8_s32(vdupq_n_s32(from.cast::<i32>().read_unaligned())) }
 }
 
@@ -95,7 +95,7 @@ unsafe fn dot_of_one<const DOT: u8, const FROM: usize, const N: usize>(
     start: Sums,
 ) -> Sums {
     const { assert!(N.is_multiple_of(4)) };
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has NEON, and the pointer is valid for what this touches.
     unsafe {
         let mut sums = start;
         let mut activations = [vdupq_n_s8(0); 2];
@@ -125,7 +125,7 @@ unsafe fn dot_in_pairs<const BITS: u32, const FROM: usize, const N: usize>(
     stride: usize,
     start: Sums,
 ) -> Sums {
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has NEON, and the pointer is valid for what this touches.
     unsafe {
         let per_sum = const { groups_per_sum(BITS) };
         let mut sums = start;

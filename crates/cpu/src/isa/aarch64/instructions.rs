@@ -13,7 +13,7 @@ macro_rules! adding {
         #[inline(always)]
         pub(super) unsafe fn $name(start: int32x4_t, a: $a, b: $b) -> int32x4_t {
             let mut sums = start;
-            // SAFETY: the caller's duty; it works on registers alone.
+            // SAFETY: the machine has the instruction; it works on registers alone.
             unsafe {
                 asm!(
                     concat!($instruction, " {sums:v}.4s, {a:v}.16b, {b:v}.16b"),
@@ -42,7 +42,7 @@ adding! {
 #[inline(always)]
 pub(super) unsafe fn sdot_lane<const LANE: i32>(start: int32x4_t, a: int8x16_t, b: int8x16_t) -> int32x4_t {
     let mut sums = start;
-    // SAFETY: the caller's duty; it works on registers alone.
+    // SAFETY: the machine has the instruction; it works on registers alone.
     unsafe {
         asm!(
             "sdot {sums:v}.4s, {a:v}.16b, {b:v}.4b[{lane}]",
@@ -60,7 +60,7 @@ pub(super) unsafe fn sdot_lane<const LANE: i32>(start: int32x4_t, a: int8x16_t, 
 #[inline(always)]
 pub(super) unsafe fn usdot_lane<const LANE: i32>(start: int32x4_t, a: uint8x16_t, b: int8x16_t) -> int32x4_t {
     let mut sums = start;
-    // SAFETY: the caller's duty; it works on registers alone.
+    // SAFETY: the machine has the instruction; it works on registers alone.
     unsafe {
         asm!(
             "usdot {sums:v}.4s, {a:v}.16b, {b:v}.4b[{lane}]",
@@ -77,7 +77,7 @@ pub(super) unsafe fn usdot_lane<const LANE: i32>(start: int32x4_t, a: uint8x16_t
 /// The machine has NEON.
 #[inline(always)]
 pub(super) unsafe fn widen_f16(halves: uint16x8_t) -> [float32x4_t; 2] {
-    // SAFETY: the caller's duty; these work on registers alone.
+    // SAFETY: the machine has NEON; these work on registers alone.
     unsafe {
         let (low, high): (float32x4_t, float32x4_t);
         asm!("fcvtl {to:v}.4s, {from:v}.4h", to = lateout(vreg) low, from = in(vreg) halves,
@@ -94,7 +94,7 @@ pub(super) unsafe fn widen_f16(halves: uint16x8_t) -> [float32x4_t; 2] {
 /// The machine has NEON.
 #[inline(always)]
 pub(super) unsafe fn narrow_f16(floats: float32x4_t) -> uint16x4_t {
-    // SAFETY: the caller's duty; it works on registers alone.
+    // SAFETY: the machine has NEON; it works on registers alone.
     unsafe {
         let halves: uint16x4_t;
         asm!("fcvtn {to:v}.4h, {from:v}.4s", to = lateout(vreg) halves, from = in(vreg) floats,

@@ -48,32 +48,32 @@ impl Real for Quad {
 
 #[inline(always)]
 unsafe fn fma(a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t {
-    // SAFETY: the caller's duty: the machine has NEON.
+    // SAFETY: the machine has NEON.
     unsafe { vfmaq_f32(c, a, b) }
 }
 
 /// The instruction of this name would keep a NaN on the left.
 #[inline(always)]
 unsafe fn max(a: float32x4_t, b: float32x4_t) -> float32x4_t {
-    // SAFETY: the caller's duty: the machine has NEON.
+    // SAFETY: the machine has NEON.
     unsafe { vbslq_f32(vcgtq_f32(a, b), a, b) }
 }
 
 #[inline(always)]
 unsafe fn min(a: float32x4_t, b: float32x4_t) -> float32x4_t {
-    // SAFETY: the caller's duty: the machine has NEON.
+    // SAFETY: the machine has NEON.
     unsafe { vbslq_f32(vcltq_f32(a, b), a, b) }
 }
 
 #[inline(always)]
 unsafe fn if_less(x: float32x4_t, bound: float32x4_t, below: float32x4_t, otherwise: float32x4_t) -> float32x4_t {
-    // SAFETY: the caller's duty: the machine has NEON.
+    // SAFETY: the machine has NEON.
     unsafe { vbslq_f32(vcltq_f32(x, bound), below, otherwise) }
 }
 
 #[inline(always)]
 unsafe fn times_power_of_two(x: float32x4_t, exponent: float32x4_t) -> float32x4_t {
-    // SAFETY: the caller's duty: the machine has NEON.
+    // SAFETY: the machine has NEON.
     unsafe {
         let exponent = vcvtq_s32_f32(exponent);
         let half = vshrq_n_s32::<1>(exponent);
@@ -84,7 +84,7 @@ unsafe fn times_power_of_two(x: float32x4_t, exponent: float32x4_t) -> float32x4
 
 #[inline(always)]
 unsafe fn power_of_two(exponent: int32x4_t) -> float32x4_t {
-    // SAFETY: the caller's duty: the machine has NEON.
+    // SAFETY: the machine has NEON.
     unsafe { vreinterpretq_f32_s32(vshlq_n_s32::<23>(vaddq_s32(exponent, vdupq_n_s32(127)))) }
 }
 
@@ -94,19 +94,19 @@ unsafe impl Lanes for Quad {
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has NEON.
         Quad([unsafe { vdupq_n_f32(value) }; 4])
     }
 
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has NEON, and the pointer is valid for what this touches.
         unsafe { Quad([vld1q_f32(from), vld1q_f32(from.add(4)), vld1q_f32(from.add(8)), vld1q_f32(from.add(12))]) }
     }
 
     #[inline(always)]
     unsafe fn load_f16(from: *const u16) -> Self {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has NEON, and the pointer is valid for what this touches.
         unsafe {
             let [a, b] = widen_f16(vld1q_u16(from));
             let [c, d] = widen_f16(vld1q_u16(from.add(8)));
@@ -116,25 +116,25 @@ unsafe impl Lanes for Quad {
 
     #[inline(always)]
     unsafe fn load_bf16(from: *const u16) -> Self {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has NEON, and the pointer is valid for what this touches.
         unsafe { Quad(widen_bf16(from)) }
     }
 
     #[inline(always)]
     unsafe fn load_i8(from: *const i8) -> Self {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has NEON, and the pointer is valid for what this touches.
         unsafe { Quad(signed_bytes(vld1q_u8(from.cast()))) }
     }
 
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has NEON, and the pointer is valid for what this touches.
         unroll!(i < 4 => { unsafe { vst1q_f32(to.add(i * 4), self.0[i]) }; });
     }
 
     #[inline(always)]
     unsafe fn store_f16(self, to: *mut u16) {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has NEON, and the pointer is valid for what this touches.
         unroll!(i < 4 => { unsafe { vst1_u16(to.add(i * 4), narrow_f16(self.0[i])) }; });
     }
 }
@@ -145,7 +145,7 @@ unsafe impl Lanes for Quad {
 /// The machine has NEON; `from` is valid for reading 16 numbers.
 #[inline(always)]
 pub(super) unsafe fn widen_bf16(from: *const u16) -> [float32x4_t; 4] {
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has NEON; `from` is valid for reading 16 numbers.
     unsafe {
         let halves = [vld1q_u16(from), vld1q_u16(from.add(8))];
         let mut wide = [vdupq_n_u32(0); 4];
@@ -173,7 +173,7 @@ pub(super) unsafe fn upper_bytes(bytes: uint8x16_t) -> [uint32x4_t; 4] {
         }
         places
     };
-    // SAFETY: the caller's duty; each table has 16 bytes.
+    // SAFETY: the machine has NEON; each table has 16 bytes.
     unsafe {
         let mut wide = [vdupq_n_u32(0); 4];
         unroll!(i < 4 => { wide[i] = vreinterpretq_u32_u8(vqtbl1q_u8(bytes, vld1q_u8(PLACES[i].as_ptr()))); });
@@ -187,7 +187,7 @@ pub(super) unsafe fn upper_bytes(bytes: uint8x16_t) -> [uint32x4_t; 4] {
 /// The machine has NEON.
 #[inline(always)]
 pub(super) unsafe fn signed_bytes(bytes: uint8x16_t) -> [float32x4_t; 4] {
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has NEON.
     unsafe {
         let wide = upper_bytes(bytes);
         let mut floats = [vdupq_n_f32(0.0); 4];

@@ -45,7 +45,7 @@ unsafe impl Multiply for ByElement {
 
     #[inline(always)]
     unsafe fn activations<const T: usize>(from: *const i8) -> [[int8x16_t; 2]; T] {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has NEON, and the pointer is valid for what this touches.
         unsafe {
             let mut all = [[vdupq_n_s8(0); 2]; T];
             unroll!(t < T => { all[t] = [vld1q_s8(from.add(t * 32)), vld1q_s8(from.add(t * 32 + 16))]; });
@@ -58,7 +58,7 @@ unsafe impl Multiply for ByElement {
         weights: &[int8x16_t; 8],
         activations: &[[int8x16_t; 2]; T],
     ) -> int32x4_t {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has NEON.
         unsafe {
             let mut sum = vdupq_n_s32(0);
             unroll!(g < N => {
@@ -76,7 +76,7 @@ unsafe impl Multiply for ByElement {
 
     #[inline(always)]
     unsafe fn of_tokens(numbers: float32x4_t) -> [float32x4_t; 4] {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has NEON.
         unsafe {
             [
                 vdupq_laneq_f32::<0>(numbers),
@@ -104,7 +104,7 @@ impl ByMatrix {
     #[inline(always)]
     pub(super) unsafe fn store_token(block: *mut u8, slot: usize, q: &[i8; 32]) {
         for (eight, q) in q.as_chunks::<8>().0.iter().enumerate() {
-            // SAFETY: the caller's duty.
+            // SAFETY: `block` is valid for writing a tile's.
             unsafe { block.add(slot / 2 * 64 + eight * 16 + slot % 2 * 8).cast::<[i8; 8]>().write(*q) };
         }
     }
@@ -115,7 +115,7 @@ unsafe impl Multiply for ByMatrix {
     /// `[2 pairs of rows][4 times 8 columns][2 rows][8 columns]`.
     #[inline(always)]
     unsafe fn arrange(groups: [uint8x16_t; 8]) -> [uint8x16_t; 8] {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has NEON.
         unsafe {
             let mut pairs = groups;
             unroll!(o < 4 => {
@@ -131,7 +131,7 @@ unsafe impl Multiply for ByMatrix {
     /// [`ByMatrix::store_token`] puts them.
     #[inline(always)]
     unsafe fn activations<const T: usize>(from: *const i8) -> [[int8x16_t; 2]; T] {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has NEON, and the pointer is valid for what this touches.
         unsafe { ByElement::activations(from) }
     }
 
@@ -140,7 +140,7 @@ unsafe impl Multiply for ByMatrix {
         weights: &[int8x16_t; 8],
         activations: &[[int8x16_t; 2]; T],
     ) -> int32x4_t {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has NEON.
         unsafe {
             let mut sum = vdupq_n_s32(0);
             unroll!(o < N / 2 => {
@@ -153,7 +153,7 @@ unsafe impl Multiply for ByMatrix {
 
     #[inline(always)]
     unsafe fn of_rows(numbers: float32x4_t) -> [float32x4_t; 2] {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has NEON.
         unsafe {
             let pairs = vreinterpretq_f64_f32(numbers);
             [vreinterpretq_f32_f64(vdupq_laneq_f64::<0>(pairs)), vreinterpretq_f32_f64(vdupq_laneq_f64::<1>(pairs))]
@@ -162,7 +162,7 @@ unsafe impl Multiply for ByMatrix {
 
     #[inline(always)]
     unsafe fn of_tokens(numbers: float32x4_t) -> [float32x4_t; 4] {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has NEON.
         unsafe {
             let (first, second) = (vzip1q_f32(numbers, numbers), vzip2q_f32(numbers, numbers));
             [first, first, second, second]
@@ -171,7 +171,7 @@ unsafe impl Multiply for ByMatrix {
 
     #[inline(always)]
     unsafe fn transpose<const T: usize>(sums: [float32x4_t; T]) -> [float32x4_t; T] {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has NEON.
         unsafe {
             let mut rows = sums;
             unroll!(t < T => {

@@ -66,19 +66,19 @@ unsafe impl<const DOT: u8> Rows for NeonRows<DOT> {
 
     #[inline(always)]
     unsafe fn load_codes(from: *const u8) -> Codes {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has NEON, and the pointer is valid for what this touches.
         unsafe { four!(I => vld1q_u8(from.add(I * 16))) }
     }
 
     #[inline(always)]
     unsafe fn store_codes(codes: Codes, to: *mut u8) {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has NEON, and the pointer is valid for what this touches.
         unroll!(i < 4 => { unsafe { vst1q_u8(to.add(i * 16), codes[i]) }; });
     }
 
     #[inline(always)]
     unsafe fn shift_and(codes: Codes, places: i32, mask: u8) -> Codes {
-        // SAFETY: the caller's duty. Places and mask are constants after inlining.
+        // SAFETY: the machine has NEON; places and mask are constants after inlining.
         unsafe {
             let is_masked = match places {
                 0.. => mask == u8::MAX << places.min(7),
@@ -94,7 +94,7 @@ unsafe impl<const DOT: u8> Rows for NeonRows<DOT> {
 
     #[inline(always)]
     unsafe fn shift_right(codes: Codes, places: usize) -> Codes {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has NEON.
         unsafe {
             let places = vdupq_n_s8(-(places as i8));
             four!(I => vshlq_u8(codes[I], places))
@@ -103,13 +103,13 @@ unsafe impl<const DOT: u8> Rows for NeonRows<DOT> {
 
     #[inline(always)]
     unsafe fn triple(codes: Codes) -> Codes {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has NEON.
         unsafe { four!(I => vaddq_u8(vaddq_u8(codes[I], codes[I]), codes[I])) }
     }
 
     #[inline(always)]
     unsafe fn top_trit(codes: Codes) -> Codes {
-        // SAFETY: the caller's duty. Comparisons give -1.
+        // SAFETY: the machine has NEON; comparisons give -1.
         unsafe {
             let (one, two, zero) = (vdupq_n_u8(85), vdupq_n_u8(170), vdupq_n_u8(0));
             four!(I => vsubq_u8(vsubq_u8(zero, vcgtq_u8(codes[I], one)), vcgtq_u8(codes[I], two)))
@@ -118,7 +118,7 @@ unsafe impl<const DOT: u8> Rows for NeonRows<DOT> {
 
     #[inline(always)]
     unsafe fn spread(from: *const u8) -> Codes {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has NEON, and the pointer is valid for what this touches.
         unsafe {
             let bytes = vld1q_u8(from);
             let first = vld1q_u8([0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3].as_ptr());
@@ -128,13 +128,13 @@ unsafe impl<const DOT: u8> Rows for NeonRows<DOT> {
 
     #[inline(always)]
     unsafe fn or(a: Codes, b: Codes) -> Codes {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has NEON.
         unsafe { four!(I => vorrq_u8(a[I], b[I])) }
     }
 
     #[inline(always)]
     unsafe fn look_up(codes: Codes, table: &[u8; 16]) -> Codes {
-        // SAFETY: the caller's duty; the table has 16 bytes.
+        // SAFETY: the machine has NEON; the table has 16 bytes.
         unsafe {
             let table = vld1q_u8(table.as_ptr());
             four!(I => vqtbl1q_u8(table, codes[I]))
@@ -143,7 +143,7 @@ unsafe impl<const DOT: u8> Rows for NeonRows<DOT> {
 
     #[inline(always)]
     unsafe fn flip_sign(codes: Codes) -> Codes {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has NEON.
         unsafe {
             let sign = vdupq_n_u8(0x80);
             four!(I => veorq_u8(codes[I], sign))
@@ -157,55 +157,55 @@ unsafe impl<const DOT: u8> Rows for NeonRows<DOT> {
         stride: usize,
         start: Sums,
     ) -> Sums {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has NEON, and the pointer is valid for what this touches.
         unsafe { dot::dot::<DOT, BITS, FROM, N>(codes, q, stride, start) }
     }
 
     #[inline(always)]
     unsafe fn no_sums() -> Sums {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has NEON.
         [unsafe { vdupq_n_s32(0) }; 4]
     }
 
     #[inline(always)]
     unsafe fn broadcast_sum(from: *const u8) -> Sums {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has NEON, and the pointer is valid for what this touches.
         [unsafe { vdupq_n_s32(from.cast::<i32>().read_unaligned()) }; 4]
     }
 
     #[inline(always)]
     unsafe fn to_floats(sums: Sums) -> Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has NEON.
         unsafe { four!(I => vcvtq_f32_s32(sums[I])) }
     }
 
     #[inline(always)]
     unsafe fn no_floats() -> Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has NEON.
         [unsafe { vdupq_n_f32(0.0) }; 4]
     }
 
     #[inline(always)]
     unsafe fn broadcast(from: *const u8) -> Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has NEON, and the pointer is valid for what this touches.
         [unsafe { vdupq_n_f32(from.cast::<f32>().read_unaligned()) }; 4]
     }
 
     #[inline(always)]
     unsafe fn load(from: *const u8) -> Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has NEON, and the pointer is valid for what this touches.
         unsafe { four!(I => vreinterpretq_f32_u8(vld1q_u8(from.add(I * 16)))) }
     }
 
     #[inline(always)]
     unsafe fn store(floats: Floats, to: *mut u8) {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has NEON, and the pointer is valid for what this touches.
         unroll!(i < 4 => { unsafe { vst1q_u8(to.add(i * 16), vreinterpretq_u8_f32(floats[i])) }; });
     }
 
     #[inline(always)]
     unsafe fn load_f16(from: *const u8) -> Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has NEON, and the pointer is valid for what this touches.
         unsafe {
             let [a, b] = widen_f16(vreinterpretq_u16_u8(vld1q_u8(from)));
             let [c, d] = widen_f16(vreinterpretq_u16_u8(vld1q_u8(from.add(16))));
@@ -215,25 +215,25 @@ unsafe impl<const DOT: u8> Rows for NeonRows<DOT> {
 
     #[inline(always)]
     unsafe fn load_bf16(from: *const u8) -> Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has NEON, and the pointer is valid for what this touches.
         unsafe { widen_bf16(from.cast()) }
     }
 
     #[inline(always)]
     unsafe fn load_signed_bytes(from: *const u8) -> Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has NEON, and the pointer is valid for what this touches.
         unsafe { signed_bytes(vld1q_u8(from)) }
     }
 
     #[inline(always)]
     unsafe fn load_unsigned_bytes(from: *const u8) -> Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has NEON, and the pointer is valid for what this touches.
         unsafe { unsigned_bytes(vld1q_u8(from)) }
     }
 
     #[inline(always)]
     unsafe fn load_nibbles(from: *const u8, shift: usize) -> Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has NEON, and the pointer is valid for what this touches.
         unsafe {
             let bytes = vshlq_u8(vld1q_u8(from), vdupq_n_s8(-(shift as i8)));
             unsigned_bytes(vandq_u8(bytes, vdupq_n_u8(15)))
@@ -242,7 +242,8 @@ unsafe impl<const DOT: u8> Rows for NeonRows<DOT> {
 
     #[inline(always)]
     unsafe fn load_half_e4m3(from: *const u8) -> Floats {
-        // SAFETY: the caller's duty. Exponent and mantissa come to lie below the sign.
+        // SAFETY: the machine has NEON, and the pointer is valid for what this touches; exponent and mantissa come to
+        // lie below the sign.
         unsafe {
             let wide = upper_bytes(vld1q_u8(from));
             let factor = vdupq_n_f32(HALF_E4M3_FACTOR);
@@ -252,19 +253,19 @@ unsafe impl<const DOT: u8> Rows for NeonRows<DOT> {
 
     #[inline(always)]
     unsafe fn mul(a: Floats, b: Floats) -> Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has NEON.
         unsafe { four!(I => vmulq_f32(a[I], b[I])) }
     }
 
     #[inline(always)]
     unsafe fn fma(a: Floats, b: Floats, c: Floats) -> Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has NEON.
         unsafe { four!(I => vfmaq_f32(c[I], a[I], b[I])) }
     }
 
     #[inline(always)]
     unsafe fn store_token(block: *mut u8, slot: usize, q: &[i8; 32]) {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has NEON, and the pointer is valid for what this touches.
         unsafe {
             match DOT {
                 MIXED => ByMatrix::store_token(block, slot, q),
@@ -275,7 +276,7 @@ unsafe impl<const DOT: u8> Rows for NeonRows<DOT> {
 
     #[inline(always)]
     unsafe fn quantize(x: *const f32, q: &mut [i8; 32]) -> (f32, [i32; 2]) {
-        // SAFETY: the caller's duty; 32 numbers at `x`.
+        // SAFETY: the machine has NEON, and the pointer is valid for what this touches; 32 numbers at `x`.
         unsafe {
             let mut eight = [vdupq_n_f32(0.0); 8];
             let mut largest = vdupq_n_u32(0);
@@ -305,7 +306,7 @@ unsafe impl<const DOT: u8> Rows for NeonRows<DOT> {
 /// `codes` shifted within bytes: to the left if `places`, a constant after inlining, is positive.
 #[inline(always)]
 unsafe fn shift(codes: uint8x16_t, places: i32) -> uint8x16_t {
-    // SAFETY: the caller's duty: the machine has NEON.
+    // SAFETY: the machine has NEON.
     unsafe {
         match places {
             0 => codes,
@@ -328,7 +329,7 @@ unsafe fn shift(codes: uint8x16_t, places: i32) -> uint8x16_t {
 /// Sixteen unsigned bytes as f32: fractions of 24 bits.
 #[inline(always)]
 unsafe fn unsigned_bytes(bytes: uint8x16_t) -> Floats {
-    // SAFETY: the caller's duty: the machine has NEON.
+    // SAFETY: the machine has NEON.
     unsafe {
         let wide = upper_bytes(bytes);
         four!(I => vcvtq_n_f32_u32::<24>(wide[I]))

@@ -41,7 +41,7 @@ where
     M: Multiply,
 {
     let subs = Class::<TYPE>::SUBS;
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has the instructions; the pointers are valid for the job's blocks.
     unsafe {
         let offset = vdupq_n_u8(code_offset::<R>(Class::<TYPE>::QUANTISED));
         for index in 0..from.blocks {
@@ -75,7 +75,7 @@ pub(super) unsafe fn tiles<M: Multiply, const HALVES: bool, const MINIMUM: bool,
     let mut job = *job;
     for _ in 0..job.tiles {
         for set in [0, 2] {
-            // SAFETY: the caller's duty.
+            // SAFETY: the machine has the instructions; the job's pointers are valid for its shape.
             unsafe { eight_rows::<M, HALVES, MINIMUM, T>(&job, set, is_first) };
         }
         job.go_on(T);
@@ -92,7 +92,7 @@ unsafe fn eight_rows<M: Multiply, const HALVES: bool, const MINIMUM: bool, const
     set: usize,
     is_first: bool,
 ) {
-    // SAFETY: the caller's duty.
+    // SAFETY: what [`tiles`] asks holds.
     unsafe {
         let zero = vdupq_n_f32(0.0);
         let mut sums = [[zero; T]; 2];
@@ -149,7 +149,7 @@ impl<M: Multiply, const MINIMUM: bool> Scales<M, MINIMUM> {
     #[inline(always)]
     unsafe fn of(job: &TileJob, index: usize, set: usize) -> Self {
         let at = index * GROUP * 4 + set * ROWS * 4;
-        // SAFETY: the caller's duty.
+        // SAFETY: what [`tiles`] asks holds.
         unsafe {
             let scales = M::of_rows(vld1q_f32(job.scales.add(at).cast()));
             let minimums = if MINIMUM { M::of_rows(vld1q_f32(job.minimums.add(at).cast())) } else { scales };
@@ -170,7 +170,7 @@ impl<M: Multiply, const MINIMUM: bool> Scales<M, MINIMUM> {
         factors: &[float32x4_t; 4],
         sums: &mut [float32x4_t; T],
     ) {
-        // SAFETY: the caller's duty.
+        // SAFETY: what [`tiles`] asks holds.
         unsafe {
             unroll!(r < T => {
                 let isum = vcvtq_f32_s32(M::sum::<r, T, FROM, N>(weights, activations));
@@ -186,9 +186,9 @@ impl<M: Multiply, const MINIMUM: bool> Scales<M, MINIMUM> {
 /// Sets [`TileJob::not_finite`] if one of the sums is a NaN or an infinity.
 #[inline(always)]
 unsafe fn find_not_finite<const T: usize>(job: &TileJob, sums: &[[float32x4_t; T]; 2]) {
-    // SAFETY: the caller's duty: the pointer is null or valid.
+    // SAFETY: the machine has NEON; the pointer is null or valid.
     let Some(found) = (unsafe { job.not_finite.as_ref() }) else { return };
-    // SAFETY: the caller's duty: the machine has NEON.
+    // SAFETY: the machine has NEON.
     let are_finite = unsafe {
         let zero = vdupq_n_f32(0.0);
         let mut all = zero;
@@ -225,7 +225,7 @@ macro_rules! kernels {
         /// As [`wide::unpack`].
         #[target_feature(enable = $feature)]
         unsafe fn wide_unpack<const TYPE: u32>(from: &TileJob, codes: *mut u8, scales: *mut u8, minimums: *mut u8) {
-            // SAFETY: the caller's duty.
+            // SAFETY: what [`wide::unpack`] asks holds.
             unsafe { wide::unpack::<$rows, $multiply, TYPE>(from, codes, scales, minimums) }
         }
 
@@ -235,7 +235,7 @@ macro_rules! kernels {
         /// As [`wide::tiles`].
         #[target_feature(enable = $feature)]
         unsafe fn wide_tiles<const HALVES: bool, const MINIMUM: bool, const T: usize>(job: &TileJob, is_first: bool) {
-            // SAFETY: the caller's duty.
+            // SAFETY: what [`wide::tiles`] asks holds.
             unsafe { wide::tiles::<$multiply, HALVES, MINIMUM, T>(job, is_first) }
         }
 

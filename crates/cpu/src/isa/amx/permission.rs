@@ -32,7 +32,7 @@ fn system_keeps_tiles() -> bool {
 /// The machine has XSAVE, and the system has enabled it.
 #[target_feature(enable = "xsave")]
 unsafe fn enabled_states() -> u64 {
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has XSAVE, and the system has enabled it.
     unsafe { std::arch::x86_64::_xgetbv(0) }
 }
 

@@ -28,7 +28,7 @@ unsafe fn unpack<const TYPE: u32>(from: &TileJob, codes: *mut u8, scales: *mut u
     let subs = Class::<TYPE>::SUBS;
     let offset = _mm512_set1_epi8(code_offset::<ZmmRows>(Class::<TYPE>::QUANTISED) as i8);
     for index in 0..from.blocks {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512; the pointers are valid for the job's blocks.
         unsafe {
             let block: Block<ZmmRows> = take_block_and_ask::<ZmmRows, TYPE>(from, 0, index, from.moves_on);
             unroll!(g < 8 => {
@@ -57,7 +57,8 @@ struct Sums(MaybeUninit<[u8; 2 * SUMS_BYTES]>);
 unsafe fn tiles<const HALVES: bool, const MINIMUM: bool, const T: usize>(job: &TileJob, is_first: bool) {
     let mut job = *job;
     for _ in 0..job.tiles {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512 and AMX, and the thread's tiles are ready; the job's pointers are valid for
+        // its shape.
         unsafe { tile::<HALVES, MINIMUM, T>(&job, is_first) };
         job.go_on(T);
     }
@@ -72,7 +73,7 @@ unsafe fn tiles<const HALVES: bool, const MINIMUM: bool, const T: usize>(job: &T
 unsafe fn tile<const HALVES: bool, const MINIMUM: bool, const T: usize>(job: &TileJob, is_first: bool) {
     let mut buffers = [const { Sums(MaybeUninit::uninit()) }; 2];
     let buffers: [*mut u8; 2] = [(&raw mut buffers[0]).cast(), (&raw mut buffers[1]).cast()];
-    // SAFETY: the caller's duty.
+    // SAFETY: what [`tiles`] asks holds.
     unsafe {
         let mut acc: [Floats; T] = [ZmmRows::no_floats(); T];
         if !is_first {
@@ -115,7 +116,7 @@ unsafe fn tile<const HALVES: bool, const MINIMUM: bool, const T: usize>(job: &Ti
 #[inline(always)]
 unsafe fn begin_block<const SUMS: usize, const HALVES: bool>(job: &TileJob, index: usize, to: *mut u8) {
     job.ahead.ask::<ZmmRows>(index);
-    // SAFETY: the caller's duty. Activations follow the scales of 16 tokens.
+    // SAFETY: what [`tile`] asks holds; activations follow the scales of 16 tokens.
     unsafe {
         let activations = job.tile.add(index * job.block_bytes + SIDE * 4);
         let weights = job.codes.add(index * 8 * LINE);
@@ -141,7 +142,7 @@ unsafe fn add_block<const HALVES: bool, const MINIMUM: bool, const T: usize>(
 ) {
     let subs = 1 + usize::from(HALVES);
     let at = index * subs * GROUP * 4;
-    // SAFETY: the caller's duty.
+    // SAFETY: what [`tile`] asks holds.
     unsafe {
         let tile = job.tile.add(index * job.block_bytes);
         for sub in 0..subs {

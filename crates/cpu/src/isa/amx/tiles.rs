@@ -69,7 +69,9 @@ pub(super) unsafe fn sums<const SUMS: usize, const HALF: bool>(
     weights: *const u8,
     to: *mut u8,
 ) {
-    // SAFETY: the caller's duty; the registers have the shapes of `SHAPES`.
+    // SAFETY: between [`begin`] and [`end`]; `activations` are `[16 tokens][32 columns]`, from the half's first
+    // column on, `weights` 8 lines (or 4), and `to` is valid for writing [`SUMS_BYTES`]; the registers have the
+    // shapes of `SHAPES`.
     unsafe {
         if HALF {
             asm!(

@@ -46,25 +46,25 @@ impl Real for YmmPair {
 
 #[inline(always)]
 unsafe fn abs(x: __m256) -> __m256 {
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has AVX2 and FMA.
     unsafe { _mm256_andnot_ps(_mm256_set1_ps(-0.0), x) }
 }
 
 #[inline(always)]
 unsafe fn neg(x: __m256) -> __m256 {
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has AVX2 and FMA.
     unsafe { _mm256_xor_ps(_mm256_set1_ps(-0.0), x) }
 }
 
 #[inline(always)]
 unsafe fn if_less(x: __m256, bound: __m256, below: __m256, otherwise: __m256) -> __m256 {
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has AVX2 and FMA.
     unsafe { _mm256_blendv_ps(otherwise, below, _mm256_cmp_ps::<_CMP_LT_OQ>(x, bound)) }
 }
 
 #[inline(always)]
 unsafe fn times_power_of_two(x: __m256, exponent: __m256) -> __m256 {
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has AVX2 and FMA.
     unsafe {
         let exponent = _mm256_cvttps_epi32(exponent);
         let half = _mm256_srai_epi32::<1>(exponent);
@@ -76,7 +76,7 @@ unsafe fn times_power_of_two(x: __m256, exponent: __m256) -> __m256 {
 
 #[inline(always)]
 unsafe fn power_of_two(exponent: __m256i) -> __m256 {
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has AVX2 and FMA.
     unsafe {
         let biased = _mm256_add_epi32(exponent, _mm256_set1_epi32(127));
         _mm256_castsi256_ps(_mm256_slli_epi32::<23>(biased))
@@ -89,20 +89,20 @@ unsafe impl Lanes for YmmPair {
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX2 and FMA.
         let value = unsafe { _mm256_set1_ps(value) };
         YmmPair(value, value)
     }
 
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX2 and FMA, and the pointer is valid for what this touches.
         unsafe { YmmPair(_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8))) }
     }
 
     #[inline(always)]
     unsafe fn load_f16(from: *const u16) -> Self {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX2 and FMA, and the pointer is valid for what this touches.
         unsafe {
             let (low, high) = (_mm_loadu_si128(from.cast()), _mm_loadu_si128(from.add(8).cast()));
             YmmPair(_mm256_cvtph_ps(low), _mm256_cvtph_ps(high))
@@ -111,13 +111,13 @@ unsafe impl Lanes for YmmPair {
 
     #[inline(always)]
     unsafe fn load_bf16(from: *const u16) -> Self {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX2 and FMA, and the pointer is valid for what this touches.
         unsafe { YmmPair(widen_bf16(from), widen_bf16(from.add(8))) }
     }
 
     #[inline(always)]
     unsafe fn load_i8(from: *const i8) -> Self {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX2 and FMA, and the pointer is valid for what this touches.
         unsafe {
             let eight = |from: *const i8| _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(from.cast())));
             YmmPair(eight(from), eight(from.add(8)))
@@ -126,7 +126,7 @@ unsafe impl Lanes for YmmPair {
 
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX2 and FMA, and the pointer is valid for what this touches.
         unsafe {
             _mm256_storeu_ps(to, self.0);
             _mm256_storeu_ps(to.add(8), self.1);
@@ -135,7 +135,7 @@ unsafe impl Lanes for YmmPair {
 
     #[inline(always)]
     unsafe fn store_f16(self, to: *mut u16) {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX2 and FMA, and the pointer is valid for what this touches.
         unsafe {
             _mm_storeu_si128(to.cast(), _mm256_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(self.0));
             _mm_storeu_si128(to.add(8).cast(), _mm256_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(self.1));
@@ -149,7 +149,7 @@ unsafe impl Lanes for YmmPair {
 /// The machine has AVX2; `from` is valid for reading 8 numbers.
 #[inline(always)]
 pub(super) unsafe fn widen_bf16(from: *const u16) -> __m256 {
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has AVX2; `from` is valid for reading 8 numbers.
     unsafe { _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(_mm_loadu_si128(from.cast())))) }
 }
 

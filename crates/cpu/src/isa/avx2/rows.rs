@@ -53,19 +53,19 @@ unsafe impl Rows for YmmRows {
 
     #[inline(always)]
     unsafe fn load_codes(from: *const u8) -> Self::Codes {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX2 and FMA, and the pointer is valid for what this touches.
         unsafe { _mm256_loadu_si256(from.cast()) }
     }
 
     #[inline(always)]
     unsafe fn store_codes(codes: Self::Codes, to: *mut u8) {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX2 and FMA, and the pointer is valid for what this touches.
         unsafe { _mm256_storeu_si256(to.cast(), codes) }
     }
 
     #[inline(always)]
     unsafe fn shift_and(codes: Self::Codes, places: i32, mask: u8) -> Self::Codes {
-        // SAFETY: the caller's duty. The count is a constant after inlining.
+        // SAFETY: the machine has AVX2 and FMA; the count is a constant after inlining.
         unsafe {
             let shifted = match places {
                 0 => codes,
@@ -78,19 +78,19 @@ unsafe impl Rows for YmmRows {
 
     #[inline(always)]
     unsafe fn shift_right(codes: Self::Codes, places: usize) -> Self::Codes {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX2 and FMA.
         unsafe { _mm256_srl_epi16(codes, _mm_cvtsi32_si128(places as i32)) }
     }
 
     #[inline(always)]
     unsafe fn triple(codes: Self::Codes) -> Self::Codes {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX2 and FMA.
         unsafe { _mm256_add_epi8(_mm256_add_epi8(codes, codes), codes) }
     }
 
     #[inline(always)]
     unsafe fn top_trit(codes: Self::Codes) -> Self::Codes {
-        // SAFETY: the caller's duty. Comparisons are of signed bytes, and give -1.
+        // SAFETY: the machine has AVX2 and FMA; comparisons are of signed bytes, and give -1.
         unsafe {
             let signed = Self::flip_sign(codes);
             let one = _mm256_cmpgt_epi8(signed, _mm256_set1_epi8(-43));
@@ -101,7 +101,7 @@ unsafe impl Rows for YmmRows {
 
     #[inline(always)]
     unsafe fn spread(from: *const u8) -> Self::Codes {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX2 and FMA, and the pointer is valid for what this touches.
         unsafe {
             let wide = _mm256_cvtepu8_epi32(_mm_loadl_epi64(from.cast()));
             let places = _mm_setr_epi8(0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12);
@@ -111,19 +111,19 @@ unsafe impl Rows for YmmRows {
 
     #[inline(always)]
     unsafe fn or(a: Self::Codes, b: Self::Codes) -> Self::Codes {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX2 and FMA.
         unsafe { _mm256_or_si256(a, b) }
     }
 
     #[inline(always)]
     unsafe fn look_up(codes: Self::Codes, table: &[u8; 16]) -> Self::Codes {
-        // SAFETY: the caller's duty; the table has 16 bytes.
+        // SAFETY: the machine has AVX2 and FMA; the table has 16 bytes.
         unsafe { _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128(table.as_ptr().cast())), codes) }
     }
 
     #[inline(always)]
     unsafe fn flip_sign(codes: Self::Codes) -> Self::Codes {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX2 and FMA.
         unsafe { _mm256_xor_si256(codes, _mm256_set1_epi8(i8::MIN)) }
     }
 
@@ -134,7 +134,7 @@ unsafe impl Rows for YmmRows {
         stride: usize,
         start: Self::Sums,
     ) -> Self::Sums {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX2 and FMA, and the pointer is valid for what this touches.
         unsafe {
             let ones = _mm256_set1_epi16(1);
             let per_sum = const { groups_per_sum(BITS) };
@@ -158,73 +158,73 @@ unsafe impl Rows for YmmRows {
 
     #[inline(always)]
     unsafe fn no_sums() -> Self::Sums {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX2 and FMA.
         unsafe { _mm256_setzero_si256() }
     }
 
     #[inline(always)]
     unsafe fn broadcast_sum(from: *const u8) -> Self::Sums {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX2 and FMA, and the pointer is valid for what this touches.
         unsafe { _mm256_set1_epi32(from.cast::<i32>().read_unaligned()) }
     }
 
     #[inline(always)]
     unsafe fn to_floats(sums: Self::Sums) -> Self::Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX2 and FMA.
         unsafe { _mm256_cvtepi32_ps(sums) }
     }
 
     #[inline(always)]
     unsafe fn no_floats() -> Self::Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX2 and FMA.
         unsafe { _mm256_setzero_ps() }
     }
 
     #[inline(always)]
     unsafe fn broadcast(from: *const u8) -> Self::Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX2 and FMA, and the pointer is valid for what this touches.
         unsafe { _mm256_set1_ps(from.cast::<f32>().read_unaligned()) }
     }
 
     #[inline(always)]
     unsafe fn load(from: *const u8) -> Self::Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX2 and FMA, and the pointer is valid for what this touches.
         unsafe { _mm256_loadu_ps(from.cast()) }
     }
 
     #[inline(always)]
     unsafe fn store(floats: Self::Floats, to: *mut u8) {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX2 and FMA, and the pointer is valid for what this touches.
         unsafe { _mm256_storeu_ps(to.cast(), floats) }
     }
 
     #[inline(always)]
     unsafe fn load_f16(from: *const u8) -> Self::Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX2 and FMA, and the pointer is valid for what this touches.
         unsafe { _mm256_cvtph_ps(_mm_loadu_si128(from.cast())) }
     }
 
     #[inline(always)]
     unsafe fn load_bf16(from: *const u8) -> Self::Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX2 and FMA, and the pointer is valid for what this touches.
         unsafe { widen_bf16(from.cast()) }
     }
 
     #[inline(always)]
     unsafe fn load_signed_bytes(from: *const u8) -> Self::Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX2 and FMA, and the pointer is valid for what this touches.
         unsafe { _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(from.cast()))) }
     }
 
     #[inline(always)]
     unsafe fn load_unsigned_bytes(from: *const u8) -> Self::Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX2 and FMA, and the pointer is valid for what this touches.
         unsafe { _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(from.cast()))) }
     }
 
     #[inline(always)]
     unsafe fn load_nibbles(from: *const u8, shift: usize) -> Self::Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX2 and FMA, and the pointer is valid for what this touches.
         unsafe {
             let wide = _mm256_cvtepu8_epi32(_mm_loadl_epi64(from.cast()));
             let shifted = _mm256_srl_epi32(wide, _mm_cvtsi32_si128(shift as i32));
@@ -234,7 +234,7 @@ unsafe impl Rows for YmmRows {
 
     #[inline(always)]
     unsafe fn load_half_e4m3(from: *const u8) -> Self::Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX2 and FMA, and the pointer is valid for what this touches.
         unsafe {
             let wide = _mm256_cvtepu8_epi32(_mm_loadl_epi64(from.cast()));
             let floats = _mm256_castsi256_ps(_mm256_slli_epi32::<20>(wide));
@@ -244,19 +244,19 @@ unsafe impl Rows for YmmRows {
 
     #[inline(always)]
     unsafe fn mul(a: Self::Floats, b: Self::Floats) -> Self::Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX2 and FMA.
         unsafe { _mm256_mul_ps(a, b) }
     }
 
     #[inline(always)]
     unsafe fn fma(a: Self::Floats, b: Self::Floats, c: Self::Floats) -> Self::Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX2 and FMA.
         unsafe { _mm256_fmadd_ps(a, b, c) }
     }
 
     #[inline(always)]
     unsafe fn quantize(x: *const f32, q: &mut [i8; 32]) -> (f32, [i32; 2]) {
-        // SAFETY: the caller's duty; 32 numbers at `x`.
+        // SAFETY: the machine has AVX2 and FMA, and the pointer is valid for what this touches; 32 numbers at `x`.
         unsafe {
             let quarters = [0, 8, 16, 24].map(|i| _mm256_loadu_ps(x.add(i)));
             let (scale, inverse) = scale_of(&quarters);
@@ -293,7 +293,7 @@ const fn groups_per_sum(bits: u32) -> usize {
 /// Clause Q1: the scale of 32 activations, and the factor that makes them integers (0: they all become 0).
 #[inline(always)]
 unsafe fn scale_of(quarters: &[__m256; 4]) -> (f32, f32) {
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has AVX2 and FMA.
     let largest = unsafe {
         let mask = _mm256_set1_epi32(0x7fff_ffff);
         let bits = quarters.map(|x| _mm256_and_si256(_mm256_castps_si256(x), mask));
@@ -308,7 +308,7 @@ unsafe fn scale_of(quarters: &[__m256; 4]) -> (f32, f32) {
 /// The sum of eight integers.
 #[inline(always)]
 unsafe fn add_up(x: __m256i) -> i32 {
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has AVX2 and FMA.
     unsafe {
         let sum = _mm_add_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256::<1>(x));
         let sum = _mm_add_epi32(sum, _mm_shuffle_epi32::<0b01_00_11_10>(sum));

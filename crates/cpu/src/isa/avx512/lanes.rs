@@ -93,25 +93,25 @@ unsafe impl Lanes for Zmm {
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512.
         Zmm(unsafe { _mm512_set1_ps(value) })
     }
 
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512, and the pointer is valid for what this touches.
         Zmm(unsafe { _mm512_loadu_ps(from) })
     }
 
     #[inline(always)]
     unsafe fn load_f16(from: *const u16) -> Self {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512, and the pointer is valid for what this touches.
         Zmm(unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(from.cast())) })
     }
 
     #[inline(always)]
     unsafe fn load_bf16(from: *const u16) -> Self {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512, and the pointer is valid for what this touches.
         Zmm(unsafe {
             let wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(from.cast()));
             _mm512_castsi512_ps(_mm512_slli_epi32::<16>(wide))
@@ -120,19 +120,19 @@ unsafe impl Lanes for Zmm {
 
     #[inline(always)]
     unsafe fn load_i8(from: *const i8) -> Self {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512, and the pointer is valid for what this touches.
         Zmm(unsafe { _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(from.cast()))) })
     }
 
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512, and the pointer is valid for what this touches.
         unsafe { _mm512_storeu_ps(to, self.0) }
     }
 
     #[inline(always)]
     unsafe fn store_f16(self, to: *mut u16) {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512, and the pointer is valid for what this touches.
         unsafe {
             let halves = _mm512_cvtps_ph::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(self.0);
             _mm256_storeu_si256(to.cast(), halves);

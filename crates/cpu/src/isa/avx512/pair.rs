@@ -54,7 +54,7 @@ unsafe fn begin() {}
 /// As [`unpacked::unpack`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
 unsafe fn unpack<const TYPE: u32>(from: &TileJob, codes: *mut u8, scales: *mut u8, minimums: *mut u8) {
-    // SAFETY: the caller's duty.
+    // SAFETY: what [`unpacked::unpack`] asks holds.
     unsafe { unpacked::unpack::<ZmmRows, TYPE, false>(from, codes, scales, minimums) }
 }
 
@@ -88,14 +88,14 @@ unsafe impl<const HALVES: bool, const MINIMUM: bool> Origin for Apart<HALVES, MI
 
     #[inline(always)]
     unsafe fn codes(job: &TileJob, index: usize, place: usize, g: usize) -> Codes {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512.
         unsafe { ZmmRows::load_codes(job.codes.add((index * 8 + g) * LINE + place * job.next_codes)) }
     }
 
     #[inline(always)]
     unsafe fn scales(job: &TileJob, index: usize, place: usize, half: usize) -> (Floats, Floats) {
         let at = (index * (1 + usize::from(HALVES)) + half) * GROUP * 4 + place * job.next_codes;
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512.
         unsafe {
             let minimum = if MINIMUM { ZmmRows::load(job.minimums.add(at)) } else { ZmmRows::no_floats() };
             (ZmmRows::load(job.scales.add(at)), minimum)
@@ -115,7 +115,7 @@ unsafe impl<const TYPE: u32> Origin for Straight<TYPE> {
     #[inline(always)]
     unsafe fn codes(job: &TileJob, index: usize, place: usize, g: usize) -> Codes {
         let layout = Class::<TYPE>::LAYOUT;
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512.
         unsafe { take_group::<ZmmRows, TYPE>(job.codes.add(layout.codes_at(index) + place * job.next_codes), g) }
     }
 
@@ -123,7 +123,7 @@ unsafe impl<const TYPE: u32> Origin for Straight<TYPE> {
     unsafe fn scales(job: &TileJob, index: usize, place: usize, half: usize) -> (Floats, Floats) {
         let layout = Class::<TYPE>::LAYOUT;
         let at = index / layout.blocks() * layout.file_block_bytes() + layout.scales_at() + place * job.next_codes;
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512.
         unsafe {
             let (scales, minimums) =
                 take_scales::<ZmmRows, TYPE>(job.codes.add(at), 0, index * BLOCK % layout.file_block);
@@ -140,7 +140,7 @@ unsafe impl<const TYPE: u32> Origin for Straight<TYPE> {
 unsafe fn tiles<O: Origin, const T: usize>(job: &TileJob, is_first: bool) {
     let mut job = *job;
     for _ in 0..job.tiles {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512; the job's pointers are valid for its shape.
         unsafe { tile::<O, T>(&job, is_first) };
         job.go_on(T);
     }
@@ -152,7 +152,7 @@ unsafe fn tiles<O: Origin, const T: usize>(job: &TileJob, is_first: bool) {
 /// As [`tiles`].
 #[inline(always)]
 unsafe fn tile<O: Origin, const T: usize>(job: &TileJob, is_first: bool) {
-    // SAFETY: the caller's duty.
+    // SAFETY: what [`tiles`] asks holds.
     unsafe {
         let mut sums: [[Floats; T]; 2] = [[ZmmRows::no_floats(); T]; 2];
         unroll!(t < T => {
@@ -194,7 +194,7 @@ unsafe fn tile<O: Origin, const T: usize>(job: &TileJob, is_first: bool) {
 unsafe fn add<O: Origin, const HALF: usize, const T: usize>(job: &TileJob, index: usize, sums: &mut [[Floats; T]; 2]) {
     const STRIDE: usize = TOKENS * 4;
     let subs = 1 + usize::from(O::HALVES);
-    // SAFETY: the caller's duty: two whole groups, and a whole block of the tile.
+    // SAFETY: the machine has AVX-512; two whole groups, and a whole block of the tile.
     unsafe {
         let tile = job.tile.add(index * job.block_bytes);
         let corrections = tile.add(job.corrections_at + HALF * STRIDE);

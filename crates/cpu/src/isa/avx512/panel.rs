@@ -84,7 +84,7 @@ pub(super) unsafe fn fill_tile(
     };
     let pairs = if tile.size <= PAIRED { blocks.len() / 2 * 2 } else { 0 };
     let (pairs, others) = (blocks.start..blocks.start + pairs, blocks.start + pairs..blocks.end);
-    // SAFETY: the caller's duty; rows have so many columns, and the blocks lie in the panel.
+    // SAFETY: what [`takes`] asks holds; rows have so many columns, and the blocks lie in the panel.
     unsafe {
         if tile.size <= NARROW {
             fill.blocks::<PAIRED, NARROW>(pairs);
@@ -131,7 +131,8 @@ impl Fill<'_> {
             let end = blocks.end.min(block + STEPS * together);
             let mut scaled = [const { MaybeUninit::<Scaled>::uninit() }; STEPS];
             let columns = (block - self.first_block) * BLOCK;
-            // SAFETY: the caller's duty; the first loop makes as many scales as the second one reads.
+            // SAFETY: the machine has AVX-512; rows and panel have these blocks; the first loop makes as many scales
+            // as the second one reads.
             unsafe {
                 for (step, scaled) in scaled.iter_mut().take((end - block) / together).enumerate() {
                     let column = columns + step * together * BLOCK;
@@ -192,7 +193,7 @@ impl Quantized {
     /// The machine has AVX-512; the place is valid for the shape's rows.
     #[inline(always)]
     unsafe fn store<const FIRST: usize>(&self, shape: &PanelShape, place: &Place) {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512; the place is valid for the shape's rows.
         unsafe {
             place.put::<FIRST>(0, _mm512_castps_si512(self.scales));
             unroll!(g < 8 => { place.put::<FIRST>(1 + g, self.groups[g]); });
@@ -214,7 +215,7 @@ impl Quantized {
     /// A row of its own of some formats, from the integers' sums.
     #[inline(always)]
     unsafe fn extra(&self, extra: Extra, sum: __m512i) -> __m512i {
-        // SAFETY: the caller's duty: the machine has AVX-512.
+        // SAFETY: the machine has AVX-512.
         unsafe {
             match extra {
                 Extra::Correction { offset, .. } => _mm512_mullo_epi32(_mm512_set1_epi32(-i32::from(offset)), sum),
@@ -231,7 +232,7 @@ impl Place {
     /// Writes a row: lanes from `FIRST` (0 or 8) on.
     #[inline(always)]
     unsafe fn put<const FIRST: usize>(&self, row: usize, lanes: __m512i) {
-        // SAFETY: the caller's duty: the machine has AVX-512, and the place is valid for the row.
+        // SAFETY: the machine has AVX-512, and the place is valid for the row.
         unsafe {
             let lanes = if FIRST == 0 { lanes } else { _mm512_shuffle_i64x2::<0b11_10_11_10>(lanes, lanes) };
             _mm512_mask_storeu_epi32(self.at.add(row * self.stride).cast(), self.mask, lanes);
@@ -246,7 +247,7 @@ impl Place {
 /// The machine has AVX-512; each row is valid for reading the blocks.
 #[inline(always)]
 unsafe fn scale<const SLOTS: usize, const ROWS: usize>(rows: &[*const f32; LANES], column: usize, used: u16) -> Scaled {
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has AVX-512; each row is valid for reading the blocks.
     unsafe {
         let mut magnitudes = [_mm512_setzero_si512(); LANES];
         unroll!(i < 16 => {
@@ -275,7 +276,7 @@ unsafe fn quantize<const SLOTS: usize, const ROWS: usize>(
     column: usize,
     scaled: &Scaled,
 ) -> Quantized {
-    // SAFETY: the caller's duty.
+    // SAFETY: the machine has AVX-512.
     unsafe {
         // Four blocks' groups k in part k, and their groups k + 4.
         let mut fours = [[_mm512_setzero_si512(); 2]; 4];
@@ -306,7 +307,7 @@ unsafe fn quantize<const SLOTS: usize, const ROWS: usize>(
 /// The largest lane of each of 16 registers, in the lane of its number.
 #[inline(always)]
 unsafe fn fold(all: &[__m512i; LANES]) -> __m512i {
-    // SAFETY: the caller's duty: the machine has AVX-512.
+    // SAFETY: the machine has AVX-512.
     unsafe {
         let mut fours = [_mm512_setzero_si512(); 4];
         unroll!(s < 4 => {
@@ -336,7 +337,7 @@ unsafe fn integers<const SLOTS: usize, const ROWS: usize>(
     inverses: &[f32; LANES],
     two: [usize; 2],
 ) -> __m512i {
-    // SAFETY: the caller's duty: the machine has AVX-512, and each row has the blocks.
+    // SAFETY: the machine has AVX-512, and each row has the blocks.
     unsafe {
         let mut words = [_mm512_setzero_si512(); 2];
         unroll!(i < 2 => {
@@ -356,14 +357,14 @@ unsafe fn integers<const SLOTS: usize, const ROWS: usize>(
 /// Parts 0 and 1 of both registers, and parts 2 and 3.
 #[inline(always)]
 unsafe fn halves(a: __m512i, b: __m512i) -> (__m512i, __m512i) {
-    // SAFETY: the caller's duty: the machine has AVX-512.
+    // SAFETY: the machine has AVX-512.
     unsafe { (_mm512_shuffle_i32x4::<0b01_00_01_00>(a, b), _mm512_shuffle_i32x4::<0b11_10_11_10>(a, b)) }
 }
 
 /// Parts 0 and 2 of both registers, and parts 1 and 3.
 #[inline(always)]
 unsafe fn alternate(a: __m512i, b: __m512i) -> (__m512i, __m512i) {
-    // SAFETY: the caller's duty: the machine has AVX-512.
+    // SAFETY: the machine has AVX-512.
     unsafe { (_mm512_shuffle_i32x4::<0b10_00_10_00>(a, b), _mm512_shuffle_i32x4::<0b11_01_11_01>(a, b)) }
 }
 
@@ -371,7 +372,7 @@ unsafe fn alternate(a: __m512i, b: __m512i) -> (__m512i, __m512i) {
 /// are all zero; see [`crate::generic::rows::quantizer`].
 #[inline(always)]
 unsafe fn quantizers(largest: __m512i, used: u16) -> (__m512, __m512, __mmask16) {
-    // SAFETY: the caller's duty: the machine has AVX-512.
+    // SAFETY: the machine has AVX-512.
     unsafe {
         let infinite = _mm512_cmpge_epu32_mask(largest, _mm512_set1_epi32(f32::INFINITY.to_bits() as i32));
         let largest = _mm512_castsi512_ps(largest);

@@ -21,7 +21,7 @@ impl ZmmRows {
     /// The machine has the instructions.
     #[inline(always)]
     pub(in crate::isa) unsafe fn dot_group(codes: __m512i, q: __m512i, sums: __m512i) -> __m512i {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512.
         unsafe { _mm512_dpbusd_epi32(sums, codes, q) }
     }
 }
@@ -57,19 +57,19 @@ unsafe impl Rows for ZmmRows {
 
     #[inline(always)]
     unsafe fn load_codes(from: *const u8) -> Self::Codes {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512, and the pointer is valid for what this touches.
         unsafe { _mm512_loadu_si512(from.cast()) }
     }
 
     #[inline(always)]
     unsafe fn store_codes(codes: Self::Codes, to: *mut u8) {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512, and the pointer is valid for what this touches.
         unsafe { _mm512_storeu_si512(to.cast(), codes) }
     }
 
     #[inline(always)]
     unsafe fn shift_and(codes: Self::Codes, places: i32, mask: u8) -> Self::Codes {
-        // SAFETY: the caller's duty. The count is a constant after inlining.
+        // SAFETY: the machine has AVX-512; the count is a constant after inlining.
         unsafe {
             let shifted = match places {
                 0 => codes,
@@ -82,19 +82,19 @@ unsafe impl Rows for ZmmRows {
 
     #[inline(always)]
     unsafe fn shift_right(codes: Self::Codes, places: usize) -> Self::Codes {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512.
         unsafe { _mm512_srl_epi16(codes, _mm_cvtsi32_si128(places as i32)) }
     }
 
     #[inline(always)]
     unsafe fn triple(codes: Self::Codes) -> Self::Codes {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512.
         unsafe { _mm512_add_epi8(_mm512_add_epi8(codes, codes), codes) }
     }
 
     #[inline(always)]
     unsafe fn top_trit(codes: Self::Codes) -> Self::Codes {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512.
         unsafe {
             let one = _mm512_maskz_set1_epi8(_mm512_cmpgt_epu8_mask(codes, _mm512_set1_epi8(85)), 1);
             _mm512_mask_set1_epi8(one, _mm512_cmpgt_epu8_mask(codes, _mm512_set1_epi8(170_u8 as i8)), 2)
@@ -103,7 +103,7 @@ unsafe impl Rows for ZmmRows {
 
     #[inline(always)]
     unsafe fn spread(from: *const u8) -> Self::Codes {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512, and the pointer is valid for what this touches.
         unsafe {
             let wide = _mm512_cvtepu8_epi32(_mm_loadu_si128(from.cast()));
             let places = _mm_setr_epi8(0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12);
@@ -113,19 +113,19 @@ unsafe impl Rows for ZmmRows {
 
     #[inline(always)]
     unsafe fn or(a: Self::Codes, b: Self::Codes) -> Self::Codes {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512.
         unsafe { _mm512_or_si512(a, b) }
     }
 
     #[inline(always)]
     unsafe fn look_up(codes: Self::Codes, table: &[u8; 16]) -> Self::Codes {
-        // SAFETY: the caller's duty; the table has 16 bytes.
+        // SAFETY: the machine has AVX-512; the table has 16 bytes.
         unsafe { _mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128(table.as_ptr().cast())), codes) }
     }
 
     #[inline(always)]
     unsafe fn flip_sign(codes: Self::Codes) -> Self::Codes {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512.
         unsafe { _mm512_xor_si512(codes, _mm512_set1_epi8(i8::MIN)) }
     }
 
@@ -138,7 +138,7 @@ unsafe impl Rows for ZmmRows {
     ) -> Self::Sums {
         let mut sums = start;
         unroll!(g < N => {
-            // SAFETY: the caller's duty.
+            // SAFETY: the machine has AVX-512, and the pointer is valid for what this touches.
             sums = unsafe { _mm512_dpbusd_epi32(sums, codes[FROM + g], Self::broadcast_sum(q.add(g * stride))) };
         });
         sums
@@ -146,55 +146,55 @@ unsafe impl Rows for ZmmRows {
 
     #[inline(always)]
     unsafe fn no_sums() -> Self::Sums {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512.
         unsafe { _mm512_setzero_si512() }
     }
 
     #[inline(always)]
     unsafe fn broadcast_sum(from: *const u8) -> Self::Sums {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512, and the pointer is valid for what this touches.
         unsafe { _mm512_set1_epi32(from.cast::<i32>().read_unaligned()) }
     }
 
     #[inline(always)]
     unsafe fn to_floats(sums: Self::Sums) -> Self::Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512.
         unsafe { _mm512_cvtepi32_ps(sums) }
     }
 
     #[inline(always)]
     unsafe fn no_floats() -> Self::Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512.
         unsafe { _mm512_setzero_ps() }
     }
 
     #[inline(always)]
     unsafe fn broadcast(from: *const u8) -> Self::Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512, and the pointer is valid for what this touches.
         unsafe { _mm512_set1_ps(from.cast::<f32>().read_unaligned()) }
     }
 
     #[inline(always)]
     unsafe fn load(from: *const u8) -> Self::Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512, and the pointer is valid for what this touches.
         unsafe { _mm512_loadu_ps(from.cast()) }
     }
 
     #[inline(always)]
     unsafe fn store(floats: Self::Floats, to: *mut u8) {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512, and the pointer is valid for what this touches.
         unsafe { _mm512_storeu_ps(to.cast(), floats) }
     }
 
     #[inline(always)]
     unsafe fn load_f16(from: *const u8) -> Self::Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512, and the pointer is valid for what this touches.
         unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(from.cast())) }
     }
 
     #[inline(always)]
     unsafe fn load_bf16(from: *const u8) -> Self::Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512, and the pointer is valid for what this touches.
         unsafe {
             let wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(from.cast()));
             _mm512_castsi512_ps(_mm512_slli_epi32::<16>(wide))
@@ -203,19 +203,19 @@ unsafe impl Rows for ZmmRows {
 
     #[inline(always)]
     unsafe fn load_signed_bytes(from: *const u8) -> Self::Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512, and the pointer is valid for what this touches.
         unsafe { _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(from.cast()))) }
     }
 
     #[inline(always)]
     unsafe fn load_unsigned_bytes(from: *const u8) -> Self::Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512, and the pointer is valid for what this touches.
         unsafe { _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(from.cast()))) }
     }
 
     #[inline(always)]
     unsafe fn load_nibbles(from: *const u8, shift: usize) -> Self::Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512, and the pointer is valid for what this touches.
         unsafe {
             let wide = _mm512_cvtepu8_epi32(_mm_loadu_si128(from.cast()));
             let shifted = _mm512_srl_epi32(wide, _mm_cvtsi32_si128(shift as i32));
@@ -225,7 +225,7 @@ unsafe impl Rows for ZmmRows {
 
     #[inline(always)]
     unsafe fn load_half_e4m3(from: *const u8) -> Self::Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512, and the pointer is valid for what this touches.
         unsafe {
             let wide = _mm512_cvtepu8_epi32(_mm_loadu_si128(from.cast()));
             let floats = _mm512_castsi512_ps(_mm512_slli_epi32::<20>(wide));
@@ -235,19 +235,19 @@ unsafe impl Rows for ZmmRows {
 
     #[inline(always)]
     unsafe fn mul(a: Self::Floats, b: Self::Floats) -> Self::Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512.
         unsafe { _mm512_mul_ps(a, b) }
     }
 
     #[inline(always)]
     unsafe fn fma(a: Self::Floats, b: Self::Floats, c: Self::Floats) -> Self::Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512.
         unsafe { _mm512_fmadd_ps(a, b, c) }
     }
 
     #[inline(always)]
     unsafe fn fill_tile(shape: &PanelShape, tile: &Tile, blocks: Range<usize>, source: &Source<'_>, panel: *mut u8) {
-        // SAFETY: the caller's duty.
+        // SAFETY: the machine has AVX-512, and the pointer is valid for what this touches.
         unsafe {
             if panel::takes(shape, tile) {
                 panel::fill_tile(shape, tile, blocks, source, panel);
@@ -259,7 +259,7 @@ unsafe impl Rows for ZmmRows {
 
     #[inline(always)]
     unsafe fn quantize(x: *const f32, q: &mut [i8; 32]) -> (f32, [i32; 2]) {
-        // SAFETY: the caller's duty; 32 numbers at `x`.
+        // SAFETY: the machine has AVX-512, and the pointer is valid for what this touches; 32 numbers at `x`.
         unsafe {
             let (low, high) = (_mm512_loadu_ps(x), _mm512_loadu_ps(x.add(16)));
             let magnitudes =

@@ -52,37 +52,37 @@ unsafe impl Lanes for Array {
 
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
-        // SAFETY: the caller's duty.
+        // SAFETY: the pointer is valid for what this touches.
         Array(unsafe { from.cast::<[f32; LANES]>().read_unaligned() })
     }
 
     #[inline(always)]
     unsafe fn load_f16(from: *const u16) -> Self {
-        // SAFETY: the caller's duty.
+        // SAFETY: the pointer is valid for what this touches.
         Array(unsafe { from.cast::<[u16; LANES]>().read_unaligned() }.map(f16_to_f32))
     }
 
     #[inline(always)]
     unsafe fn load_bf16(from: *const u16) -> Self {
-        // SAFETY: the caller's duty.
+        // SAFETY: the pointer is valid for what this touches.
         Array(unsafe { from.cast::<[u16; LANES]>().read_unaligned() }.map(bf16_to_f32))
     }
 
     #[inline(always)]
     unsafe fn load_i8(from: *const i8) -> Self {
-        // SAFETY: the caller's duty.
+        // SAFETY: the pointer is valid for what this touches.
         Array(unsafe { from.cast::<[i8; LANES]>().read_unaligned() }.map(f32::from))
     }
 
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
-        // SAFETY: the caller's duty.
+        // SAFETY: the pointer is valid for what this touches.
         unsafe { to.cast::<[f32; LANES]>().write_unaligned(self.0) }
     }
 
     #[inline(always)]
     unsafe fn store_f16(self, to: *mut u16) {
-        // SAFETY: the caller's duty.
+        // SAFETY: the pointer is valid for what this touches.
         unsafe { to.cast::<[u16; LANES]>().write_unaligned(self.0.map(f32_to_f16)) }
     }
 }

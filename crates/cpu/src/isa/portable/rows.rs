@@ -35,13 +35,13 @@ unsafe impl Rows for ArrayRows {
 
     #[inline(always)]
     unsafe fn load_codes(from: *const u8) -> Self::Codes {
-        // SAFETY: the caller's duty.
+        // SAFETY: the pointer is valid for what this touches.
         unsafe { from.cast::<Self::Codes>().read_unaligned() }
     }
 
     #[inline(always)]
     unsafe fn store_codes(codes: Self::Codes, to: *mut u8) {
-        // SAFETY: the caller's duty.
+        // SAFETY: the pointer is valid for what this touches.
         unsafe { to.cast::<Self::Codes>().write_unaligned(codes) }
     }
 
@@ -67,7 +67,7 @@ unsafe impl Rows for ArrayRows {
 
     #[inline(always)]
     unsafe fn spread(from: *const u8) -> Self::Codes {
-        // SAFETY: the caller's duty.
+        // SAFETY: the pointer is valid for what this touches.
         let bytes = unsafe { from.cast::<[u8; WIDTH]>().read_unaligned() };
         from_fn(|i| bytes[i / 4])
     }
@@ -96,7 +96,7 @@ unsafe impl Rows for ArrayRows {
     ) -> Self::Sums {
         let mut sums = start;
         for (g, codes) in codes[FROM..FROM + N].iter().enumerate() {
-            // SAFETY: the caller's duty.
+            // SAFETY: the pointer is valid for what this touches.
             let q = unsafe { q.add(g * stride).cast::<[i8; 4]>().read_unaligned() };
             for (row, sum) in sums.iter_mut().enumerate() {
                 for (i, &q) in q.iter().enumerate() {
@@ -114,7 +114,7 @@ unsafe impl Rows for ArrayRows {
 
     #[inline(always)]
     unsafe fn broadcast_sum(from: *const u8) -> Self::Sums {
-        // SAFETY: the caller's duty.
+        // SAFETY: the pointer is valid for what this touches.
         [unsafe { from.cast::<i32>().read_unaligned() }; WIDTH]
     }
 
@@ -130,55 +130,55 @@ unsafe impl Rows for ArrayRows {
 
     #[inline(always)]
     unsafe fn broadcast(from: *const u8) -> Self::Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the pointer is valid for what this touches.
         [unsafe { from.cast::<f32>().read_unaligned() }; WIDTH]
     }
 
     #[inline(always)]
     unsafe fn load(from: *const u8) -> Self::Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the pointer is valid for what this touches.
         unsafe { from.cast::<Self::Floats>().read_unaligned() }
     }
 
     #[inline(always)]
     unsafe fn store(floats: Self::Floats, to: *mut u8) {
-        // SAFETY: the caller's duty.
+        // SAFETY: the pointer is valid for what this touches.
         unsafe { to.cast::<Self::Floats>().write_unaligned(floats) }
     }
 
     #[inline(always)]
     unsafe fn load_f16(from: *const u8) -> Self::Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the pointer is valid for what this touches.
         unsafe { from.cast::<[[u8; 2]; WIDTH]>().read_unaligned() }.map(|bits| f16_to_f32(u16::from_ne_bytes(bits)))
     }
 
     #[inline(always)]
     unsafe fn load_bf16(from: *const u8) -> Self::Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the pointer is valid for what this touches.
         unsafe { from.cast::<[[u8; 2]; WIDTH]>().read_unaligned() }.map(|bits| bf16_to_f32(u16::from_ne_bytes(bits)))
     }
 
     #[inline(always)]
     unsafe fn load_signed_bytes(from: *const u8) -> Self::Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the pointer is valid for what this touches.
         unsafe { from.cast::<[i8; WIDTH]>().read_unaligned() }.map(f32::from)
     }
 
     #[inline(always)]
     unsafe fn load_unsigned_bytes(from: *const u8) -> Self::Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the pointer is valid for what this touches.
         unsafe { from.cast::<[u8; WIDTH]>().read_unaligned() }.map(f32::from)
     }
 
     #[inline(always)]
     unsafe fn load_nibbles(from: *const u8, shift: usize) -> Self::Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the pointer is valid for what this touches.
         unsafe { from.cast::<[u8; WIDTH]>().read_unaligned() }.map(|byte| f32::from(byte >> shift & 15))
     }
 
     #[inline(always)]
     unsafe fn load_half_e4m3(from: *const u8) -> Self::Floats {
-        // SAFETY: the caller's duty.
+        // SAFETY: the pointer is valid for what this touches.
         let bytes = unsafe { from.cast::<[u8; WIDTH]>().read_unaligned() };
         bytes.map(|byte| SubScales::HalfE4M3.factor(byte as i8))
     }
@@ -195,7 +195,7 @@ unsafe impl Rows for ArrayRows {
 
     #[inline(always)]
     unsafe fn quantize(x: *const f32, q: &mut [i8; 32]) -> (f32, [i32; 2]) {
-        // SAFETY: the caller's duty.
+        // SAFETY: the pointer is valid for what this touches.
         let block = quantize_block(&unsafe { x.cast::<[f32; 32]>().read_unaligned() });
         *q = block.q;
         let sum = |half: &[i8]| half.iter().map(|&q| i32::from(q)).sum();

@@ -24,6 +24,15 @@ pub(super) fn add(list: &mut List) {
     Profile::ALL.into_iter().for_each(|profile| sloped_attention(list, profile));
     let work = Work::WholeAttention(40, (Some(30), Some(8.0)), &[70, 1, 130]);
     list.add("attention both ways size 40 window 30 with slopes", work);
+    for style in Style::ALL {
+        for width in [1, 17, 300] {
+            list.add(
+                format!("magnitude of another row width {width} {}", style.name()),
+                Work::MatchMagnitude(width, style),
+            );
+            list.add(format!("gaussian top k width {width} {}", style.name()), Work::GaussianTopK(width, style));
+        }
+    }
 }
 
 /// Attention whose scores fall with the distance: of as many heads as a power of two, and of others.

@@ -103,7 +103,10 @@ impl Check<'_> {
                 [a, b].into_iter().try_for_each(|value| self.numbers(value, self.width(out)))?;
                 self.numbers(out, self.width(out))
             }
-            Op::SoftCap { x, out, .. } | Op::Activate { x, out, .. } => {
+            Op::MatchMagnitude { x, like, out, .. } => {
+                [x, like, out].into_iter().try_for_each(|value| self.numbers(value, self.width(out)))
+            }
+            Op::SoftCap { x, out, .. } | Op::Activate { x, out, .. } | Op::GaussianTopK { x, out, .. } => {
                 self.numbers(x, self.width(out))?;
                 self.numbers(out, self.width(out))
             }

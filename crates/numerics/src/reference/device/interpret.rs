@@ -111,6 +111,12 @@ impl Interpreter {
     fn of_elements(&self, op: &Op, out: &mut [f32]) {
         match *op {
             Op::L2Norm { x, size, epsilon, .. } => reference::l2_norm(self.rows(x), size, epsilon, out),
+            Op::MatchMagnitude { x, like, floor, .. } => {
+                reference::match_magnitude(self.rows(x), self.rows(like), self.width(x), floor, out);
+            }
+            Op::GaussianTopK { x, deviations, .. } => {
+                reference::gaussian_top_k(self.rows(x), self.width(x), deviations, out);
+            }
             Op::Rotate { x, head, first, style, angles, .. } => {
                 let pairs = self.program.value(angles).width / 2;
                 reference::rotate(self.rows(x), head, first, style, self.rows(angles), pairs, out);

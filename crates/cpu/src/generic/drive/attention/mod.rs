@@ -220,7 +220,7 @@ impl<'a> Work<'a> {
             return;
         }
         for r in (0..MAX_QUERIES).filter(|r| !tile.outputs[*r].is_null()) {
-            // SAFETY: the caller's duty.
+            // SAFETY: both are valid for as many numbers as the tile has queries.
             unsafe { *totals.add(r) += exp(tile.sinks[r] - largest(r)) };
         }
     }
@@ -242,7 +242,7 @@ impl<'a> Work<'a> {
 /// # Safety
 /// The memory is valid for what its fields say.
 unsafe fn clear(memory: &TileMemory, queries: usize, width: usize) {
-    // SAFETY: the caller's duty; zero bits are the number +0.
+    // SAFETY: the memory is valid for what its fields say; zero bits are the number +0.
     unsafe {
         memory.totals.write_bytes(0, queries);
         if !memory.is_last {

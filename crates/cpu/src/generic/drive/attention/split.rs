@@ -156,7 +156,8 @@ unsafe fn score(work: &Work<'_>, part: &Part<'_>, piece: usize, memory: &TileMem
     let (mut tile, (kernel, _)) = (tile(work, &part.task), work.kernel(part.task.rows));
     let blocks = part.blocks(&tile, piece);
     tile.is_from_memory = true;
-    // SAFETY: the caller's duty.
+    // SAFETY: the kernels' instructions are there, shapes were checked, and the memory is valid for what its fields
+    // say.
     unsafe {
         (kernel.begin)(&tile, memory);
         if tile.shape.profile == Profile::F16 {
@@ -187,7 +188,7 @@ unsafe fn add(
     let number = part.segments.start + segment - part.first_segment;
     let blocks = tile.blocks(number);
     tile.is_from_memory = true;
-    // SAFETY: the caller's duty; a segment's scores fit into the thread's copy of them.
+    // SAFETY: what [`score`] asks holds; a segment's scores fit into the thread's copy of them.
     unsafe {
         let memory = layout.adding(from, segment, thread, blocks.start);
         for r in 0..queries {
@@ -215,7 +216,7 @@ unsafe fn add(
 unsafe fn merge(work: &Work<'_>, layout: &Layout, from: *mut f32, part: &Part<'_>, thread: usize) {
     let (tile, (_, queries)) = (tile(work, &part.task), work.kernel(part.task.rows));
     let width = result_width(&tile.shape);
-    // SAFETY: the caller's duty.
+    // SAFETY: what [`add`] asks holds.
     unsafe {
         let sum = layout.merging(from, part.first_segment, thread);
         for segment in part.first_segment + 1..part.first_segment + part.segments.len() {

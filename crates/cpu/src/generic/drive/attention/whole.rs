@@ -111,12 +111,13 @@ unsafe fn attend<'a>(work: &Work<'a>, task: &Task<'a>, then: Option<*const u8>, 
             tile.then = then.unwrap_or(tile.then);
         }
         let (kernel, queries) = work.kernel(rows);
-        // SAFETY: the caller's duty.
+        // SAFETY: the kernels' instructions are there, shapes were checked, and `scratch` is valid for the layout.
         let mut memory = unsafe { layout.memory(work, scratch, index.min(count - 1), tile.positions().0) };
         let is_alone = segments(tile.positions()).len() == 1 && work.attention.sinks.is_none();
         memory.is_last = can_be_last(shape) && is_alone;
         if index < count {
-            // SAFETY: the caller's duty.
+            // SAFETY: the kernels' instructions are there, shapes were checked, and `scratch` is valid for the
+            // layout.
             unsafe {
                 (kernel.begin)(&tile, &memory);
                 clear(&memory, queries, width);
@@ -127,7 +128,8 @@ unsafe fn attend<'a>(work: &Work<'a>, task: &Task<'a>, then: Option<*const u8>, 
     let tiles = &tiles[..count];
     let first = tiles.iter().map(|(tile, ..)| tile.positions().0).min().unwrap_or(0);
     let last = tiles.iter().map(|(tile, ..)| tile.positions().1).max().unwrap_or(0);
-    // SAFETY: the caller's duty; all scores are there before any is weighed.
+    // SAFETY: the kernels' instructions are there, shapes were checked, and `scratch` is valid for the layout; all
+    // scores are there before any is weighed.
     unsafe {
         for segment in segments((first, last)) {
             for (tile, kernel, memory) in tiles {
