@@ -1,4 +1,24 @@
 //! One forward pass for all, and what follows from its rows.
+//!
+//! A step of the scheduler has decided who runs (`Share`: a job, and how many of its waiting tokens). Here it happens:
+//!
+//! ```text
+//! slots    = states to write to, and snapshots to keep, for every job          take_slots
+//! batch    = tokens of all jobs one after the other, guesses behind their own  compute
+//! forward(batch)                    every weight is read once, for all jobs
+//! for each job:
+//!     count its tokens as cached; is its prompt through?                       count
+//!     rows that are read (log-likelihoods, vectors) go to their reader         read
+//! choose a token for every answer; guesses that agree are taken too            choose
+//! pages and states of what was dropped go back                                 settle, finish
+//! ```
+//!
+//! Three things keep answers what they are alone. A row depends on its own text only, so whoever else is in the batch never
+//! matters. A guess is computed as if it were text, and kept only where the choice is the same. And a job that loses its
+//! place (no page, no slot, a mask that came late) computes again what it lost, to the same bits.
+//!
+//! If the pass fails as a whole, nobody is at fault yet: its jobs become suspects and run alone, and the one that fails
+//! alone ends with the reason.
 
 use super::memory::Wanted;
 use super::plan::Share;

@@ -1,4 +1,18 @@
-/** The conversations, which of them is on show, and what can be done with them. */
+/**
+ * The conversations, which of them is on show, and what can be done with them.
+ *
+ * Views read signals and call functions of this file; nothing else changes a conversation:
+ *
+ *     view ── change(id, f) ──▶ conversations (signal) ──▶ views draw
+ *                                    └── store(id) ──▶ IndexedDB ── BroadcastChannel ──▶ follow(id) in other tabs
+ *
+ * A conversation is a value: `f` makes a new one of the old one and has no effects, so it can be tested without a browser
+ * (`conversation/tree.ts`). What is on show is the latest value at once; what is stored follows, soon enough that a killed
+ * tab loses less than a second, and at the latest when the page is left.
+ *
+ * Where the browser keeps nothing (private windows), all works and `kept` says so. A tab never overwrites what another
+ * one changed later: it follows unless it is about to store its own.
+ */
 import { batch, computed, signal } from "@preact/signals";
 import * as tree from "../conversation/tree";
 import type { Conversation, Settings } from "../conversation/types";
