@@ -67,8 +67,8 @@ class Real(Decoder):
             return self.file.add_tensor(name, numbers.astype(np.float32 if chosen == "F32" else np.float16))
         elements, width = self.blocks_of.size(chosen)
         data = self.blocks_of.of(chosen, rows * columns // elements).reshape(rows, columns // elements * width)
-        # All experts are one in memory, and as many in the file.
-        data = np.broadcast_to(data, (experts, *data.shape)) if experts else data
+        if experts:
+            data = np.broadcast_to(data, (experts, *data.shape)).view(repeated())
         self.file.add_tensor(name, data, raw_dtype=QUANTS[chosen])
 
     def ends(self, tied, norm="output_norm"):
@@ -77,6 +77,18 @@ class Real(Decoder):
         self.norm(norm)
         if not tied:
             self.matrix("output.weight", self.rows, self.width, form=output)
+
+
+def repeated():
+    """The type of a stack that is one matrix in memory and many in the file."""
+
+    class Repeated(np.ndarray):
+        def tofile(self, file):
+            # NumPy writes what lies apart in memory number by number.
+            for matrix in np.asarray(self):
+                matrix.tofile(file)
+
+    return Repeated
 
 
 def word_pieces(file, count):

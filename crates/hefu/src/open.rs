@@ -2,20 +2,25 @@
 
 use crate::checkpoint::{CONFIG, Files, Image};
 use crate::failure::Failure;
+use crate::memory::total_memory;
 use crate::metadata::{self, OfFile};
 use crate::options::{DeviceName, DeviceOptions, Layers, Place};
+use hefu_cpu::limits::{Memory, Pages};
 use hefu_cpu::select::Isa;
 use hefu_cpu::{Mapping, Pool};
 use hefu_model::gguf::{Gguf, Outline};
 use hefu_numerics::device::Device;
 use hefu_numerics::team::Team;
 use hefu_opencl::{Kind, OpenClDevice};
-use hefu_split::SplitDevice;
+use hefu_split::{AutoDevice, Candidate, SplitDevice};
 use hefu_store::ResolvedModel;
 use hefu_text::template::ChatTemplate;
 use hefu_text::tokenizer::{Tokenizer, Vocabulary};
 use std::path::Path;
 use std::sync::Arc;
+
+/// Bytes that are read to measure how fast the CPU reads.
+pub(crate) const READ_BYTES: usize = 256 << 20;
 
 /// A model's files in the address space.
 #[derive(Debug)]
@@ -182,6 +187,10 @@ pub(crate) fn device(options: &DeviceOptions, pool: &Arc<Pool>) -> Result<Arc<dy
             let split = SplitDevice::new(places).map_err(|error| Failure::Usage(error.to_string()))?;
             Ok(Arc::new(split))
         }
+        Place::SplitAuto => {
+            let all = AutoDevice::new(candidates(options, pool)?);
+            Ok(Arc::new(all.map_err(|error| Failure::Usage(error.to_string()))?))
+        }
     }
 }
 
@@ -190,7 +199,11 @@ pub(crate) fn device(options: &DeviceOptions, pool: &Arc<Pool>) -> Result<Arc<dy
 /// # Errors
 /// As [`device`].
 pub(crate) fn each_device(options: &DeviceOptions, pool: &Arc<Pool>) -> Result<Vec<Arc<dyn Device>>, Failure> {
-    let Place::Split(layers) = &options.place else { return Ok(vec![device(options, pool)?]) };
+    let layers = match &options.place {
+        Place::Split(layers) => layers,
+        Place::SplitAuto => return Ok(candidates(options, pool)?.into_iter().map(|one| one.device).collect()),
+        _ => return Ok(vec![device(options, pool)?]),
+    };
     let mut names: Vec<DeviceName> = Vec::new();
     for layers in layers {
         if !names.contains(&layers.device) {
@@ -210,6 +223,24 @@ fn named(name: DeviceName, options: &DeviceOptions, pool: &Arc<Pool>) -> Result<
             Err(problem) => Err(Failure::Other(problem.to_string())),
         },
     }
+}
+
+/// The CPU and every OpenCL device that can be used, with what they hold and how fast they read.
+fn candidates(options: &DeviceOptions, pool: &Arc<Pool>) -> Result<Vec<Candidate>, Failure> {
+    let isa = instruction_set(options)?;
+    let rate = isa.peaks().and_then(|peaks| {
+        let memory = Memory::new(READ_BYTES, Pages::Huge, &**pool).ok()?;
+        Some(memory.read_rate(peaks, &**pool))
+    });
+    let device = named(DeviceName::Cpu, options, pool)?;
+    let mut all = vec![Candidate { device, memory: total_memory().unwrap_or(u64::MAX), rate: rate.unwrap_or(0.0) }];
+    for found in hefu_opencl::devices().unwrap_or_default() {
+        let team = Arc::clone(pool) as Arc<dyn Team + Send + Sync>;
+        let Ok(device) = OpenClDevice::open(found.number, team) else { continue };
+        let Ok(rates) = device.rates() else { continue };
+        all.push(Candidate { device: Arc::new(device), memory: found.memory, rate: rates.bytes });
+    }
+    Ok(all)
 }
 
 /// The first graphics processor or accelerator that can be used.

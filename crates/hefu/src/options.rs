@@ -50,6 +50,8 @@ pub(crate) enum Place {
     Auto,
     /// Layers on several.
     Split(Vec<Layers>),
+    /// Layers on all devices that can be used, by their memory and speed.
+    SplitAuto,
 }
 
 /// A device by its name.

@@ -135,6 +135,6 @@ impl Device for SplitDevice {
     }
 }
 
-fn unsuited(error: CutError) -> Error {
+pub(crate) fn unsuited(error: CutError) -> Error {
     Error::Unsuited { problem: error.to_string() }
 }

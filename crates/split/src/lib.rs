@@ -8,9 +8,11 @@
 //! that it reads as inputs that its batch brings, and its own values that others read as probes. Caches and slots live where
 //! their layers are. Nothing else crosses, and no bit depends on where a program was cut.
 
+mod auto;
 mod cut;
 mod device;
 mod executable;
 
+pub use auto::{AutoDevice, Candidate};
 pub use cut::CutError;
 pub use device::{Place, SplitDevice};

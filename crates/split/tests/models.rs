@@ -9,7 +9,7 @@ use hefu_numerics::program::Entry;
 use hefu_numerics::reference::ReferenceDevice;
 use hefu_numerics::team::Alone;
 use hefu_opencl::OpenClDevice;
-use hefu_split::{Place, SplitDevice};
+use hefu_split::{AutoDevice, Candidate, Place, SplitDevice};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -112,6 +112,43 @@ fn cut_at_every_layer_they_have_the_bits_of_the_naive_loops() {
     assert!(models > 40 && cuts >= models, "{models} models, {cuts} cuts");
     // Layers that share a cache.
     assert!(refused.iter().all(|line| line.contains("gemma4")), "{refused:?}");
+}
+
+#[test]
+fn by_memory_and_speed_they_have_the_bits_of_the_naive_loops() {
+    let cpu: Arc<dyn Device> = best().device(Arc::new(Alone));
+    let naive: Arc<dyn Device> = Arc::new(ReferenceDevice);
+    for name in ["tiny-qwen3.gguf", "tiny-qwen35.gguf", "tiny-gemma4.gguf", "tiny-baichuan-13b.gguf"] {
+        let bytes = golden(name);
+        let gguf = Gguf::parse(&[&bytes]).expect("a tiny model");
+        let program = spec(&gguf).program;
+        let right = results(&gguf, naive.clone());
+        let mut ways = Vec::new();
+        for memory in (0..bytes.len() as u64 * 2).step_by(bytes.len() / 6) {
+            // The slower one is named first, and takes what the faster one cannot hold.
+            let candidates = vec![
+                Candidate { device: cpu.clone(), memory: 0, rate: 1.0e9 },
+                Candidate { device: naive.clone(), memory, rate: 2.0e9 },
+            ];
+            let auto = AutoDevice::new(candidates).expect("two devices");
+            let places = auto.places(&program).expect("layers");
+            assert_eq!(places[0].first, 0);
+            let names: Vec<_> = places.iter().map(|place| (place.device.name(), place.last)).collect();
+            if ways.contains(&names) {
+                continue;
+            }
+            ways.push(names);
+            let found = results(&gguf, Arc::new(auto));
+            assert!(
+                right.iter().zip(&found).all(|(right, found)| right.to_bits() == found.to_bits()),
+                "{name} {places:?}",
+                places = ways.last()
+            );
+        }
+        assert!(ways.len() > 1, "{name}: all of {ways:?}");
+        assert_eq!((ways[0][0].0, ways[0].len()), (cpu.name(), 1), "nothing fits into no memory");
+    }
+    assert!(AutoDevice::new(Vec::new()).is_err());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use crate::commands::selftest::found_deviations;
 use crate::failure::Failure;
 use crate::memory::total_memory;
+use crate::open::READ_BYTES;
 use crate::output::{print_json, print_plain};
 use crate::units::bytes;
 use clap::Args;
@@ -14,9 +15,6 @@ use hefu_opencl::{FoundDevice, OpenClDevice};
 use serde_json::{Value, json};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-
-/// Bytes that are read to measure the CPU.
-const READ_BYTES: usize = 256 << 20;
 
 /// List the devices that --device and --split take, with what they can do
 ///

@@ -18,7 +18,7 @@ pub(crate) struct DeviceArguments {
     #[arg(long, value_name = "DEVICE", value_parser = place)]
     device: Option<Place>,
 
-    /// Layers on several devices, from 0 on: cpu:0-11,opencl:12-23
+    /// Layers on several devices, from 0 on: cpu:0-11,opencl:12-23; or auto, by the memory and the speed of all devices
     #[arg(long, value_name = "PARTS", value_parser = split, conflicts_with = "device")]
     split: Option<Place>,
 
@@ -92,6 +92,9 @@ fn place(text: &str) -> Result<Place, String> {
 
 /// Parts as `DEVICE:FIRST-LAST`, whose layers follow each other from 0 on.
 fn split(text: &str) -> Result<Place, String> {
+    if text == "auto" {
+        return Ok(Place::SplitAuto);
+    }
     let mut parts = Vec::new();
     for part in text.split(',') {
         let layers = part.rsplit_once(':').and_then(|(device, range)| {
@@ -99,7 +102,9 @@ fn split(text: &str) -> Result<Place, String> {
             Some(Layers { device: name(device)?, first: first.parse().ok()?, last: last.parse().ok()? })
         });
         let Some(layers) = layers else {
-            return Err(format!("`{part}` is no part: write the device and its layers, as in cpu:0-11,opencl:12-23"));
+            return Err(format!(
+                "`{part}` is no part: write the device and its layers, as in cpu:0-11,opencl:12-23, or auto"
+            ));
         };
         let next = parts.last().map_or(0, |before: &Layers| before.last.saturating_add(1));
         if layers.first != next || layers.last < layers.first {
@@ -125,9 +130,18 @@ mod tests {
         let part = |device, first, last| Layers { device, first, last };
         let two = vec![part(DeviceName::Cpu, 0, 11), part(DeviceName::OpenCl(1), 12, 12)];
         assert_eq!(split("cpu:0-11,opencl:1:12"), Ok(Place::Split(two)));
-        for wrong in
-            ["", "cpu", "cpu:1-2", "cpu:0-3,opencl:5-6", "cpu:0-3,opencl:4-2", "cpu:0-3,", "cpu:a-b", "gpu:0-1"]
-        {
+        assert_eq!(split("auto"), Ok(Place::SplitAuto));
+        for wrong in [
+            "",
+            "cpu",
+            "cpu:1-2",
+            "cpu:0-3,opencl:5-6",
+            "cpu:0-3,opencl:4-2",
+            "cpu:0-3,",
+            "cpu:a-b",
+            "gpu:0-1",
+            "auto:0-3",
+        ] {
             assert!(split(wrong).is_err(), "{wrong}");
         }
         assert!(split("cpu:0-18446744073709551615,opencl:1-2").is_err());

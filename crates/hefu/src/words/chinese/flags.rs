@@ -52,8 +52,8 @@ pub(super) const TEXTS: &[Entry] = &[
         "设备：cpu、opencl 或 opencl:N（见 `hefu devices`）；auto 为第一个可用的图形处理器 [默认 cpu]",
     ),
     (
-        "Layers on several devices, from 0 on: cpu:0-11,opencl:12-23",
-        "把各层分给几个设备，从第 0 层起：cpu:0-11,opencl:12-23",
+        "Layers on several devices, from 0 on: cpu:0-11,opencl:12-23; or auto, by the memory and the speed of all devices",
+        "把各层分给几个设备，从第 0 层起：cpu:0-11,opencl:12-23；auto 按所有设备的内存与速度分配",
     ),
     ("Threads to compute with [default: all cores]", "计算线程数 [默认：全部核心]"),
     ("Instruction set [default: the best that this machine has]", "指令集 [默认：本机最好的一种]"),
