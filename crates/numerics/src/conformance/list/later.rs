@@ -26,11 +26,17 @@ pub(super) fn add(list: &mut List) {
     list.add("attention both ways size 40 window 30 with slopes", work);
     for style in Style::ALL {
         for width in [1, 17, 300] {
-            list.add(
-                format!("magnitude of another row width {width} {}", style.name()),
-                Work::MatchMagnitude(width, style),
-            );
-            list.add(format!("gaussian top k width {width} {}", style.name()), Work::GaussianTopK(width, style));
+            let name = format!("magnitude of another row width {width} {}", style.name());
+            list.add(name, Work::MatchMagnitude(width, style));
+        }
+        // Of a row whose squares have no finite sum nothing stands out.
+        let widths: &[usize] = match style {
+            Style::Extreme => &[],
+            Style::Wild => &[2, 17],
+            _ => &[2, 17, 300],
+        };
+        for width in widths {
+            list.add(format!("gaussian top k width {width} {}", style.name()), Work::GaussianTopK(*width, style));
         }
     }
 }
