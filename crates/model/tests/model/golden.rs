@@ -143,8 +143,6 @@ exact! {
     gpt2: "tiny-gpt2",
     bloom_whose_scores_fall_with_the_distance: "tiny-bloom",
     gemma3n: "tiny-gemma3n",
-    baichuan: "tiny-baichuan",
-    baichuan_whose_scores_fall_with_the_distance: "tiny-baichuan-13b",
     bitnet: "tiny-bitnet",
     qwen2vl: "tiny-qwen2vl",
     qwen3vl: "tiny-qwen3vl",
@@ -176,6 +174,14 @@ fn encoders() {
 fn mpt_whose_scores_fall_with_the_distance() {
     // llama.cpp takes GELU's other form.
     check("tiny-mpt", Tolerance { mean: 0.002, largest: 0.02, other_tokens: 1 });
+}
+
+#[test]
+fn baichuan() {
+    // Forty narrow layers add up what a cache in f16 rounds: llama.cpp's own logits move by 0.009 (mean), 0.075 (largest).
+    for name in ["tiny-baichuan", "tiny-baichuan-13b"] {
+        check(name, Tolerance { mean: 0.006, largest: 0.05, other_tokens: 0 });
+    }
 }
 
 #[test]
