@@ -62,16 +62,25 @@ def halves(stripes):
         stripes = stripes[:width] + stripes[width:]
     return stripes[0]
 
-def sum_of_squares(x):
-    """R2 over the last axis, with the step fma(x, x, stripe)."""
+def stripe16(x, step):
+    """R2 over the last axis."""
     stripes = np.zeros((LANES,) + x.shape[:-1], F32)
     for at in range(0, x.shape[-1], LANES):
         part = np.moveaxis(x[..., at : at + LANES], -1, 0)
-        stripes[: len(part)] = fma(part, part, stripes[: len(part)])
+        stripes[: len(part)] = step(part, stripes[: len(part)])
     return halves(stripes)
+
+def sum_of_squares(x): return stripe16(x, lambda part, stripes: fma(part, part, stripes))
 
 # F. Functions -------------------------------------------------------------------------------------------------------------
 ROUND = F32(1.5 * 2**23)
+
+def polynomial(x, first, *others):
+    """y = first, then for each of the others y = fma(y, x, c), all given by their bits."""
+    y = np.full_like(x, bits32(first))
+    for c in others:
+        y = fma(y, x, bits32(c))
+    return y
 
 def exp(x):
     """F1."""
@@ -79,9 +88,7 @@ def exp(x):
     n = fma(x, bits32(0x3FB8AA3B), ROUND) - ROUND
     r = fma(n, -bits32(0x3F318000), x)
     r = fma(n, bits32(0x395E8083), r)
-    y = np.full_like(r, bits32(0x39506967))
-    for c in (0x3AB743CE, 0x3C088908, 0x3D2AA9C1, 0x3E2AAAAA, 0x3F000000):
-        y = fma(y, r, bits32(c))
+    y = polynomial(r, 0x39506967, 0x3AB743CE, 0x3C088908, 0x3D2AA9C1, 0x3E2AAAAA, 0x3F000000)
     y = fma(y, r * r, r) + F32(1)
     whole = np.where(np.isnan(n), 0, n).astype(I32)
     half = whole >> 1
@@ -95,10 +102,7 @@ def gelu(x): return x / (F32(1) + exp(x * fma(x * x, bits32(0xBD922279), bits32(
 def tanh(x):
     """F5."""
     z = x * x
-    y = np.full_like(x, bits32(0xBBBAF0EA))
-    for c in (0x3CA9134F, 0xBD5C1E2D, 0x3E088393, 0xBEAAAA99):
-        y = fma(y, z, bits32(c))
-    near = fma(y * z, x, x)
+    near = fma(polynomial(z, 0xBBBAF0EA, 0x3CA9134F, 0xBD5C1E2D, 0x3E088393, 0xBEAAAA99) * z, x, x)
     a = np.abs(x)
     far = np.copysign(F32(1) - F32(2) / (exp(a + a) + F32(1)), x)
     return np.where(a < F32(0.625), near, far)
@@ -107,16 +111,22 @@ def softplus(x):
     """F9."""
     y = exp(-np.abs(x))
     s = y / (y + F32(2))
-    z = s * s
-    y = np.full_like(x, bits32(0x3E0D9A37))
-    for c in (0x3E0FC9F1, 0x3E4CE147, 0x3EAAAA96):
-        y = fma(y, z, bits32(c))
-    d = s + s
-    return np.fmax(x, F32(0)) + fma(y * z, d, d)
+    z, d = s * s, s + s
+    return np.fmax(x, F32(0)) + fma(polynomial(z, 0x3E0D9A37, 0x3E0FC9F1, 0x3E4CE147, 0x3EAAAA96) * z, d, d)
 
+def gelu_erf(x):
+    """F10."""
+    z = np.abs(x) * bits32(0x3F3504F4)
+    t = F32(1) / fma(z, bits32(0x3EA7BA05), F32(1))
+    y = polynomial(t, 0x3F07DC22, 0xBF3A00E2, 0x3F35F0E3, 0xBE11A991, 0x3E027906) * t * exp(-(z * z))
+    return np.where(x < 0, x * y, x * (F32(1) - y))
+
+def relu(x): return np.where(x < 0, F32(0), x)  # F11, as is its square.
+def squared_relu(x): return relu(x) * relu(x)
 def soft_cap(x, cap): return cap * tanh(x / cap)
 
-ACTIVATIONS = {"silu": silu, "gelu": gelu, "sigmoid": sigmoid, "softplus": softplus}
+ACTIVATIONS = {"silu": silu, "gelu": gelu, "sigmoid": sigmoid, "softplus": softplus, "gelu-erf": gelu_erf, "relu": relu,
+               "squared-relu": squared_relu}
 
 # B4. Functions in binary64: the sequences of FreeBSD's msun, which the library `libm` follows. Copyright (C) 1993, 2004 by Sun
 # Microsystems, Inc. All rights reserved. Permission to use, copy, modify, and distribute this software is freely granted,
@@ -128,6 +138,13 @@ EXP_P = (1.66666666666666019037e-01, -2.77777777770155933842e-03, 6.613756321437
 LOG_LG = (6.666666666666735130e-01, 3.999999999940941908e-01, 2.857142874366239149e-01, 2.222219843214978396e-01,
           1.818357216161805012e-01, 1.531383769920937332e-01, 1.479819860511658591e-01)
 
+def nested(x, *coefficients):
+    """The polynomial in x, lowest coefficient first, from the inside out."""
+    total = coefficients[-1]
+    for c in coefficients[-2::-1]:
+        total = c + x * total
+    return total
+
 def exp64(x):
     """e^x for an array of binary64 numbers, none above 0: all that sampling asks for."""
     high = (np.abs(x).view(I64) >> 32).astype(I64)
@@ -135,9 +152,7 @@ def exp64(x):
                  np.where(high > 0x3FD62E42, np.where(x < 0, -1.0, 1.0), 0.0))
     hi, lo = x - k * LN2_HI, k * LN2_LO
     r = hi - lo
-    p1, p2, p3, p4, p5 = EXP_P
-    square = r * r
-    c = r - square * (p1 + square * (p2 + square * (p3 + square * (p4 + square * p5))))
+    c = r - r * r * nested(r * r, *EXP_P)
     y = np.ldexp(1.0 + (r * c / (2.0 - c) - lo + hi), k.astype(I32))
     y = np.where(high <= 0x3E300000, 1.0 + x, y)
     return np.where(x < -745.13321910194110842, 0.0, y)
@@ -154,8 +169,7 @@ def log64(x):
     s = f / (2.0 + f)
     z = s * s
     w = z * z
-    l1, l2, l3, l4, l5, l6, l7 = LOG_LG
-    r = z * (l1 + w * (l3 + w * (l5 + w * l7))) + w * (l2 + w * (l4 + w * l6))
+    r = z * nested(w, *LOG_LG[::2]) + w * nested(w, *LOG_LG[1::2])
     return np.where(x == 1.0, 0.0, s * (half_square + r) + k * LN2_LO - half_square + f + k * LN2_HI)
 
 def low_cleared(x): return struct.unpack("<d", struct.pack("<Q", struct.unpack("<Q", struct.pack("<d", x))[0] & ~0xFFFFFFFF))[0]
@@ -163,21 +177,17 @@ def high_word(x): return struct.unpack("<i", struct.pack("<d", x)[4:])[0]
 def with_high_word(x, high): return struct.unpack("<d", struct.pack("<d", x)[:4] + struct.pack("<I", high & 0xFFFFFFFF))[0]
 
 def pow64(x, y):
-    """x^y for x of 1 or more and -1 < y <= 0: all that frequencies ask for (P1)."""
+    """x^y for x of 1 or more and y <= 0 with a usual number as result: all that frequencies (P1) and slopes (A8) ask for."""
     if y == 0 or x == 1:
         return 1.0
-    if high_word(y) == high_word(-1.0) and low_cleared(y) == y:
+    if y == -1:
         return 1.0 / x
     ix = high_word(x)
     n, j = (ix >> 20) - 0x3FF, ix & 0xFFFFF
-    ix, k = j | 0x3FF00000, 0
-    if j > 0x3988E:
-        if j < 0xBB67A:
-            k = 1
-        else:
-            n, ix = n + 1, ix - 0x00100000
-    ax, bp = with_high_word(x, ix), (1.0, 1.5)[k]
-    dp_h, dp_l = (0.0, 5.84962487220764160156e-01)[k], (0.0, 1.35003920212974897128e-08)[k]
+    k, up = int(0x3988E < j < 0xBB67A), int(j >= 0xBB67A)   # x is near 1.5, or nearer to the next power of two
+    n, ix = n + up, j | (0x3FE00000 if up else 0x3FF00000)
+    ax = with_high_word(x, ix)
+    bp, dp_h, dp_l = ((1.0, 0.0, 0.0), (1.5, 5.84962487220764160156e-01, 1.35003920212974897128e-08))[k]
     u, v = ax - bp, 1.0 / (ax + bp)
     ss = u * v
     s_h = low_cleared(ss)
@@ -185,9 +195,8 @@ def pow64(x, y):
     t_l = ax - (t_h - bp)
     s_l = v * ((u - s_h * t_h) - s_h * t_l)
     s2 = ss * ss
-    l1, l2, l3, l4, l5, l6 = (5.99999999999994648725e-01, 4.28571428578550184252e-01, 3.33333329818377432918e-01,
-                              2.72728123808534006489e-01, 2.30660745775561754067e-01, 2.06975017800338417784e-01)
-    r = s2 * s2 * (l1 + s2 * (l2 + s2 * (l3 + s2 * (l4 + s2 * (l5 + s2 * l6)))))
+    r = s2 * s2 * nested(s2, 5.99999999999994648725e-01, 4.28571428578550184252e-01, 3.33333329818377432918e-01,
+                         2.72728123808534006489e-01, 2.30660745775561754067e-01, 2.06975017800338417784e-01)
     r += s_l * (s_h + ss)
     s2 = s_h * s_h
     t_h = low_cleared(3.0 + s2 + r)
@@ -203,22 +212,14 @@ def pow64(x, y):
     y1 = low_cleared(y)
     p_l, p_h = (y - y1) * t1 + y * t2, y1 * t1
     z = p_l + p_h
-    j, n = high_word(z), 0
-    i = j & 0x7FFFFFFF
-    if i > 0x3FE00000:
-        n = j + (0x00100000 >> ((i >> 20) - 0x3FF + 1))
-        k = ((n & 0x7FFFFFFF) >> 20) - 0x3FF
-        t = with_high_word(0.0, n & ~(0x000FFFFF >> k))
-        n = ((n & 0x000FFFFF) | 0x00100000) >> (20 - k)
-        n = -n if j < 0 else n
-        p_h -= t
+    whole = low_cleared(z)
+    n = int(np.copysign(abs(whole) + 0.5, whole)) if abs(whole) > 0.5 else 0
+    p_h -= n
     t = low_cleared(p_l + p_h)
     u, v = t * 6.93147182464599609375e-01, (p_l - (t - p_h)) * 6.93147180559945286227e-01 + t * -1.90465429995776804525e-09
     z = u + v
     w = v - (z - u)
-    t = z * z
-    p1, p2, p3, p4, p5 = EXP_P
-    t1 = z - t * (p1 + t * (p2 + t * (p3 + t * (p4 + t * p5))))
+    t1 = z - z * z * nested(z * z, *EXP_P)
     r = (z * t1) / (t1 - 2.0) - (w + z * w)
     z = 1.0 - (r - z)
     return with_high_word(z, high_word(z) + (n << 20))
@@ -252,7 +253,7 @@ def sincos64(x):
 
 def kernel_sin(x, y):
     z = x * x
-    r = 8.33333333332248946124e-03 + z * (-1.98412698298579493134e-04 + z * 2.75573137070700676789e-06)
+    r = nested(z, 8.33333333332248946124e-03, -1.98412698298579493134e-04, 2.75573137070700676789e-06)
     r += z * (z * z) * (-2.50507602534068634195e-08 + z * 1.58969099521155010221e-10)
     v, s1 = z * x, -1.66666666666666324348e-01
     return x + v * (s1 + z * r) if y is None else x - ((z * (0.5 * y - v * r) - y) - v * s1)
@@ -260,8 +261,8 @@ def kernel_sin(x, y):
 def kernel_cos(x, y):
     z = x * x
     w = z * z
-    r = z * (4.16666666666666019037e-02 + z * (-1.38888888888741095749e-03 + z * 2.48015872894767294178e-05))
-    r += w * w * (-2.75573143513906633035e-07 + z * (2.08757232129817482790e-09 + z * -1.13596475577881948265e-11))
+    r = z * nested(z, 4.16666666666666019037e-02, -1.38888888888741095749e-03, 2.48015872894767294178e-05)
+    r += w * w * nested(z, -2.75573143513906633035e-07, 2.08757232129817482790e-09, -1.13596475577881948265e-11)
     hz = 0.5 * z
     w = 1.0 - hz
     return w + (((1.0 - w) - hz) + (z * r - x * y))
@@ -556,6 +557,14 @@ def rms_norm(x, gain, epsilon, size=None):
     parts = parts * (F32(1) / np.sqrt(mean + F32(epsilon)))[..., None]
     return (parts if gain is None else parts * gain).reshape(x.shape)
 
+def layer_norm(x, gain, bias, epsilon, size=None):
+    """N3 of parts of `size` elements."""
+    parts = x.reshape(len(x), -1, size or x.shape[-1])
+    c = parts - (stripe16(parts, np.add) / F32(parts.shape[-1]))[..., None]
+    c = c * (F32(1) / np.sqrt(sum_of_squares(c) / F32(parts.shape[-1]) + F32(epsilon)))[..., None]
+    c = c if gain is None else c * gain
+    return (c if bias is None else c + bias).reshape(x.shape)
+
 def l2_norm(x, size, epsilon):
     """N2."""
     parts = x.reshape(len(x), -1, size)
@@ -616,15 +625,19 @@ class Stored:
         part.size = size
         return part
 
-def attend(queries, keys, values, heads, scale, positions, window=None):
-    """A2 to A4: queries[n, heads * key] at `positions`, over all positions that are stored."""
+def slopes(heads, most):
+    """A8, by head."""
+    w = 1 << heads.bit_length() - 1
+    return np.array([pow64(2.0, -most * (h + 1 if h < w else 2 * (h - w) + 1) / (w if h < w else 2 * w)) for h in range(heads)]).astype(F32)
+
+def attend(queries, keys, values, heads, scale, positions, window=None, cap=None, alibi=None):
+    """A2 to A5, A8: queries[n, heads * key] at `positions`, over all positions that are stored."""
     queries = queries.reshape(len(queries), heads, -1)
     group = heads // (keys.plain if keys.plain is not None else keys.d).shape[1]
     kv = np.arange(heads) // group
     rows = max(1, STEP * 8 // (heads * (int(positions[-1]) + 1)))
-    parts = [attend_rows(queries[at : at + rows], keys, values, kv, F32(scale), positions[at : at + rows], window)
-             for at in range(0, len(queries), rows)]
-    return np.concatenate(parts)
+    parts = (slice(at, at + rows) for at in range(0, len(queries), rows))
+    return np.concatenate([attend_rows(queries[part], keys, values, kv, F32(scale), positions[part], window, cap, alibi) for part in parts])
 
 def scores_of(queries, keys, kv, end):
     """A3 without the scale: [n, heads, positions]."""
@@ -641,10 +654,12 @@ def scores_of(queries, keys, kv, end):
         total = fma(dots, d[:, :, b, None] * keys.d[:end, kv, b].T, total)
     return total
 
-def attend_rows(queries, keys, values, kv, scale, positions, window):
+def attend_rows(queries, keys, values, kv, scale, positions, window, cap, alibi):
     end = int(positions[-1]) + 1
-    scores = scale * scores_of(queries, keys, kv, end)
-    t = np.arange(end)
+    scores, t = scale * scores_of(queries, keys, kv, end), np.arange(end)
+    if alibi:
+        scores = fma(-slopes(len(kv), alibi)[:, None], np.abs(positions[:, None, None] - t).astype(F32), scores)
+    scores = soft_cap(scores, F32(cap)) if cap else scores
     visible = t[None] <= positions[:, None]
     first = np.zeros_like(positions) if window is None else np.maximum(0, positions + 1 - window)
     visible &= t[None] >= first[:, None]
@@ -739,10 +754,7 @@ def route(l, used, scoring="softmax", bias=None, groups=None, bound=None, scale=
     """E1, E2, E4, E5 for one token: [(expert, weight)], experts ascending. `groups` is (count, used, best)."""
     if scoring == "softmax":
         p = exp(l - np.fmax.reduce(l, initial=F32(-np.inf)))
-        stripes = np.zeros(LANES, F32)
-        for at in range(0, len(p), LANES):
-            stripes[: len(p[at : at + LANES])] += p[at : at + LANES]
-        q = p * (F32(1) / halves(stripes))
+        q = p * (F32(1) / stripe16(p, np.add))
     else:
         q = sigmoid(l) if scoring == "sigmoid" else l
     choice = l if bias is None and groups is None else q if bias is None else q + bias
@@ -850,6 +862,23 @@ class File:
         matrices = [Matrix(name, kind, part, columns) for part in data]
         return matrices if len(shape) == 3 else matrices[0]
 
+# What docs/families.md says of each family, in words: how pairs rotate (neighbours, halves, or none at all), the function of the
+# feed-forward part, norms about the mean, parts that read the same input (parallel), the embedding times the root of its width
+# (scaled), the period of its windows, whether layers without one rotate (local-rotation), and norms of heads after rotation.
+FAMILIES = {name: set(words.split()) for names, words in (
+    ("llama deepseek deepseek2 ernie4_5 ernie4_5-moe internlm2 smollm3 mistral3 granite granitemoe minicpm glm4 chatglm", "neighbours silu"),
+    ("exaone qwen2 qwen2vl qwen2moe qwen3 qwen3moe qwen3vl qwen3vlmoe qwen35 qwen35moe seed_oss olmoe dots1 glm4moe", "halves silu"),
+    ("bailingmoe2 minimax-m2 hy_v3", "halves silu"), ("hunyuan-dense hunyuan-moe", "halves silu norms-after"), ("arcee", "neighbours squared-relu"),
+    ("phi3", "halves silu windows"), ("olmo2", "halves silu period-4 local-base"), ("exaone4", "halves silu period-4 local-rotation"),
+    ("afmoe", "halves silu period-4 local-rotation scaled"), ("gemma", "halves gelu scaled"), ("gemma2", "halves gelu scaled period-2"),
+    ("gemma3", "halves gelu scaled period-6 local-base"), ("command-r", "neighbours silu mean parallel"),
+    ("cohere2", "neighbours silu mean parallel period-4 local-rotation"), ("phi2", "halves gelu mean parallel"),
+    ("gptneox", "halves gelu-erf mean"), ("nemotron", "halves squared-relu mean"), ("starcoder2", "halves gelu mean"),
+    ("stablelm", "halves silu mean"), ("gpt2 bloom", "gelu mean"), ("mpt", "gelu-erf mean")) for name in names.split()}
+# Bounds of the sum of experts' weights where it is not the key expert_weights_norm that says whether there is one.
+BOUNDS = {**dict.fromkeys(("llama", "qwen3moe", "qwen3vlmoe"), 2.0**-14),
+          **dict.fromkeys(("granitemoe", "qwen35moe", "minimax-m2", "ernie4_5-moe", "hunyuan-moe"), 1e-20)}
+
 class Model:
     """A model of one of the families, from all its files in order."""
     def __init__(self, paths):
@@ -862,20 +891,23 @@ class Model:
         self.family = self.keys.get("general.architecture")
         if self.family not in FAMILIES:
             raise Refused(f"models of the family {self.family} are not verified here")
+        self.words = FAMILIES[self.family]
         self.layers = self.key("block_count") - self.key("nextn_predict_layers", 0)
         self.width, self.heads = self.key("embedding_length"), self.key("attention.head_count")
         self.kv_heads = self.key("attention.head_count_kv", self.heads)
         self.head = self.key("attention.key_length", self.width // self.heads)
         self.value = self.key("attention.value_length", self.width // self.heads)
-        self.epsilon = self.key("attention.layer_norm_rms_epsilon")
+        self.epsilon = self.key("attention.layer_norm_epsilon" if "mean" in self.words else "attention.layer_norm_rms_epsilon")
         self.vocabulary = self.tensor("token_embd.weight").rows
-        self.neighbours, self.activation = FAMILIES[self.family]
+        self.activation = next(ACTIVATIONS[word] for word in self.words if word in ACTIVATIONS)
 
     def key(self, name, default=None):
         value = self.keys.get(f"{self.family}.{name}", default)
         if value is None:
             raise Refused(f"the model's metadata lack {self.family}.{name}")
         return value
+
+    def factor(self, name, default=0.0): return self.key(name, 0.0) or default  # 0 means none.
 
     def tensor(self, name):
         if name not in self.tensors:
@@ -886,9 +918,10 @@ class Model:
     def vector(self, name, optional=False):
         if optional and name not in self.tensors:
             return None
-        return self.tensor(name).values()[0]
-
-    def has_long_factors(self): return "rope_factors_long.weight" in self.tensors
+        matrix = self.tensor(name)
+        if matrix.rows != 1:
+            raise Refused(f"the tensor {name} has {matrix.rows} rows, which is not verified here")
+        return matrix.values()[0]
 
     def fingerprint(self, cache, long):
         """What docs/receipts.md says that it is made of."""
@@ -900,17 +933,17 @@ class Model:
 
     def profile(self, fingerprint):
         """The cache and the set of factors that give this fingerprint."""
-        for long in (False, True) if self.has_long_factors() else (False,):
+        for long in (False, True) if "rope_factors_long.weight" in self.tensors else (False,):
             for cache in ("f16", "q8", "i8"):
                 if self.fingerprint(cache, long) == fingerprint:
                     return cache, long
         raise Refused(f"the receipt is of another model: its fingerprint is {fingerprint}, this model's {self.fingerprint('f16', False)}")
 
-    # Rotation
+    # Rotation and windows
 
     def scaling(self):
         """P3 by the metadata: None, or its type and numbers."""
-        get = lambda name, default=0.0: self.keys.get(f"{self.family}.rope.{name}", default)
+        get = lambda name, default=0.0: self.key(f"rope.{name}", default)
         factor = get("scaling.factor") or get("scale_linear")
         kind = get("scaling.type", "linear")
         if kind in ("none", "longrope") or (kind == "linear" and factor in (0.0, 1.0)):
@@ -926,37 +959,42 @@ class Model:
 
     def angles(self, count, head, long, local=False):
         rotated, magnitude = self.key("rope.dimension_count", head), self.key("rope.scaling.attn_factor", 1.0)
+        base = self.key("rope.freq_base", 10000.0)
         if local:
-            return Angles(range(count), self.key("rope.freq_base_swa", 10000.0), rotated, None, magnitude, None)
-        name = {"llama": "rope_freqs", "phi3": "rope_factors_long" if long else "rope_factors_short"}.get(self.family)
-        factors = self.vector(f"{name}.weight", optional=True)
-        return Angles(range(count), self.key("rope.freq_base", 10000.0), rotated, self.scaling(), magnitude, factors)
+            base = self.key("rope.freq_base_swa", base if self.family == "olmo2" else 10000.0)
+            return Angles(range(count), base, rotated, None, magnitude, None)
+        scaling, names = self.scaling(), ("rope_freqs", "rope_factors_long" if long else "rope_factors_short")
+        if self.family == "mistral3" and scaling:
+            magnitude /= 0.1 * self.key("rope.scaling.yarn_log_multiplier", 0.0) * log_scalar(scaling["factor"]) + 1.0
+        factors = next((self.vector(f"{name}.weight") for name in names if f"{name}.weight" in self.tensors), None)
+        return Angles(range(count), base, rotated, scaling, magnitude, factors)
 
-    def window(self, layer):
-        """Positions that a layer sees, or None where it sees all."""
-        window = self.keys.get(f"{self.family}.attention.sliding_window") or None
-        if self.family == "phi3":
-            return window
-        pattern = self.key("attention.sliding_window_pattern", 6) if self.family == "gemma3" else 1
-        is_local = pattern[layer] if isinstance(pattern, list) else layer % pattern < pattern - 1
-        return window if is_local else None
+    def is_local(self, layer):
+        """Whether a layer of a model with windows has one."""
+        period = next((int(word[7:]) for word in self.words if word.startswith("period-")), 1)
+        pattern = self.key("attention.sliding_window_pattern", period) if period > 1 else period
+        return "windows" in self.words or (pattern[layer] if isinstance(pattern, list) else layer % pattern < pattern - 1)
+
+    def is_rotated(self, layer, window):
+        if self.family in ("smollm3", "afmoe") and (layer + 1) % 4 == 0:
+            return False
+        return bool(self.words & {"halves", "neighbours"}) and not ("local-rotation" in self.words and self.window and not window)
 
     # The program
-
-    def logits(self, tokens, first, cache, long):
-        """Logits [positions from `first` on, vocabulary] after each of the tokens."""
-        return self.last(self.hidden(tokens, first, cache, long))
 
     def hidden(self, tokens, first, cache, long):
         """What the last block leaves at the positions from `first` on, by one prefill."""
         count = len(tokens)
-        scale = np.sqrt(F32(self.width)) if self.family in ("gemma", "gemma3") else F32(1)
-        rows = self.tensor("token_embd.weight")
-        x = rows.slice(np.array(tokens)).values() * scale
-        context = {"cache": cache, "positions": np.arange(count)}
+        rows = self.tensor("token_embd.weight").slice(np.array(tokens))
+        x = rows.values() * (np.sqrt(F32(self.width)) if "scaled" in self.words else F32(self.factor("embedding_scale", 1.0)))
+        if "position_embd.weight" in self.tensors:
+            x = x + self.tensor("position_embd.weight").slice(np.arange(count)).values()
+        if "token_embd_norm.weight" in self.tensors:
+            x = self.norm("", "token_embd_norm", x)
+        self.window = self.factor("attention.sliding_window", 4096 if self.family == "gemma2" else None)
         head = self.key("attention.key_length_mla") if self.family == "deepseek2" else self.head
-        context["angles"] = self.angles(count, head, long)
-        if self.family == "gemma3":
+        context = {"cache": cache, "positions": np.arange(count), "angles": self.angles(count, head, long)}
+        if "local-base" in self.words:
             context["local"] = self.angles(count, head, long, local=True)
         self.trace = []
         for layer in range(self.layers):
@@ -966,11 +1004,12 @@ class Model:
 
     def last(self, x):
         """Logits of rows of `hidden`."""
-        x = rms_norm(x, self.vector("output_norm.weight"), self.epsilon)
-        logits = self.linear("", "output" if "output.weight" in self.tensors else "token_embd", x)
+        logits = self.linear("", "output" if "output.weight" in self.tensors else "token_embd", self.norm("", "output_norm", x))
         self.refuse_unread()
-        cap = self.keys.get("gemma3.final_logit_softcapping")
-        return soft_cap(logits, F32(cap)) if self.family == "gemma3" and cap else logits
+        scale, cap = F32(self.factor("logit_scale", 1.0)), self.factor("final_logit_softcapping", 30.0 if self.family == "gemma2" else None)
+        # Files of these two hold the reciprocal.
+        logits = logits * (scale if "mean" in self.words else F32(1) / scale)
+        return soft_cap(logits, F32(cap)) if cap else logits
 
     def linear(self, prefix, name, x):
         """The product with a matrix, times the factor of the whole matrix where the file has one."""
@@ -986,48 +1025,68 @@ class Model:
         if unread:
             raise Refused(f"the tensor {min(unread)} is not used here, so that models which have it are not verified")
 
-    def norm(self, prefix, name, x, size=None): return rms_norm(x, self.vector(f"{prefix}{name}.weight"), self.epsilon, size)
+    def norm(self, prefix, name, x):
+        """N1 or N3, of parts as long as the gain."""
+        gain, bias = self.vector(f"{prefix}{name}.weight"), self.vector(f"{prefix}{name}.bias", optional=True)
+        return layer_norm(x, gain, bias, self.epsilon, len(gain)) if "mean" in self.words else rms_norm(x, gain, self.epsilon, len(gain))
 
     def block(self, x, prefix, layer, context):
-        is_recurrent = self.family == "qwen35" and self.is_recurrent(layer)
+        has = lambda name: f"{prefix}{name}.weight" in self.tensors
+        is_after = has("post_ffw_norm")   # norms after the parts, in some families instead of those before
+        normed = x if is_after and not has("attn_norm") else self.norm(prefix, "attn_norm", x)
+        is_recurrent = self.family.startswith("qwen35") and self.is_recurrent(layer)
         part = self.delta if is_recurrent else self.latent if self.family == "deepseek2" else self.attention
-        attended = part(self.norm(prefix, "attn_norm", x), prefix, layer, context)
-        if self.family == "gemma3":
-            attended = self.norm(prefix, "post_attention_norm", attended)
-        x = x + attended
-        normed = self.norm(prefix, "post_attention_norm" if self.family in ("qwen35", "seed_oss") else "ffn_norm", x)
+        scale = F32(self.factor("residual_scale", 1.0))
+        attended = part(normed, prefix, layer, context)
+        attended = (self.norm(prefix, "post_attention_norm", attended) if is_after else attended) * scale
+        between, x = x, x + attended
+        if "parallel" not in self.words:
+            before = "post_attention_norm" if has("post_attention_norm") and not is_after else "ffn_norm"
+            between = between if self.family == "gptneox" and self.key("use_parallel_residual", True) else x
+            normed = between if is_after and not has("ffn_norm") else self.norm(prefix, before, between)
         mixed = self.feed_forward(normed, prefix)
-        if self.family == "gemma3":
-            mixed = self.norm(prefix, "post_ffw_norm", mixed)
-        return x + mixed
+        return x + (self.norm(prefix, "post_ffw_norm", mixed) if is_after else mixed) * scale
 
     def is_recurrent(self, layer):
-        flags = self.keys.get("qwen35.attention.recurrent_layers")
+        flags = self.keys.get(f"{self.family}.attention.recurrent_layers")
         return flags[layer] if flags else (layer + 1) % self.key("full_attention_interval", 4) != 0
 
     def attention(self, x, prefix, layer, context):
-        window, gates = self.window(layer), None
-        angles = context["local"] if self.family == "gemma3" and window else context["angles"]
-        sizes = self.heads * self.head, self.kv_heads * self.head, self.kv_heads * self.value
-        if self.family == "phi3":
-            fused, ends = self.tensor(prefix + "attn_qkv.weight"), np.cumsum((0,) + sizes)
-            q, k, v = (product(fused.slice(slice(a, b)), x) for a, b in zip(ends, ends[1:]))
+        window, gates = self.window if self.is_local(layer) else None, None
+        angles = context["local"] if "local-base" in self.words and window else context["angles"]
+        if prefix + "attn_qkv.weight" in self.tensors:
+            sizes = self.heads * self.head, self.kv_heads * self.head
+            q, k, v = (np.ascontiguousarray(part) for part in np.split(self.linear(prefix, "attn_qkv", x), np.cumsum(sizes), axis=1))
         else:
             q, k, v = (self.linear(prefix, name, x) for name in ("attn_q", "attn_k", "attn_v"))
-        if self.family == "qwen35":
+        if self.family.startswith("qwen35"):
             q = q.reshape(len(x), self.heads, 2 * self.head)
             q, gates = (np.ascontiguousarray(part).reshape(len(x), -1) for part in (q[..., : self.head], q[..., self.head :]))
-        if prefix + "attn_q_norm.weight" in self.tensors:
-            q, k = (self.norm(prefix, name, part, self.head) for name, part in (("attn_q_norm", q), ("attn_k_norm", k)))
-        if self.family != "smollm3" or (layer + 1) % 4 != 0:
-            q, k = (angles.rotate(part, self.head, 0, self.neighbours) for part in (q, k))
+        elif prefix + "attn_gate.weight" in self.tensors:
+            gates = self.linear(prefix, "attn_gate", x)
+        normed = lambda q, k: (self.norm(prefix, "attn_q_norm", q), self.norm(prefix, "attn_k_norm", k))
+        has_norms = prefix + "attn_q_norm.weight" in self.tensors
+        if has_norms and "norms-after" not in self.words:
+            q, k = normed(q, k)
+        if self.is_rotated(layer, window):
+            q, k = (angles.rotate(part, self.head, 0, "neighbours" in self.words) for part in (q, k))
+        if has_norms and "norms-after" in self.words:
+            q, k = normed(q, k)
+        if growth := self.factor("attention.temperature_scale"):
+            q = q * self.temperature(growth, context["positions"])[:, None]
         keys, values = (Stored(part.reshape(len(x), self.kv_heads, -1), context["cache"], part is v) for part in (k, v))
-        # Gemma 3 of 27 billion parameters, alone with 62 layers, scales by its width per head.
-        size = self.width // self.heads if self.family == "gemma3" and self.layers == 62 else self.head
-        output = attend(q, keys, values, self.heads, 1 / np.sqrt(F64(size)), context["positions"], window)
-        if gates is not None:
-            output = sigmoid(gates) * output
-        return self.linear(prefix, "attn_output", output)
+        # Gemma of 27 billion parameters, alone with so many layers, scales by its width per head.
+        size = self.width // self.heads if (self.family, self.layers) in (("gemma2", 46), ("gemma3", 62)) else self.head
+        scale = self.factor("attention.scale", 1 / np.sqrt(F64(size)))
+        cap = self.factor("attn_logit_softcapping", 50.0) if self.family == "gemma2" else None
+        alibi = 8.0 if self.family == "bloom" else self.factor("attention.max_alibi_bias")
+        output = attend(q, keys, values, self.heads, scale, context["positions"], window, cap, alibi)
+        return self.linear(prefix, "attn_output", output if gates is None else sigmoid(gates) * output)
+
+    def temperature(self, growth, positions):
+        """P4."""
+        original = self.key("rope.scaling.original_context_length", self.key("context_length", 0))
+        return np.array([1.0 + growth * log_scalar(1.0 + p // original) for p in positions.tolist()]).astype(F32)
 
     def latent(self, x, prefix, layer, context):
         key, rank, heads = self.key("attention.key_length_mla"), self.key("attention.kv_lora_rank"), self.heads
@@ -1064,46 +1123,48 @@ class Model:
         g = decay(self.linear(prefix, "ssm_alpha", x), self.vector(prefix + "ssm_a"), self.vector(prefix + "ssm_dt.bias"))
         beta = sigmoid(self.linear(prefix, "ssm_beta", x))
         output = gated_delta(q, k, v.reshape(len(x), heads, value), g, beta, 1 / np.sqrt(F64(size)))
-        output = self.norm(prefix, "ssm_norm", output, value)
+        output = self.norm(prefix, "ssm_norm", output)
         return self.linear(prefix, "ssm_out", silu(self.linear(prefix, "attn_gate", x)) * output)
 
     def feed_forward(self, x, prefix):
-        function = ACTIVATIONS[self.activation]
         if prefix + "ffn_gate_inp.weight" in self.tensors:
-            return self.mixture(x, prefix, function)
-        if self.family == "phi3":
-            fused = self.tensor(prefix + "ffn_up.weight")
-            inner = fused.rows // 2
-            gate, up = (product(fused.slice(part), x) for part in (slice(0, inner), slice(inner, None)))
+            return self.mixture(x, prefix)
+        up = self.linear(prefix, "ffn_up", x)
+        if prefix + "ffn_gate.weight" in self.tensors:
+            hidden = self.activation(self.linear(prefix, "ffn_gate", x)) * up
+        elif up.shape[1] == 2 * (inner := self.tensor(prefix + "ffn_down.weight").columns):   # gate and up in one tensor
+            hidden = self.activation(up[:, :inner]) * up[:, inner:]
         else:
-            gate, up = self.linear(prefix, "ffn_gate", x), self.linear(prefix, "ffn_up", x)
-        return self.linear(prefix, "ffn_down", function(gate) * up)
+            hidden = self.activation(up)
+        return self.linear(prefix, "ffn_down", hidden)
 
-    def mixture(self, x, prefix, function):
+    def mixture(self, x, prefix):
         scores = self.linear(prefix, "ffn_gate_inp", x)
-        rule = {"used": self.key("expert_used_count"), "bound": 2.0**-14}
-        bias = self.vector(prefix + "exp_probs_b.bias", optional=True)
-        if self.family in ("deepseek", "deepseek2"):
-            gating = self.key("expert_gating_func", 2 if bias is not None else 1)
-            if gating not in (1, 2):
-                raise Refused(f"experts chosen by rule {gating} are not verified here")
-            count, used = self.key("expert_group_count", 1), self.key("expert_group_used_count", 1)
-            best = min(2 if bias is not None else 1, scores.shape[1] // max(count, 1))
-            rule.update(scoring=("softmax", "sigmoid")[gating - 1], bias=bias, groups=(count, used, best) if count > 1 else None,
-                        bound=1e-20 if self.key("expert_weights_norm", False) else None,
-                        scale=self.key("expert_weights_scale", 0.0) or 1.0)
-        choices = [route(row, **rule) for row in scores]
-        gate, up, down = (self.tensor(f"{prefix}ffn_{name}_exps.weight") for name in ("gate", "up", "down"))
-        output = experts(x, choices, gate, up, down, function)
+        name = prefix + "exp_probs_b"
+        bias = self.vector(name if name in self.tensors else name + ".bias", optional=True)
+        default = 2 if self.family in ("afmoe", "glm4moe", "hy_v3", "minimax-m2") or (bias is not None and self.family != "ernie4_5-moe") else 1
+        gating, count, used = (self.key("expert_" + key, value) for key, value in
+                               (("gating_func", default), ("group_count", 1), ("group_used_count", 1)))
+        if gating not in (1, 2):
+            raise Refused(f"experts chosen by rule {gating} are not verified here")
+        best = min(2 if bias is not None else 1, scores.shape[1] // max(count, 1))
+        bound = BOUNDS.get(self.family, 1e-20 if self.key("expert_weights_norm", False) else None)
+        choices = [route(row, self.key("expert_used_count"), ("softmax", "sigmoid")[gating - 1], bias,
+                         (count, used, best) if count > 1 else None, bound, self.factor("expert_weights_scale", 1.0)) for row in scores]
+        if prefix + "ffn_gate_up_exps.weight" in self.tensors:
+            both, inner = self.tensor(prefix + "ffn_gate_up_exps.weight"), self.tensor(prefix + "ffn_down_exps.weight")[0].columns
+            gate, up = ([matrix.slice(part) for matrix in both] for part in (slice(0, inner), slice(inner, None)))
+        else:
+            gate, up = (self.tensor(f"{prefix}ffn_{name}_exps.weight") for name in ("gate", "up"))
+        down = self.tensor(prefix + "ffn_down_exps.weight")
+        output = experts(x, choices, gate, up, down, self.activation)
         if prefix + "ffn_gate_shexp.weight" in self.tensors:
-            hidden = function(self.linear(prefix, "ffn_gate_shexp", x)) * self.linear(prefix, "ffn_up_shexp", x)
-            output = output + self.linear(prefix, "ffn_down_shexp", hidden)
+            hidden = self.activation(self.linear(prefix, "ffn_gate_shexp", x)) * self.linear(prefix, "ffn_up_shexp", x)
+            shared = self.linear(prefix, "ffn_down_shexp", hidden)
+            if prefix + "ffn_gate_inp_shexp.weight" in self.tensors:
+                shared = shared * sigmoid(self.linear(prefix, "ffn_gate_inp_shexp", x))
+            output = output + shared
         return output
-
-# Whether neighbours rotate together, and the function of the feed-forward part (docs/families.md).
-FAMILIES = {**dict.fromkeys(("llama", "deepseek", "deepseek2", "ernie4_5", "internlm2", "smollm3"), (True, "silu")),
-            **dict.fromkeys(("exaone", "phi3", "qwen2", "qwen2vl", "qwen3", "qwen3moe", "qwen3vl", "qwen3vlmoe", "qwen35", "seed_oss"),
-                            (False, "silu")), "gemma": (False, "gelu"), "gemma3": (False, "gelu")}
 
 # S. Sampling --------------------------------------------------------------------------------------------------------------
 GREATEST = np.finfo(F32).max
@@ -1343,7 +1404,7 @@ def check_signature(receipt, key):
     if not signed(public, b"hefu receipt 1\n" + digest, signature):
         raise Refused("changed after it was made: the signature does not belong to it")
 
-# Ed25519 (RFC 8032), in the extended coordinates that it describes.
+# Ed25519 (RFC 8032), with x and y of points.
 PRIME, ORDER = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
 CURVE = -121665 * pow(121666, -1, PRIME) % PRIME
 
@@ -1359,17 +1420,15 @@ def point_at(data):
         x = x * pow(2, (PRIME - 1) // 4, PRIME) % PRIME
     if (x * x - square) % PRIME or (x == 0 and sign):
         return None
-    x = PRIME - x if x & 1 != sign else x
-    return x, y, 1, x * y % PRIME
+    return PRIME - x if x & 1 != sign else x, y
 
 def add(p, q):
-    a, b = (p[1] - p[0]) * (q[1] - q[0]) % PRIME, (p[1] + p[0]) * (q[1] + q[0]) % PRIME
-    c, d = 2 * p[3] * q[3] * CURVE % PRIME, 2 * p[2] * q[2] % PRIME
-    e, f, g, h = b - a, d - c, d + c, b + a
-    return e * f % PRIME, g * h % PRIME, f * g % PRIME, e * h % PRIME
+    (a, b), (c, d) = p, q
+    product = CURVE * a * b * c * d
+    return (a * d + b * c) * pow(1 + product, -1, PRIME) % PRIME, (b * d + a * c) * pow(1 - product, -1, PRIME) % PRIME
 
 def times(n, p):
-    total = (0, 1, 1, 0)
+    total = (0, 1)
     while n:
         total = add(total, p) if n & 1 else total
         p, n = add(p, p), n >> 1
@@ -1384,8 +1443,7 @@ def signed(public, message, signature):
     if a is None or r is None or s >= ORDER:
         return False
     k = int.from_bytes(hashlib.sha512(signature[:32] + public + message).digest(), "little") % ORDER
-    left, right = times(s, base), add(r, times(k, a))
-    return (left[0] * right[2] - right[0] * left[2]) % PRIME == 0 and (left[1] * right[2] - right[1] * left[2]) % PRIME == 0
+    return times(s, base) == add(r, times(k, a))
 
 # Verifying ----------------------------------------------------------------------------------------------------------------
 def prompt_of(answer, given):

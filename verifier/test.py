@@ -136,7 +136,7 @@ def hold(program, tally, model, path, name, sets, turn, tokens):
         body = document["answer"]
         prompt = body["prompt"]["tokens"]
         cache, long = model.profile(body["fingerprint"])
-        logits = model.logits(prompt + body["output"][:-1], len(prompt) - 1, cache, long)
+        logits = model.last(model.hidden(prompt + body["output"][:-1], len(prompt) - 1, cache, long))
         for position, (row, stated) in enumerate(zip(logits, reported(answer))):
             right = log_probabilities(row)
             same = all(np.float32(number) == right[id] for id, number in stated)
@@ -226,8 +226,7 @@ def signed_again(program, document):
     base = V.point_at((4 * pow(5, -1, V.PRIME) % V.PRIME).to_bytes(32, "little"))
 
     def packed(point):
-        inverse = pow(point[2], -1, V.PRIME)
-        x, y = point[0] * inverse % V.PRIME, point[1] * inverse % V.PRIME
+        x, y = point
         return (y | (x & 1) << 255).to_bytes(32, "little")
 
     public = packed(V.times(scalar, base))
