@@ -153,6 +153,13 @@ def norm(width, style, with_gain=True):
     return V.rms_norm(x, gain if with_gain else None, EPSILON)
 
 
+def layer_norm(size, style, is_plain=False):
+    numbers = Numbers(7)
+    x = numbers.activations(10 * size, style).reshape(5, -1)
+    gain, bias = (numbers.activations(size) for _ in range(2))
+    return V.layer_norm(x, None if is_plain else gain, None if is_plain else bias, EPSILON, size)
+
+
 def l2_norm(size, style):
     return V.l2_norm(Numbers(7).activations(10 * size, style).reshape(5, -1), size, EPSILON)
 
@@ -171,8 +178,9 @@ def angles(first):
     return np.concatenate([table.cosines, table.sines], axis=1)
 
 
-def gate(name):
-    return of(V.ACTIVATIONS, name)(magnitudes()) * Numbers(7).activations(1 << 16)
+def function_of(words):
+    name = "-".join(word for word in words if word != "by")
+    return of({**V.ACTIVATIONS, "tanh": V.tanh}, name)(magnitudes())
 
 
 def plain_sum(style):
@@ -211,7 +219,7 @@ def decays(style):
     return [V.decay(x, np.repeat(numbers.activations(count), 60 // count), bias) for count in (4, 60)]
 
 
-def attention(profile, size, group, sequences, window=None, latent=None):
+def attention(profile, size, group, sequences, window=None, latent=None, cap=None, alibi=None):
     numbers, stored, results = Numbers(13), [], []
     value = latent or size
     for tokens, position in sequences:
@@ -219,13 +227,12 @@ def attention(profile, size, group, sequences, window=None, latent=None):
         both = numbers.activations((tokens + position) * width).reshape(-1, width)
         keys = V.Stored(both[:, : 2 * size].reshape(-1, 2, size), profile)
         own = both[:, : 2 * size].reshape(-1, 2, size)[..., :latent] if latent else both[:, 2 * size :].reshape(-1, 2, size)
-        # In i8 a value is rounded otherwise than its key.
-        stored.append((keys, keys.first(latent) if latent and profile != "i8" else V.Stored(own, profile, True)))
+        stored.append((keys, V.Stored(own, profile, True)))
     total = sum(tokens for tokens, _ in sequences)
     queries = numbers.activations(total * 2 * group * size).reshape(total, -1)
     for (tokens, position), (keys, values) in zip(sequences, stored):
         positions = np.arange(position, position + tokens)
-        results.append(V.attend(queries[:tokens], keys, values, 2 * group, 0.125, positions, window))
+        results.append(V.attend(queries[:tokens], keys, values, 2 * group, 0.125, positions, window, cap, alibi))
         queries = queries[tokens:]
     return results
 
@@ -281,7 +288,10 @@ ATTENTION = {"size 64 step": (64, 7, [(1, 600)]), "size 64 prompt": (64, 2, [(40
              "values 64 of 96 step": (96, 5, [(1, 600)], None, 64), "values 64 of 96 prompt": (96, 2, [(40, 500)], None, 64),
              "values 40 of 72 batch": (72, 3, [(2, 9), (1, 511), (3, 0)], None, 40),
              "values 32 of 72 batch": (72, 3, [(2, 9), (1, 511), (3, 0)], None, 32),
-             "values 512 of 576 step": (576, 2, [(1, 70)], None, 512)}
+             "values 512 of 576 step": (576, 2, [(1, 70)], None, 512), "size 64 step with a cap": (64, 2, [(1, 600)], None, None, 1.5),
+             "size 64 step with slopes": (64, 8, [(1, 600)], None, None, None, 8.0),
+             "size 40 batch with slopes": (40, 3, [(9, 1020), (1, 0), (5, 70)], 20, None, None, 8.0),
+             "size 32 prompt with slopes and a cap": (32, 5, [(33, 90)], None, None, 2.0, 8.0)}
 DELTA = {"one head": (1, 1, 16, 16, True), "tiled": (2, 6, 128, 128, True), "grouped": (2, 6, 64, 64, False),
          "odd sizes": (3, 3, 20, 37, False)}
 
@@ -302,16 +312,18 @@ def result(name, kinds):
             return head_products(kind, int(tokens))
         case ["norm", "width", width, *style]:
             return norm(int(width), style[0] if len(style) == 1 else "usual", len(style) == 1)
+        case ["layer", "norm", "size", size, *style]:
+            return layer_norm(int(size), style[0] if len(style) == 1 else "usual", len(style) > 1)
         case ["l2", "norm", "size", size, style]:
             return l2_norm(int(size), style)
         case ["rotation", pairs, *rest]:
             return rotation(pairs == "neighbours", rest[:1] == ["after"], 5 if rest[:1] == ["from"] else 0)
         case ["angles", "from", first]:
             return angles(int(first))
-        case ["gate", function]:
-            return gate(function)
-        case ["function", function]:
-            return of(V.ACTIVATIONS, function)(magnitudes())
+        case ["gate", *words]:
+            return function_of(words) * Numbers(7).activations(1 << 16)
+        case ["function", *words]:
+            return function_of(words)
         case ["soft", "cap", cap]:
             return V.soft_cap(magnitudes(), F32(cap))
         case ["sum", "and", "norms", style]:

@@ -12,7 +12,7 @@ All is IEEE-754 binary32 in NumPy arrays. NumPy has no fused multiply-add, so `f
 Not judged: answers under a grammar (their tokens follow from a text), and what a receipt cannot tell (docs/receipts.md).
 """
 
-import argparse, base64, copy, hashlib, json, mmap, os, re, struct, sys, time, zlib
+import argparse, base64, functools, hashlib, json, mmap, os, re, struct, sys, time, zlib
 
 import numpy as np
 
@@ -56,6 +56,12 @@ def fma(a, b, c):
     return result
 
 # R. Sums ------------------------------------------------------------------------------------------------------------------
+def chain(a, b, total=F32(0)):
+    """R1 over the first axis."""
+    for x, y in zip(a, b):
+        total = fma(x, y, total)
+    return total
+
 def halves(stripes):
     """Sixteen stripes, on the first axis, added up in halves (R2)."""
     for width in (8, 4, 2, 1):
@@ -121,12 +127,11 @@ def gelu_erf(x):
     y = polynomial(t, 0x3F07DC22, 0xBF3A00E2, 0x3F35F0E3, 0xBE11A991, 0x3E027906) * t * exp(-(z * z))
     return np.where(x < 0, x * y, x * (F32(1) - y))
 
-def relu(x): return np.where(x < 0, F32(0), x)  # F11, as is its square.
-def squared_relu(x): return relu(x) * relu(x)
+def relu(x): return np.where(x < 0, F32(0), x)  # F11.
 def soft_cap(x, cap): return cap * tanh(x / cap)
 
 ACTIVATIONS = {"silu": silu, "gelu": gelu, "sigmoid": sigmoid, "softplus": softplus, "gelu-erf": gelu_erf, "relu": relu,
-               "squared-relu": squared_relu}
+               "squared-relu": lambda x: relu(x) * relu(x)}
 
 # B4. Functions in binary64: the sequences of FreeBSD's msun, which the library `libm` follows. Copyright (C) 1993, 2004 by Sun
 # Microsystems, Inc. All rights reserved. Permission to use, copy, modify, and distribute this software is freely granted,
@@ -270,13 +275,6 @@ def kernel_cos(x, y):
 def log_scalar(x): return float(log64(x)[0])
 
 # W. Weights ---------------------------------------------------------------------------------------------------------------
-# GGUF's number of a type: name, elements of a block, bytes of a block.
-TYPES = {0: ("F32", 1, 4), 1: ("F16", 1, 2), 30: ("BF16", 1, 2), 2: ("Q4_0", 32, 18), 3: ("Q4_1", 32, 20), 6: ("Q5_0", 32, 22),
-         7: ("Q5_1", 32, 24), 8: ("Q8_0", 32, 34), 10: ("Q2_K", 256, 84), 11: ("Q3_K", 256, 110), 12: ("Q4_K", 256, 144),
-         13: ("Q5_K", 256, 176), 14: ("Q6_K", 256, 210), 16: ("IQ2_XXS", 256, 66), 17: ("IQ2_XS", 256, 74),
-         18: ("IQ3_XXS", 256, 98), 19: ("IQ1_S", 256, 50), 20: ("IQ4_NL", 32, 18), 21: ("IQ3_S", 256, 110),
-         22: ("IQ2_S", 256, 82), 23: ("IQ4_XS", 256, 136), 29: ("IQ1_M", 256, 56), 34: ("TQ1_0", 256, 54),
-         35: ("TQ2_0", 256, 66), 39: ("MXFP4", 32, 17), 40: ("NVFP4", 64, 36), 41: ("Q1_0", 128, 18), 42: ("Q2_0", 64, 18)}
 PLAIN = ("F32", "F16", "BF16")
 IQ4 = np.array([-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113], np.int16)
 E2M1 = np.array([0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12], np.int16)
@@ -309,15 +307,15 @@ GRID_DATA = (
     "IAL(wlDhovs@>^{{XbGkmv"
 )
 
+@functools.cache
 def grids():
     """Rows of integer weights by the name of a grid."""
-    if not hasattr(grids, "made"):
-        bits, grids.made = np.frombuffer(zlib.decompress(base64.b85decode(GRID_DATA)), np.uint8), {}
-        for name, elements, values in GRIDS:
-            size = -(-len(values) ** elements // 8)
-            numbers, bits = np.nonzero(np.unpackbits(bits[:size]))[0], bits[size:]
-            grids.made[name] = np.array(values, np.int16)[numbers[:, None] // len(values) ** np.arange(elements) % len(values)]
-    return grids.made
+    bits, made = np.frombuffer(zlib.decompress(base64.b85decode(GRID_DATA)), np.uint8), {}
+    for name, elements, values in GRIDS:
+        size = -(-len(values) ** elements // 8)
+        numbers, bits = np.nonzero(np.unpackbits(bits[:size]))[0], bits[size:]
+        made[name] = np.array(values, np.int16)[numbers[:, None] // len(values) ** np.arange(elements) % len(values)]
+    return made
 
 def nibbles(b): return np.concatenate([b & 15, b >> 4], axis=-1)  # Low nibbles, then high ones, along the last axis.
 def pairs_of_nibbles(b): return np.stack([b & 15, b >> 4], axis=-1).reshape(b.shape[:-1] + (-1,))
@@ -327,9 +325,8 @@ def crumbs(b, size=32):
     b = b.reshape(b.shape[0], -1, 1, size)
     return ((b >> np.array([0, 2, 4, 6], np.uint8)[:, None]) & 3).reshape(b.shape[0], -1)
 
-def bit_of(b, count):
-    """Bit i of the little-endian string of bytes, for each of `count`."""
-    return np.unpackbits(np.ascontiguousarray(b), axis=-1, bitorder="little")[:, :count]
+# Bit i of the little-endian string of bytes, for each of `count`.
+def bit_of(b, count): return np.unpackbits(np.ascontiguousarray(b), axis=-1, bitorder="little")[:, :count]
 
 def half_at(b, at): return np.ascontiguousarray(b[:, at : at + 2]).view("<f2").astype(F32)
 def words(b, kind): return np.ascontiguousarray(b).view(kind).astype(I64)
@@ -344,11 +341,11 @@ def odd(x): return (2 * x + 1).astype(F32)
 
 def six_bits(b):
     """Scales and minimums of Q4_K and Q5_K."""
-    low, high = b[:, :8], b[:, 8:12]
+    low, high = b[:, 4:12], b[:, 12:16]
     upper = (low >> 6) << 4
     scales = np.concatenate([low[:, :4] & 63, (high & 15) | upper[:, :4]], axis=1)
     minimums = np.concatenate([low[:, 4:] & 63, (high >> 4) | upper[:, 4:]], axis=1)
-    return scales.astype(F32), minimums.astype(F32)
+    return half_at(b, 0) * scales.astype(F32), half_at(b, 2) * minimums.astype(F32)
 
 def q2_k(b):
     s, m = half_at(b, 80) * (b[:, :16] & 15), half_at(b, 82) * (b[:, :16] >> 4)
@@ -361,15 +358,11 @@ def q3_k(b):
     scales |= crumbs(b[:, 104:108], 4).astype(np.int16) << 4
     return code - 4, half_at(b, 108) * (scales - 32).astype(F32), None
 
-def q4_k(b):
-    scales, minimums = six_bits(b[:, 4:16])
-    return nibbles(b[:, 16:].reshape(-1, 4, 32)), half_at(b, 0) * scales, half_at(b, 2) * minimums
+def q4_k(b): return nibbles(b[:, 16:].reshape(-1, 4, 32)), *six_bits(b)
 
 def q5_k(b):
-    scales, minimums = six_bits(b[:, 4:16])
     high = bit_of(b[:, 16:48], 256).reshape(-1, 32, 8).transpose(0, 2, 1).reshape(-1, 256)
-    code = nibbles(b[:, 48:].reshape(-1, 4, 32)).reshape(-1, 256) | (high << 4)
-    return code, half_at(b, 0) * scales, half_at(b, 2) * minimums
+    return nibbles(b[:, 48:].reshape(-1, 4, 32)).reshape(-1, 256) | (high << 4), *six_bits(b)
 
 def q6_k(b):
     low = nibbles(b[:, :128].reshape(-1, 2, 64)).reshape(-1, 256).astype(np.int16)
@@ -444,23 +437,27 @@ def nvfp4(b):
 
 def spread(scale, count): return np.repeat(scale, count, axis=1)
 
-# By format: columns of a sub-block, and what takes blocks (rows of bytes) apart into w, s and m of W1.
+# By format: GGUF's number, elements and bytes of a block, columns of a sub-block, and what takes blocks (rows of bytes) apart into
+# w, s and m of W1.
 FORMATS = {
-    "Q4_0": (32, lambda b: (nibbles(b[:, 2:]).astype(np.int16) - 8, half_at(b, 0), None)),
-    "Q4_1": (32, lambda b: (nibbles(b[:, 4:]), half_at(b, 0), -half_at(b, 2))),
-    "Q5_0": (32, lambda b: (five_bits(b, 2).astype(np.int16) - 16, half_at(b, 0), None)),
-    "Q5_1": (32, lambda b: (five_bits(b, 4), half_at(b, 0), -half_at(b, 2))),
-    "Q8_0": (32, lambda b: (b[:, 2:].view(np.int8), half_at(b, 0), None)),
-    "Q2_K": (16, q2_k), "Q3_K": (16, q3_k), "Q4_K": (32, q4_k), "Q5_K": (32, q5_k), "Q6_K": (16, q6_k),
-    "IQ4_NL": (32, lambda b: (IQ4[nibbles(b[:, 2:])], half_at(b, 0), None)),
-    "IQ4_XS": (32, iq4_xs), "IQ1_S": (32, iq1_s), "IQ1_M": (16, iq1_m), "IQ2_XXS": (32, iq2_xxs), "IQ2_XS": (16, iq2_xs),
-    "IQ2_S": (16, iq2_s), "IQ3_XXS": (32, iq3_xxs), "IQ3_S": (32, iq3_s), "TQ1_0": (32, tq1_0),
-    "TQ2_0": (32, lambda b: (crumbs(b[:, :64]).astype(np.int16) - 1, spread(half_at(b, 64), 8), None)),
-    "MXFP4": (32, lambda b: (E2M1[nibbles(b[:, 1:])], np.ldexp(1.0, b[:, :1].astype(I32) - 128).astype(F32), None)),
-    "NVFP4": (16, nvfp4),
-    "Q1_0": (32, lambda b: (2 * bit_of(b[:, 2:], 128).astype(np.int16) - 1, spread(half_at(b, 0), 4), None)),
-    "Q2_0": (32, lambda b: (crumbs(b[:, 2:], 1).astype(np.int16) - 1, spread(half_at(b, 0), 2), None)),
+    "F32": (0, 1, 4, 1, None), "F16": (1, 1, 2, 1, None), "BF16": (30, 1, 2, 1, None),
+    "Q4_0": (2, 32, 18, 32, lambda b: (nibbles(b[:, 2:]).astype(np.int16) - 8, half_at(b, 0), None)),
+    "Q4_1": (3, 32, 20, 32, lambda b: (nibbles(b[:, 4:]), half_at(b, 0), -half_at(b, 2))),
+    "Q5_0": (6, 32, 22, 32, lambda b: (five_bits(b, 2).astype(np.int16) - 16, half_at(b, 0), None)),
+    "Q5_1": (7, 32, 24, 32, lambda b: (five_bits(b, 4), half_at(b, 0), -half_at(b, 2))),
+    "Q8_0": (8, 32, 34, 32, lambda b: (b[:, 2:].view(np.int8), half_at(b, 0), None)),
+    "Q2_K": (10, 256, 84, 16, q2_k), "Q3_K": (11, 256, 110, 16, q3_k), "Q4_K": (12, 256, 144, 32, q4_k),
+    "Q5_K": (13, 256, 176, 32, q5_k), "Q6_K": (14, 256, 210, 16, q6_k), "IQ2_XXS": (16, 256, 66, 32, iq2_xxs),
+    "IQ2_XS": (17, 256, 74, 16, iq2_xs), "IQ3_XXS": (18, 256, 98, 32, iq3_xxs), "IQ1_S": (19, 256, 50, 32, iq1_s),
+    "IQ4_NL": (20, 32, 18, 32, lambda b: (IQ4[nibbles(b[:, 2:])], half_at(b, 0), None)),
+    "IQ3_S": (21, 256, 110, 32, iq3_s), "IQ2_S": (22, 256, 82, 16, iq2_s), "IQ4_XS": (23, 256, 136, 32, iq4_xs),
+    "IQ1_M": (29, 256, 56, 16, iq1_m), "TQ1_0": (34, 256, 54, 32, tq1_0), "NVFP4": (40, 64, 36, 16, nvfp4),
+    "TQ2_0": (35, 256, 66, 32, lambda b: (crumbs(b[:, :64]).astype(np.int16) - 1, spread(half_at(b, 64), 8), None)),
+    "MXFP4": (39, 32, 17, 32, lambda b: (E2M1[nibbles(b[:, 1:])], np.ldexp(1.0, b[:, :1].astype(I32) - 128).astype(F32), None)),
+    "Q1_0": (41, 128, 18, 32, lambda b: (2 * bit_of(b[:, 2:], 128).astype(np.int16) - 1, spread(half_at(b, 0), 4), None)),
+    "Q2_0": (42, 64, 18, 32, lambda b: (crumbs(b[:, 2:], 1).astype(np.int16) - 1, spread(half_at(b, 0), 2), None)),
 }
+TYPES = {number: (name, elements, size) for name, (number, elements, size, *_) in FORMATS.items()}
 
 class Matrix:
     """Rows of weights as a file has them: `data` is bytes[rows, bytes of a row]."""
@@ -478,8 +475,7 @@ class Matrix:
 
     def parts(self):
         """w[rows, sub-blocks, columns of one], s[rows, sub-blocks], m or None."""
-        sub, apart = FORMATS[self.kind]
-        size = next(size for name, _, size in TYPES.values() if name == self.kind)
+        _, _, size, sub, apart = FORMATS[self.kind]
         w, s, m = apart(np.ascontiguousarray(self.data).reshape(-1, size))
         shape = (self.rows, self.columns // sub)
         return w.reshape(shape + (sub,)), s.reshape(shape), None if m is None else m.reshape(shape)
@@ -517,17 +513,10 @@ def product(matrix, x, bias=None):
     for at in range(0, matrix.rows, chunk):
         part = matrix.slice(slice(at, at + chunk))
         if matrix.kind in PLAIN:
-            output[:, at : at + chunk] = chains(part.plain(), x)
+            output[:, at : at + chunk] = chain(np.ascontiguousarray(x.T)[..., None], np.ascontiguousarray(part.plain().T))
         else:
             output[:, at : at + chunk] = quantised_product(part, q, d).T
     return output if bias is None else output + bias
-
-def chains(weights, x):
-    """R1 for every row and token."""
-    columns, total = np.ascontiguousarray(weights.T), np.zeros((len(x), len(weights)), F32)
-    for c in range(len(columns)):
-        total = fma(x[:, c, None], columns[c], total)
-    return total
 
 def quantised_product(matrix, q, d):
     """Q2: output[rows, tokens]. Sums of integers are below 2^19, so f32 products of matrices make them exactly."""
@@ -550,25 +539,24 @@ def head_product(matrices, x):
     return np.concatenate([product(matrix, np.ascontiguousarray(x[:, h])) for h, matrix in enumerate(matrices)], axis=1)
 
 # N, P. Norms and rotation -------------------------------------------------------------------------------------------------
+def divided(parts, count, epsilon):
+    """Parts on the last axis, divided by the root of their sum of squares over `count`."""
+    return parts * (F32(1) / np.sqrt(sum_of_squares(parts) / F32(count) + F32(epsilon)))[..., None]
+
 def rms_norm(x, gain, epsilon, size=None):
     """N1 of parts of `size` elements."""
     parts = x.reshape(len(x), -1, size or x.shape[-1])
-    mean = sum_of_squares(parts) / F32(parts.shape[-1])
-    parts = parts * (F32(1) / np.sqrt(mean + F32(epsilon)))[..., None]
+    parts = divided(parts, parts.shape[-1], epsilon)
     return (parts if gain is None else parts * gain).reshape(x.shape)
+
+def l2_norm(x, size, epsilon): return divided(x.reshape(len(x), -1, size), 1, epsilon).reshape(x.shape)  # N2.
 
 def layer_norm(x, gain, bias, epsilon, size=None):
     """N3 of parts of `size` elements."""
     parts = x.reshape(len(x), -1, size or x.shape[-1])
     c = parts - (stripe16(parts, np.add) / F32(parts.shape[-1]))[..., None]
-    c = c * (F32(1) / np.sqrt(sum_of_squares(c) / F32(parts.shape[-1]) + F32(epsilon)))[..., None]
-    c = c if gain is None else c * gain
+    c = divided(c, parts.shape[-1], epsilon) * (F32(1) if gain is None else gain)
     return (c if bias is None else c + bias).reshape(x.shape)
-
-def l2_norm(x, size, epsilon):
-    """N2."""
-    parts = x.reshape(len(x), -1, size)
-    return (parts * (F32(1) / np.sqrt(sum_of_squares(parts) + F32(epsilon)))[..., None]).reshape(x.shape)
 
 class Angles:
     """P1 and P3: cosines and sines [positions, pairs]."""
@@ -582,8 +570,7 @@ class Angles:
             keep = yarn_ramp(scaling, base, rotated)
             frequencies = [f / scaling["factor"] * (1.0 - kept) + f * kept
                            for f, kept in ((f, keep(i) * scaling["extrapolation"]) for i, f in enumerate(frequencies))]
-            if not scaling["latent"]:
-                magnitude *= 0.1 * log_scalar(scaling["factor"]) + 1.0
+            magnitude *= scaling["magnitude"]
         table = np.array([[sincos64(float(p) * f) for f in frequencies] for p in positions])
         self.sines, self.cosines = ((table[..., i] * magnitude).astype(F32) for i in (0, 1))
 
@@ -619,12 +606,6 @@ class Stored:
             self.q, d = quantise(x, self.size if self.whole else BLOCK)
             self.d = d.astype(np.float16).astype(F32)
 
-    def first(self, size):
-        """The first elements alone: a value that is read from its key."""
-        part = copy.copy(self)
-        part.size = size
-        return part
-
 def slopes(heads, most):
     """A8, by head."""
     w = 1 << heads.bit_length() - 1
@@ -641,18 +622,11 @@ def attend(queries, keys, values, heads, scale, positions, window=None, cap=None
 
 def scores_of(queries, keys, kv, end):
     """A3 without the scale: [n, heads, positions]."""
-    shape = queries.shape[:2] + (end,)
-    total = np.zeros(shape, F32)
     if keys.plain is not None:
-        columns = np.ascontiguousarray(keys.plain[:end, kv].transpose(2, 1, 0))
-        for i in range(keys.size):
-            total = fma(queries[..., i, None], columns[i], total)
-        return total
+        return chain(queries.transpose(2, 0, 1)[..., None], np.ascontiguousarray(keys.plain[:end, kv].transpose(2, 1, 0)))
     q, d = quantise(queries)
-    for b in range(q.shape[2]):
-        dots = np.matmul(q[:, :, b].transpose(1, 0, 2), keys.q[:end, kv, b].transpose(1, 2, 0)).transpose(1, 0, 2)
-        total = fma(dots, d[:, :, b, None] * keys.d[:end, kv, b].T, total)
-    return total
+    dots = np.matmul(q.transpose(2, 1, 0, 3), keys.q[:end, kv].transpose(2, 1, 3, 0)).transpose(0, 2, 1, 3)
+    return chain(dots, d.transpose(2, 0, 1)[..., None] * keys.d[:end, kv].transpose(2, 1, 0)[:, None])
 
 def attend_rows(queries, keys, values, kv, scale, positions, window, cap, alibi):
     end = int(positions[-1]) + 1
@@ -670,12 +644,10 @@ def attend_rows(queries, keys, values, kv, scale, positions, window, cap, alibi)
     output, total = np.zeros(queries.shape[:2] + (size,), F32), np.zeros(queries.shape[:2], F32)
     for start in range(0, end, SEGMENT):
         sums, stripes = np.zeros_like(output), np.zeros((LANES,) + total.shape, F32)
-        seen = np.zeros(len(queries), bool)
         for p in range(start, min(start + SEGMENT, end)):
             at = np.nonzero(visible[:, p])[0]
             if not len(at):
                 continue
-            seen[at] = True
             at = slice(at[0], at[-1] + 1)   # queries that see a position follow one another
             weight = weights[at, :, p]
             stripes[p % LANES, at] = stripes[p % LANES, at] + weight
@@ -688,9 +660,8 @@ def attend_rows(queries, keys, values, kv, scale, positions, window, cap, alibi)
                 sums[at] = fma(factor, values.q[p, kv].reshape(len(kv), -1)[:, :size], sums[at])
         if values.whole:
             sums = integer_sums(np.where(visible[:, None], weights, F32(0)), values, kv, range(start, min(start + SEGMENT, end), BLOCK))
-        # Segments without a visible position are left out.
-        output[seen] = output[seen] + sums[seen]
-        total[seen] = total[seen] + halves(stripes)[seen]
+        # Where a segment holds no visible position these are +0, which change no sum that began at +0.
+        output, total = output + sums, total + halves(stripes)
     return (output * (F32(1) / total)[..., None]).reshape(len(queries), -1)
 
 def integer_sums(weights, values, kv, blocks):
@@ -708,9 +679,7 @@ def short_conv(x, kernel, bias=None, activation=None):
     """D2 from position 0 on: x[positions, channels], kernel[channels, taps]."""
     taps = kernel.shape[1]
     padded = np.concatenate([np.zeros((taps - 1, x.shape[1]), F32), x])
-    total = np.zeros_like(x)
-    for i in range(taps):
-        total = fma(kernel[:, i], padded[i : i + len(x)], total)
+    total = chain(kernel.T, [padded[i : i + len(x)] for i in range(taps)])
     total = total if bias is None else total + bias
     return total if activation is None else activation(total)
 
@@ -724,15 +693,10 @@ def gated_delta(q, k, v, g, beta, scale, tiled=True):
     output = np.empty_like(v)
     for t in range(len(v)):
         state = state * exp(g[t])[None, :, None]
-        known = np.zeros_like(v[t])
-        for i in range(len(state)):
-            known = fma(state[i], k[t][of, i, None], known)
-        delta = (v[t] - known) * beta[t][:, None]
-        state = fma(k[t][of].T[..., None], delta, state)
-        total = np.zeros_like(known)
-        for i in range(len(state)):
-            total = fma(state[i], q[t][of, i, None], total)
-        output[t] = F32(scale) * total
+        key, query = (part[t][of].T[..., None] for part in (k, q))
+        delta = (v[t] - chain(state, key)) * beta[t][:, None]
+        state = fma(key, delta, state)
+        output[t] = F32(scale) * chain(state, query)
     return output.reshape(len(v), -1)
 
 # E. Mixture of experts ----------------------------------------------------------------------------------------------------
@@ -870,7 +834,7 @@ FAMILIES = {name: set(words.split()) for names, words in (
     ("exaone qwen2 qwen2vl qwen2moe qwen3 qwen3moe qwen3vl qwen3vlmoe qwen35 qwen35moe seed_oss olmoe dots1 glm4moe", "halves silu"),
     ("bailingmoe2 minimax-m2 hy_v3", "halves silu"), ("hunyuan-dense hunyuan-moe", "halves silu norms-after"), ("arcee", "neighbours squared-relu"),
     ("phi3", "halves silu windows"), ("olmo2", "halves silu period-4 local-base"), ("exaone4", "halves silu period-4 local-rotation"),
-    ("afmoe", "halves silu period-4 local-rotation scaled"), ("gemma", "halves gelu scaled"), ("gemma2", "halves gelu scaled period-2"),
+    ("afmoe", "halves silu period-4 scaled"), ("gemma", "halves gelu scaled"), ("gemma2", "halves gelu scaled period-2"),
     ("gemma3", "halves gelu scaled period-6 local-base"), ("command-r", "neighbours silu mean parallel"),
     ("cohere2", "neighbours silu mean parallel period-4 local-rotation"), ("phi2", "halves gelu mean parallel"),
     ("gptneox", "halves gelu-erf mean"), ("nemotron", "halves squared-relu mean"), ("starcoder2", "halves gelu mean"),
@@ -882,10 +846,10 @@ BOUNDS = {**dict.fromkeys(("llama", "qwen3moe", "qwen3vlmoe"), 2.0**-14),
 class Model:
     """A model of one of the families, from all its files in order."""
     def __init__(self, paths):
-        self.files = [File(path) for path in paths]
-        self.keys, self.tensors, self.read = self.files[0].keys, {}, set()
-        for file in self.files:
-            self.tensors.update(file.tensors)
+        files = [File(path) for path in paths]
+        self.digests = [hashlib.sha256(file.bytes).hexdigest() for file in files]
+        self.keys, self.read = files[0].keys, set()
+        self.tensors = {name: tensor for file in files for name, tensor in file.tensors.items()}
         if len(paths) != self.keys.get("split.count", 1):
             raise Refused(f"the model has {self.keys.get('split.count')} files; give --model once for each, in order")
         self.family = self.keys.get("general.architecture")
@@ -925,8 +889,6 @@ class Model:
 
     def fingerprint(self, cache, long):
         """What docs/receipts.md says that it is made of."""
-        if not hasattr(self, "digests"):
-            self.digests = [hashlib.sha256(file.bytes).hexdigest() for file in self.files]
         lines = [f"contract {CONTRACT}", *(f"file {digest}" for digest in self.digests), f"cache {cache}"]
         lines += ["rope long"] if long else []
         return f"hefu{CONTRACT}-{hashlib.sha256(''.join(line + chr(10) for line in lines).encode()).hexdigest()[:32]}"
@@ -952,10 +914,15 @@ class Model:
             return {"type": kind, "factor": factor}
         if kind != "yarn" or not factor:
             raise Refused(f"the rotation's scaling {kind} is not verified here")
+        growth, multiplier = log_scalar(factor), get("scaling.yarn_log_multiplier")
+        magnitude = get("scaling.yarn_attn_factor", 0.1 * growth + 1.0)
+        if self.family == "mistral3":
+            magnitude /= 0.1 * multiplier * growth + 1.0
+        is_latent = self.family == "deepseek2" and multiplier > 0
         return {"type": kind, "factor": factor, "fast": get("scaling.yarn_beta_fast", 32.0), "slow": get("scaling.yarn_beta_slow", 1.0),
                 "original": float(get("scaling.original_context_length", self.key("context_length", 0))),
-                "extrapolation": get("scaling.yarn_ext_factor", 1.0),
-                "latent": self.family == "deepseek2" and f"{self.family}.rope.scaling.yarn_log_multiplier" in self.keys}
+                "extrapolation": get("scaling.yarn_ext_factor", 1.0), "magnitude": 1.0 if is_latent else magnitude,
+                "scores": (multiplier * growth + 1.0) ** 2 if is_latent else 1.0}
 
     def angles(self, count, head, long, local=False):
         rotated, magnitude = self.key("rope.dimension_count", head), self.key("rope.scaling.attn_factor", 1.0)
@@ -963,11 +930,9 @@ class Model:
         if local:
             base = self.key("rope.freq_base_swa", base if self.family == "olmo2" else 10000.0)
             return Angles(range(count), base, rotated, None, magnitude, None)
-        scaling, names = self.scaling(), ("rope_freqs", "rope_factors_long" if long else "rope_factors_short")
-        if self.family == "mistral3" and scaling:
-            magnitude /= 0.1 * self.key("rope.scaling.yarn_log_multiplier", 0.0) * log_scalar(scaling["factor"]) + 1.0
+        names = "rope_freqs", "rope_factors_long" if long else "rope_factors_short"
         factors = next((self.vector(f"{name}.weight") for name in names if f"{name}.weight" in self.tensors), None)
-        return Angles(range(count), base, rotated, scaling, magnitude, factors)
+        return Angles(range(count), base, rotated, self.scaling(), magnitude, factors)
 
     def is_local(self, layer):
         """Whether a layer of a model with windows has one."""
@@ -976,9 +941,10 @@ class Model:
         return "windows" in self.words or (pattern[layer] if isinstance(pattern, list) else layer % pattern < pattern - 1)
 
     def is_rotated(self, layer, window):
-        if self.family in ("smollm3", "afmoe") and (layer + 1) % 4 == 0:
+        if self.family in ("smollm3", "afmoe") and (layer + 1) % 4 == 0 or "local-rotation" in self.words and self.window and not window:
             return False
-        return bool(self.words & {"halves", "neighbours"}) and not ("local-rotation" in self.words and self.window and not window)
+        finetuned = self.family not in ("granite", "granitemoe") or self.key("rope.scaling.finetuned", True)
+        return bool(self.words & {"halves", "neighbours"}) and finetuned
 
     # The program
 
@@ -986,19 +952,19 @@ class Model:
         """What the last block leaves at the positions from `first` on, by one prefill."""
         count = len(tokens)
         rows = self.tensor("token_embd.weight").slice(np.array(tokens))
-        x = rows.values() * (np.sqrt(F32(self.width)) if "scaled" in self.words else F32(self.factor("embedding_scale", 1.0)))
+        scale = np.sqrt(F32(self.width)) if "scaled" in self.words else 12.0 if self.family == "minicpm" else 1.0
+        x = rows.values() * F32(self.factor("embedding_scale", scale))
         if "position_embd.weight" in self.tensors:
             x = x + self.tensor("position_embd.weight").slice(np.arange(count)).values()
         if "token_embd_norm.weight" in self.tensors:
             x = self.norm("", "token_embd_norm", x)
         self.window = self.factor("attention.sliding_window", 4096 if self.family == "gemma2" else None)
         head = self.key("attention.key_length_mla") if self.family == "deepseek2" else self.head
-        context = {"cache": cache, "positions": np.arange(count), "angles": self.angles(count, head, long)}
-        if "local-base" in self.words:
-            context["local"] = self.angles(count, head, long, local=True)
-        self.trace = []
+        self.cache, self.positions, self.trace = cache, np.arange(count), []
+        self.everywhere = self.angles(count, head, long)
+        self.nearby = self.angles(count, head, long, local=True) if "local-base" in self.words else self.everywhere
         for layer in range(self.layers):
-            x = self.block(x, f"blk.{layer}.", layer, context)
+            x = self.block(x, f"blk.{layer}.", layer)
             self.trace.append([hashlib.sha256(row.tobytes()).digest() for row in x])
         return x[first:]
 
@@ -1006,9 +972,9 @@ class Model:
         """Logits of rows of `hidden`."""
         logits = self.linear("", "output" if "output.weight" in self.tensors else "token_embd", self.norm("", "output_norm", x))
         self.refuse_unread()
-        scale, cap = F32(self.factor("logit_scale", 1.0)), self.factor("final_logit_softcapping", 30.0 if self.family == "gemma2" else None)
-        # Files of these two hold the reciprocal.
-        logits = logits * (scale if "mean" in self.words else F32(1) / scale)
+        scale = F32(self.factor("logit_scale", self.width / 256 if self.family == "minicpm" else 1.0))
+        logits = logits * (scale if "mean" in self.words else F32(1) / scale)   # families without that hold the reciprocal
+        cap = self.factor("final_logit_softcapping", 30.0 if self.family == "gemma2" else None)
         return soft_cap(logits, F32(cap)) if cap else logits
 
     def linear(self, prefix, name, x):
@@ -1030,14 +996,14 @@ class Model:
         gain, bias = self.vector(f"{prefix}{name}.weight"), self.vector(f"{prefix}{name}.bias", optional=True)
         return layer_norm(x, gain, bias, self.epsilon, len(gain)) if "mean" in self.words else rms_norm(x, gain, self.epsilon, len(gain))
 
-    def block(self, x, prefix, layer, context):
+    def block(self, x, prefix, layer):
         has = lambda name: f"{prefix}{name}.weight" in self.tensors
         is_after = has("post_ffw_norm")   # norms after the parts, in some families instead of those before
         normed = x if is_after and not has("attn_norm") else self.norm(prefix, "attn_norm", x)
         is_recurrent = self.family.startswith("qwen35") and self.is_recurrent(layer)
         part = self.delta if is_recurrent else self.latent if self.family == "deepseek2" else self.attention
-        scale = F32(self.factor("residual_scale", 1.0))
-        attended = part(normed, prefix, layer, context)
+        scale = F32(self.factor("residual_scale", F32(1.4) / np.sqrt(F32(self.layers)) if self.family == "minicpm" else 1.0))
+        attended = part(normed, prefix, layer)
         attended = (self.norm(prefix, "post_attention_norm", attended) if is_after else attended) * scale
         between, x = x, x + attended
         if "parallel" not in self.words:
@@ -1051,9 +1017,9 @@ class Model:
         flags = self.keys.get(f"{self.family}.attention.recurrent_layers")
         return flags[layer] if flags else (layer + 1) % self.key("full_attention_interval", 4) != 0
 
-    def attention(self, x, prefix, layer, context):
+    def attention(self, x, prefix, layer):
         window, gates = self.window if self.is_local(layer) else None, None
-        angles = context["local"] if "local-base" in self.words and window else context["angles"]
+        angles = self.nearby if window else self.everywhere
         if prefix + "attn_qkv.weight" in self.tensors:
             sizes = self.heads * self.head, self.kv_heads * self.head
             q, k, v = (np.ascontiguousarray(part) for part in np.split(self.linear(prefix, "attn_qkv", x), np.cumsum(sizes), axis=1))
@@ -1064,31 +1030,28 @@ class Model:
             q, gates = (np.ascontiguousarray(part).reshape(len(x), -1) for part in (q[..., : self.head], q[..., self.head :]))
         elif prefix + "attn_gate.weight" in self.tensors:
             gates = self.linear(prefix, "attn_gate", x)
-        normed = lambda q, k: (self.norm(prefix, "attn_q_norm", q), self.norm(prefix, "attn_k_norm", k))
-        has_norms = prefix + "attn_q_norm.weight" in self.tensors
-        if has_norms and "norms-after" not in self.words:
-            q, k = normed(q, k)
-        if self.is_rotated(layer, window):
-            q, k = (angles.rotate(part, self.head, 0, "neighbours" in self.words) for part in (q, k))
-        if has_norms and "norms-after" in self.words:
-            q, k = normed(q, k)
+        for step in ("rotation", "norms") if "norms-after" in self.words else ("norms", "rotation"):
+            if step == "norms" and prefix + "attn_q_norm.weight" in self.tensors:
+                q, k = self.norm(prefix, "attn_q_norm", q), self.norm(prefix, "attn_k_norm", k)
+            elif step == "rotation" and self.is_rotated(layer, window):
+                q, k = (angles.rotate(part, self.head, 0, "neighbours" in self.words) for part in (q, k))
         if growth := self.factor("attention.temperature_scale"):
-            q = q * self.temperature(growth, context["positions"])[:, None]
-        keys, values = (Stored(part.reshape(len(x), self.kv_heads, -1), context["cache"], part is v) for part in (k, v))
+            q = q * self.temperature(growth)[:, None]
+        keys, values = (Stored(part.reshape(len(x), self.kv_heads, -1), self.cache, part is v) for part in (k, v))
         # Gemma of 27 billion parameters, alone with so many layers, scales by its width per head.
         size = self.width // self.heads if (self.family, self.layers) in (("gemma2", 46), ("gemma3", 62)) else self.head
         scale = self.factor("attention.scale", 1 / np.sqrt(F64(size)))
         cap = self.factor("attn_logit_softcapping", 50.0) if self.family == "gemma2" else None
         alibi = 8.0 if self.family == "bloom" else self.factor("attention.max_alibi_bias")
-        output = attend(q, keys, values, self.heads, scale, context["positions"], window, cap, alibi)
+        output = attend(q, keys, values, self.heads, scale, self.positions, window, cap, alibi)
         return self.linear(prefix, "attn_output", output if gates is None else sigmoid(gates) * output)
 
-    def temperature(self, growth, positions):
+    def temperature(self, growth):
         """P4."""
         original = self.key("rope.scaling.original_context_length", self.key("context_length", 0))
-        return np.array([1.0 + growth * log_scalar(1.0 + p // original) for p in positions.tolist()]).astype(F32)
+        return (1.0 + growth * log64(1.0 + self.positions // original)).astype(F32)
 
-    def latent(self, x, prefix, layer, context):
+    def latent(self, x, prefix, layer):
         key, rank, heads = self.key("attention.key_length_mla"), self.key("attention.kv_lora_rank"), self.heads
         rotated = self.key("rope.dimension_count")
         plain = key - rotated
@@ -1097,22 +1060,18 @@ class Model:
         else:
             q = self.linear(prefix, "attn_q", x)
         latent = self.linear(prefix, "attn_kv_a_mqa", x)
-        q = context["angles"].rotate(q, key, plain, True).reshape(len(x), heads, key)
+        q = self.everywhere.rotate(q, key, plain, True).reshape(len(x), heads, key)
         absorbed = head_product(self.tensor(prefix + "attn_k_b.weight"), q[..., :plain]).reshape(len(x), heads, rank)
         q = np.concatenate([absorbed, q[..., plain:]], axis=-1).reshape(len(x), -1)
         k = np.concatenate([self.norm(prefix, "attn_kv_a_norm", np.ascontiguousarray(latent[:, :rank])),
-                            context["angles"].rotate(np.ascontiguousarray(latent[:, rank:]), rotated, 0, True)], axis=1)
-        keys = Stored(k[:, None], context["cache"])
-        # In i8 a value is rounded otherwise than its key.
-        values = Stored(k[:, None, :rank], "i8", True) if context["cache"] == "i8" else keys.first(rank)
-        scale, scaling = 1 / np.sqrt(F64(key)), self.scaling()
-        if scaling and scaling.get("latent"):
-            multiplied = self.key("rope.scaling.yarn_log_multiplier") * log_scalar(scaling["factor"]) + 1.0
-            scale = multiplied * multiplied / np.sqrt(F64(key))
-        output = attend(q, keys, values, heads, scale, context["positions"]).reshape(len(x), heads, rank)
+                            self.everywhere.rotate(np.ascontiguousarray(latent[:, rank:]), rotated, 0, True)], axis=1)
+        # A value is the first elements of its key (A1): whole blocks in q8, so that these round to the same.
+        keys, values = Stored(k[:, None], self.cache), Stored(k[:, None, :rank], self.cache, True)
+        scale = (self.scaling() or {}).get("scores", 1.0) / np.sqrt(F64(key))
+        output = attend(q, keys, values, heads, scale, self.positions).reshape(len(x), heads, rank)
         return self.linear(prefix, "attn_output", head_product(self.tensor(prefix + "attn_v_b.weight"), output))
 
-    def delta(self, x, prefix, layer, context):
+    def delta(self, x, prefix, layer):
         size, key_heads, heads = (self.key("ssm." + name) for name in ("state_size", "group_count", "time_step_rank"))
         value = self.key("ssm.inner_size") // heads
         kernel = self.tensor(prefix + "ssm_conv1d.weight").values()
@@ -1188,12 +1147,13 @@ def random_bits(seed, position, purpose):
         key = [(key[0] + 0x9E3779B9) & mask, (key[1] + 0xBB67AE85) & mask]
     return word[0] | word[1] << 32
 
+def recent(history, count): return history if count < 0 else history[max(len(history) - count, 0) :]
 def clamp(logits): return np.minimum(np.maximum(logits, -GREATEST), GREATEST)
 
 def penalise(logits, history, p):
     """S9 and S10."""
-    window = history if p["repeat_last_n"] < 0 else history[len(history) - min(p["repeat_last_n"], len(history)) :]
-    ids, counts = np.unique(np.array([id for id in window if id < len(logits)], I64), return_counts=True)
+    window = [id for id in recent(history, p["repeat_last_n"]) if id < len(logits)]
+    ids, counts = np.unique(np.array(window, I64), return_counts=True)
     l = logits[ids]
     factor = F32(p["repetition_penalty"])
     l = np.where(l > 0, l / factor, l * factor)
@@ -1202,9 +1162,7 @@ def penalise(logits, history, p):
     dry = p["dry"]
     if dry["multiplier"] == 0:
         return logits
-    last = dry["penalty_last_n"]
-    window = history if last < 0 else history[len(history) - min(last, len(history)) :]
-    for token, r in repetitions(window, dry["breakers"]).items():
+    for token, r in repetitions(recent(history, dry["penalty_last_n"]), dry["breakers"]).items():
         if r < dry["allowed_length"] or token >= len(logits) or [token] in dry["breakers"]:
             continue
         power, base, exponent = 1.0, float(F32(dry["base"])), r - dry["allowed_length"]
@@ -1232,7 +1190,7 @@ def repetitions(window, breakers):
         found[window[j]] = max(found.get(window[j], 0), m)
     return found
 
-def ordered(logits, ids): return ids[np.lexsort((ids, -logits[ids]))]  # S6.
+def first(which): return int(np.argmax(which)) if which.any() else len(which)
 
 def choose(logits, history, p):
     """S1 to S16: the token that follows `history`."""
@@ -1251,7 +1209,7 @@ def choose(logits, history, p):
         raise Refused("no token is left to choose")
     if p["temperature"] == 0:
         return int(ids[np.argmax(logits[ids])])
-    ids = cut(logits, ordered(logits, ids), len(history), p)
+    ids = cut(logits, ids[np.lexsort((ids, -logits[ids]))], len(history), p)  # S6
     weights = weights_of(logits[ids], p["temperature"])
     sums = np.cumsum(weights)
     point = random_bits(p["seed"], len(history), 0) * int(sums[-1]) >> 64
@@ -1266,18 +1224,14 @@ def cut(logits, ids, position, p):
         ids = typical(logits, ids, F64(F32(p["typical_p"])), keep)
     if F32(p["top_p"]) != 1:
         sums = np.cumsum(weights_of(logits[ids]))
-        reached = np.nonzero(sums.astype(F64) >= F64(F32(p["top_p"])) * F64(sums[-1]))[0]
-        ids = ids[: max(keep, reached[0] + 1 if len(reached) else len(ids))]
+        ids = ids[: max(keep, first(sums.astype(F64) >= F64(F32(p["top_p"])) * F64(sums[-1])) + 1)]
     if p["min_p"]:
-        under = np.nonzero(sampling_exp(logits[ids] - logits[ids].max()) < F32(p["min_p"]))[0]
-        under = under[under >= keep]
-        ids = ids[: under[0]] if len(under) else ids
+        ids = ids[: max(keep, first(sampling_exp(logits[ids] - logits[ids].max()) < F32(p["min_p"])))]
     probability, threshold = F32(p["xtc"]["probability"]), F32(p["xtc"]["threshold"])
     if probability != 0 and threshold <= F32(0.5):
         uniform = (random_bits(p["seed"], position, 1) >> 11) * 2.0**-53
         weights = weights_of(logits[ids])
-        reached = weights.astype(F64) >= F64(threshold) * F64(weights.sum())
-        n = len(ids) if reached.all() else int(np.argmin(reached))
+        n = first(weights.astype(F64) < F64(threshold) * F64(weights.sum()))
         if uniform < F64(probability) and n > 1 and len(ids) - (n - 1) >= keep:
             ids = ids[n - 1 :]
     return ids
@@ -1293,9 +1247,7 @@ def typical(logits, ids, share, keep):
     distance = np.full(len(ids), np.inf)
     distance[live] = np.abs(s - entropy)
     order = np.argsort(distance, kind="stable")
-    sums = np.cumsum(weights[order])
-    reached = np.nonzero(sums.astype(F64) > share * total)[0]
-    count = max(keep, reached[0] + 1 if len(reached) else len(ids))
+    count = max(keep, first(np.cumsum(weights[order]).astype(F64) > share * total) + 1)
     return ids[np.sort(order[:count])]
 
 # Receipts -----------------------------------------------------------------------------------------------------------------
@@ -1309,11 +1261,7 @@ XTC = {"probability", "threshold"}
 FINISHES = ("end_token", "max_tokens", "context", "complete", "stop_string", "cancelled")
 
 class Fraction(float):
-    """A number that is not whole, with the text that it was read from."""
-    def __new__(cls, text):
-        number = super().__new__(cls, text)
-        number.text = text
-        return number
+    """A number that is not whole, as it was written."""
 
 def unique(pairs):
     found = dict(pairs)
@@ -1339,8 +1287,8 @@ def shortest(number):
 
 def canonical(value):
     if isinstance(value, dict):
-        items = sorted(value.items(), key=lambda item: item[0].encode())
-        return "{" + ",".join(f"{canonical(key)}:{canonical(item)}" for key, item in items) + "}"
+        # The order of characters is that of their UTF-8 bytes.
+        return "{" + ",".join(f"{canonical(key)}:{canonical(value[key])}" for key in sorted(value)) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(canonical, value)) + "]"
     if isinstance(value, Fraction):
@@ -1436,8 +1384,6 @@ def times(n, p):
 
 def signed(public, message, signature):
     """Whether the signature is the key's for this message."""
-    if len(public) != 32 or len(signature) != 64:
-        return False
     base = point_at((4 * pow(5, -1, PRIME) % PRIME).to_bytes(32, "little"))
     a, r, s = point_at(public), point_at(signature[:32]), int.from_bytes(signature[32:], "little")
     if a is None or r is None or s >= ORDER:
@@ -1531,12 +1477,10 @@ def verify(model, receipt, key, prompt_ids):
             raise Refused("an answer under a grammar is not judged here; its form and signature are right")
         wrong = "settings or model do not fit together"
         word, sentence, details = replay(model, answer, prompt)
-    except Refused as refusal:
-        word, sentence, details = "refused", f"refused: {refusal}", {}
-    except MemoryError:
-        word, sentence, details = "refused", "refused: this machine's memory is too small for model and answer", {}
-    except (TypeError, ValueError, KeyError, AttributeError, IndexError, ArithmeticError, struct.error) as error:
-        word, sentence, details = "refused", f"refused: {wrong} ({error})", {}
+    except (Refused, MemoryError, TypeError, ValueError, KeyError, AttributeError, IndexError, ArithmeticError, struct.error) as error:
+        memory = "this machine's memory is too small for model and answer" if isinstance(error, MemoryError) else None
+        why = error if isinstance(error, Refused) else memory or f"{wrong} ({error})"
+        word, sentence, details = "refused", f"refused: {why}", {}
     return {"id": name, "verdict": word, "sentence": sentence, **details, "seconds": round(time.monotonic() - started, 3)}
 
 def arguments():
