@@ -268,7 +268,7 @@ def choices(rule, with_bias, style):
     rounded = (lambda x: np.rint(x * F32(4)) / F32(4)) if style == "usual" else (lambda x: x)
     scores = rounded(numbers.activations(64 * 24, style)).reshape(64, 24)
     bias = rounded(numbers.activations(24)) / F32(16) if with_bias else None
-    return [[(F32(index), weight) for index, weight in V.route(row, bias=bias, **{"used": 3, "bound": 2.0**-14, **rule})] for row in scores]
+    return [[(F32(index), weight) for index, weight in V.route(row, bias=bias, **{"used": 3, "bound": 2.0**-14, **rule}).items()] for row in scores]
 
 
 def mixture(kind, tokens):

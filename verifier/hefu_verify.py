@@ -12,7 +12,7 @@ All is IEEE-754 binary32 in NumPy arrays. NumPy has no fused multiply-add, so `f
 Not judged: answers under a grammar (their tokens follow from a text), and what a receipt cannot tell (docs/receipts.md).
 """
 
-import argparse, base64, functools, hashlib, json, mmap, os, re, struct, sys, time, zlib
+import argparse, base64, functools, hashlib, json, mmap, re, struct, sys, time, zlib
 
 import numpy as np
 
@@ -27,6 +27,10 @@ ROWS = 64           # positions whose logits are there at a time
 
 class Refused(Exception):
     """Something that cannot be verified, in one sentence."""
+
+def refuse(condition, sentence):
+    if condition:
+        raise Refused(sentence)
 
 # B. Arithmetic ------------------------------------------------------------------------------------------------------------
 def bits32(value): return np.array(value, np.uint32).view(F32)[()]
@@ -237,8 +241,7 @@ def sincos64(x):
     high = high_word(x)
     if high <= 0x3FE921FB:
         return (x, 1.0) if high < 0x3E46A09E else (kernel_sin(x, None), kernel_cos(x, 0.0))
-    if high >= 0x413921FB:
-        raise Refused("a position whose angle is above 2^20 quarters of a turn is not verified here")
+    refuse(high >= 0x413921FB, "a position whose angle is above 2^20 quarters of a turn is not verified here")
     short = next((n for n, bound in ((1, 0x4002D97C), (2, 0x400F6A7A), (3, 0x4015FDBC), (4, 0x401C463B)) if high <= bound), 0)
     exact = (high & 0xFFFFF) == 0x921FB if high <= 0x400F6A7A else high in (0x4012D97C, 0x401921FB)
     n = short if short and not exact else int((x * 6.36619772367581382433e-01 + 6755399441055744.0) - 6755399441055744.0)
@@ -489,7 +492,6 @@ class Matrix:
         return fma(s[..., None], w.astype(F32), -m[..., None]).reshape(self.rows, self.columns)
 
 # Q. Matrix products -------------------------------------------------------------------------------------------------------
-
 def quantise(x, size=BLOCK):
     """Q1 over the last axis: integers q[..., blocks, size] as f32, and scales d[..., blocks]. A last block is filled with zeros."""
     short = -x.shape[-1] % size
@@ -561,17 +563,16 @@ def layer_norm(x, gain, bias, epsilon, size=None):
 class Angles:
     """P1 and P3: cosines and sines [positions, pairs]."""
     def __init__(self, positions, base, rotated, scaling, magnitude, factors):
-        frequencies = [pow64(base, -2.0 * i / rotated) for i in range(rotated // 2)]
-        if factors is not None:
-            frequencies = [f / float(factor) for f, factor in zip(frequencies, factors)]
+        pairs = np.arange(rotated // 2)
+        frequencies = np.array([pow64(base, -2.0 * i / rotated) for i in pairs.tolist()])
+        frequencies = frequencies if factors is None else frequencies / factors.astype(F64)
         if scaling and scaling["type"] == "linear":
-            frequencies = [f / scaling["factor"] for f in frequencies]
+            frequencies = frequencies / scaling["factor"]
         elif scaling:
-            keep = yarn_ramp(scaling, base, rotated)
-            frequencies = [f / scaling["factor"] * (1.0 - kept) + f * kept
-                           for f, kept in ((f, keep(i) * scaling["extrapolation"]) for i, f in enumerate(frequencies))]
+            kept = yarn_ramp(pairs, scaling, base, rotated) * scaling["extrapolation"]
+            frequencies = frequencies / scaling["factor"] * (1.0 - kept) + frequencies * kept
             magnitude *= scaling["magnitude"]
-        table = np.array([[sincos64(float(p) * f) for f in frequencies] for p in positions])
+        table = np.array([[sincos64(float(p) * f) for f in frequencies.tolist()] for p in positions])
         self.sines, self.cosines = ((table[..., i] * magnitude).astype(F32) for i in (0, 1))
 
     def rotate(self, x, head, first=0, neighbours=False):
@@ -586,15 +587,11 @@ class Angles:
         output[..., other] = fma(left, sine, right * cosine)
         return output.reshape(len(x), -1)
 
-def yarn_ramp(scaling, base, rotated):
-    def pair(turns):
-        wavelength = scaling["original"] / (turns * 2.0 * np.pi)
-        return rotated * log_scalar(wavelength) / (2.0 * log_scalar(base))
+def yarn_ramp(pairs, scaling, base, rotated):
+    def pair(turns): return rotated * log_scalar(scaling["original"] / (turns * 2.0 * np.pi)) / (2.0 * log_scalar(base))
 
-    low = max(float(np.floor(pair(scaling["fast"]))), 0.0)
-    high = min(float(np.ceil(pair(scaling["slow"]))), rotated - 1.0)
-    length = max(high - low, 0.001)
-    return lambda i: 1.0 - min(max((i - low) / length, 0.0), 1.0)
+    low, high = max(np.floor(pair(scaling["fast"])), 0.0), min(np.ceil(pair(scaling["slow"])), rotated - 1.0)
+    return 1.0 - np.clip((pairs - low) / max(high - low, 0.001), 0.0, 1.0)
 
 # A. Attention -------------------------------------------------------------------------------------------------------------
 class Stored:
@@ -630,13 +627,11 @@ def scores_of(queries, keys, kv, end):
 
 def attend_rows(queries, keys, values, kv, scale, positions, window, cap, alibi):
     end = int(positions[-1]) + 1
-    scores, t = scale * scores_of(queries, keys, kv, end), np.arange(end)
+    scores, distance = scale * scores_of(queries, keys, kv, end), positions[:, None] - np.arange(end)
+    visible = (distance >= 0) & (distance < (window or end))
     if alibi:
-        scores = fma(-slopes(len(kv), alibi)[:, None], np.abs(positions[:, None, None] - t).astype(F32), scores)
+        scores = fma(-slopes(len(kv), alibi)[:, None], np.abs(distance[:, None]).astype(F32), scores)
     scores = soft_cap(scores, F32(cap)) if cap else scores
-    visible = t[None] <= positions[:, None]
-    first = np.zeros_like(positions) if window is None else np.maximum(0, positions + 1 - window)
-    visible &= t[None] >= first[:, None]
     largest = np.fmax.reduce(np.where(visible[:, None], scores, F32(-np.inf)), axis=2)
     largest = np.where(np.isnan(largest), F32(-np.inf), largest)
     weights = exp(scores - largest[..., None])
@@ -715,7 +710,7 @@ def best_of(scores, allowed, count):
     return found
 
 def route(l, used, scoring="softmax", bias=None, groups=None, bound=None, scale=1.0):
-    """E1, E2, E4, E5 for one token: [(expert, weight)], experts ascending. `groups` is (count, used, best)."""
+    """E1, E2, E4, E5 for one token: weights by expert, ascending. `groups` is (count, used, best)."""
     if scoring == "softmax":
         p = exp(l - np.fmax.reduce(l, initial=F32(-np.inf)))
         q = p * (F32(1) / stripe16(p, np.add))
@@ -737,17 +732,17 @@ def route(l, used, scoring="softmax", bias=None, groups=None, bound=None, scale=
         weights = q[chosen]
     if bound is not None:
         weights = weights / np.maximum(in_order(weights), F32(bound))
-    return list(zip(chosen, weights * F32(scale)))
+    return dict(zip(chosen, weights * F32(scale)))
 
 def experts(x, choices, gate, up, down, activation):
     """E3: matrices by expert."""
     output = np.zeros((len(x), down[0].rows), F32)
     for e in range(len(gate)):
-        at = [t for t, chosen in enumerate(choices) if any(index == e for index, _ in chosen)]
+        at = [t for t, weights in enumerate(choices) if e in weights]
         if at:
             part = x[at]
             hidden = activation(product(gate[e], part)) * product(up[e], part)
-            weight = np.array([dict(choices[t])[e] for t in at], F32)
+            weight = np.array([choices[t][e] for t in at], F32)
             output[at] = fma(weight[:, None], product(down[e], hidden), output[at])
     return output
 
@@ -758,11 +753,9 @@ class File:
     """One GGUF file: metadata, and tensors as matrices (vectors have one row, stacks of matrices are lists)."""
     def __init__(self, path):
         self.path, self.keys, self.tensors = path, {}, {}
-        with open(path, "rb") as file:
-            if os.fstat(file.fileno()).st_size < 24:
-                raise Refused(f"{path} is no GGUF file")
-            self.bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         try:
+            with open(path, "rb") as file:
+                self.bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
             self.read()
         except (struct.error, KeyError, IndexError, ValueError, TypeError, ArithmeticError, RecursionError) as error:
             raise Refused(f"{path} cannot be read as GGUF ({error})") from error
@@ -774,9 +767,7 @@ class File:
 
     def string(self):
         size = self.take("<Q")
-        if size > len(self.bytes) - self.at:
-            raise ValueError("a string goes past the end")
-        self.at += size
+        self.at += size   # past the end, the next number cannot be taken
         return self.bytes[self.at - size : self.at].decode()
 
     def count(self):
@@ -853,8 +844,7 @@ class Model:
         if len(paths) != self.keys.get("split.count", 1):
             raise Refused(f"the model has {self.keys.get('split.count')} files; give --model once for each, in order")
         self.family = self.keys.get("general.architecture")
-        if self.family not in FAMILIES:
-            raise Refused(f"models of the family {self.family} are not verified here")
+        refuse(self.family not in FAMILIES, f"models of the family {self.family} are not verified here")
         self.words = FAMILIES[self.family]
         self.layers = self.key("block_count") - self.key("nextn_predict_layers", 0)
         self.width, self.heads = self.key("embedding_length"), self.key("attention.head_count")
@@ -867,15 +857,13 @@ class Model:
 
     def key(self, name, default=None):
         value = self.keys.get(f"{self.family}.{name}", default)
-        if value is None:
-            raise Refused(f"the model's metadata lack {self.family}.{name}")
+        refuse(value is None, f"the model's metadata lack {self.family}.{name}")
         return value
 
     def factor(self, name, default=0.0): return self.key(name, 0.0) or default  # 0 means none.
 
     def tensor(self, name):
-        if name not in self.tensors:
-            raise Refused(f"the model lacks the tensor {name}")
+        refuse(name not in self.tensors, f"the model lacks the tensor {name}")
         self.read.add(name)
         return self.tensors[name]
 
@@ -883,8 +871,7 @@ class Model:
         if optional and name not in self.tensors:
             return None
         matrix = self.tensor(name)
-        if matrix.rows != 1:
-            raise Refused(f"the tensor {name} has {matrix.rows} rows, which is not verified here")
+        refuse(matrix.rows != 1, f"the tensor {name} has {matrix.rows} rows, which is not verified here")
         return matrix.values()[0]
 
     def fingerprint(self, cache, long):
@@ -912,8 +899,7 @@ class Model:
             return None
         if kind == "linear":
             return {"type": kind, "factor": factor}
-        if kind != "yarn" or not factor:
-            raise Refused(f"the rotation's scaling {kind} is not verified here")
+        refuse(kind != "yarn" or not factor, f"the rotation's scaling {kind} is not verified here")
         growth, multiplier = log_scalar(factor), get("scaling.yarn_log_multiplier")
         magnitude = get("scaling.yarn_attn_factor", 0.1 * growth + 1.0)
         if self.family == "mistral3":
@@ -988,8 +974,7 @@ class Model:
         # Blocks that only guess; the set of rotation factors of the other length; divisors of inputs that stay as they are here.
         spare = ("rope_factors_", *(f"blk.{layer}." for layer in range(self.layers, self.key("block_count"))))
         unread = [name for name in self.tensors.keys() - self.read if not name.startswith(spare) and not name.endswith(".input_scale")]
-        if unread:
-            raise Refused(f"the tensor {min(unread)} is not used here, so that models which have it are not verified")
+        refuse(unread, f"the tensor {min(unread, default=None)} is not used here, so that models which have it are not verified")
 
     def norm(self, prefix, name, x):
         """N1 or N3, of parts as long as the gain."""
@@ -1104,8 +1089,7 @@ class Model:
         default = 2 if self.family in ("afmoe", "glm4moe", "hy_v3", "minimax-m2") or (bias is not None and self.family != "ernie4_5-moe") else 1
         gating, count, used = (self.key("expert_" + key, value) for key, value in
                                (("gating_func", default), ("group_count", 1), ("group_used_count", 1)))
-        if gating not in (1, 2):
-            raise Refused(f"experts chosen by rule {gating} are not verified here")
+        refuse(gating not in (1, 2), f"experts chosen by rule {gating} are not verified here")
         best = min(2 if bias is not None else 1, scores.shape[1] // max(count, 1))
         bound = BOUNDS.get(self.family, 1e-20 if self.key("expert_weights_norm", False) else None)
         choices = [route(row, self.key("expert_used_count"), ("softmax", "sigmoid")[gating - 1], bias,
@@ -1195,8 +1179,7 @@ def first(which): return int(np.argmax(which)) if which.any() else len(which)
 def choose(logits, history, p):
     """S1 to S16: the token that follows `history`."""
     bad = np.nonzero(np.isnan(logits) | np.isposinf(logits))[0]
-    if len(bad):
-        raise Refused(f"the logit of token {bad[0]} is {logits[bad[0]]}, so that nothing can be chosen")
+    refuse(len(bad), f"the logits of tokens {bad.tolist()} are NaN or infinite, so that nothing can be chosen")
     out = np.isneginf(logits)
     for id in p["banned"] + p["ignore_eos"]:
         out[id] = True
@@ -1205,8 +1188,7 @@ def choose(logits, history, p):
         logits[int(id)] += F32(bias)
     logits = penalise(clamp(logits), history, p)
     ids = np.nonzero(~out)[0]
-    if not len(ids):
-        raise Refused("no token is left to choose")
+    refuse(not len(ids), "no token is left to choose")
     if p["temperature"] == 0:
         return int(ids[np.argmax(logits[ids])])
     ids = cut(logits, ids[np.lexsort((ids, -logits[ids]))], len(history), p)  # S6
@@ -1265,8 +1247,7 @@ class Fraction(float):
 
 def unique(pairs):
     found = dict(pairs)
-    if len(found) != len(pairs):
-        raise Refused("no receipt: a field is there twice")
+    refuse(len(found) != len(pairs), "no receipt: a field is there twice")
     return found
 
 def no_constant(text): raise Refused(f"no receipt: {text} is not JSON")
@@ -1304,14 +1285,12 @@ def documents(text):
             form = canonical(value)
         except (json.JSONDecodeError, RecursionError, UnicodeEncodeError) as error:
             raise Refused(f"no receipt: not JSON ({error})") from error
-        if LAYOUT.sub(lambda found: found[1] or "", text[at:end]) != form:
-            raise Refused("changed after it was made: it is not in canonical form")
+        refuse(LAYOUT.sub(lambda found: found[1] or "", text[at:end]) != form, "changed after it was made: it is not in canonical form")
         yield value
         at = end
 
 def fields(value, required, optional=frozenset(), what="the receipt"):
-    if not isinstance(value, dict):
-        raise Refused(f"no receipt: {what} is no object")
+    refuse(not isinstance(value, dict), f"no receipt: {what} is no object")
     if lacking := sorted(required - value.keys()):
         raise Refused(f"no receipt: {what} lacks {lacking[0]}")
     if unknown := sorted(value.keys() - required - optional):
@@ -1320,8 +1299,7 @@ def fields(value, required, optional=frozenset(), what="the receipt"):
 
 def check_form(receipt):
     fields(receipt, {"version", "answer", "key", "digest", "signature"})
-    if receipt["version"] != 1:
-        raise Refused(f"receipts of version {receipt['version']} are not known here")
+    refuse(receipt["version"] != 1, f"receipts of version {receipt['version']} are not known here")
     answer = fields(receipt["answer"], REQUIRED, OPTIONAL, "the answer")
     parameters = fields(answer["parameters"], PARAMETERS, what="the parameters")
     fields(parameters["dry"], DRY, what="dry")
@@ -1335,22 +1313,18 @@ def check_form(receipt):
         trace = fields(answer["trace"], {"layers", "positions", "root"}, what="the trace")
         if not all(type(trace[name]) is int and trace[name] > 0 for name in ("layers", "positions")):
             raise Refused("no receipt: its trace counts nothing")
-    if answer["finish"] not in FINISHES:
-        raise Refused(f"no receipt: {answer['finish']} is no way to end")
+    refuse(answer["finish"] not in FINISHES, f"no receipt: {answer['finish']} is no way to end")
     return answer
 
 def check_signature(receipt, key):
     body = {name: value for name, value in receipt.items() if name not in ("digest", "signature")}
     digest = hashlib.sha256(canonical(body).encode()).digest()
-    if receipt["digest"] != digest.hex():
-        raise Refused("changed after it was made: the digest is another")
-    if key is not None and receipt["key"] != key:
-        raise Refused(f"signed by another key, {receipt['key']}")
+    refuse(receipt["digest"] != digest.hex(), "changed after it was made: the digest is another")
+    refuse(key is not None and receipt["key"] != key, f"signed by another key, {receipt['key']}")
     if not (re.fullmatch("[0-9a-f]{64}", receipt["key"]) and re.fullmatch("[0-9a-f]{128}", receipt["signature"])):
         raise Refused("changed after it was made: key or signature is not hexadecimal in lower case")
     public, signature = bytes.fromhex(receipt["key"]), bytes.fromhex(receipt["signature"])
-    if not signed(public, b"hefu receipt 1\n" + digest, signature):
-        raise Refused("changed after it was made: the signature does not belong to it")
+    refuse(not signed(public, b"hefu receipt 1\n" + digest, signature), "changed after it was made: the signature does not belong to it")
 
 # Ed25519 (RFC 8032), with x and y of points.
 PRIME, ORDER = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
@@ -1397,8 +1371,7 @@ def prompt_of(answer, given):
     prompt = answer["prompt"]
     if "tokens" in prompt:
         return prompt["tokens"]
-    if given is None:
-        raise Refused("the prompt is stated by its hash; give its tokens with --prompt-ids")
+    refuse(given is None, "the prompt is stated by its hash; give its tokens with --prompt-ids")
     stated = prompt["hash"]
     data = bytes.fromhex(stated["salt"]) + b"".join(struct.pack("<I", id) for id in given)
     if len(given) != stated["count"] or hashlib.sha256(data).hexdigest() != stated["sha256"]:
@@ -1428,10 +1401,8 @@ def replay(model, answer, prompt):
     cache, long = model.profile(answer["fingerprint"])
     output, p = answer["output"], answer["parameters"]
     tokens = prompt + output[:-1]
-    if not prompt or len(prompt) + len(output) > answer["context"]:
-        raise Refused("the prompt is empty, or prompt and answer are longer than the context")
-    if max(tokens + output) >= model.vocabulary:
-        raise Refused(f"token {max(tokens + output)} is none of this model's")
+    refuse(not prompt or len(prompt) + len(output) > answer["context"], "the prompt is empty, or it and the answer exceed the context")
+    refuse(max(tokens + output) >= model.vocabulary, f"token {max(tokens + output)} is none of this model's")
     hidden, stated = model.hidden(tokens, len(prompt) - 1, cache, long), answer.get("trace")
     for at, token in enumerate(output):
         if at % ROWS == 0:
@@ -1439,11 +1410,10 @@ def replay(model, answer, prompt):
         logits = rows[at % ROWS]
         follows = choose(logits, prompt + output[:at], p)
         if follows != token:
-            stated, right = float(logits[token]), float(logits[follows])
-            details = {"index": at, "position": len(prompt) + at, "token": token, "follows": follows, "logit": stated,
-                       "follows_logit": right}
-            return "differs", f"differs at token {at} (position {len(prompt) + at}): the receipt has {token}, whose logit is " \
-                f"{stated!r}, but {follows} follows, whose logit is {right!r}", details
+            details = {"index": at, "position": len(prompt) + at, "token": token, "follows": follows, "logit": float(logits[token]),
+                       "follows_logit": float(logits[follows])}
+            return "differs", "differs at token {index} (position {position}): the receipt has {token}, whose logit is {logit!r}, but " \
+                "{follows} follows, whose logit is {follows_logit!r}".format(**details), details
     problem = ending(answer, prompt)
     if problem:
         return "ends otherwise", f"ends otherwise: {problem}", {}
@@ -1473,8 +1443,7 @@ def verify(model, receipt, key, prompt_ids):
         name = answer["id"]
         check_signature(receipt, key)
         prompt = prompt_of(answer, prompt_ids)
-        if answer["grammar"] is not None:
-            raise Refused("an answer under a grammar is not judged here; its form and signature are right")
+        refuse(answer["grammar"] is not None, "an answer under a grammar is not judged here; its form and signature are right")
         wrong = "settings or model do not fit together"
         word, sentence, details = replay(model, answer, prompt)
     except (Refused, MemoryError, TypeError, ValueError, KeyError, AttributeError, IndexError, ArithmeticError, struct.error) as error:
@@ -1499,8 +1468,7 @@ def read(path):
     try:
         with open(path, "rb") as file:
             data = file.read(MAX_JSON + 1)
-        if len(data) > MAX_JSON:
-            raise Refused(f"{path} is larger than {MAX_JSON} bytes")
+        refuse(len(data) > MAX_JSON, f"{path} is larger than {MAX_JSON} bytes")
         return data.decode()
     except OSError as error:
         raise Refused(f"{path} cannot be read: {error.strerror}") from error

@@ -7,15 +7,17 @@
 //! `KIB` is the size of the weights: with more than the caches hold, memory is measured, with a few hundred the kernels
 //! themselves. The shortest of many runs counts, so that what else the machine does matters little. `ONLY` names a format.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hefu_cpu::ops::{Ops, Projection, Team};
 use hefu_cpu::prepared::Input;
 use hefu_cpu::scratch::Scratch;
-use hefu_cpu::{HugeAllocator, HugeMemory, Pool, select};
+use hefu_cpu::{HugeAllocator, Pool, select};
 use hefu_numerics::matrix::Matrix;
-use hefu_numerics::quant::{FORMATS, Format};
+use hefu_numerics::quant::FORMATS;
+use shared::matrix;
+
+mod shared;
 
 /// As in the program.
 #[global_allocator]
@@ -41,7 +43,8 @@ fn main() {
         .iter()
         .filter(|format| columns % format.block_elements == 0 && only.is_none_or(|only| format.name == only))
     {
-        let matrix = matrix(ops, format, kib * 1024, columns);
+        let group = (ops.packed_bytes)(format, ops.row_group, columns);
+        let matrix = matrix(ops, format, (kib * 1024 / group).max(1) * ops.row_group, columns);
         print!("{:8}", format.name);
         for tokens in BATCHES {
             let time = shortest(ops, &team, &matrix, tokens);
@@ -51,20 +54,6 @@ fn main() {
         }
         println!();
     }
-}
-
-fn matrix(ops: &Ops, format: &'static Format, bytes: usize, columns: usize) -> Matrix {
-    let group = (ops.packed_bytes)(format, ops.row_group, columns);
-    let rows = (bytes / group).max(1) * ops.row_group;
-    let mut memory = HugeMemory::new((ops.packed_bytes)(format, rows, columns)).expect("memory");
-    let length = format.row_bytes(columns).unwrap_or(0) * ops.row_group;
-    // No byte near 0: numbers and scales that begin with one would be subnormal, with which some chips take very long.
-    let file: Vec<u8> = (0..length).map(|i| (i * 7 % 61 + 30) as u8).collect();
-    for packed in memory.as_mut().chunks_exact_mut(group) {
-        (ops.pack)(format, ops.row_group, columns, &file, packed);
-    }
-    let range = 0..memory.as_ref().len();
-    Matrix { format, rows, columns, memory: Arc::new(memory), range }
 }
 
 /// Nanoseconds for the whole matrix, a part at a time: each part's fastest of the runs that fit into some tenths of a
