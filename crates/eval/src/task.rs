@@ -218,9 +218,10 @@ impl Task {
             return Err(Error(format!("it has {} bytes, but a task has at most {MAX_TASK_BYTES}", text.len())));
         }
         let task: Self = serde_saphyr::from_str(text).map_err(|error| {
-            // The library draws the place on further lines.
+            // The library draws the place on further lines, and says that it is an error where ours has said so already.
             let text = error.to_string();
-            Error(format!("it is no task: {}", text.lines().next().unwrap_or_default()))
+            let line = text.lines().next().unwrap_or_default();
+            Error(format!("it is no task: {}", line.strip_prefix("error: ").unwrap_or(line)))
         })?;
         task.check()?;
         Ok(task)
@@ -323,6 +324,7 @@ mod tests {
         for (text, wrong) in [
             ("", "no task"),
             ("name: [", "no task"),
+            ("# A document\n\n**No task**: `words`, [links](a.md)\n\n| a | b |\n| - | - |\n", "no task"),
             ("name: t\ndata: d\nprompt: p", "one of"),
             ("name: t\ndata: d\nlikelihood: {}\nexact_match: {}", "one of"),
             ("name: t\ndata: d\nexact_match: {}", "prompt"),
@@ -335,7 +337,7 @@ mod tests {
             ("name: t\ndata: d\nprompt: p\nexact_match: {}\nexamples: {data: e, count: 1}", "examples.answer"),
         ] {
             let error = Task::parse(text).unwrap_err().to_string();
-            assert!(error.contains(wrong) && !error.contains('\n'), "{text:?}: {error}");
+            assert!(error.contains(wrong) && !error.contains('\n') && !error.contains("error"), "{text:?}: {error}");
         }
     }
 }

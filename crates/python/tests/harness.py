@@ -1,7 +1,9 @@
 """One score to the last digit: lm-evaluation-harness by the package, by the server's completions and chat, and `hefu eval`, with any batch, threads and
-instruction set.
+instruction set, with the cache and without.
 
     harness.py MODEL [SAMPLES]
+
+Prints every score as it comes, and at the end a table. Conversations are compared where the model has a chat template.
 """
 
 import contextlib
@@ -27,15 +29,22 @@ import shapes
 from hefu.lm_eval import HefuLM
 
 HEFU = [sys.executable, "-m", "hefu"]
+CONTEXT = 512
+WRITTEN = ("written", "chat")
 
+# Answers that are written, and the first letter in them that is a choice.
+LETTER = (
+    "output_type: generate_until\ndoc_to_text: \"{{{{question}}}}{answer}\"\ngeneration_kwargs: {{until: [\"\\n\"], max_gen_toks: 6, temperature: 0}}\n"
+    "filter_list: [{{name: letter, filter: [{{function: regex, regex_pattern: '([A-D])'}}, {{function: take_first}}]}}]\n"
+)
+EXACT = "exact_match: {answer: letter, max_tokens: 6, stop: [\"\\n\"], extract: '([A-D])'}\n"
 FORMS = {
     "arc": ("acc", "output_type: multiple_choice\ndoc_to_text: \"Question: {{question}}\\nAnswer:\"\n", "prompt: \"Question: {{ question }}\\nAnswer:\"\nmultiple_choice: {}\n"),
     "hellaswag": ("acc_norm", "output_type: multiple_choice\ndoc_to_text: '{{question}}'\ntarget_delimiter: ''\n",
                   "prompt: '{{ question }}'\nmultiple_choice: {continuation: '{{ choice }}', divide_by: bytes}\n"),
     "mmlu": ("acc", "output_type: multiple_choice\ndoc_to_text: \"{{question}}\\nAnswer:\"\n", "prompt: \"{{ question }}\\nAnswer:\"\nmultiple_choice: {}\n"),
-    "written": ("exact_match", "output_type: generate_until\ndoc_to_text: \"{{question}}\\nAnswer with one letter.\"\ngeneration_kwargs: {until: [\"\\n\"], max_gen_toks: 6, temperature: 0}\n"
-                "filter_list: [{name: letter, filter: [{function: regex, regex_pattern: '([A-D])'}, {function: take_first}]}]\n",
-                "chat: true\nprompt: \"{{ question }}\\nAnswer with one letter.\"\nexact_match: {answer: letter, max_tokens: 6, stop: [\"\\n\"], extract: '([A-D])'}\n"),
+    "written": ("exact_match", LETTER.format(answer="\\nAnswer:"), "prompt: \"{{ question }}\\nAnswer:\"\n" + EXACT),
+    "chat": ("exact_match", LETTER.format(answer="\\nAnswer with one letter."), "chat: true\nprompt: \"{{ question }}\\nAnswer with one letter.\"\n" + EXACT),
 }
 
 
@@ -43,9 +52,9 @@ def write(folder, count):
     """The tasks in both forms."""
     for name, (metric, theirs, ours) in FORMS.items():
         data = folder / f"{name}.jsonl"
-        shapes.write(data, "mmlu" if name == "written" else name, count)
+        shapes.write(data, "mmlu" if name in WRITTEN else name, count)
         head = f"task: hefu_{name}\ndataset_path: json\ndataset_kwargs: {{data_files: {{test: {data}}}}}\ntest_split: test\n"
-        target = "doc_to_target: letter\n" if name == "written" else "doc_to_choice: '{{choices}}'\ndoc_to_target: answer\n"
+        target = "doc_to_target: letter\n" if name in WRITTEN else "doc_to_choice: '{{choices}}'\ndoc_to_target: answer\n"
         (folder / f"their_{name}.yaml").write_text(f"{head}{theirs}{target}metric_list: [{{metric: {metric}}}]\n")
         (folder / f"{name}.yaml").write_text(f"name: {name}\ndata: {name}.jsonl\n{ours}")
 
@@ -61,7 +70,7 @@ def theirs(folder, name, model, arguments=None, chat=False, batch=None):
 
 def ours(folder, name, model, *flags):
     """What `hefu eval` makes of it."""
-    words = [*HEFU, "eval", folder / f"{name}.yaml", "--out", folder, "--force", "--json", "--model", model, "--context", "512", *flags]
+    words = [*HEFU, "eval", folder / f"{name}.yaml", "--out", folder, "--force", "--json", "--model", model, "--context", str(CONTEXT), *flags]
     said = subprocess.run(words, capture_output=True, text=True)
     assert said.returncode == 0, said.stderr
     (task,) = json.loads(said.stdout)["tasks"]
@@ -69,9 +78,9 @@ def ours(folder, name, model, *flags):
 
 
 @contextlib.contextmanager
-def server(model):
+def server(model, *flags):
     """A server for this model; its address."""
-    words = [*HEFU, "serve", "--port", "0", "--model", model, "--context", "1024"]
+    words = [*HEFU, "serve", "--port", "0", "--model", model, "--context", str(2 * CONTEXT), *flags]
     process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
     try:
         for line in process.stderr:
@@ -92,44 +101,58 @@ def server(model):
         process.wait()
 
 
+def in_all_ways(folder, name, note):
+    """Every task in every way that leads to the program."""
+    known = pathlib.Path("/proc/cpuinfo").read_text()
+    small = "avx2" if "avx2" in known else "portable"
+    large = "avx512" if "avx512_vnni" in known else small
+    tasks = list(FORMS)
+    for threads, isa, batches in ((1, small, [1, 8, 64]), (2, large, [1, 8, 64])):
+        model = HefuLM(name, context=CONTEXT, threads=threads, isa=isa)
+        tasks = [task for task in FORMS if task != "chat" or model.chat_template(True)]
+        for batch in batches:
+            model.batch_size = batch
+            for task in tasks:
+                note(task, f"package, batch {batch}, threads {threads}, {isa}", theirs(folder, task, model, chat=task == "chat"))
+        del model
+    for batch, threads, isa in ((1, 2, small), (8, 1, large), (64, 2, large)):
+        for task in tasks:
+            way = f"hefu eval, batch {batch}, threads {threads}, {isa}"
+            note(task, way, *ours(folder, task, name, "--parallel", str(batch), "--threads", str(threads), "--isa", isa))
+    for threads, isa, batches, flags in ((2, large, [1, 8, 64], []), (1, small, [8], ["--no-prefix-reuse"])):
+        with server(name, "--threads", str(threads), "--isa", isa, *flags) as url:
+            for batch in batches:
+                for task in tasks:
+                    kind = "local-chat-completions" if task == "chat" else "local-completions"
+                    arguments = {"model": pathlib.Path(name).stem, "max_retries": 1, "tokenizer_backend": "remote"}
+                    arguments["base_url"] = f"{url}/v1/{kind.removeprefix('local-').replace('-', '/')}"
+                    # A conversation is a request of its own; as many are asked at once.
+                    arguments |= {"num_concurrent": batch, "tokenizer_backend": None} if task == "chat" else {"num_concurrent": 2}
+                    value = theirs(folder, task, kind, arguments, chat=task == "chat", batch=1 if task == "chat" else batch)
+                    note(task, f"{kind}, batch {batch}, threads {threads}, {isa}, cache {'off' if flags else 'on'}", value)
+
+
 def main():
     name, count = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 24
-    isas = ["avx2", "avx512"] if "avx512_vnni" in pathlib.Path("/proc/cpuinfo").read_text() else ["portable"]
+    scores, roots = {}, {}
+
+    def note(task, way, value, root=None):
+        scores.setdefault(task, {})[way] = value
+        roots.setdefault(task, set()).update([root] if root else [])
+        print(f"{task:10} {way:60} {value!r}", flush=True)
+
     with tempfile.TemporaryDirectory() as place:
-        folder = pathlib.Path(place)
-        write(folder, count)
-        scores, roots = {}, {}
-
-        def note(task, way, value):
-            scores.setdefault(task, {})[way] = value
-            print(f"{task:10} {way:40} {value!r}", flush=True)
-
-        for task in FORMS:
-            for flags in (["--parallel", "1", "--threads", "1"], ["--parallel", "8", "--isa", isas[0]], ["--parallel", "64", "--isa", isas[-1], "--threads", "2"]):
-                value, root = ours(folder, task, name, *flags)
-                note(task, "hefu eval " + " ".join(flags), value)
-                roots.setdefault(task, set()).add(root)
-        for options, batches in (({"threads": 1, "isa": isas[0]}, [8]), ({"isa": isas[-1]}, [1, 64])):
-            model = HefuLM(name, context=512, **options)
-            for task in FORMS:
-                for batch in batches:
-                    model.batch_size = batch
-                    note(task, f"package {options} batch {batch}", theirs(folder, task, model, chat=task == "written"))
-            del model
-        with server(name) as url:
-            for task in FORMS:
-                if task == "written":
-                    arguments = {"model": pathlib.Path(name).stem, "base_url": f"{url}/v1/chat/completions", "num_concurrent": 8, "max_retries": 1}
-                    note(task, "chat completions", theirs(folder, task, "local-chat-completions", arguments, chat=True))
-                else:
-                    arguments = {"model": pathlib.Path(name).stem, "base_url": f"{url}/v1/completions", "tokenizer_backend": "remote", "num_concurrent": 2, "max_retries": 1}
-                    note(task, "completions batch 8", theirs(folder, task, "local-completions", arguments, batch=8))
-        for task, found in scores.items():
-            assert len(set(found.values())) == 1, (task, found)
-            assert len(roots[task]) == 1, (task, roots[task])
-        shares = sorted(next(iter(found.values())) for found in scores.values())
-        assert shares[0] < 1 and shares[-1] > 0, shares
-        print(f"ok: one score for each task in every way: {({task: next(iter(found.values())) for task, found in scores.items()})}")
+        write(pathlib.Path(place), count)
+        in_all_ways(pathlib.Path(place), name, note)
+    print("\n| task | questions | score | ways | different scores |\n| --- | ---: | ---: | ---: | ---: |")
+    for task, found in scores.items():
+        print(f"| {task} | {count} | {next(iter(found.values()))!r} | {len(found)} | {len(set(found.values()))} |")
+    for task, found in scores.items():
+        assert len(set(found.values())) == 1, (task, found)
+        assert len(roots[task]) == 1, (task, roots[task])
+    shares = [next(iter(found.values())) for found in scores.values()]
+    assert min(shares) < 1 and max(shares) > 0, shares
+    print("ok: one score for each task in every way")
 
 
 main()

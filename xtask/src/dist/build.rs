@@ -1,4 +1,4 @@
-//! Building the program for each target, without a trace of the folders it was built in.
+//! Building the program and the Python package for each target, without a trace of the folders it was built in.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,6 +7,9 @@ use serde_json::Value;
 
 use super::entry;
 use super::target::{TARGETS, Target};
+
+/// The systems that a wheel is for: those with glibc 2.17 or later, the least that Rust supports.
+const WHEEL_SYSTEMS: &str = "manylinux2014";
 
 /// A program that was built.
 pub(super) struct Program {
@@ -38,6 +41,11 @@ impl Builder {
         let home = || variable("HOME").map(|home| home.join(".cargo"));
         let cargo_home = variable("CARGO_HOME").or_else(home).ok_or("set CARGO_HOME to cargo's folder")?;
         Ok(Self { root: root.to_owned(), cargo, metadata, sysroot, cargo_home })
+    }
+
+    /// The compiler's folder.
+    pub(super) fn sysroot(&self) -> &Path {
+        &self.sysroot
     }
 
     /// What `cargo metadata` says.
@@ -89,23 +97,37 @@ impl Builder {
 
     fn program(&self, target: &'static Target) -> Result<Program, String> {
         println!("building  {}", target.triple);
+        let mut command = Command::new(&self.cargo);
+        command.args([target.cargo_command(), "--release", "--locked", "--package", "hefu", "--target", target.triple]);
+        self.built(command.current_dir(&self.root))?;
+        let path = self.target_folder().join(target.triple).join("release/hefu");
+        self.check_traces(&path.display().to_string(), &entry::bytes(&path)?)?;
+        Ok(Program { target, path })
+    }
+
+    /// Has maturin build the Python package for a target; the wheel's path, in a folder of its own.
+    pub(super) fn wheel(&self, target: &Target) -> Result<PathBuf, String> {
+        println!("building  the Python package for {}", target.library);
+        let folder = self.target_folder().join("dist-wheel");
+        entry::empty_folder(&folder)?;
+        let mut command = Command::new("maturin");
+        command.args(["build", "--release", "--locked", "--quiet", "--zig", "--compatibility", WHEEL_SYSTEMS]);
+        command.args(["--target", target.library, "--out"]).arg(&folder);
+        self.built(command.current_dir(self.root.join("crates/python")))?;
+        let mut wheels = crate::files::below(&folder, ".whl");
+        wheels.pop().ok_or_else(|| format!("maturin left no wheel in {}", folder.display()))
+    }
+
+    /// Runs a command that compiles, so that nothing of what it makes names a folder of this machine.
+    fn built(&self, command: &mut Command) -> Result<(), String> {
         let maps = self.folders().map(|(folder, name)| format!("{}={name}", folder.display()));
         let mut flags: Vec<String> = maps.iter().map(|map| format!("--remap-path-prefix={map}")).collect();
         flags.push("-Cstrip=symbols".to_owned());
         let c_flags: Vec<String> = maps.iter().map(|map| format!("-ffile-prefix-map={map}")).collect();
-        let status = Command::new(&self.cargo)
-            .args([target.cargo_command(), "--release", "--locked", "--package", "hefu", "--target", target.triple])
-            .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"))
-            .env("CFLAGS", c_flags.join(" "))
-            .current_dir(&self.root)
-            .status()
-            .map_err(|error| format!("cannot run {}: {error}", self.cargo.display()))?;
-        if !status.success() {
-            return Err(format!("the program for {} could not be built", target.triple));
-        }
-        let path = self.target_folder().join(target.triple).join("release/hefu");
-        self.check_traces(&path)?;
-        Ok(Program { target, path })
+        command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}")).env("CFLAGS", c_flags.join(" "));
+        let name = command.get_program().to_string_lossy().into_owned();
+        let status = command.status().map_err(|error| format!("cannot run {name}: {error}"))?;
+        if status.success() { Ok(()) } else { Err(format!("{name} could not build this")) }
     }
 
     /// Folders of this machine, and what stands for them in the program.
@@ -113,15 +135,14 @@ impl Builder {
         [(&self.cargo_home, "/cargo"), (&self.root, "/hefu")]
     }
 
-    /// Refuses a program that names a folder of this machine.
-    fn check_traces(&self, path: &Path) -> Result<(), String> {
-        let bytes = entry::bytes(path)?;
+    /// Refuses a file that names a folder of this machine.
+    pub(super) fn check_traces(&self, file: &str, bytes: &[u8]) -> Result<(), String> {
         let mut folders = vec![self.sysroot.as_path()];
         folders.extend(self.folders().map(|(folder, _)| folder));
         for folder in folders {
             let needle = folder.as_os_str().as_encoded_bytes();
             if bytes.windows(needle.len()).any(|window| window == needle) {
-                return Err(format!("{} names the folder {} of this machine", path.display(), folder.display()));
+                return Err(format!("{file} names the folder {} of this machine", folder.display()));
             }
         }
         Ok(())

@@ -1,8 +1,8 @@
 //! Products for people without a compiler: `cargo xtask dist`.
 //!
-//! For every target one static program, as an archive, a Debian package and a Python wheel; for all together a bill of
-//! materials, checksums and, with a key, a signature of the checksums. The same commit gives the same files, wherever the
-//! repository lies.
+//! For every target one static program, as an archive and a Debian package, and the Python package as a wheel; for all together
+//! a bill of materials, checksums and, with a key, a signature of the checksums. The same commit gives the same files, wherever
+//! the repository lies.
 
 mod archive;
 mod build;
@@ -68,10 +68,11 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<(), String> {
         let made = [
             archive::write(&out, &release, program.target, &files)?,
             debian::write(&out, &release, program.target, &files, root)?,
-            wheel::write(&out, &release, program.target, &files)?,
         ];
-        for path in made {
-            println!("made      {}", path.display());
+        made.iter().for_each(|path| println!("made      {}", path.display()));
+        match program.target.lacks_for_wheel(builder.sysroot()) {
+            None => println!("made      {}", wheel::write(&out, &builder, program.target, &files)?.display()),
+            Some(lack) => println!("left out  the wheel for {}: {lack}", program.target.library),
         }
     }
     let made = seal::write(&out, &release, &runnable.path, options.key.as_deref())?;

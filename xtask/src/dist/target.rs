@@ -10,8 +10,8 @@ pub(super) struct Target {
     pub(super) machine: &'static str,
     /// For Debian.
     pub(super) debian: &'static str,
-    /// For wheels: a static program runs beside either C library.
-    pub(super) wheel: &'static str,
+    /// For rustc, of what an interpreter loads: a library has its C library from there.
+    pub(super) library: &'static str,
 }
 
 /// All of them. The C library is musl's, linked into the program.
@@ -20,13 +20,13 @@ pub(super) const TARGETS: &[Target] = &[
         triple: "x86_64-unknown-linux-musl",
         machine: "x86_64",
         debian: "amd64",
-        wheel: "manylinux_2_17_x86_64.manylinux2014_x86_64.musllinux_1_1_x86_64",
+        library: "x86_64-unknown-linux-gnu",
     },
     Target {
         triple: "aarch64-unknown-linux-musl",
         machine: "aarch64",
         debian: "arm64",
-        wheel: "manylinux_2_17_aarch64.manylinux2014_aarch64.musllinux_1_1_aarch64",
+        library: "aarch64-unknown-linux-gnu",
     },
 ];
 
@@ -38,11 +38,17 @@ impl Target {
 
     /// What this machine lacks to build for it, and how to get it; `None` if nothing.
     pub(super) fn lacks(&self, sysroot: &Path) -> Option<String> {
-        if !sysroot.join("lib/rustlib").join(self.triple).join("lib").is_dir() {
-            return Some(format!("Rust's library for it is not here: rustup target add {}", self.triple));
-        }
-        (!on_path("cargo-zigbuild") && !self.has_compiler())
-            .then(|| "no C compiler for it is here: pip install cargo-zigbuild ziglang".to_owned())
+        lacks_library(sysroot, self.triple).or_else(|| {
+            (!on_path("cargo-zigbuild") && !self.has_compiler())
+                .then(|| "no C compiler for it is here: pip install cargo-zigbuild ziglang".to_owned())
+        })
+    }
+
+    /// The same of the Python package.
+    pub(super) fn lacks_for_wheel(&self, sysroot: &Path) -> Option<String> {
+        lacks_library(sysroot, self.library).or_else(|| {
+            (!on_path("maturin")).then(|| "what builds wheels is not here: pip install maturin ziglang".to_owned())
+        })
     }
 
     /// Whether a compiler for musl's C library and this machine's own processor is there.
@@ -54,6 +60,11 @@ impl Target {
     pub(super) fn cargo_command(&self) -> &'static str {
         if on_path("cargo-zigbuild") { "zigbuild" } else { "build" }
     }
+}
+
+fn lacks_library(sysroot: &Path, triple: &str) -> Option<String> {
+    (!sysroot.join("lib/rustlib").join(triple).join("lib").is_dir())
+        .then(|| format!("Rust's library for it is not here: rustup target add {triple}"))
 }
 
 fn on_path(program: &str) -> bool {
