@@ -111,9 +111,6 @@ mod tests {
     #[test]
     fn licences_are_named_in_the_head() {
         let whole = with_licences("Name: hefu\nVersion: 1\n\n# Text\n\nmore");
-        assert_eq!(
-            whole,
-            "Name: hefu\nVersion: 1\nLicense-File: LICENSE\nLicense-File: NOTICES.txt\n\n# Text\n\nmore"
-        );
+        assert_eq!(whole, "Name: hefu\nVersion: 1\nLicense-File: LICENSE\nLicense-File: NOTICES.txt\n\n# Text\n\nmore");
     }
 }
