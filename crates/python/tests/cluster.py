@@ -15,7 +15,6 @@ import urllib.error
 import urllib.request
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-os.environ["RAY_DEDUP_LOGS"] = "0"
 
 import pyarrow as pa
 import pyarrow.dataset
