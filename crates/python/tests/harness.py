@@ -7,6 +7,7 @@ Prints every score as it comes, and at the end a table. Conversations are compar
 """
 
 import contextlib
+import functools
 import json
 import os
 import pathlib
@@ -59,10 +60,16 @@ def write(folder, count):
         (folder / f"{name}.yaml").write_text(f"name: {name}\ndata: {name}.jsonl\n{ours}")
 
 
+@functools.cache
+def tasks_of(folder):
+    """The harness's list of tasks. Its own are thousands, which it would read each time."""
+    return TaskManager(include_path=str(folder), include_defaults=False)
+
+
 def theirs(folder, name, model, arguments=None, chat=False, batch=None):
     """What the harness makes of a task."""
-    done = lm_eval.simple_evaluate(model=model, model_args=arguments, tasks=[f"hefu_{name}"], task_manager=TaskManager(include_path=str(folder)),
-                                   bootstrap_iters=0, apply_chat_template=chat, batch_size=batch)
+    done = lm_eval.simple_evaluate(model=model, model_args=arguments, tasks=[f"hefu_{name}"], task_manager=tasks_of(folder), bootstrap_iters=0,
+                                   apply_chat_template=chat, batch_size=batch, log_samples=False)
     metric = FORMS[name][0]
     (value,) = [value for key, value in done["results"][f"hefu_{name}"].items() if key.split(",")[0] == metric]
     return value
@@ -81,15 +88,15 @@ def ours(folder, name, model, *flags):
 def server(model, *flags):
     """A server for this model; its address."""
     words = [*HEFU, "serve", "--port", "0", "--model", model, "--context", str(2 * CONTEXT), *flags]
-    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
     try:
-        for line in process.stderr:
+        for line in process.stdout:
             found = re.search(r"http://127\.0\.0\.1:\d+", line)
             if found:
                 break
         else:
             raise RuntimeError("the server did not start")
-        threading.Thread(target=process.stderr.read, daemon=True).start()
+        threading.Thread(target=process.stdout.read, daemon=True).start()
         for _ in range(600):
             with contextlib.suppress(OSError):
                 urllib.request.urlopen(f"{found[0]}/health").close()
@@ -137,6 +144,7 @@ def main():
     scores, roots = {}, {}
 
     def note(task, way, value, root=None):
+        value = float(value)
         scores.setdefault(task, {})[way] = value
         roots.setdefault(task, set()).update([root] if root else [])
         print(f"{task:10} {way:60} {value!r}", flush=True)

@@ -49,7 +49,7 @@ fn members(bytes: &[u8]) -> ZipResult<Vec<Entry>> {
     for index in 0..archive.len() {
         let mut member = archive.by_index(index)?;
         if member.is_file() {
-            let (path, mode) = (member.name().to_owned(), member.unix_mode().unwrap_or(0o644) & 0o777);
+            let (path, mode) = (member.name()?.into_owned(), member.unix_mode().unwrap_or(0o644) & 0o777);
             let mut bytes = Vec::new();
             member.read_to_end(&mut bytes)?;
             files.push(Entry { path, bytes, mode });
