@@ -1,5 +1,8 @@
 // The pages of lessons come alive: answers to questions are judged, what was done is remembered in this browser, widgets are drawn.
 
+import { handIn } from "./hand-in.js";
+import { make } from "./make.js";
+import { call, member } from "./room.js";
 import { start } from "./widgets.js";
 import { words } from "./words.js";
 
@@ -25,7 +28,7 @@ function note(lesson) {
 function judge(article) {
   const questions = [...article.querySelectorAll(".questions fieldset")];
   const isRight = (question) => question.querySelector("input:checked")?.value === question.dataset.right;
-  for (const question of questions) {
+  for (const [at, question] of questions.entries()) {
     question.addEventListener("change", () => {
       const right = isRight(question);
       const verdict = question.querySelector(".verdict");
@@ -33,8 +36,32 @@ function judge(article) {
       verdict.dataset.right = String(right);
       if (right) question.querySelector("details").open = true;
       if (questions.every(isRight)) note(article.dataset.lesson);
+      const answer = Number(question.querySelector("input:checked").value);
+      if (member()) tell("/v1/class/answer", { lesson: article.dataset.lesson, question: at + 1, answer });
     });
   }
+}
+
+const notice = make("p", { class: "notice", role: "status" });
+
+/** Tells the class what was done; what could not be told is said, and lost for nobody but the teacher. */
+async function tell(path, body) {
+  try {
+    await call(path, body);
+    notice.textContent = "";
+  } catch (error) {
+    notice.textContent = words.notTold(error.message);
+  }
+}
+
+/** In a class, the page leads to it, and exercises are handed in here. */
+function inClass(article) {
+  document.querySelector("header .home").after(make("a", { href: `/class/${document.documentElement.lang}` }, words.class));
+  if (!article) return;
+  article.before(notice);
+  tell("/v1/class/visit", { lesson: article.dataset.lesson });
+  const section = article.querySelector(".exercise");
+  if (section) section.append(handIn(section.dataset.exercise));
 }
 
 const chosen = (() => {
@@ -48,6 +75,7 @@ if (chosen === "light" || chosen === "dark") document.documentElement.dataset.co
 
 const article = document.querySelector("article[data-lesson]");
 if (article) judge(article);
+if (member()) inClass(article);
 for (const item of document.querySelectorAll("li[data-lesson]")) {
   if (!done().has(item.dataset.lesson)) continue;
   const mark = document.createElement("span");

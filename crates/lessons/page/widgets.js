@@ -1,19 +1,9 @@
 // What can be tried in a lesson. Each widget fills the place that its text has made for it; settings are attributes of the place.
 
 import * as exact from "./exact.js";
+import { make } from "./make.js";
 import * as model from "./model.js";
 import { words } from "./words.js";
-
-/** An element with attributes and children. */
-function make(name, attributes = {}, ...children) {
-  const element = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (key in element && typeof value !== "string") element[key] = value;
-    else element.setAttribute(key, value);
-  }
-  element.append(...children);
-  return element;
-}
 
 let named = 0;
 

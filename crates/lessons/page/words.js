@@ -61,6 +61,12 @@ const en = {
   noReceipt: "No receipt was made (the server was started without them).",
   mean: "Root of the mean square before",
   meanAfter: "after",
+  class: "Class",
+  notTold: (why) => `The class does not know of this: ${why}`,
+  cases: "Download the cases",
+  run: "Let your program read them, for instance so, and hand in the file that it writes:",
+  output: "What your program wrote",
+  graded: (right, cases) => `${right} of ${cases} cases are right.`,
 };
 
 const zh = {
@@ -124,6 +130,12 @@ const zh = {
   noReceipt: "没有生成回执（服务器启动时关闭了回执）。",
   mean: "均方根：之前",
   meanAfter: "之后",
+  class: "课堂",
+  notTold: (why) => `课堂没有收到：${why}`,
+  cases: "下载用例",
+  run: "让你的程序读取它，例如这样，然后交上它写出的文件：",
+  output: "你的程序写出的内容",
+  graded: (right, cases) => `${cases} 个用例中 ${right} 个正确。`,
 };
 
 export const words = document.documentElement.lang.startsWith("zh") ? zh : en;

@@ -273,7 +273,7 @@ mod tests {
     #[test]
     fn what_is_right_passes_and_every_mistake_is_named() {
         for exercise in EXERCISES {
-            let cases = (exercise.cases)();
+            let cases = (exercise.cases)(0);
             assert!(
                 grade(exercise, &cases, &answers(&cases, |case| case.right.clone())).is_right(),
                 "{}",
@@ -291,7 +291,7 @@ mod tests {
     #[test]
     fn faults_of_form_are_told() {
         let exercise = find("chain").unwrap();
-        let cases = (exercise.cases)();
+        let cases = (exercise.cases)(0);
         let right = answers(&cases, |case| case.right.clone());
         let kind = |output: &str| grade(exercise, &cases, output).fault.map(|fault| (fault.case, fault.kind));
         assert_eq!(kind(""), Some((1, Kind::NoLine)));

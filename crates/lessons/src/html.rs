@@ -34,7 +34,7 @@ pub(crate) fn list(lessons: &[Lesson], language: Language) -> String {
         }
         body += "</ol>\n";
     }
-    document(title, &body, language, "")
+    document(&Page::of(title, &body, ""), language)
 }
 
 /// The page of a lesson.
@@ -48,7 +48,7 @@ pub(crate) fn lesson(lessons: &[Lesson], at: usize, language: Language) -> Strin
     body += &exercise(lesson, language);
     body += "</article>\n";
     body += &neighbours(lessons, at, language);
-    document(title, &body, language, &format!("/{}", lesson.name))
+    document(&Page::of(title, &body, &format!("/{}", lesson.name)), language)
 }
 
 fn minutes(count: u32, language: Language) -> String {
@@ -107,14 +107,14 @@ fn exercise(lesson: &Lesson, language: Language) -> String {
     let Some((task, exercise)) = lesson.exercise() else { return String::new() };
     let name = exercise.name;
     let (input, output) = (line(task.input.of(language)), line(task.output.of(language)));
-    let example = (exercise.cases)().into_iter().find(|case| case.input.len() <= 40);
+    let example = (exercise.cases)(0).into_iter().find(|case| case.input.len() <= 40);
     let example = example.map_or_else(String::new, |case| {
         let (input, output) = (crate::grade::line(&case.input), crate::grade::line(&case.right));
         let title = language.choose("The first short case, in and out", "第一个短用例：输入与输出");
         format!("<p>{title}:</p>\n<pre tabindex=\"0\"><code>{}\n{}</code></pre>\n", escaped(&input), escaped(&output))
     });
     format!(
-        "<section class=\"exercise\">\n<h2>{title}</h2>\n<p>{words}</p>\n<dl>\n<dt>{from}</dt><dd>{input}</dd>\n<dt>{to}</dt>\
+        "<section class=\"exercise\" data-exercise=\"{name}\">\n<h2>{title}</h2>\n<p>{words}</p>\n<dl>\n<dt>{from}</dt><dd>{input}</dd>\n<dt>{to}</dt>\
          <dd>{output}</dd>\n</dl>\n{example}<p>{how}</p>\n<pre tabindex=\"0\"><code>hefu learn check {name}.py\nhefu learn check {name}.rs\n\
          hefu learn check --exercise {name} ./{name}</code></pre>\n<p class=\"note\">{note}</p>\n</section>\n",
         title = language.choose("Write it", "动手写"),
@@ -147,26 +147,52 @@ fn neighbours(lessons: &[Lesson], at: usize, language: Language) -> String {
     format!("<nav class=\"neighbours\" aria-label=\"{label}\">{before}{after}</nav>\n")
 }
 
-/// A whole page; `rest` is what follows the language in its address.
-fn document(title: &str, body: &str, language: Language, rest: &str) -> String {
+/// What is particular to a page.
+#[derive(Debug)]
+pub struct Page<'a> {
+    /// Its title.
+    pub title: &'a str,
+    /// What is in it.
+    pub body: &'a str,
+    /// Where it and its files are.
+    pub root: &'a str,
+    /// What follows the language in its address.
+    pub rest: &'a str,
+    /// Its script.
+    pub script: &'a str,
+    /// A style beside that of lessons.
+    pub style: Option<&'a str>,
+}
+
+impl<'a> Page<'a> {
+    /// One of lessons.
+    fn of(title: &'a str, body: &'a str, rest: &'a str) -> Self {
+        Self { title, body, root: ROOT, rest, script: "learn.js", style: None }
+    }
+}
+
+/// A whole page.
+pub fn document(page: &Page<'_>, language: Language) -> String {
+    let Page { title, body, root, rest, script, style } = page;
     let other = language.choose(Language::Chinese, Language::English);
     let (code, other_code) = (language.code(), other.code());
-    let (skip, lessons, page) = (
+    let (skip, lessons, chat) = (
         language.choose("Skip to the text", "跳到正文"),
         language.choose("Lessons", "课程"),
         language.choose("Chat", "对话"),
     );
     let (other_name, navigation) = (other.choose("English", "中文"), language.choose("Site", "站点"));
     let rest = escaped(rest);
+    let style = style.map_or_else(String::new, |style| format!("<link rel=\"stylesheet\" href=\"{root}/{style}\" />\n"));
     format!(
         "<!doctype html>\n<html lang=\"{code}\">\n<head>\n<meta charset=\"utf-8\" />\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\" />\n\
          <meta name=\"color-scheme\" content=\"light dark\" />\n<title>{title} · 合符 Hefu</title>\n\
-         <link rel=\"icon\" href=\"/icon.svg\" type=\"image/svg+xml\" />\n<link rel=\"stylesheet\" href=\"{ROOT}/learn.css\" />\n\
-         <link rel=\"alternate\" hreflang=\"{other_code}\" href=\"{ROOT}/{other_code}{rest}\" />\n\
-         <script type=\"module\" src=\"{ROOT}/learn.js\"></script>\n</head>\n<body>\n<a class=\"skip\" href=\"#text\">{skip}</a>\n\
-         <header><nav aria-label=\"{navigation}\"><a class=\"home\" href=\"{ROOT}/{code}\">{lessons}</a><a href=\"/\">{page}</a>\
-         <a href=\"{ROOT}/{other_code}{rest}\" lang=\"{other_code}\" hreflang=\"{other_code}\">{other_name}</a></nav></header>\n\
+         <link rel=\"icon\" href=\"/icon.svg\" type=\"image/svg+xml\" />\n<link rel=\"stylesheet\" href=\"{ROOT}/learn.css\" />\n{style}\
+         <link rel=\"alternate\" hreflang=\"{other_code}\" href=\"{root}/{other_code}{rest}\" />\n\
+         <script type=\"module\" src=\"{root}/{script}\"></script>\n</head>\n<body>\n<a class=\"skip\" href=\"#text\">{skip}</a>\n\
+         <header><nav aria-label=\"{navigation}\"><a class=\"home\" href=\"{ROOT}/{code}\">{lessons}</a><a href=\"/\">{chat}</a>\
+         <a href=\"{root}/{other_code}{rest}\" lang=\"{other_code}\" hreflang=\"{other_code}\">{other_name}</a></nav></header>\n\
          <main id=\"text\">\n{body}</main>\n</body>\n</html>\n",
         title = escaped(title),
     )

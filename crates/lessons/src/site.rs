@@ -4,6 +4,8 @@ use crate::html::{self, ROOT};
 use crate::language::Language;
 use crate::lesson::Lesson;
 
+pub use crate::html::{Page, document};
+
 /// Files of the pages: name, type, contents.
 const FILES: &[(&str, &str, &str)] = &[
     ("learn.css", "text/css; charset=utf-8", include_str!("../page/learn.css")),
@@ -11,6 +13,9 @@ const FILES: &[(&str, &str, &str)] = &[
     ("widgets.js", "text/javascript; charset=utf-8", include_str!("../page/widgets.js")),
     ("model.js", "text/javascript; charset=utf-8", include_str!("../page/model.js")),
     ("exact.js", "text/javascript; charset=utf-8", include_str!("../page/exact.js")),
+    ("make.js", "text/javascript; charset=utf-8", include_str!("../page/make.js")),
+    ("room.js", "text/javascript; charset=utf-8", include_str!("../page/room.js")),
+    ("hand-in.js", "text/javascript; charset=utf-8", include_str!("../page/hand-in.js")),
     ("words.js", "text/javascript; charset=utf-8", include_str!("../page/words.js")),
 ];
 

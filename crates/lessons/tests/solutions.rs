@@ -27,7 +27,7 @@ fn folder() -> PathBuf {
 }
 
 fn graded(exercise: &Exercise, file: &Path) -> Report {
-    let cases = (exercise.cases)();
+    let cases = (exercise.cases)(0);
     let limits = Limits { time: Duration::from_secs(300), output: 1 << 20 };
     let output =
         run(&[file.into()], input(&cases), &limits).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
@@ -113,7 +113,7 @@ fn the_arithmetic_of_the_pages_is_that_of_the_engine() {
     }
     for name in ["fma", "chain", "stripes", "exp", "norm", "rotation", "integers", "half", "weights", "draw"] {
         let exercise = find(name).unwrap();
-        let cases = (exercise.cases)();
+        let cases = (exercise.cases)(0);
         let limits = Limits { time: Duration::from_secs(300), output: 1 << 20 };
         let page = [folder().join("page.mjs").into_os_string(), name.into()];
         let program = [&["node".into()], &page[..]].concat();

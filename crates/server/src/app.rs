@@ -2,6 +2,7 @@
 
 use crate::api;
 use crate::body;
+use crate::class;
 use crate::error::{ApiError, Kind, json_response};
 use crate::headers::{ANSWER_ID, FINGERPRINT, HIDE_PROMPT, REQUEST_ID};
 use crate::keys::{Entry, Keys};
@@ -14,6 +15,7 @@ use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, ORIGIN, X_CONTENT_
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
+use hefu_class::{Class, Who};
 use hefu_lessons::lesson::Lesson;
 use sha2::{Digest, Sha256};
 use std::net::IpAddr;
@@ -44,6 +46,8 @@ pub struct Access {
     pub origins: Vec<String>,
     /// The lessons that are served at `/learn`.
     pub lessons: Vec<Lesson>,
+    /// The class that is held here, if one is.
+    pub class: Option<Arc<Class>>,
 }
 
 struct Guard {
@@ -59,11 +63,13 @@ struct Guard {
 /// An origin that is none.
 pub fn router(service: Arc<Service>, mut access: Access) -> Result<Router, String> {
     let lessons: Arc<[Lesson]> = std::mem::take(&mut access.lessons).into();
-    let cors = cors(&access.origins)?;
+    let (cors, has_class) = (cors(&access.origins)?, access.class.is_some());
+    let routes = access.class.clone().map_or_else(Router::new, class::router);
     let open = api::endpoints().iter().filter(|endpoint| endpoint.is_open).map(|endpoint| endpoint.path).collect();
     let guard = Arc::new(Guard { service: Arc::clone(&service), access, open });
     let router = api::router()
-        .fallback(move |method, uri, headers| elsewhere(lessons, method, uri, headers))
+        .merge(routes)
+        .fallback(move |method, uri, headers| elsewhere(lessons, has_class, method, uri, headers))
         .method_not_allowed_fallback(wrong_method)
         .with_state(service)
         .layer(axum::extract::DefaultBodyLimit::disable())
@@ -74,8 +80,15 @@ pub fn router(service: Arc<Service>, mut access: Access) -> Result<Router, Strin
     })
 }
 
-async fn elsewhere(lessons: Arc<[Lesson]>, method: Method, uri: Uri, headers: HeaderMap) -> Result<Response, ApiError> {
-    let found = || page::file(&uri, &headers).or_else(|| learn::page(&lessons, &uri, &headers));
+async fn elsewhere(
+    lessons: Arc<[Lesson]>,
+    has_class: bool,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let of_class = || has_class.then(|| learn::class_page(&uri, &headers)).flatten();
+    let found = || page::file(&uri, &headers).or_else(|| learn::page(&lessons, &uri, &headers)).or_else(of_class);
     let page = (method == Method::GET || method == Method::HEAD).then(found).flatten();
     page.ok_or_else(|| ApiError::new(Kind::NotFound, format!("there is nothing at {}", uri.path())))
 }
@@ -142,7 +155,17 @@ impl Guard {
             let group = group.map(|group| number(&group));
             return Ok(Caller { client, group, name, hides_prompt, ..Caller::default() });
         }
+        if let Some(member) = key(headers).and_then(|key| self.access.class.as_ref()?.who(key)) {
+            let name = match member {
+                Who::Teacher => "class teacher".to_owned(),
+                Who::Pupil(pupil) => format!("class pupil {pupil}"),
+            };
+            return Ok(Caller { client: number(&name), name, hides_prompt, member: Some(member), ..Caller::default() });
+        }
         let path = request.uri().path();
+        if self.access.class.is_some() && class::is_open(request.method(), path) {
+            return Ok(Caller { hides_prompt, ..Caller::default() });
+        }
         let is_read = request.method() == Method::GET || request.method() == Method::HEAD;
         if !self.access.needs_key || is_read && (self.open.contains(&path) || page::has(path) || learn::has(path)) {
             return Ok(Caller { hides_prompt, ..Caller::default() });

@@ -1,4 +1,4 @@
-//! The lessons at `/learn`, under the rules of the page at `/`.
+//! The lessons at `/learn` and the pages of a class at `/class`, under the rules of the page at `/`.
 
 use crate::page::{guarded, usual_policy};
 use axum::body::Body;
@@ -16,8 +16,21 @@ pub(crate) fn has(path: &str) -> bool {
 
 /// What stands at an address.
 pub(crate) fn page(lessons: &[Lesson], uri: &Uri, headers: &HeaderMap) -> Option<Response> {
-    let wanted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    match site::find(lessons, uri.path(), Language::preferred(wanted))? {
+    response(site::find(lessons, uri.path(), preferred(headers))?)
+}
+
+/// What stands at an address of a class.
+pub(crate) fn class_page(uri: &Uri, headers: &HeaderMap) -> Option<Response> {
+    response(hefu_class::site::find(uri.path(), preferred(headers))?)
+}
+
+fn preferred(headers: &HeaderMap) -> Language {
+    let wanted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    Language::preferred(wanted.unwrap_or_default())
+}
+
+fn response(found: Found) -> Option<Response> {
+    match found {
         // What is shown belongs to this version of the program; the next may show another.
         Found::Document { kind, text } => guarded(Body::from(text), kind, "no-cache", usual_policy()),
         Found::Elsewhere(address) => {

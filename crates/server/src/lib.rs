@@ -12,6 +12,7 @@
 //! * [`api`], [`app`], [`listen`], [`tls`], `body`, `page`: endpoints, who may ask them, and the connections they come over;
 //! * `echo`: prompts repeated with their log-probabilities; `traces`: what is computed on the way to an answer;
 //! * [`inside`]: the same endpoints without a connection;
+//! * `class`: what a class in a room is asked, where one is held;
 //! * `work`: what takes its time, on threads of its own;
 //! * [`limits`], [`keys`], `shares`, [`metrics`], [`ids`]: bounds, API keys, what clients share, counters, names.
 
@@ -21,6 +22,7 @@ pub mod api;
 pub mod app;
 mod body;
 pub mod catalog;
+mod class;
 mod echo;
 pub mod error;
 mod headers;

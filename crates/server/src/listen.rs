@@ -6,7 +6,7 @@
 
 use crate::idle::{Idle, Seat};
 use crate::limits::Limits;
-use crate::service::Service;
+use crate::service::{Peer, Service};
 use axum::Router;
 use hyper::Request;
 use hyper::body::Incoming;
@@ -17,6 +17,7 @@ use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -49,7 +50,9 @@ pub async fn serve(
     let open = |(stream, place): Accepted, told| {
         let router = TowerToHyperService::new(router.clone());
         let seat = Seat::new(&door.idle);
-        let connection = Connection { router, seat, told, read_time: limits.read_time };
+        // Of a connection that is gone by now nobody knows whose it was.
+        let peer = Peer(stream.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip()));
+        let connection = Connection { router, seat, peer, told, read_time: limits.read_time };
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(limits.stall_time));
         let tls = tls.clone();
@@ -141,6 +144,7 @@ impl Door {
 struct Connection {
     router: TowerToHyperService<Router>,
     seat: Arc<Seat>,
+    peer: Peer,
     /// Tells when the server stops; `None` if it does already, and one request is answered.
     told: Option<watch::Receiver<bool>>,
     read_time: Duration,
@@ -165,10 +169,11 @@ impl Connection {
     }
 
     async fn http<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(mut self, stream: S) {
-        let (router, seat) = (self.router, Arc::clone(&self.seat));
+        let (router, seat, peer) = (self.router, Arc::clone(&self.seat), self.peer);
         let service = service_fn(move |mut request: Request<Incoming>| {
             let busy = seat.begin();
             request.extensions_mut().insert(Arc::clone(&seat));
+            request.extensions_mut().insert(peer);
             let answer = router.call(request);
             async move { answer.await.map(|response| busy.over(response)) as Result<_, Infallible> }
         });

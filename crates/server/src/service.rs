@@ -13,9 +13,11 @@ use crate::registry::{Lease, Registry};
 use crate::shares::Shares;
 use crate::watch::Watcher;
 use hefu_answer::{Ask, prepare, prepare_text, prompt_ids};
+use hefu_class::Who;
 use hefu_engine::Request;
 use hefu_engine::scheduler::{Event, Job, Kind as JobKind, ReuseDomain};
 use serde_json::{Map, Value};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -62,7 +64,13 @@ pub struct Caller {
     pub trace_parent: Option<String>,
     /// Whether records are to state the prompt's hash alone.
     pub hides_prompt: bool,
+    /// Who this is in the class that is served; `None` for anybody else.
+    pub member: Option<Who>,
 }
+
+/// From where a request comes: the address at the other end of its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Peer(pub(crate) IpAddr);
 
 impl Caller {
     /// Whose cached beginnings of prompts its own may go on from.

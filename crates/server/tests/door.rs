@@ -44,6 +44,7 @@ async fn server(tls: Option<Arc<tokio_rustls::rustls::ServerConfig>>, origins: &
         hosts: Vec::new(),
         origins: origins.iter().map(|origin| (*origin).to_owned()).collect(),
         lessons: Vec::new(),
+        class: None,
     };
     let router = router(Arc::clone(&service), access).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -18,14 +18,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("lessons", &["numerics"]),
     ("grammar", &["engine", "text"]),
     ("proof", &["engine"]),
+    ("class", &["lessons", "proof"]),
     ("check", &["cpu", "engine", "model", "numerics", "proof"]),
     ("answer", &["engine", "grammar", "text"]),
     ("eval", &["answer", "engine", "proof"]),
-    ("server", &["answer", "engine", "lessons", "text"]),
+    ("server", &["answer", "class", "engine", "lessons", "text"]),
     (
         "hefu",
         &[
             "answer",
+            "class",
             "cpu",
             "engine",
             "eval",

@@ -16,6 +16,7 @@ use crate::output::print;
 use crate::serving::{Labelled, Ledger, ModelCatalog, connections};
 use crate::telemetry;
 use clap::Args;
+use hefu_class::Class;
 use hefu_cpu::Pool;
 use hefu_engine::scheduler;
 use hefu_server::app::{Access, router};
@@ -27,7 +28,7 @@ use hefu_server::service::Service;
 use hefu_server::tls;
 use hefu_server::watch::Watcher;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -124,7 +125,42 @@ pub(crate) struct Arguments {
 /// # Errors
 /// A model that cannot be had, an address that cannot be listened on, or an address for everybody without any key.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    serve_at(arguments, "")
+    serve_at(arguments, Extra::default())
+}
+
+/// What is printed beside the address, by scheme and address.
+type Said = Box<dyn Fn(&str, SocketAddr) -> String>;
+
+/// What a command that serves for people adds to `serve`. A flag that is given goes before any of it.
+pub(super) struct Extra {
+    /// The page that they are to open.
+    pub(super) path: &'static str,
+    /// The address to listen on.
+    pub(super) host: IpAddr,
+    /// The class that is held.
+    pub(super) class: Option<Arc<Class>>,
+    /// Tokens of prompt and answer together.
+    pub(super) context: Option<NonZeroUsize>,
+    /// Tokens of a prompt.
+    pub(super) prompt_tokens: Option<NonZeroUsize>,
+    /// Tokens of an answer.
+    pub(super) answer_tokens: Option<NonZeroUsize>,
+    /// What is printed beside the address.
+    pub(super) said: Option<Said>,
+}
+
+impl Default for Extra {
+    fn default() -> Self {
+        Self {
+            path: "",
+            host: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            class: None,
+            context: None,
+            prompt_tokens: None,
+            answer_tokens: None,
+            said: None,
+        }
+    }
 }
 
 /// What reads and writes connections.
@@ -134,17 +170,17 @@ fn network_threads() -> Result<tokio::runtime::Runtime, Failure> {
     runtime.map_err(|error| Failure::Other(format!("the network threads cannot be started: {error}")))
 }
 
-/// As [`run`], for somebody who is to open the page at a path.
+/// As [`run`], with what another command adds.
 ///
 /// # Errors
 /// As [`run`].
-pub(super) fn serve_at(arguments: &Arguments, path: &str) -> Result<(), Failure> {
+pub(super) fn serve_at(arguments: &Arguments, extra: Extra) -> Result<(), Failure> {
     logging::start(arguments.log_format.into(), arguments.quiet);
     if is_root() {
         tracing::warn!("this server runs as root and needs none of its rights; run it as another user");
     }
     let lessons = lessons(arguments.lessons.as_deref())?;
-    let mut access = Access { lessons, ..access(&arguments.access)? };
+    let mut access = Access { lessons, ..access(&arguments.access, &extra)? };
     let tls = match (&arguments.access.tls_cert, &arguments.access.tls_key) {
         (Some(certificates), Some(key)) => Some(tls::config(certificates, key).map_err(Failure::Other)?),
         _ => None,
@@ -153,7 +189,7 @@ pub(super) fn serve_at(arguments: &Arguments, path: &str) -> Result<(), Failure>
     let devices = each_device(&options, &Arc::new(Pool::new(options.threads)))?;
     let traces = arguments.otlp_endpoint.as_deref().map(telemetry::Sender::new).transpose()?.map(Arc::new);
     let watcher = traces.clone().map(|traces| traces as Arc<dyn Watcher>);
-    let catalog = ModelCatalog::new(catalog_options(arguments)?)?;
+    let catalog = ModelCatalog::new(catalog_options(arguments, &extra)?)?;
     let labels = labels(&arguments.label)?;
     let ledger = ledger(&arguments.record, arguments.receipts)?;
     // It takes a second, so what is wrong with the flags is told before.
@@ -167,7 +203,7 @@ pub(super) fn serve_at(arguments: &Arguments, path: &str) -> Result<(), Failure>
     let recorder = ledger.clone().map(|ledger| ledger as Arc<dyn Recorder>);
     let service = Service::new(
         Arc::new(catalog),
-        Limits { any_model_name: arguments.any_model_name, ..limits(&arguments.limits) },
+        Limits { any_model_name: arguments.any_model_name, ..limits(&arguments.limits, &extra) },
         recorder,
         labels,
         watcher,
@@ -175,7 +211,7 @@ pub(super) fn serve_at(arguments: &Arguments, path: &str) -> Result<(), Failure>
     let router = router(Arc::clone(&service), access).map_err(Failure::Usage)?;
     let runtime = network_threads()?;
     let outcome = runtime.block_on(async {
-        let address = SocketAddr::new(arguments.access.host, arguments.access.port);
+        let address = SocketAddr::new(arguments.access.host.unwrap_or(extra.host), arguments.access.port);
         let failed = |error: io::Error| Failure::Other(cannot_listen(address, &error));
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
@@ -184,7 +220,9 @@ pub(super) fn serve_at(arguments: &Arguments, path: &str) -> Result<(), Failure>
         let first = service.registry.lease(None, 0, None).await;
         drop(first.map_err(|error| Failure::Other(error.to_string()))?);
         let scheme = if tls.is_some() { "https" } else { "http" };
-        if let Err(failure) = print(&format!("hefu: listening on {scheme}://{address}{path}\n")) {
+        let path = extra.path;
+        let more = extra.said.as_ref().map_or_else(String::new, |said| said(scheme, address));
+        if let Err(failure) = print(&format!("hefu: listening on {scheme}://{address}{path}\n{more}")) {
             // Whoever asks knows the address in another way.
             tracing::warn!("the address {scheme}://{address} cannot be printed: {failure}");
         }
@@ -236,11 +274,12 @@ pub(super) fn labels(arguments: &LabelArguments) -> Result<Option<Arc<dyn Labels
 }
 
 /// Who may ask. An address that others can reach needs keys, and there must be one.
-fn access(arguments: &AccessArguments) -> Result<Access, Failure> {
-    let is_local = arguments.host.is_loopback();
-    let needs_key = arguments.require_key || !is_local;
+fn access(arguments: &AccessArguments, extra: &Extra) -> Result<Access, Failure> {
+    let host = arguments.host.unwrap_or(extra.host);
+    let (is_local, class) = (host.is_loopback(), extra.class.clone());
+    let needs_key = arguments.require_key || !is_local || class.is_some();
     // Where no key is asked for and no file was named, there need not be a place for one, nor a file that can be read.
-    let is_optional = !needs_key && arguments.keys.is_none();
+    let is_optional = (!needs_key || class.is_some()) && arguments.keys.is_none();
     let path = match key::file(arguments.keys.clone()) {
         Err(_) if is_optional => None,
         found => Some(found?),
@@ -253,17 +292,18 @@ fn access(arguments: &AccessArguments) -> Result<Access, Failure> {
         other => other,
     };
     let keys = keys.map_err(|error| Failure::Other(error.to_string()))?;
-    if needs_key && keys.is_empty() {
+    // In a class, pupils and teacher have keys of its own.
+    if needs_key && class.is_none() && keys.is_empty() {
         return Err(Failure::Usage(format!(
             "{} needs API keys, and there is none; make one with hefu key add NAME",
-            if is_local { "--require-key".to_owned() } else { format!("--host {}", arguments.host) }
+            if is_local { "--require-key".to_owned() } else { format!("--host {host}") }
         )));
     }
     let (hosts, origins) = (arguments.allow_host.clone(), arguments.cors_origin.clone());
-    Ok(Access { keys, needs_key, is_local, hosts, origins, lessons: Vec::new() })
+    Ok(Access { keys, needs_key, is_local, hosts, origins, lessons: Vec::new(), class })
 }
 
-fn catalog_options(arguments: &Arguments) -> Result<CatalogOptions, Failure> {
+fn catalog_options(arguments: &Arguments, extra: &Extra) -> Result<CatalogOptions, Failure> {
     let limits = &arguments.limits;
     let (device, speculation) = (arguments.device.options(), arguments.speculation.options(Speculate::Auto)?);
     if speculation.draft_model.is_some() && arguments.model.len() > 1 {
@@ -273,7 +313,7 @@ fn catalog_options(arguments: &Arguments) -> Result<CatalogOptions, Failure> {
     Ok(CatalogOptions {
         models: arguments.model.clone(),
         check: arguments.check.check,
-        context: arguments.context.map(NonZeroUsize::get),
+        context: arguments.context.or(extra.context).map(NonZeroUsize::get),
         cache: arguments.cache.profile(),
         cache_tokens: limits.cache_tokens.map(NonZeroUsize::get),
         memory: limits.memory_budget.or_else(available_memory),
@@ -293,12 +333,12 @@ fn catalog_options(arguments: &Arguments) -> Result<CatalogOptions, Failure> {
     })
 }
 
-fn limits(arguments: &LimitArguments) -> Limits {
+fn limits(arguments: &LimitArguments, extra: &Extra) -> Limits {
     Limits {
         body_bytes: usize::try_from(arguments.max_body_bytes).unwrap_or(usize::MAX),
         request_bytes: usize::try_from(arguments.request_memory).unwrap_or(usize::MAX),
-        prompt_tokens: arguments.max_prompt_tokens.map(NonZeroUsize::get),
-        answer_tokens: arguments.max_answer_tokens.map(NonZeroUsize::get),
+        prompt_tokens: arguments.max_prompt_tokens.or(extra.prompt_tokens).map(NonZeroUsize::get),
+        answer_tokens: arguments.max_answer_tokens.or(extra.answer_tokens).map(NonZeroUsize::get),
         choices: arguments.max_choices.get(),
         request_time: Duration::from_secs(arguments.request_seconds),
         read_time: Duration::from_secs(arguments.read_seconds),

@@ -12,9 +12,9 @@ use std::time::Duration;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Access")]
 pub(crate) struct AccessArguments {
-    /// Address to listen on; any but this machine's own needs API keys
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1", value_parser = address)]
-    pub(crate) host: IpAddr,
+    /// Address to listen on; any but this machine's own needs API keys [default: 127.0.0.1; of a class 0.0.0.0, which is all]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    pub(crate) host: Option<IpAddr>,
 
     /// Port to listen on; 0 takes any that is free
     #[arg(long, value_name = "N", default_value_t = 8080)]

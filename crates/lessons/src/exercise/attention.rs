@@ -1,10 +1,10 @@
 //! Clauses A2 to A4: attention of one query of one head, over a cache whose numbers are binary16 already.
 
-use super::case::{Case, Exercise, case, numbers, whole};
+use super::case::{Case, Exercise, case, numbers, whole, source};
 use super::exp::exp;
 use super::stripes::striped;
 use hefu_numerics::attention::{Attention, SEGMENT, Span};
-use hefu_numerics::conformance::{Numbers, Style};
+use hefu_numerics::conformance::Style;
 use hefu_numerics::half::{f16_to_f32, f32_to_f16};
 use hefu_numerics::kv::{KvShape, LayerCache, PAGE, Profile};
 use hefu_numerics::reference;
@@ -80,8 +80,8 @@ fn right(head: &Head) -> Vec<f32> {
     output
 }
 
-fn cases() -> Vec<Case> {
-    let mut source = Numbers::new(112);
+fn cases(seed: u64) -> Vec<Case> {
+    let mut source = source(112, seed);
     let kept = |x: Vec<f32>| x.into_iter().map(|x| f16_to_f32(f32_to_f16(x))).collect::<Vec<f32>>();
     let mut draw = |name, size: usize, positions: usize| Head {
         name,

@@ -1,7 +1,7 @@
 //! Clauses W1 and W2: blocks of weights of the formats Q4_0 and Q8_0.
 
-use super::case::{Case, Exercise, Word, case, hex, numbers};
-use hefu_numerics::conformance::{Numbers, Style};
+use super::case::{Case, Exercise, Word, case, hex, numbers, source};
+use hefu_numerics::conformance::Style;
 use hefu_numerics::half::f16_to_f32;
 use hefu_numerics::quant::FORMATS;
 
@@ -36,8 +36,8 @@ fn decoded(format: &str, block: &[u8], mistake: &str) -> Vec<f32> {
     (0..32).map(|i| scale * weight(i) as f32).collect()
 }
 
-fn cases() -> Vec<Case> {
-    let mut source = Numbers::new(111);
+fn cases(seed: u64) -> Vec<Case> {
+    let mut source = source(111, seed);
     let mut all = Vec::new();
     for name in ["Q4_0", "Q8_0", "Q4_0", "Q4_0"] {
         let Some(format) = FORMATS.iter().find(|format| format.name == name) else { continue };

@@ -1,5 +1,6 @@
 //! What a learner's program is asked and must answer, and what it would answer if it made a known mistake.
 
+use hefu_numerics::conformance::Numbers;
 use std::fmt;
 
 /// One word of a line, as it goes to a program or comes from it.
@@ -38,8 +39,8 @@ pub struct Exercise {
     pub clause: &'static str,
     /// Names of the mistakes that are known by what they compute.
     pub mistakes: &'static [&'static str],
-    /// Makes the cases.
-    pub cases: fn() -> Vec<Case>,
+    /// Makes the cases by a seed: 0 for those of the lesson, which are the same everywhere; any other for numbers of one's own.
+    pub cases: fn(u64) -> Vec<Case>,
 }
 
 impl Word {
@@ -73,6 +74,12 @@ impl fmt::Display for Word {
             Word::Text(text) => f.write_str(text),
         }
     }
+}
+
+/// Where the numbers of an exercise come from, by the exercise's own number and the seed of the cases.
+pub(super) fn source(exercise: u64, seed: u64) -> Numbers {
+    // Far from one another, so that no seed has the numbers of another exercise.
+    Numbers::new(exercise.wrapping_add(seed.wrapping_mul(0xd134_2543_de82_ef95)))
 }
 
 /// Numbers as words.

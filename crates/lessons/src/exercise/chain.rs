@@ -1,15 +1,15 @@
 //! Clause R1: the chain, one fused multiply-add after another.
 
-use super::case::{Case, Exercise, case, numbers, whole};
-use hefu_numerics::conformance::{Numbers, Style};
+use super::case::{Case, Exercise, case, numbers, whole, source};
+use hefu_numerics::conformance::Style;
 use hefu_numerics::reference;
 
 const MISTAKES: &[&str] = &["separate", "descending", "f64", "halves"];
 
 pub(super) const EXERCISE: Exercise = Exercise { name: "chain", clause: "R1", mistakes: MISTAKES, cases };
 
-fn drawn() -> Vec<(&'static str, Vec<f32>, Vec<f32>)> {
-    let mut source = Numbers::new(101);
+fn drawn(seed: u64) -> Vec<(&'static str, Vec<f32>, Vec<f32>)> {
+    let mut source = source(101, seed);
     let mut pair = |count: usize, style| [(); 2].map(|()| source.activations(count, style));
     let mut all = vec![("one element", vec![3.0], vec![-0.5])];
     for (name, count, style) in [
@@ -44,11 +44,11 @@ fn chain(a: &[f32], b: &[f32], mistake: &str) -> f32 {
     }
 }
 
-fn cases() -> Vec<Case> {
+fn cases(seed: u64) -> Vec<Case> {
     let to_case = |(name, a, b): (&str, Vec<f32>, Vec<f32>)| {
         let input = [vec![whole(a.len() as i64)], numbers(&a), numbers(&b)].concat();
         let right = numbers(&[reference::chain(&a, &b)]);
         case(name, input, right, MISTAKES, |mistake| numbers(&[chain(&a, &b, mistake)]))
     };
-    drawn().into_iter().map(to_case).collect()
+    drawn(seed).into_iter().map(to_case).collect()
 }

@@ -1,7 +1,6 @@
 //! Clauses W2 and B3: a token's row of a table of binary16 numbers.
 
-use super::case::{Case, Exercise, Word, case, numbers, whole};
-use hefu_numerics::conformance::Numbers;
+use super::case::{Case, Exercise, Word, case, numbers, whole, source};
 use hefu_numerics::half::f16_to_f32;
 
 const MISTAKES: &[&str] = &["column", "flushed", "no-infinity", "unsigned"];
@@ -43,8 +42,8 @@ impl Table {
     }
 }
 
-fn cases() -> Vec<Case> {
-    let mut source = Numbers::new(109);
+fn cases(seed: u64) -> Vec<Case> {
+    let mut source = source(109, seed);
     let mut draw = |name, rows, columns, token| {
         let bits = (0..rows * columns).map(|_| source.bits() as u16).collect();
         Table { name, rows, columns, token, bits }

@@ -1,7 +1,7 @@
 //! Clause F1: the exponential function, operation by operation.
 
-use super::case::{Case, Exercise, case, numbers};
-use hefu_numerics::conformance::{Numbers, Style};
+use super::case::{Case, Exercise, case, numbers, source};
+use hefu_numerics::conformance::Style;
 use hefu_numerics::functions;
 
 const MISTAKES: &[&str] = &["library", "separate", "one-part", "flushed"];
@@ -40,8 +40,8 @@ pub(super) fn exp(x: f32, mistake: &str) -> f32 {
     if mistake == "flushed" && result.is_subnormal() { 0.0 } else { result }
 }
 
-fn cases() -> Vec<Case> {
-    let mut source = Numbers::new(105);
+fn cases(seed: u64) -> Vec<Case> {
+    let mut source = source(105, seed);
     let mut scaled = |count: usize, factor: f32| -> Vec<f32> {
         source.activations(count, Style::Usual).iter().map(|x| x * factor).collect()
     };

@@ -1,9 +1,9 @@
 //! Clauses E1 and E2: which experts a token is given to, and with what weights.
 
-use super::case::{Case, Exercise, Word, case, numbers, whole};
+use super::case::{Case, Exercise, Word, case, numbers, whole, source};
 use super::exp::exp;
 use super::stripes::striped;
-use hefu_numerics::conformance::{Numbers, Style};
+use hefu_numerics::conformance::Style;
 use hefu_numerics::program::{RouteRule, Scoring};
 use hefu_numerics::reference;
 
@@ -54,8 +54,8 @@ fn right(scores: &[f32], used: usize) -> Vec<(usize, f32)> {
     out.chunks(2).map(|pair| (pair[0] as usize, pair[1])).collect()
 }
 
-fn cases() -> Vec<Case> {
-    let mut source = Numbers::new(113);
+fn cases(seed: u64) -> Vec<Case> {
+    let mut source = source(113, seed);
     let mut all =
         vec![("by hand", 2, vec![1.0, 3.0, 2.0, 0.0]), ("equal scores", 3, vec![0.5, 2.0, 0.5, 2.0, 0.5, 0.5])];
     for (name, experts, used) in

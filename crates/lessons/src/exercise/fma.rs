@@ -1,7 +1,7 @@
 //! Clause B1: a product and a sum with one rounding.
 
-use super::case::{Case, Exercise, case, numbers};
-use hefu_numerics::conformance::{Numbers, Style};
+use super::case::{Case, Exercise, case, numbers, source};
+use hefu_numerics::conformance::Style;
 
 const MISTAKES: &[&str] = &["separate", "double", "flushed"];
 
@@ -23,8 +23,8 @@ fn beside_the_middle() -> Vec<[f32; 3]> {
     all
 }
 
-fn drawn() -> Vec<(&'static str, Vec<[f32; 3]>)> {
-    let mut source = Numbers::new(102);
+fn drawn(seed: u64) -> Vec<(&'static str, Vec<[f32; 3]>)> {
+    let mut source = source(102, seed);
     let mut triples = |count: usize, style| -> Vec<[f32; 3]> {
         (0..count).map(|_| [(); 3].map(|()| source.activation(style))).collect()
     };
@@ -50,10 +50,10 @@ fn fma(&[a, b, c]: &[f32; 3], mistake: &str) -> f32 {
     }
 }
 
-fn cases() -> Vec<Case> {
+fn cases(seed: u64) -> Vec<Case> {
     let to_case = |(name, triples): (&str, Vec<[f32; 3]>)| {
         let all = |mistake: &str| numbers(&triples.iter().map(|triple| fma(triple, mistake)).collect::<Vec<_>>());
         case(name, numbers(triples.as_flattened()), all(""), MISTAKES, all)
     };
-    drawn().into_iter().map(to_case).collect()
+    drawn(seed).into_iter().map(to_case).collect()
 }

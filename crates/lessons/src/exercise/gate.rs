@@ -1,8 +1,8 @@
 //! Clauses F3 and F6: SiLU as a gate.
 
-use super::case::{Case, Exercise, case, numbers, whole};
+use super::case::{Case, Exercise, case, numbers, whole, source};
 use super::exp::exp;
-use hefu_numerics::conformance::{Numbers, Style};
+use hefu_numerics::conformance::Style;
 use hefu_numerics::functions;
 use hefu_numerics::program::Activation;
 
@@ -20,8 +20,8 @@ fn gate(gate: f32, up: f32, mistake: &str) -> f32 {
     }
 }
 
-fn cases() -> Vec<Case> {
-    let mut source = Numbers::new(107);
+fn cases(seed: u64) -> Vec<Case> {
+    let mut source = source(107, seed);
     let mut pair = |name, count, style| (name, [(); 2].map(|()| source.activations(count, style)));
     let all = [
         ("by hand", [vec![0.0, 1.0, -1.0, 10.0], vec![1.0, 1.0, 2.0, 0.5]]),

@@ -1,7 +1,7 @@
 //! Clauses A1 and B3: what the cache keeps of a number.
 
-use super::case::{Case, Exercise, Word, case, numbers};
-use hefu_numerics::conformance::{Numbers, Style};
+use super::case::{Case, Exercise, Word, case, numbers, source};
+use hefu_numerics::conformance::Style;
 use hefu_numerics::half::f32_to_f16;
 
 const MISTAKES: &[&str] = &["truncated", "away", "flushed", "bounded"];
@@ -40,8 +40,8 @@ fn half(x: f32, mistake: &str) -> u16 {
     sign | bits
 }
 
-fn cases() -> Vec<Case> {
-    let mut source = Numbers::new(108);
+fn cases(seed: u64) -> Vec<Case> {
+    let mut source = source(108, seed);
     let subnormal = source.activations(40, Style::Usual).iter().map(|x| x * 1.0e-5).collect();
     let ties = (0..20).map(|i| (1.0 + (2 * i + 1) as f32 / 2048.0) * if i % 3 == 0 { -1.0 } else { 1.0 }).collect();
     let all = [

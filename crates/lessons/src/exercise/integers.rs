@@ -1,6 +1,6 @@
 //! Clause Q1: 32 activations become 32 small integers and a scale.
 
-use super::case::{Case, Exercise, Word, case, numbers, whole};
+use super::case::{Case, Exercise, Word, case, numbers, whole, source};
 use hefu_numerics::conformance::{Numbers, Style};
 use hefu_numerics::reference::{self, TINY};
 
@@ -44,8 +44,8 @@ fn told_apart(source: &mut Numbers) -> Vec<f32> {
     })
 }
 
-fn cases() -> Vec<Case> {
-    let mut source = Numbers::new(110);
+fn cases(seed: u64) -> Vec<Case> {
+    let mut source = source(110, seed);
     let mut wild = source.activations(32, Style::Usual);
     wild[7] = f32::INFINITY;
     let all = [

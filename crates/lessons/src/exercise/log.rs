@@ -1,7 +1,6 @@
 //! The chain of an audit log: each record holds the hash of the one before.
 
-use super::case::{Case, Exercise, Word, case, hex, whole};
-use hefu_numerics::conformance::Numbers;
+use super::case::{Case, Exercise, Word, case, hex, whole, source};
 use sha2::{Digest, Sha256};
 
 const MISTAKES: &[&str] = &["big-endian", "no-lengths", "content-itself", "unchained"];
@@ -44,8 +43,8 @@ fn hashes(log: &[u8], records: &[Record], mistake: &str) -> Vec<Vec<u8>> {
     all
 }
 
-fn cases() -> Vec<Case> {
-    let mut source = Numbers::new(120);
+fn cases(seed: u64) -> Vec<Case> {
+    let mut source = source(120, seed);
     let mut record = |kind: &'static str, content: &str| Record {
         time: 1_790_000_000_000 + source.bits() % 1_000_000,
         clock: source.bits() % 1_000_000,

@@ -66,7 +66,7 @@ mod tests {
     #[test]
     fn every_mistake_is_told_from_what_is_right_and_from_the_others() {
         for exercise in EXERCISES {
-            let cases = (exercise.cases)();
+            let cases = (exercise.cases)(0);
             let differs = |a: &dyn Fn(&Case) -> Vec<Word>, b: &dyn Fn(&Case) -> Vec<Word>| {
                 cases.iter().any(|case| !same(&a(case), &b(case)))
             };
@@ -86,11 +86,21 @@ mod tests {
     #[test]
     fn the_clause_without_a_mistake_is_the_reference() {
         for exercise in EXERCISES {
-            for case in (exercise.cases)() {
+            for case in [0, 1, 7, u64::MAX].into_iter().flat_map(|seed| (exercise.cases)(seed)) {
                 let place = format!("{}: {}", exercise.name, case.name);
                 assert!(!case.right.is_empty() && case.mistaken.len() == exercise.mistakes.len(), "{place}");
                 assert!(same(&case.right, &case.unmistaken), "{place}: {:?}, not {:?}", case.unmistaken, case.right);
             }
+        }
+    }
+
+    #[test]
+    fn another_seed_has_other_answers_and_as_many_cases() {
+        for exercise in EXERCISES {
+            let [common, own, other] = [0, 5, 6].map(|seed| (exercise.cases)(seed));
+            assert!(common.len() == own.len() && own.len() == other.len(), "{}", exercise.name);
+            let differ = own.iter().zip(&other).any(|(own, other)| !same(&own.right, &other.right));
+            assert!(differ, "{}: two pupils could write the same", exercise.name);
         }
     }
 }

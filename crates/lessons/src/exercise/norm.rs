@@ -1,8 +1,8 @@
 //! Clause N1: the root-mean-square norm.
 
-use super::case::{Case, Exercise, case, numbers, whole};
+use super::case::{Case, Exercise, case, numbers, whole, source};
 use super::stripes::striped;
-use hefu_numerics::conformance::{Numbers, Style};
+use hefu_numerics::conformance::Style;
 use hefu_numerics::reference;
 
 const MISTAKES: &[&str] = &["one-sum", "gain-first", "divided", "epsilon-last", "f64"];
@@ -36,8 +36,8 @@ fn norm(x: &[f32], gain: &[f32], mistake: &str) -> Vec<f32> {
     x.iter().zip(gain).map(one).collect()
 }
 
-fn cases() -> Vec<Case> {
-    let mut source = Numbers::new(104);
+fn cases(seed: u64) -> Vec<Case> {
+    let mut source = source(104, seed);
     let mut draw = |name, count, style| {
         let x = source.activations(count, style);
         (name, x, source.activations(count, Style::Usual))

@@ -1,7 +1,6 @@
 //! Byte-pair encoding: how a list of merges turns bytes into tokens.
 
-use super::case::{Case, Exercise, Word, case, whole};
-use hefu_numerics::conformance::Numbers;
+use super::case::{Case, Exercise, Word, case, whole, source};
 
 const MISTAKES: &[&str] = &["leftmost", "rightmost", "longest"];
 
@@ -72,8 +71,8 @@ fn of_text(text: &str) -> Vec<u32> {
     text.bytes().map(u32::from).collect()
 }
 
-fn cases() -> Vec<Case> {
-    let mut source = Numbers::new(118);
+fn cases(seed: u64) -> Vec<Case> {
+    let mut source = source(118, seed);
     let mut letters = |count: usize| -> Vec<u32> { (0..count).map(|_| 97 + (source.bits() % 3) as u32).collect() };
     let learned = of_text("the theatre there gathers the other heathens in the weather");
     let all = [

@@ -1,7 +1,7 @@
 //! Clause P2: the rotation of a head by its position.
 
-use super::case::{Case, Exercise, case, numbers, whole};
-use hefu_numerics::conformance::{Numbers, Style};
+use super::case::{Case, Exercise, case, numbers, whole, source};
+use hefu_numerics::conformance::Style;
 use hefu_numerics::program::RopeStyle;
 use hefu_numerics::reference;
 
@@ -28,8 +28,8 @@ fn rotate(x: &[f32], cosines: &[f32], sines: &[f32], mistake: &str) -> Vec<f32> 
     out
 }
 
-fn cases() -> Vec<Case> {
-    let mut source = Numbers::new(106);
+fn cases(seed: u64) -> Vec<Case> {
+    let mut source = source(106, seed);
     let mut all = vec![("a quarter turn", vec![1.0, 2.0], vec![0.0], vec![1.0])];
     for (name, pairs, style) in
         [("four numbers", 2, Style::Usual), ("a head", 32, Style::Usual), ("tiny and huge", 20, Style::Extreme)]

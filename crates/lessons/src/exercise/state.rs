@@ -1,8 +1,8 @@
 //! Clause D4: the gated delta rule, one head.
 
-use super::case::{Case, Exercise, case, numbers, whole};
+use super::case::{Case, Exercise, case, numbers, whole, source};
 use super::exp::exp;
-use hefu_numerics::conformance::{Numbers, Style};
+use hefu_numerics::conformance::Style;
 use hefu_numerics::program::{DeltaHeads, Sharing};
 use hefu_numerics::reference::{self, Delta};
 
@@ -65,8 +65,8 @@ fn right(rows: &Rows) -> Vec<f32> {
     out
 }
 
-fn cases() -> Vec<Case> {
-    let mut source = Numbers::new(114);
+fn cases(seed: u64) -> Vec<Case> {
+    let mut source = source(114, seed);
     let mut draw = |name, rows: usize, key_size: usize, value_size: usize| Rows {
         name,
         key_size,

@@ -1,7 +1,7 @@
 //! Clause R2: a sum in sixteen stripes.
 
-use super::case::{Case, Exercise, case, numbers, whole};
-use hefu_numerics::conformance::{Numbers, Style};
+use super::case::{Case, Exercise, case, numbers, whole, source};
+use hefu_numerics::conformance::Style;
 use hefu_numerics::reference;
 
 const MISTAKES: &[&str] = &["one-stripe", "eight", "runs", "neighbours", "f64"];
@@ -52,8 +52,8 @@ fn sum(x: &[f32], mistake: &str) -> f32 {
     }
 }
 
-fn cases() -> Vec<Case> {
-    let mut source = Numbers::new(103);
+fn cases(seed: u64) -> Vec<Case> {
+    let mut source = source(103, seed);
     let mut draw = |name, count, style| (name, source.activations(count, style));
     let all = [
         draw("fewer than sixteen", 5, Style::Usual),

@@ -1,7 +1,7 @@
 //! Clauses S3 and S4: from logits and a temperature to whole-number weights.
 
-use super::case::{Case, Exercise, Word, case, numbers, whole};
-use hefu_numerics::conformance::{Numbers, Style};
+use super::case::{Case, Exercise, Word, case, numbers, whole, source};
+use hefu_numerics::conformance::Style;
 
 const MISTAKES: &[&str] = &["unrounded", "divided-first", "no-best", "rounded-up"];
 
@@ -34,8 +34,8 @@ fn weights(logits: &[f32], temperature: f32, mistake: &str) -> Vec<Word> {
     weights.into_iter().map(whole).chain([Word::Whole(total)]).collect()
 }
 
-fn cases() -> Vec<Case> {
-    let mut source = Numbers::new(115);
+fn cases(seed: u64) -> Vec<Case> {
+    let mut source = source(115, seed);
     let mut draw = |name, temperature: f32, count, factor: f32| {
         let logits = source.activations(count, Style::Usual).iter().map(|x| x * factor).collect();
         (name, temperature, logits)

@@ -5,6 +5,23 @@ use super::super::Entry;
 /// Every text.
 pub(super) const TEXTS: &[Entry] = &[
     (
+        "Where the class is kept: its key, its code and a signed file for each pupil [default: class in HEFU_HOME, else in the folder hefu of the user's data folder]",
+        "课堂保存在哪里：密钥、代码和每个学生的签名文件 [默认：HEFU_HOME 中的 class，否则在用户数据文件夹的 hefu 中]",
+    ),
+    (
+        "Pupils who may come from one address; a room behind one address needs as many as it has pupils",
+        "同一地址可进入的学生数；若整个教室共用一个地址，应设为学生人数",
+    ),
+    (
+        "Take progress files, too, that this public key has signed: that of another class, which its files name; may be given several times",
+        "也接受由此公钥签名的进度文件：另一个课堂的公钥写在其文件里；可多次给出",
+    ),
+    ("The file, as a class has signed it", "课堂签名的文件"),
+    (
+        "The public key that must have signed it [default: any, which is shown]",
+        "必须由此公钥签名 [默认：任何公钥，会显示出来]",
+    ),
+    (
         "A folder of further lessons for /learn, each a folder with en.md, zh-CN.md and lesson.toml",
         "/learn 的更多课程所在的文件夹，每课一个文件夹，含 en.md、zh-CN.md 与 lesson.toml",
     ),

@@ -14,6 +14,11 @@ pub(super) const COMMANDS: &[Entry] = &[
     ),
     ("List the lessons with their exercises", "列出课程及其练习"),
     (
+        "Hold a class: pupils in the room come in by a code, and what they do is kept here as signed files",
+        "开一个课堂：教室里的学生凭代码进入，他们完成的内容作为签名文件保存在这里",
+    ),
+    ("Check a pupil's signed file, and show what is in it", "检查学生的签名文件，并显示其内容"),
+    (
         "Grade a program: feed it the exercise's cases and compare every bit of what it writes",
         "评判一个程序：把练习的用例喂给它，逐位比较它写出的内容",
     ),

@@ -21,6 +21,7 @@ const HEADINGS_AND_MESSAGES: &[Entry] = &[
     ("Arguments", "参数"),
     ("Options", "选项"),
     ("Model", "模型"),
+    ("Class", "课堂"),
     ("Answer", "回答"),
     ("Sampling", "采样"),
     ("Structured output", "结构化输出"),

@@ -8,7 +8,10 @@ pub(super) const TEXTS: &[Entry] = &[
         "Write a signed receipt of the answer to FILE; `hefu verify` makes the answer again by it",
         "把签名的回执写入文件；`hefu verify` 据此重做回答",
     ),
-    ("Address to listen on; any but this machine's own needs API keys", "监听地址；除本机地址外都需要 API 密钥"),
+    (
+        "Address to listen on; any but this machine's own needs API keys [default: 127.0.0.1; of a class 0.0.0.0, which is all]",
+        "监听地址；除本机地址外都需要 API 密钥 [默认：127.0.0.1；课堂为 0.0.0.0，即所有地址]",
+    ),
     ("Ask for a key on this machine's own addresses too", "在本机地址上也要求密钥"),
     (
         "A file with the token ids of the prompt, for receipts that state its hash alone",

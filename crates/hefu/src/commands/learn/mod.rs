@@ -1,6 +1,8 @@
 //! `hefu learn`: lessons in the browser, and exercises that are graded by equality.
 
-use super::serve;
+mod class;
+
+use super::serve::{self, Extra};
 use crate::failure::Failure;
 use crate::lessons::lessons;
 use crate::output::{print_json, print_plain};
@@ -34,6 +36,7 @@ Examples:
   hefu learn
   hefu learn --model gemma-3-270m --port 8090
   hefu learn list
+  hefu learn class --model gemma-3-270m
   hefu learn check chain.py
   hefu learn check --exercise chain ./my-program"
 )]
@@ -57,6 +60,10 @@ enum What {
         #[arg(long)]
         json: bool,
     },
+    /// Hold a class: pupils in the room come in by a code, and what they do is kept here as signed files
+    Class(Box<class::ClassArguments>),
+    /// Check a pupil's signed file, and show what is in it
+    Progress(class::ProgressArguments),
     /// Grade a program: feed it the exercise's cases and compare every bit of what it writes
     Check(CheckArguments),
 }
@@ -86,8 +93,10 @@ struct CheckArguments {
 /// Lessons that cannot be taken, what keeps a server from serving, a program that cannot be graded or is not right.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.what {
-        None => serve::serve_at(&arguments.serve, PAGE),
+        None => serve::serve_at(&arguments.serve, Extra { path: PAGE, ..Extra::default() }),
         Some(What::List { lessons: folder, json }) => list(&lessons(folder.as_deref())?, *json),
+        Some(What::Class(arguments)) => class::run(arguments),
+        Some(What::Progress(arguments)) => class::progress(arguments),
         Some(What::Check(arguments)) => check(arguments),
     }
 }
@@ -143,7 +152,7 @@ fn task_of(exercise: &Exercise) -> Option<&'static Task> {
 
 fn check(arguments: &CheckArguments) -> Result<(), Failure> {
     let exercise = wanted(arguments)?;
-    let cases = (exercise.cases)();
+    let cases = (exercise.cases)(0);
     let limits = Limits { time: Duration::from_secs(arguments.seconds), output: MAX_OUTPUT_BYTES };
     let output = run_program(&arguments.program, input(&cases), &limits);
     let output = output.map_err(|error| Failure::Other(error.to_string()))?;
