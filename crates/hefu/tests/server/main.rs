@@ -6,6 +6,8 @@
 mod batch;
 #[cfg(unix)]
 mod bits;
+#[cfg(unix)]
+mod class;
 mod client;
 #[cfg(unix)]
 mod connections;

@@ -81,15 +81,33 @@ impl Home {
         self.started(self.command(&[&["serve"], port, arguments].concat()))
     }
 
-    fn started(&self, mut command: Command) -> Server {
+    /// A class, and what is printed beside its address.
+    pub(crate) fn learn_class(&self, arguments: &[&str]) -> (Server, [String; 2]) {
+        let command = self.command(&[&["learn", "class", "--port", "0"], arguments].concat());
+        let (server, mut out) = self.started_with(command);
+        let lines = [(); 2].map(|()| {
+            let mut line = String::new();
+            out.read_line(&mut line).unwrap();
+            line
+        });
+        (server, lines)
+    }
+
+    fn started(&self, command: Command) -> Server {
+        self.started_with(command).0
+    }
+
+    /// A server, and what it goes on to print.
+    fn started_with(&self, mut command: Command) -> (Server, BufReader<std::process::ChildStdout>) {
         let log = self.path(&format!("log-{}", std::fs::read_dir(self.folder.path()).unwrap().count()));
         command.stdout(Stdio::piped()).stderr(std::fs::File::create(&log).unwrap());
         let mut child = command.spawn().unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let port = line.trim().rsplit(':').next().and_then(|port| port.parse().ok());
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        out.read_line(&mut line).unwrap();
+        let port = line.trim().rsplit(':').next().and_then(|rest| rest.split('/').next()?.parse().ok());
         let port = port.unwrap_or_else(|| panic!("no address: {line}{}", std::fs::read_to_string(&log).unwrap()));
-        Server { child, port, log }
+        (Server { child, port, log }, out)
     }
 }
 
