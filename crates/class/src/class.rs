@@ -170,6 +170,11 @@ impl Class {
         *key == self.key.public() || self.settings.trusted.contains(key)
     }
 
+    /// That a pupil is not too quick.
+    pub(crate) fn paced(&self, pupil: u64, now: u64) -> Result<(), Refusal> {
+        if self.lock().acts.may(&pupil, now) { Ok(()) } else { Err(Refusal::Pace) }
+    }
+
     /// Changes what is known of a pupil, once it is on the disk.
     pub(crate) fn change<T>(
         &self,
@@ -341,4 +346,3 @@ fn name_of(text: &str) -> Result<String, Refusal> {
 pub(crate) fn alike(one: &str, other: &str) -> bool {
     one.to_lowercase() == other.to_lowercase()
 }
-

@@ -59,7 +59,10 @@ impl Plan {
         let wrong = |sentence: String| Err(Refusal::Plan(sentence));
         if let Some(level) = self.levels.iter().find(|level| Level::ALL.iter().all(|known| known.name() != **level)) {
             let known = Level::ALL.map(Level::name).join(", ");
-            return wrong(format!("there is no level {}; these are: {known}", level.chars().take(20).collect::<String>()));
+            return wrong(format!(
+                "there is no level {}; these are: {known}",
+                level.chars().take(20).collect::<String>()
+            ));
         }
         if self.minutes == 0 || self.minutes > MAX_EXAM_MINUTES {
             return wrong(format!("an exam lasts 1 to {MAX_EXAM_MINUTES} minutes"));
@@ -71,7 +74,9 @@ impl Plan {
         ] {
             let most = there.min(most);
             if wanted > most {
-                return wrong(format!("{wanted} {what} are wanted, but of these lessons an exam can have at most {most}"));
+                return wrong(format!(
+                    "{wanted} {what} are wanted, but of these lessons an exam can have at most {most}"
+                ));
             }
         }
         if self.questions + self.exercises == 0 {
@@ -109,7 +114,8 @@ impl Exam {
         drawn.sort_by_cached_key(|(name, number)| place(name, *number));
         let mut exercises: Vec<&str> = names(lessons, &self.levels).collect();
         exercises.sort_by_cached_key(|name| place(name, 0));
-        let asked = |(lesson, question): (&str, u32)| Asked { lesson: lesson.to_owned(), question, answer: None, right: false };
+        let asked =
+            |(lesson, question): (&str, u32)| Asked { lesson: lesson.to_owned(), question, answer: None, right: false };
         Sat {
             exam: self.number,
             seed: self.seed,
@@ -135,7 +141,9 @@ fn random() -> Result<u64, Refusal> {
 }
 
 fn of_levels<'a>(lessons: &'a [Lesson], levels: &'a [String]) -> impl Iterator<Item = &'a Lesson> {
-    lessons.iter().filter(move |lesson| levels.is_empty() || levels.iter().any(|level| level == lesson.data.level.name()))
+    lessons
+        .iter()
+        .filter(move |lesson| levels.is_empty() || levels.iter().any(|level| level == lesson.data.level.name()))
 }
 
 fn questions<'a>(lessons: &'a [Lesson], levels: &'a [String]) -> impl Iterator<Item = (&'a str, u32)> {

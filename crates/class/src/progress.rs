@@ -238,7 +238,8 @@ mod tests {
         assert_eq!((read.progress, read.public_key), (some(), key.public()));
         let answered = some().lessons["01-tokens"][&1];
         assert_eq!(answered, Answered { first: 2, last: 3, right: true, tries: 2 });
-        for (from, to) in [("\"tries\":2", "\"tries\":1"), ("梅", "兰"), ("\"version\":1", "\"version\":2"), ("{", "[")] {
+        for (from, to) in [("\"tries\":2", "\"tries\":1"), ("梅", "兰"), ("\"version\":1", "\"version\":2"), ("{", "[")]
+        {
             assert!(text.contains(from) && Signed::read(&text.replacen(from, to, 1)).is_err(), "{from}");
         }
         assert!(Signed::read(&" ".repeat(MAX_FILE_BYTES + 1)).unwrap_err().contains("bytes"));

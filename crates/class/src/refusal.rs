@@ -57,7 +57,9 @@ pub enum Refusal {
     #[error("the class is full: it has {0} pupils; the teacher can remove some")]
     Full(usize),
     /// Too many from one machine.
-    #[error("{0} pupils came from this machine already, as many as may; the teacher can start the class with a greater --per-address")]
+    #[error(
+        "{0} pupils came from this machine already, as many as may; the teacher can start the class with a greater --per-address"
+    )]
     Address(usize),
     /// No such pupil.
     #[error("there is no such pupil in this class")]
@@ -84,7 +86,9 @@ pub enum Refusal {
     #[error("the class has had {MAX_EXAMS} exams; begin a new one with another --folder")]
     Exams,
     /// The record would be too long.
-    #[error("the record of this pupil would be longer than {MAX_FILE_BYTES} bytes; begin a new class with another --folder")]
+    #[error(
+        "the record of this pupil would be longer than {MAX_FILE_BYTES} bytes; begin a new class with another --folder"
+    )]
     Long,
     /// A file that is brought back and is no progress file of a class that is trusted.
     #[error("this is no progress file that can be taken: {0}")]

@@ -192,7 +192,8 @@ fn as_markdown(exam: &Exam, lines: &[Line<'_>]) -> String {
     };
     let row = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
     let heads = heads(exam);
-    let mut text = format!("# Exam {}\n\nSeed {}, {} minutes.\n\n", exam.number, exam.seed, (exam.ends - exam.begins) / 60);
+    let mut text =
+        format!("# Exam {}\n\nSeed {}, {} minutes.\n\n", exam.number, exam.seed, (exam.ends - exam.begins) / 60);
     text += &row(&heads);
     text += &row(&vec!["---".to_owned(); heads.len()]);
     for line in lines {

@@ -120,7 +120,9 @@ mod tests {
         for language in Language::ALL {
             for rest in ["", "/exam", "/teacher"] {
                 let page = text(&format!("/class/{}{rest}", language.code())).unwrap();
-                assert!(page.contains(&format!("<html lang=\"{}\"", language.code())) && page.contains("/class/class.js"));
+                assert!(
+                    page.contains(&format!("<html lang=\"{}\"", language.code())) && page.contains("/class/class.js")
+                );
             }
         }
         assert_eq!(text("/class").as_deref(), Some("at /class/zh-CN"));

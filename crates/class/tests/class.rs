@@ -56,7 +56,13 @@ fn pupils_come_in_by_the_code_and_nobody_takes_a_name() {
     let of = |code: &str, name: &str| word(class.join(address(1), code, name, NOW));
     let code = class.code();
     assert_eq!([of("AAA-AAA", "x"), of(&code, "mei lin"), of(&code, " ")], ["class_code", "class_taken", "class_name"]);
-    for name in ["x".repeat(MAX_NAME + 1), "x".repeat(1 << 20), "a\u{202e}b".to_owned(), "a\u{200b}".to_owned(), "a\nb\0".to_owned()] {
+    for name in [
+        "x".repeat(MAX_NAME + 1),
+        "x".repeat(1 << 20),
+        "a\u{202e}b".to_owned(),
+        "a\u{200b}".to_owned(),
+        "a\nb\0".to_owned(),
+    ] {
         assert_eq!(of(&code, &name), "class_name", "{name:.20}");
     }
 }
@@ -133,7 +139,12 @@ fn a_damaged_file_is_named_and_nothing_is_overwritten() {
     drop(class);
     let path = folder.path().join(format!("pupils/{}.json", mei.pupil));
     let text = std::fs::read_to_string(&path).unwrap();
-    for wrong in [text.replace("Mei", "Mai"), text.replace("\"pupil\":1", "\"pupil\":2"), String::new(), " ".repeat(MAX_FILE_BYTES * 2)] {
+    for wrong in [
+        text.replace("Mei", "Mai"),
+        text.replace("\"pupil\":1", "\"pupil\":2"),
+        String::new(),
+        " ".repeat(MAX_FILE_BYTES * 2),
+    ] {
         std::fs::write(&path, &wrong).unwrap();
         let refusal = Class::open(folder.path(), Vec::new(), Settings::default()).unwrap_err();
         assert!(refusal.to_string().contains("1.json"), "{refusal}");
@@ -153,7 +164,9 @@ fn what_a_pupil_does_has_its_limits() {
     let folder = tempfile::tempdir().unwrap();
     let class = open(folder.path());
     let (mei, lan) = (join(&class, "Mei").pupil, join(&class, "Lan").pupil);
-    for (lesson, question, answer) in [("absent", 1, 1), ("01-tokens", 0, 1), ("01-tokens", 99, 1), ("01-tokens", 1, 0), ("01-tokens", 1, 99)] {
+    for (lesson, question, answer) in
+        [("absent", 1, 1), ("01-tokens", 0, 1), ("01-tokens", 99, 1), ("01-tokens", 1, 0), ("01-tokens", 1, 99)]
+    {
         assert_eq!(word(class.answer(mei, lesson, question, answer, NOW)), "class_nothing");
     }
     assert_eq!(word(class.visit(mei, "absent", NOW)), "class_nothing");
@@ -200,7 +213,8 @@ fn an_exam_is_drawn_for_each_graded_by_own_numbers_and_told_when_it_is_over() {
     let own = cases_seed(11, mei, &name);
     assert!(class.hand_in(mei, &name, &solution(&name, own), true, NOW).unwrap().report.is_right());
     assert_eq!(class.cases(mei, &name, true, NOW).unwrap().lines().count(), solution(&name, own).lines().count());
-    let undrawn = exercise::EXERCISES.iter().find(|known| !sheet["exercises"].to_string().contains(known.name)).unwrap();
+    let undrawn =
+        exercise::EXERCISES.iter().find(|known| !sheet["exercises"].to_string().contains(known.name)).unwrap();
     assert_eq!(word(class.cases(mei, undrawn.name, true, NOW)), "class_nothing");
     for _ in 3..MAX_HAND_INS {
         class.hand_in(mei, &name, &solution(&name, own), true, NOW).unwrap();
@@ -209,7 +223,10 @@ fn an_exam_is_drawn_for_each_graded_by_own_numbers_and_told_when_it_is_over() {
     for place in 1..=4 {
         class.answer_exam(mei, place, 1, NOW).unwrap();
     }
-    assert_eq!([word(class.answer_exam(mei, 5, 1, NOW)), word(class.answer_exam(mei, 1, 99, NOW))], ["class_nothing"; 2]);
+    assert_eq!(
+        [word(class.answer_exam(mei, 5, 1, NOW)), word(class.answer_exam(mei, 1, 99, NOW))],
+        ["class_nothing"; 2]
+    );
     assert_eq!(word(class.answer_exam(lan, 1, 1, NOW)), "class_no_exam");
     let over = NOW + 30 * 60;
     assert_eq!(word(class.answer_exam(mei, 1, 1, over)), "class_no_exam");

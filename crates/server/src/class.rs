@@ -19,6 +19,7 @@ use hefu_class::report::Form;
 use hefu_class::{Class, Refusal, Who, site};
 use hefu_lessons::language::Language;
 use serde_json::{Value, json};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -82,14 +83,20 @@ impl Asked {
     fn pupil(&self) -> Result<u64, ApiError> {
         match self.caller.member {
             Some(Who::Pupil(pupil)) => Ok(pupil),
-            _ => Err(ApiError::new(Kind::Forbidden, "this is for the pupils of the class; come in with its code at /class")),
+            _ => Err(ApiError::new(
+                Kind::Forbidden,
+                "this is for the pupils of the class; come in with its code at /class",
+            )),
         }
     }
 
     fn as_teacher(self) -> Result<Self, ApiError> {
         match self.caller.member {
             Some(Who::Teacher) => Ok(self),
-            _ => Err(ApiError::new(Kind::Forbidden, "this is for the teacher, by the key that the program printed at its start")),
+            _ => Err(ApiError::new(
+                Kind::Forbidden,
+                "this is for the teacher, by the key that the program printed at its start",
+            )),
         }
     }
 
@@ -142,10 +149,14 @@ fn language(name: Option<&str>) -> Language {
     Language::preferred(name.unwrap_or_default())
 }
 
-async fn join(asked: Asked, peer: Option<Extension<Peer>>, mut fields: Fields) -> Answered {
+async fn join(mut asked: Asked, peer: Option<Extension<Peer>>, mut fields: Fields) -> Answered {
     let (code, name): (String, Option<String>) = (fields.need("code")?, fields.take("name")?);
     fields.finish()?;
     let from = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Extension(Peer(address))| address);
+    // Who has no key yet shares with those of the same address alone.
+    let mut hasher = DefaultHasher::new();
+    from.hash(&mut hasher);
+    asked.caller.client = hasher.finish();
     let joined = asked.work(move |class, now| class.join(from, &code, &name.unwrap_or_default(), now)).await?;
     Ok(said(&json!({"pupil": joined.pupil, "name": joined.name, "key": joined.key})))
 }
