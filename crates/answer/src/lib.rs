@@ -11,6 +11,7 @@
 mod ask;
 mod continuation;
 mod delta;
+mod edits;
 mod error;
 mod fill;
 mod findings;
@@ -30,6 +31,7 @@ mod structure;
 pub use ask::{Ask, KeepAlive, Prompt, Tool, ToolChoice};
 pub use continuation::{ContinuationError, continued};
 pub use delta::{Choice, Delta, Finish, Summary, Token, TokenLogprob};
+pub use edits::edits;
 pub use error::Error;
 pub use fill::{Gap, Marks, has_marks};
 pub use findings::{

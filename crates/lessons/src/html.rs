@@ -183,7 +183,8 @@ pub fn document(page: &Page<'_>, language: Language) -> String {
     );
     let (other_name, navigation) = (other.choose("English", "中文"), language.choose("Site", "站点"));
     let rest = escaped(rest);
-    let style = style.map_or_else(String::new, |style| format!("<link rel=\"stylesheet\" href=\"{root}/{style}\" />\n"));
+    let style =
+        style.map_or_else(String::new, |style| format!("<link rel=\"stylesheet\" href=\"{root}/{style}\" />\n"));
     format!(
         "<!doctype html>\n<html lang=\"{code}\">\n<head>\n<meta charset=\"utf-8\" />\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\" />\n\

@@ -22,6 +22,10 @@ pub const MAX_TRACED_NUMBERS: usize = 1 << 23;
 pub const MAX_TRACED_JSON: usize = 1 << 20;
 /// Most candidates that one request is told of each clause of sampling, all tokens of the answer together.
 pub const MAX_TOLD_CANDIDATES: usize = 1 << 15;
+/// Most tokens of an answer that an edited model makes: each is a pass of its own, beside the answers of others.
+pub const MAX_EDITED_TOKENS: usize = 256;
+/// Tokens of such an answer unless a request says otherwise.
+pub const EDITED_TOKENS: usize = 32;
 /// Bytes of a client's answer that a second of patience is worth: who takes fewer in each second uses up the stall limit.
 pub const SLOWEST_READER: usize = 64;
 

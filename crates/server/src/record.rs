@@ -31,6 +31,12 @@ pub trait Recorder: Send + Sync {
     /// Takes note of a request that was not answered: its status of 400 or more, the name of its API key (empty if none was
     /// given) and the endpoint. Called on a thread that must not wait.
     fn refused(&self, status: u16, client: &str, endpoint: &str);
+
+    /// Takes note of an answer that an edited model made: who asked, the fingerprint with its edits, and how many tokens it had. There is
+    /// no receipt of one. Called on a thread that must not wait.
+    fn edited(&self, client: &str, fingerprint: &str, tokens: usize) {
+        let _ = (client, fingerprint, tokens);
+    }
 }
 
 /// Gives the fields that label an answer as generated.

@@ -1,15 +1,18 @@
 //! What a model computes on the way to an answer, for those who ask over HTTP.
 //!
 //! The answer is made as any other, in the queue of all, with its record and its receipt; or it is one that was given before. Then
-//! the text is read once more, beside the answers of others (`hefu_engine::inspect`).
+//! the text is read once more, beside the answers of others (`hefu_engine::inspect`). An answer of an edited model is made while it is
+//! looked at; it has no receipt, and a fingerprint that no answer of the model has.
 
 use crate::error::{ApiError, Kind};
-use crate::limits::{Limits, MAX_TOLD_CANDIDATES, MAX_TRACED_NUMBERS, MAX_TRACED_TOKENS};
+use crate::limits::{
+    EDITED_TOKENS, Limits, MAX_EDITED_TOKENS, MAX_TOLD_CANDIDATES, MAX_TRACED_NUMBERS, MAX_TRACED_TOKENS,
+};
 use crate::registry::Lease;
 use crate::service::{Caller, Service};
 use crate::shares::Share;
 use hefu_answer::{Ask, Summary, TokenLogprob, prepare};
-use hefu_engine::inspect::{Asked, Findings, Refusal, Wanted};
+use hefu_engine::inspect::{Asked, Edit, Findings, Making, Refusal, Wanted, digest};
 use hefu_engine::sampling::Parameters;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -28,6 +31,8 @@ pub(crate) struct TraceAsk {
     /// The answer, if it was given before.
     pub(crate) answer: Option<Vec<u32>>,
     pub(crate) wanted: Wanted,
+    /// What is changed on the way.
+    pub(crate) edits: Vec<Edit>,
 }
 
 /// What was found.
@@ -37,6 +42,8 @@ pub(crate) struct Traced {
     /// How its tokens were chosen.
     pub(crate) parameters: Parameters,
     pub(crate) findings: Findings,
+    /// The model's, with the digest of the edits.
+    pub(crate) fingerprint: String,
     pub(crate) lease: Lease,
     /// The memory that the findings may take.
     pub(crate) _memory: Share,
@@ -49,7 +56,7 @@ impl Service {
     /// Whatever is wrong with the request, a full queue, a model that cannot be had, or what is not there to be seen.
     pub(crate) async fn trace(self: &Arc<Self>, caller: &Caller, asked: TraceAsk) -> Result<Traced, ApiError> {
         let arrived = Instant::now();
-        let TraceAsk { mut ask, answer, wanted } = asked;
+        let TraceAsk { mut ask, answer, wanted, edits } = asked;
         self.check(&ask)?;
         if ask.count > 1 {
             return Err(ApiError::parameter("n", "n must be 1: one answer is looked at"));
@@ -74,8 +81,15 @@ impl Service {
         let (lease, request) = self.text_work(caller.client, lease, work).await?;
         let (mut tokens, parameters) = (request.prompt, request.parameters);
         let prompt = tokens.len();
+        let mut making = Making::default();
         let (made, ids) = match answer {
             Some(ids) => (None, ids),
+            None if !edits.is_empty() => {
+                self.can_record().await.map_err(|sentence| ApiError::not_recorded(&sentence))?;
+                let most = edited_tokens(answer_tokens(prompt, ask.max_tokens)?, ask.max_tokens)?;
+                making = Making { tokens: most, ends: request.end_tokens };
+                (None, Vec::new())
+            }
             None => {
                 ask.sampling.seed = Some(parameters.seed);
                 ask.max_tokens = Some(answer_tokens(prompt, ask.max_tokens)?);
@@ -84,12 +98,21 @@ impl Service {
             }
         };
         tokens.extend(ids);
-        check(tokens.len(), tokens.len() - prompt, &wanted)?;
+        let whole = tokens.len() + making.tokens;
+        check(whole, whole - prompt, &wanted)?;
         let deadline = lease.worker.time(arrived) + self.limits.request_time;
-        let asked = Asked { tokens, prompt, parameters: parameters.clone(), wanted, most_numbers: MAX_TRACED_NUMBERS };
+        let (most_numbers, is_made) = (MAX_TRACED_NUMBERS, making.tokens > 0);
+        let mut fingerprint = lease.worker.fingerprint.clone();
+        if !edits.is_empty() {
+            fingerprint += &format!("+edited-{}", digest(&edits));
+        }
+        let asked = Asked { tokens, prompt, parameters: parameters.clone(), wanted, most_numbers, edits, making };
         let findings =
             lease.worker.inspect(caller.client, asked, deadline).await?.map_err(|refusal| refused(&refusal))?;
-        Ok(Traced { made, parameters, findings, lease, _memory: memory })
+        if let Some(recorder) = self.recorder.as_ref().filter(|_| is_made) {
+            recorder.edited(&caller.name, &fingerprint, findings.tokens.len() - prompt);
+        }
+        Ok(Traced { made, parameters, findings, fingerprint, lease, _memory: memory })
     }
 
     /// An answer: its id and what it took, and its tokens, its end included.
@@ -111,6 +134,19 @@ fn answer_tokens(prompt: usize, asked: Option<usize>) -> Result<usize, ApiError>
         _ if left == 0 => Err(too_long(prompt)),
         Some(asked) if asked > left => Err(too_long(prompt + asked)),
         asked => Ok(asked.unwrap_or(left)),
+    }
+}
+
+/// How many tokens an edited model makes, of so many for which there is room.
+fn edited_tokens(room: usize, asked: Option<usize>) -> Result<usize, ApiError> {
+    match asked {
+        Some(asked) if asked > MAX_EDITED_TOKENS => {
+            let sentence =
+                format!("max_tokens is {asked}, but an edited model makes at most {MAX_EDITED_TOKENS} tokens at once");
+            Err(ApiError::parameter("max_tokens", sentence))
+        }
+        Some(_) => Ok(room),
+        None => Ok(room.min(EDITED_TOKENS)),
     }
 }
 
@@ -145,6 +181,7 @@ fn refused(refusal: &Refusal) -> ApiError {
         Refusal::NoHead { .. } | Refusal::NoTokens { .. } | Refusal::Twice { .. } | Refusal::TooMany { .. } => {
             ApiError::parameter("values", sentence)
         }
+        Refusal::Edit(_) | Refusal::ManyEdits { .. } => ApiError::parameter("edits", sentence),
         Refusal::UnknownToken { .. } => ApiError::parameter("answer", sentence),
         Refusal::Memory { .. } | Refusal::Length { .. } => ApiError::invalid(sentence).code("context_length_exceeded"),
         Refusal::Full { .. } => ApiError::new(Kind::Busy { retry_after: RETRY_AFTER }, sentence).code("queue_full"),

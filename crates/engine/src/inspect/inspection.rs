@@ -1,5 +1,6 @@
 //! A text that is looked at, pass by pass.
 
+use super::edit::{Edit, Feeds, edited};
 use super::findings::{Findings, Seen, Why};
 use super::lens::Lens;
 use super::ranges::Ranges;
@@ -11,6 +12,8 @@ use super::wanted::{Probe, Wanted, probes};
 use crate::sampling::{Candidate, History, Parameters, explain};
 use hefu_numerics::device::Model;
 use hefu_numerics::program::Program;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Most bytes that the states of one text and what lies between its operations may take: 1 GiB.
 pub const MAX_MEMORY: usize = 1 << 30;
@@ -28,6 +31,19 @@ pub struct Asked {
     pub wanted: Wanted,
     /// Most numbers that are seen.
     pub most_numbers: usize,
+    /// What is changed on the way.
+    pub edits: Vec<Edit>,
+    /// What is to be made of an answer while it is looked at.
+    pub making: Making,
+}
+
+/// An answer that is made while it is looked at: of an edited model nobody else makes it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Making {
+    /// Most tokens that are made after those that there are.
+    pub tokens: usize,
+    /// Tokens that end it.
+    pub ends: BTreeSet<u32>,
 }
 
 /// A text under way.
@@ -46,8 +62,10 @@ impl Inspection {
     /// # Errors
     /// Names that nothing has, tokens that the model does not have, or more numbers or memory than is allowed.
     pub fn new(model: &Model, asked: Asked) -> Result<Self, Refusal> {
-        let (program, tokens) = (&*model.program, asked.tokens.len());
-        check(program, &asked)?;
+        check(&model.program, &asked)?;
+        let tokens = asked.tokens.len() + asked.making.tokens;
+        let (model, feeds) = with_edits(model, &asked.edits, tokens)?;
+        let (model, program) = (&model, &*model.program);
         let probes = probes(program, &asked.wanted, tokens, asked.most_numbers)?;
         check_memory(model, tokens, &probes)?;
         let mut values: Vec<_> = probes.iter().flat_map(Probe::values).collect();
@@ -55,7 +73,7 @@ impl Inspection {
         values.dedup();
         let has_lens = probes.iter().any(|probe| matches!(probe.source, Source::Lens(_)));
         let lens = has_lens.then(|| Lens::new(model)).transpose()?;
-        let reader = Reader::new(model, tokens, &values)?;
+        let reader = Reader::new(model, tokens, &values, feeds)?;
         let keys = |probe: &Probe| match probe.source {
             Source::Attention(place) => Some(Keys::new(place, tokens)),
             _ => None,
@@ -76,6 +94,9 @@ impl Inspection {
         let Some(mut pass) = reader.next(&asked.tokens, most)? else { return Ok(false) };
         for (probe, seen, keys) in probes {
             look(&mut pass, probe, seen, keys.as_mut(), lens.as_mut())?;
+        }
+        if pass.position + pass.rows == asked.tokens.len() && asked.making.tokens > 0 {
+            make(&mut pass, asked)?;
         }
         for row in 0..pass.rows {
             let position = pass.position + row + 1;
@@ -98,12 +119,12 @@ impl Inspection {
     /// What was seen.
     pub fn into_findings(self) -> Findings {
         let Asked { tokens, prompt, .. } = self.asked;
-        Findings {
-            tokens,
-            prompt,
-            steps: self.steps,
-            values: self.probes.into_iter().map(|(_, seen, _)| seen).collect(),
-        }
+        // An answer may end before all its places are taken.
+        let taken = |(_, mut seen, _): (Probe, Seen, Option<Keys>)| {
+            seen.positions.retain(|position| *position < tokens.len());
+            seen
+        };
+        Findings { prompt, steps: self.steps, values: self.probes.into_iter().map(taken).collect(), tokens }
     }
 }
 
@@ -117,9 +138,28 @@ pub fn inspect_all(model: &Model, asked: Asked) -> Result<Findings, Refusal> {
     Ok(inspection.into_findings())
 }
 
+/// The model, edited if it is to be, and what its program takes then.
+fn with_edits(model: &Model, edits: &[Edit], tokens: usize) -> Result<(Model, Feeds), Refusal> {
+    if edits.is_empty() {
+        return Ok((model.clone(), Feeds::default()));
+    }
+    let (program, feeds) = edited(&model.program, edits, tokens)?;
+    Ok((Model { program: Arc::new(program), ..model.clone() }, feeds))
+}
+
+/// Chooses the token after those that there are.
+fn make(pass: &mut Pass<'_>, asked: &mut Asked) -> Result<(), Refusal> {
+    let (position, last) = (asked.tokens.len(), pass.rows - 1);
+    let history = History::new(&asked.tokens);
+    let chosen = explain(pass.logits(last)?, &history, &asked.parameters, None, position as u64, 1)?.id;
+    asked.tokens.push(chosen);
+    asked.making.tokens = if asked.making.ends.contains(&chosen) { 0 } else { asked.making.tokens - 1 };
+    Ok(())
+}
+
 fn check(program: &Program, asked: &Asked) -> Result<(), Refusal> {
-    let (tokens, context) = (asked.tokens.len(), program.context);
-    if tokens == 0 || tokens > context {
+    let (tokens, context) = (asked.tokens.len().saturating_add(asked.making.tokens), program.context);
+    if asked.tokens.is_empty() || tokens > context {
         return Err(Refusal::Length { tokens, context });
     }
     let vocabulary = program.vocabulary;

@@ -11,8 +11,10 @@
 //!
 //! * `visible`: what can be seen of a program, `operations`: what one token takes of it, `product`: rows of weights, `ranges`: numbers as `0,4-6`; `wanted`: what is asked for;
 //! * `reader`: passes over a text; `lens`: logits of a layer's output; `shares`: where attention looks;
+//! * `edit`: a model with something changed on the way;
 //! * `inspection`: one text from pass to pass; `queue`: those of several clients, each of whom has its turn.
 
+mod edit;
 mod findings;
 mod inspection;
 mod lens;
@@ -26,8 +28,9 @@ mod shares;
 mod visible;
 mod wanted;
 
+pub use edit::{Change, Edit, LAYER, MAX_EDIT_NUMBERS, MAX_EDITS, digest};
 pub use findings::{Findings, Seen, Why};
-pub use inspection::{Asked, Inspection, MAX_MEMORY, inspect_all};
+pub use inspection::{Asked, Inspection, MAX_MEMORY, Making, inspect_all};
 pub use operations::{Operation, operations};
 pub use product::{Product, SubBlock, WeightRow, products, weight_row};
 pub use queue::{Inspections, MAX_OF_CLIENT, MAX_WAITING, Outcome, Ticket};

@@ -1,5 +1,6 @@
 //! Passes over a text, from an empty cache to its end.
 
+use super::edit::Feeds;
 use hefu_numerics::device::{Batch, Error, Executable, Model, Size, Slots, Span};
 use hefu_numerics::kv::PAGE;
 use hefu_numerics::program::{Entry, Order, Program, Value};
@@ -44,17 +45,19 @@ pub(super) struct Reader {
     program: Arc<Program>,
     /// Its pages, in order.
     table: Vec<u32>,
+    /// What the program takes beside tokens.
+    feeds: Feeds,
     /// Positions that are computed.
     done: usize,
 }
 
 impl Reader {
     /// For a text of so many tokens; `values` can be read of its passes.
-    pub(super) fn new(model: &Model, tokens: usize, values: &[Value]) -> Result<Self, Error> {
+    pub(super) fn new(model: &Model, tokens: usize, values: &[Value], feeds: Feeds) -> Result<Self, Error> {
         let size = size(&model.program, tokens);
         let executable = model.device.compile(&model.program, &model.weights, &size, values)?;
         let table = (0..size.pages as u32).collect();
-        Ok(Self { executable, program: Arc::clone(&model.program), table, done: 0 })
+        Ok(Self { executable, program: Arc::clone(&model.program), table, feeds, done: 0 })
     }
 
     /// Positions that are computed.
@@ -85,7 +88,9 @@ impl Reader {
             }),
             second: None,
         };
-        self.executable.run(&Batch { tokens: some, spans: &[span], inputs: &[] })?;
+        let inputs = self.feeds.rows(position, some.len());
+        let inputs: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
+        self.executable.run(&Batch { tokens: some, spans: &[span], inputs: &inputs })?;
         self.done += some.len();
         Ok(Some(Pass { executable: &mut *self.executable, program: &self.program, position, rows: some.len() }))
     }
@@ -106,7 +111,7 @@ pub fn inspect(
     values: &[Value],
     see: &mut dyn FnMut(&mut Pass<'_>) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let mut reader = Reader::new(model, tokens.len(), values)?;
+    let mut reader = Reader::new(model, tokens.len(), values, Feeds::default())?;
     while let Some(mut pass) = reader.next(tokens, ROWS)? {
         see(&mut pass)?;
     }

@@ -65,6 +65,15 @@ pub enum Refusal {
         /// The most.
         context: usize,
     },
+    /// Something that cannot be changed so.
+    #[error("{0}")]
+    Edit(String),
+    /// More edits than a text may have.
+    #[error("these are more than {most} edits, counted in layers; change fewer values, or in fewer layers")]
+    ManyEdits {
+        /// The most.
+        most: usize,
+    },
     /// Too many that wait already.
     #[error("{waiting} traces wait already; try again in a moment")]
     Full {

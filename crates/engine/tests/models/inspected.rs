@@ -2,8 +2,8 @@
 
 use crate::support::{CAPACITY, MODELS, alone, devices, load, request};
 use hefu_engine::inspect::{
-    Asked, Findings, Inspection, Inspections, MAX_OF_CLIENT, Ranges, Refusal, Ticket, Wanted, Wish, inspect,
-    inspect_all, visible,
+    Asked, Change, Edit, Findings, Inspection, Inspections, LAYER, MAX_EDITS, MAX_OF_CLIENT, Making, Ranges, Refusal,
+    Ticket, Wanted, Wish, digest, inspect, inspect_all, visible,
 };
 use hefu_engine::sampling::{History, explain};
 use hefu_numerics::device::Model;
@@ -65,7 +65,15 @@ fn asked(model: &Model, values: Vec<Wish>) -> Asked {
     let prompt = request.prompt.len();
     let tokens = [&request.prompt[..], &ids].concat();
     let wanted = Wanted { values, candidates: 3, steps: None };
-    Asked { tokens, prompt, parameters: request.parameters, wanted, most_numbers: 1 << 24 }
+    Asked {
+        tokens,
+        prompt,
+        parameters: request.parameters,
+        wanted,
+        most_numbers: 1 << 24,
+        edits: Vec::new(),
+        making: Making::default(),
+    }
 }
 
 #[test]
@@ -212,4 +220,114 @@ fn every_client_has_its_turn() {
     // What is late is not begun.
     let late = submit(&mut queue, 1, 1).unwrap();
     assert_eq!(queue.step(now, false), Some((late, Err(Refusal::Overdue))));
+}
+
+fn edit(name: &str, change: Change) -> Edit {
+    Edit { name: name.to_owned(), layers: None, heads: None, positions: None, change }
+}
+
+/// A text of a model that is made under edits, looked at as wished.
+fn edited(model: &Model, edits: Vec<Edit>, values: Vec<Wish>) -> Asked {
+    let request = request(5, model.program.vocabulary);
+    let wanted = Wanted { values, candidates: 3, steps: None };
+    let making = Making { tokens: 6, ..Making::default() };
+    let prompt = request.prompt.len();
+    let (tokens, parameters, most_numbers) = (request.prompt, request.parameters, 1 << 24);
+    Asked { tokens, prompt, parameters, wanted, most_numbers, edits, making }
+}
+
+#[test]
+fn an_edited_model_computes_the_same_on_every_device_and_what_the_edit_says() {
+    for name in MODELS {
+        let mut all: Vec<Vec<Findings>> = Vec::new();
+        for device in devices() {
+            let model = load(name, Arc::clone(&device));
+            // A value of every layer that is handed on, and one with heads where there is one.
+            let output = model.program.value(model.program.layer_outputs()[0]).name.clone();
+            let names = visible(&model.program);
+            let headed = names
+                .iter()
+                .find(|visible| visible.heads > 1 && visible.name != "attention" && !visible.layers.is_empty());
+            let width = names.iter().find(|visible| visible.name == output).unwrap().numbers.unwrap();
+            let at = Ranges::of([2, 3]);
+            let mut cases = vec![
+                vec![Edit { positions: Some(at.clone()), ..edit(&output, Change::Off) }],
+                vec![Edit { layers: Some(Ranges::of([0])), ..edit(&output, Change::Add(vec![0.5; width])) }],
+                vec![Edit {
+                    positions: Some(at.clone()),
+                    ..edit(&output, Change::Put((0..2 * width).map(|at| at as f32 / 64.0).collect()))
+                }],
+                vec![Edit { layers: Some(Ranges::of([0])), ..edit(LAYER, Change::Off) }],
+            ];
+            cases.extend(
+                headed.map(|headed| vec![Edit { heads: Some(Ranges::of([1])), ..edit(&headed.name, Change::Off) }]),
+            );
+            let seen: Vec<Findings> = cases
+                .iter()
+                .map(|edits| {
+                    let wishes = std::iter::once(output.as_str()).chain(headed.map(|headed| headed.name.as_str()));
+                    let mut wishes: Vec<Wish> = wishes.map(wish).collect();
+                    wishes.dedup_by(|a, b| a.name == b.name);
+                    let found = inspect_all(&model, edited(&model, edits.clone(), wishes));
+                    found.unwrap_or_else(|refusal| panic!("{name} on {}: {edits:?}: {refusal}", device.name()))
+                })
+                .collect();
+            let rows = |findings: &Findings, position: usize| findings.values[0].rows().nth(position).unwrap().to_vec();
+            assert!(
+                rows(&seen[0], 2).iter().all(|number| *number == 0.0)
+                    && rows(&seen[0], 4).iter().any(|number| *number != 0.0)
+            );
+            assert_eq!(rows(&seen[2], 3), (width..2 * width).map(|at| at as f32 / 64.0).collect::<Vec<_>>(), "{name}");
+            if let (Some(headed), Some(found)) = (headed, seen.get(4)) {
+                let found = found.values.iter().find(|seen| seen.name == headed.name).unwrap();
+                let size = found.width / headed.heads;
+                assert!(found.rows().all(|row| row[size..2 * size].iter().all(|number| *number == 0.0)), "{name}");
+                assert!(found.rows().any(|row| row[..size].iter().any(|number| *number != 0.0)), "{name}");
+            }
+            all.push(seen);
+        }
+        assert!(all.windows(2).all(|pair| pair[0] == pair[1]), "{name}: edits differ from device to device");
+    }
+}
+
+#[test]
+fn an_edit_that_changes_nothing_gives_the_answer_of_the_model_and_is_known_all_the_same() {
+    for name in MODELS {
+        let model = load(name, devices().remove(0));
+        let output = model.program.value(model.program.layer_outputs()[0]).name.clone();
+        let plain = inspect_all(&model, edited(&model, Vec::new(), vec![wish("logits")])).unwrap();
+        // Beyond the text, no row is meant.
+        let edits = vec![Edit { positions: Some(Ranges::of([100_000])), ..edit(&output, Change::Off) }];
+        assert_eq!(inspect_all(&model, edited(&model, edits.clone(), vec![wish("logits")])).unwrap(), plain, "{name}");
+        assert_ne!(digest(&edits), digest(&[]));
+        assert_ne!(digest(&edits), digest(&[edit(&output, Change::Off)]));
+        let (ids, ..) = alone(&model, CAPACITY, &request(5, model.program.vocabulary));
+        let made = &plain.tokens[plain.prompt..];
+        assert_eq!(made, &ids[..made.len()], "{name}: what is made while it is looked at is the answer");
+    }
+}
+
+#[test]
+fn edits_that_cannot_be_are_refused() {
+    let model = load(MODELS[0], devices().remove(0));
+    let output = model.program.value(model.program.layer_outputs()[0]).name.clone();
+    let many = vec![edit(&output, Change::Off); MAX_EDITS + 1];
+    for (edits, said) in [
+        (vec![edit("absent", Change::Off)], "absent"),
+        (vec![edit("attention", Change::Off)], "cannot be changed"),
+        (vec![edit("logits", Change::Off)], "cannot be changed"),
+        (vec![edit(LAYER, Change::Add(vec![1.0]))], "switched off, and nothing else"),
+        (vec![edit(&output, Change::Add(vec![1.0]))], "brings 1 numbers"),
+        (vec![edit(&output, Change::Add(Vec::new()))], "brings 0 numbers"),
+        (vec![Edit { heads: Some(Ranges::of([9999])), ..edit(&output, Change::Off) }], "heads"),
+        (many, "more than"),
+    ] {
+        let refusal = Inspection::new(&model, edited(&model, edits, Vec::new())).err().unwrap().to_string();
+        assert!(refusal.contains(said), "{refusal}");
+    }
+    let more = Asked {
+        making: Making { tokens: usize::MAX / 2, ..Making::default() },
+        ..edited(&model, Vec::new(), Vec::new())
+    };
+    assert!(matches!(Inspection::new(&model, more), Err(Refusal::Length { .. })));
 }

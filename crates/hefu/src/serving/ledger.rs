@@ -161,6 +161,10 @@ impl Recorder for Ledger {
             keeper.refused(status, client, endpoint);
         }
     }
+
+    fn edited(&self, client: &str, fingerprint: &str, tokens: usize) {
+        self.note("edited_answer", json!({"client": client, "fingerprint": fingerprint, "tokens": tokens}));
+    }
 }
 
 impl Recent {

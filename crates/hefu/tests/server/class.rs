@@ -50,20 +50,30 @@ fn nothing_that_was_acknowledged_is_lost_when_the_machine_is_killed() {
     let home = Home::new();
     let first = room(&home, &[]);
     let keys: Vec<String> = (0..4).map(|number| first.join(&format!("pupil {number}"))).collect();
-    first.post(&first.teacher, "/v1/class/exam/begin", &json!({"questions": 3, "exercises": 1, "minutes": 60})).success();
+    first
+        .post(&first.teacher, "/v1/class/exam/begin", &json!({"questions": 3, "exercises": 1, "minutes": 60}))
+        .success();
     let sheet = first.get(&keys[0], "/v1/class/exam").success();
     // Answers of all come in at the same time, until the machine is killed in the middle of them.
     let acknowledged: Vec<u32> = std::thread::scope(|scope| {
-        let pupils: Vec<_> = keys.iter().map(|key| {
-            let (port, key) = (first.server.port, key.clone());
-            scope.spawn(move || {
-                let body = |number: u32| json!({"lesson": "01-tokens", "question": 1 + number % 2, "answer": 1}).to_string();
-                let ask = |number| {
-                    exchange(port, &request("POST", "/v1/class/answer", &authorization(&key), body(number).as_bytes()))
-                };
-                (0..200).take_while(|number| ask(*number).is_ok_and(|reply| reply.status == 200)).count() as u32
+        let pupils: Vec<_> = keys
+            .iter()
+            .map(|key| {
+                let (port, key) = (first.server.port, key.clone());
+                scope.spawn(move || {
+                    let body = |number: u32| {
+                        json!({"lesson": "01-tokens", "question": 1 + number % 2, "answer": 1}).to_string()
+                    };
+                    let ask = |number| {
+                        exchange(
+                            port,
+                            &request("POST", "/v1/class/answer", &authorization(&key), body(number).as_bytes()),
+                        )
+                    };
+                    (0..200).take_while(|number| ask(*number).is_ok_and(|reply| reply.status == 200)).count() as u32
+                })
             })
-        }).collect();
+            .collect();
         std::thread::sleep(std::time::Duration::from_millis(150));
         first.server.signal(Signal::KILL);
         pupils.into_iter().map(|pupil| pupil.join().unwrap()).collect()
@@ -87,7 +97,9 @@ fn everyone_has_what_is_theirs_and_the_key_of_the_teacher_is_needed_for_the_rest
     let home = Home::new();
     let room = room(&home, &[]);
     let (mei, lan) = (room.join("Mei"), room.join("Lan"));
-    for page in ["/class/en", "/class/zh-CN/teacher", "/class/en/exam", "/class/class.js", "/learn/en", "/learn/room.js", "/"] {
+    for page in
+        ["/class/en", "/class/zh-CN/teacher", "/class/en/exam", "/class/class.js", "/learn/en", "/learn/room.js", "/"]
+    {
         assert_eq!(room.get("", page).status, 200, "{page}");
     }
     for path in ["/v1/class/me", "/v1/class/overview", "/v1/class/progress", "/v1/models"] {
@@ -124,7 +136,8 @@ fn what_is_wrong_is_said_and_stops_nobody() {
     wrong(json!({"code": room.code, "name": "x".repeat(4 << 20)})).refusal(413);
     let long = json!({"exercise": "chain", "output": "0".repeat(2 << 20)});
     room.post(&mei, "/v1/class/exercise", &long).refusal(413);
-    let graded = room.post(&mei, "/v1/class/exercise", &json!({"exercise": "chain", "output": "0\n1\n", "language": "zh-CN"}));
+    let graded =
+        room.post(&mei, "/v1/class/exercise", &json!({"exercise": "chain", "output": "0\n1\n", "language": "zh-CN"}));
     let graded = graded.success();
     assert!(graded["right"] == 0 && graded["said"].as_str().unwrap().contains('词'));
     for (path, body, status) in [
@@ -138,7 +151,9 @@ fn what_is_wrong_is_said_and_stops_nobody() {
     ] {
         room.post(&mei, &format!("/v1/class/{path}"), &body).refusal(status);
     }
-    for body in [json!({}), json!({"minutes": 10, "questions": 9999}), json!({"minutes": 10, "questions": 1, "levels": [1]})] {
+    for body in
+        [json!({}), json!({"minutes": 10, "questions": 9999}), json!({"minutes": 10, "questions": 1, "levels": [1]})]
+    {
         room.post(&room.teacher, "/v1/class/exam/begin", &body).refusal(400);
     }
     room.get(&room.teacher, "/v1/class/report").refusal(404);

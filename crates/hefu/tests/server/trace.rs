@@ -115,3 +115,43 @@ fn answers_go_on_while_a_long_text_is_looked_at() {
         assert!(answers > 3, "{answers} answers in the time of one trace");
     });
 }
+
+#[test]
+fn an_edited_model_is_the_same_over_http_and_by_the_command_and_no_answer_passes_for_the_models() {
+    let home = Home::new();
+    let server = home.serve(&[]);
+    let list = server.get("/v1/trace").success();
+    let plain = server.post("/v1/trace", &body(json!({}))).success();
+    let edits = json!([
+        {"off": "layer", "layers": [0], "positions": "2-9999"},
+        {"off": "attention_output", "layers": "1", "heads": [1]},
+        {"add": "block_output", "layers": "1", "numbers": vec![0.25; 64]},
+    ]);
+    let seen = json!([{"name": "block_output", "positions": [3]}, {"name": "logits", "positions": [4]}]);
+    let found = server.post("/v1/trace", &body(json!({"edits": edits, "values": seen}))).success();
+    std::fs::write(home.path("edits.json"), edits.to_string()).unwrap();
+    let own = command(&home, &["--edits", "edits.json", "--value", "block_output", "--position", "3", "--isa", "portable"]);
+    assert_eq!((&found["steps"], &found["tokens"], &found["values"][0]), (&own["steps"], &own["tokens"], &own["values"][0]));
+    assert_ne!(found["steps"], plain["steps"]);
+    let fingerprint = found["system_fingerprint"].as_str().unwrap();
+    let digest = fingerprint.strip_prefix(list["system_fingerprint"].as_str().unwrap()).unwrap();
+    assert!(digest.starts_with("+edited-") && own["fingerprint"] == fingerprint, "{fingerprint}");
+    assert!(found["id"].is_null(), "an edited answer has a receipt");
+    // An answer that was given is read under the edits, at the positions that are asked for.
+    let answer: Vec<&Value> = plain["tokens"].as_array().unwrap().iter().skip(plain["prompt_tokens"].as_u64().unwrap() as usize).map(|token| &token["id"]).collect();
+    let again = server.post("/v1/trace", &body(json!({"answer": answer, "edits": edits}))).success();
+    assert!(again["tokens"] == plain["tokens"] && again["steps"] != plain["steps"]);
+    for (edits, said) in [
+        (json!([{"off": "absent"}]), "absent"),
+        (json!([{"add": "block_output", "numbers": [1]}]), "a row there has 64"),
+        (json!([{"put": "logits", "numbers": [1]}]), "cannot be changed"),
+        (json!([{"off": "layer", "heads": [1]}]), "nothing else"),
+    ] {
+        let sentence = server.post("/v1/trace", &body(json!({"edits": edits}))).refusal(400);
+        assert!(sentence.contains(said), "{sentence}");
+    }
+    let long = server.post("/v1/trace", &body(json!({"edits": edits, "max_tokens": 257}))).refusal(400);
+    assert!(long.contains("at most 256"), "{long}");
+    // Without edits, the model is as it was.
+    assert_eq!(server.post("/v1/trace", &body(json!({}))).success()["steps"], plain["steps"]);
+}

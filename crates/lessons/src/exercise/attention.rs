@@ -1,6 +1,6 @@
 //! Clauses A2 to A4: attention of one query of one head, over a cache whose numbers are binary16 already.
 
-use super::case::{Case, Exercise, case, numbers, whole, source};
+use super::case::{Case, Exercise, case, numbers, source, whole};
 use super::exp::exp;
 use super::stripes::striped;
 use hefu_numerics::attention::{Attention, SEGMENT, Span};

@@ -1,6 +1,6 @@
 //! Clause R1: the chain, one fused multiply-add after another.
 
-use super::case::{Case, Exercise, case, numbers, whole, source};
+use super::case::{Case, Exercise, case, numbers, source, whole};
 use hefu_numerics::conformance::Style;
 use hefu_numerics::reference;
 

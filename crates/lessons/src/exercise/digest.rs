@@ -1,6 +1,6 @@
 //! The digest of results in the conformance list: SHA-256 of numbers in one fixed form.
 
-use super::case::{Case, Exercise, Word, case, hex, numbers, whole, source};
+use super::case::{Case, Exercise, Word, case, hex, numbers, source, whole};
 use hefu_numerics::conformance::{Numbers, Style};
 use sha2::{Digest, Sha256};
 

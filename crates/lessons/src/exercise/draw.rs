@@ -1,6 +1,6 @@
 //! Clauses S5 and S16: the random number of a position, and the token that it falls on.
 
-use super::case::{Case, Exercise, Word, case, whole, source};
+use super::case::{Case, Exercise, Word, case, source, whole};
 
 const MISTAKES: &[&str] = &["remainder", "at-least", "swapped-words", "low-key", "nine-rounds"];
 
@@ -79,8 +79,8 @@ fn cases(seed: u64) -> Vec<Case> {
 mod tests {
     use super::super::weights;
     use super::*;
-    use hefu_numerics::conformance::Numbers;
     use hefu_engine::sampling::{History, Parameters, Scratch, sample};
+    use hefu_numerics::conformance::Numbers;
 
     /// Weights and draw together are what the engine chooses.
     #[test]

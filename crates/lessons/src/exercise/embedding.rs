@@ -1,6 +1,6 @@
 //! Clauses W2 and B3: a token's row of a table of binary16 numbers.
 
-use super::case::{Case, Exercise, Word, case, numbers, whole, source};
+use super::case::{Case, Exercise, Word, case, numbers, source, whole};
 use hefu_numerics::half::f16_to_f32;
 
 const MISTAKES: &[&str] = &["column", "flushed", "no-infinity", "unsigned"];

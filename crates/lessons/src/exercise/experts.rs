@@ -1,6 +1,6 @@
 //! Clauses E1 and E2: which experts a token is given to, and with what weights.
 
-use super::case::{Case, Exercise, Word, case, numbers, whole, source};
+use super::case::{Case, Exercise, Word, case, numbers, source, whole};
 use super::exp::exp;
 use super::stripes::striped;
 use hefu_numerics::conformance::Style;

@@ -1,6 +1,6 @@
 //! Clauses F3 and F6: SiLU as a gate.
 
-use super::case::{Case, Exercise, case, numbers, whole, source};
+use super::case::{Case, Exercise, case, numbers, source, whole};
 use super::exp::exp;
 use hefu_numerics::conformance::Style;
 use hefu_numerics::functions;

@@ -1,6 +1,6 @@
 //! Clause Q1: 32 activations become 32 small integers and a scale.
 
-use super::case::{Case, Exercise, Word, case, numbers, whole, source};
+use super::case::{Case, Exercise, Word, case, numbers, source, whole};
 use hefu_numerics::conformance::{Numbers, Style};
 use hefu_numerics::reference::{self, TINY};
 

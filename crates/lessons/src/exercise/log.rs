@@ -1,6 +1,6 @@
 //! The chain of an audit log: each record holds the hash of the one before.
 
-use super::case::{Case, Exercise, Word, case, hex, whole, source};
+use super::case::{Case, Exercise, Word, case, hex, source, whole};
 use sha2::{Digest, Sha256};
 
 const MISTAKES: &[&str] = &["big-endian", "no-lengths", "content-itself", "unchained"];

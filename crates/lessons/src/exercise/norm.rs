@@ -1,6 +1,6 @@
 //! Clause N1: the root-mean-square norm.
 
-use super::case::{Case, Exercise, case, numbers, whole, source};
+use super::case::{Case, Exercise, case, numbers, source, whole};
 use super::stripes::striped;
 use hefu_numerics::conformance::Style;
 use hefu_numerics::reference;

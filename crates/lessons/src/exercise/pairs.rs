@@ -1,6 +1,6 @@
 //! Byte-pair encoding: how a list of merges turns bytes into tokens.
 
-use super::case::{Case, Exercise, Word, case, whole, source};
+use super::case::{Case, Exercise, Word, case, source, whole};
 
 const MISTAKES: &[&str] = &["leftmost", "rightmost", "longest"];
 

@@ -1,6 +1,6 @@
 //! Clause P2: the rotation of a head by its position.
 
-use super::case::{Case, Exercise, case, numbers, whole, source};
+use super::case::{Case, Exercise, case, numbers, source, whole};
 use hefu_numerics::conformance::Style;
 use hefu_numerics::program::RopeStyle;
 use hefu_numerics::reference;

@@ -1,6 +1,6 @@
 //! Clause D4: the gated delta rule, one head.
 
-use super::case::{Case, Exercise, case, numbers, whole, source};
+use super::case::{Case, Exercise, case, numbers, source, whole};
 use super::exp::exp;
 use hefu_numerics::conformance::Style;
 use hefu_numerics::program::{DeltaHeads, Sharing};

@@ -1,6 +1,6 @@
 //! Clause R2: a sum in sixteen stripes.
 
-use super::case::{Case, Exercise, case, numbers, whole, source};
+use super::case::{Case, Exercise, case, numbers, source, whole};
 use hefu_numerics::conformance::Style;
 use hefu_numerics::reference;
 

@@ -1,6 +1,6 @@
 //! Clauses S3 and S4: from logits and a temperature to whole-number weights.
 
-use super::case::{Case, Exercise, Word, case, numbers, whole, source};
+use super::case::{Case, Exercise, Word, case, numbers, source, whole};
 use hefu_numerics::conformance::Style;
 
 const MISTAKES: &[&str] = &["unrounded", "divided-first", "no-best", "rounded-up"];

@@ -15,7 +15,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use hefu_answer::{Ask, findings_fields, operations_json, products_json, safetensors, visible_json};
+use hefu_answer::{Ask, edits, findings_fields, operations_json, products_json, safetensors, visible_json};
 use hefu_engine::inspect::{Ranges, Wanted, Wish};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -87,14 +87,14 @@ pub(super) async fn create(
         );
         return Err(ApiError::parameter("format", sentence));
     }
-    let fingerprint = traced.lease.worker.fingerprint.clone();
+    let fingerprint = traced.fingerprint.clone();
     let id = traced.made.as_ref().map(|(id, _)| id.clone());
     let response = built(move || written(&traced, form)).await?;
     Ok(answered_by(&fingerprint, id.as_deref(), response))
 }
 
 fn written(traced: &Traced, form: Form) -> Response {
-    let Traced { made, parameters, findings, lease, .. } = traced;
+    let Traced { made, parameters, findings, fingerprint, lease, .. } = traced;
     if form == Form::Safetensors {
         return match safetensors(findings) {
             Ok(bytes) => ([(CONTENT_TYPE, "application/octet-stream")], bytes).into_response(),
@@ -106,7 +106,7 @@ fn written(traced: &Traced, form: Form) -> Response {
         "object": "trace",
         "created": ids::unix_seconds(),
         "model": lease.worker.text.name,
-        "system_fingerprint": lease.worker.fingerprint,
+        "system_fingerprint": fingerprint,
         // 64 bits are text, as many readers of JSON keep 53.
         "seed": parameters.seed.to_string(),
         "parameters": parameters,
@@ -137,11 +137,13 @@ fn read(mut fields: Fields) -> Result<(TraceAsk, Form), ApiError> {
     }
     let values = values.into_iter().enumerate().map(wish).collect::<Result<_, _>>()?;
     let wanted = Wanted { values, candidates, steps };
+    let edits = fields.take::<Value>("edits")?.map_or_else(|| Ok(Vec::new()), edits);
+    let edits = edits.map_err(|sentence| ApiError::parameter("edits", sentence))?;
     if fields.has("messages") && fields.has("prompt") {
         return Err(fields.wrong("prompt", "left out where there are messages, or given without them"));
     }
     if fields.has("messages") {
-        return Ok((TraceAsk { ask: chat::whole_ask(fields)?, answer, wanted }, form));
+        return Ok((TraceAsk { ask: chat::whole_ask(fields)?, answer, wanted, edits }, form));
     }
     let prompt: Value = fields.need("prompt")?;
     let prompt = match <[_; 1]>::try_from(prompts(prompt, "prompt")?) {
@@ -150,7 +152,7 @@ fn read(mut fields: Fields) -> Result<(TraceAsk, Form), ApiError> {
     };
     let ask = Ask { prompt, ..shared(&mut fields)? };
     fields.finish()?;
-    Ok((TraceAsk { ask, answer, wanted }, form))
+    Ok((TraceAsk { ask, answer, wanted, edits }, form))
 }
 
 fn wish((number, value): (usize, Value)) -> Result<Wish, ApiError> {
@@ -207,6 +209,8 @@ pub(super) fn schema() -> Value {
         "answer": {"type": ["array", "null"], "items": {"type": "integer"},
             "description": "The tokens of an answer that was given before; without it, the model answers"},
         "values": {"type": ["array", "null"], "items": wish, "description": "What is to be seen"},
+        "edits": {"type": ["array", "null"], "items": {"type": "object"},
+            "description": "What is changed on the way: objects with off, add or put and the name of a value, and if wanted layers, heads, positions and numbers"},
         "candidates": {"type": ["integer", "null"], "minimum": 0,
             "description": "How many tokens are told of each clause of sampling, 5 by default; 0 for none of it"},
         "steps": ranges("Which positions are explained; all of the answer by default"),
@@ -250,6 +254,8 @@ mod tests {
             (json!({"prompt": "a", "steps": "3-1"}), "steps"),
             (json!({"prompt": "a", "steps": [-1]}), "steps"),
             (json!({"prompt": "a", "candidates": 1_000_000}), "candidates"),
+            (json!({"prompt": "a", "edits": [{"off": 1}]}), "edits"),
+            (json!({"prompt": "a", "edits": {}}), "edits"),
             (json!({"prompt": "a", "stream": true}), "stream"),
             (json!({"messages": [{"role": "user", "content": "hi"}], "stream": true}), "stream"),
         ] {

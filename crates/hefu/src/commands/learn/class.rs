@@ -116,8 +116,9 @@ fn in_the_room() -> Option<IpAddr> {
 /// A file that cannot be read, was changed, or is signed by another key.
 pub(super) fn progress(arguments: &ProgressArguments) -> Result<(), Failure> {
     let path = arguments.file.display();
-    let text = read(&arguments.file)
-        .map_err(|error| Failure::Other(format!("cannot read {path}: {error}; give the file that the class's page downloads")))?;
+    let text = read(&arguments.file).map_err(|error| {
+        Failure::Other(format!("cannot read {path}: {error}; give the file that the class's page downloads"))
+    })?;
     let signed = Signed::read(&text)
         .map_err(|why| Failure::Other(format!("{path} is no progress file that can be taken: {why}")))?;
     if let Some(key) = arguments.key.filter(|key| *key != signed.public_key) {

@@ -8,8 +8,10 @@ use crate::failure::Failure;
 use crate::flags::AnsweringArguments;
 use crate::output::{piped_input, print, print_json};
 use clap::Args;
-use hefu_answer::{Message, Prompt, Role, findings_fields, safetensors};
-use hefu_engine::inspect::{Asked, Findings, Ranges, Refusal, Wanted, Wish, inspect_all, visible};
+use hefu_answer::{Message, Prompt, Role, edits, findings_fields, safetensors};
+use hefu_engine::inspect::{
+    Asked, Edit, Findings, MAX_EDIT_NUMBERS, Making, Ranges, Refusal, Wanted, Wish, digest, inspect_all, visible,
+};
 use hefu_engine::sampling::Parameters;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -17,6 +19,10 @@ use std::sync::atomic::AtomicBool;
 
 /// Most numbers that are shown or written at once (256 MiB of them).
 const MAX_NUMBERS: usize = 1 << 26;
+/// Tokens of an answer that an edited model makes unless told otherwise.
+const EDITED_TOKENS: usize = 32;
+/// Largest file of edits: so many numbers, with room for their digits.
+const MAX_EDITS_BYTES: u64 = 32 * MAX_EDIT_NUMBERS as u64;
 
 /// Show what a model computes on the way to an answer, and why each token was chosen
 ///
@@ -34,6 +40,7 @@ Examples:
   hefu trace --value block_output --layer 0,11-13 --position 0-3 --max-tokens 1 --json \"Name a prime\"
   hefu trace --value attention_output --safetensors attention.safetensors \"Name a prime\"
   hefu trace --value lens --best 3 --position 12 --max-tokens 1 \"Name a prime\"
+  hefu trace --edits edits.json --max-tokens 8 \"Name a prime\"
   hefu trace --value attention --layer 3 --head 0,2 --position 12 --max-tokens 1 --json \"Name a prime\"")]
 pub(crate) struct Arguments {
     /// The prompt
@@ -72,6 +79,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 5)]
     candidates: usize,
 
+    /// Change the model on the way, as FILE says: a JSON array of objects such as {"off": "layer", "layers": [3]}; the answer's fingerprint says so
+    #[arg(long, value_name = "FILE")]
+    edits: Option<PathBuf>,
+
     /// Write the values to FILE in the safetensors format
     #[arg(long, value_name = "FILE")]
     safetensors: Option<PathBuf>,
@@ -99,20 +110,30 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let answering = Answering::new(&arguments.answering, None, false)?;
     let program = &answering.loaded.model.program;
     let Some(text) = text else { return print(&report::list(&visible(program))) };
-    let findings = trace(&answering, text, arguments)?;
+    let edits = edits_of(arguments)?;
+    let findings = trace(&answering, text, arguments, &edits)?;
     if let Some(path) = &arguments.safetensors {
         let bytes = safetensors(&findings).map_err(|error| Failure::Other(error.to_string()))?;
         std::fs::write(path, bytes).map_err(|error| Failure::file("write", path, error))?;
     }
     match arguments.json {
-        true => print_json(&json_of(&answering, &findings, arguments.safetensors.is_none())?),
+        true => print_json(&json_of(&answering, &findings, &edits, arguments.safetensors.is_none())?),
         false => print(&report::text(&answering.loaded, &findings)),
     }
 }
 
-fn json_of(answering: &Answering<'_>, findings: &Findings, has_numbers: bool) -> Result<Value, Failure> {
+fn json_of(
+    answering: &Answering<'_>,
+    findings: &Findings,
+    edits: &[Edit],
+    has_numbers: bool,
+) -> Result<Value, Failure> {
     let loaded = &answering.loaded;
-    let mut all = json!({"model": loaded.resolved.name, "fingerprint": loaded.fingerprint()?.to_string()});
+    let mut fingerprint = loaded.fingerprint()?.to_string();
+    if !edits.is_empty() {
+        fingerprint += &format!("+edited-{}", digest(edits));
+    }
+    let mut all = json!({"model": loaded.resolved.name, "fingerprint": fingerprint});
     if let Some(fields) = all.as_object_mut() {
         fields.extend(findings_fields(findings, &loaded.text.tokenizer, has_numbers));
     }
@@ -128,6 +149,19 @@ fn prompt(arguments: &Arguments) -> Result<Prompt, Failure> {
     Ok(if arguments.raw { Prompt::Text(text) } else { Prompt::Messages(vec![Message::new(Role::User, text)]) })
 }
 
+/// What is to be changed.
+fn edits_of(arguments: &Arguments) -> Result<Vec<Edit>, Failure> {
+    let Some(path) = &arguments.edits else { return Ok(Vec::new()) };
+    let size = std::fs::metadata(path).map_err(|error| Failure::file("read", path, error))?.len();
+    if size > MAX_EDITS_BYTES {
+        let sentence = format!("{} has {size} bytes, but edits have at most {MAX_EDITS_BYTES}", path.display());
+        return Err(Failure::Usage(sentence));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::file("read", path, error))?;
+    let list = serde_json::from_str(&text).map_err(|error| error.to_string()).and_then(edits);
+    list.map_err(|why| Failure::Usage(format!("{}: {why}", path.display())))
+}
+
 /// What is to be seen.
 fn wanted(arguments: &Arguments) -> Wanted {
     let wish = |name: &String| Wish {
@@ -141,16 +175,29 @@ fn wanted(arguments: &Arguments) -> Wanted {
 }
 
 /// Answers, then reads prompt and answer once more and looks.
-fn trace(answering: &Answering<'_>, prompt: Prompt, arguments: &Arguments) -> Result<Findings, Failure> {
+fn trace(
+    answering: &Answering<'_>,
+    prompt: Prompt,
+    arguments: &Arguments,
+    edits: &[Edit],
+) -> Result<Findings, Failure> {
     let loaded = &answering.loaded;
     let question = answering.question(&answering.ask(prompt)).map_err(|error| answering.failed(&error))?;
     let parameters: Parameters = question.prepared.request.parameters.clone();
     let mut tokens = question.prepared.request.prompt.clone();
     let prompt = tokens.len();
-    let (mut scheduler, never) = (answering.scheduler(false)?, AtomicBool::new(false));
-    let answer = answer::answer(&loaded.text, &mut scheduler, question, &never, &mut |_| Ok(()))?;
-    tokens.extend(answer.choices.iter().map(|choice| choice.id));
-    let asked = Asked { tokens, prompt, parameters, wanted: wanted(arguments), most_numbers: MAX_NUMBERS };
+    let mut making = Making::default();
+    if edits.is_empty() {
+        let (mut scheduler, never) = (answering.scheduler(false)?, AtomicBool::new(false));
+        let answer = answer::answer(&loaded.text, &mut scheduler, question, &never, &mut |_| Ok(()))?;
+        tokens.extend(answer.choices.iter().map(|choice| choice.id));
+    } else {
+        // The model itself would answer something else.
+        let request = &question.prepared.request;
+        making = Making { tokens: request.max_tokens.unwrap_or(EDITED_TOKENS), ends: request.end_tokens.clone() };
+    }
+    let (wanted, edits) = (wanted(arguments), edits.to_vec());
+    let asked = Asked { tokens, prompt, parameters, wanted, most_numbers: MAX_NUMBERS, edits, making };
     let findings = inspect_all(&loaded.model, asked).map_err(|refusal| refused(&refusal))?;
     match findings.steps.iter().find(|why| findings.tokens.get(why.position) != Some(&why.explanation.id)) {
         None => Ok(findings),
@@ -166,6 +213,7 @@ fn refused(refusal: &Refusal) -> Failure {
         Refusal::NoHead { .. } | Refusal::NoTokens { .. } | Refusal::Twice { .. } => {
             Failure::Usage(refusal.to_string())
         }
+        Refusal::Edit(_) | Refusal::ManyEdits { .. } => Failure::Usage(refusal.to_string()),
         Refusal::TooMany { most } => Failure::Usage(format!(
             "these are more than {most} numbers; name fewer values, or choose with --layer, --head and --position"
         )),

@@ -22,6 +22,10 @@ pub(super) const TEXTS: &[Entry] = &[
         "必须由此公钥签名 [默认：任何公钥，会显示出来]",
     ),
     (
+        "Change the model on the way, as FILE says: a JSON array of objects such as {\"off\": \"layer\", \"layers\": [3]}; the answer's fingerprint says so",
+        "按 FILE 在途中改动模型：JSON 数组，元素如 {\"off\": \"layer\", \"layers\": [3]}；回答的指纹会写明",
+    ),
+    (
         "A folder of further lessons for /learn, each a folder with en.md, zh-CN.md and lesson.toml",
         "/learn 的更多课程所在的文件夹，每课一个文件夹，含 en.md、zh-CN.md 与 lesson.toml",
     ),

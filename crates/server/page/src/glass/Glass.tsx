@@ -13,13 +13,14 @@ import { Proof } from "./Proof";
 import { at, begin, failure, found, handedOver, step, view, VIEWS, working, type View } from "./state";
 import { percent, Text, visible } from "./Text";
 import type { Question } from "./trace";
+import { WhatIf } from "./WhatIf";
 import { Why } from "./Why";
 import { words } from "./words";
 
 /** Tokens of an answer unless the person says otherwise. */
 const TOKENS = 48;
 
-const BODIES: Record<View, () => preact.JSX.Element | null> = { why: Why, inside: Inside, number: NumberView, cost: Cost, proof: Proof };
+const BODIES: Record<View, () => preact.JSX.Element | null> = { why: Why, inside: Inside, number: NumberView, whatif: WhatIf, cost: Cost, proof: Proof };
 
 export function Glass() {
   const w = words.value;

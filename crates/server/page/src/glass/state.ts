@@ -9,7 +9,7 @@ import * as trace from "./trace";
 const CANDIDATES = 8;
 
 export const view = signal<View>("why");
-export const VIEWS = ["why", "inside", "number", "cost", "proof"] as const;
+export const VIEWS = ["why", "inside", "number", "whatif", "cost", "proof"] as const;
 export type View = (typeof VIEWS)[number];
 
 export const found = signal<trace.Trace | null>(null);
@@ -18,6 +18,36 @@ export const failure = signal<Failure | null>(null);
 export const working = signal(false);
 /** The chosen position. */
 export const at = signal(0);
+/** An answer, and where it left the one that it grew from. */
+export interface Branch {
+  trace: trace.Trace;
+  parent: number | null;
+  from: number;
+  /** What was changed; empty for another token alone. */
+  note: string;
+}
+
+/** All answers since the question, the first one first. */
+export const branches = signal<Branch[]>([]);
+/** Most answers that are kept: each has its text and its candidates. */
+const MOST = 64;
+
+/** Adds a branch to the answer that is shown, and shows it. */
+export function grow(answer: trace.Trace, from: number, note: string): void {
+  const parent = branches.value.findIndex(({ trace }) => trace === found.value);
+  const isOther = answer.prompt_tokens > from;
+  branches.value = [...branches.value.slice(0, MOST - 1), { trace: answer, parent: parent < 0 ? null : parent, from, note: isOther ? "" : note }];
+  show(branches.value.length - 1);
+}
+
+/** Shows one of the answers. */
+export function show(index: number): void {
+  const one = branches.value[index];
+  if (!one) return;
+  found.value = one.trace;
+  at.value = Math.min(Math.max(one.from, one.trace.steps[0]?.position ?? 0), one.trace.tokens.length - 1);
+}
+
 export const asked = signal<trace.Question | null>(null);
 
 /** Why the token at the chosen position was chosen; undefined for the prompt. */
@@ -48,6 +78,7 @@ export function begin(question: trace.Question): Promise<void> {
     visible.value = await trace.visible(key.value, answer.model);
     asked.value = question;
     found.value = answer;
+    branches.value = [{ trace: answer, parent: null, from: answer.prompt_tokens, note: "" }];
     at.value = answer.steps[0]?.position ?? 0;
   });
 }

@@ -99,6 +99,9 @@ export interface Question {
   min_p?: number;
 }
 
+/** Candidates that are told of each token of a branch. */
+const BRANCH = 8;
+
 async function ask(path: string, key: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
   if (!canBeKey(key)) throw new RequestFailed({ kind: "bad-key" });
   const headers = { "content-type": "application/json", ...(key ? { authorization: `Bearer ${key}` } : {}) };
@@ -125,6 +128,38 @@ function again({ tokens, prompt_tokens, model, seed, parameters }: Trace): objec
   const ids = tokens.map(({ id }) => id);
   // The settings make no difference to the numbers.
   return { model, prompt: ids.slice(0, prompt_tokens), answer: ids.slice(prompt_tokens), temperature: parameters.temperature, seed: Number(seed) % 2 ** 53, candidates: 0 };
+}
+
+/** Something that is changed on the way: a value off, numbers added to it, or numbers in its place. */
+export interface Edit {
+  off?: string;
+  add?: string;
+  put?: string;
+  layers?: number[];
+  heads?: number[];
+  positions?: number[];
+  numbers?: number[];
+}
+
+/** Another way on: these tokens continued, by the settings of the question, perhaps by an edited model. */
+export async function branch(question: Question, trace: Trace, prompt: number[], tokens: number, edits: Edit[], key: string): Promise<Trace> {
+  const { messages: _, ...settings } = question;
+  const body = { ...settings, model: trace.model, seed: Number(trace.seed), prompt, max_tokens: tokens, candidates: BRANCH, ...(edits.length ? { edits } : {}) };
+  return (await ask("v1/trace", key, body)).json() as Promise<Trace>;
+}
+
+/** Why the token at a position would be chosen by an edited model. */
+export async function changed(trace: Trace, edits: Edit[], position: number, key: string): Promise<Trace> {
+  return (await ask("v1/trace", key, { ...again(trace), edits, candidates: BRANCH, steps: [position] })).json() as Promise<Trace>;
+}
+
+/** A value's row at the end of a text. */
+export async function rowOf(model: string, text: string, name: string, layer: number, key: string): Promise<number[]> {
+  const tokens = (await (await ask("tokenize", key, { model, content: text, add_special: true })).json()) as { tokens: number[] };
+  const last = tokens.tokens.length - 1;
+  const body = { model, prompt: tokens.tokens, answer: [], candidates: 0, values: [{ name, layers: [layer], positions: [last] }] };
+  const found = (await (await ask("v1/trace", key, body)).json()) as Trace;
+  return found.values[0]?.numbers?.[0] ?? [];
 }
 
 /** Values of an answer. */

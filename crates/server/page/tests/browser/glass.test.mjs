@@ -66,7 +66,7 @@ async function look(page, question, tokens = "24") {
   await page.locator(".tokens [role=option]:not(.prompt)").first().waitFor();
 }
 
-const VIEWS = ["why", "inside", "number", "cost", "proof"];
+const VIEWS = ["why", "inside", "number", "whatif", "cost", "proof"];
 
 for (const [device, options] of [["desktop", {}], ["phone", PHONE]]) {
   for (const [locale, colorScheme] of [["en-GB", "light"], ["zh-CN", "dark"], ["en-GB", "dark"], ["zh-CN", "light"]]) {
@@ -85,6 +85,12 @@ for (const [device, options] of [["desktop", {}], ["phone", PHONE]]) {
           }
           if (view === "inside") for (const part of [".heat", "#glass-view table"]) await page.locator(part).waitFor();
           if (view === "number") await page.locator(".equal").waitFor();
+          if (view === "whatif") {
+            await page.locator(".others button").first().click();
+            await page.locator(".limb").nth(1).waitFor();
+            await page.locator(".edits button[type=submit]").click();
+            await page.locator("#glass-view table").waitFor();
+          }
           if (view === "proof") {
             await page.locator("#glass-view .button").last().click();
             await page.locator("#glass-view pre").first().waitFor();
@@ -120,6 +126,31 @@ test("the page's choice is the engine's, and other settings have other winners",
     assert.ok(others > 0, "no seed chooses otherwise");
     await page.locator(".verdict .link").click();
     assert.equal(await page.locator(".verdict.other").count(), 0);
+  }));
+
+test("a branch goes on from another token, and an edited model says that it is one", { skip, timeout: 400_000 }, () =>
+  opened("glass", {}, async (page) => {
+    await look(page, "Name a colour.", "8");
+    await page.locator("#tab-whatif").click();
+    const other = (await page.locator(".others button").first().innerText()).replace(/[\d.,]+ %$|< [\d.,]+ %$/, "").trim();
+    await page.locator(".others button").first().click();
+    await page.locator(".limb").nth(1).waitFor();
+    assert.ok((await page.locator('.limb[aria-pressed="true"]').innerText()).includes(other));
+    await page.locator(".limb").first().click();
+    for (const kind of ["layer", "head", "steer", "patch"]) {
+      await page.locator(".edits select").first().selectOption(kind);
+      await page.locator(".edits select").nth(1).selectOption("2");
+      await page.locator(".edits button[type=submit]").click();
+      await page.locator("#glass-view table").waitFor();
+      await page.locator(".edits button[type=submit]:not(:disabled)").waitFor();
+      assert.match(await page.locator("#glass-view .hint code").innerText(), /\+edited-[0-9a-f]{16}$/, kind);
+    }
+    const count = await page.locator(".limb").count();
+    await page.locator(".edits button[type=button]").click();
+    await page.locator(".limb").nth(count).waitFor();
+    await page.locator("#tab-proof").click();
+    assert.match(await page.locator(".facts code").first().innerText(), /\+edited-/);
+    assert.equal(await page.locator("#glass-view h3").count(), 0, "an edited answer has a receipt");
   }));
 
 test("the keyboard goes from token to token and from view to view", { skip, timeout: 200_000 }, () =>
