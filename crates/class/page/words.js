@@ -40,7 +40,7 @@ const en = {
   nobody: "Nobody is here yet.",
   now: "now",
   minutesAgo: (count) => `${count} min ago`,
-  examState: (answered, right, exercises) => `${answered} answered, ${right} right, ${exercises} written`,
+  examState: (answered, right, exercises) => `${answered} answered, ${right} right; ${exercises} written`,
   letBack: "Let back",
   remove: "Remove",
   removing: (name) => `Take ${name} out of the class? The file stays on this machine.`,

@@ -6,7 +6,7 @@
 
 use crate::error::{ApiError, Kind};
 use crate::limits::{
-    EDITED_TOKENS, Limits, MAX_EDITED_TOKENS, MAX_TOLD_CANDIDATES, MAX_TRACED_NUMBERS, MAX_TRACED_TOKENS,
+    EDITED_TOKENS, Limits, MAX_EDITED_TOKENS, MAX_TOLD_CANDIDATES, MAX_TRACED_JSON, MAX_TRACED_TOKENS,
 };
 use crate::registry::Lease;
 use crate::service::{Caller, Service};
@@ -54,7 +54,12 @@ impl Service {
     ///
     /// # Errors
     /// Whatever is wrong with the request, a full queue, a model that cannot be had, or what is not there to be seen.
-    pub(crate) async fn trace(self: &Arc<Self>, caller: &Caller, asked: TraceAsk) -> Result<Traced, ApiError> {
+    pub(crate) async fn trace(
+        self: &Arc<Self>,
+        caller: &Caller,
+        asked: TraceAsk,
+        most_numbers: usize,
+    ) -> Result<Traced, ApiError> {
         let arrived = Instant::now();
         let TraceAsk { mut ask, answer, wanted, edits } = asked;
         self.check(&ask)?;
@@ -101,7 +106,7 @@ impl Service {
         let whole = tokens.len() + making.tokens;
         check(whole, whole - prompt, &wanted)?;
         let deadline = lease.worker.time(arrived) + self.limits.request_time;
-        let (most_numbers, is_made) = (MAX_TRACED_NUMBERS, making.tokens > 0);
+        let is_made = making.tokens > 0;
         let mut fingerprint = lease.worker.fingerprint.clone();
         if !edits.is_empty() {
             fingerprint += &format!("+edited-{}", digest(&edits));
@@ -178,6 +183,10 @@ fn refused(refusal: &Refusal) -> ApiError {
     let sentence = refusal.to_string();
     match refusal {
         Refusal::NoValue { .. } => ApiError::parameter("values", format!("{sentence}; GET /v1/trace names them")),
+        Refusal::TooMany { most } if *most == MAX_TRACED_JSON => {
+            let sentence = format!("{sentence}; JSON holds at most {MAX_TRACED_JSON}, the format safetensors more");
+            ApiError::parameter("format", sentence)
+        }
         Refusal::NoHead { .. } | Refusal::NoTokens { .. } | Refusal::Twice { .. } | Refusal::TooMany { .. } => {
             ApiError::parameter("values", sentence)
         }

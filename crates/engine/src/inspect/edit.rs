@@ -178,7 +178,7 @@ fn plan(program: &Program, edits: &[Edit], tokens: usize) -> Result<HashMap<Valu
 
 fn made_of_others(name: &str) -> Refusal {
     Refusal::Edit(format!(
-        "{name} is shown and not computed with, so it cannot be changed; change a value that it is made of"
+        "{name} is no row of plain numbers that the model computes with, so it cannot be changed; change a value beside it"
     ))
 }
 

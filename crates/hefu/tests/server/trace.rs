@@ -130,15 +130,25 @@ fn an_edited_model_is_the_same_over_http_and_by_the_command_and_no_answer_passes
     let seen = json!([{"name": "block_output", "positions": [3]}, {"name": "logits", "positions": [4]}]);
     let found = server.post("/v1/trace", &body(json!({"edits": edits, "values": seen}))).success();
     std::fs::write(home.path("edits.json"), edits.to_string()).unwrap();
-    let own = command(&home, &["--edits", "edits.json", "--value", "block_output", "--position", "3", "--isa", "portable"]);
-    assert_eq!((&found["steps"], &found["tokens"], &found["values"][0]), (&own["steps"], &own["tokens"], &own["values"][0]));
+    let own =
+        command(&home, &["--edits", "edits.json", "--value", "block_output", "--position", "3", "--isa", "portable"]);
+    assert_eq!(
+        (&found["steps"], &found["tokens"], &found["values"][0]),
+        (&own["steps"], &own["tokens"], &own["values"][0])
+    );
     assert_ne!(found["steps"], plain["steps"]);
     let fingerprint = found["system_fingerprint"].as_str().unwrap();
     let digest = fingerprint.strip_prefix(list["system_fingerprint"].as_str().unwrap()).unwrap();
     assert!(digest.starts_with("+edited-") && own["fingerprint"] == fingerprint, "{fingerprint}");
     assert!(found["id"].is_null(), "an edited answer has a receipt");
     // An answer that was given is read under the edits, at the positions that are asked for.
-    let answer: Vec<&Value> = plain["tokens"].as_array().unwrap().iter().skip(plain["prompt_tokens"].as_u64().unwrap() as usize).map(|token| &token["id"]).collect();
+    let answer: Vec<&Value> = plain["tokens"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .skip(plain["prompt_tokens"].as_u64().unwrap() as usize)
+        .map(|token| &token["id"])
+        .collect();
     let again = server.post("/v1/trace", &body(json!({"answer": answer, "edits": edits}))).success();
     assert!(again["tokens"] == plain["tokens"] && again["steps"] != plain["steps"]);
     for (edits, said) in [

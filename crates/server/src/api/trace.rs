@@ -7,7 +7,7 @@ use super::openai::{output, shared};
 use super::{answered_by, built, openapi};
 use crate::error::{ApiError, json_response};
 use crate::ids;
-use crate::limits::{MAX_TOLD_CANDIDATES, MAX_TRACED_JSON};
+use crate::limits::{MAX_TOLD_CANDIDATES, MAX_TRACED_JSON, MAX_TRACED_NUMBERS};
 use crate::service::{Caller, Service};
 use crate::traces::{TraceAsk, Traced};
 use axum::Extension;
@@ -30,6 +30,16 @@ const MAX_WISHES: usize = 64;
 enum Form {
     Json,
     Safetensors,
+}
+
+impl Form {
+    /// Most numbers that are written so. They are counted before anything is computed.
+    fn most_numbers(self) -> usize {
+        match self {
+            Self::Json => MAX_TRACED_JSON,
+            Self::Safetensors => MAX_TRACED_NUMBERS,
+        }
+    }
 }
 
 /// What can be seen of the first model.
@@ -79,14 +89,7 @@ pub(super) async fn create(
     fields: Fields,
 ) -> Result<Response, ApiError> {
     let (asked, form) = read(fields)?;
-    let traced = service.trace(&caller, asked).await?;
-    let numbers: usize = traced.findings.values.iter().map(|seen| seen.numbers.len()).sum();
-    if form == Form::Json && numbers > MAX_TRACED_JSON {
-        let sentence = format!(
-            "these are {numbers} numbers, but JSON holds at most {MAX_TRACED_JSON}; choose fewer, or take the format safetensors"
-        );
-        return Err(ApiError::parameter("format", sentence));
-    }
+    let traced = service.trace(&caller, asked, form.most_numbers()).await?;
     let fingerprint = traced.fingerprint.clone();
     let id = traced.made.as_ref().map(|(id, _)| id.clone());
     let response = built(move || written(&traced, form)).await?;
