@@ -49,7 +49,7 @@ pub fn find(path: &str, preferred: Language) -> Option<Found> {
                 is_page.then(|| Found::Elsewhere(format!("{ROOT}/{}/{name}", preferred.code())))
             }
         },
-        [code, rest] if rest != "" => page(language(code)?, rest),
+        [code, rest] => page(language(code)?, rest),
         _ => None,
     }
 }

@@ -90,7 +90,7 @@ impl Asked {
         }
     }
 
-    fn as_teacher(self) -> Result<Self, ApiError> {
+    fn of_teacher(self) -> Result<Self, ApiError> {
         match self.caller.member {
             Some(Who::Teacher) => Ok(self),
             _ => Err(ApiError::new(
@@ -225,11 +225,11 @@ async fn answer_exam(asked: Asked, mut fields: Fields) -> Answered {
 
 async fn overview(asked: Asked, uri: Uri) -> Answered {
     let language = language(query(&uri, "language"));
-    Ok(said(&asked.as_teacher()?.work(move |class, now| Ok(class.overview(language, now))).await?))
+    Ok(said(&asked.of_teacher()?.work(move |class, now| Ok(class.overview(language, now))).await?))
 }
 
 async fn report(asked: Asked, uri: Uri) -> Answered {
-    let asked = asked.as_teacher()?;
+    let asked = asked.of_teacher()?;
     let number = query(&uri, "exam").map(|number| number.parse());
     let number = number.transpose().map_err(|_| ApiError::parameter("exam", "exam must be a whole number"))?;
     let form = Form::of(query(&uri, "format").unwrap_or("json"));
@@ -239,21 +239,21 @@ async fn report(asked: Asked, uri: Uri) -> Answered {
 }
 
 async fn let_back(asked: Asked, mut fields: Fields) -> Answered {
-    let (asked, pupil): (Asked, u64) = (asked.as_teacher()?, fields.need("pupil")?);
+    let (asked, pupil): (Asked, u64) = (asked.of_teacher()?, fields.need("pupil")?);
     fields.finish()?;
     let code = asked.work(move |class, _| class.let_back(pupil)).await?;
     Ok(said(&json!({"code": code})))
 }
 
 async fn remove(asked: Asked, mut fields: Fields) -> Answered {
-    let (asked, pupil): (Asked, u64) = (asked.as_teacher()?, fields.need("pupil")?);
+    let (asked, pupil): (Asked, u64) = (asked.of_teacher()?, fields.need("pupil")?);
     fields.finish()?;
     asked.work(move |class, _| class.remove(pupil)).await?;
     Ok(done())
 }
 
 async fn begin(asked: Asked, mut fields: Fields) -> Answered {
-    let asked = asked.as_teacher()?;
+    let asked = asked.of_teacher()?;
     let levels: Vec<Value> = fields.take("levels")?.unwrap_or_default();
     let levels: Option<Vec<String>> = levels.into_iter().map(|level| level.as_str().map(str::to_owned)).collect();
     let levels = levels.filter(|levels| levels.len() <= MAX_LEVELS);
@@ -270,7 +270,7 @@ async fn begin(asked: Asked, mut fields: Fields) -> Answered {
 }
 
 async fn end(asked: Asked, fields: Fields) -> Answered {
-    let asked = asked.as_teacher()?;
+    let asked = asked.of_teacher()?;
     fields.finish()?;
     asked.work(|class, now| class.end_exam(now)).await?;
     Ok(done())

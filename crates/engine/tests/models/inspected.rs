@@ -293,7 +293,7 @@ fn an_edited_model_computes_the_same_on_every_device_and_what_the_edit_says() {
 #[test]
 fn an_edit_that_changes_nothing_gives_the_answer_of_the_model_and_is_known_all_the_same() {
     for name in MODELS {
-        let model = load(name, devices().remove(0));
+        let model = load(name, Arc::clone(&devices()[0]));
         let output = model.program.value(model.program.layer_outputs()[0]).name.clone();
         let plain = inspect_all(&model, edited(&model, Vec::new(), vec![wish("logits")])).unwrap();
         // Beyond the text, no row is meant.
@@ -309,7 +309,7 @@ fn an_edit_that_changes_nothing_gives_the_answer_of_the_model_and_is_known_all_t
 
 #[test]
 fn edits_that_cannot_be_are_refused() {
-    let model = load(MODELS[0], devices().remove(0));
+    let model = load(MODELS[0], Arc::clone(&devices()[0]));
     let output = model.program.value(model.program.layer_outputs()[0]).name.clone();
     let many = vec![edit(&output, Change::Off); MAX_EDITS + 1];
     for (edits, said) in [
