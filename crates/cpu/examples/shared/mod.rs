@@ -8,7 +8,7 @@ use hefu_numerics::matrix::Matrix;
 use hefu_numerics::quant::Format;
 
 /// Packed weights; rows are a multiple of the instruction set's group.
-pub fn matrix(ops: &Ops, format: &'static Format, rows: usize, columns: usize) -> Matrix {
+pub(crate) fn matrix(ops: &Ops, format: &'static Format, rows: usize, columns: usize) -> Matrix {
     let group = (ops.packed_bytes)(format, ops.row_group, columns);
     let mut memory = HugeMemory::new((ops.packed_bytes)(format, rows, columns)).expect("memory");
     let length = format.row_bytes(columns).unwrap_or(0) * ops.row_group;
