@@ -70,6 +70,9 @@ test("receipts are examined token by token, without a request", async () => {
     assert.equal(await cards.nth(1).locator(".fits").count(), 3);
     assert.equal(await cards.nth(1).locator(".differs").count(), 1);
     if (SCREENSHOT) await page.screenshot({ path: SCREENSHOT, fullPage: true });
+    // Keys and fingerprints are long words: on a telephone they must break, not widen the page.
+    await page.setViewportSize({ width: 390, height: 800 });
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 390);
     assert.deepEqual(problems, []);
   } finally {
     await browser.close();
