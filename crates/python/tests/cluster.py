@@ -17,6 +17,8 @@ import urllib.error
 import urllib.request
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+# Ray gives its workers way to all else; on a machine that has much to do they would never begin.
+os.environ["RAY_worker_niceness"] = "0"
 
 import pyarrow as pa
 import pyarrow.dataset
