@@ -139,6 +139,13 @@ def in_all_ways(folder, name, note):
                     note(task, f"{kind}, batch {batch}, threads {threads}, {isa}, cache {'off' if flags else 'on'}", value)
 
 
+def its_program_knows_the_model(folder, name):
+    """The harness's own program, as the README starts it."""
+    words = [sys.executable, "-m", "hefu.lm_eval", "--model", "hefu", "--model_args", f"model={name},context={CONTEXT}"]
+    said = subprocess.run([*words, "--tasks", "hefu_arc", "--include_path", folder, "--limit", "4"], capture_output=True, text=True)
+    assert said.returncode == 0 and "|hefu_arc|" in said.stdout, said.stderr[-2000:]
+
+
 def main():
     name, count = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 24
     scores, roots = {}, {}
@@ -151,6 +158,7 @@ def main():
 
     with tempfile.TemporaryDirectory() as place:
         write(pathlib.Path(place), count)
+        its_program_knows_the_model(pathlib.Path(place), name)
         in_all_ways(pathlib.Path(place), name, note)
     print("\n| task | questions | score | ways | different scores |\n| --- | ---: | ---: | ---: | ---: |")
     for task, found in scores.items():

@@ -1,4 +1,6 @@
-"""A model of `hefu` for lm-evaluation-harness: `lm_eval --model hefu --model_args model=NAME`.
+"""A model of `hefu` for lm-evaluation-harness: `python -m hefu.lm_eval --model hefu --model_args model=NAME`.
+
+The harness asks no other package for models, so its program is started from here, where this one is known.
 
 Everything is asked at once; how many requests go together changes no digit of a score.
 """
@@ -10,6 +12,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+# The harness takes its own models in only while it knows none.
+import lm_eval.models
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from lm_eval.api.model import TemplateLM
 from lm_eval.api.registry import register_model
@@ -143,3 +147,9 @@ class HefuLM(TemplateLM):
 
         with ThreadPoolExecutor(max_workers=self.batch_size) as threads:
             return list(threads.map(one, requests))
+
+
+if __name__ == "__main__":
+    from lm_eval.__main__ import cli_evaluate
+
+    cli_evaluate()
