@@ -82,16 +82,20 @@ fn is_name(word: &str) -> bool {
     word.starts_with(|c: char| c.is_ascii_lowercase()) && word.chars().all(|c| c.is_ascii_lowercase() || c == '-')
 }
 
+/// The variable that names the program where it is built already; cargo builds it where there is none.
+const PROGRAM: &str = "HEFU";
+
 /// The help of a command, or of one below it; `None` if there is no such command.
 fn help_of(root: &Path, command: &[&str]) -> Option<String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .args(["run", "--quiet", "--release", "--package", "hefu", "--"])
-        .args(command)
-        .arg("--help")
-        .current_dir(root)
-        .output()
-        .ok()?;
+    let mut program = match std::env::var_os(PROGRAM) {
+        Some(program) => Command::new(program),
+        None => {
+            let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+            cargo.args(["run", "--quiet", "--release", "--package", "hefu", "--"]);
+            cargo
+        }
+    };
+    let output = program.args(command).arg("--help").current_dir(root).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 

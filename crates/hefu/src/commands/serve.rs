@@ -19,6 +19,7 @@ use clap::Args;
 use hefu_class::Class;
 use hefu_cpu::Pool;
 use hefu_engine::scheduler;
+use hefu_numerics::device::Device;
 use hefu_server::app::{Access, router};
 use hefu_server::keys::{KeyError, Keys};
 use hefu_server::limits::Limits;
@@ -196,9 +197,7 @@ pub(super) fn serve_at(arguments: &Arguments, extra: Extra) -> Result<(), Failur
     devices.iter().try_for_each(|device| selftest::must_conform(&**device))?;
     let catalog = catalog.noting(ledger.clone());
     if let Some(ledger) = &ledger {
-        let names: Vec<&str> = devices.iter().map(|device| device.name()).collect();
-        ledger.note_start(&names.join(", "), Some("conforms"));
-        note_keys(&mut access.keys, ledger);
+        note_start(ledger, &devices, &mut access.keys);
     }
     let recorder = ledger.clone().map(|ledger| ledger as Arc<dyn Recorder>);
     let service = Service::new(
@@ -234,6 +233,13 @@ pub(super) fn serve_at(arguments: &Arguments, extra: Extra) -> Result<(), Failur
         traces.finish();
     }
     outcome.and(ledger.map_or(Ok(()), |ledger| ledger.close()))
+}
+
+/// Notes in the audit log that the server starts, on which devices, and with which keys.
+fn note_start(ledger: &Arc<Ledger>, devices: &[Arc<dyn Device>], keys: &mut Keys) {
+    let names: Vec<&str> = devices.iter().map(|device| device.name()).collect();
+    ledger.note_start(&names.join(", "), Some("conforms"));
+    note_keys(keys, ledger);
 }
 
 /// Whether the program may do everything on this machine.

@@ -54,6 +54,13 @@ impl Machine {
                 let parts: Vec<(&[f32], usize)> = parts.iter().map(part).collect();
                 join(&parts, rows);
             }),
+            _ => self.by_rows(call, op),
+        }
+    }
+
+    /// Operations on rows by themselves that few models have.
+    fn by_rows(&mut self, call: &Call<'_>, op: &Op) {
+        match *op {
             Op::LayerNorm { x, size, gain, bias, epsilon, out } => {
                 let [gain, bias] =
                     [gain, bias].map(|weight| weight.map(|weight| Arc::clone(self.weights.vector(weight))));

@@ -73,6 +73,49 @@ pub unsafe fn rowwise<L: Lanes>(job: &Rowwise<'_>, first: usize, x: &[f32], out:
     // SAFETY: the machine has the instructions of `L`.
     unsafe {
         match *job {
+            Rowwise::L2Norm { .. }
+            | Rowwise::LayerNorm { .. }
+            | Rowwise::MatchMagnitude { .. }
+            | Rowwise::GaussianTopK { .. } => norms::<L>(job, first, x, out),
+            Rowwise::Activate(activation) => each::<L>(x, out, |_, x| functions::activation(activation, x)),
+            Rowwise::SoftCap(cap) => {
+                let cap = L::splat(cap);
+                each::<L>(x, out, |_, x| cap.mul(functions::tanh(x.div(cap))));
+            }
+            Rowwise::Scale { width, factors, count } => {
+                let part = width / count;
+                for (part_index, (x, out)) in x.chunks_exact(part).zip(out.chunks_exact_mut(part)).enumerate() {
+                    let at = if factors.len() == count { part_index % count } else { first * count + part_index };
+                    let factor = L::splat(factors[at]);
+                    each::<L>(x, out, |_, x| x.mul(factor));
+                }
+            }
+            Rowwise::Decay { rate, bias } => {
+                let part = bias.len() / rate.len();
+                for (x, out) in x.chunks_exact(bias.len()).zip(out.chunks_exact_mut(bias.len())) {
+                    for (head, rate) in rate.iter().enumerate() {
+                        let (own, rate) = (head * part..(head + 1) * part, L::splat(*rate));
+                        let bias = &bias[own.clone()];
+                        each::<L>(&x[own.clone()], &mut out[own], |at, x| {
+                            let bias = load_some::<L>(&bias[at..]);
+                            rate.mul(functions::softplus(x.add(bias)))
+                        });
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What needs a sum of each row or part: clauses N2 to N5.
+///
+/// # Safety
+/// As [`rowwise`].
+#[inline(always)]
+unsafe fn norms<L: Lanes>(job: &Rowwise<'_>, first: usize, x: &[f32], out: &mut [f32]) {
+    // SAFETY: what [`rowwise`] asks holds.
+    unsafe {
+        match *job {
             Rowwise::L2Norm { size, epsilon } => {
                 for (x, out) in x.chunks_exact(size).zip(out.chunks_exact_mut(size)) {
                     let factor = L::splat(1.0 / (sum_of_squares::<L>(x) + epsilon).sqrt());
@@ -108,32 +151,7 @@ pub unsafe fn rowwise<L: Lanes>(job: &Rowwise<'_>, first: usize, x: &[f32], out:
                     each::<L>(x, out, |_, x| functions::activation(Activation::Relu, x.sub(cut)));
                 }
             }
-            Rowwise::Activate(activation) => each::<L>(x, out, |_, x| functions::activation(activation, x)),
-            Rowwise::SoftCap(cap) => {
-                let cap = L::splat(cap);
-                each::<L>(x, out, |_, x| cap.mul(functions::tanh(x.div(cap))));
-            }
-            Rowwise::Scale { width, factors, count } => {
-                let part = width / count;
-                for (part_index, (x, out)) in x.chunks_exact(part).zip(out.chunks_exact_mut(part)).enumerate() {
-                    let at = if factors.len() == count { part_index % count } else { first * count + part_index };
-                    let factor = L::splat(factors[at]);
-                    each::<L>(x, out, |_, x| x.mul(factor));
-                }
-            }
-            Rowwise::Decay { rate, bias } => {
-                let part = bias.len() / rate.len();
-                for (x, out) in x.chunks_exact(bias.len()).zip(out.chunks_exact_mut(bias.len())) {
-                    for (head, rate) in rate.iter().enumerate() {
-                        let (own, rate) = (head * part..(head + 1) * part, L::splat(*rate));
-                        let bias = &bias[own.clone()];
-                        each::<L>(&x[own.clone()], &mut out[own], |at, x| {
-                            let bias = load_some::<L>(&bias[at..]);
-                            rate.mul(functions::softplus(x.add(bias)))
-                        });
-                    }
-                }
-            }
+            _ => {}
         }
     }
 }
