@@ -158,7 +158,9 @@ fn edits_of(arguments: &Arguments) -> Result<Vec<Edit>, Failure> {
         return Err(Failure::Usage(sentence));
     }
     let text = std::fs::read_to_string(path).map_err(|error| Failure::file("read", path, error))?;
-    let list = serde_json::from_str(&text).map_err(|error| error.to_string()).and_then(edits);
+    let list = serde_json::from_str(&text)
+        .map_err(|error| format!("no JSON array of edits, such as [{{\"off\": \"layer\", \"layers\": [3]}}]: {error}"))
+        .and_then(edits);
     list.map_err(|why| Failure::Usage(format!("{}: {why}", path.display())))
 }
 
