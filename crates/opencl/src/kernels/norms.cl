@@ -12,6 +12,27 @@ FUNCTION float sum_of(LOCAL_POINTER const float *stripes)
     return halves(own);
 }
 
+// The sum of a stripe's numbers.
+FUNCTION float numbers_of(GLOBAL const float *row, uint item, uint size)
+{
+    float sum = 0.0f;
+    for (uint i = item; i < size; i += STRIPES) {
+        sum = sum + row[i];
+    }
+    return sum;
+}
+
+// The sum of the squares of a stripe's numbers, each less `mean`.
+FUNCTION float squares_of(GLOBAL const float *row, uint item, uint size, float mean)
+{
+    float sum = 0.0f;
+    for (uint i = item; i < size; i += STRIPES) {
+        float centred = row[i] - mean;
+        sum = fma(centred, centred, sum);
+    }
+    return sum;
+}
+
 // The root-mean-square norm; with `is_length` the Euclidean one, which takes the sum instead of the mean.
 KERNEL rms_norm(GLOBAL float *arena, GLOBAL const float *gain, ulong x, ulong out, uint size, uint has_gain, uint is_length,
                 float epsilon)
@@ -20,12 +41,7 @@ KERNEL rms_norm(GLOBAL float *arena, GLOBAL const float *gain, ulong x, ulong ou
     uint item = LOCAL_ID(0);
     ulong part = (ulong)GROUP_ID(0) * size;
     if (item < STRIPES) {
-        float sum = 0.0f;
-        for (uint i = item; i < size; i += STRIPES) {
-            float number = arena[x + part + i];
-            sum = fma(number, number, sum);
-        }
-        stripes[item] = sum;
+        stripes[item] = squares_of(arena + x + part, item, size, 0.0f);
     }
     BARRIER();
     float sum = sum_of(stripes);
@@ -45,21 +61,12 @@ KERNEL layer_norm(GLOBAL float *arena, GLOBAL const float *gain, GLOBAL const fl
     uint item = LOCAL_ID(0);
     ulong part = (ulong)GROUP_ID(0) * size;
     if (item < STRIPES) {
-        float sum = 0.0f;
-        for (uint i = item; i < size; i += STRIPES) {
-            sum = sum + arena[x + part + i];
-        }
-        sums[item] = sum;
+        sums[item] = numbers_of(arena + x + part, item, size);
     }
     BARRIER();
     float mean = sum_of(sums) / (float)size;
     if (item < STRIPES) {
-        float sum = 0.0f;
-        for (uint i = item; i < size; i += STRIPES) {
-            float centred = arena[x + part + i] - mean;
-            sum = fma(centred, centred, sum);
-        }
-        squares[item] = sum;
+        squares[item] = squares_of(arena + x + part, item, size, mean);
     }
     BARRIER();
     float factor = 1.0f / sqrt(sum_of(squares) / (float)size + epsilon);
@@ -68,17 +75,6 @@ KERNEL layer_norm(GLOBAL float *arena, GLOBAL const float *gain, GLOBAL const fl
         number = has_gain != 0u ? number * gain[i] : number;
         arena[out + part + i] = has_bias != 0u ? number + bias[i] : number;
     }
-}
-
-// The sum of the squares of a stripe's numbers, each less `mean`.
-FUNCTION float squares_of(GLOBAL const float *row, uint item, uint size, float mean)
-{
-    float sum = 0.0f;
-    for (uint i = item; i < size; i += STRIPES) {
-        float centred = row[i] - mean;
-        sum = fma(centred, centred, sum);
-    }
-    return sum;
 }
 
 KERNEL match_magnitude(GLOBAL float *arena, ulong x, ulong like, ulong out, uint size, float least)
@@ -107,11 +103,7 @@ KERNEL gaussian_top_k(GLOBAL float *arena, ulong x, ulong out, uint size, float 
     uint item = LOCAL_ID(0);
     ulong part = (ulong)GROUP_ID(0) * size;
     if (item < STRIPES) {
-        float sum = 0.0f;
-        for (uint i = item; i < size; i += STRIPES) {
-            sum = sum + arena[x + part + i];
-        }
-        sums[item] = sum;
+        sums[item] = numbers_of(arena + x + part, item, size);
     }
     BARRIER();
     float mean = sum_of(sums) / (float)size;
