@@ -4,12 +4,12 @@
     pip install numpy
     python verifier/hefu_verify.py --model model.gguf answer.json
 
-Written from docs/numerics.md, docs/sampling.md, docs/receipts.md, docs/families.md and the layouts of weights that the first
+Written from docs/readers/numerics.md, docs/readers/sampling.md, docs/auditors/receipts.md, docs/users/families.md and the layouts of weights that the first
 of these points to, and shares no code with the program. Clauses are cited by their numbers (R1, Q2, A4, S16 and so on).
 One prefill computes all positions at once; sums run in the order of the clauses, vectors run across outputs.
 
 All is IEEE-754 binary32 in NumPy arrays. NumPy has no fused multiply-add, so `fma` below makes one that is rounded once.
-Not judged: answers under a grammar (their tokens follow from a text), and what a receipt cannot tell (docs/receipts.md).
+Not judged: answers under a grammar (their tokens follow from a text), and what a receipt cannot tell (docs/auditors/receipts.md).
 """
 
 import argparse, base64, functools, hashlib, json, mmap, re, struct, sys, time, zlib
@@ -817,7 +817,7 @@ class File:
         matrices = [Matrix(name, kind, part, columns) for part in data]
         return matrices if len(shape) == 3 else matrices[0]
 
-# What docs/families.md says of each family, in words: how pairs rotate (neighbours, halves, or none at all), the function of the
+# What docs/users/families.md says of each family, in words: how pairs rotate (neighbours, halves, or none at all), the function of the
 # feed-forward part, norms about the mean, parts that read the same input (parallel), the embedding times the root of its width
 # (scaled), the period of its windows, whether layers without one rotate (local-rotation), and norms of heads after rotation.
 FAMILIES = {name: set(words.split()) for names, words in (
@@ -875,7 +875,7 @@ class Model:
         return matrix.values()[0]
 
     def fingerprint(self, cache, long):
-        """What docs/receipts.md says that it is made of."""
+        """What docs/auditors/receipts.md says that it is made of."""
         lines = [f"contract {CONTRACT}", *(f"file {digest}" for digest in self.digests), f"cache {cache}"]
         lines += ["rope long"] if long else []
         return f"hefu{CONTRACT}-{hashlib.sha256(''.join(line + chr(10) for line in lines).encode()).hexdigest()[:32]}"
@@ -1379,7 +1379,7 @@ def prompt_of(answer, given):
     return given
 
 def ending(answer, prompt):
-    """What is wrong with the end of an answer whose tokens are right, or None (docs/receipts.md, Verifying)."""
+    """What is wrong with the end of an answer whose tokens are right, or None (docs/auditors/receipts.md, Verifying)."""
     output, most, ends = answer["output"], answer["max_tokens"], set(answer["end_tokens"])
     early = [at for at, id in enumerate(output[:-1]) if id in ends]
     if early:
@@ -1422,7 +1422,7 @@ def replay(model, answer, prompt):
     return "matches", f"matches: {len(output)} tokens" + (" and the trace" if stated else ""), {}
 
 def root(leaves):
-    """The root of the tree over some digests (docs/receipts.md, Traces)."""
+    """The root of the tree over some digests (docs/auditors/receipts.md, Traces)."""
     if len(leaves) == 1:
         return hashlib.sha256(b"\0" + leaves[0]).digest()
     half = 1 << (len(leaves) - 1).bit_length() - 1
@@ -1453,7 +1453,7 @@ def verify(model, receipt, key, prompt_ids):
     return {"id": name, "verdict": word, "sentence": sentence, **details, "seconds": round(time.monotonic() - started, 3)}
 
 def arguments():
-    parser = argparse.ArgumentParser(description="Verifies Hefu's receipts without Hefu (docs/receipts.md).")
+    parser = argparse.ArgumentParser(description="Verifies Hefu's receipts without Hefu (docs/auditors/receipts.md).")
     parser.add_argument("receipts", nargs="+", metavar="RECEIPT", help="files of receipts, one or many in each")
     parser.add_argument("--model", action="append", required=True, metavar="FILE", help="GGUF file; once for each file of a split model")
     parser.add_argument("--key", help="the public key that must have signed: 64 hexadecimal digits")

@@ -41,7 +41,7 @@ SETTINGS = [
     ["--xtc-probability", "0.6", "--xtc-threshold", "0.02", "--min-p", "0.01"],
     ["--logit-bias", "9=4.25", "--logit-bias", "101=0.0000003", "--ban", "12", "--cache", "i8", "--temperature", "0.9"],
 ]
-# Where blocks have binary16 scales, and minimums after them (docs/numerics.md, W1, and the layouts that it points to).
+# Where blocks have binary16 scales, and minimums after them (docs/readers/numerics.md, W1, and the layouts that it points to).
 HALVES = {"Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2], "Q8_0": [0], "Q2_K": [80, 82], "Q3_K": [108], "Q4_K": [0, 2],
           "Q5_K": [0, 2], "Q6_K": [208], "IQ4_NL": [0], "IQ4_XS": [0], "IQ1_S": [0], "IQ2_XXS": [0], "IQ2_XS": [0], "IQ2_S": [0],
           "IQ3_XXS": [0], "IQ3_S": [0], "TQ1_0": [52], "TQ2_0": [64], "Q1_0": [0], "Q2_0": [0]}

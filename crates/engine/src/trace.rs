@@ -2,7 +2,7 @@
 //!
 //! Two who compute the same answer have the same trace. Where they do not, the first digest that differs, position by
 //! position and layer by layer, is where they part: all that this output is made of comes before it and was the same.
-//! `docs/receipts.md` says how a trace becomes one digest in a receipt.
+//! `docs/auditors/receipts.md` says how a trace becomes one digest in a receipt.
 
 use hefu_numerics::device::{Error, Executable};
 use hefu_numerics::program::{Program, Rows, Value};

@@ -1,4 +1,4 @@
-//! The numeric contract as code (`docs/numerics.md` is the same in words).
+//! The numeric contract as code (`docs/readers/numerics.md` is the same in words).
 //!
 //! * [`quant`]: how weights lie in files, one file per format; [`quant::FORMATS`] lists them all.
 //! * [`program`]: what a model is, as a list of operations; [`device`]: what runs it.

@@ -10,7 +10,7 @@
 //! * [`TraceRoot`]: one digest for all that lies between the layers of a model;
 //! * [`Digest`], SHA-256.
 //!
-//! Nothing here knows of models, text or chips. `docs/receipts.md` and `docs/audit.md` are the formats in words.
+//! Nothing here knows of models, text or chips. `docs/auditors/receipts.md` and `docs/auditors/audit.md` are the formats in words.
 
 #[cfg(feature = "audit")]
 pub mod audit;

@@ -1,12 +1,17 @@
-//! Links between documents lead somewhere, and README leads to every document.
+//! Links between documents lead somewhere; README links all documents for users, and the index of `docs` all there are.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::files;
 
-/// The documents from which all others are reached, and the end of the names of those that each must name.
-const ENTRANCES: &[(&str, &str)] = &[("README.md", ".md"), ("README.zh-CN.md", ".zh-CN.md")];
+/// Documents that list others, and the folders whose documents each must link, in its own language.
+const INDEXES: &[(&str, &[&str])] = &[
+    ("README.md", &["docs/users"]),
+    ("README.zh-CN.md", &["docs/users"]),
+    ("docs/README.md", &["docs/users", "docs/readers", "docs/auditors"]),
+    ("docs/README.zh-CN.md", &["docs/users", "docs/readers", "docs/auditors"]),
+];
 
 pub(crate) fn run(root: &Path) -> Vec<String> {
     let mut problems = Vec::new();
@@ -18,12 +23,13 @@ pub(crate) fn run(root: &Path) -> Vec<String> {
             }
         }
     }
-    for (entrance, ending) in ENTRANCES {
-        let linked: BTreeSet<String> = links(&files::text(&root.join(entrance))).map(|(_, link)| link).collect();
-        for path in files::below(&root.join("docs"), ending) {
-            let name = files::short(root, &path);
-            if name.ends_with(".zh-CN.md") == ending.contains("zh") && !linked.contains(&name) {
-                problems.push(format!("{entrance} does not link {name}"));
+    for (index, folders) in INDEXES {
+        let path = root.join(index);
+        let linked: BTreeSet<PathBuf> = links(&files::text(&path)).map(|(_, link)| target(&path, &link)).collect();
+        for document in folders.iter().flat_map(|folder| files::below(&root.join(folder), ".md")) {
+            let name = files::short(root, &document);
+            if name.ends_with(".zh-CN.md") == index.ends_with(".zh-CN.md") && !linked.contains(&document) {
+                problems.push(format!("{index} does not link {name}"));
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::files;
 /// Where families are described, each as `Family { name: "…", … }`.
 const HOME: &str = "crates/model/src/families";
 /// The tables, whose rows begin with the name in a cell of its own.
-const TABLES: [&str; 2] = ["docs/families.md", "docs/families.zh-CN.md"];
+const TABLES: [&str; 2] = ["docs/users/families.md", "docs/users/families.zh-CN.md"];
 /// The heading above the tables, and the one after them; the metadata's table comes later.
 const SECTION: [(&str, &str); 2] = [("## What runs", "### What is refused"), ("## 能运行的", "### 拒绝什么")];
 

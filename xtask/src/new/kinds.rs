@@ -49,8 +49,8 @@ fn family(name: &str) -> Vec<Edit> {
         Edit::Before { path: "golden/models/make_families.py", after: "", anchor: "MODELS = [", text: model },
         after_line("golden/models/make_families.py", "MODELS = [", format!("          {name},")),
         after_line("golden/models/README.md", "| `tiny-olmo2` |", format!("| `tiny-{name}` | … |")),
-        after_line("docs/families.md", "| `olmo2` |", format!("| `{name}` | … | … | … |")),
-        after_line("docs/families.zh-CN.md", "| `olmo2` |", format!("| `{name}` | … | … | … |")),
+        after_line("docs/users/families.md", "| `olmo2` |", format!("| `{name}` | … | … | … |")),
+        after_line("docs/users/families.zh-CN.md", "| `olmo2` |", format!("| `{name}` | … | … | … |")),
     ]
 }
 
@@ -61,19 +61,19 @@ fn after_line(path: &'static str, begins: &'static str, line: String) -> Edit {
 
 fn after_family(name: &str) -> Vec<String> {
     vec![
-        format!("crates/model/src/families/{name}.rs: say what it is, and write it; docs/families.md tells what a builder offers."),
+        format!("crates/model/src/families/{name}.rs: say what it is, and write it; docs/users/families.md tells what a builder offers."),
         format!("golden/models/make_families.py: give `{name}` a seed of its own and the shape that shows what is new, then make the model."),
         "golden/models/make_expected.py: have llama.cpp compute the expected logits; the README there tells how.".to_owned(),
         format!("cargo run -p hefu-model --example make_programs: the program of tiny-{name} as text."),
         format!("cargo test --release -p hefu-model {name}: the logits against llama.cpp's; then cargo xtask tables."),
-        "Fill in the rows of docs/families.md, its Chinese half and golden/models/README.md, and a line of CHANGELOG.md.".to_owned(),
+        "Fill in the rows of docs/users/families.md, its Chinese half and golden/models/README.md, and a line of CHANGELOG.md.".to_owned(),
     ]
 }
 
 /// An operation: its naive loop with a test.
 fn operation(name: &str) -> Vec<Edit> {
     let file = format!(
-        "//! What it is (clause …, docs/numerics.md).\n\n\
+        "//! What it is (clause …, docs/readers/numerics.md).\n\n\
          /// `out[i] = …`, in the order and with the roundings of the clause.\n\
          pub fn {name}(x: &[f32], out: &mut [f32]) {{\n\
          \x20   out.copy_from_slice(x);\n\
@@ -99,7 +99,7 @@ fn operation(name: &str) -> Vec<Edit> {
 
 fn after_operation(name: &str) -> Vec<String> {
     vec![
-        "docs/numerics.md and its Chinese half: the clause, whose every rounding is said.".to_owned(),
+        "docs/readers/numerics.md and its Chinese half: the clause, whose every rounding is said.".to_owned(),
         format!("crates/numerics/src/reference/{name}.rs: the loop that a newcomer would write, and a test with numbers worked out by hand."),
         "crates/numerics/src/program: a variant of `Op` with what it reads and writes, its check, its text, its work.".to_owned(),
         "crates/numerics/src/reference/device/interpret.rs: a line that calls the loop.".to_owned(),
@@ -124,6 +124,6 @@ fn after_chip(name: &str) -> Vec<String> {
         format!(
             "Kernels of its own: a folder crates/cpu/src/isa/{name}, as aarch64 has; ARCHITECTURE.md says what it holds."
         ),
-        "docs/devices.md and its Chinese half: what was proved there, and nothing more.".to_owned(),
+        "docs/readers/devices.md and its Chinese half: what was proved there, and nothing more.".to_owned(),
     ]
 }

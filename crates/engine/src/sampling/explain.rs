@@ -24,7 +24,7 @@ pub struct Explanation {
 /// What is in the running after a clause.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stage {
-    /// The clause of `docs/sampling.md`.
+    /// The clause of `docs/readers/sampling.md`.
     pub clause: &'static str,
     /// The settings that it belongs to, as requests call them.
     pub name: &'static str,

@@ -1,6 +1,6 @@
 //! The choice of the next token, the same on every machine.
 //!
-//! `docs/sampling.md` defines every step, clause by clause; the clauses are named here as S1, S2 and so on. Everything is
+//! `docs/readers/sampling.md` defines every step, clause by clause; the clauses are named here as S1, S2 and so on. Everything is
 //! a pure function of the logits, the tokens so far, the settings and the position: there is no generator that moves on
 //! and no clock, so the choices of a finished answer can be made again in any order.
 //!

@@ -1,7 +1,7 @@
 //! Guessing at tokens of answers, so that several are checked by one forward pass.
 //!
 //! Speculation cannot change an answer. A batch of positions gives the bits of single steps (the numeric contract), and
-//! a choice depends on logits, history, settings and position alone (`docs/sampling.md`), so the token of every guessed
+//! a choice depends on logits, history, settings and position alone (`docs/readers/sampling.md`), so the token of every guessed
 //! position is chosen from its own logits exactly as without guesses; the guess only decides whether the logits of the
 //! next position are there already. This holds for sampled answers as for greedy ones, and under a constraint.
 //!

@@ -1,7 +1,7 @@
 //! Qwen 3, dense (arXiv 2505.09388): Qwen 2 with a norm of every query's and key's head in place of the biases.
 //!
 //! A family is a function that writes a program: it reads metadata and names tensors, and never computes. What it writes is
-//! what a paper's figure shows, one operation a line, each a clause of docs/numerics.md:
+//! what a paper's figure shows, one operation a line, each a clause of docs/readers/numerics.md:
 //!
 //! ```text
 //! x = embed(tokens)                                            W2

@@ -3,7 +3,7 @@
 //! A device owns its memory: weights, states and whatever lies between operations. It is handed a sealed
 //! [`Program`] and a [`Batch`], and gives back rows of a head ([`Executable::head`]) or of a value
 //! ([`Executable::read`]). Which operations it does together, in which form values lie and how many threads work is its own
-//! business; that every number is the one of `docs/numerics.md` is not.
+//! business; that every number is the one of `docs/readers/numerics.md` is not.
 
 mod check;
 mod size;

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! A family does not run: it writes a program once, when a file is opened. One operation is one clause of
-//! `docs/numerics.md`, one naive loop of [`crate::reference`] and at least one conformance case. What lies where, what is
+//! `docs/readers/numerics.md`, one naive loop of [`crate::reference`] and at least one conformance case. What lies where, what is
 //! computed together and by how many threads is the business of a [`crate::device::Device`].
 //!
 //! Every value is a row of numbers for each row of a batch, `[rows][width]`. [`Program::seal`] finds out which of them are

@@ -12,7 +12,7 @@
 //!
 //! This is the shortest way from a clause to a kernel, and every operation takes it:
 //!
-//! 1. the clause: `docs/numerics.md`, N1;
+//! 1. the clause: `docs/readers/numerics.md`, N1;
 //! 2. the loop: this file; it is the oracle and may not become clever;
 //! 3. the operation, with its shapes checked before anything runs: [`Op::RmsNorm`](crate::program::Op::RmsNorm),
 //!    `program/check`;

@@ -1,7 +1,7 @@
 //! An append-only log of answers, and of what else happened, that cannot be changed unnoticed.
 //!
 //! A log is an SQLite database. Each record holds the digest of what it says and the hash of the one before; every
-//! commit signs the last hash (the *head*), and every so many records, and when the log is closed, a *checkpoint* is left. `docs/audit.md` has the format.
+//! commit signs the last hash (the *head*), and every so many records, and when the log is closed, a *checkpoint* is left. `docs/auditors/audit.md` has the format.
 //!
 //! ```text
 //! append ─▶ queue ─▶ one thread: BEGIN, all records that wait, head, COMMIT (on the disk) ─▶ every caller learns its number

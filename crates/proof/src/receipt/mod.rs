@@ -1,7 +1,7 @@
 //! One answer as a small signed document.
 //!
 //! Prompt, settings, seed and fingerprint determine an answer to the bit, so a document that names them and the answer's
-//! tokens can be checked by anybody who holds the model. `docs/receipts.md` explains every field.
+//! tokens can be checked by anybody who holds the model. `docs/auditors/receipts.md` explains every field.
 //!
 //! # Form
 //! The canonical form ([`crate::canonical`]) of an object with the fields `version`, `answer` ([`Answer`]) and

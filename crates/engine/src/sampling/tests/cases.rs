@@ -195,7 +195,7 @@ fn log_probabilities_are_the_models() {
 }
 
 /// Choices that must be the same on every machine. They were computed by another implementation, written from
-/// `docs/sampling.md` in another language.
+/// `docs/readers/sampling.md` in another language.
 #[test]
 fn choices_are_pinned() {
     let logits: Vec<f32> = (0..1000_u32).map(|id| (id * 7919 % 1000) as f32 / 100.0).collect();

@@ -1,4 +1,4 @@
-//! The definition of `docs/sampling.md` as directly as it can be written: every token, fully sorted, no shortcut.
+//! The definition of `docs/readers/sampling.md` as directly as it can be written: every token, fully sorted, no shortcut.
 
 use crate::sampling::arithmetic::{exp, ln, weight};
 use crate::sampling::random::{self, Purpose};

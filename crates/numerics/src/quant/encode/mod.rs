@@ -1,4 +1,4 @@
-//! From numbers to the blocks of a format: what `docs/numerics.md` says in its clauses X.
+//! From numbers to the blocks of a format: what `docs/readers/numerics.md` says in its clauses X.
 //!
 //! Every number is f32, every sum has its order, nothing is fused: the same bytes come out on every machine. Rows are by
 //! themselves, so that any number of threads can share them.

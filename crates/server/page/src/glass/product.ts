@@ -1,4 +1,4 @@
-/** One number of a matrix product, as clauses Q1 to Q3 and Q5 of docs/numerics.md make it. */
+/** One number of a matrix product, as clauses Q1 to Q3 and Q5 of docs/readers/numerics.md make it. */
 import * as exact from "../../../../lessons/page/exact.js";
 import type { WeightRow } from "./trace";
 

@@ -1,5 +1,5 @@
 /**
- * The choice of a token as docs/sampling.md defines it, clause by clause, from the model's own logits: to the bit what the engine
+ * The choice of a token as docs/readers/sampling.md defines it, clause by clause, from the model's own logits: to the bit what the engine
  * chooses. Tests hold it to the engine's explanations.
  */
 import * as exact from "../../../../lessons/page/exact.js";
