@@ -75,7 +75,7 @@ fn figures(root: &Path, source: &Path) -> Result<Figures, String> {
     let found = Crate::read(source)?;
     let folder = source.parent().and_then(Path::parent).unwrap_or(root);
     let code: Vec<String> = found.files.iter().map(|file| without_tests(&files::text(file))).collect();
-    let mut public: Vec<String> = code.iter().flat_map(|code| code.lines()).filter_map(public_name).collect();
+    let mut public: Vec<String> = code.iter().flat_map(|code| public_names(code)).collect();
     public.sort();
     let own: BTreeSet<_> = found.files.iter().collect();
     let used: BTreeSet<String> = files::below(root, ".rs")
@@ -94,8 +94,13 @@ fn figures(root: &Path, source: &Path) -> Result<Figures, String> {
 }
 
 /// A file's text up to its tests, which stand last.
-fn without_tests(text: &str) -> String {
+pub(crate) fn without_tests(text: &str) -> String {
     text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default().to_owned()
+}
+
+/// The names of the public items of a text.
+pub(crate) fn public_names(text: &str) -> impl Iterator<Item = String> {
+    text.lines().filter_map(public_name)
 }
 
 /// The name of the public item that a line begins.

@@ -7,7 +7,8 @@
 //! cargo xtask dist       products for people without a compiler
 //! cargo xtask chips      whether other chips, emulated, give the same bits
 //! cargo xtask tab        the verifier for a tab of a browser
-//! cargo xtask new        the skeleton of a family, an operation or a chip
+//! cargo xtask new        the skeleton of a family, an operation, a chip or a lesson
+//! cargo xtask map        the picture of the crates, made again
 //! ```
 
 mod checks;
@@ -15,6 +16,7 @@ mod chips;
 mod count;
 mod dist;
 mod files;
+mod map;
 mod modules;
 mod new;
 mod tab;
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         Some("chips") => Some(chips::run),
         Some("tab") => Some(tab::run),
         Some("new") => Some(new::run),
+        Some("map") => Some(map::run),
         _ => None,
     };
     if let Some(command) = command {

@@ -99,7 +99,7 @@ impl Identity {
     pub fn random() -> Result<Self, IdentityError> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(IdentityError::Random)?;
-        Ok(Self(SigningKey::from_bytes(&seed)))
+        Ok(Self::from_seed(&seed))
     }
 
     /// The key that follows from 32 secret bytes.

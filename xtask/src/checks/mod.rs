@@ -9,8 +9,10 @@ mod languages;
 mod lessons;
 mod links;
 mod paths;
+mod public;
 mod sizes;
 mod tables;
+mod unfinished;
 
 use std::path::Path;
 
@@ -29,8 +31,11 @@ pub(crate) const ALL: &[Check] = &[
     Check { name: "sizes", run: sizes::run },
     Check { name: "functions", run: functions::run },
     Check { name: "paths", run: paths::run },
+    Check { name: "public", run: public::run },
+    Check { name: "map", run: crate::map::check },
     Check { name: "languages", run: languages::run },
     Check { name: "lessons", run: lessons::run },
+    Check { name: "unfinished", run: unfinished::run },
     Check { name: "links", run: links::run },
     Check { name: "commands", run: commands::run },
 ];

@@ -1,18 +1,20 @@
 //! The kinds of things that can be begun, and what each needs.
 
 use super::{Edit, Kind};
+use crate::files;
 
 pub(crate) const KINDS: &[Kind] = &[
     Kind { name: "family", edits: family, then: after_family },
     Kind { name: "operation", edits: operation, then: after_operation },
     Kind { name: "chip", edits: chip, then: after_chip },
+    Kind { name: "lesson", edits: lesson, then: after_lesson },
 ];
 
 /// A family of decoders of alike blocks: its file, its line, a tiny model and the tests that hold it.
 fn family(name: &str) -> Vec<Edit> {
     let constant = name.to_uppercase();
     let file = format!(
-        "//! What `{name}` is: the paper or model card, and how it differs from a family that is here.\n\n\
+        "//! `{name}` (paper or model card …): how it differs from a family that is here.\n\n\
          use hefu_numerics::program::{{Activation, RopeStyle}};\n\n\
          use super::Family;\n\
          use crate::build::{{Builder, Decoder, FeedForward, Gated, RopeFactors}};\n\
@@ -73,7 +75,7 @@ fn after_family(name: &str) -> Vec<String> {
 /// An operation: its naive loop with a test.
 fn operation(name: &str) -> Vec<Edit> {
     let file = format!(
-        "//! What it is (clause …, docs/readers/numerics.md).\n\n\
+        "//! The operation in words (clause …, docs/readers/numerics.md).\n\n\
          /// `out[i] = …`, in the order and with the roundings of the clause.\n\
          pub fn {name}(x: &[f32], out: &mut [f32]) {{\n\
          \x20   out.copy_from_slice(x);\n\
@@ -125,5 +127,47 @@ fn after_chip(name: &str) -> Vec<String> {
             "Kernels of its own: a folder crates/cpu/src/isa/{name}, as aarch64 has; ARCHITECTURE.md says what it holds."
         ),
         "docs/readers/devices.md and its Chinese half: what was proved there, and nothing more.".to_owned(),
+    ]
+}
+
+/// The folder of a lesson, with a number behind all others unless it is there already.
+fn lesson_folder(name: &str) -> String {
+    let name = name.replace('_', "-");
+    let folders = std::fs::read_dir(files::root().join("lessons")).into_iter().flatten().flatten();
+    let folders = folders.filter_map(|entry| entry.file_name().into_string().ok());
+    let numbered: Vec<(usize, String)> = folders
+        .filter_map(|folder| {
+            folder.split_once('-').and_then(|(number, name)| Some((number.parse().ok()?, name.to_owned())))
+        })
+        .collect();
+    let own = numbered.iter().find(|(_, other)| *other == name).map(|(number, _)| *number);
+    let next = numbered.iter().map(|(number, _)| number + 1).max().unwrap_or_default();
+    format!("lessons/{:02}-{name}", own.unwrap_or(next))
+}
+
+/// A lesson with a widget and a question, in both languages.
+fn lesson(name: &str) -> Vec<Edit> {
+    let folder = lesson_folder(name);
+    let file = |file: &str, text: String| Edit::File { path: format!("{folder}/{file}"), text };
+    let text = |heading: &str| format!("## {heading} `{name}`\n\n…\n\n```widget tokens\ntext = \"{name}\"\n```\n\n…\n");
+    let data = format!(
+        "level = \"principles\"\nminutes = 20\nneeds = []\n\n\
+         [title]\nen = \"{name}\"\nzh-CN = \"…\"\n\n\
+         [summary]\nen = \"…\"\nzh-CN = \"…\"\n\n\
+         [[question]]\nask.en = \"…\"\nask.zh-CN = \"…\"\n\
+         answers.en = [\"…\", \"…\"]\nanswers.zh-CN = [\"…\", \"…\"]\nright = 1\n\
+         why.en = \"…\"\nwhy.zh-CN = \"…\"\n"
+    );
+    vec![file("en.md", text("Why")), file("zh-CN.md", text("为什么要学")), file("lesson.toml", data)]
+}
+
+fn after_lesson(name: &str) -> Vec<String> {
+    let folder = lesson_folder(name);
+    vec![
+        format!("{folder}: the text, its widgets and questions; docs/users/lessons.md lists widgets and levels."),
+        "An exercise: a file in crates/lessons/src/exercise with cases and mistakes, a line in EXERCISES, [exercise] in lesson.toml, and a solution and each mistake in crates/lessons/tests/solutions.".to_owned(),
+        "cargo test --release -p hefu-lessons: the lesson can be taken, and its solution is right.".to_owned(),
+        "cargo xtask lessons unfinished: both languages say the same, and no place is left open.".to_owned(),
+        "docs/users/lessons.md, its Chinese half and CHANGELOG.md: one lesson more.".to_owned(),
     ]
 }

@@ -1,4 +1,4 @@
-//! Skeletons for those who add something: `cargo xtask new family|operation|chip NAME`.
+//! Skeletons for those who add something: `cargo xtask new family|operation|chip|lesson NAME`.
 //!
 //! Every file and line that the new thing needs is written where it belongs, so that the compiler and the tests name what is
 //! still to be filled in; what only a person can decide is printed as a list.
@@ -124,7 +124,7 @@ mod tests {
     fn wrong_words_are_refused() {
         let run =
             |words: &[&str]| run(Path::new("/nowhere"), &words.iter().map(ToString::to_string).collect::<Vec<_>>());
-        assert!(run(&[]).unwrap_err().contains("family|operation|chip"));
+        assert!(run(&[]).unwrap_err().contains("family|operation|chip|lesson"));
         assert!(run(&["familly", "x"]).unwrap_err().contains("no such kind"));
         assert!(run(&["family", "Some Name"]).unwrap_err().contains("no name for a file"));
         assert!(run(&["family", "some_name"]).unwrap_err().contains("cannot be read"));

@@ -6,7 +6,6 @@ use super::content::Content;
 use super::rows::{Entry, Head, Kind, Log, Mark, Pruning, Row, Stamp};
 use crate::canonical::canonical;
 use crate::digest::Digest;
-use crate::identity::PublicKey;
 use crate::receipt::Receipt;
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Read};
@@ -228,13 +227,6 @@ impl Examination {
         if !is_signed {
             self.problem(format!("the signature at record {} is not that of the key that it names", mark.seq));
         }
-    }
-}
-
-impl Found {
-    /// Whether nothing is wrong and every signature is of this key.
-    pub fn is_good_for(&self, key: &PublicKey) -> bool {
-        self.problems.is_empty() && self.keys.keys().all(|found| *found == key.to_string())
     }
 }
 

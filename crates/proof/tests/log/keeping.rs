@@ -1,6 +1,6 @@
 //! What is written is there, in order, once, and can be examined.
 
-use crate::support::{annotated, examine, identity, log, open, receipt, receipt_at, record, stamp};
+use crate::support::{annotated, examine, identity, is_good_for, log, open, receipt, receipt_at, record, stamp};
 use hefu_proof::audit::{AuditLog, Error, Event, Filter, Options, Reader, Record, Store, examine_export};
 use hefu_proof::{Digest, Identity, Receipt};
 use std::sync::mpsc;
@@ -50,7 +50,7 @@ fn a_log_goes_on_where_it_ended() {
     let found = examine(&path);
     assert_eq!((&found.problems, found.records, found.checkpoints), (&vec![], 7, 3));
     assert_eq!(found.keys.keys().collect::<Vec<_>>().len(), 2);
-    assert!(!found.is_good_for(&identity().public()) && !found.is_good_for(&other.public()));
+    assert!(!is_good_for(&found, &identity().public()) && !is_good_for(&found, &other.public()));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use hefu_engine::FinishReason;
 use hefu_engine::sampling::Parameters;
 use hefu_proof::audit::{Annotated, Annotation, AuditLog, Found, Options, Reader, Record, Verdict};
-use hefu_proof::{Answer, Digest, Identity, Prompt, Receipt, Software};
+use hefu_proof::{Answer, Digest, Identity, Prompt, PublicKey, Receipt, Software};
 use std::path::Path;
 
 pub(crate) fn identity() -> Identity {
@@ -98,4 +98,9 @@ pub(crate) fn log(path: &Path, count: u64, options: Options) {
 
 pub(crate) fn examine(path: &Path) -> Found {
     Reader::open(path).unwrap().examine(None, &mut |_| {}).unwrap()
+}
+
+/// Whether nothing is wrong and every signature is of this key.
+pub(crate) fn is_good_for(found: &Found, key: &PublicKey) -> bool {
+    found.problems.is_empty() && found.keys.keys().all(|found| *found == key.to_string())
 }

@@ -1,6 +1,6 @@
 //! Ten thousand small changes to receipts and logs, each of which must be noticed.
 
-use crate::support::{examine, identity, log, receipt};
+use crate::support::{examine, identity, is_good_for, log, receipt};
 use hefu_proof::Receipt;
 use hefu_proof::audit::{Event, Options, Reader, Row, Store, examine_export};
 use rusqlite::types::Value;
@@ -83,7 +83,7 @@ fn contents(path: &Path) -> Option<Vec<Row>> {
 
 /// Whether an examination finds something, or there is nothing to examine any more.
 fn is_noticed(path: &Path) -> bool {
-    Reader::open(path).is_err() || !examine(path).is_good_for(&identity().public())
+    Reader::open(path).is_err() || !is_good_for(&examine(path), &identity().public())
 }
 
 /// A small log of every kind of row, in one file.
