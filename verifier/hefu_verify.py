@@ -72,7 +72,7 @@ def halves(stripes):
         stripes = stripes[:width] + stripes[width:]
     return stripes[0]
 
-def stripe16(x, step):
+def lane_sum16(x, step):
     """R2 over the last axis."""
     stripes = np.zeros((LANES,) + x.shape[:-1], F32)
     for at in range(0, x.shape[-1], LANES):
@@ -80,7 +80,7 @@ def stripe16(x, step):
         stripes[: len(part)] = step(part, stripes[: len(part)])
     return halves(stripes)
 
-def sum_of_squares(x): return stripe16(x, lambda part, stripes: fma(part, part, stripes))
+def sum_of_squares(x): return lane_sum16(x, lambda part, stripes: fma(part, part, stripes))
 
 # F. Functions -------------------------------------------------------------------------------------------------------------
 ROUND = F32(1.5 * 2**23)
@@ -556,7 +556,7 @@ def l2_norm(x, size, epsilon): return divided(x.reshape(len(x), -1, size), 1, ep
 def layer_norm(x, gain, bias, epsilon, size=None):
     """N3 of parts of `size` elements."""
     parts = x.reshape(len(x), -1, size or x.shape[-1])
-    c = parts - (stripe16(parts, np.add) / F32(parts.shape[-1]))[..., None]
+    c = parts - (lane_sum16(parts, np.add) / F32(parts.shape[-1]))[..., None]
     c = divided(c, parts.shape[-1], epsilon) * (F32(1) if gain is None else gain)
     return (c if bias is None else c + bias).reshape(x.shape)
 
@@ -713,7 +713,7 @@ def route(l, used, scoring="softmax", bias=None, groups=None, bound=None, scale=
     """E1, E2, E4, E5 for one token: weights by expert, ascending. `groups` is (count, used, best)."""
     if scoring == "softmax":
         p = exp(l - np.fmax.reduce(l, initial=F32(-np.inf)))
-        q = p * (F32(1) / stripe16(p, np.add))
+        q = p * (F32(1) / lane_sum16(p, np.add))
     else:
         q = sigmoid(l) if scoring == "sigmoid" else l
     choice = l if bias is None and groups is None else q if bias is None else q + bias

@@ -4,8 +4,8 @@
 //! cargo run --release -p hefu-cpu --example product_count -- ISA FORMAT ROWS COLUMNS TOKENS PRODUCTS
 //! ```
 
+use hefu_cpu::activations::Activations;
 use hefu_cpu::ops::Projection;
-use hefu_cpu::prepared::Input;
 use hefu_cpu::scratch::Scratch;
 use hefu_cpu::select;
 use hefu_numerics::quant::FORMATS;
@@ -26,7 +26,7 @@ fn main() {
     let (mut output, mut scratch) = (vec![0.0; tokens * rows], Scratch::default());
     for _ in 0..products {
         let projection = Projection { matrix: &matrix, output: &mut output, not_finite: None };
-        (ops.linear)(&Alone, &mut scratch, Input::Rows(&input), tokens, &mut [projection]);
+        (ops.linear)(&Alone, &mut scratch, Activations::Rows(&input), tokens, &mut [projection]);
     }
     println!("{}", output.iter().map(|number| f64::from(*number)).sum::<f64>());
 }

@@ -9,8 +9,8 @@
 
 use std::time::{Duration, Instant};
 
+use hefu_cpu::activations::Activations;
 use hefu_cpu::ops::{Ops, Projection, Team};
-use hefu_cpu::prepared::Input;
 use hefu_cpu::scratch::Scratch;
 use hefu_cpu::{HugeAllocator, Pool, select};
 use hefu_numerics::matrix::Matrix;
@@ -69,7 +69,7 @@ fn shortest(ops: &Ops, team: &dyn Team, matrix: &Matrix, tokens: usize) -> f64 {
         for (part, best) in parts.iter().zip(&mut best) {
             let start = Instant::now();
             let projection = Projection { matrix: part, output: &mut output, not_finite: None };
-            (ops.linear)(team, &mut scratch, Input::Rows(&input), tokens, &mut [projection]);
+            (ops.linear)(team, &mut scratch, Activations::Rows(&input), tokens, &mut [projection]);
             *best = start.elapsed().min(*best);
         }
     }

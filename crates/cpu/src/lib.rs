@@ -12,7 +12,8 @@
 //!
 //! It knows no model, no token and no file format beyond what `hefu_numerics::quant` describes.
 
-mod apart;
+pub mod activations;
+mod cache_padded;
 mod device;
 pub mod generic;
 pub mod isa;
@@ -22,7 +23,6 @@ pub mod memory;
 pub mod ops;
 pub mod pack;
 pub mod pool;
-pub mod prepared;
 pub mod scratch;
 pub mod select;
 

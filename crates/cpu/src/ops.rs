@@ -13,7 +13,7 @@ pub use hefu_numerics::program::{Activation, RopeStyle};
 use hefu_numerics::quant::Format;
 pub use hefu_numerics::team::{Alone, Team};
 
-use crate::prepared::{Input, Prepared};
+use crate::activations::{ActivationBuffer, Activations};
 use crate::scratch::Scratch;
 
 /// One product `output[t][r] = sum over c of matrix[r][c] * input[t][c]`.
@@ -27,9 +27,9 @@ pub struct Projection<'a> {
     pub not_finite: Option<&'a AtomicBool>,
 }
 
-/// Two products with one shared input, of which one opens the other:
-/// `opened[t][r] = activation(gate[r] x[t]) * (up[r] x[t])`.
-pub struct Gated<'a> {
+/// Two products with one shared input, of which one gates the other:
+/// `ffn_hidden[t][r] = activation(gate[r] x[t]) * (up[r] x[t])`.
+pub struct GatedProduct<'a> {
     /// The weights that the activation comes after; their columns equal the input's.
     pub gate: &'a Matrix,
     /// The other weights, in the same shape.
@@ -51,19 +51,19 @@ pub struct Norm<'a> {
 
 /// Norms around a sum of rows.
 #[derive(Default)]
-pub struct Around<'a> {
+pub struct AddNorms<'a> {
     /// The norm of the addend, before it is added.
     pub before: Option<Norm<'a>>,
     /// The norm of the sum, and where it goes.
-    pub after: Option<After<'a>>,
+    pub after: Option<FusedNorm<'a>>,
 }
 
 /// A norm of results, for the products that read it.
-pub struct After<'a> {
+pub struct FusedNorm<'a> {
     /// The norm.
     pub norm: Norm<'a>,
     /// As many elements as the results have.
-    pub output: &'a mut Prepared,
+    pub output: &'a mut ActivationBuffer,
     /// The matrices of the one product that reads it, or none if it is read as it is.
     pub readers: &'a [&'a Matrix],
 }
@@ -106,18 +106,30 @@ pub struct Ops {
     pub rows: fn(team: &dyn Team, matrix: &Matrix, rows: &[u32], factor: f32, output: &mut [f32]),
 
     /// Matrix products with one shared input, `[tokens][columns]` (clause Q for quantised weights, `chain` for others).
-    pub linear:
-        fn(team: &dyn Team, scratch: &mut Scratch, input: Input<'_>, tokens: usize, outputs: &mut [Projection<'_>]),
+    pub linear: fn(
+        team: &dyn Team,
+        scratch: &mut Scratch,
+        input: Activations<'_>,
+        tokens: usize,
+        outputs: &mut [Projection<'_>],
+    ),
 
-    /// Two products and what is made of them, for the product with [`Gated::down`]: [`Ops::linear`], then [`Ops::gate`].
-    pub gated: fn(&dyn Team, &mut Scratch, input: Input<'_>, tokens: usize, gated: &Gated<'_>, opened: &mut Prepared),
+    /// Two products and what is made of them, for the product with [`GatedProduct::down`]: [`Ops::linear`], then [`Ops::gate`].
+    pub gated: fn(
+        &dyn Team,
+        &mut Scratch,
+        input: Activations<'_>,
+        tokens: usize,
+        gated: &GatedProduct<'_>,
+        ffn_hidden: &mut ActivationBuffer,
+    ),
 
-    /// Says which matrices the product after the next one will read ([`Team::will_read`]). Nothing but time depends on
+    /// Says which matrices the product after the next one will read ([`Team::prefetch`]). Nothing but time depends on
     /// it.
-    pub announce: fn(team: &dyn Team, matrices: &[&Matrix]),
+    pub prefetch: fn(team: &dyn Team, matrices: &[&Matrix]),
 
     /// Root-mean-square norm of every row of `width` elements:
-    /// `x * (1 / sqrt(stripe16(x * x) / width + epsilon)) * gain`, in this order.
+    /// `x * (1 / sqrt(lane_sum16(x * x) / width + epsilon)) * gain`, in this order.
     pub rms_norm: fn(team: &dyn Team, norm: Norm<'_>, input: &[f32], output: &mut [f32]),
 
     /// Rotates heads in place, after a norm if there is one. `heads`: `[tokens][count][head_size]`.
@@ -135,7 +147,7 @@ pub struct Ops {
     pub gate: fn(team: &dyn Team, activation: Activation, gate: &mut [f32], up: &[f32]),
 
     /// `sum[i] = sum[i] + addend[i]`, with norms of rows before and after it.
-    pub add: fn(team: &dyn Team, sum: &mut [f32], addend: &[f32], around: Around<'_>),
+    pub add: fn(team: &dyn Team, sum: &mut [f32], addend: &[f32], around: AddNorms<'_>),
 }
 
 impl std::fmt::Debug for Ops {

@@ -63,7 +63,7 @@ fn pack_group(format: &Format, quantised: &Quantised, columns: usize, file: &[u8
             scales.fill(0);
         }
         for (row, file) in file.chunks_exact(row_bytes).enumerate() {
-            (quantised.take_apart)(&file[index * format.block_bytes..][..format.block_bytes], &mut parts);
+            (quantised.unpack_block)(&file[index * format.block_bytes..][..format.block_bytes], &mut parts);
             for (block, codes) in blocks.iter_mut().zip(parts.codes.as_chunks::<BLOCK>().0) {
                 block[row] = words(codes);
             }

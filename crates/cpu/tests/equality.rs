@@ -5,8 +5,10 @@ mod common;
 use common::naive::NAIVE;
 use common::{Numbers, Style, assert_same_bits, devices, matrix_pair};
 use hefu_cpu::Pool;
-use hefu_cpu::ops::{Activation, After, Alone, Around, Gated, Norm, Ops, Projection, RopeStyle, Rotation, Team};
-use hefu_cpu::prepared::{Input, Prepared};
+use hefu_cpu::activations::{ActivationBuffer, Activations};
+use hefu_cpu::ops::{
+    Activation, AddNorms, Alone, FusedNorm, GatedProduct, Norm, Ops, Projection, RopeStyle, Rotation, Team,
+};
 use hefu_cpu::scratch::Scratch;
 use hefu_numerics::quant::FORMATS;
 use proptest::prelude::*;
@@ -25,7 +27,7 @@ fn product(
         .zip(&mut outputs)
         .map(|(matrix, output)| Projection { matrix, output, not_finite: None })
         .collect();
-    (ops.linear)(team, &mut Scratch::default(), Input::Rows(input), tokens, &mut projections);
+    (ops.linear)(team, &mut Scratch::default(), Activations::Rows(input), tokens, &mut projections);
     outputs
 }
 
@@ -125,7 +127,7 @@ fn an_output_that_is_not_finite_is_noticed_wherever_it_is() {
             let is_noticed = |input: &[f32]| {
                 let (mut output, not_finite) = (vec![0.0; tokens * rows], AtomicBool::new(false));
                 let projection = Projection { matrix, output: &mut output, not_finite: Some(&not_finite) };
-                (ops.linear)(&team, &mut Scratch::default(), Input::Rows(input), tokens, &mut [projection]);
+                (ops.linear)(&team, &mut Scratch::default(), Activations::Rows(input), tokens, &mut [projection]);
                 assert_eq!(not_finite.load(Ordering::Relaxed), output.iter().any(|x| !x.is_finite()));
                 not_finite.into_inner()
             };
@@ -170,13 +172,13 @@ proptest! {
             let pairs: Vec<_> =
                 pairs.map(|((format, rows, columns), file)| matrix_pair(ops, format, rows, columns, file)).collect();
             let outputs = |ops: &Ops, team: &dyn Team, matrices: [&hefu_numerics::matrix::Matrix; 3]| {
-                let (mut scratch, mut opened) = (Scratch::default(), Prepared::default());
+                let (mut scratch, mut ffn_hidden) = (Scratch::default(), ActivationBuffer::default());
                 let mut output = vec![f32::NAN; tokens * rows];
                 let [gate, up, down] = matrices;
-                let gated = Gated { gate, up, activation, down };
-                (ops.gated)(team, &mut scratch, Input::Rows(&input), tokens, &gated, &mut opened);
+                let gated = GatedProduct { gate, up, activation, down };
+                (ops.gated)(team, &mut scratch, Activations::Rows(&input), tokens, &gated, &mut ffn_hidden);
                 let projection = Projection { matrix: down, output: &mut output, not_finite: None };
-                (ops.linear)(team, &mut scratch, opened.input(), tokens, &mut [projection]);
+                (ops.linear)(team, &mut scratch, ffn_hidden.input(), tokens, &mut [projection]);
                 output
             };
             let expected = outputs(&NAIVE, &Alone, [&pairs[0].0, &pairs[1].0, &pairs[2].0]);
@@ -202,10 +204,10 @@ proptest! {
         for ops in devices() {
             let pairs = [0, 1].map(|i| matrix_pair(ops, formats[i], rows, width, &files[i]));
             let outputs = |ops: &Ops, team: &dyn Team, readers: [&hefu_numerics::matrix::Matrix; 2]| {
-                let (mut sum, mut normed) = (x.clone(), Prepared::default());
+                let (mut sum, mut normed) = (x.clone(), ActivationBuffer::default());
                 let told: &[_] = if is_read_as_it_is { &[] } else { &readers };
-                let after = Some(After { norm, output: &mut normed, readers: told });
-                (ops.add)(team, &mut sum, &y, Around { before: Some(norm), after });
+                let after = Some(FusedNorm { norm, output: &mut normed, readers: told });
+                (ops.add)(team, &mut sum, &y, AddNorms { before: Some(norm), after });
                 let mut outputs = [(); 2].map(|()| vec![f32::NAN; tokens * rows]);
                 let [a, b] = &mut outputs;
                 let mut projections = [(readers[0], a), (readers[1], b)]
@@ -242,9 +244,9 @@ proptest! {
             }
             for (before, is_normed) in [(None, false), (Some(norm), false), (None, true), (Some(norm), true)] {
                 let sums = |ops: &Ops, team: &dyn Team| {
-                    let (mut sum, mut normed) = (x.clone(), Prepared::default());
-                    let after = is_normed.then_some(After { norm, output: &mut normed, readers: &[] });
-                    (ops.add)(team, &mut sum, &y, Around { before, after });
+                    let (mut sum, mut normed) = (x.clone(), ActivationBuffer::default());
+                    let after = is_normed.then_some(FusedNorm { norm, output: &mut normed, readers: &[] });
+                    (ops.add)(team, &mut sum, &y, AddNorms { before, after });
                     [&sum, normed.rows().expect("no product reads them")].concat()
                 };
                 assert_same_bits(&format!("{} add", ops.name), &sums(&NAIVE, &Alone), &sums(ops, &team));

@@ -13,7 +13,7 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::AtomicBool;
 
 /// The models in memory, and how they are asked.
-pub(crate) struct Answering<'a> {
+pub(crate) struct AnswerSession<'a> {
     /// The model that answers.
     pub(crate) loaded: Loaded,
     drafter: Option<Drafter>,
@@ -23,7 +23,7 @@ pub(crate) struct Answering<'a> {
     flags: &'a AnsweringArguments,
 }
 
-impl<'a> Answering<'a> {
+impl<'a> AnswerSession<'a> {
     /// Loads what the flags name; they have passed [`AnsweringArguments::check`].
     ///
     /// # Errors
@@ -36,10 +36,10 @@ impl<'a> Answering<'a> {
         Self::of(flags.model.choice(), flags, logprobs, state_memory)
     }
 
-    /// As [`Answering::new`], with another model than the flags name.
+    /// As [`AnswerSession::new`], with another model than the flags name.
     ///
     /// # Errors
-    /// As [`Answering::new`].
+    /// As [`AnswerSession::new`].
     pub(crate) fn of(
         model: ModelChoice<'_>,
         flags: &'a AnsweringArguments,

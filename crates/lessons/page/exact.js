@@ -45,7 +45,7 @@ export function fma(a, b, c) {
 export const chain = (a, b) => a.reduce((sum, x, i) => fma(x, b[i], sum), 0);
 
 /** Clause R2, of numbers that are added. */
-export function stripe16(x) {
+export function laneSum16(x) {
   const stripes = new Array(16).fill(0);
   x.forEach((value, i) => (stripes[i % 16] = add(stripes[i % 16], value)));
   for (const width of [8, 4, 2, 1]) for (let j = 0; j < width; j++) stripes[j] = add(stripes[j], stripes[j + width]);

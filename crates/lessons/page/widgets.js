@@ -173,7 +173,7 @@ function order(place) {
   live(place, [[words.numbers, numbers]], () => {
     const x = numbers.value.split(/[\s,，]+/).filter(Boolean).map((text) => Math.fround(Number(text)));
     const sum = (list) => list.reduce((sum, value) => exact.add(sum, value), 0);
-    const sums = [[words.forwards, sum(x)], [words.backwards, sum([...x].reverse())], [words.stripes, exact.stripe16(x)]];
+    const sums = [[words.forwards, sum(x)], [words.backwards, sum([...x].reverse())], [words.stripes, exact.laneSum16(x)]];
     const isSame = sums.every(([, value]) => Object.is(value, sums[0][1]));
     return [
       table(["", words.bits, words.total], sums.map(([name, value]) => [name, make("code", {}, exact.hex(value)), make("code", {}, String(value))])),
@@ -202,7 +202,7 @@ function softmax(place) {
     const x = list(scores);
     const largest = x.reduce((most, value) => Math.max(most, value), -Infinity);
     const powers = x.map((value) => exact.exp(Math.fround(value - largest)));
-    const factor = exact.div(1, exact.stripe16(powers));
+    const factor = exact.div(1, exact.laneSum16(powers));
     const row = (value, at) => {
       const share = exact.mul(powers[at], factor);
       return [make("code", {}, String(value)), make("code", {}, exact.hex(powers[at])), percent(share), bar(share)];

@@ -72,7 +72,7 @@ impl ModelSpec {
         let family = family(gguf)?;
         let mut builder = Builder::new(gguf, family.name, options)?;
         (family.write)(&mut builder)?;
-        let description = Description::new(gguf, family.name, builder.context_length, builder.width);
+        let description = Description::new(gguf, family.name, builder.context_length, builder.hidden_size);
         let pooling =
             gguf.metadata().unsigned(&format!("{}.pooling_type", family.name))?.and_then(Pooling::from_number);
         let (program, drafter) = builder.finish()?;

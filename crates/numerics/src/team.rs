@@ -10,13 +10,13 @@ pub trait Team: Sync {
 
     /// Says that `bytes` are what thread `thread` will read first in some later job: while it has nothing to do, it may
     /// bring them nearer. Nothing but time depends on it.
-    fn will_read(&self, thread: usize, bytes: &[u8]) {
+    fn prefetch(&self, thread: usize, bytes: &[u8]) {
         let _ = (thread, bytes);
     }
 
     /// Whether work of so many multiply-adds is done sooner by several threads than by the calling one alone. Nothing but
     /// time depends on it.
-    fn pays(&self, multiply_adds: usize) -> bool {
+    fn worth_parallel(&self, multiply_adds: usize) -> bool {
         let _ = multiply_adds;
         true
     }

@@ -67,7 +67,7 @@ fn differing<T: PartialEq>(a: &[T], b: &[T]) -> usize {
 
 fn taken_apart(quantised: &Quantised, block: &[u8]) -> Parts {
     let mut parts = Parts::default();
-    (quantised.take_apart)(block, &mut parts);
+    (quantised.unpack_block)(block, &mut parts);
     parts
 }
 
@@ -109,7 +109,7 @@ proptest! {
                 sub_scales: [77; 16],
                 sub_minimums: [77; 16],
             };
-            (quantised.take_apart)(block, &mut reused);
+            (quantised.unpack_block)(block, &mut reused);
             prop_assert_eq!(codes, &reused.codes[..format.block_elements]);
             reused.codes = parts.codes;
             prop_assert_eq!(parts, reused);

@@ -103,7 +103,7 @@ impl Layout {
         let subs = elements / quantised.sub_block;
         let mut parts = Parts::default();
         for (block, bytes) in row.chunks_exact(spec.format.block_bytes).enumerate() {
-            (quantised.take_apart)(bytes, &mut parts);
+            (quantised.unpack_block)(bytes, &mut parts);
             for (unit, codes) in parts.codes[..elements].chunks_exact(UNIT).enumerate() {
                 let first = (block * (elements / UNIT) + unit) * bits;
                 for (word, codes) in planes(bits, codes).into_iter().take(bits).enumerate() {

@@ -5,7 +5,7 @@
 
 use crate::api::fields::Fields;
 use crate::error::{ApiError, Kind};
-use crate::idle::Seat;
+use crate::idle::IdleConnection;
 use crate::service::{Caller, Service};
 use crate::shares::Share;
 use axum::body::{Body, Bytes};
@@ -62,7 +62,7 @@ pub(crate) async fn read(
         return Err(too_large(limits.body_bytes));
     }
     let encoding = encoding(&request)?;
-    let seat = request.extensions().get::<Arc<Seat>>().cloned();
+    let seat = request.extensions().get::<Arc<IdleConnection>>().cloned();
     let (parts, body) = request.into_parts();
     let mut arriving = Arriving { service, client, bytes: Vec::new(), length: 0, memory: None, pieces: 0 };
     let late = |_| {
@@ -83,7 +83,7 @@ pub(crate) async fn read(
 
 impl Arriving<'_> {
     /// Takes all of a body. Where there is no memory for it, the rest is passed over, so that the refusal is read.
-    async fn take(&mut self, mut body: Body, seat: Option<&Seat>) -> Result<(), ApiError> {
+    async fn take(&mut self, mut body: Body, seat: Option<&IdleConnection>) -> Result<(), ApiError> {
         let (most, mut refused) = (self.service.limits.body_bytes, None);
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|_| ApiError::invalid("the body broke off"))?;

@@ -30,7 +30,7 @@ struct Waiting {
 
 /// One connection among them.
 #[derive(Debug)]
-pub(crate) struct Seat {
+pub(crate) struct IdleConnection {
     idle: Arc<Idle>,
     /// Its place among those that wait, and since when; `None` while it has a whole request.
     place: Mutex<Option<(u64, Instant)>>,
@@ -40,7 +40,7 @@ pub(crate) struct Seat {
 
 /// A request under way on a connection, from its head until the last byte of its answer has been handed on.
 #[derive(Debug)]
-pub(crate) struct Busy(Arc<Seat>);
+pub(crate) struct Busy(Arc<IdleConnection>);
 
 impl Idle {
     /// Tells the connection that has waited longest to make room; whether there is one.
@@ -54,7 +54,7 @@ impl Idle {
     }
 }
 
-impl Seat {
+impl IdleConnection {
     /// A new connection, which waits for its first request.
     pub(crate) fn new(idle: &Arc<Idle>) -> Arc<Self> {
         let seat = Arc::new(Self { idle: Arc::clone(idle), place: Mutex::new(None), leave: Arc::new(Notify::new()) });
@@ -121,7 +121,7 @@ impl Waiting {
     }
 }
 
-impl Drop for Seat {
+impl Drop for IdleConnection {
     fn drop(&mut self) {
         self.go();
     }
@@ -174,7 +174,7 @@ mod tests {
     fn the_longest_waiting_makes_room_and_a_busy_one_never() {
         let idle = Arc::new(Idle::default());
         assert!(!idle.close_longest());
-        let (first, second) = (Seat::new(&idle), Seat::new(&idle));
+        let (first, second) = (IdleConnection::new(&idle), IdleConnection::new(&idle));
         let busy = first.begin();
         // Its body is still to come.
         assert!(!first.is_busy());
@@ -194,7 +194,8 @@ mod tests {
     #[tokio::test]
     async fn the_one_that_has_been_silent_longest_goes_first_and_what_comes_counts() {
         let idle = Arc::new(Idle::default());
-        let (handshake, head, body) = (Seat::new(&idle), Seat::new(&idle), Seat::new(&idle));
+        let (handshake, head, body) =
+            (IdleConnection::new(&idle), IdleConnection::new(&idle), IdleConnection::new(&idle));
         let _request = body.begin();
         handshake.moved();
         body.moved();

@@ -4,7 +4,7 @@
 //! When there are as many connections as may be, one that waits for a request, or for the rest of one, makes room for a new
 //! one (`Idle`).
 
-use crate::idle::{Idle, Seat};
+use crate::idle::{Idle, IdleConnection};
 use crate::limits::Limits;
 use crate::service::{Peer, Service};
 use axum::Router;
@@ -49,7 +49,7 @@ pub async fn serve(
     let (stopping, told) = watch::channel(false);
     let open = |(stream, place): Accepted, told| {
         let router = TowerToHyperService::new(router.clone());
-        let seat = Seat::new(&door.idle);
+        let seat = IdleConnection::new(&door.idle);
         // Of a connection that is gone by now nobody knows whose it was.
         let peer = Peer(stream.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip()));
         let connection = Connection { router, seat, peer, told, read_time: limits.read_time };
@@ -143,7 +143,7 @@ impl Door {
 /// One connection.
 struct Connection {
     router: TowerToHyperService<Router>,
-    seat: Arc<Seat>,
+    seat: Arc<IdleConnection>,
     peer: Peer,
     /// Tells when the server stops; `None` if it does already, and one request is answered.
     told: Option<watch::Receiver<bool>>,

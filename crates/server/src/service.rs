@@ -40,7 +40,7 @@ pub struct Service {
     /// Bounds how many texts are worked on at the same time: each may take a thread with a large stack.
     pub(crate) desks: Shares,
     /// Responses to go on from.
-    pub(crate) responses: kept::Shelf,
+    pub(crate) responses: kept::ResponseStore,
     /// KiB of memory for large requests.
     pub(crate) memory: Shares,
     is_stopping: AtomicBool,
@@ -108,7 +108,7 @@ impl Service {
             recorder,
             labels,
             watcher,
-            responses: kept::Shelf::default(),
+            responses: kept::ResponseStore::default(),
             desks: Shares::new(4 * threads),
             memory: Shares::new(request_kib),
             is_stopping: AtomicBool::new(false),

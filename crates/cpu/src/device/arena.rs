@@ -17,7 +17,7 @@ pub(super) struct Class {
     pub(super) numbers: usize,
     pub(super) kind: ValueKind,
     /// Whether it may hold a product's input in the form in which products read it, which is memory of its own.
-    pub(super) is_prepared: bool,
+    pub(super) is_packed: bool,
 }
 
 /// The places of a device, by number.
@@ -96,10 +96,10 @@ fn take(pool: &mut Pool, free: &mut Vec<usize>, class: Class) -> usize {
 
 fn class(program: &Program, step: &Kind, value: Value) -> Class {
     let spec = program.value(value);
-    let is_prepared = match step {
+    let is_packed = match step {
         Kind::Plain(Op::RmsNorm { size, .. }) => *size == spec.width,
         Kind::Add(add) => add.after.as_ref().is_some_and(|after| after.out == value),
         _ => false,
     };
-    Class { numbers: spec.numbers(), kind: spec.kind, is_prepared }
+    Class { numbers: spec.numbers(), kind: spec.kind, is_packed }
 }

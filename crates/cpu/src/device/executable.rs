@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+use crate::activations::ActivationBuffer;
 use crate::ops::{Ops, Team};
-use crate::prepared::Prepared;
 use crate::scratch::Scratch;
 use hefu_numerics::device::{Batch, Error, Executable, Footprint, Size, StepObserver, StepReport, check};
 use hefu_numerics::kv::{KvShape, LayerCache};
@@ -54,9 +54,9 @@ impl CpuExecutable {
             team,
             program: Arc::clone(program),
             weights,
-            values: (0..compiled.places()).map(|_| Prepared::default()).collect(),
+            values: (0..compiled.places()).map(|_| ActivationBuffer::default()).collect(),
             scratch: Scratch::default(),
-            inner: Prepared::default(),
+            inner: ActivationBuffer::default(),
             experts: ExpertBuffers::default(),
             caches,
             text: None,
@@ -162,7 +162,7 @@ impl Executable for CpuExecutable {
 
     fn footprint(&self) -> Footprint {
         let Machine { weights, values, inner, experts, .. } = &self.machine;
-        let values: usize = values.iter().map(Prepared::bytes).sum();
+        let values: usize = values.iter().map(ActivationBuffer::bytes).sum();
         Footprint {
             weights: hefu_numerics::device::Weights::bytes(&**weights),
             states: state_bytes(&self.machine.program, &self.size).unwrap_or(usize::MAX),

@@ -3,9 +3,9 @@
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::activations::ActivationBuffer;
 use crate::generic::kernels::Kernels;
 use crate::ops::{Ops, Team};
-use crate::prepared::Prepared;
 use crate::scratch::Scratch;
 use hefu_numerics::buffer::Buffer;
 use hefu_numerics::kv::{BLOCK, LayerCache, Profile};
@@ -21,10 +21,10 @@ pub(super) struct Machine {
     pub(super) program: Arc<Program>,
     pub(super) weights: Arc<CpuWeights>,
     /// Rows of numbers, by place.
-    pub(super) values: Vec<Prepared>,
+    pub(super) values: Vec<ActivationBuffer>,
     pub(super) scratch: Scratch,
     /// What gate and up make.
-    pub(super) inner: Prepared,
+    pub(super) inner: ActivationBuffer,
     pub(super) experts: ExpertBuffers,
     /// Keys and values, by state; none for other states.
     pub(super) caches: Vec<Option<LayerCache>>,
@@ -53,7 +53,7 @@ pub(super) struct Bench {
     pub(super) input: Buffer,
     pub(super) scratch: Scratch,
     /// What gate and up make.
-    pub(super) inner: Prepared,
+    pub(super) inner: ActivationBuffer,
 }
 
 impl ExpertBuffers {

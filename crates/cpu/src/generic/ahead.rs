@@ -2,8 +2,8 @@
 
 use std::sync::LazyLock;
 
-use super::class::Class;
-use super::rows::Rows;
+use super::format_consts::FormatConsts;
+use super::rows::DotIsa;
 use crate::layout::LINE;
 
 /// How far ahead of the block in use memory is asked for, to be in the second cache: some pages, because the processor's
@@ -29,8 +29,8 @@ pub fn moves_on() -> bool {
 /// Asks for weights that come after block `index` of the group at `group`: as many bytes as a block has. Groups follow
 /// each other in memory, so that this reads ahead of the groups that follow; past the last one it does no harm.
 #[inline(always)]
-pub fn fetch_ahead<R: Rows, const TYPE: u32>(group: *const u8, index: usize, moves_on: bool) {
-    let share = const { Class::<TYPE>::LAYOUT.block_bytes() };
+pub fn fetch_ahead<R: DotIsa, const TYPE: u32>(group: *const u8, index: usize, moves_on: bool) {
+    let share = const { FormatConsts::<TYPE>::LAYOUT.block_bytes() };
     let at = |ahead| group.wrapping_add(ahead + index * share);
     if moves_on {
         lines(at(AHEAD), share, R::prefetch);

@@ -1,6 +1,6 @@
 //! Products with float weights: every sum a `chain` (clause R1).
 
-use super::lanes::{LANES, Lanes};
+use super::lanes::{F32x16, LANES};
 use super::unroll::unroll;
 use crate::layout::GROUP;
 
@@ -22,7 +22,7 @@ pub const FLOAT_TILE: usize = 8;
 /// # Safety
 /// The machine has the instructions of `L`; the pointers are valid for these shapes.
 #[inline(always)]
-pub unsafe fn tile<L: Lanes, const KIND: u8, const T: usize>(
+pub unsafe fn tile<L: F32x16, const KIND: u8, const T: usize>(
     weights: *const u8,
     columns: usize,
     input: *const f32,

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use super::rows::Rows;
+use super::rows::DotIsa;
 use crate::layout::LINE;
 
 /// One tile's product with one group of 16 rows.
@@ -107,7 +107,7 @@ impl Ahead {
 
     /// Asks for what falls to block `index`.
     #[inline(always)]
-    pub fn ask<R: Rows>(self, index: usize) {
+    pub fn ask<R: DotIsa>(self, index: usize) {
         let at = self.from.wrapping_add(index * self.bytes);
         for line in (0..self.bytes).step_by(LINE) {
             let at = at.wrapping_add(line);

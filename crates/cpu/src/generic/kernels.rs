@@ -19,9 +19,9 @@ use super::wide::Wide;
 pub struct Kernels {
     /// Token counts for which there are product kernels, ascending.
     pub tiles: &'static [usize],
-    /// What codes exceed weights by, see [`super::class::code_offset`].
+    /// What codes exceed weights by, see [`super::format_consts::code_offset`].
     pub code_offset: fn(&hefu_numerics::quant::Quantised) -> u8,
-    /// [`super::rows::Rows::fill_tile`].
+    /// [`super::rows::DotIsa::fill_tile`].
     pub fill_tile: unsafe fn(&PanelShape, &Tile, Range<usize>, &Source<'_>, *mut u8),
     /// The kernels for a quantised format, by its GGUF type number.
     pub products: fn(u32) -> &'static Products,
@@ -79,30 +79,30 @@ pub struct Products {
     pub unpack: unsafe fn(&TileJob, *mut u8, *mut u8, *mut u8),
 }
 
-/// Defines `OPS` for an instruction set: `isa!(name, [target features], Lanes type, Rows type,
+/// Defines `OPS` for an instruction set: `isa!(name, [target features], F32x16 type, DotIsa type,
 /// [tile sizes of products], products of large batches, [queries x sets of lanes of attention])`.
 macro_rules! isa {
     ($name:literal, [$($feature:literal)?], $lanes:ty, $rows:ty, [$($tile:literal)*], $wide:expr, [$($queries:literal x $sets:literal)*]) => {
         use hefu_numerics::attention::{Attention, Span};
         use hefu_numerics::kv::LayerCache;
         use hefu_numerics::matrix::Matrix;
-        use $crate::ops::{Activation, Around, Gated, Norm, Ops, Projection, Rotation, Team};
+        use $crate::ops::{Activation, AddNorms, GatedProduct, Norm, Ops, Projection, Rotation, Team};
 use $crate::scratch::Scratch;
-        use $crate::prepared::{Input, Prepared};
+        use $crate::activations::{ActivationBuffer, Activations};
         use hefu_numerics::quant::Float;
 
         use $crate::generic::attention::{self, QueryTile, TileMemory};
-        use $crate::generic::class::{Class, code_offset};
+        use $crate::generic::format_consts::{FormatConsts, code_offset};
         use $crate::generic::elementwise::{self, GateRows, Rowwise};
         use $crate::generic::kernels::{Attend, Kernels, Products};
         use $crate::generic::panel::{PanelShape, Source, Tile};
         use $crate::generic::job::TileJob;
         use $crate::generic::product::{self, Packed};
         use $crate::generic::recurrent::{self, ConvJob, DeltaJob};
-        use $crate::generic::rows::Rows;
+        use $crate::generic::rows::DotIsa;
         use $crate::generic::store::Place;
         use $crate::generic::unpacked::{self, Unpacked};
-        use $crate::generic::{drive, float_product, store as position};
+        use $crate::generic::{parallel, float_product, store as position};
         use $crate::limits::peaks;
 
         /// The operations with this instruction set. Only [`crate::select`] hands them out, after looking whether the
@@ -111,34 +111,43 @@ use $crate::scratch::Scratch;
             name: $name,
             packed_bytes: $crate::layout::packed_bytes,
             row_group: $crate::layout::GROUP,
-            announce: $crate::generic::drive::linear::announce,
+            prefetch: $crate::generic::parallel::linear::prefetch,
             pack: $crate::pack::pack,
             rows: |team: &dyn Team, matrix: &Matrix, rows: &[u32], factor: f32, output: &mut [f32]| {
-                drive::rows::rows(&KERNELS, team, matrix, rows, factor, output)
+                parallel::rows::rows(&KERNELS, team, matrix, rows, factor, output)
             },
-            linear: |team: &dyn Team, scratch: &mut Scratch, input: Input<'_>, tokens: usize, outputs: &mut [Projection<'_>]| {
-                drive::linear::linear(&KERNELS, team, scratch, input, tokens, outputs)
+            linear: |team: &dyn Team,
+                     scratch: &mut Scratch,
+                     input: Activations<'_>,
+                     tokens: usize,
+                     outputs: &mut [Projection<'_>]| {
+                parallel::linear::linear(&KERNELS, team, scratch, input, tokens, outputs)
             },
-            gated: |team: &dyn Team, scratch: &mut Scratch, input: Input<'_>, tokens: usize, gated: &Gated<'_>, opened: &mut Prepared| {
-                drive::linear::gated(&KERNELS, team, scratch, input, tokens, gated, opened)
+            gated: |team: &dyn Team,
+                    scratch: &mut Scratch,
+                    input: Activations<'_>,
+                    tokens: usize,
+                    gated: &GatedProduct<'_>,
+                    ffn_hidden: &mut ActivationBuffer| {
+                parallel::linear::gated(&KERNELS, team, scratch, input, tokens, gated, ffn_hidden)
             },
             rms_norm: |team: &dyn Team, norm: Norm<'_>, input: &[f32], output: &mut [f32]| {
-                drive::elementwise::rms_norm(&KERNELS, team, norm, input, output)
+                parallel::elementwise::rms_norm(&KERNELS, team, norm, input, output)
             },
             rope: |team: &dyn Team, rotation: &Rotation<'_>, heads: &mut [f32]| {
-                drive::elementwise::rope(&KERNELS, team, rotation, heads)
+                parallel::elementwise::rope(&KERNELS, team, rotation, heads)
             },
             store: |team: &dyn Team, cache: &mut LayerCache, spans: &[Span<'_>], keys: &[f32], values: &[f32]| {
-                drive::store::store(&KERNELS, team, cache, spans, keys, values)
+                parallel::store::store(&KERNELS, team, cache, spans, keys, values)
             },
             attention: |team: &dyn Team, scratch: &mut Scratch, attention: &Attention<'_>, output: &mut [f32]| {
-                drive::attention::attention(&KERNELS, team, scratch, attention, output)
+                parallel::attention::attention(&KERNELS, team, scratch, attention, output)
             },
             gate: |team: &dyn Team, activation: Activation, gate: &mut [f32], up: &[f32]| {
-                drive::elementwise::gate(&KERNELS, team, activation, gate, up)
+                parallel::elementwise::gate(&KERNELS, team, activation, gate, up)
             },
-            add: |team: &dyn Team, sum: &mut [f32], addend: &[f32], around: Around<'_>| {
-                drive::elementwise::add(&KERNELS, team, sum, addend, around)
+            add: |team: &dyn Team, sum: &mut [f32], addend: &[f32], around: AddNorms<'_>| {
+                parallel::elementwise::add(&KERNELS, team, sum, addend, around)
             },
         };
 
@@ -172,7 +181,7 @@ use $crate::scratch::Scratch;
 
         $crate::generic::kernels::wrap! { [$($feature)?]
             fn fill_tile(shape: &PanelShape, tile: &Tile, blocks: std::ops::Range<usize>, source: &Source<'_>, panel: *mut u8) {
-                <$rows as Rows>::fill_tile(shape, tile, blocks, source, panel)
+                <$rows as DotIsa>::fill_tile(shape, tile, blocks, source, panel)
             }
             fn rms_norm(norm: &Norm<'_>, input: &[f32], output: &mut [f32]) {
                 elementwise::rms_norm::<$lanes>(norm, input, output)
@@ -313,7 +322,7 @@ use $crate::scratch::Scratch;
             macro_rules! of_type {
                 ($t:literal, $bits:literal, $halves:literal, $minimum:literal) => {{
                     const { assert!(matches!(
-                        (Class::<$t>::BITS, Class::<$t>::HALVES, Class::<$t>::MINIMUM), (b, $halves, $minimum) if b <= $bits
+                        (FormatConsts::<$t>::BITS, FormatConsts::<$t>::HALVES, FormatConsts::<$t>::MINIMUM), (b, $halves, $minimum) if b <= $bits
                     )) };
                     const { &Products {
                         packed: &[$(packed::<$t, $tile>),*],

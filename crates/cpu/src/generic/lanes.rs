@@ -10,8 +10,8 @@ pub const LANES: usize = 16;
 /// # Safety
 /// An implementation's values may exist only on a machine that has its instructions; the functions that make one out of
 /// nothing are therefore unsafe, and those of [`Real`], which need one to begin with, are not.
-pub unsafe trait Lanes: Real {
-    /// How many sets of lanes an elementary function takes side by side ([`super::several::Several`]), as long as there
+pub unsafe trait F32x16: Real {
+    /// How many sets of lanes an elementary function takes side by side ([`super::unrolled::Unrolled`]), as long as there
     /// are as many: 1, 2, 4 or 8.
     const TOGETHER: usize;
 
@@ -91,14 +91,14 @@ pub unsafe trait Lanes: Real {
 pub(crate) mod tests {
     use hefu_numerics::functions::exp;
 
-    use super::{LANES, Lanes};
+    use super::{F32x16, LANES};
 
     /// Holds exponentials of numbers of all magnitudes against the scalar function, most of all where they are subnormal.
     ///
     /// # Safety
     /// The machine has the instructions of `L`.
     #[inline(always)]
-    pub(crate) unsafe fn check_exponentials<L: Lanes>() {
+    pub(crate) unsafe fn check_exponentials<L: F32x16>() {
         let everywhere = (0..u32::MAX).step_by(99_991).map(f32::from_bits);
         let subnormal = (0..200_000).map(|i| -87.0 - i as f32 * 1.0e-4);
         let numbers: Vec<f32> =

@@ -14,9 +14,9 @@
 
 use std::sync::atomic::Ordering;
 
-use super::class::Class;
+use super::format_consts::FormatConsts;
 use super::job::TileJob;
-use super::rows::Rows;
+use super::rows::DotIsa;
 use super::take::{Block, take_block_and_ask};
 use super::unroll::unroll;
 use crate::layout::GROUP;
@@ -25,7 +25,7 @@ use crate::layout::GROUP;
 ///
 /// # Safety
 /// `block` may be called only on a machine with the instructions of `R` and with a job whose pointers are valid.
-pub unsafe trait Source<R: Rows> {
+pub unsafe trait Source<R: DotIsa> {
     /// Width of the codes in registers.
     const BITS: u32;
     /// Whether 16 columns share a scale.
@@ -45,10 +45,10 @@ pub unsafe trait Source<R: Rows> {
 pub struct Packed<const TYPE: u32, const MOVES_ON: bool>;
 
 // SAFETY: reads only within the group that the job's pointers name.
-unsafe impl<R: Rows, const TYPE: u32, const MOVES_ON: bool> Source<R> for Packed<TYPE, MOVES_ON> {
-    const BITS: u32 = Class::<TYPE>::BITS;
-    const HALVES: bool = Class::<TYPE>::HALVES;
-    const MINIMUM: bool = Class::<TYPE>::MINIMUM;
+unsafe impl<R: DotIsa, const TYPE: u32, const MOVES_ON: bool> Source<R> for Packed<TYPE, MOVES_ON> {
+    const BITS: u32 = FormatConsts::<TYPE>::BITS;
+    const HALVES: bool = FormatConsts::<TYPE>::HALVES;
+    const MINIMUM: bool = FormatConsts::<TYPE>::MINIMUM;
 
     #[inline(always)]
     unsafe fn block(job: &TileJob, first_row: usize, index: usize) -> Block<R> {
@@ -62,7 +62,7 @@ unsafe impl<R: Rows, const TYPE: u32, const MOVES_ON: bool> Source<R> for Packed
 /// # Safety
 /// The machine has the instructions of `R`; the job's pointers are valid for its shape.
 #[inline(always)]
-pub unsafe fn tile<R: Rows, S: Source<R>, const T: usize>(job: &TileJob) {
+pub unsafe fn tile<R: DotIsa, S: Source<R>, const T: usize>(job: &TileJob) {
     let mut job = *job;
     for _ in 0..job.groups {
         // SAFETY: the machine has the instructions of `R`; the job's pointers are valid for its shape.
@@ -77,7 +77,7 @@ pub unsafe fn tile<R: Rows, S: Source<R>, const T: usize>(job: &TileJob) {
 /// # Safety
 /// As [`tile`].
 #[inline(always)]
-unsafe fn group<R: Rows, S: Source<R>, const T: usize>(job: &TileJob) {
+unsafe fn group<R: DotIsa, S: Source<R>, const T: usize>(job: &TileJob) {
     // The places of the next group's results: each token's lie in a line of their own, far from each other, and stores
     // become visible one after the other.
     unroll!(t < T => {
@@ -105,7 +105,7 @@ unsafe fn group<R: Rows, S: Source<R>, const T: usize>(job: &TileJob) {
 /// # Safety
 /// The machine has the instructions of `R`; the job's pointer is null or valid.
 #[inline(always)]
-pub unsafe fn find_not_finite<R: Rows, const T: usize>(job: &TileJob, sums: &[R::Floats; T]) {
+pub unsafe fn find_not_finite<R: DotIsa, const T: usize>(job: &TileJob, sums: &[R::Floats; T]) {
     // SAFETY: the machine has the instructions of `R`; the job's pointer is null or valid.
     let Some(found) = (unsafe { job.not_finite.as_ref() }) else { return };
     let mut rows = [0.0_f32; GROUP];
@@ -125,7 +125,7 @@ pub unsafe fn find_not_finite<R: Rows, const T: usize>(job: &TileJob, sums: &[R:
 }
 
 #[inline(always)]
-unsafe fn add_block<R: Rows, S: Source<R>, const T: usize>(
+unsafe fn add_block<R: DotIsa, S: Source<R>, const T: usize>(
     job: &TileJob,
     block: &Block<R>,
     tile: *const u8,
@@ -139,7 +139,7 @@ unsafe fn add_block<R: Rows, S: Source<R>, const T: usize>(
 
 /// Adds the block's product with the token whose numbers begin at `at` in row 0.
 #[inline(always)]
-unsafe fn add_token<R: Rows, S: Source<R>, const T: usize>(
+unsafe fn add_token<R: DotIsa, S: Source<R>, const T: usize>(
     job: &TileJob,
     block: &Block<R>,
     at: *const u8,
@@ -177,13 +177,13 @@ unsafe fn add_token<R: Rows, S: Source<R>, const T: usize>(
 
 /// What an integer sum starts from: formats with a minimum have codes without offset.
 #[inline(always)]
-unsafe fn correction<R: Rows, S: Source<R>>(at: *const u8) -> R::Sums {
+unsafe fn correction<R: DotIsa, S: Source<R>>(at: *const u8) -> R::Sums {
     // SAFETY: 4 bytes at `at`.
     unsafe { if S::MINIMUM || (S::BITS == 8 && R::SIGNED_BYTES) { R::no_sums() } else { R::broadcast_sum(at) } }
 }
 
 #[inline(always)]
-unsafe fn dot<R: Rows, S: Source<R>, const FROM: usize, const N: usize>(
+unsafe fn dot<R: DotIsa, S: Source<R>, const FROM: usize, const N: usize>(
     codes: &[R::Codes; 8],
     q: *const u8,
     stride: usize,

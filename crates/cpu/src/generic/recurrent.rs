@@ -5,7 +5,7 @@ use hefu_numerics::functions;
 use hefu_numerics::program::Activation;
 
 use super::elementwise::{load_some, store_some};
-use super::lanes::{LANES, Lanes};
+use super::lanes::{F32x16, LANES};
 
 /// Some channels of a short convolution, over consecutive rows of one sequence.
 pub struct ConvJob<'a> {
@@ -33,7 +33,7 @@ pub struct ConvJob<'a> {
 /// The machine has the instructions of `L`; `state` and `out` are valid for what their fields say, and nobody else touches
 /// these channels of them.
 #[inline(always)]
-pub unsafe fn short_conv<L: Lanes>(job: &ConvJob<'_>) {
+pub unsafe fn short_conv<L: F32x16>(job: &ConvJob<'_>) {
     let (channels, own) = (job.channels, &job.own);
     let taps = job.kernel.len() / channels;
     // SAFETY: the machine has the instructions of `L`; `state` and `out` are valid for what their fields say, and
@@ -104,7 +104,7 @@ const COLUMNS: usize = 4;
 /// The machine has the instructions of `L`; `state` and `out` are valid for what their fields say, and nobody else touches
 /// them.
 #[inline(always)]
-pub unsafe fn gated_delta<L: Lanes>(job: &DeltaJob<'_>) {
+pub unsafe fn gated_delta<L: F32x16>(job: &DeltaJob<'_>) {
     for row in 0..job.rows {
         let mut column = 0;
         while column + COLUMNS * LANES <= job.value_size {
@@ -123,7 +123,7 @@ pub unsafe fn gated_delta<L: Lanes>(job: &DeltaJob<'_>) {
 
 /// `N` sets of lanes of columns from `column` on, of which the last has `last` numbers.
 #[inline(always)]
-unsafe fn delta_columns<L: Lanes, const N: usize>(job: &DeltaJob<'_>, row: usize, column: usize, last: usize) {
+unsafe fn delta_columns<L: F32x16, const N: usize>(job: &DeltaJob<'_>, row: usize, column: usize, last: usize) {
     let of = |(all, stride): (&[f32], usize)| all[row * stride];
     let size = if N == 1 { last } else { LANES };
     // SAFETY: the machine has the instructions; each place has as many numbers as there are columns.

@@ -23,7 +23,7 @@ pub fn quantizer(largest: u32) -> (f32, f32) {
 /// # Safety
 /// The machine has the instructions of `R`.
 #[inline(always)]
-pub unsafe fn fetch<R: Rows>(from: *const u8, bytes: usize) {
+pub unsafe fn fetch<R: DotIsa>(from: *const u8, bytes: usize) {
     for line in (0..bytes).step_by(LINE) {
         R::prefetch(from.wrapping_add(line));
     }
@@ -35,7 +35,7 @@ pub unsafe fn fetch<R: Rows>(from: *const u8, bytes: usize) {
 /// Every function may be called only on a machine that has the instructions, and those that take a pointer only if it
 /// is valid for what they read or write there, at any alignment.
 #[expect(clippy::missing_safety_doc, reason = "the trait's own duties are those of each function")]
-pub unsafe trait Rows: Copy {
+pub unsafe trait DotIsa: Copy {
     /// Rows side by side, a divisor of [`crate::layout::GROUP`].
     const WIDTH: usize;
 
@@ -98,7 +98,7 @@ pub unsafe trait Rows: Copy {
 
     /// Per row: the sum over `N` column groups, from group `FROM` on, of the group's four weights times four
     /// activations, plus `start`. The activations of group `g` are the four signed bytes at `q + (g - FROM) * stride`.
-    /// `BITS` is the width of the codes: unsigned below 8; for 8, signed if [`Rows::SIGNED_BYTES`].
+    /// `BITS` is the width of the codes: unsigned below 8; for 8, signed if [`DotIsa::SIGNED_BYTES`].
     unsafe fn dot<const BITS: u32, const FROM: usize, const N: usize>(
         codes: &[Self::Codes; 8],
         q: *const u8,
@@ -178,7 +178,7 @@ pub unsafe trait Rows: Copy {
 /// The machine has the instructions of `R`; `panel` is valid for writing the whole panel of this shape, and nobody else
 /// touches these blocks of the tile meanwhile.
 #[inline(always)]
-pub unsafe fn fill_tile<R: Rows>(
+pub unsafe fn fill_tile<R: DotIsa>(
     shape: &PanelShape,
     tile: &Tile,
     blocks: Range<usize>,

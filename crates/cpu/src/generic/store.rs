@@ -3,8 +3,8 @@
 use hefu_numerics::half::f32_to_f16;
 use hefu_numerics::kv::{BLOCK, KEY_LANES, KEY_OFFSET, KvShape, Profile};
 
-use super::lanes::{LANES, Lanes};
-use super::rows::{Rows, quantizer};
+use super::lanes::{F32x16, LANES};
+use super::rows::{DotIsa, quantizer};
 
 /// Where a position lies, and the bytes of the cache that it lies in.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +27,7 @@ pub struct Place {
 /// The machine has the instructions of `L` and `R`; `keys` and `values` are those of a cache of this shape that has the
 /// page, and nobody else touches this position meanwhile.
 #[inline(always)]
-pub unsafe fn store<L: Lanes, R: Rows>(place: &Place, key: &[f32], value: &[f32]) {
+pub unsafe fn store<L: F32x16, R: DotIsa>(place: &Place, key: &[f32], value: &[f32]) {
     let shape = place.shape;
     let heads = key.chunks_exact(shape.key_size).zip(value.chunks_exact(shape.value_size)).take(shape.heads);
     for (head, (key, value)) in heads.enumerate() {
@@ -50,7 +50,7 @@ pub unsafe fn store<L: Lanes, R: Rows>(place: &Place, key: &[f32], value: &[f32]
 }
 
 #[inline(always)]
-unsafe fn store_f16<L: Lanes>(place: &Place, head: usize, key: &[f32], value: &[f32]) {
+unsafe fn store_f16<L: F32x16>(place: &Place, head: usize, key: &[f32], value: &[f32]) {
     let Place { shape, page, slot, .. } = *place;
     // SAFETY: the machine has the instructions; where elements lie is the shape's to say.
     unsafe {
@@ -78,7 +78,7 @@ unsafe fn store_f16<L: Lanes>(place: &Place, head: usize, key: &[f32], value: &[
 }
 
 #[inline(always)]
-unsafe fn store_key_blocks<R: Rows>(place: &Place, head: usize, key: &[f32]) {
+unsafe fn store_key_blocks<R: DotIsa>(place: &Place, head: usize, key: &[f32]) {
     let Place { shape, page, slot, .. } = *place;
     // SAFETY: the machine has the instructions; where codes and scales lie is the shape's to say.
     unsafe {
@@ -94,7 +94,7 @@ unsafe fn store_key_blocks<R: Rows>(place: &Place, head: usize, key: &[f32]) {
 }
 
 #[inline(always)]
-unsafe fn store_value_blocks<R: Rows>(place: &Place, head: usize, value: &[f32]) {
+unsafe fn store_value_blocks<R: DotIsa>(place: &Place, head: usize, value: &[f32]) {
     let Place { shape, page, slot, .. } = *place;
     // SAFETY: the machine has the instructions; where codes and scales lie is the shape's to say.
     unsafe {
@@ -126,7 +126,7 @@ unsafe fn store_value_i8(place: &Place, head: usize, value: &[f32]) {
 
 /// A block of up to 32 elements, filled up by zeros: its scale as binary16, and its integers.
 #[inline(always)]
-unsafe fn quantize<R: Rows>(x: &[f32]) -> (u16, [i8; BLOCK]) {
+unsafe fn quantize<R: DotIsa>(x: &[f32]) -> (u16, [i8; BLOCK]) {
     let (mut whole, mut q) = ([0.0; BLOCK], [0; BLOCK]);
     whole[..x.len()].copy_from_slice(x);
     // SAFETY: the machine has the instructions; there are 32 numbers.

@@ -1,9 +1,9 @@
 //! Groups of rows that are taken apart once, for many tiles.
 
-use super::class::Class;
+use super::format_consts::FormatConsts;
 use super::job::TileJob;
 use super::product::Source;
-use super::rows::Rows;
+use super::rows::DotIsa;
 use super::take::Block;
 use super::take::{take_block, take_block_and_ask};
 use super::unroll::unroll;
@@ -13,7 +13,7 @@ use crate::layout::{GROUP, LINE};
 pub struct Unpacked<const BITS: u32, const HALVES: bool, const MINIMUM: bool>;
 
 // SAFETY: reads only what `unpack` wrote.
-unsafe impl<R: Rows, const BITS: u32, const HALVES: bool, const MINIMUM: bool> Source<R>
+unsafe impl<R: DotIsa, const BITS: u32, const HALVES: bool, const MINIMUM: bool> Source<R>
     for Unpacked<BITS, HALVES, MINIMUM>
 {
     const BITS: u32 = BITS;
@@ -55,13 +55,13 @@ pub fn unpacked_bytes(blocks: usize, halves: bool) -> [usize; 3] {
 /// # Safety
 /// The machine has the instructions of `R`; the pointers are valid for a whole group ([`unpacked_bytes`]).
 #[inline(always)]
-pub unsafe fn unpack<R: Rows, const TYPE: u32, const ASKS: bool>(
+pub unsafe fn unpack<R: DotIsa, const TYPE: u32, const ASKS: bool>(
     from: &TileJob,
     codes: *mut u8,
     scales: *mut u8,
     minimums: *mut u8,
 ) {
-    let subs = Class::<TYPE>::SUBS;
+    let subs = FormatConsts::<TYPE>::SUBS;
     for index in 0..from.blocks {
         for half in 0..GROUP / R::WIDTH {
             let row = half * R::WIDTH;
@@ -78,7 +78,7 @@ pub unsafe fn unpack<R: Rows, const TYPE: u32, const ASKS: bool>(
                 for sub in 0..subs {
                     let at = (index * subs + sub) * GROUP * 4 + row * 4;
                     R::store(block.scales[sub], scales.add(at));
-                    if Class::<TYPE>::MINIMUM {
+                    if FormatConsts::<TYPE>::MINIMUM {
                         R::store(block.minimums[sub], minimums.add(at));
                     }
                 }

@@ -1,14 +1,14 @@
 //! Kernels that do one thing as fast as an instruction set can.
 //!
-//! They are built from the same [`Lanes`] and [`Rows`] as the kernels of the forward pass, so that each limit is one of
+//! They are built from the same [`F32x16`] and [`DotIsa`] as the kernels of the forward pass, so that each limit is one of
 //! the instructions in use, and they work on a panel of 16 KiB that stays in the first cache:
 //!
 //! ```text
 //! codes of 8 blocks | activations of 8 blocks | results
 //! ```
 
-use crate::generic::lanes::{LANES, Lanes};
-use crate::generic::rows::Rows;
+use crate::generic::lanes::{F32x16, LANES};
+use crate::generic::rows::DotIsa;
 use crate::generic::unroll::unroll;
 
 /// Bytes of the panel that a peak kernel works on: fits in every first cache.
@@ -77,7 +77,7 @@ pub(crate) struct Peak {
 }
 
 /// Multiply-adds of one call of [`integer`].
-pub(crate) const fn integer_work<R: Rows>(tokens: usize) -> usize {
+pub(crate) const fn integer_work<R: DotIsa>(tokens: usize) -> usize {
     BLOCKS * 32 * R::WIDTH * tokens
 }
 
@@ -86,13 +86,13 @@ pub(crate) const fn float_work(sums: usize) -> usize {
     ROUNDS * STEPS * LANES * sums
 }
 
-/// The dot products of `T` tokens with [`R::WIDTH`](Rows::WIDTH) rows of 256 columns, and nothing of what a format adds
+/// The dot products of `T` tokens with [`R::WIDTH`](DotIsa::WIDTH) rows of 256 columns, and nothing of what a format adds
 /// to them. Codes have 4 bits, the width that no instruction set is slower with than with another.
 ///
 /// # Safety
 /// The machine has the instructions of `R`; `panel` is valid for reading and writing [`PANEL_BYTES`].
 #[inline(always)]
-pub(crate) unsafe fn integer<R: Rows, const T: usize>(panel: *mut u8) {
+pub(crate) unsafe fn integer<R: DotIsa, const T: usize>(panel: *mut u8) {
     const { assert!(T <= MOST_TOKENS) };
     // SAFETY: codes, activations and results lie within the panel.
     unsafe {
@@ -119,7 +119,7 @@ pub(crate) unsafe fn integer<R: Rows, const T: usize>(panel: *mut u8) {
 /// # Safety
 /// The machine has the instructions of `L`; `panel` is valid for reading and writing [`PANEL_BYTES`].
 #[inline(always)]
-pub(crate) unsafe fn float<L: Lanes, const N: usize>(panel: *mut u8) {
+pub(crate) unsafe fn float<L: F32x16, const N: usize>(panel: *mut u8) {
     const { assert!(N <= MOST_TOKENS) };
     // SAFETY: everything lies within the panel.
     unsafe {
@@ -150,7 +150,7 @@ pub(crate) unsafe fn float<L: Lanes, const N: usize>(panel: *mut u8) {
 /// The machine has the instructions of `R`; `from` is valid for reading `bytes`, a multiple of [`READ_UNIT`], and
 /// `result` for writing 64.
 #[inline(always)]
-pub(crate) unsafe fn read<R: Rows, const S: usize>(from: *const u8, bytes: usize, result: *mut u8) {
+pub(crate) unsafe fn read<R: DotIsa, const S: usize>(from: *const u8, bytes: usize, result: *mut u8) {
     const { assert!(S <= MOST_STREAMS && STRETCH.is_multiple_of(4 * 4 * R::WIDTH)) };
     let width = 4 * R::WIDTH;
     let stream = bytes / S;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::ops::Team;
 
 use super::peaks::{PANEL_BYTES, Peak, Peaks, READ_UNIT};
-use crate::generic::drive::{Shared, deal};
+use crate::generic::parallel::{Shared, parallel_for};
 use crate::memory::{HugeMemory, MemoryError};
 
 /// How long one unit of arithmetic takes about: long against the handing out of units.
@@ -64,7 +64,7 @@ fn rate(kernel: &Peak, team: &dyn Team, panels: &Shared<Panel>) -> f64 {
     let units = UNITS * team.threads();
     let sample = || {
         let started = Instant::now();
-        deal(team, units, &|_, thread| (0..calls).for_each(|_| call(thread)));
+        parallel_for(team, units, &|_, thread| (0..calls).for_each(|_| call(thread)));
         (units * calls * kernel.multiply_adds) as f64 / started.elapsed().as_secs_f64()
     };
     (0..SAMPLES).map(|_| sample()).fold(0.0, f64::max)
@@ -97,7 +97,7 @@ impl Memory {
             Pages::Small => HugeMemory::in_small_pages(bytes),
         }?;
         let start = Shared::new(map.as_mut().as_mut_ptr());
-        deal(team, bytes / PIECE, &|piece, _| {
+        parallel_for(team, bytes / PIECE, &|piece, _| {
             // SAFETY: pieces lie within the map and do not overlap.
             unsafe { std::ptr::write_bytes(start.at(piece * PIECE), 1, PIECE) };
         });
@@ -119,7 +119,7 @@ impl Memory {
     pub fn read_once(&self, peaks: &Peaks, way: usize, team: &dyn Team) -> f64 {
         let (seen, read) = (Mutex::new([0_u8; 64]), peaks.read[way]);
         let started = Instant::now();
-        deal(team, self.map.as_ref().len() / PIECE, &|piece, _| {
+        parallel_for(team, self.map.as_ref().len() / PIECE, &|piece, _| {
             let (from, mut result) = (&self.map.as_ref()[piece * PIECE..][..PIECE], [0; 64]);
             // SAFETY: `Isa::peaks` gives kernels only where their instructions are; the lengths are as asked.
             unsafe { read(from.as_ptr(), from.len(), result.as_mut_ptr()) };

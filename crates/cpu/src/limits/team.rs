@@ -15,7 +15,7 @@ impl<'a> Part<'a> {
     }
 }
 
-// `will_read` stays the trait's own: limits are measured without hints.
+// `prefetch` stays the trait's own: limits are measured without hints.
 impl Team for Part<'_> {
     fn threads(&self) -> usize {
         self.threads

@@ -11,7 +11,7 @@
 //! While it spins, a worker brings what it will read next into its cache, a line at a time: between two jobs that wait
 //! for memory lies work of the caller alone, in which memory would have nothing to do.
 
-mod soon;
+mod prefetch_queue;
 
 use std::cell::UnsafeCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -21,8 +21,8 @@ use std::thread::JoinHandle;
 
 use crate::ops::Team;
 
-use crate::apart::Apart;
-use soon::Soon;
+use crate::cache_padded::CachePadded;
+use prefetch_queue::PrefetchQueue;
 
 /// Turns of the waiting loop before a worker sleeps: some 50 to 200 microseconds.
 const SPINS: u32 = 4_000;
@@ -35,7 +35,7 @@ const LINES_AT_ONCE: usize = 32;
 
 /// Below so many multiply-adds a second thread costs more than it saves: it takes some microseconds until it has begun and
 /// until each core has what the other one made. Measured on Zen 5, with attention of one token.
-const WORTH_SHARING: usize = 160 * 1024;
+const MIN_PARALLEL_WORK: usize = 160 * 1024;
 
 /// Most threads that a pool takes.
 pub const MAX_THREADS: usize = 1024;
@@ -49,14 +49,14 @@ pub struct Pool {
 }
 
 struct Shared {
-    call: Apart<Call>,
+    call: CachePadded<Call>,
     /// Workers that have not done the job yet.
-    pending: Apart<AtomicUsize>,
+    pending: CachePadded<AtomicUsize>,
     sleeping: Mutex<usize>,
     wake: Condvar,
     panic: Mutex<Option<Box<dyn std::any::Any + Send>>>,
     /// What each thread will read next.
-    soon: Vec<Soon>,
+    prefetch_queues: Vec<PrefetchQueue>,
 }
 
 /// What a waiting worker watches: the number of runs so far, with the job of the last one, which so comes along. No job:
@@ -83,12 +83,12 @@ impl Pool {
     pub fn new(threads: usize) -> Pool {
         let threads = threads.clamp(1, MAX_THREADS);
         let shared = Arc::new(Shared {
-            call: Apart(Call { epoch: AtomicUsize::new(0), job: UnsafeCell::new(None) }),
-            pending: Apart(AtomicUsize::new(0)),
+            call: CachePadded(Call { epoch: AtomicUsize::new(0), job: UnsafeCell::new(None) }),
+            pending: CachePadded(AtomicUsize::new(0)),
             sleeping: Mutex::new(0),
             wake: Condvar::new(),
             panic: Mutex::new(None),
-            soon: (0..threads).map(|_| Soon::default()).collect(),
+            prefetch_queues: (0..threads).map(|_| PrefetchQueue::default()).collect(),
         });
         let workers = (1..threads)
             .map_while(|index| {
@@ -129,13 +129,13 @@ impl Team for Pool {
             turns = turns.saturating_add(1);
             if turns >= SPINS_BEFORE_YIELD {
                 std::thread::yield_now();
-            } else if !shared.soon[0].fetch() {
+            } else if !shared.prefetch_queues[0].fetch() {
                 std::hint::spin_loop();
             }
         }
         // While the caller does what it does alone, these arrive: as many as wait for memory at once.
         (0..LINES_AT_ONCE).for_each(|_| {
-            shared.soon[0].fetch();
+            shared.prefetch_queues[0].fetch();
         });
         let theirs = lock(&shared.panic).take();
         drop(turn);
@@ -147,14 +147,14 @@ impl Team for Pool {
         }
     }
 
-    fn will_read(&self, thread: usize, bytes: &[u8]) {
-        if let Some(soon) = self.shared.soon.get(thread) {
-            soon.set(bytes);
+    fn prefetch(&self, thread: usize, bytes: &[u8]) {
+        if let Some(soon) = self.shared.prefetch_queues.get(thread) {
+            prefetch_queues.set(bytes);
         }
     }
 
-    fn pays(&self, multiply_adds: usize) -> bool {
-        multiply_adds >= WORTH_SHARING
+    fn worth_parallel(&self, multiply_adds: usize) -> bool {
+        multiply_adds >= MIN_PARALLEL_WORK
     }
 }
 
@@ -195,7 +195,7 @@ impl Shared {
             if epoch != seen {
                 return epoch;
             }
-            if !self.soon[index].fetch() {
+            if !self.prefetch_queues[index].fetch() {
                 std::hint::spin_loop();
             }
         }

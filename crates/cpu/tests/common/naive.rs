@@ -2,8 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
-use hefu_cpu::ops::{Activation, After, Around, Gated, Norm, Ops, Projection, Rotation, Team};
-use hefu_cpu::prepared::{Input, Prepared};
+use hefu_cpu::activations::{ActivationBuffer, Activations};
+use hefu_cpu::ops::{Activation, AddNorms, FusedNorm, GatedProduct, Norm, Ops, Projection, Rotation, Team};
 use hefu_cpu::scratch::Scratch;
 use hefu_numerics::attention::{Attention, Span};
 use hefu_numerics::kv::LayerCache;
@@ -14,7 +14,7 @@ pub const NAIVE: Ops = Ops {
     name: "naive",
     packed_bytes,
     row_group: 1,
-    announce: |_, _| {},
+    prefetch: |_, _| {},
     pack,
     rows: |_, matrix, rows, factor, output| embed(matrix, rows, factor, output),
     linear: linear_table,
@@ -35,7 +35,7 @@ fn pack(_: &'static Format, _rows: usize, _columns: usize, file: &[u8], packed: 
     packed.copy_from_slice(file);
 }
 
-fn linear_table(_: &dyn Team, _: &mut Scratch, input: Input<'_>, tokens: usize, outputs: &mut [Projection<'_>]) {
+fn linear_table(_: &dyn Team, _: &mut Scratch, input: Activations<'_>, tokens: usize, outputs: &mut [Projection<'_>]) {
     let input = input.rows().expect("rows stay as they are here");
     for Projection { matrix, output, not_finite } in outputs {
         let output = &mut output[..tokens * matrix.rows];
@@ -51,13 +51,13 @@ fn linear_table(_: &dyn Team, _: &mut Scratch, input: Input<'_>, tokens: usize, 
 fn gated(
     team: &dyn Team,
     scratch: &mut Scratch,
-    input: Input<'_>,
+    input: Activations<'_>,
     tokens: usize,
-    gated: &Gated<'_>,
-    opened: &mut Prepared,
+    gated: &GatedProduct<'_>,
+    ffn_hidden: &mut ActivationBuffer,
 ) {
-    let Gated { gate, up, activation, .. } = *gated;
-    let gate_output = opened.as_rows(tokens * gate.rows);
+    let GatedProduct { gate, up, activation, .. } = *gated;
+    let gate_output = ffn_hidden.as_rows(tokens * gate.rows);
     let mut up_output = vec![0.0; tokens * up.rows];
     let mut project = |matrix, output: &mut [f32]| {
         linear_table(team, scratch, input, tokens, &mut [Projection { matrix, output, not_finite: None }]);
@@ -87,19 +87,19 @@ fn store(_: &dyn Team, cache: &mut LayerCache, spans: &[Span<'_>], keys: &[f32],
     store_kv(keys, Some(values), spans, cache);
 }
 
-fn gate_table(_: &dyn Team, activation: Activation, opened: &mut [f32], up: &[f32]) {
-    let before = opened.to_vec();
-    gate(activation, &before, up, opened);
+fn gate_table(_: &dyn Team, activation: Activation, ffn_hidden: &mut [f32], up: &[f32]) {
+    let before = ffn_hidden.to_vec();
+    gate(activation, &before, up, ffn_hidden);
 }
 
-fn add_table(_: &dyn Team, sum: &mut [f32], addend: &[f32], around: Around<'_>) {
+fn add_table(_: &dyn Team, sum: &mut [f32], addend: &[f32], around: AddNorms<'_>) {
     let mut addend = addend.to_vec();
     if let Some(norm) = around.before {
         normed(norm, &addend.clone(), &mut addend);
     }
     let before = sum.to_vec();
     add(&before, &addend, sum);
-    if let Some(After { norm, output, .. }) = around.after {
+    if let Some(FusedNorm { norm, output, .. }) = around.after {
         normed(norm, sum, output.as_rows(sum.len()));
     }
 }

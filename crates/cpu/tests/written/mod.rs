@@ -213,7 +213,7 @@ impl Writer<'_> {
         let keys = self.heads("keys", keys, KV_HEADS, angles);
         self.push(Op::StoreKv { keys, values, state });
         let width = HEADS * value_size.size();
-        let attended = self.step("attended", width, |out| Op::Attend {
+        let attention_output = self.step("attended", width, |out| Op::Attend {
             queries,
             heads: HEADS,
             scale: 0.2,
@@ -224,11 +224,11 @@ impl Writer<'_> {
             out,
         });
         let mut mixed = if width.is_multiple_of(256) {
-            self.linear("attn_output", attended, width, HIDDEN)
+            self.linear("attn_output", attention_output, width, HIDDEN)
         } else {
             let weight = Shape::Matrix { rows: HIDDEN, columns: width };
             let weight = self.weight("blk.0.attn_output.weight", FORMATS[0], weight);
-            self.step("attn_output", HIDDEN, |out| Op::Linear { x: attended, weight, bias: None, out })
+            self.step("attn_output", HIDDEN, |out| Op::Linear { x: attention_output, weight, bias: None, out })
         };
         if self.parts.post_norms {
             mixed = self.norm("post_attention_norm", mixed, HIDDEN, HIDDEN);

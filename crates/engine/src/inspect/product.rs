@@ -106,7 +106,7 @@ fn sub_blocks(spec: &WeightSpec, bytes: &[u8]) -> Vec<SubBlock> {
     let Encoding::Quantised(quantised) = &spec.format.encoding else { return Vec::new() };
     let (mut parts, mut all) = (Parts::default(), Vec::new());
     for block in bytes.chunks_exact(spec.format.block_bytes) {
-        (quantised.take_apart)(block, &mut parts);
+        (quantised.unpack_block)(block, &mut parts);
         for b in 0..spec.format.block_elements / quantised.sub_block {
             let elements = b * quantised.sub_block..(b + 1) * quantised.sub_block;
             all.push(SubBlock {

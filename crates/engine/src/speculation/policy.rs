@@ -24,7 +24,7 @@ const COST_KEPT: (f64, f64) = (0.9, 0.5);
 /// after several.
 const EXPECTED_COST: (f64, f64) = (0.25, 0.5);
 /// What guesses must at least be expected to bring, as a factor on speed.
-const WORTHWHILE: f64 = 1.05;
+const MIN_SPEEDUP: f64 = 1.05;
 /// Passes left alone before a few guesses are tried again, to begin with and at most.
 const TRY_AGAIN: (usize, usize) = (16, 256);
 /// How many guesses are tried then.
@@ -154,7 +154,7 @@ impl SpeculationPolicy {
             1 if guessing.is_known() => guessing.estimate(tokens).max(least),
             _ => plain.estimate(tokens).max(least),
         };
-        let (mut best, mut best_speed) = (0, WORTHWHILE * answers as f64 / least);
+        let (mut best, mut best_speed) = (0, MIN_SPEEDUP * answers as f64 / least);
         let mut brought = answers as f64;
         for (count, (gain, _)) in gains.iter().enumerate() {
             brought += gain;

@@ -23,7 +23,7 @@ Examples:
   hefu key revoke phone")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
-    what: What,
+    what: Action,
 
     /// The file of keys [default: keys.json in HEFU_HOME, else in the folder hefu of the user's data folder]
     #[arg(long, value_name = "FILE", global = true)]
@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum Action {
     /// Make a key and print it
     Add {
         /// By which you will know it
@@ -65,14 +65,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let path = file(arguments.keys.clone())?;
     let failed = |error: keys::KeyError| Failure::Other(error.to_string());
     match &arguments.what {
-        What::Add { name, group } => {
+        Action::Add { name, group } => {
             print_plain(&format!("{}\n", keys::add(&path, name, group.as_deref()).map_err(failed)?))
         }
-        What::Revoke { name } => {
+        Action::Revoke { name } => {
             keys::revoke(&path, name).map_err(failed)?;
             print_plain(&format!("revoked: {name}\n"))
         }
-        What::List { json } => {
+        Action::List { json } => {
             let entries = keys::list(&path).map_err(failed)?;
             if *json {
                 let entry =

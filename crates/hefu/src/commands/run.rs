@@ -1,7 +1,7 @@
 //! `hefu run`: one prompt, one answer.
 
 use crate::answer::{self, Answer};
-use crate::answering::Answering;
+use crate::answering::AnswerSession;
 use crate::failure::Failure;
 use crate::flags::{AnsweringArguments, StructureArguments};
 use crate::load::Loaded;
@@ -96,7 +96,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     let spec = arguments.structure.spec()?;
     let text = prompt_text(&arguments)?;
     let state_memory = arguments.stats || io::stderr().is_terminal();
-    let answering = Answering::new(&arguments.answering, arguments.logprobs, state_memory)?;
+    let answering = AnswerSession::new(&arguments.answering, arguments.logprobs, state_memory)?;
     let loaded = &answering.loaded;
     let ask = Ask { format: spec, ..answering.ask(prompt(&arguments, text)) };
     let mut question = answering.question(&ask).map_err(|error| match error {
@@ -179,7 +179,7 @@ fn prompt_text(arguments: &Arguments) -> Result<String, Failure> {
     }
 }
 
-fn report(answering: &Answering<'_>, answer: &Answer, arguments: &Arguments) -> Result<Value, Failure> {
+fn report(answering: &AnswerSession<'_>, answer: &Answer, arguments: &Arguments) -> Result<Value, Failure> {
     let loaded = &answering.loaded;
     let token_ids: Vec<u32> = answer.choices.iter().map(|choice| choice.id).collect();
     let mut report = json!({

@@ -23,7 +23,7 @@ const MAX_KINDS: usize = 256;
 const STAMPS_EVERY: Duration = Duration::from_secs(60);
 
 /// Something to be noted.
-pub(super) enum Happening {
+pub(super) enum KeeperMessage {
     /// What, and what is to be known of it.
     Event(&'static str, Value),
     /// No more is to come.
@@ -32,7 +32,7 @@ pub(super) enum Happening {
 
 /// The thread and the way to it.
 pub(super) struct Keeper {
-    happenings: SyncSender<Happening>,
+    messages: SyncSender<KeeperMessage>,
     refusals: Arc<Mutex<Refusals>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -54,7 +54,7 @@ impl Keeper {
         if let Err(error) = &orders {
             tracing::warn!("the audit log cannot be annotated or redacted while it is written to: {error}");
         }
-        let (happenings, received) = sync_channel(QUEUE);
+        let (messages, received) = sync_channel(QUEUE);
         let refusals = Arc::new(Mutex::new(Refusals::default()));
         let counted = Arc::clone(&refusals);
         let work = move || {
@@ -67,13 +67,13 @@ impl Keeper {
         };
         let thread = std::thread::Builder::new().name("hefu-keeper".to_owned()).spawn(work);
         let thread = thread.map_err(|error| Failure::Other(format!("a thread cannot be started: {error}")))?;
-        Ok(Self { happenings, refusals, thread: Mutex::new(Some(thread)) })
+        Ok(Self { messages, refusals, thread: Mutex::new(Some(thread)) })
     }
 
     /// Hands something over to be noted.
-    pub(super) fn tell(&self, happening: Happening) {
+    pub(super) fn tell(&self, message: KeeperMessage) {
         // Once the log is closed, nothing is noted any more.
-        if let Err(TrySendError::Full(_)) = self.happenings.try_send(happening) {
+        if let Err(TrySendError::Full(_)) = self.messages.try_send(message) {
             tracing::error!("an event is missing in the audit log: too many wait to be written");
         }
     }
@@ -86,7 +86,7 @@ impl Keeper {
     /// Ends once everything is written.
     pub(super) fn finish(&self) {
         // The queue may be full; the thread takes from it until it is empty.
-        let _ = self.happenings.send(Happening::End);
+        let _ = self.messages.send(KeeperMessage::End);
         if let Some(thread) = lock(&self.thread).take() {
             let _ = thread.join();
         }
@@ -96,15 +96,15 @@ impl Keeper {
 /// Writes down what comes until the end.
 fn keep(
     log: &Log,
-    received: &Receiver<Happening>,
+    received: &Receiver<KeeperMessage>,
     refusals: &Mutex<Refusals>,
     authority: Option<&timestamp::Authority>,
     take_orders: &dyn Fn(),
 ) {
     let (mut counted, mut stamped) = (Instant::now(), Instant::now());
     loop {
-        let happening = received.recv_timeout(Duration::from_secs(1));
-        let is_over = matches!(happening, Ok(Happening::End) | Err(RecvTimeoutError::Disconnected));
+        let message = received.recv_timeout(Duration::from_secs(1));
+        let is_over = matches!(message, Ok(KeeperMessage::End) | Err(RecvTimeoutError::Disconnected));
         if is_over || counted.elapsed() >= REFUSALS_EVERY {
             counted = Instant::now();
             if let Some(details) = lock(refusals).take() {
@@ -112,8 +112,8 @@ fn keep(
             }
         }
         take_orders();
-        match happening {
-            Ok(Happening::Event(event, details)) => note(log, event, details),
+        match message {
+            Ok(KeeperMessage::Event(event, details)) => note(log, event, details),
             _ if is_over => return,
             _ => {}
         }

@@ -1,7 +1,7 @@
 //! Receipts of the server's answers: signed as each is complete, in the audit log before its last byte leaves, and of the
 //! newest answers at hand in memory. What else happens is noted in the log by a thread of its own ([`super::keeper`]).
 
-use super::keeper::{Happening, Keeper};
+use super::keeper::{Keeper, KeeperMessage};
 use super::log::Log;
 use crate::failure::Failure;
 use crate::options::RecordOptions;
@@ -77,7 +77,7 @@ impl Ledger {
     /// Has something noted in the log, if there is one; returns at once.
     pub(crate) fn note(&self, event: &'static str, details: Value) {
         if let Some(keeper) = &self.keeper {
-            keeper.tell(Happening::Event(event, details));
+            keeper.tell(KeeperMessage::Event(event, details));
         }
     }
 
@@ -105,7 +105,7 @@ impl Ledger {
     pub(crate) fn close(&self) -> Result<(), Failure> {
         let Some(log) = &self.log else { return Ok(()) };
         if let Some(keeper) = &self.keeper {
-            keeper.tell(Happening::Event("stop", json!({})));
+            keeper.tell(KeeperMessage::Event("stop", json!({})));
             keeper.finish();
         }
         log.close()

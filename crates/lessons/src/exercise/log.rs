@@ -5,7 +5,8 @@ use sha2::{Digest, Sha256};
 
 const MISTAKES: &[&str] = &["big-endian", "no-lengths", "content-itself", "unchained"];
 
-pub(super) const EXERCISE: Exercise = Exercise { name: "log", clause: "docs/auditors/audit.md", mistakes: MISTAKES, cases };
+pub(super) const EXERCISE: Exercise =
+    Exercise { name: "log", clause: "docs/auditors/audit.md", mistakes: MISTAKES, cases };
 
 struct Record {
     time: u64,

@@ -64,7 +64,7 @@ fn cases(seed: u64) -> Vec<Case> {
     ];
     let to_case = |(name, x): (&str, Vec<f32>)| {
         let input = [vec![whole(x.len() as i64)], numbers(&x)].concat();
-        let right = numbers(&[reference::stripe16(&x, |x, sum| sum + x)]);
+        let right = numbers(&[reference::lane_sum16(&x, |x, sum| sum + x)]);
         case(name, input, right, MISTAKES, |mistake| numbers(&[sum(&x, mistake)]))
     };
     all.into_iter().map(to_case).collect()

@@ -8,7 +8,7 @@ def line(words):
     chosen = sorted(sorted(range(count), key=lambda expert: -scores[expert])[:used])
     largest = max(scores)
     p = [exp(add(score, -largest)) for score in scores]
-    factor = div(1.0, stripe16(p))
+    factor = div(1.0, lane_sum16(p))
     q = [mul(value, factor) for value in p]
     total = 0.0
     for expert in chosen:

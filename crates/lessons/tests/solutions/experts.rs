@@ -13,7 +13,7 @@ fn main() {
         chosen.sort_unstable();
         let largest = scores[order[0]];
         let p: Vec<f32> = scores.iter().map(|score| exp(score - largest)).collect();
-        let factor = 1.0 / stripe16(&p, |p, sum| sum + p);
+        let factor = 1.0 / lane_sum16(&p, |p, sum| sum + p);
         let mut sum = 0.0_f32;
         for expert in &chosen {
             sum += p[*expert] * factor;

@@ -56,7 +56,7 @@ def in_halves(stripes):
     return stripes[0]
 
 
-def stripe16(x, step=lambda x, total: add(total, x)):
+def lane_sum16(x, step=lambda x, total: add(total, x)):
     stripes = [0.0] * 16
     for i, value in enumerate(x):
         stripes[i % 16] = step(value, stripes[i % 16])

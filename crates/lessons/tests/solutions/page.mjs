@@ -14,7 +14,7 @@ const EXERCISES = {
     const x = words.map(number);
     return [hex(exact.chain(x.slice(0, Number(count)), x.slice(Number(count))))];
   },
-  stripes: ([, ...words]) => [hex(exact.stripe16(words.map(number)))],
+  stripes: ([, ...words]) => [hex(exact.laneSum16(words.map(number)))],
   exp: (words) => words.map((word) => hex(exact.exp(number(word)))),
   norm([count, epsilon, ...words]) {
     const x = words.map(number);

@@ -2,7 +2,7 @@ from f32 import *
 
 
 def line(words):
-    return [stripe16(words.numbers(words.whole()))]
+    return [lane_sum16(words.numbers(words.whole()))]
 
 
 answer(line)

@@ -5,6 +5,6 @@ use words::*;
 fn main() {
     answer(|words| {
         let count = words.whole();
-        digits(&[stripe16(&words.numbers(count), |x, sum| sum + x)])
+        digits(&[lane_sum16(&words.numbers(count), |x, sum| sum + x)])
     });
 }

@@ -61,7 +61,7 @@ pub fn in_halves(mut stripes: [f32; 16]) -> f32 {
     stripes[0]
 }
 
-pub fn stripe16(x: &[f32], step: impl Fn(f32, f32) -> f32) -> f32 {
+pub fn lane_sum16(x: &[f32], step: impl Fn(f32, f32) -> f32) -> f32 {
     let mut stripes = [0.0; 16];
     for (i, &x) in x.iter().enumerate() {
         stripes[i % 16] = step(x, stripes[i % 16]);

@@ -136,7 +136,7 @@ impl Builder<'_, '_> {
         if let Some(size) = self.keys.size(key, 1, MAX_HEAD_SIZE)? {
             return Ok(size);
         }
-        let width = self.width;
+        let width = self.hidden_size;
         if !width.is_multiple_of(heads) || width / heads > MAX_HEAD_SIZE {
             let problem = format!("is missing, and {width} elements over {heads} heads give no head of usable size");
             return Err(self.keys.bad(key, problem));
@@ -175,17 +175,17 @@ impl Builder<'_, '_> {
             q = self.scale_by("queries_scaled", q, temperature);
         }
         let k = self.rotated_heads("keys", k, "attn_k_norm", attention);
-        let mut attended = match self.program.order {
+        let mut attention_output = match self.program.order {
             Order::Causal => self.attend_back(q, [k, v], attention),
             Order::Whole => self.attend_whole([q, k, v], attention),
         };
         if let Some(gate) = gate {
-            attended = self.gate("attention_gated", gate, attended, Activation::Sigmoid);
+            attention_output = self.gate("attention_gated", gate, attention_output, Activation::Sigmoid);
         }
         if attention.has_sub_norm {
-            attended = self.norm(attended, "attn_sub_norm");
+            attention_output = self.norm(attention_output, "attn_sub_norm");
         }
-        self.linear("attention_projection", attended, "attn_output", self.width, attention.output_bias)
+        self.linear("attention_projection", attention_output, "attn_output", self.hidden_size, attention.output_bias)
     }
 
     /// Keys and values into a state, and attention to it.

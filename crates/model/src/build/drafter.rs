@@ -51,7 +51,7 @@ impl Builder<'_, '_> {
 
     /// The token's row of the embedding and the row of the position before, each normed, brought together.
     fn joined_input(&mut self) -> Value {
-        let width = self.width;
+        let width = self.hidden_size;
         let table = match self.has("nextn.embed_tokens.weight") {
             true => self.matrix("nextn.embed_tokens", self.program.vocabulary, width),
             false => self.whole_matrix("token_embd", width),
@@ -66,7 +66,7 @@ impl Builder<'_, '_> {
 
     /// The block's own norm and output matrix, or the model's where it has none.
     fn draft_output(&mut self, x: Value) {
-        let (layer, vocabulary, width) = (self.layer, self.program.vocabulary, self.width);
+        let (layer, vocabulary, width) = (self.layer, self.program.vocabulary, self.hidden_size);
         let (has_norm, has_head) =
             (self.has("nextn.shared_head_norm.weight"), self.has("nextn.shared_head_head.weight"));
         self.section(Entry::Body, x);

@@ -80,7 +80,7 @@ impl Builder<'_, '_> {
         let Some(labels) = self.outputs("cls.output") else { return };
         let mut row = x;
         if self.has("cls.weight") {
-            row = self.linear("classifier_hidden", row, "cls", self.width, Presence::Optional);
+            row = self.linear("classifier_hidden", row, "cls", self.hidden_size, Presence::Optional);
             row = self.activate("classifier_input", row, function);
             if self.has("cls.norm.weight") {
                 row = self.layer_norm("classifier_normed", row, "cls.norm", Presence::Optional);

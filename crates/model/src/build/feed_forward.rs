@@ -142,7 +142,7 @@ impl Builder<'_, '_> {
         if has_sub_norm {
             hidden = self.norm(hidden, "ffn_sub_norm");
         }
-        self.linear(&output, hidden, &down, self.width, bias)
+        self.linear(&output, hidden, &down, self.hidden_size, bias)
     }
 
     /// The part of `x` without a gate.
@@ -151,7 +151,7 @@ impl Builder<'_, '_> {
         let [up, hidden, down, output] = ["up", "hidden", "down", "output"].map(|part| format!("ffn_{part}{suffix}"));
         let opened = self.linear(&up, x, &up, inner, bias);
         let hidden = self.activate(&hidden, opened, activation);
-        self.linear(&output, hidden, &down, self.width, bias)
+        self.linear(&output, hidden, &down, self.hidden_size, bias)
     }
 
     /// The experts of `x` by a rule.

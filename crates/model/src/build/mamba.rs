@@ -38,7 +38,7 @@ impl Mamba {
         let channels = inner + 2 * key_width;
         let total = inner + channels + values;
         let mut part = |name: &str, first: usize, rows: usize, bias: Option<&str>| {
-            let weight = b.rows("ssm_in", total, Blocks { first, block: rows, stride: rows }, rows, b.width);
+            let weight = b.rows("ssm_in", total, Blocks { first, block: rows, stride: rows }, rows, b.hidden_size);
             let bias = bias.map(|bias| b.vector_of(bias, rows));
             b.product(name, x, weight, bias, rows)
         };
@@ -57,7 +57,7 @@ impl Mamba {
         let scanned = b.add("scan_output", scanned, passed);
         let gated = b.gate("scan_gated", gates, scanned, Activation::Silu);
         let normed = b.grouped_norm("scan_norm", gated, "ssm_norm", keys);
-        b.linear("scan_projection", normed, "ssm_out", b.width, Presence::Forbidden)
+        b.linear("scan_projection", normed, "ssm_out", b.hidden_size, Presence::Forbidden)
     }
 }
 

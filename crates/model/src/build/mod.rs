@@ -89,7 +89,7 @@ pub(crate) struct Builder<'g, 'a> {
     /// Whether a text is read from left to right, if the file says it.
     is_causal: Option<bool>,
     /// Elements of a row of the residual stream.
-    pub(crate) width: usize,
+    pub(crate) hidden_size: usize,
     /// Blocks, those that only guess further tokens among them.
     pub(crate) layers: usize,
     /// Positions that the model was made for.
@@ -115,7 +115,7 @@ impl<'g, 'a> Builder<'g, 'a> {
     pub(crate) fn new(gguf: &'g Gguf<'a>, architecture: &'static str, options: &LoadOptions) -> Result<Self, Error> {
         let mut keys = Keys::new(gguf.metadata(), architecture);
         let is_causal = keys.boolean("attention.causal")?;
-        let width = keys.required_size("embedding_length", 1, MAX_WIDTH)?;
+        let hidden_size = keys.required_size("embedding_length", 1, MAX_WIDTH)?;
         let context_length = keys.required_size("context_length", 1, MAX_CONTEXT)?;
         let layers = keys.required_size("block_count", 1, MAX_LAYERS)?;
         let epsilon = epsilon(&mut keys)?;
@@ -127,7 +127,7 @@ impl<'g, 'a> Builder<'g, 'a> {
         Ok(Builder {
             keys,
             is_causal,
-            width,
+            hidden_size,
             layers,
             context_length,
             epsilon,
@@ -215,7 +215,7 @@ impl<'g, 'a> Builder<'g, 'a> {
 
     /// The output matrix, which is the embedding's where the file has none of its own.
     fn output_matrix(&mut self) -> Weight {
-        self.whole_matrix(if self.tensors.has("output.weight") { "output" } else { "token_embd" }, self.width)
+        self.whole_matrix(if self.tensors.has("output.weight") { "output" } else { "token_embd" }, self.hidden_size)
     }
 
     /// A matrix that belongs to no layer, with a row for each token.

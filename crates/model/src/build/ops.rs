@@ -48,7 +48,7 @@ pub(crate) fn score_scale(size: usize) -> f32 {
 impl Builder<'_, '_> {
     /// The tokens' rows of the embedding, times `scale`.
     pub(crate) fn embed(&mut self, scale: f32) -> Value {
-        self.embed_by("embedding", "token_embd", self.width, scale)
+        self.embed_by("embedding", "token_embd", self.hidden_size, scale)
     }
 
     /// The tokens' rows of a table, times `scale`.
@@ -118,8 +118,8 @@ impl Builder<'_, '_> {
 
     /// Rows of the table `NAME.weight` that do not depend on tokens.
     pub(crate) fn table_rows(&mut self, name: &str, tensor: &str, rows: usize, at: At) -> Value {
-        let table = self.matrix(tensor, rows, self.width);
-        self.write(name, self.width, |out| Op::Rows { table, at, out })
+        let table = self.matrix(tensor, rows, self.hidden_size);
+        self.write(name, self.hidden_size, |out| Op::Rows { table, at, out })
     }
 
     /// `x * factor`.

@@ -25,6 +25,6 @@ fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
     decoder.attention.has_gate = true;
     decoder.attention.norm = HeadNorm::Heads;
     decoder.residual = Residual::AROUND;
-    decoder.embedding_scale = (b.width as f32).sqrt();
+    decoder.embedding_scale = (b.hidden_size as f32).sqrt();
     decoder.write(b)
 }

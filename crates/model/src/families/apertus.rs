@@ -25,7 +25,7 @@ fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
         let feed_forward = |b: &mut Builder<'_, '_>, x| {
             let up = b.linear("ffn_up", x, "ffn_up", inner, Presence::Forbidden);
             let hidden = xielu.of(b, up);
-            b.linear("ffn_output", hidden, "ffn_down", b.width, Presence::Forbidden)
+            b.linear("ffn_output", hidden, "ffn_down", b.hidden_size, Presence::Forbidden)
         };
         x = b.block(x, &Residual::PLAIN, |b, x| b.attention(x, &attention), feed_forward);
     }

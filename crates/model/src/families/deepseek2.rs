@@ -106,8 +106,8 @@ impl Latent {
         let keys = b.join("keys", &[k_plain, k_rope], 1);
         let state = b.key_value(1, width, Values::FirstOfKey(rank), None);
         b.store(keys, None, state);
-        let attended = b.attend(queries, heads, Scores::of(self.scale), state);
-        let values = b.head_linear("attention_values", attended, "attn_v_b", heads, self.value);
-        b.linear("attention_projection", values, "attn_output", b.width, none)
+        let attention_output = b.attend(queries, heads, Scores::of(self.scale), state);
+        let values = b.head_linear("attention_values", attention_output, "attn_v_b", heads, self.value);
+        b.linear("attention_projection", values, "attn_output", b.hidden_size, none)
     }
 }

@@ -27,8 +27,8 @@ fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
             x,
             &residual,
             |b, x| {
-                let (attended, scanned) = (b.attention(x, &attention), mamba.mix(b, x));
-                b.add("mixed", attended, scanned)
+                let (attention_output, scanned) = (b.attention(x, &attention), mamba.mix(b, x));
+                b.add("mixed", attention_output, scanned)
             },
             |b, x| {
                 let normed = b.norm_of("ffn_norm", x, "ffn_norm");

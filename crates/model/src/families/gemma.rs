@@ -12,6 +12,6 @@ pub(super) const GEMMA: Family = Family { name: "gemma", write };
 fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
     let feed_forward = FeedForward::Gated(Gated::new(b.inner()?, Activation::Gelu));
     let mut decoder = Decoder::read(b, RopeStyle::NeoX, RopeFactors::None, feed_forward)?;
-    decoder.embedding_scale = (b.width as f32).sqrt();
+    decoder.embedding_scale = (b.hidden_size as f32).sqrt();
     decoder.write(b)
 }

@@ -24,10 +24,11 @@ fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
     let mut decoder = Decoder::read(b, RopeStyle::NeoX, RopeFactors::None, feed_forward)?;
     let heads = decoder.attention.heads;
     decoder.set_windows(b.windows_of(PERIOD, Some(WINDOW))?);
-    decoder.attention.scale = score_scale(if b.layers == LAYERS_OF_27B { b.width / heads.queries } else { heads.key });
+    decoder.attention.scale =
+        score_scale(if b.layers == LAYERS_OF_27B { b.hidden_size / heads.queries } else { heads.key });
     decoder.attention.cap = Some(b.factor("attn_logit_softcapping")?.unwrap_or(SCORE_CAP));
     decoder.residual = Residual::AROUND;
-    decoder.embedding_scale = (b.width as f32).sqrt();
+    decoder.embedding_scale = (b.hidden_size as f32).sqrt();
     decoder.output.cap = Some(b.factor("final_logit_softcapping")?.unwrap_or(LOGIT_CAP));
     decoder.write(b)
 }

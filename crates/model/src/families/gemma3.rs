@@ -39,9 +39,10 @@ fn decoder(b: &mut Builder<'_, '_>) -> Result<Decoder, Error> {
     let heads = decoder.attention.heads;
     decoder.local_rotation = Some(b.local_rope(heads.key, LOCAL_BASE)?);
     decoder.attention.norm = HeadNorm::Heads;
-    decoder.attention.scale = score_scale(if b.layers == LAYERS_OF_27B { b.width / heads.queries } else { heads.key });
+    decoder.attention.scale =
+        score_scale(if b.layers == LAYERS_OF_27B { b.hidden_size / heads.queries } else { heads.key });
     decoder.residual = Residual::AROUND;
-    decoder.embedding_scale = (b.width as f32).sqrt();
+    decoder.embedding_scale = (b.hidden_size as f32).sqrt();
     decoder.output.cap = b.keys.number("final_logit_softcapping", 0.0, 1e6)?.filter(|cap| *cap > 0.0);
     Ok(decoder)
 }

@@ -39,7 +39,7 @@ fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
     let rank = b.outputs("blk.0.laurel_l").unwrap_or(1);
     let cap = b.factor("final_logit_softcapping")?.or(Some(CAP));
 
-    let x = b.embed((b.width as f32).sqrt());
+    let x = b.embed((b.hidden_size as f32).sqrt());
     let inputs = inputs_of_layers(b, x, layers, per_layer);
     let (angles, local_angles) = (b.angles("angles", rope), b.angles("local_angles", local_rope));
     let mut all = spread(b, x, streams);
@@ -52,15 +52,15 @@ fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
         let predicted = predict(b, &all);
         let normed = b.norm(predicted[0], "attn_norm");
         let laurel = laurel(b, normed, rank);
-        let attended = attend(b, normed, &of, state, layer < owners);
-        let attended = b.norm(attended, "post_attention_norm");
-        let sum = b.add("attention_residual", attended, predicted[0]);
+        let attention_output = attend(b, normed, &of, state, layer < owners);
+        let attention_output = b.norm(attention_output, "post_attention_norm");
+        let sum = b.add("attention_residual", attention_output, predicted[0]);
         let sum = b.add("laurel_sum", sum, laurel);
         let sum = b.scale("laurel_scaled", sum, 1.0 / 2f32.sqrt());
         let made = sparse_gated(b, sum, inner, deviations[layer]);
         let made = b.add("block_output", made, sum);
         all = correct(b, &predicted, made);
-        let first = b.scale_by_vector("stream_scaled", all[0], "altup_correct_scale.weight", b.width);
+        let first = b.scale_by_vector("stream_scaled", all[0], "altup_correct_scale.weight", b.hidden_size);
         let input = input_of_layer(b, first, inputs, layer, per_layer);
         all[1..].iter_mut().for_each(|stream| *stream = b.add("stream_output", *stream, input));
     }
@@ -71,7 +71,7 @@ fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
 
 /// The streams that the embedding becomes: itself, and products with it that are as large.
 fn spread(b: &mut Builder<'_, '_>, x: Value, streams: usize) -> Vec<Value> {
-    let (others, width) = (streams - 1, b.width);
+    let (others, width) = (streams - 1, b.hidden_size);
     let repeated = b.join("streams_input", &vec![x; others], 1);
     let made = b.head_linear("streams_made", repeated, "altup_proj", others, width);
     let stream = |index: usize| {
@@ -84,7 +84,7 @@ fn spread(b: &mut Builder<'_, '_>, x: Value, streams: usize) -> Vec<Value> {
 
 /// The mean of the streams, but the first after products that are as large as it is.
 fn gather(b: &mut Builder<'_, '_>, all: &[Value]) -> Value {
-    let (others, width) = (all.len() - 1, b.width);
+    let (others, width) = (all.len() - 1, b.hidden_size);
     b.leave_layers();
     let joined = b.join("streams_output", &all[1..], 1);
     let made = b.head_linear("streams_unmade", joined, "altup_unembd_proj", others, width);
@@ -100,7 +100,7 @@ fn gather(b: &mut Builder<'_, '_>, all: &[Value]) -> Value {
 /// What a stream says of how the streams mix.
 fn modalities(b: &mut Builder<'_, '_>, x: Value, streams: usize) -> Value {
     let normed = b.norm(x, "altup_router_norm");
-    let scaled = b.scale("altup_router_input", normed, 1.0 / b.width as f32);
+    let scaled = b.scale("altup_router_input", normed, 1.0 / b.hidden_size as f32);
     let routed = b.linear("altup_routed", scaled, "altup_router", streams, Presence::Forbidden);
     b.activate("altup_modalities", routed, Activation::Tanh)
 }
@@ -141,7 +141,7 @@ fn correct(b: &mut Builder<'_, '_>, predicted: &[Value], made: Value) -> Vec<Val
 /// `x` and a product of low rank.
 fn laurel(b: &mut Builder<'_, '_>, x: Value, rank: usize) -> Value {
     let left = b.linear("laurel_left", x, "laurel_l", rank, Presence::Forbidden);
-    let right = b.linear("laurel_right", left, "laurel_r", b.width, Presence::Forbidden);
+    let right = b.linear("laurel_right", left, "laurel_r", b.hidden_size, Presence::Forbidden);
     let right = b.norm(right, "laurel_post_norm");
     b.add("laurel", right, x)
 }
@@ -156,6 +156,6 @@ fn sparse_gated(b: &mut Builder<'_, '_>, x: Value, inner: usize, deviations: f32
         gate = b.gaussian_top_k("ffn_gate_sparse", gate, deviations);
     }
     let hidden = b.gate("ffn_hidden", gate, up, Activation::Gelu);
-    let down = b.linear("ffn_output", hidden, "ffn_down", b.width, none);
+    let down = b.linear("ffn_output", hidden, "ffn_down", b.hidden_size, none);
     b.norm(down, "post_ffw_norm")
 }

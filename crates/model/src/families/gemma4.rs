@@ -31,7 +31,7 @@ fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
     };
     let cap = b.factor("final_logit_softcapping")?;
 
-    let mut x = b.embed((b.width as f32).sqrt());
+    let mut x = b.embed((b.hidden_size as f32).sqrt());
     let inputs = (per_layer > 0).then(|| inputs_of_layers(b, x, layers, per_layer));
     let angles = b.angles("angles", global_rope);
     let local_angles = b.angles("local_angles", local_rope);
@@ -125,8 +125,8 @@ pub(super) fn attend(b: &mut Builder<'_, '_>, x: Value, of: &Of, state: &mut Opt
         }
     };
     *state = Some(stored);
-    let attended = b.attend(q, queries, Scores::of(1.0), stored);
-    b.linear("attention_projection", attended, "attn_output", b.width, none)
+    let attention_output = b.attend(q, queries, Scores::of(1.0), stored);
+    b.linear("attention_projection", attention_output, "attn_output", b.hidden_size, none)
 }
 
 /// The dense part and experts, each with norms of its own.
@@ -134,9 +134,9 @@ fn mixture(b: &mut Builder<'_, '_>, x: Value, gated: &Gated, experts: &Experts) 
     let normed = b.norm(x, "ffn_norm");
     let dense = b.gated(normed, gated);
     let dense = b.norm(dense, "post_ffw_norm_1");
-    let router = b.plain_norm("router_norm", x, b.width);
-    let router = b.scale("router_scaled", router, 1.0 / (b.width as f32).sqrt());
-    let router = b.scale_by_vector("router_input", router, "ffn_gate_inp.scale", b.width);
+    let router = b.plain_norm("router_norm", x, b.hidden_size);
+    let router = b.scale("router_scaled", router, 1.0 / (b.hidden_size as f32).sqrt());
+    let router = b.scale_by_vector("router_input", router, "ffn_gate_inp.scale", b.hidden_size);
     let scores = b.linear("expert_scores", router, "ffn_gate_inp", experts.count, Presence::Forbidden);
     let mut rule = experts.softmax();
     if b.has("ffn_down_exps.scale") {
@@ -153,7 +153,7 @@ fn mixture(b: &mut Builder<'_, '_>, x: Value, gated: &Gated, experts: &Experts) 
 pub(super) fn inputs_of_layers(b: &mut Builder<'_, '_>, x: Value, layers: usize, size: usize) -> Value {
     let table = b.embed_by("layer_embedding", "per_layer_token_embd", layers * size, (size as f32).sqrt());
     let given = b.linear("layer_inputs_given", x, "per_layer_model_proj", layers * size, Presence::Forbidden);
-    let given = b.scale("layer_inputs_scaled", given, 1.0 / (b.width as f32).sqrt());
+    let given = b.scale("layer_inputs_scaled", given, 1.0 / (b.hidden_size as f32).sqrt());
     let given = b.rms_norm("layer_inputs_norm", given, "per_layer_proj_norm", size);
     let sum = b.add("layer_inputs_sum", given, table);
     b.scale("layer_inputs", sum, 1.0 / 2f32.sqrt())
@@ -164,6 +164,6 @@ pub(super) fn input_of_layer(b: &mut Builder<'_, '_>, x: Value, inputs: Value, l
     let input = b.slice("layer_input", inputs, b.width_of(inputs), layer * size, size);
     let gate = b.linear("layer_input_gate", x, "inp_gate", size, Presence::Forbidden);
     let gated = b.gate("layer_input_gated", gate, input, Activation::Gelu);
-    let made = b.linear("layer_input_projection", gated, "proj", b.width, Presence::Forbidden);
+    let made = b.linear("layer_input_projection", gated, "proj", b.hidden_size, Presence::Forbidden);
     b.norm(made, "post_norm")
 }

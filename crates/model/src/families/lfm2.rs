@@ -42,7 +42,7 @@ pub(super) fn write_with(b: &mut Builder<'_, '_>, feed_forward: impl Fn(usize) -
 
 /// `out(c * conv(b * x))`, where one matrix gives b, c and x.
 fn convolve(b: &mut Builder<'_, '_>, x: Value, taps: usize) -> Value {
-    let width = b.width;
+    let width = b.hidden_size;
     let parts = [("input_gate", width), ("output_gate", width), ("convolution_input", width)];
     let [opens, closes, input] = b.fused(x, "shortconv.in_proj", parts);
     let opened = b.scale_by("convolution_opened", input, opens);

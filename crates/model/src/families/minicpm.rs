@@ -19,6 +19,6 @@ fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
     decoder.residual.scale = Some(b.factor("residual_scale")?.unwrap_or(1.4 / layers.sqrt()));
     // Files hold its reciprocal.
     let scale = b.factor("logit_scale")?.map(|divisor| 1.0 / divisor);
-    decoder.output.scale = Some(scale.unwrap_or(256.0 / b.width as f32));
+    decoder.output.scale = Some(scale.unwrap_or(256.0 / b.hidden_size as f32));
     decoder.write(b)
 }

@@ -97,6 +97,6 @@ impl Delta {
         let read = b.gated_delta("delta_output", [q, k, v, decay, beta], self.heads);
         let normed = b.rms_norm("delta_norm", read, "ssm_norm", size);
         let gated = b.gate("delta_gated", gates, normed, Activation::Silu);
-        b.linear("delta_projection", gated, "ssm_out", b.width, none)
+        b.linear("delta_projection", gated, "ssm_out", b.hidden_size, none)
     }
 }

@@ -27,12 +27,12 @@ pub(super) const IQ1_M: Format = Format {
         has_minimum: false,
         sub_scales: SubScales::Odd { eighths: 1 },
         scale_encoding: ScaleEncoding::F16,
-        take_apart,
+        unpack_block,
         put_together,
     }),
 };
 
-fn take_apart(block: &[u8], parts: &mut Parts) {
+fn unpack_block(block: &[u8], parts: &mut Parts) {
     let mut scale = 0;
     parts.set_scales(0, 0);
     for i in 0..4 {

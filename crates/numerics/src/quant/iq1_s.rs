@@ -34,12 +34,12 @@ pub(super) const IQ1_S: Format = Format {
         has_minimum: false,
         sub_scales: SubScales::Odd { eighths: 1 },
         scale_encoding: ScaleEncoding::F16,
-        take_apart,
+        unpack_block,
         put_together,
     }),
 };
 
-fn take_apart(block: &[u8], parts: &mut Parts) {
+fn unpack_block(block: &[u8], parts: &mut Parts) {
     parts.set_scales(u16_at(block, 0), 0);
     for b in 0..8 {
         let number = u16_at(block, 34 + 2 * b);

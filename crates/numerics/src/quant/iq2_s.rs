@@ -30,12 +30,12 @@ pub(super) const IQ2_S: Format = Format {
         has_minimum: false,
         sub_scales: SubScales::Odd { eighths: 1 },
         scale_encoding: ScaleEncoding::F16,
-        take_apart,
+        unpack_block,
         put_together,
     }),
 };
 
-fn take_apart(block: &[u8], parts: &mut Parts) {
+fn unpack_block(block: &[u8], parts: &mut Parts) {
     parts.set_scales(u16_at(block, 0), 0);
     nibble_scales(&block[74..82], &mut parts.sub_scales);
     for (r, codes) in parts.codes.chunks_exact_mut(8).enumerate() {

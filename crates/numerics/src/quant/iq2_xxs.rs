@@ -33,12 +33,12 @@ pub(super) const IQ2_XXS: Format = Format {
         has_minimum: false,
         sub_scales: SubScales::Odd { eighths: 1 },
         scale_encoding: ScaleEncoding::F16,
-        take_apart,
+        unpack_block,
         put_together,
     }),
 };
 
-fn take_apart(block: &[u8], parts: &mut Parts) {
+fn unpack_block(block: &[u8], parts: &mut Parts) {
     parts.set_scales(u16_at(block, 0), 0);
     for (b, run) in block[2..66].chunks_exact(8).enumerate() {
         let signs = u32_at(run, 4);

@@ -32,12 +32,12 @@ pub(super) const IQ3_S: Format = Format {
         has_minimum: false,
         sub_scales: SubScales::Odd { eighths: 8 },
         scale_encoding: ScaleEncoding::F16,
-        take_apart,
+        unpack_block,
         put_together,
     }),
 };
 
-fn take_apart(block: &[u8], parts: &mut Parts) {
+fn unpack_block(block: &[u8], parts: &mut Parts) {
     parts.set_scales(u16_at(block, 0), 0);
     nibble_scales(&block[106..110], &mut parts.sub_scales);
     for (j, codes) in parts.codes.chunks_exact_mut(8).enumerate() {

@@ -32,12 +32,12 @@ pub(super) const IQ3_XXS: Format = Format {
         has_minimum: false,
         sub_scales: SubScales::Odd { eighths: 2 },
         scale_encoding: ScaleEncoding::F16,
-        take_apart,
+        unpack_block,
         put_together,
     }),
 };
 
-fn take_apart(block: &[u8], parts: &mut Parts) {
+fn unpack_block(block: &[u8], parts: &mut Parts) {
     parts.set_scales(u16_at(block, 0), 0);
     for b in 0..8 {
         let signs = u32_at(block, 66 + 4 * b);

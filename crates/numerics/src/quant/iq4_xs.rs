@@ -27,12 +27,12 @@ pub(super) const IQ4_XS: Format = Format {
         has_minimum: false,
         sub_scales: SubScales::Integer,
         scale_encoding: ScaleEncoding::F16,
-        take_apart,
+        unpack_block,
         put_together,
     }),
 };
 
-fn take_apart(block: &[u8], parts: &mut Parts) {
+fn unpack_block(block: &[u8], parts: &mut Parts) {
     parts.set_scales(u16_at(block, 0), 0);
     let upper = u16_at(block, 2);
     for b in 0..8 {

@@ -130,8 +130,8 @@ pub struct Quantised {
     /// How [`Parts::scale`] is to be read.
     pub scale_encoding: ScaleEncoding,
     /// Takes one block of the file apart. `block` has exactly [`Format::block_bytes`] bytes.
-    pub take_apart: fn(block: &[u8], parts: &mut Parts),
-    /// Puts a block together from what `take_apart` would give.
+    pub unpack_block: fn(block: &[u8], parts: &mut Parts),
+    /// Puts a block together from what `unpack_block` would give.
     pub(crate) put_together: fn(parts: &Parts, block: &mut [u8]),
 }
 
@@ -222,7 +222,7 @@ impl Format {
                 let mut parts = Parts::default();
                 let blocks = row.chunks_exact(self.block_bytes);
                 for (block, output) in blocks.zip(output.chunks_exact_mut(self.block_elements)) {
-                    (quantised.take_apart)(block, &mut parts);
+                    (quantised.unpack_block)(block, &mut parts);
                     parts.decode(quantised, output);
                 }
             }

@@ -29,12 +29,12 @@ pub(super) const MXFP4: Format = Format {
         has_minimum: false,
         sub_scales: SubScales::None,
         scale_encoding: ScaleEncoding::HalfE8M0,
-        take_apart,
+        unpack_block,
         put_together,
     }),
 };
 
-fn take_apart(block: &[u8], parts: &mut Parts) {
+fn unpack_block(block: &[u8], parts: &mut Parts) {
     parts.set_scales(u16::from(block[0]), 0);
     split_nibbles(&block[1..17], &mut parts.codes[..32]);
 }

@@ -27,12 +27,12 @@ pub(super) const NVFP4: Format = Format {
         has_minimum: false,
         sub_scales: SubScales::HalfE4M3,
         scale_encoding: ScaleEncoding::One,
-        take_apart,
+        unpack_block,
         put_together,
     }),
 };
 
-fn take_apart(block: &[u8], parts: &mut Parts) {
+fn unpack_block(block: &[u8], parts: &mut Parts) {
     parts.set_scales(0, 0);
     for (scale, byte) in parts.sub_scales.iter_mut().zip(&block[..4]) {
         *scale = if *byte == 0x7f { 0 } else { (byte & 0x7f) as i8 };

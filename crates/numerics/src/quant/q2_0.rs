@@ -22,12 +22,12 @@ pub(super) const Q2_0: Format = Format {
         has_minimum: false,
         sub_scales: SubScales::None,
         scale_encoding: ScaleEncoding::F16,
-        take_apart,
+        unpack_block,
         put_together,
     }),
 };
 
-fn take_apart(block: &[u8], parts: &mut Parts) {
+fn unpack_block(block: &[u8], parts: &mut Parts) {
     parts.set_scales(u16_at(block, 0), 0);
     for (byte, codes) in block[2..18].iter().zip(parts.codes.chunks_exact_mut(4)) {
         codes.copy_from_slice(&[byte & 3, byte >> 2 & 3, byte >> 4 & 3, byte >> 6]);

@@ -25,12 +25,12 @@ pub(super) const Q2_K: Format = Format {
         has_minimum: true,
         sub_scales: SubScales::Integer,
         scale_encoding: ScaleEncoding::F16,
-        take_apart,
+        unpack_block,
         put_together,
     }),
 };
 
-fn take_apart(block: &[u8], parts: &mut Parts) {
+fn unpack_block(block: &[u8], parts: &mut Parts) {
     parts.set_scales(u16_at(block, 80), u16_at(block, 82));
     for (b, byte) in block[..16].iter().enumerate() {
         parts.sub_scales[b] = (byte & 15) as i8;

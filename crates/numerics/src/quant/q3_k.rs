@@ -27,12 +27,12 @@ pub(super) const Q3_K: Format = Format {
         has_minimum: false,
         sub_scales: SubScales::Integer,
         scale_encoding: ScaleEncoding::F16,
-        take_apart,
+        unpack_block,
         put_together,
     }),
 };
 
-fn take_apart(block: &[u8], parts: &mut Parts) {
+fn unpack_block(block: &[u8], parts: &mut Parts) {
     parts.set_scales(u16_at(block, 108), 0);
     let mut scales = [0; 16];
     split_nibbles(&block[96..104], &mut scales);

@@ -23,12 +23,12 @@ pub(super) const Q4_1: Format = Format {
         has_minimum: true,
         sub_scales: SubScales::None,
         scale_encoding: ScaleEncoding::F16,
-        take_apart,
+        unpack_block,
         put_together,
     }),
 };
 
-fn take_apart(block: &[u8], parts: &mut Parts) {
+fn unpack_block(block: &[u8], parts: &mut Parts) {
     parts.set_scales(u16_at(block, 0), u16_at(block, 2) ^ 0x8000);
     split_nibbles(&block[4..20], &mut parts.codes[..32]);
 }

@@ -23,12 +23,12 @@ pub(super) const Q5_0: Format = Format {
         has_minimum: false,
         sub_scales: SubScales::None,
         scale_encoding: ScaleEncoding::F16,
-        take_apart,
+        unpack_block,
         put_together,
     }),
 };
 
-fn take_apart(block: &[u8], parts: &mut Parts) {
+fn unpack_block(block: &[u8], parts: &mut Parts) {
     parts.set_scales(u16_at(block, 0), 0);
     split_nibbles(&block[6..22], &mut parts.codes[..32]);
     add_fifth_bits(&block[2..6], &mut parts.codes[..32]);

@@ -24,12 +24,12 @@ pub(super) const Q5_1: Format = Format {
         has_minimum: true,
         sub_scales: SubScales::None,
         scale_encoding: ScaleEncoding::F16,
-        take_apart,
+        unpack_block,
         put_together,
     }),
 };
 
-fn take_apart(block: &[u8], parts: &mut Parts) {
+fn unpack_block(block: &[u8], parts: &mut Parts) {
     parts.set_scales(u16_at(block, 0), u16_at(block, 2) ^ 0x8000);
     split_nibbles(&block[8..24], &mut parts.codes[..32]);
     add_fifth_bits(&block[4..8], &mut parts.codes[..32]);

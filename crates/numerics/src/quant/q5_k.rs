@@ -26,12 +26,12 @@ pub(super) const Q5_K: Format = Format {
         has_minimum: true,
         sub_scales: SubScales::Integer,
         scale_encoding: ScaleEncoding::F16,
-        take_apart,
+        unpack_block,
         put_together,
     }),
 };
 
-fn take_apart(block: &[u8], parts: &mut Parts) {
+fn unpack_block(block: &[u8], parts: &mut Parts) {
     parts.set_scales(u16_at(block, 0), u16_at(block, 2));
     six_bit_scales(&block[4..16], &mut parts.sub_scales, &mut parts.sub_minimums);
     for (bytes, codes) in block[48..176].chunks_exact(32).zip(parts.codes.chunks_exact_mut(64)) {

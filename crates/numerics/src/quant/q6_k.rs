@@ -26,12 +26,12 @@ pub(super) const Q6_K: Format = Format {
         has_minimum: false,
         sub_scales: SubScales::Integer,
         scale_encoding: ScaleEncoding::F16,
-        take_apart,
+        unpack_block,
         put_together,
     }),
 };
 
-fn take_apart(block: &[u8], parts: &mut Parts) {
+fn unpack_block(block: &[u8], parts: &mut Parts) {
     parts.set_scales(u16_at(block, 208), 0);
     for (scale, byte) in parts.sub_scales.iter_mut().zip(&block[192..208]) {
         *scale = *byte as i8;

@@ -22,12 +22,12 @@ pub(super) const Q8_0: Format = Format {
         has_minimum: false,
         sub_scales: SubScales::None,
         scale_encoding: ScaleEncoding::F16,
-        take_apart,
+        unpack_block,
         put_together,
     }),
 };
 
-fn take_apart(block: &[u8], parts: &mut Parts) {
+fn unpack_block(block: &[u8], parts: &mut Parts) {
     parts.set_scales(u16_at(block, 0), 0);
     for (byte, code) in block[2..34].iter().zip(&mut parts.codes) {
         // Flipping the top bit adds 128 to a number in two's complement.

@@ -27,12 +27,12 @@ pub(super) const TQ1_0: Format = Format {
         has_minimum: false,
         sub_scales: SubScales::None,
         scale_encoding: ScaleEncoding::F16,
-        take_apart,
+        unpack_block,
         put_together,
     }),
 };
 
-fn take_apart(block: &[u8], parts: &mut Parts) {
+fn unpack_block(block: &[u8], parts: &mut Parts) {
     parts.set_scales(u16_at(block, 52), 0);
     let (first, rest) = parts.codes.split_at_mut(160);
     let (second, third) = rest.split_at_mut(80);

@@ -24,12 +24,12 @@ pub(super) const TQ2_0: Format = Format {
         has_minimum: false,
         sub_scales: SubScales::None,
         scale_encoding: ScaleEncoding::F16,
-        take_apart,
+        unpack_block,
         put_together,
     }),
 };
 
-fn take_apart(block: &[u8], parts: &mut Parts) {
+fn unpack_block(block: &[u8], parts: &mut Parts) {
     parts.set_scales(u16_at(block, 64), 0);
     split_pairs(&block[..64], &mut parts.codes);
 }

@@ -37,7 +37,7 @@ fn integer(matrix: &Matrix, quantised: &Quantised, input: &[f32], tokens: usize,
     output[..tokens * matrix.rows].fill(0.0);
     for row in 0..matrix.rows {
         for (index, block) in file_row(matrix, row).chunks_exact(matrix.format.block_bytes).enumerate() {
-            (quantised.take_apart)(block, &mut parts);
+            (quantised.unpack_block)(block, &mut parts);
             for token in 0..tokens {
                 let first = token * per_token + index * matrix.format.block_elements / 32;
                 let sum = &mut output[token * matrix.rows + row];

@@ -59,7 +59,7 @@ pub use short_conv::short_conv;
 pub use slice::slice;
 pub use soft_cap::soft_cap;
 pub use store_kv::store_kv;
-pub use sums::{chain, stripe16};
+pub use sums::{chain, lane_sum16};
 pub use temperature::temperature;
 
 use crate::matrix::Matrix;

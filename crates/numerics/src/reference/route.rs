@@ -1,6 +1,6 @@
 //! Choice of experts (clauses E1, E2, E4 and E5).
 
-use super::stripe16;
+use super::lane_sum16;
 use crate::functions::{exp, sigmoid};
 use crate::program::{Groups, RouteRule, Scoring};
 
@@ -46,7 +46,7 @@ pub fn route(scores: &[f32], experts: usize, rule: &RouteRule, vectors: [Option<
 fn softmax(scores: &[f32]) -> Vec<f32> {
     let largest = maximum(scores.iter().copied());
     let p: Vec<f32> = scores.iter().map(|x| exp(x - largest)).collect();
-    let factor = 1.0 / stripe16(&p, |p, sum| sum + p);
+    let factor = 1.0 / lane_sum16(&p, |p, sum| sum + p);
     p.iter().map(|p| p * factor).collect()
 }
 

@@ -7,7 +7,7 @@ pub fn chain(a: &[f32], b: &[f32]) -> f32 {
 
 /// Sixteen stripes: stripe `j` starts at +0 and takes elements `j`, `j + 16`, ... ascending by `step(element, sum)`;
 /// then halves are added, 8 + 8, 4 + 4, 2 + 2, 1 + 1.
-pub fn stripe16(x: &[f32], step: impl Fn(f32, f32) -> f32) -> f32 {
+pub fn lane_sum16(x: &[f32], step: impl Fn(f32, f32) -> f32) -> f32 {
     let mut stripes = [0.0f32; 16];
     for (i, &x) in x.iter().enumerate() {
         stripes[i % 16] = step(x, stripes[i % 16]);

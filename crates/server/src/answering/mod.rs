@@ -185,7 +185,7 @@ impl Task {
         let (weight, from) = (piece.weight(), Instant::now());
         match self.outlet.send_timeout(piece, self.patience.left).await {
             Ok(()) => {
-                self.patience.took(weight, from.elapsed());
+                self.patience.record_time(weight, from.elapsed());
                 Ok(())
             }
             Err(SendTimeoutError::Closed(_)) => Err(Early::Gone),

@@ -17,7 +17,7 @@ impl Patience {
     }
 
     /// So many bytes were taken, after a while: the while is used up, and each second's worth of bytes gives a second back.
-    pub(super) fn took(&mut self, bytes: usize, waited: Duration) {
+    pub(super) fn record_time(&mut self, bytes: usize, waited: Duration) {
         let earned = Duration::from_secs_f64(bytes as f64 / SLOWEST_READER as f64);
         self.left = self.left.saturating_sub(waited).saturating_add(earned).min(self.most);
     }
@@ -33,13 +33,13 @@ mod tests {
         let mut enough = Patience::new(60 * second);
         let mut trickle = enough;
         for _ in 0..10_000 {
-            enough.took(SLOWEST_READER * 50, 50 * second);
-            trickle.took(SLOWEST_READER, 50 * second);
+            enough.record_time(SLOWEST_READER * 50, 50 * second);
+            trickle.record_time(SLOWEST_READER, 50 * second);
         }
         assert!(enough.left > 50 * second);
         assert!(trickle.left < 2 * second);
         // Reading fast for a while buys no more than the whole limit.
-        enough.took(usize::MAX >> 40, Duration::ZERO);
+        enough.record_time(usize::MAX >> 40, Duration::ZERO);
         assert_eq!(enough.left, 60 * second);
     }
 }

@@ -43,22 +43,22 @@ impl<'a> Lowering<'a> {
     }
 
     fn gated(&self, at: usize) -> Matched {
-        let (Op::Linear { x, weight: gate, bias: gate_bias, out: opening }, rows) = self.op(at) else { return None };
+        let (Op::Linear { x, weight: gate, bias: gate_bias, out: gate_out }, rows) = self.op(at) else { return None };
         let others = [self.next(at)?, self.next(self.next(at)?)?, self.next(self.next(self.next(at)?)?)?];
         if others[2] != at + 3 {
             return None;
         }
-        let Op::Linear { x: other, weight: up, bias: up_bias, out: opened } = self.op(others[0]).0 else { return None };
+        let Op::Linear { x: other, weight: up, bias: up_bias, out: up_out } = self.op(others[0]).0 else { return None };
         let Op::Gate { gate: by, up: what, activation, out: hidden } = self.op(others[1]).0 else { return None };
         let Op::Linear { x: last, weight: down, bias: down_bias, out } = self.op(others[2]).0 else { return None };
-        let fits = x == other && (by, what, last) == (opening, opened, hidden);
-        let is_private = [opening, opened, hidden].into_iter().all(|value| self.is_private(*value));
+        let fits = x == other && (by, what, last) == (gate_out, up_out, hidden);
+        let is_private = [gate_out, up_out, hidden].into_iter().all(|value| self.is_private(*value));
         if !fits || !is_private || self.op(at + 3).1 != rows {
             return None;
         }
         let gated = Gated {
-            gate: Product { weight: *gate, bias: *gate_bias, out: *opening },
-            up: Product { weight: *up, bias: *up_bias, out: *opened },
+            gate: Product { weight: *gate, bias: *gate_bias, out: *gate_out },
+            up: Product { weight: *up, bias: *up_bias, out: *up_out },
             down: Product { weight: *down, bias: *down_bias, out: *out },
             activation: *activation,
         };

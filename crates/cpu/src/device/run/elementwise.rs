@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::ops::{After, Around, Rotation};
+use crate::ops::{AddNorms, FusedNorm, Rotation};
 use hefu_numerics::program::{Factor, Op, Rows, Value};
 use hefu_numerics::reference::{join, temperature};
 
@@ -10,8 +10,8 @@ use super::products::is_one_piece;
 use super::{Call, Machine, is_in_planes, matrices, norm};
 use crate::device::angles;
 use crate::device::lower::{Add, Gain, Rotate};
-use crate::generic::drive::elementwise::by_rows;
 use crate::generic::elementwise::Rowwise;
+use crate::generic::parallel::elementwise::by_rows;
 
 impl Machine {
     pub(super) fn elementwise(&mut self, call: &Call<'_>, op: &Op) {
@@ -186,13 +186,13 @@ impl Machine {
                 let is_whole = after.inner.is_none_or(|inner| is_one_piece(call.rows, inner));
                 matrices(&machine.weights, if is_whole { &after.readers } else { &[] })
             });
-            let after = after.zip(normed.as_mut()).map(|(after, output)| After {
+            let after = after.zip(normed.as_mut()).map(|(after, output)| FusedNorm {
                 norm: norm(&machine.weights, &after.gain),
                 output,
                 readers: &readers,
             });
             let before = before.map(|gain| norm(&machine.weights, gain));
-            (machine.ops.add)(&*machine.team, sum, addend, Around { before, after });
+            (machine.ops.add)(&*machine.team, sum, addend, AddNorms { before, after });
         });
         if let Some((after, normed)) = after.zip(normed) {
             self.put_back(call, after.out, normed);

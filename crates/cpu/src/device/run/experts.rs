@@ -12,19 +12,19 @@ use std::cmp::Reverse;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::activations::Activations;
 use crate::ops::{Alone, Team};
-use crate::prepared::Input;
 use hefu_numerics::program::{Op, RouteRule, Value, Weight};
 use hefu_numerics::reference::route;
 
 use super::products::{GatedPart, Workshop};
 use super::{Call, Machine};
 use crate::device::machine::{Bench, Choice, ExpertBuffers};
-use crate::generic::drive::elementwise::by_rows;
-use crate::generic::drive::{Shared, deal, deal_ranges};
+use crate::generic::parallel::elementwise::by_rows;
+use crate::generic::parallel::{Shared, parallel_for, parallel_ranges};
 
 /// Fewest rows whose experts are chosen by several threads: one takes some microseconds.
-const ROUTES_WORTH_SHARING: usize = 8;
+const MIN_PARALLEL_ROUTES: usize = 8;
 
 /// Fewest experts for each thread that are dealt whole.
 const EXPERTS_PER_THREAD: usize = 8;
@@ -42,10 +42,10 @@ impl Machine {
             let routes = unsafe { std::slice::from_raw_parts_mut(routes.at(rows.start * width), rows.len() * width) };
             route(&scores[rows.start * experts..rows.end * experts], experts, rule, vectors, routes);
         };
-        if call.rows < ROUTES_WORTH_SHARING {
+        if call.rows < MIN_PARALLEL_ROUTES {
             choose(0..call.rows, 0);
         } else {
-            deal_ranges(&*self.team, call.rows, &choose);
+            parallel_ranges(&*self.team, call.rows, &choose);
         }
         self.put_back(call, out, place);
     }
@@ -110,7 +110,7 @@ impl Chosen<'_> {
         // The largest first: the last ones should be small, as others wait for them.
         experts.sort_by_key(|(chosen, _)| Reverse(chosen.len()));
         let experts: Vec<_> = experts.into_iter().map(Mutex::new).collect();
-        deal(&*self.machine.team, experts.len(), &|index, thread| {
+        parallel_for(&*self.machine.team, experts.len(), &|index, thread| {
             let (chosen, output) = &mut *lock(&experts[index]);
             self.expert(chosen, &Alone, &mut lock(&benches[thread]), output);
         });
@@ -134,7 +134,7 @@ impl Chosen<'_> {
         let gate = gate.map(|gate| side(gate, biases[0]));
         let part = GatedPart { gate, up: side(up, biases[1]), down: side(down, biases[2]), activation };
         let mut workshop = Workshop { ops: machine.ops, kernels: machine.kernels, team, scratch, inner };
-        workshop.gated(&part, &[], Input::Rows(input), chosen.len(), output);
+        workshop.gated(&part, &[], Activations::Rows(input), chosen.len(), output);
     }
 }
 

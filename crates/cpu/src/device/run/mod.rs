@@ -8,8 +8,8 @@ mod states;
 
 use std::collections::HashSet;
 
+use crate::activations::ActivationBuffer;
 use crate::ops::Norm;
-use crate::prepared::Prepared;
 use hefu_numerics::device::Work;
 use hefu_numerics::matrix::Matrix;
 use hefu_numerics::program::{Amount, Kind as ValueKind, Op, Rows, Value, Weight, work};
@@ -62,11 +62,11 @@ impl Machine {
     }
 
     /// Takes a value's place out, with room for its rows; to be put back.
-    fn take_out(&mut self, call: &Call<'_>, value: Value) -> Prepared {
+    fn take_out(&mut self, call: &Call<'_>, value: Value) -> ActivationBuffer {
         std::mem::take(&mut self.values[call.places.of(value)])
     }
 
-    fn put_back(&mut self, call: &Call<'_>, value: Value, place: Prepared) {
+    fn put_back(&mut self, call: &Call<'_>, value: Value, place: ActivationBuffer) {
         self.values[call.places.of(value)] = place;
     }
 

@@ -1,17 +1,17 @@
 //! Products with one shared input, and gated parts.
 
-use crate::ops::{Alone, Gated as GatedMatrices, Ops, Projection, Team};
-use crate::prepared::{Input, Prepared};
+use crate::activations::{ActivationBuffer, Activations};
+use crate::ops::{Alone, GatedProduct, Ops, Projection, Team};
 use crate::scratch::Scratch;
 use hefu_numerics::program::{Activation, Value, Weight};
 
 use super::{Call, Machine, matrices};
 use crate::device::lower::{Gated, Product};
 use crate::device::weights::CpuWeights;
-use crate::generic::drive::elementwise::by_rows;
-use crate::generic::drive::{Shared, deal};
 use crate::generic::elementwise::Rowwise;
 use crate::generic::kernels::Kernels;
+use crate::generic::parallel::elementwise::by_rows;
+use crate::generic::parallel::{Shared, parallel_for};
 
 /// Most bytes of what gate and up make: a quarter of the last cache of one core group of a Zen, so that what one product
 /// writes is still there for the next.
@@ -56,23 +56,24 @@ pub(super) struct Workshop<'m> {
     pub(super) kernels: &'static Kernels,
     pub(super) team: &'m dyn Team,
     pub(super) scratch: &'m mut Scratch,
-    pub(super) inner: &'m mut Prepared,
+    pub(super) inner: &'m mut ActivationBuffer,
 }
 
 impl Machine {
     /// Products with one shared input.
     pub(super) fn linear(&mut self, call: &Call<'_>, x: Value, products: &[Product]) {
-        let mut places: Vec<Prepared> = products.iter().map(|product| self.take_out(call, product.out)).collect();
+        let mut places: Vec<ActivationBuffer> =
+            products.iter().map(|product| self.take_out(call, product.out)).collect();
         let (width, start) = (self.width(x), call.rowset.start(x));
         let Machine { ops, team, weights, values, scratch, not_finite, .. } = self;
         let input = match values[call.places.of(x)].input() {
-            Input::Rows(rows) => Input::Rows(&rows[start * width..]),
-            prepared @ Input::Prepared(_) => prepared,
+            Activations::Rows(rows) => Activations::Rows(&rows[start * width..]),
+            packed @ Activations::Packed(_) => packed,
         };
-        (ops.announce)(&**team, &matrices(weights, &call.step.prefetch));
+        (ops.prefetch)(&**team, &matrices(weights, &call.step.prefetch));
         let projection = |(product, place): (&Product, _)| {
             let matrix = weights.matrix(product.weight);
-            let output = Prepared::as_rows(place, call.rows * matrix.rows);
+            let output = ActivationBuffer::as_rows(place, call.rows * matrix.rows);
             Projection { matrix, output, not_finite: call.looks.then_some(&*not_finite) }
         };
         let mut projections: Vec<Projection<'_>> = products.iter().zip(&mut places).map(projection).collect();
@@ -91,13 +92,13 @@ impl Machine {
         let mut place = self.take_out(call, out);
         let rows = Shared::new(place.as_rows(call.rows * to).as_mut_ptr());
         let (stack, all) = (self.weights.stack(weight), self.rows(call, x));
-        deal(&*self.team, stack.len(), &|head, _| {
+        parallel_for(&*self.team, stack.len(), &|head, _| {
             let matrix = &stack[head];
             let own = |row: &[f32]| row[head * matrix.columns..][..matrix.columns].to_vec();
             let input: Vec<f32> = all.chunks_exact(from).take(call.rows).flat_map(own).collect();
             let mut output = vec![0.0; call.rows * matrix.rows];
             let projection = Projection { matrix, output: &mut output, not_finite: None };
-            (self.ops.linear)(&Alone, &mut Scratch::default(), Input::Rows(&input), call.rows, &mut [projection]);
+            (self.ops.linear)(&Alone, &mut Scratch::default(), Activations::Rows(&input), call.rows, &mut [projection]);
             for (row, output) in output.chunks_exact(matrix.rows).enumerate() {
                 // SAFETY: heads have no element in common; the result is as long as all rows are wide.
                 let to = unsafe { std::slice::from_raw_parts_mut(rows.at(row * to + head * matrix.rows), matrix.rows) };
@@ -115,8 +116,8 @@ impl Machine {
         let (width, start) = (self.width(x), call.rowset.start(x));
         let Machine { ops, kernels, team, weights, values, scratch, inner, .. } = self;
         let input = match values[call.places.of(x)].input() {
-            Input::Rows(rows) => Input::Rows(&rows[start * width..]),
-            prepared @ Input::Prepared(_) => prepared,
+            Activations::Rows(rows) => Activations::Rows(&rows[start * width..]),
+            packed @ Activations::Packed(_) => packed,
         };
         let part = part(weights, gated);
         let next = matrices(weights, &call.step.prefetch);
@@ -139,7 +140,7 @@ impl Workshop<'_> {
         &mut self,
         part: &GatedPart<'_>,
         next: &[&hefu_numerics::matrix::Matrix],
-        input: Input<'_>,
+        input: Activations<'_>,
         rows: usize,
         output: &mut [f32],
     ) {
@@ -149,12 +150,12 @@ impl Workshop<'_> {
         for (index, output) in output.chunks_mut(piece * width).enumerate() {
             let rows = output.len() / width;
             let input = match input {
-                Input::Rows(all) => Input::Rows(&all[index * piece * from..][..rows * from]),
-                prepared @ Input::Prepared(_) => prepared,
+                Activations::Rows(all) => Activations::Rows(&all[index * piece * from..][..rows * from]),
+                packed @ Activations::Packed(_) => packed,
             };
-            (self.ops.announce)(self.team, &[down]);
+            (self.ops.prefetch)(self.team, &[down]);
             self.gate_and_up(part, input, rows);
-            (self.ops.announce)(self.team, next);
+            (self.ops.prefetch)(self.team, next);
             let mut projections = [Projection { matrix: down, output, not_finite: None }];
             (self.ops.linear)(self.team, self.scratch, self.inner.input(), rows, &mut projections);
             let [projection] = &mut projections;
@@ -163,28 +164,28 @@ impl Workshop<'_> {
     }
 
     /// `activation(gate(x)) * up(x)` of every row.
-    fn gate_and_up(&mut self, part: &GatedPart<'_>, input: Input<'_>, rows: usize) {
+    fn gate_and_up(&mut self, part: &GatedPart<'_>, input: Activations<'_>, rows: usize) {
         let ((up, up_bias), activation) = (part.up, part.activation);
         let Some((gate, gate_bias)) = part.gate else { return self.activated(part, input, rows) };
         if gate_bias.is_none() && up_bias.is_none() {
-            let gated = GatedMatrices { gate, up, activation, down: part.down.0 };
+            let gated = GatedProduct { gate, up, activation, down: part.down.0 };
             return (self.ops.gated)(self.team, self.scratch, input, rows, &gated, self.inner);
         }
         let length = rows * gate.rows;
-        let (opening, opened) = self.inner.as_rows(2 * length).split_at_mut(length);
+        let (gate_out, up_out) = self.inner.as_rows(2 * length).split_at_mut(length);
         let mut projections =
-            [(gate, opening), (up, opened)].map(|(matrix, output)| Projection { matrix, output, not_finite: None });
+            [(gate, gate_out), (up, up_out)].map(|(matrix, output)| Projection { matrix, output, not_finite: None });
         (self.ops.linear)(self.team, self.scratch, input, rows, &mut projections);
-        let [opening, opened] = projections.map(|projection| projection.output);
-        add_bias(opening, gate_bias);
-        add_bias(opened, up_bias);
-        (self.ops.gate)(self.team, activation, opening, opened);
+        let [gate_out, up_out] = projections.map(|projection| projection.output);
+        add_bias(gate_out, gate_bias);
+        add_bias(up_out, up_bias);
+        (self.ops.gate)(self.team, activation, gate_out, up_out);
     }
 }
 
 impl Workshop<'_> {
     /// `activation(up(x))` of every row.
-    fn activated(&mut self, part: &GatedPart<'_>, input: Input<'_>, rows: usize) {
+    fn activated(&mut self, part: &GatedPart<'_>, input: Activations<'_>, rows: usize) {
         let (up, bias) = part.up;
         let length = rows * up.rows;
         let (results, output) = self.inner.as_rows(2 * length).split_at_mut(length);

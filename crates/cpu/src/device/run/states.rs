@@ -9,8 +9,8 @@ use hefu_numerics::program::{DeltaHeads, Op, Rows, Sharing, State, StateSpec, Va
 
 use super::{Call, Machine};
 use crate::device::machine::kept_value;
-use crate::generic::drive::{Shared, deal};
 use crate::generic::lanes::LANES;
+use crate::generic::parallel::{Shared, parallel_for};
 use crate::generic::recurrent::{ConvJob, DeltaJob};
 
 impl Machine {
@@ -123,7 +123,7 @@ impl Machine {
         let out = &mut out[rows.start * channels..rows.end * channels];
         let (kernel, bias) = (self.weights.kernel(weight), bias.map(|bias| &self.weights.vector(bias)[..]));
         let (state, out) = (Shared::new(state.as_mut_ptr()), Shared::new(out.as_mut_ptr()));
-        deal(&*self.team, channels.div_ceil(LANES), &|index, _| {
+        parallel_for(&*self.team, channels.div_ceil(LANES), &|index, _| {
             let own = index * LANES..channels.min((index + 1) * LANES);
             // SAFETY: these kernels are handed out only where their instructions are; jobs have no channel in common.
             unsafe {
@@ -143,7 +143,7 @@ impl Machine {
         };
         let ([queries, keys, values, decay], beta) = ([queries, keys, values, decay].map(part), beta.map(part));
         let (state, out) = (Shared::new(state.as_mut_ptr()), Shared::new(out[rows.start * values.1..].as_mut_ptr()));
-        deal(&*self.team, heads.values, &|head, _| {
+        parallel_for(&*self.team, heads.values, &|head, _| {
             let shared = match heads.sharing {
                 Sharing::Tiled => head % heads.keys,
                 Sharing::Grouped => head / (heads.values / heads.keys),

@@ -13,8 +13,8 @@ use hefu_numerics::kv::{BLOCK, PAGE};
 
 use super::queries::{ROWS, quantize_block};
 use super::{QueryTile, TileMemory, result_width};
-use crate::generic::lanes::{LANES, Lanes};
-use crate::generic::rows::Rows;
+use crate::generic::lanes::{F32x16, LANES};
+use crate::generic::rows::DotIsa;
 use crate::generic::unroll::unroll;
 
 /// Bytes of 16 elements' codes at four positions, and of 16 elements' at 32.
@@ -23,7 +23,7 @@ const SIXTEEN_BYTES: usize = GROUP_BYTES * (BLOCK / 4);
 
 /// Adds positions of one segment to the results.
 #[inline(always)]
-pub(super) unsafe fn add_i8<L: Lanes, R: Rows, const Q: usize>(
+pub(super) unsafe fn add_i8<L: F32x16, R: DotIsa, const Q: usize>(
     tile: &QueryTile<'_>,
     memory: &TileMemory,
     positions: RangeInclusive<usize>,
@@ -59,7 +59,7 @@ pub(super) unsafe fn add_i8<L: Lanes, R: Rows, const Q: usize>(
 
 /// The weights of 32 positions as integers: those that are not among the `scored` sixteens are 0.
 #[inline(always)]
-unsafe fn quantize_weights<L: Lanes, R: Rows, const Q: usize>(
+unsafe fn quantize_weights<L: F32x16, R: DotIsa, const Q: usize>(
     tile: &QueryTile<'_>,
     memory: &TileMemory,
     block: usize,
@@ -92,7 +92,7 @@ unsafe fn quantize_weights<L: Lanes, R: Rows, const Q: usize>(
 
 /// Adds 32 positions to the sums of `R::WIDTH` elements.
 #[inline(always)]
-unsafe fn add_block<R: Rows, const Q: usize>(codes: *const u8, weights: *const u8, sums: &mut [R::Floats; Q]) {
+unsafe fn add_block<R: DotIsa, const Q: usize>(codes: *const u8, weights: *const u8, sums: &mut [R::Floats; Q]) {
     // SAFETY: the machine has the instructions, and the pointer is valid for what this touches.
     unsafe {
         R::prefetch_near(codes.wrapping_add(2 * SIXTEEN_BYTES));

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Lanes are keys in the first part, and elements of a value in the last; no sum is ever cut but at segments. Which
-//! tiles there are, in what order their parts run and on which threads is [`super::drive::attention`]'s business.
+//! tiles there are, in what order their parts run and on which threads is [`super::parallel::attention`]'s business.
 
 mod integer_values;
 mod queries;
@@ -23,8 +23,8 @@ use std::ops::Range;
 use hefu_numerics::attention::SEGMENT;
 use hefu_numerics::kv::{BLOCK, KEY_LANES, KvShape, PAGE, Profile};
 
-use super::lanes::{LANES, Lanes};
-use super::rows::Rows;
+use super::lanes::{F32x16, LANES};
+use super::rows::DotIsa;
 use super::unroll::unroll;
 
 const _: () = assert!(LANES == KEY_LANES && SEGMENT.is_multiple_of(PAGE) && PAGE.is_multiple_of(LANES));
@@ -138,7 +138,7 @@ const _: () = assert!(SEGMENT / BLOCK * queries::ROWS <= SEGMENT && PAGE.is_mult
 /// # Safety
 /// The machine has the instructions of `R`; queries are valid for the shape, memory for what its fields say.
 #[inline(always)]
-pub unsafe fn begin<L: Lanes, R: Rows, const Q: usize>(tile: &QueryTile<'_>, memory: &TileMemory) {
+pub unsafe fn begin<L: F32x16, R: DotIsa, const Q: usize>(tile: &QueryTile<'_>, memory: &TileMemory) {
     // SAFETY: the machine has the instructions of `R`; queries are valid for the shape, memory for what its fields
     // say.
     unsafe {
@@ -159,7 +159,7 @@ pub unsafe fn begin<L: Lanes, R: Rows, const Q: usize>(tile: &QueryTile<'_>, mem
 /// # Safety
 /// As [`begin`], which ran; `pages` holds all positions of the blocks.
 #[inline(always)]
-pub unsafe fn score<L: Lanes, R: Rows, const Q: usize, const W: usize>(
+pub unsafe fn score<L: F32x16, R: DotIsa, const Q: usize, const W: usize>(
     tile: &QueryTile<'_>,
     memory: &TileMemory,
     blocks: Range<usize>,
@@ -183,7 +183,7 @@ pub unsafe fn score<L: Lanes, R: Rows, const Q: usize, const W: usize>(
 /// The machine has the instructions of `L`; the memory is valid for what its fields say, the tile's outputs for
 /// `value_size` numbers each.
 #[inline(always)]
-pub unsafe fn finish<L: Lanes>(tile: &QueryTile<'_>, memory: &TileMemory) {
+pub unsafe fn finish<L: F32x16>(tile: &QueryTile<'_>, memory: &TileMemory) {
     let (size, width) = (tile.shape.value_size, result_width(&tile.shape));
     let whole = size / LANES * LANES;
     for (r, output) in tile.outputs.iter().enumerate().filter(|(_, output)| !output.is_null()) {
@@ -205,7 +205,7 @@ pub unsafe fn finish<L: Lanes>(tile: &QueryTile<'_>, memory: &TileMemory) {
 /// # Safety
 /// As [`score`], which ran for all blocks of the segment, and for those of all others before `largest` was read.
 #[inline(always)]
-pub unsafe fn add<L: Lanes, R: Rows, const Q: usize, const W: usize>(
+pub unsafe fn add<L: F32x16, R: DotIsa, const Q: usize, const W: usize>(
     tile: &QueryTile<'_>,
     memory: &TileMemory,
     segment: usize,

@@ -3,8 +3,8 @@
 use hefu_numerics::kv::{BLOCK, KEY_OFFSET};
 
 use super::QueryTile;
-use crate::generic::lanes::{LANES, Lanes};
-use crate::generic::rows::Rows;
+use crate::generic::lanes::{F32x16, LANES};
+use crate::generic::rows::DotIsa;
 
 /// Rows of `Q` numbers of 4 bytes that a block of 32 elements takes as integers: the scale, eight groups of four integers,
 /// and what the offset of the codes that they are multiplied with adds too much.
@@ -13,7 +13,7 @@ pub(super) const ROWS: usize = 10;
 /// `[16 elements][query][element]`: whole registers are copied, and the same element of all queries lies at distances that
 /// are constants of a kernel's code.
 #[inline(always)]
-pub(super) unsafe fn copy<L: Lanes, const Q: usize>(tile: &QueryTile<'_>, queries: *mut f32) {
+pub(super) unsafe fn copy<L: F32x16, const Q: usize>(tile: &QueryTile<'_>, queries: *mut f32) {
     let (size, whole) = (tile.shape.key_size, tile.shape.key_size / LANES * LANES);
     for (r, query) in tile.queries[..Q].iter().enumerate() {
         // SAFETY: a query has `size` elements, and `queries` room for whole registers.
@@ -28,7 +28,7 @@ pub(super) unsafe fn copy<L: Lanes, const Q: usize>(tile: &QueryTile<'_>, querie
 
 /// `[block][`[`ROWS`]`][query]`, quantised by clause Q1.
 #[inline(always)]
-pub(super) unsafe fn quantize<R: Rows, const Q: usize>(tile: &QueryTile<'_>, queries: *mut [u8; 4]) {
+pub(super) unsafe fn quantize<R: DotIsa, const Q: usize>(tile: &QueryTile<'_>, queries: *mut [u8; 4]) {
     let size = tile.shape.key_size;
     for block in 0..tile.shape.key_blocks() {
         for (r, query) in tile.queries[..Q].iter().enumerate() {
@@ -45,7 +45,7 @@ pub(super) unsafe fn quantize<R: Rows, const Q: usize>(tile: &QueryTile<'_>, que
 
 /// One query's column of a block of [`ROWS`] rows.
 #[inline(always)]
-pub(super) unsafe fn quantize_block<R: Rows, const Q: usize>(x: &[f32; BLOCK], column: *mut [u8; 4]) {
+pub(super) unsafe fn quantize_block<R: DotIsa, const Q: usize>(x: &[f32; BLOCK], column: *mut [u8; 4]) {
     let mut q = [0; BLOCK];
     // SAFETY: the machine has the instructions, and there is room; there are 32 numbers.
     unsafe {

@@ -7,10 +7,10 @@ use hefu_numerics::kv::{KEY_LANES, PAGE};
 
 use super::queries::ROWS;
 use super::{MAX_QUERIES, QueryTile, TileMemory};
-use crate::generic::lanes::{LANES, Lanes};
-use crate::generic::rows::Rows;
-use crate::generic::several::Several;
+use crate::generic::lanes::{F32x16, LANES};
+use crate::generic::rows::DotIsa;
 use crate::generic::unroll::unroll;
+use crate::generic::unrolled::Unrolled;
 use crate::layout::LINE;
 
 /// How far ahead keys are asked for, in whole sets of blocks: as far as weights are.
@@ -22,7 +22,7 @@ const SCALE_BYTES: usize = KEY_LANES * 2;
 
 /// Scores of blocks of 16 keys in binary16; the largest in each lane.
 #[inline(always)]
-pub(super) unsafe fn score_f16<L: Lanes, R: Rows, const Q: usize, const W: usize>(
+pub(super) unsafe fn score_f16<L: F32x16, R: DotIsa, const Q: usize, const W: usize>(
     tile: &QueryTile<'_>,
     memory: &TileMemory,
     blocks: Range<usize>,
@@ -52,7 +52,7 @@ pub(super) unsafe fn score_f16<L: Lanes, R: Rows, const Q: usize, const W: usize
 
 /// Scores of `W` blocks of 16 keys, all in one page. `AHEAD`: whether later ones may have to be asked for.
 #[inline(always)]
-unsafe fn score_blocks<L: Lanes, R: Rows, const Q: usize, const W: usize, const AHEAD: bool>(
+unsafe fn score_blocks<L: F32x16, R: DotIsa, const Q: usize, const W: usize, const AHEAD: bool>(
     tile: &QueryTile<'_>,
     queries: *const f32,
     scores: *mut f32,
@@ -122,7 +122,7 @@ impl Asking {
 
     /// The share of element `i`.
     #[inline(always)]
-    fn ask<R: Rows>(&self, i: usize) {
+    fn ask<R: DotIsa>(&self, i: usize) {
         // Lines that begin in the share: a share may be smaller than a line.
         let mut at = (i * self.step).next_multiple_of(LINE);
         while at < (i + 1) * self.step {
@@ -134,7 +134,7 @@ impl Asking {
 
 /// Scores of blocks of 16 keys in q8; the largest in each lane.
 #[inline(always)]
-pub(super) unsafe fn score_q8<L: Lanes, R: Rows, const Q: usize>(
+pub(super) unsafe fn score_q8<L: F32x16, R: DotIsa, const Q: usize>(
     tile: &QueryTile<'_>,
     memory: &TileMemory,
     blocks: Range<usize>,
@@ -162,7 +162,7 @@ pub(super) unsafe fn score_q8<L: Lanes, R: Rows, const Q: usize>(
 
 /// Scores of `R::WIDTH` keys: exact integers in each block of 32 elements, one chain over the blocks.
 #[inline(always)]
-unsafe fn score_keys<R: Rows, const Q: usize>(
+unsafe fn score_keys<R: DotIsa, const Q: usize>(
     tile: &QueryTile<'_>,
     queries: *const u8,
     codes: *const u8,
@@ -196,7 +196,7 @@ unsafe fn score_keys<R: Rows, const Q: usize>(
 
 /// Writes 16 scores of query `r`, less for their distance and bounded if they are to be, hidden where not visible, and raises the largest.
 #[inline(always)]
-unsafe fn keep<L: Lanes>(tile: &QueryTile<'_>, mut score: L, r: usize, block: usize, to: *mut f32, largest: &mut L) {
+unsafe fn keep<L: F32x16>(tile: &QueryTile<'_>, mut score: L, r: usize, block: usize, to: *mut f32, largest: &mut L) {
     let position = block * LANES;
     let (first, last) = tile.visible[r % MAX_QUERIES];
     // SAFETY: the machine has the instructions, and the pointer is valid for what this touches.
@@ -220,7 +220,7 @@ unsafe fn keep<L: Lanes>(tile: &QueryTile<'_>, mut score: L, r: usize, block: us
 
 /// Minus infinity in the lanes of positions outside `from..=to`.
 #[inline(always)]
-unsafe fn hide<L: Lanes>(score: L, position: usize, from: usize, to: usize) -> L {
+unsafe fn hide<L: F32x16>(score: L, position: usize, from: usize, to: usize) -> L {
     let mut lanes = score.to_array();
     for (lane, score) in lanes.iter_mut().enumerate() {
         if !(from..=to).contains(&(position + lane)) {
@@ -234,7 +234,7 @@ unsafe fn hide<L: Lanes>(score: L, position: usize, from: usize, to: usize) -> L
 /// Replaces a segment's scores by `exp(score - largest)` and adds them to the denominators. A hidden lane becomes +0,
 /// which changes no stripe: stripes begin at +0 and only grow. A query that sees nothing of the segment adds +0.
 #[inline(always)]
-pub(super) unsafe fn weigh<L: Lanes, const Q: usize>(tile: &QueryTile<'_>, memory: &TileMemory, blocks: Range<usize>) {
+pub(super) unsafe fn weigh<L: F32x16, const Q: usize>(tile: &QueryTile<'_>, memory: &TileMemory, blocks: Range<usize>) {
     // SAFETY: the machine has the instructions.
     unsafe {
         for r in 0..Q {
@@ -250,7 +250,7 @@ pub(super) unsafe fn weigh<L: Lanes, const Q: usize>(tile: &QueryTile<'_>, memor
 
 /// [`weigh`] for query `r`, `N` blocks at a time.
 #[inline(always)]
-unsafe fn weigh_query<L: Lanes, const Q: usize, const N: usize>(
+unsafe fn weigh_query<L: F32x16, const Q: usize, const N: usize>(
     tile: &QueryTile<'_>,
     memory: &TileMemory,
     mut blocks: Range<usize>,
@@ -276,7 +276,7 @@ unsafe fn weigh_query<L: Lanes, const Q: usize, const N: usize>(
 /// The weights of `N` blocks, in the places of their scores: block `b`'s at `scores + b * stride`. Returns the stripes
 /// with the weights added of blocks that are `visible` at all.
 #[inline(always)]
-unsafe fn weigh_blocks<L: Lanes, const N: usize>(
+unsafe fn weigh_blocks<L: F32x16, const N: usize>(
     scores: *mut f32,
     stride: usize,
     first: usize,
@@ -286,7 +286,7 @@ unsafe fn weigh_blocks<L: Lanes, const N: usize>(
 ) -> L {
     // SAFETY: the machine has the instructions, and the pointer is valid for what this touches.
     unsafe {
-        let mut x = Several([largest; N]);
+        let mut x = Unrolled([largest; N]);
         for i in 0..N {
             x.0[i] = L::load(scores.wrapping_add((first + i) * stride)).sub(largest);
         }

@@ -5,8 +5,8 @@ use std::ops::{Range, RangeInclusive};
 use hefu_numerics::kv::{BLOCK, PAGE};
 
 use super::{MAX_QUERIES, QueryTile, TileMemory, result_width};
-use crate::generic::lanes::{LANES, Lanes};
-use crate::generic::rows::Rows;
+use crate::generic::lanes::{F32x16, LANES};
+use crate::generic::rows::DotIsa;
 use crate::generic::unroll::unroll;
 use crate::layout::LINE;
 
@@ -20,7 +20,7 @@ trait Number {
     const BYTES: usize;
 
     /// Reads 16 of them.
-    unsafe fn load<L: Lanes>(from: *const u8) -> L;
+    unsafe fn load<L: F32x16>(from: *const u8) -> L;
 }
 
 /// binary16.
@@ -30,7 +30,7 @@ impl Number for Half {
     const BYTES: usize = 2;
 
     #[inline(always)]
-    unsafe fn load<L: Lanes>(from: *const u8) -> L {
+    unsafe fn load<L: F32x16>(from: *const u8) -> L {
         // SAFETY: the machine has the instructions, and the pointer is valid for what this touches.
         unsafe { L::load_f16(from.cast()) }
     }
@@ -43,7 +43,7 @@ impl Number for Byte {
     const BYTES: usize = 1;
 
     #[inline(always)]
-    unsafe fn load<L: Lanes>(from: *const u8) -> L {
+    unsafe fn load<L: F32x16>(from: *const u8) -> L {
         // SAFETY: the machine has the instructions, and the pointer is valid for what this touches.
         unsafe { L::load_i8(from.cast()) }
     }
@@ -67,7 +67,7 @@ impl Weights {
 
 /// Adds positions of one segment to the results, values being binary16.
 #[inline(always)]
-pub(super) unsafe fn add_f16<L: Lanes, R: Rows, const Q: usize, const W: usize, const LAST: bool>(
+pub(super) unsafe fn add_f16<L: F32x16, R: DotIsa, const Q: usize, const W: usize, const LAST: bool>(
     tile: &QueryTile<'_>,
     memory: &TileMemory,
     positions: RangeInclusive<usize>,
@@ -95,7 +95,7 @@ pub(super) unsafe fn add_f16<L: Lanes, R: Rows, const Q: usize, const W: usize, 
 /// Adds positions of one segment to the results, values being q8: block by block of 32 elements, each with weights that
 /// the block's scales are folded into.
 #[inline(always)]
-pub(super) unsafe fn add_q8<L: Lanes, R: Rows, const Q: usize, const W: usize>(
+pub(super) unsafe fn add_q8<L: F32x16, R: DotIsa, const Q: usize, const W: usize>(
     tile: &QueryTile<'_>,
     memory: &TileMemory,
     positions: RangeInclusive<usize>,
@@ -120,7 +120,7 @@ pub(super) unsafe fn add_q8<L: Lanes, R: Rows, const Q: usize, const W: usize>(
 
 /// `weight * scale` of a block of elements, for all positions.
 #[inline(always)]
-unsafe fn fold<L: Lanes, const Q: usize>(
+unsafe fn fold<L: F32x16, const Q: usize>(
     tile: &QueryTile<'_>,
     memory: &TileMemory,
     positions: &RangeInclusive<usize>,
@@ -142,7 +142,7 @@ unsafe fn fold<L: Lanes, const Q: usize>(
 
 /// The chains of `16 * W` elements, from `element` on; with `LAST`, what they come to goes to the outputs.
 #[inline(always)]
-unsafe fn add_elements<L: Lanes, R: Rows, N: Number, const Q: usize, const W: usize, const LAST: bool>(
+unsafe fn add_elements<L: F32x16, R: DotIsa, N: Number, const Q: usize, const W: usize, const LAST: bool>(
     tile: &QueryTile<'_>,
     weights: Weights,
     positions: &RangeInclusive<usize>,
@@ -210,7 +210,7 @@ struct Then {
 /// Positions of one page that every query sees; `values` is the first one's elements. `AHEAD`: whether to ask for later
 /// ones, and for what comes `then`.
 #[inline(always)]
-unsafe fn add_page<L: Lanes, R: Rows, N: Number, const Q: usize, const W: usize, const AHEAD: bool>(
+unsafe fn add_page<L: F32x16, R: DotIsa, N: Number, const Q: usize, const W: usize, const AHEAD: bool>(
     tile: &QueryTile<'_>,
     weights: Weights,
     positions: RangeInclusive<usize>,
@@ -257,7 +257,7 @@ unsafe fn add_page<L: Lanes, R: Rows, N: Number, const Q: usize, const W: usize,
 
 /// Positions of one page that some queries do not see: those leave them out.
 #[inline(always)]
-unsafe fn add_page_by_query<L: Lanes, N: Number, const Q: usize, const W: usize>(
+unsafe fn add_page_by_query<L: F32x16, N: Number, const Q: usize, const W: usize>(
     tile: &QueryTile<'_>,
     weights: Weights,
     positions: RangeInclusive<usize>,
@@ -286,7 +286,7 @@ unsafe fn add_page_by_query<L: Lanes, N: Number, const Q: usize, const W: usize>
 
 /// The last elements of values whose size is no multiple of 16: copied out one position at a time.
 #[inline(always)]
-unsafe fn add_last_elements<L: Lanes, const Q: usize>(
+unsafe fn add_last_elements<L: F32x16, const Q: usize>(
     tile: &QueryTile<'_>,
     weights: Weights,
     positions: &RangeInclusive<usize>,

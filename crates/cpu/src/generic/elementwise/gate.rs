@@ -4,12 +4,12 @@ use crate::ops::Activation;
 use hefu_numerics::functions;
 
 use super::{load_some, store_some};
-use crate::generic::lanes::{LANES, Lanes};
-use crate::generic::several::Several;
+use crate::generic::lanes::{F32x16, LANES};
+use crate::generic::unrolled::Unrolled;
 
 /// `to = activation(gate) * up` for the 16 numbers at each of `N` places.
 #[inline(always)]
-unsafe fn open<L: Lanes, const N: usize>(
+unsafe fn open<L: F32x16, const N: usize>(
     activation: Activation,
     gate: [*const f32; N],
     up: [*const f32; N],
@@ -17,7 +17,7 @@ unsafe fn open<L: Lanes, const N: usize>(
 ) {
     // SAFETY: the instructions are there, and each place has 16 numbers.
     unsafe {
-        let (mut value, mut ups) = (Several([L::splat(0.0); N]), Several([L::splat(0.0); N]));
+        let (mut value, mut ups) = (Unrolled([L::splat(0.0); N]), Unrolled([L::splat(0.0); N]));
         for i in 0..N {
             (value.0[i], ups.0[i]) = (L::load(gate[i]), L::load(up[i]));
         }
@@ -33,7 +33,7 @@ unsafe fn open<L: Lanes, const N: usize>(
 /// # Safety
 /// The machine has the instructions of `L`.
 #[inline(always)]
-pub unsafe fn gate<L: Lanes>(activation: Activation, gate: &mut [f32], up: &[f32]) {
+pub unsafe fn gate<L: F32x16>(activation: Activation, gate: &mut [f32], up: &[f32]) {
     // SAFETY: the machine has the instructions of `L`.
     unsafe {
         match L::TOGETHER {
@@ -46,7 +46,7 @@ pub unsafe fn gate<L: Lanes>(activation: Activation, gate: &mut [f32], up: &[f32
 }
 
 #[inline(always)]
-unsafe fn gate_by<L: Lanes, const N: usize>(activation: Activation, gate: &mut [f32], up: &[f32]) {
+unsafe fn gate_by<L: F32x16, const N: usize>(activation: Activation, gate: &mut [f32], up: &[f32]) {
     let whole = gate.len() / LANES * LANES;
     let mut at = 0;
     // SAFETY: within both slices, which are of one length; the machine has the instructions.
@@ -99,7 +99,7 @@ pub struct GateRows {
 /// # Safety
 /// The machine has the instructions of `L`; the pointers are valid for the shape, whose `width` is a multiple of 16.
 #[inline(always)]
-pub unsafe fn gate_rows<L: Lanes>(job: &GateRows) {
+pub unsafe fn gate_rows<L: F32x16>(job: &GateRows) {
     // SAFETY: the machine has the instructions of `L`; the pointers are valid for the shape, whose `width` is a
     // multiple of 16.
     unsafe {
@@ -113,7 +113,7 @@ pub unsafe fn gate_rows<L: Lanes>(job: &GateRows) {
 }
 
 #[inline(always)]
-unsafe fn gate_rows_by<L: Lanes, const N: usize>(job: &GateRows) {
+unsafe fn gate_rows_by<L: F32x16, const N: usize>(job: &GateRows) {
     let whole = job.count / LANES * LANES;
     let mut left = job.tokens * (job.count / LANES);
     let (mut token, mut row) = (0, 0);

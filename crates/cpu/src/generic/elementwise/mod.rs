@@ -12,7 +12,7 @@ pub use rope::rope;
 pub use rowwise::{Rowwise, rowwise};
 pub use weighed::{Weighed, weighed_sum};
 
-use super::lanes::{LANES, Lanes};
+use super::lanes::{F32x16, LANES};
 
 /// `in_fours!(first of count, N => { ... })` calls the body for `N` = 4 things from number `first` on as long as there are
 /// so many, and then for 2 and for 1.
@@ -36,7 +36,7 @@ use in_fours;
 
 /// Reads up to 16 numbers; the lanes past the end are zero.
 #[inline(always)]
-pub(super) unsafe fn load_some<L: Lanes>(from: &[f32]) -> L {
+pub(super) unsafe fn load_some<L: F32x16>(from: &[f32]) -> L {
     let mut some = [0.0; LANES];
     let count = from.len().min(LANES);
     some[..count].copy_from_slice(&from[..count]);
@@ -46,7 +46,7 @@ pub(super) unsafe fn load_some<L: Lanes>(from: &[f32]) -> L {
 
 /// Writes the first lanes, as many as `to` takes.
 #[inline(always)]
-pub(super) fn store_some<L: Lanes>(lanes: L, to: &mut [f32]) {
+pub(super) fn store_some<L: F32x16>(lanes: L, to: &mut [f32]) {
     let count = to.len().min(LANES);
     to[..count].copy_from_slice(&lanes.to_array()[..count]);
 }

@@ -7,19 +7,19 @@ use crate::ops::Norm;
 use hefu_numerics::functions::Real;
 
 use super::{in_fours, load_some, store_some};
-use crate::generic::lanes::{LANES, Lanes};
-use crate::generic::several::Several;
+use crate::generic::lanes::{F32x16, LANES};
+use crate::generic::unrolled::Unrolled;
 
 /// The factors of clause N for rows of `width` numbers, each in all lanes.
 ///
 /// # Safety
 /// The machine has the instructions of `L`; each row is valid for reading `width` numbers.
 #[inline(always)]
-pub(super) unsafe fn factors<L: Lanes, const N: usize>(rows: [*const f32; N], width: usize, epsilon: f32) -> [L; N] {
+pub(super) unsafe fn factors<L: F32x16, const N: usize>(rows: [*const f32; N], width: usize, epsilon: f32) -> [L; N] {
     let whole = width / LANES * LANES;
     // SAFETY: the machine has the instructions of `L`; each row is valid for reading `width` numbers.
     unsafe {
-        let mut stripes = Several([L::splat(0.0); N]);
+        let mut stripes = Unrolled([L::splat(0.0); N]);
         for at in (0..whole).step_by(LANES) {
             let mut x = stripes;
             for (x, row) in x.0.iter_mut().zip(rows) {
@@ -49,7 +49,7 @@ pub(super) unsafe fn factors<L: Lanes, const N: usize>(rows: [*const f32; N], wi
 /// # Safety
 /// The machine has the instructions of `L`; both are valid for as many numbers as the gain has.
 #[inline(always)]
-pub(super) unsafe fn scale<L: Lanes>(from: *const f32, factor: L, gain: &[f32], to: *mut f32) {
+pub(super) unsafe fn scale<L: F32x16>(from: *const f32, factor: L, gain: &[f32], to: *mut f32) {
     let whole = gain.len() / LANES * LANES;
     // SAFETY: the machine has the instructions of `L`; both are valid for as many numbers as the gain has.
     unsafe {
@@ -67,7 +67,7 @@ pub(super) unsafe fn scale<L: Lanes>(from: *const f32, factor: L, gain: &[f32], 
 /// # Safety
 /// The machine has the instructions of `L`.
 #[inline(always)]
-pub unsafe fn rms_norm<L: Lanes>(norm: &Norm<'_>, input: &[f32], output: &mut [f32]) {
+pub unsafe fn rms_norm<L: F32x16>(norm: &Norm<'_>, input: &[f32], output: &mut [f32]) {
     let width = norm.gain.len();
     assert!(output.len() == input.len() && input.len().is_multiple_of(width.max(1)));
     in_fours!(first of input.len() / width.max(1), N => {
@@ -100,7 +100,7 @@ pub(super) unsafe fn rows_from<const N: usize>(from: *const f32, first: usize, w
 /// # Safety
 /// The machine has the instructions of `L`.
 #[inline(always)]
-pub unsafe fn add<L: Lanes>(sum: &mut [f32], addend: &[f32], norm: Option<Norm<'_>>) {
+pub unsafe fn add<L: F32x16>(sum: &mut [f32], addend: &[f32], norm: Option<Norm<'_>>) {
     assert!(sum.len() == addend.len());
     let Some(norm) = norm else {
         // SAFETY: the machine has the instructions.
@@ -120,7 +120,7 @@ pub unsafe fn add<L: Lanes>(sum: &mut [f32], addend: &[f32], norm: Option<Norm<'
 }
 
 #[inline(always)]
-unsafe fn add_as_it_is<L: Lanes>(sum: &mut [f32], addend: &[f32]) {
+unsafe fn add_as_it_is<L: F32x16>(sum: &mut [f32], addend: &[f32]) {
     let whole = sum.len() / LANES * LANES;
     // SAFETY: within the slices, which are of one length; the machine has the instructions.
     unsafe {
@@ -133,7 +133,7 @@ unsafe fn add_as_it_is<L: Lanes>(sum: &mut [f32], addend: &[f32]) {
 
 /// `sum = sum + addend * factor * gain` for one row.
 #[inline(always)]
-unsafe fn add_scaled<L: Lanes>(sum: &mut [f32], addend: &[f32], factor: L, gain: &[f32]) {
+unsafe fn add_scaled<L: F32x16>(sum: &mut [f32], addend: &[f32], factor: L, gain: &[f32]) {
     let whole = sum.len() / LANES * LANES;
     // SAFETY: within the slices, which are of one length; the machine has the instructions.
     unsafe {

@@ -5,7 +5,7 @@ use hefu_numerics::functions::Real;
 
 use super::in_fours;
 use super::norm::{factors, rows_from, scale};
-use crate::generic::lanes::{LANES, Lanes};
+use crate::generic::lanes::{F32x16, LANES};
 
 /// Clause P for the heads of some tokens from token `first` on, after a norm if there is one. `heads`:
 /// `[tokens][per_token][head_size]`.
@@ -13,7 +13,7 @@ use crate::generic::lanes::{LANES, Lanes};
 /// # Safety
 /// The machine has the instructions of `L`.
 #[inline(always)]
-pub unsafe fn rope<L: Lanes>(rotation: &Rotation<'_>, first: usize, per_token: usize, heads: &mut [f32]) {
+pub unsafe fn rope<L: F32x16>(rotation: &Rotation<'_>, first: usize, per_token: usize, heads: &mut [f32]) {
     let size = rotation.head_size;
     assert!(heads.len().is_multiple_of(size * per_token));
     let Some(norm) = &rotation.norm else {
@@ -52,7 +52,7 @@ fn columns<'a>(rotation: &Rotation<'a>, token: usize) -> (&'a [f32], &'a [f32]) 
 /// # Safety
 /// The machine has the instructions of `L`.
 #[inline(always)]
-unsafe fn rotate<L: Lanes>(
+unsafe fn rotate<L: F32x16>(
     head: &mut [f32],
     norm: Option<(L, &[f32])>,
     cosines: &[f32],
@@ -80,7 +80,7 @@ unsafe fn rotate<L: Lanes>(
 
 /// Pairs of halves, as many as fill registers.
 #[inline(always)]
-unsafe fn rotate_whole<L: Lanes>(head: &mut [f32], norm: Option<(L, &[f32])>, cosines: &[f32], sines: &[f32]) {
+unsafe fn rotate_whole<L: F32x16>(head: &mut [f32], norm: Option<(L, &[f32])>, cosines: &[f32], sines: &[f32]) {
     let half = cosines.len();
     for i in (0..half).step_by(LANES) {
         // SAFETY: `i + 16 <= half`, and a head holds at least twice that; the machine has the instructions.

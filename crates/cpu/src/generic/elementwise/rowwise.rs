@@ -4,7 +4,7 @@ use hefu_numerics::functions;
 use hefu_numerics::program::Activation;
 
 use super::{load_some, store_some};
-use crate::generic::lanes::{LANES, Lanes};
+use crate::generic::lanes::{F32x16, LANES};
 
 /// What is done with rows.
 pub enum Rowwise<'a> {
@@ -69,7 +69,7 @@ pub enum Rowwise<'a> {
 /// # Safety
 /// The machine has the instructions of `L`.
 #[inline(always)]
-pub unsafe fn rowwise<L: Lanes>(job: &Rowwise<'_>, first: usize, x: &[f32], out: &mut [f32]) {
+pub unsafe fn rowwise<L: F32x16>(job: &Rowwise<'_>, first: usize, x: &[f32], out: &mut [f32]) {
     // SAFETY: the machine has the instructions of `L`.
     unsafe {
         match *job {
@@ -112,7 +112,7 @@ pub unsafe fn rowwise<L: Lanes>(job: &Rowwise<'_>, first: usize, x: &[f32], out:
 /// # Safety
 /// As [`rowwise`].
 #[inline(always)]
-unsafe fn norms<L: Lanes>(job: &Rowwise<'_>, first: usize, x: &[f32], out: &mut [f32]) {
+unsafe fn norms<L: F32x16>(job: &Rowwise<'_>, first: usize, x: &[f32], out: &mut [f32]) {
     // SAFETY: what [`rowwise`] asks holds.
     unsafe {
         match *job {
@@ -158,7 +158,7 @@ unsafe fn norms<L: Lanes>(job: &Rowwise<'_>, first: usize, x: &[f32], out: &mut 
 
 /// The sum of the squares, in the order of the clauses.
 #[inline(always)]
-unsafe fn sum_of_squares<L: Lanes>(x: &[f32]) -> f32 {
+unsafe fn sum_of_squares<L: F32x16>(x: &[f32]) -> f32 {
     let whole = x.len() / LANES * LANES;
     // SAFETY: the machine has the instructions.
     unsafe {
@@ -178,7 +178,7 @@ unsafe fn sum_of_squares<L: Lanes>(x: &[f32]) -> f32 {
 
 /// The mean, and the mean of the squared differences from it.
 #[inline(always)]
-unsafe fn mean_and_variance<L: Lanes>(x: &[f32]) -> (f32, f32) {
+unsafe fn mean_and_variance<L: F32x16>(x: &[f32]) -> (f32, f32) {
     // SAFETY: the machine has the instructions; whole chunks have 16 numbers.
     unsafe {
         let mut stripes = L::splat(0.0);
@@ -200,7 +200,7 @@ unsafe fn mean_and_variance<L: Lanes>(x: &[f32]) -> (f32, f32) {
 
 /// Calls `make(at, numbers)` for up to 16 numbers at a time.
 #[inline(always)]
-unsafe fn each<L: Lanes>(x: &[f32], out: &mut [f32], make: impl Fn(usize, L) -> L) {
+unsafe fn each<L: F32x16>(x: &[f32], out: &mut [f32], make: impl Fn(usize, L) -> L) {
     for (index, (x, out)) in x.chunks(LANES).zip(out.chunks_mut(LANES)).enumerate() {
         // SAFETY: the machine has the instructions; whole chunks have 16 numbers.
         let x = unsafe { if x.len() == LANES { L::load(x.as_ptr()) } else { load_some::<L>(x) } };

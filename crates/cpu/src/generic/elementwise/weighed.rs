@@ -1,7 +1,7 @@
 //! Sums of rows, each with a weight.
 
 use super::{load_some, store_some};
-use crate::generic::lanes::{LANES, Lanes};
+use crate::generic::lanes::{F32x16, LANES};
 
 /// A row and its weight.
 pub type Weighed<'a> = (f32, &'a [f32]);
@@ -11,7 +11,7 @@ pub type Weighed<'a> = (f32, &'a [f32]);
 /// # Safety
 /// The machine has the instructions of `L`; every part is as long as `out`.
 #[inline(always)]
-pub unsafe fn weighed_sum<L: Lanes>(parts: &[Weighed<'_>], out: &mut [f32]) {
+pub unsafe fn weighed_sum<L: F32x16>(parts: &[Weighed<'_>], out: &mut [f32]) {
     let whole = out.len() / LANES * LANES;
     // SAFETY: the machine has the instructions; all places lie within the slices, which are of one length.
     unsafe {

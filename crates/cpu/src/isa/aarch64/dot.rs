@@ -46,7 +46,7 @@ macro_rules! in_order {
     };
 }
 
-/// [`crate::generic::rows::Rows::dot`].
+/// [`crate::generic::rows::DotIsa::dot`].
 ///
 /// # Safety
 /// The machine has the instructions that `DOT` names; the pointer is valid for what is read there.

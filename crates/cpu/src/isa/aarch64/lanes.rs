@@ -5,7 +5,7 @@ use std::arch::aarch64::*;
 use hefu_numerics::functions::Real;
 
 use super::instructions::{narrow_f16, widen_f16};
-use crate::generic::lanes::Lanes;
+use crate::generic::lanes::F32x16;
 use crate::generic::unroll::unroll;
 
 /// Sixteen f32; a value exists only where NEON does.
@@ -89,7 +89,7 @@ unsafe fn power_of_two(exponent: int32x4_t) -> float32x4_t {
 }
 
 // SAFETY: only the unsafe functions make a value out of nothing.
-unsafe impl Lanes for Quad {
+unsafe impl F32x16 for Quad {
     const TOGETHER: usize = 2;
 
     #[inline(always)]

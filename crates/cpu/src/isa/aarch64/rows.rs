@@ -8,7 +8,7 @@ use super::dot::{self, MIXED};
 use super::instructions::widen_f16;
 use super::lanes::{signed_bytes, upper_bytes, widen_bf16};
 use super::multiply::ByMatrix;
-use crate::generic::rows::{Rows, quantizer};
+use crate::generic::rows::{DotIsa, quantizer};
 use crate::generic::unroll::unroll;
 
 /// Sixteen rows; `DOT`: how bytes are multiplied.
@@ -44,7 +44,7 @@ macro_rules! four {
 }
 
 // SAFETY: pointers are read and written as each function of the trait says.
-unsafe impl<const DOT: u8> Rows for NeonRows<DOT> {
+unsafe impl<const DOT: u8> DotIsa for NeonRows<DOT> {
     const WIDTH: usize = 16;
     const SIGNED_BYTES: bool = DOT != MIXED;
     // Eight sums of integers and eight of f32 leave room for codes.

@@ -15,10 +15,10 @@ use std::sync::atomic::Ordering;
 
 use super::multiply::Multiply;
 pub(super) use super::multiply::{ByElement, ByMatrix};
-use crate::generic::class::Class;
-use crate::generic::class::code_offset;
+use crate::generic::format_consts::FormatConsts;
+use crate::generic::format_consts::code_offset;
 use crate::generic::job::TileJob;
-use crate::generic::rows::Rows;
+use crate::generic::rows::DotIsa;
 use crate::generic::take::{Block, take_block_and_ask};
 use crate::generic::unroll::unroll;
 use crate::layout::{GROUP, LINE};
@@ -37,13 +37,13 @@ const SET: usize = ROWS * 32;
 #[inline(always)]
 pub(super) unsafe fn unpack<R, M, const TYPE: u32>(from: &TileJob, codes: *mut u8, scales: *mut u8, minimums: *mut u8)
 where
-    R: Rows<Codes = [uint8x16_t; 4], Floats = [float32x4_t; 4]>,
+    R: DotIsa<Codes = [uint8x16_t; 4], Floats = [float32x4_t; 4]>,
     M: Multiply,
 {
-    let subs = Class::<TYPE>::SUBS;
+    let subs = FormatConsts::<TYPE>::SUBS;
     // SAFETY: the machine has the instructions; the pointers are valid for the job's blocks.
     unsafe {
-        let offset = vdupq_n_u8(code_offset::<R>(Class::<TYPE>::QUANTISED));
+        let offset = vdupq_n_u8(code_offset::<R>(FormatConsts::<TYPE>::QUANTISED));
         for index in 0..from.blocks {
             let block: Block<R> = take_block_and_ask::<R, TYPE>(from, 0, index, from.moves_on);
             unroll!(set < 4 => {
@@ -55,7 +55,7 @@ where
             for sub in 0..subs {
                 let at = (index * subs + sub) * GROUP * 4;
                 R::store(block.scales[sub], scales.add(at));
-                if Class::<TYPE>::MINIMUM {
+                if FormatConsts::<TYPE>::MINIMUM {
                     R::store(block.minimums[sub], minimums.add(at));
                 }
             }
@@ -201,7 +201,7 @@ unsafe fn find_not_finite<const T: usize>(job: &TileJob, sums: &[[float32x4_t; T
     }
 }
 
-/// Defines `WIDE` for an instruction set: `kernels!(target features, Rows type, Multiply type)`.
+/// Defines `WIDE` for an instruction set: `kernels!(target features, DotIsa type, Multiply type)`.
 macro_rules! kernels {
     ($feature:literal, $rows:ty, $multiply:ty) => {
         static WIDE: $crate::generic::wide::Wide = $crate::generic::wide::Wide {
@@ -252,8 +252,8 @@ macro_rules! kernels {
                                 $crate::generic::wide::WideKernels {
                                     unpack: Some(wide_unpack::<$t>),
                                     tile: &[
-                                        wide_tiles::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, 2>,
-                                        wide_tiles::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, 4>,
+                                        wide_tiles::<{ FormatConsts::<$t>::HALVES }, { FormatConsts::<$t>::MINIMUM }, 2>,
+                                        wide_tiles::<{ FormatConsts::<$t>::HALVES }, { FormatConsts::<$t>::MINIMUM }, 4>,
                                     ],
                                 },
                             )],

@@ -14,13 +14,13 @@ mod permission;
 mod product;
 mod tiles;
 
+use crate::activations::Activations;
 use crate::ops::{Ops, Projection, Team};
-use crate::prepared::Input;
 use crate::scratch::Scratch;
 
 use super::avx512;
-use crate::generic::drive;
 use crate::generic::kernels::Kernels;
+use crate::generic::parallel;
 use crate::generic::wide::{Order, Wide};
 use crate::limits::Peaks;
 
@@ -30,16 +30,16 @@ pub(crate) const OPS: Ops = Ops {
     name: "amx",
     linear: |team: &dyn Team,
              scratch: &mut Scratch,
-             input: Input<'_>,
+             input: Activations<'_>,
              tokens: usize,
              outputs: &mut [Projection<'_>]| {
-        drive::linear::linear(&KERNELS, team, scratch, input, tokens, outputs)
+        parallel::linear::linear(&KERNELS, team, scratch, input, tokens, outputs)
     },
-    gated: |team, scratch, input, tokens, gated, opened| {
-        drive::linear::gated(&KERNELS, team, scratch, input, tokens, gated, opened)
+    gated: |team, scratch, input, tokens, gated, ffn_hidden| {
+        parallel::linear::gated(&KERNELS, team, scratch, input, tokens, gated, ffn_hidden)
     },
     // Prepares what these products read.
-    add: |team, sum, addend, around| drive::elementwise::add(&KERNELS, team, sum, addend, around),
+    add: |team, sum, addend, around| parallel::elementwise::add(&KERNELS, team, sum, addend, around),
     ..avx512::OPS
 };
 

@@ -2,7 +2,7 @@
 
 use super::super::avx512::ZmmRows;
 use super::tiles::{self, SIDE};
-use crate::generic::rows::Rows;
+use crate::generic::rows::DotIsa;
 use crate::limits::peaks::{ACTIVATIONS_AT, BLOCKS, CODES_BYTES, Peak, RESULTS_AT};
 
 /// See [`crate::limits::Peaks::integer`].

@@ -6,10 +6,10 @@ use std::mem::MaybeUninit;
 use super::super::avx512::ZmmRows;
 use super::tiles::{SIDE, SUMS_BYTES, sums};
 use crate::generic::by_format::by_format;
-use crate::generic::class::{Class, code_offset};
+use crate::generic::format_consts::{FormatConsts, code_offset};
 use crate::generic::job::TileJob;
 use crate::generic::product::find_not_finite;
-use crate::generic::rows::Rows;
+use crate::generic::rows::DotIsa;
 use crate::generic::take::Block;
 use crate::generic::take::take_block_and_ask;
 use crate::generic::unroll::unroll;
@@ -17,7 +17,7 @@ use crate::generic::wide::{WideKernels, WideProducts};
 use crate::layout::{GROUP, LINE};
 
 /// A register of f32, one per row.
-type Floats = <ZmmRows as Rows>::Floats;
+type Floats = <ZmmRows as DotIsa>::Floats;
 
 /// Takes blocks of a packed group apart, as [`crate::generic::unpacked::unpack`] does, but with weights for codes.
 ///
@@ -25,8 +25,8 @@ type Floats = <ZmmRows as Rows>::Floats;
 /// The machine has AVX-512; the pointers are valid for the job's blocks.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
 unsafe fn unpack<const TYPE: u32>(from: &TileJob, codes: *mut u8, scales: *mut u8, minimums: *mut u8) {
-    let subs = Class::<TYPE>::SUBS;
-    let offset = _mm512_set1_epi8(code_offset::<ZmmRows>(Class::<TYPE>::QUANTISED) as i8);
+    let subs = FormatConsts::<TYPE>::SUBS;
+    let offset = _mm512_set1_epi8(code_offset::<ZmmRows>(FormatConsts::<TYPE>::QUANTISED) as i8);
     for index in 0..from.blocks {
         // SAFETY: the machine has AVX-512; the pointers are valid for the job's blocks.
         unsafe {
@@ -37,7 +37,7 @@ unsafe fn unpack<const TYPE: u32>(from: &TileJob, codes: *mut u8, scales: *mut u
             for sub in 0..subs {
                 let at = (index * subs + sub) * GROUP * 4;
                 ZmmRows::store(block.scales[sub], scales.add(at));
-                if Class::<TYPE>::MINIMUM {
+                if FormatConsts::<TYPE>::MINIMUM {
                     ZmmRows::store(block.minimums[sub], minimums.add(at));
                 }
             }
@@ -175,10 +175,18 @@ pub(super) fn products(number: u32) -> &'static WideProducts {
                         WideKernels {
                             unpack: Some(unpack::<$t>),
                             tile: &[
-                                tiles::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, { SIDE / 4 }>,
-                                tiles::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, { SIDE / 4 * 2 }>,
-                                tiles::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, { SIDE / 4 * 3 }>,
-                                tiles::<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }, SIDE>,
+                                tiles::<{ FormatConsts::<$t>::HALVES }, { FormatConsts::<$t>::MINIMUM }, { SIDE / 4 }>,
+                                tiles::<
+                                    { FormatConsts::<$t>::HALVES },
+                                    { FormatConsts::<$t>::MINIMUM },
+                                    { SIDE / 4 * 2 },
+                                >,
+                                tiles::<
+                                    { FormatConsts::<$t>::HALVES },
+                                    { FormatConsts::<$t>::MINIMUM },
+                                    { SIDE / 4 * 3 },
+                                >,
+                                tiles::<{ FormatConsts::<$t>::HALVES }, { FormatConsts::<$t>::MINIMUM }, SIDE>,
                             ],
                         },
                     )],

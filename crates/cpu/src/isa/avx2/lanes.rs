@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 
 use hefu_numerics::functions::Real;
 
-use crate::generic::lanes::Lanes;
+use crate::generic::lanes::F32x16;
 
 /// Sixteen f32; a value exists only where AVX2 does.
 #[derive(Debug, Clone, Copy)]
@@ -84,7 +84,7 @@ unsafe fn power_of_two(exponent: __m256i) -> __m256 {
 }
 
 // SAFETY: only the unsafe functions make a value out of nothing.
-unsafe impl Lanes for YmmPair {
+unsafe impl F32x16 for YmmPair {
     const TOGETHER: usize = 2;
 
     #[inline(always)]

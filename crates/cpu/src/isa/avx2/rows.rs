@@ -15,7 +15,7 @@ use std::arch::x86_64::*;
 use hefu_numerics::quant::HALF_E4M3_FACTOR;
 
 use super::lanes::widen_bf16;
-use crate::generic::rows::{Rows, quantizer};
+use crate::generic::rows::{DotIsa, quantizer};
 use crate::generic::unroll::unroll;
 
 /// Eight rows.
@@ -23,7 +23,7 @@ use crate::generic::unroll::unroll;
 pub(super) struct YmmRows;
 
 // SAFETY: pointers are read and written as each function of the trait says.
-unsafe impl Rows for YmmRows {
+unsafe impl DotIsa for YmmRows {
     const WIDTH: usize = 8;
     const SIGNED_BYTES: bool = true;
     // Four sums and eight registers of codes leave room for temporaries among 16 registers.

@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 
 use hefu_numerics::functions::Real;
 
-use crate::generic::lanes::Lanes;
+use crate::generic::lanes::F32x16;
 
 /// Sixteen f32; a value exists only where AVX-512 does.
 #[derive(Debug, Clone, Copy)]
@@ -88,7 +88,7 @@ impl Real for Zmm {
 }
 
 // SAFETY: only the unsafe functions make a value out of nothing.
-unsafe impl Lanes for Zmm {
+unsafe impl F32x16 for Zmm {
     const TOGETHER: usize = 8;
 
     #[inline(always)]

@@ -17,10 +17,10 @@ use hefu_numerics::quant::{Digits, SubScales};
 
 use super::rows::ZmmRows;
 use crate::generic::by_format::by_format;
-use crate::generic::class::Class;
+use crate::generic::format_consts::FormatConsts;
 use crate::generic::job::TileJob;
 use crate::generic::product::find_not_finite;
-use crate::generic::rows::Rows;
+use crate::generic::rows::DotIsa;
 use crate::generic::take::{take_group, take_scales};
 use crate::generic::unpacked;
 use crate::generic::unroll::unroll;
@@ -42,8 +42,8 @@ pub(super) static WIDE: Wide = Wide {
     products,
 };
 
-type Codes = <ZmmRows as Rows>::Codes;
-type Floats = <ZmmRows as Rows>::Floats;
+type Codes = <ZmmRows as DotIsa>::Codes;
+type Floats = <ZmmRows as DotIsa>::Floats;
 
 /// There is nothing to prepare.
 unsafe fn begin() {}
@@ -78,10 +78,10 @@ unsafe trait Origin {
 }
 
 /// From what [`unpack`] wrote.
-struct Apart<const HALVES: bool, const MINIMUM: bool>;
+struct Unpacking<const HALVES: bool, const MINIMUM: bool>;
 
 // SAFETY: reads only what `unpack` wrote.
-unsafe impl<const HALVES: bool, const MINIMUM: bool> Origin for Apart<HALVES, MINIMUM> {
+unsafe impl<const HALVES: bool, const MINIMUM: bool> Origin for Unpacking<HALVES, MINIMUM> {
     const HALVES: bool = HALVES;
     const MINIMUM: bool = MINIMUM;
     const PACKED: bool = false;
@@ -108,20 +108,20 @@ struct Straight<const TYPE: u32>;
 
 // SAFETY: reads only within the two groups that the job's pointers name.
 unsafe impl<const TYPE: u32> Origin for Straight<TYPE> {
-    const HALVES: bool = Class::<TYPE>::HALVES;
-    const MINIMUM: bool = Class::<TYPE>::MINIMUM;
+    const HALVES: bool = FormatConsts::<TYPE>::HALVES;
+    const MINIMUM: bool = FormatConsts::<TYPE>::MINIMUM;
     const PACKED: bool = true;
 
     #[inline(always)]
     unsafe fn codes(job: &TileJob, index: usize, place: usize, g: usize) -> Codes {
-        let layout = Class::<TYPE>::LAYOUT;
+        let layout = FormatConsts::<TYPE>::LAYOUT;
         // SAFETY: the machine has AVX-512.
         unsafe { take_group::<ZmmRows, TYPE>(job.codes.add(layout.codes_at(index) + place * job.next_codes), g) }
     }
 
     #[inline(always)]
     unsafe fn scales(job: &TileJob, index: usize, place: usize, half: usize) -> (Floats, Floats) {
-        let layout = Class::<TYPE>::LAYOUT;
+        let layout = FormatConsts::<TYPE>::LAYOUT;
         let at = index / layout.blocks() * layout.file_block_bytes() + layout.scales_at() + place * job.next_codes;
         // SAFETY: the machine has AVX-512.
         unsafe {
@@ -240,10 +240,10 @@ unsafe fn add<O: Origin, const HALF: usize, const T: usize>(job: &TileJob, index
 /// multiplier; not too many where codes have a fifth bit. Measured on Zen 5, as is from how many tokens these kernels are
 /// faster than those for one group. Digits to base 3 come one from the other, all groups at once.
 const fn straight<const TYPE: u32>() -> usize {
-    let description = Class::<TYPE>::QUANTISED;
+    let description = FormatConsts::<TYPE>::QUANTISED;
     match (!matches!(description.sub_scales, SubScales::None), description.code_bits) {
         _ if !matches!(description.digits, Digits::Bits) => 0,
-        (true, _) if Class::<TYPE>::HALVES || !Class::<TYPE>::MINIMUM => 0,
+        (true, _) if FormatConsts::<TYPE>::HALVES || !FormatConsts::<TYPE>::MINIMUM => 0,
         (true, _) => 5,
         (false, 5) => 20,
         _ => usize::MAX,
@@ -255,13 +255,15 @@ fn products(number: u32) -> &'static WideProducts {
     macro_rules! of_type {
         ($t:literal) => {
             const {
-                let apart = kernels::<Apart<{ Class::<$t>::HALVES }, { Class::<$t>::MINIMUM }>>(Some(unpack::<$t>));
+                let unpacking = kernels::<Unpacking<{ FormatConsts::<$t>::HALVES }, { FormatConsts::<$t>::MINIMUM }>>(
+                    Some(unpack::<$t>),
+                );
                 &match straight::<$t>() {
-                    0 => WideProducts { from: 17, kernels: &[(usize::MAX, apart)] },
+                    0 => WideProducts { from: 17, kernels: &[(usize::MAX, unpacking)] },
                     usize::MAX => WideProducts { from: 9, kernels: &[(usize::MAX, kernels::<Straight<$t>>(None))] },
                     most => {
                         let straight = kernels::<Straight<$t>>(None);
-                        WideProducts { from: 9, kernels: &[(most, straight), (usize::MAX, apart)] }
+                        WideProducts { from: 9, kernels: &[(most, straight), (usize::MAX, unpacking)] }
                     }
                 }
             }

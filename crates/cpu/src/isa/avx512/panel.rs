@@ -7,7 +7,7 @@
 //! sums      dot products of these with ones
 //! ```
 //!
-//! Every lane is computed by clause Q1 as [`Rows::quantize`](crate::generic::rows::Rows::quantize) does.
+//! Every lane is computed by clause Q1 as [`DotIsa::quantize`](crate::generic::rows::DotIsa::quantize) does.
 
 use std::arch::x86_64::*;
 use std::mem::MaybeUninit;

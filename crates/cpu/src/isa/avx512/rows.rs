@@ -7,7 +7,7 @@ use hefu_numerics::quant::HALF_E4M3_FACTOR;
 
 use super::panel;
 use crate::generic::panel::{PanelShape, Source, Tile};
-use crate::generic::rows::{Rows, fill_tile, quantizer};
+use crate::generic::rows::{DotIsa, fill_tile, quantizer};
 use crate::generic::unroll::unroll;
 
 /// Sixteen rows.
@@ -15,7 +15,7 @@ use crate::generic::unroll::unroll;
 pub(in crate::isa) struct ZmmRows;
 
 impl ZmmRows {
-    /// As [`Rows::dot`], of one column group whose activations are in every row of `q`.
+    /// As [`DotIsa::dot`], of one column group whose activations are in every row of `q`.
     ///
     /// # Safety
     /// The machine has the instructions.
@@ -27,7 +27,7 @@ impl ZmmRows {
 }
 
 // SAFETY: pointers are read and written as each function of the trait says.
-unsafe impl Rows for ZmmRows {
+unsafe impl DotIsa for ZmmRows {
     const WIDTH: usize = 16;
     // The dot product multiplies unsigned bytes (the codes) with signed ones (the activations).
     const SIGNED_BYTES: bool = false;

@@ -5,7 +5,7 @@ use std::array::from_fn;
 use hefu_numerics::functions::Real;
 use hefu_numerics::half::{bf16_to_f32, f16_to_f32, f32_to_f16};
 
-use crate::generic::lanes::{LANES, Lanes};
+use crate::generic::lanes::{F32x16, LANES};
 
 /// Sixteen f32.
 #[derive(Debug, Clone, Copy)]
@@ -42,7 +42,7 @@ impl Real for Array {
 }
 
 // SAFETY: there are no instructions that a machine could lack.
-unsafe impl Lanes for Array {
+unsafe impl F32x16 for Array {
     const TOGETHER: usize = 1;
 
     #[inline(always)]

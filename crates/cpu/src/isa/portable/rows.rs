@@ -6,7 +6,7 @@ use hefu_numerics::half::{bf16_to_f32, f16_to_f32};
 use hefu_numerics::quant::SubScales;
 use hefu_numerics::reference::quantize_block;
 
-use crate::generic::rows::Rows;
+use crate::generic::rows::DotIsa;
 
 /// Sixteen rows.
 #[derive(Debug, Clone, Copy)]
@@ -15,7 +15,7 @@ pub(super) struct ArrayRows;
 const WIDTH: usize = 16;
 
 // SAFETY: there are no instructions that a machine could lack; pointers are read as each function says.
-unsafe impl Rows for ArrayRows {
+unsafe impl DotIsa for ArrayRows {
     const WIDTH: usize = WIDTH;
     const SIGNED_BYTES: bool = false;
     const TILES: &'static [usize] = &[1, 4];

@@ -29,7 +29,7 @@ pub(crate) use tree::{Domain, Node};
 use tree::{ROOT, Tree};
 
 /// A page is copied for so many positions at least; fewer are computed as fast.
-const WORTH_COPYING: usize = 4;
+const MIN_COPIED_POSITIONS: usize = 4;
 
 /// The pages of one cache.
 #[derive(Debug)]
@@ -234,7 +234,7 @@ impl Memory {
         let rest = tokens.get(full * self.size..cached.min(tokens.len())).unwrap_or_default();
         let parent = table.last_node();
         let is_new = self.tree.closest(table.domain, parent, rest).is_none_or(|(_, common)| common < rest.len());
-        let end = table.pages.get(full).copied().filter(|_| self.reuse && is_new && rest.len() >= WORTH_COPYING);
+        let end = table.pages.get(full).copied().filter(|_| self.reuse && is_new && rest.len() >= MIN_COPIED_POSITIONS);
         if let Some(page) = end {
             self.clock += 1;
             let node = self.insert(table.domain, parent, rest, page);
@@ -273,7 +273,7 @@ impl Memory {
         copy: impl FnOnce(u32, u32) -> Result<(), E>,
     ) -> usize {
         let closest = self.tree.closest(table.domain, table.last_node(), rest).filter(|_| self.reuse);
-        let Some((node, common)) = closest.filter(|(_, common)| *common >= WORTH_COPYING) else { return 0 };
+        let Some((node, common)) = closest.filter(|(_, common)| *common >= MIN_COPIED_POSITIONS) else { return 0 };
         if self.copy(table, node, copy) { common } else { 0 }
     }
 

@@ -111,7 +111,7 @@ fn a_text_is_found_again_up_to_its_last_token() {
     assert_eq!(world.open(text.clone(), 10), 8);
     world.close(0);
     world.close(0);
-    // 2 pages and a copy of 3 positions, of which one less is asked for than WORTH_COPYING needs.
+    // 2 pages and a copy of 3 positions, of which one less is asked for than MIN_COPIED_POSITIONS needs.
     assert_eq!(world.open(text.clone(), 11), 8);
     let longer = [&text[..], &[50, 51, 52, 53, 54]].concat();
     assert_eq!(world.open(longer.clone(), 15), 8);

@@ -40,11 +40,11 @@ Examples:
   hefu audit prune audit.db --before 2026-05-01")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
-    what: What,
+    what: Action,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum Action {
     /// List records, the oldest first
     List {
         #[command(flatten)]
@@ -184,14 +184,14 @@ struct Which {
 /// A log that cannot be read, or in which something is wrong.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.what {
-        What::List { log, which, json } => list(&log.log, &which.filter()?, *json),
-        What::Show { log, id, receipt } => show(&log.log, id, *receipt),
-        What::Verify { log, key, head, authorities, json } => {
+        Action::List { log, which, json } => list(&log.log, &which.filter()?, *json),
+        Action::Show { log, id, receipt } => show(&log.log, id, *receipt),
+        Action::Verify { log, key, head, authorities, json } => {
             let asked = Asked { key: key.as_deref(), head: head.as_deref(), authorities: authorities.as_deref() };
             examination::examine(&log.log, &asked, *json)
         }
-        What::Export { log } => export(&log.log),
-        What::Replay { log, which, steps, json, model, device } => {
+        Action::Export { log } => export(&log.log),
+        Action::Replay { log, which, steps, json, model, device } => {
             // Nothing but answers can be made again.
             let filter = Filter { kind: Some("answer".to_owned()), ..which.filter()? };
             replay(
@@ -201,10 +201,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
                 *json,
             )
         }
-        What::Annotate { log, id, review } => changes::annotate(&log.log, id, review),
-        What::Redact { log, id, reason } => changes::redact(&log.log, id, reason),
-        What::Stamp { log, how } => changes::stamp(&log.log, how),
-        What::Prune { log, before } => changes::prune(&log.log, *before),
+        Action::Annotate { log, id, review } => changes::annotate(&log.log, id, review),
+        Action::Redact { log, id, reason } => changes::redact(&log.log, id, reason),
+        Action::Stamp { log, how } => changes::stamp(&log.log, how),
+        Action::Prune { log, before } => changes::prune(&log.log, *before),
     }
 }
 

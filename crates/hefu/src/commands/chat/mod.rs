@@ -7,7 +7,7 @@ mod input;
 mod wrap;
 
 use crate::answer::{self, Answer, Question};
-use crate::answering::Answering;
+use crate::answering::AnswerSession;
 use crate::failure::Failure;
 use crate::flags::AnsweringArguments;
 use crate::options::ModelChoice;
@@ -56,7 +56,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     arguments.answering.check(None)?;
     let flags = &arguments.answering;
-    let (answering, seed) = usable(Answering::new(flags, None, true)?)?;
+    let (answering, seed) = usable(AnswerSession::new(flags, None, true)?)?;
     let cancelled = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&cancelled);
     let _interrupt = crate::interrupt::instead(move || flag.store(true, Ordering::Relaxed))?;
@@ -89,7 +89,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
 
 /// A model that can hold a conversation, and a seed for it. Whether there is a usable template is better known now than after
 /// the first question.
-fn usable(answering: Answering<'_>) -> Result<(Answering<'_>, u64), Failure> {
+fn usable(answering: AnswerSession<'_>) -> Result<(AnswerSession<'_>, u64), Failure> {
     let first = answering.ask(Prompt::Messages(vec![Message::new(Role::User, "?")]));
     let question = answering.question(&first).map_err(|error| answering.failed(&error))?;
     let seed = question.prepared.request.parameters.seed;
@@ -99,7 +99,7 @@ fn usable(answering: Answering<'_>) -> Result<(Answering<'_>, u64), Failure> {
 /// A conversation under way.
 struct Chat<'a> {
     flags: &'a AnsweringArguments,
-    answering: Answering<'a>,
+    answering: AnswerSession<'a>,
     scheduler: Scheduler<Paged>,
     saved: Saved,
     last: Option<Answer>,
@@ -189,7 +189,7 @@ impl Chat<'_> {
     /// Goes on with another model; with the one that is there if the other cannot be had.
     fn take_model(&mut self, name: &str) -> Result<(), Failure> {
         let choice = ModelChoice { name: Some(name), ..self.flags.model.choice() };
-        let (answering, _) = usable(Answering::of(choice, self.flags, None, true)?)?;
+        let (answering, _) = usable(AnswerSession::of(choice, self.flags, None, true)?)?;
         self.scheduler = answering.scheduler(false)?;
         self.answering = answering;
         Ok(())

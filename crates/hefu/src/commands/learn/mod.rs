@@ -49,7 +49,7 @@ pub(crate) struct Arguments {
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum Action {
     /// List the lessons with their exercises
     List {
         /// A folder of further lessons for /learn, each a folder with en.md, zh-CN.md and lesson.toml
@@ -94,10 +94,10 @@ struct CheckArguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.what {
         None => serve::serve_at(&arguments.serve, Extra { path: PAGE, ..Extra::default() }),
-        Some(What::List { lessons: folder, json }) => list(&lessons(folder.as_deref())?, *json),
-        Some(What::Class(arguments)) => class::run(arguments),
-        Some(What::Progress(arguments)) => class::progress(arguments),
-        Some(What::Check(arguments)) => check(arguments),
+        Some(Action::List { lessons: folder, json }) => list(&lessons(folder.as_deref())?, *json),
+        Some(Action::Class(arguments)) => class::run(arguments),
+        Some(Action::Progress(arguments)) => class::progress(arguments),
+        Some(Action::Check(arguments)) => check(arguments),
     }
 }
 

@@ -3,7 +3,7 @@
 mod report;
 
 use crate::answer;
-use crate::answering::Answering;
+use crate::answering::AnswerSession;
 use crate::failure::Failure;
 use crate::flags::AnsweringArguments;
 use crate::output::{piped_input, print, print_json};
@@ -107,7 +107,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         ));
     }
     let text = if arguments.list { None } else { Some(prompt(arguments)?) };
-    let answering = Answering::new(&arguments.answering, None, false)?;
+    let answering = AnswerSession::new(&arguments.answering, None, false)?;
     let program = &answering.loaded.model.program;
     let Some(text) = text else { return print(&report::list(&visible(program))) };
     let edits = edits_of(arguments)?;
@@ -123,7 +123,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 fn json_of(
-    answering: &Answering<'_>,
+    answering: &AnswerSession<'_>,
     findings: &Findings,
     edits: &[Edit],
     has_numbers: bool,
@@ -178,7 +178,7 @@ fn wanted(arguments: &Arguments) -> Wanted {
 
 /// Answers, then reads prompt and answer once more and looks.
 fn trace(
-    answering: &Answering<'_>,
+    answering: &AnswerSession<'_>,
     prompt: Prompt,
     arguments: &Arguments,
     edits: &[Edit],

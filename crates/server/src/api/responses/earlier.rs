@@ -1,13 +1,13 @@
 //! What whoever asks was answered before.
 
-use super::kept::Shelf;
+use super::kept::ResponseStore;
 use crate::error::ApiError;
 use hefu_answer::Message;
 use serde_json::Value;
 
 /// Earlier responses of whoever asks.
 pub(super) struct Earlier<'a> {
-    pub(super) shelf: &'a Shelf,
+    pub(super) shelf: &'a ResponseStore,
     pub(super) client: &'a str,
 }
 

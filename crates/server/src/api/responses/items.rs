@@ -240,12 +240,12 @@ pub(super) fn logprobs(tokens: &[TokenLogprob]) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::kept::{Kept, Shelf};
+    use super::super::kept::{Kept, ResponseStore};
     use super::*;
 
     fn of(value: Value) -> Result<Vec<Message>, ApiError> {
         let mut messages = Vec::new();
-        let (shelf, mut own) = (Shelf::default(), Message::new(Role::Assistant, "The sum is 4."));
+        let (shelf, mut own) = (ResponseStore::default(), Message::new(Role::Assistant, "The sum is 4."));
         own.reasoning = Some("2 and 2".to_owned());
         let body = json!({"output": [
             {"type": "reasoning", "id": "rs_1", "summary": [], "content": [{"type": "reasoning_text", "text": "2 and 2"}]},

@@ -27,7 +27,7 @@ pub(crate) struct Kept {
 
 /// All that are kept.
 #[derive(Debug, Default)]
-pub(crate) struct Shelf {
+pub(crate) struct ResponseStore {
     clients: Mutex<HashMap<String, Own>>,
 }
 
@@ -54,7 +54,7 @@ impl Kept {
     }
 }
 
-impl Shelf {
+impl ResponseStore {
     /// Keeps a response of a client. The client's oldest ones make room for it, and then those of whoever has most.
     pub(super) fn keep(&self, client: &str, id: String, response: Kept) {
         let bytes = response.bytes();
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_response_goes_on_from_those_before_it() {
-        let shelf = Shelf::default();
+        let shelf = ResponseStore::default();
         for id in 0..3_usize {
             shelf.keep("me", id.to_string(), response(id, id.checked_sub(1), 1));
         }
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn the_oldest_make_room_and_one_client_does_not_crowd_out_another() {
-        let shelf = Shelf::default();
+        let shelf = ResponseStore::default();
         shelf.keep("quiet", "0".to_owned(), response(0, None, 10));
         for id in 0..400 {
             shelf.keep(&format!("loud {}", id % 20), id.to_string(), response(id, None, 1 << 20));

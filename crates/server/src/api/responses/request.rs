@@ -232,11 +232,11 @@ fn reasoning(fields: &mut Fields, echo: &mut Map<String, Value>) -> Result<Map<S
 
 #[cfg(test)]
 mod tests {
-    use super::super::kept::Shelf;
+    use super::super::kept::ResponseStore;
     use super::*;
 
     fn of(value: Value) -> Result<Wanted, ApiError> {
-        let shelf = Shelf::default();
+        let shelf = ResponseStore::default();
         read(Fields::parse(value.to_string().as_bytes())?, &Earlier { shelf: &shelf, client: "" })
     }
 

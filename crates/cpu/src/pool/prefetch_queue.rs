@@ -1,8 +1,8 @@
-//! What a thread will read next.
+//! The cache lines that a waiting thread prefetches.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::apart::Apart;
+use crate::cache_padded::CachePadded;
 
 /// Bytes of a cache line.
 const LINE: u64 = 64;
@@ -14,9 +14,9 @@ const COUNT_BITS: u32 = 20;
 /// Lines that are still to be fetched. In one number, so that whoever sets it never meets whoever takes from it halfway.
 /// The waiting thread writes it often.
 #[derive(Debug, Default)]
-pub(super) struct Soon(Apart<AtomicU64>);
+pub(super) struct PrefetchQueue(CachePadded<AtomicU64>);
 
-impl Soon {
+impl PrefetchQueue {
     /// Replaces what is to be fetched. An address that is too large is left out: it is only a hint.
     pub(super) fn set(&self, bytes: &[u8]) {
         let first = bytes.as_ptr() as u64 / LINE;
@@ -58,18 +58,18 @@ mod tests {
 
     #[test]
     fn every_line_is_taken_once() {
-        let soon = Soon::default();
-        assert!(!soon.fetch());
+        let queue = PrefetchQueue::default();
+        assert!(!queue.fetch());
         let bytes = vec![0_u8; 1000];
-        soon.set(&bytes);
-        let taken: Vec<u64> = std::iter::from_fn(|| soon.take()).collect();
+        queue.set(&bytes);
+        let taken: Vec<u64> = std::iter::from_fn(|| queue.take()).collect();
         let first = bytes.as_ptr() as u64 / LINE * LINE;
         assert_eq!(taken, (0..16).map(|line| first + line * LINE).collect::<Vec<_>>());
-        soon.set(&bytes);
-        assert!(soon.fetch());
-        soon.set(&bytes[..64]);
-        assert!(soon.fetch() && !soon.fetch(), "what is set last counts");
-        soon.set(&[]);
-        assert!(!soon.fetch());
+        queue.set(&bytes);
+        assert!(queue.fetch());
+        queue.set(&bytes[..64]);
+        assert!(queue.fetch() && !queue.fetch(), "what is set last counts");
+        queue.set(&[]);
+        assert!(!queue.fetch());
     }
 }

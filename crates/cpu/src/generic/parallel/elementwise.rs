@@ -2,14 +2,14 @@
 
 use std::ops::Range;
 
-use crate::ops::{Activation, After, Around, Norm, Rotation, Team};
+use crate::ops::{Activation, AddNorms, FusedNorm, Norm, Rotation, Team};
 
 use super::linear::prepare;
-use super::{Shared, deal_ranges};
+use super::{Shared, parallel_ranges};
 use crate::generic::kernels::Kernels;
 
 /// Below this many elements a second thread costs more than it saves.
-const WORTH_SHARING: usize = 8192;
+const MIN_PARALLEL_WORK: usize = 8192;
 
 /// Elements of a piece that one thread takes at a time.
 const PIECE: usize = 4096;
@@ -49,9 +49,9 @@ pub fn gate(kernels: &Kernels, team: &dyn Team, activation: Activation, gate: &m
 }
 
 /// See [`crate::ops::Ops::add`].
-pub fn add(kernels: &Kernels, team: &dyn Team, sum: &mut [f32], addend: &[f32], around: Around<'_>) {
+pub fn add(kernels: &Kernels, team: &dyn Team, sum: &mut [f32], addend: &[f32], around: AddNorms<'_>) {
     assert_eq!(sum.len(), addend.len());
-    let Around { before, after } = around;
+    let AddNorms { before, after } = around;
     let add = |at: usize, sum: &mut [f32]| {
         // SAFETY: these kernels are handed out only where their instructions are.
         unsafe { (kernels.add)(sum, &addend[at..][..sum.len()], before) };
@@ -59,7 +59,7 @@ pub fn add(kernels: &Kernels, team: &dyn Team, sum: &mut [f32], addend: &[f32], 
     match (before, after) {
         (None, None) => by_pieces(team, sum, PIECE, &add),
         (Some(norm), None) => by_rows(team, sum, norm.gain.len(), &add),
-        (_, Some(After { norm, output, readers })) => {
+        (_, Some(FusedNorm { norm, output, readers })) => {
             let (width, length) = (norm.gain.len(), sum.len());
             assert!(width > 0 && length.is_multiple_of(width));
             let add_and_norm = |at: usize, sum: &mut [f32], normed: &mut [f32]| {
@@ -99,16 +99,16 @@ pub(crate) fn by_rows(team: &dyn Team, data: &mut [f32], width: usize, work: &(d
 
 /// Calls `work(at, piece)` for pieces of `data` of `piece` elements (the last may be shorter).
 fn by_pieces(team: &dyn Team, data: &mut [f32], piece: usize, work: &(dyn Fn(usize, &mut [f32]) + Sync)) {
-    if data.len() < WORTH_SHARING {
+    if data.len() < MIN_PARALLEL_WORK {
         return work(0, data);
     }
     let length = data.len();
     let shared = Shared(data.as_mut_ptr());
     // Each thread begins with its own part, so that what one operation wrote lies near for the next.
-    deal_ranges(team, length.div_ceil(piece), &|pieces, _| {
+    parallel_ranges(team, length.div_ceil(piece), &|pieces, _| {
         for i in pieces {
             let at = i * piece;
-            // SAFETY: pieces do not overlap and lie within `data`, which stays borrowed until `deal_ranges` returns.
+            // SAFETY: pieces do not overlap and lie within `data`, which stays borrowed until `parallel_ranges` returns.
             let piece = unsafe { std::slice::from_raw_parts_mut(shared.at(at), piece.min(length - at)) };
             work(at, piece);
         }

@@ -3,7 +3,7 @@
 use crate::ops::Team;
 use hefu_numerics::matrix::Matrix;
 
-use super::{Shared, deal};
+use super::{Shared, parallel_for};
 use crate::generic::kernels::Kernels;
 use crate::pack;
 
@@ -15,10 +15,10 @@ pub fn rows(kernels: &Kernels, team: &dyn Team, matrix: &Matrix, rows: &[u32], f
     let columns = matrix.columns;
     assert!(output.len() == rows.len() * columns);
     let output = Shared(output.as_mut_ptr());
-    deal(team, rows.len().div_ceil(PIECE), &|piece, _| {
+    parallel_for(team, rows.len().div_ceil(PIECE), &|piece, _| {
         let first = piece * PIECE;
         for (i, &row) in rows.iter().enumerate().skip(first).take(PIECE) {
-            // SAFETY: rows do not overlap and lie within the output, which stays borrowed until `deal` returns.
+            // SAFETY: rows do not overlap and lie within the output, which stays borrowed until `parallel_for` returns.
             let output = unsafe { std::slice::from_raw_parts_mut(output.at(i * columns), columns) };
             // A row is a few bytes of each line of its group, which lies wherever a token happens to: the next one's lines
             // are asked for a few at a time, as many at once would be left out.

@@ -5,11 +5,11 @@
 
 use hefu_numerics::functions::Real;
 
-use super::lanes::Lanes;
+use super::lanes::F32x16;
 
 /// `N` sets of lanes.
 #[derive(Debug, Clone, Copy)]
-pub struct Several<L, const N: usize>(pub [L; N]);
+pub struct Unrolled<L, const N: usize>(pub [L; N]);
 
 macro_rules! each {
     ($($name:ident($($argument:ident),*);)*) => {
@@ -24,11 +24,11 @@ macro_rules! each {
     };
 }
 
-impl<L: Lanes, const N: usize> Real for Several<L, N> {
+impl<L: F32x16, const N: usize> Real for Unrolled<L, N> {
     #[inline(always)]
     fn constant(self, value: f32) -> Self {
         const { assert!(N > 0) };
-        Several([self.0[0].constant(value); N])
+        Unrolled([self.0[0].constant(value); N])
     }
 
     each! {

@@ -1,4 +1,4 @@
-//! Deals work to threads: which outputs are whose. Knows shapes and memory, no instructions.
+//! Shares work among threads: which outputs are whose. Knows shapes and memory, no instructions.
 
 pub mod attention;
 pub mod elementwise;
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::ops::Team;
 
-use crate::apart::Apart;
+use crate::cache_padded::CachePadded;
 
 /// A pointer that threads share, each writing to places of its own.
 #[derive(Clone, Copy)]
@@ -45,12 +45,12 @@ impl<T> Shared<T> {
 
 /// Calls `work(i, thread)` once for every `i` below `count`; threads take the next one as they become free, so that a
 /// slower one holds nobody up.
-pub(crate) fn deal(team: &dyn Team, count: usize, work: &(dyn Fn(usize, usize) + Sync)) {
+pub(crate) fn parallel_for(team: &dyn Team, count: usize, work: &(dyn Fn(usize, usize) + Sync)) {
     if count <= 1 || team.threads() == 1 {
         (0..count).for_each(|i| work(i, 0));
         return;
     }
-    let next = Apart(AtomicUsize::new(0));
+    let next = CachePadded(AtomicUsize::new(0));
     team.run(&|thread| {
         loop {
             let i = next.fetch_add(1, Ordering::Relaxed);
@@ -66,21 +66,21 @@ pub(crate) fn deal(team: &dyn Team, count: usize, work: &(dyn Fn(usize, usize) +
 /// would hold the others up.
 const SHARES: u32 = 8;
 
-/// Calls `work(range, thread)` with ranges that together are `0..count`. Each thread goes through a stretch of its own
+/// Calls `work(range, thread)` with ranges that together are `0..count`. Each thread goes through a range of its own
 /// from front to back, so that what it reads follows in memory; one that is done goes on with what others have left at
 /// the end of theirs.
-pub(crate) fn deal_ranges(team: &dyn Team, count: usize, work: &(dyn Fn(Range<usize>, usize) + Sync)) {
+pub(crate) fn parallel_ranges(team: &dyn Team, count: usize, work: &(dyn Fn(Range<usize>, usize) + Sync)) {
     let threads = team.threads();
     if count <= 1 || threads == 1 || u32::try_from(count).is_err() {
         return work(0..count, 0);
     }
-    let stretches: Vec<Stretch> =
-        (0..threads).map(|i| Stretch::new(count * i / threads..count * (i + 1) / threads)).collect();
+    let queues: Vec<WorkQueue> =
+        (0..threads).map(|i| WorkQueue::new(count * i / threads..count * (i + 1) / threads)).collect();
     team.run(&|thread| {
-        while let Some(range) = stretches[thread].take_front() {
+        while let Some(range) = queues[thread].take_front() {
             work(range, thread);
         }
-        for other in (1..threads).map(|i| &stretches[(thread + i) % threads]) {
+        for other in (1..threads).map(|i| &queues[(thread + i) % threads]) {
             while let Some(range) = other.take_back() {
                 work(range, thread);
             }
@@ -88,13 +88,13 @@ pub(crate) fn deal_ranges(team: &dyn Team, count: usize, work: &(dyn Fn(Range<us
     });
 }
 
-/// What is left of a thread's stretch: both ends in one number. Its thread writes it often.
-struct Stretch(Apart<AtomicU64>);
+/// What is left of a thread's range: both ends in one number. Its thread writes it often.
+struct WorkQueue(CachePadded<AtomicU64>);
 
-impl Stretch {
+impl WorkQueue {
     /// `range` ends below 2^32.
-    fn new(range: Range<usize>) -> Stretch {
-        Stretch(Apart(AtomicU64::new((range.start as u64) << 32 | range.end as u64)))
+    fn new(range: Range<usize>) -> WorkQueue {
+        WorkQueue(CachePadded(AtomicU64::new((range.start as u64) << 32 | range.end as u64)))
     }
 
     fn take_front(&self) -> Option<Range<usize>> {
@@ -147,7 +147,7 @@ mod tests {
             for count in [0, 1, 2, 3, 10, 100, 1001] {
                 for lazy in 0..threads {
                     let seen: Vec<AtomicUsize> = (0..count).map(|_| AtomicUsize::new(0)).collect();
-                    deal_ranges(&pool, count, &|range, thread| {
+                    parallel_ranges(&pool, count, &|range, thread| {
                         if thread == lazy {
                             std::thread::yield_now();
                         }

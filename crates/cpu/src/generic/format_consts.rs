@@ -2,21 +2,21 @@
 
 use hefu_numerics::quant::{Encoding, FORMATS, Format, Quantised, Values};
 
-use super::rows::Rows;
+use super::rows::DotIsa;
 use crate::layout::QuantLayout;
 
 /// The format with GGUF type number `TYPE`.
 #[derive(Debug, Clone, Copy)]
-pub struct Class<const TYPE: u32>;
+pub struct FormatConsts<const TYPE: u32>;
 
-impl<const TYPE: u32> Class<TYPE> {
+impl<const TYPE: u32> FormatConsts<TYPE> {
     /// The format.
     pub const FORMAT: &'static Format = format(TYPE);
 
     /// Its description.
     pub const QUANTISED: &'static Quantised = match &Self::FORMAT.encoding {
         Encoding::Quantised(quantised) => quantised,
-        Encoding::Float(_) => panic!("a class is of a quantised format"),
+        Encoding::Float(_) => panic!("constants are of a quantised format"),
     };
 
     /// Where its pieces lie.
@@ -55,7 +55,7 @@ impl<const TYPE: u32> Class<TYPE> {
 }
 
 /// What a kernel's codes exceed the weights by: the sum of activations times this is taken off each integer sum.
-pub fn code_offset<R: Rows>(quantised: &Quantised) -> u8 {
+pub fn code_offset<R: DotIsa>(quantised: &Quantised) -> u8 {
     match quantised.values {
         Values::Offset(_) if quantised.code_bits == 8 && R::SIGNED_BYTES => 0,
         Values::Offset(offset) => offset,

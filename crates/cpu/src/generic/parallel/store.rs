@@ -4,12 +4,12 @@ use crate::ops::{Alone, Team};
 use hefu_numerics::attention::Span;
 use hefu_numerics::kv::{LayerCache, PAGE};
 
-use super::{Shared, deal};
+use super::{Shared, parallel_for};
 use crate::generic::kernels::Kernels;
 use crate::generic::store::Place;
 
 /// Below this many elements a second thread costs more than it saves.
-const WORTH_SHARING: usize = 2048;
+const MIN_PARALLEL_WORK: usize = 2048;
 
 /// Consecutive rows that go to one page.
 struct Part {
@@ -37,10 +37,10 @@ pub fn store(
         assert!(keys.len() >= (part.row + part.rows) * key_row && values.len() >= (part.row + part.rows) * value_row);
     }
     // Two spans that write to one page might write to one place; in turn, the last one's stays.
-    let share = keys.len() + values.len() >= WORTH_SHARING && are_different(&parts);
+    let share = keys.len() + values.len() >= MIN_PARALLEL_WORK && are_different(&parts);
     let team = if share { team } else { &Alone };
     let (to_keys, to_values) = (Shared(cache.keys.as_mut_ptr()), Shared(cache.values.as_mut_ptr()));
-    deal(team, parts.len(), &|i, _| {
+    parallel_for(team, parts.len(), &|i, _| {
         let part = &parts[i];
         for (i, row) in (part.row..part.row + part.rows).enumerate() {
             // SAFETY: these kernels are handed out only where their instructions are; the page exists, and no other

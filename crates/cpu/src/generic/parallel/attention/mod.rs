@@ -30,10 +30,10 @@ pub fn attention(
 ) {
     check(attention, output);
     let work = Work { kernels, attention, output: Shared::new(output.as_mut_ptr()) };
-    if !team.pays(work.multiply_adds()) {
+    if !team.worth_parallel(work.multiply_adds()) {
         // Meanwhile the other threads bring what comes next into their caches.
         whole::run(&work, &Alone, scratch);
-    } else if split::pays(&work, team.threads()) {
+    } else if split::worth_splitting(&work, team.threads()) {
         split::run(&work, team, scratch);
     } else {
         whole::run(&work, team, scratch);

@@ -14,7 +14,7 @@ use std::ops::Range;
 
 use crate::ops::Team;
 
-use super::{Kind, MAX_TILE, Product, Work, deal_ranges, overlap};
+use super::{Kind, MAX_TILE, Product, Work, overlap, parallel_ranges};
 use crate::generic::ahead::{AHEAD, moves_on};
 use crate::generic::job::{Ahead, TileJob};
 use crate::generic::panel::Tile;
@@ -29,7 +29,7 @@ impl Work<'_> {
         let tiles = self.shape.tiles();
         let parts = wide.parts(self.panel_bytes, tiles.len(), team.threads());
         let units: usize = products.iter().map(|product| wide.units(product.groups)).sum();
-        deal_ranges(team, parts * units, &|range, thread| {
+        parallel_ranges(team, parts * units, &|range, thread| {
             // SAFETY: the kernels' instructions are there; ended below, on this thread.
             unsafe { (wide.begin)() };
             for part in range.start / units..range.end.div_ceil(units) {
@@ -130,7 +130,7 @@ impl Pass<'_> {
 
     /// Adds the products of a unit's blocks from block `first` on.
     fn stretch(&self, unit: usize, first: usize) {
-        let job = self.take_apart(unit, first);
+        let job = self.unpacked_job(unit, first);
         let group = unit * self.wide.groups;
         // A tile or a unit that is filled up would write beyond the output.
         let fits = (group + self.wide.groups) * GROUP <= self.product.rows;
@@ -146,7 +146,7 @@ impl Pass<'_> {
     }
 
     /// The job of a unit's blocks from block `first` on, which are taken apart for it if need be.
-    fn take_apart(&self, unit: usize, first: usize) -> TileJob {
+    fn unpacked_job(&self, unit: usize, first: usize) -> TileJob {
         let (product, work, wide) = (self.product, self.work, self.wide);
         let Kind::Quantised { layout, quantised, corrections_row, minimum_factors_row, .. } = &product.kind else {
             unreachable!("only quantised products have kernels for whole tiles");

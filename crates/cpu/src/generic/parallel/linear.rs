@@ -1,26 +1,26 @@
 //! Deals matrix products to threads: groups of 16 rows at a time.
 
-mod announce;
 mod float;
 mod gated;
+mod prefetch;
 mod prepare;
 mod wide;
 
-pub use announce::announce;
 pub use gated::gated;
+pub use prefetch::prefetch;
 pub use prepare::prepare;
 
 use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 
+use crate::activations::Activations;
 use crate::ops::{Projection, Team};
-use crate::prepared::Input;
 use crate::scratch::Scratch;
 use hefu_numerics::matrix::Matrix;
 use hefu_numerics::quant::{Encoding, Float, Quantised};
 
-use super::{Shared, deal_ranges, overlap};
+use super::{Shared, overlap, parallel_ranges};
 use crate::generic::ahead::moves_on;
 use crate::generic::job::TileJob;
 use crate::generic::kernels::{Kernels, Products};
@@ -37,7 +37,7 @@ pub fn linear(
     kernels: &Kernels,
     team: &dyn Team,
     scratch: &mut Scratch,
-    input: Input<'_>,
+    input: Activations<'_>,
     tokens: usize,
     outputs: &mut [Projection<'_>],
 ) {
@@ -66,15 +66,15 @@ struct Memory {
 
 impl Memory {
     /// Reserves what a plan needs, unless its input is a panel already, and `more` bytes. All three begin at multiples of 64.
-    fn new(plan: &Plan<'_>, scratch: &mut Scratch, input: Input<'_>, more: usize, team: &dyn Team) -> Memory {
+    fn new(plan: &Plan<'_>, scratch: &mut Scratch, input: Activations<'_>, more: usize, team: &dyn Team) -> Memory {
         let panel_bytes = if input.rows().is_some() { plan.panel_bytes } else { 0 };
         let unpacked = plan.unpacked_bytes * team.threads();
         let start = Shared(scratch.reserve(panel_bytes + unpacked + more));
         // SAFETY: within what was reserved.
         let [unpacked, more] = [panel_bytes, panel_bytes + unpacked].map(|at| Shared(unsafe { start.at(at) }));
         let panel = match input {
-            Input::Prepared(prepared) if input.rows().is_none() => {
-                let panel = prepared.prepared(plan.panel_bytes);
+            Activations::Packed(packed) if input.rows().is_none() => {
+                let panel = packed.packed(plan.panel_bytes);
                 // Only read from then on.
                 Shared(panel.expect("what was made for these matrices has the size of their panel").cast_mut())
             }
@@ -125,7 +125,7 @@ impl<'a> Plan<'a> {
     fn begin<'w>(
         &'w self,
         kernels: &'w Kernels,
-        input: Input<'w>,
+        input: Activations<'w>,
         tokens: usize,
         memory: Memory,
         team: &dyn Team,
@@ -147,7 +147,7 @@ impl<'a> Plan<'a> {
 }
 
 /// Blocks of tokens that are worth another thread.
-const WORTH_SHARING: usize = 128;
+const MIN_PARALLEL_WORK: usize = 128;
 
 /// One matrix of a call.
 #[derive(Clone, Copy)]
@@ -252,8 +252,9 @@ impl Work<'_> {
         let source = Source::whole(self.input, shape);
         // Pieces of each tile: where there are few tiles, as in decoding, their blocks are dealt.
         let size = tiles.iter().map(|tile| tile.size).sum::<usize>() * shape.blocks;
-        let pieces = (size / WORTH_SHARING).min(2 * team.threads()).div_ceil(tiles.len()).clamp(1, shape.blocks.max(1));
-        deal_ranges(team, tiles.len() * pieces, &|range, _| {
+        let pieces =
+            (size / MIN_PARALLEL_WORK).min(2 * team.threads()).div_ceil(tiles.len()).clamp(1, shape.blocks.max(1));
+        parallel_ranges(team, tiles.len() * pieces, &|range, _| {
             for i in range {
                 let (tile, piece) = (&tiles[i / pieces], i % pieces);
                 let blocks = shape.blocks * piece / pieces..shape.blocks * (piece + 1) / pieces;
@@ -273,7 +274,7 @@ impl Work<'_> {
         let groups: usize = products.iter().map(|product| product.groups).sum();
         match self.wide {
             Some(wide) => self.run_wide(wide, products, team),
-            None => deal_ranges(team, groups, &|range, thread| {
+            None => parallel_ranges(team, groups, &|range, thread| {
                 let mut before = 0;
                 for product in products {
                     self.run(product, overlap(&range, before, product.groups), thread);

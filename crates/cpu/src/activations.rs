@@ -1,4 +1,4 @@
-//! What an operation makes for the products that read it next.
+//! Activations between operations: as rows, or packed as the next product's kernels read them.
 
 use hefu_numerics::buffer::Buffer;
 
@@ -9,44 +9,44 @@ use crate::scratch::Scratch;
 /// A product on many tokens brings its input into a form of its own first. An operation that is told which matrices read its
 /// results can bring them there itself, while they are still at hand.
 #[derive(Default)]
-pub struct Prepared {
+pub struct ActivationBuffer {
     rows: Buffer,
     device: Scratch,
     /// Bytes of the device's own form, if that is what was made.
-    prepared: Option<usize>,
+    packed: Option<usize>,
 }
 
-impl Prepared {
+impl ActivationBuffer {
     /// Room for `length` numbers that stay as they are; their contents are arbitrary.
     pub fn as_rows(&mut self, length: usize) -> &mut [f32] {
-        self.prepared = None;
+        self.packed = None;
         self.rows.sized(length)
     }
 
     /// Room for `bytes` bytes in the device's own form, aligned to 64, and behind them for `more` that it needs to make them.
-    pub fn as_prepared(&mut self, bytes: usize, more: usize) -> *mut u8 {
-        self.prepared = Some(bytes);
+    pub fn as_packed(&mut self, bytes: usize, more: usize) -> *mut u8 {
+        self.packed = Some(bytes);
         self.device.reserve(bytes + more)
     }
 
     /// The numbers, if they are as they were; at least as many as were asked for.
     pub fn rows(&self) -> Option<&[f32]> {
-        self.prepared.is_none().then_some(&self.rows)
+        self.packed.is_none().then_some(&self.rows)
     }
 
     /// The numbers, to be changed where they lie.
     pub fn rows_mut(&mut self) -> Option<&mut [f32]> {
-        if self.prepared.is_none() { Some(&mut self.rows) } else { None }
+        if self.packed.is_none() { Some(&mut self.rows) } else { None }
     }
 
     /// The device's own form, if that is what was made and if it has so many bytes.
-    pub fn prepared(&self, bytes: usize) -> Option<*const u8> {
-        (self.prepared == Some(bytes)).then(|| self.device.start())
+    pub fn packed(&self, bytes: usize) -> Option<*const u8> {
+        (self.packed == Some(bytes)).then(|| self.device.start())
     }
 
     /// What a product reads.
-    pub fn input(&self) -> Input<'_> {
-        self.rows().map_or(Input::Prepared(self), Input::Rows)
+    pub fn input(&self) -> Activations<'_> {
+        self.rows().map_or(Activations::Packed(self), Activations::Rows)
     }
 
     /// Bytes that the room for numbers that stay as they are has grown to.
@@ -62,19 +62,19 @@ impl Prepared {
 
 /// What a product reads: `[tokens][columns]`.
 #[derive(Clone, Copy)]
-pub enum Input<'a> {
+pub enum Activations<'a> {
     /// Numbers as they are.
     Rows(&'a [f32]),
     /// In the device's own form, made by an operation that was told of the very matrices that read it now.
-    Prepared(&'a Prepared),
+    Packed(&'a ActivationBuffer),
 }
 
-impl<'a> Input<'a> {
+impl<'a> Activations<'a> {
     /// The numbers, if they are as they were.
     pub fn rows(self) -> Option<&'a [f32]> {
         match self {
-            Input::Rows(rows) => Some(rows),
-            Input::Prepared(prepared) => prepared.rows(),
+            Activations::Rows(rows) => Some(rows),
+            Activations::Packed(packed) => packed.rows(),
         }
     }
 }

@@ -11,9 +11,9 @@ use super::{AHEAD, Task, Work, clear, segments};
 use crate::generic::attention::{
     FOLDED_NUMBERS, MAX_QUERIES, QueryTile, TileMemory, can_be_last, query_numbers, result_width,
 };
-use crate::generic::drive::{Shared, deal};
 use crate::generic::kernels::Attend;
 use crate::generic::lanes::LANES;
+use crate::generic::parallel::{Shared, parallel_for};
 
 /// Most tiles of a task.
 const TILES: usize = 4;
@@ -27,7 +27,7 @@ pub(super) fn run(work: &Work<'_>, team: &dyn Team, scratch: &mut Scratch) {
     let layout = Layout::new(work, rows);
     let memory = Shared::new(scratch.reserve(layout.numbers * team.threads() * 4).cast::<f32>());
     let total = work.tasks(rows);
-    deal(team, total, &|index, thread| {
+    parallel_for(team, total, &|index, thread| {
         // Later tasks of a prompt see more positions: the longest work is dealt first.
         let index = total - 1 - index;
         let task = work.task(index, rows);

@@ -19,8 +19,8 @@ use hefu_numerics::kv::{PAGE, Profile};
 
 use super::{AHEAD, PAGE_BLOCKS, Task, Work, segments};
 use crate::generic::attention::{QueryTile, TileMemory, result_width};
-use crate::generic::drive::{Shared, deal};
 use crate::generic::lanes::LANES;
+use crate::generic::parallel::{Shared, parallel_for};
 
 use layout::Layout;
 
@@ -34,7 +34,7 @@ const LEAST_POSITIONS: usize = 128;
 const ELEMENTS: usize = 64;
 
 /// Whether there are so few tasks over so many positions that cutting them pays.
-pub(super) fn pays(work: &Work<'_>, threads: usize) -> bool {
+pub(super) fn worth_splitting(work: &Work<'_>, threads: usize) -> bool {
     let most = work.most_queries();
     let count = work.tasks(most);
     let positions = |index| tile(work, &work.task(index, most)).positions();
@@ -89,7 +89,7 @@ pub(super) fn run(work: &Work<'_>, team: &dyn Team, scratch: &mut Scratch) {
         // SAFETY: the item's own scores, and the thread's own piece of scratch.
         unsafe { score(work, part, item - part.first_piece, &layout.scoring(memory.at(0), part, item, thread)) };
     };
-    deal(team, pieces, &scoring);
+    parallel_for(team, pieces, &scoring);
     let adding = |item, thread| {
         let (segment, elements) = cuts.item(item);
         let part = find(&parts, |part| part.first_segment, segment);
@@ -97,8 +97,8 @@ pub(super) fn run(work: &Work<'_>, team: &dyn Team, scratch: &mut Scratch) {
         // which nobody writes in this step.
         unsafe { add(work, &layout, memory.at(0), part, segment, elements, thread) };
     };
-    deal(team, segments * cuts.count, &adding);
-    deal(team, parts.len(), &|index, thread| {
+    parallel_for(team, segments * cuts.count, &adding);
+    parallel_for(team, parts.len(), &|index, thread| {
         // SAFETY: a task's own segments, which no other thread touches in this step, and its own outputs.
         unsafe { merge(work, &layout, memory.at(0), &parts[index], thread) };
     });

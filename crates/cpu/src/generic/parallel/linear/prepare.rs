@@ -2,14 +2,14 @@
 
 use std::ops::Range;
 
+use crate::activations::ActivationBuffer;
 use crate::ops::Team;
-use crate::prepared::Prepared;
 use hefu_numerics::matrix::Matrix;
 
 use super::{Kind, Plan};
-use crate::generic::drive::{Shared, deal_ranges};
 use crate::generic::kernels::Kernels;
 use crate::generic::panel::Source;
+use crate::generic::parallel::{Shared, parallel_ranges};
 
 /// Tiles for each thread that there should be at least: few tiles are filled sooner by all threads together, block by block.
 const TILES_PER_THREAD: usize = 4;
@@ -22,7 +22,7 @@ pub fn prepare(
     team: &dyn Team,
     readers: &[&Matrix],
     tokens: usize,
-    output: &mut Prepared,
+    output: &mut ActivationBuffer,
     make: &(dyn Fn(Range<usize>, &mut [f32]) + Sync),
 ) -> bool {
     let least = TILES_PER_THREAD * team.threads();
@@ -39,8 +39,8 @@ pub fn prepare(
     let columns = readers[0].columns;
     let most = tiles.iter().map(|tile| tile.tokens).max().unwrap_or(0);
     let own = most * columns;
-    let panel = Shared(output.as_prepared(plan.panel_bytes, own * 4 * team.threads()));
-    deal_ranges(team, tiles.len(), &|range, thread| {
+    let panel = Shared(output.as_packed(plan.panel_bytes, own * 4 * team.threads()));
+    parallel_ranges(team, tiles.len(), &|range, thread| {
         for tile in &tiles[range] {
             // SAFETY: each thread has a piece of its own behind the panel, whose numbers have any value; the panel has this
             // shape, and each tile is filled by one job; the kernels' instructions are there.

@@ -6,9 +6,9 @@ use std::ops::Deref;
 /// another writes goes to and fro between their cores, and takes along what else lies on it.
 #[repr(align(128))]
 #[derive(Debug, Default)]
-pub(crate) struct Apart<T>(pub(crate) T);
+pub(crate) struct CachePadded<T>(pub(crate) T);
 
-impl<T> Deref for Apart<T> {
+impl<T> Deref for CachePadded<T> {
     type Target = T;
 
     fn deref(&self) -> &T {

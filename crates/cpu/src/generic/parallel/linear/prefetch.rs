@@ -7,10 +7,10 @@ use crate::layout::{GROUP, group_bytes};
 
 /// Most bytes of a thread's stretch that it is told of beforehand: a part of the second cache, beside what the work until
 /// then needs there.
-const MOST_ANNOUNCED: usize = 192 * 1024;
+const MOST_PREFETCHED: usize = 192 * 1024;
 
-/// See [`crate::ops::Ops::announce`]: each thread's stretch begins where `deal_ranges` lets it begin.
-pub fn announce(team: &dyn Team, matrices: &[&Matrix]) {
+/// See [`crate::ops::Ops::prefetch`]: each thread's stretch begins where `parallel_ranges` lets it begin.
+pub fn prefetch(team: &dyn Team, matrices: &[&Matrix]) {
     let threads = team.threads();
     let groups: usize = matrices.iter().map(|matrix| matrix.rows.div_ceil(GROUP)).sum();
     for thread in 0..threads {
@@ -21,7 +21,7 @@ pub fn announce(team: &dyn Team, matrices: &[&Matrix]) {
             if first < its_groups {
                 let end = (first + count).min(its_groups);
                 let stretch = matrix.bytes().get(first * bytes..end * bytes).unwrap_or_default();
-                team.will_read(thread, &stretch[..stretch.len().min(MOST_ANNOUNCED)]);
+                team.prefetch(thread, &stretch[..stretch.len().min(MOST_PREFETCHED)]);
                 break;
             }
             first -= its_groups;
@@ -47,7 +47,7 @@ mod tests {
 
         fn run(&self, _: &(dyn Fn(usize) + Sync)) {}
 
-        fn will_read(&self, thread: usize, bytes: &[u8]) {
+        fn prefetch(&self, thread: usize, bytes: &[u8]) {
             self.1.lock().unwrap().push((thread, bytes.to_vec()));
         }
     }
@@ -65,7 +65,7 @@ mod tests {
         let matrices = [&matrix(0..3), &matrix(3..8)];
         let told = |threads| {
             let team = Listeners(threads, Mutex::default());
-            announce(&team, &matrices);
+            prefetch(&team, &matrices);
             let told = team.1.into_inner().unwrap();
             let spans = told.iter().map(|(thread, bytes)| (*thread, bytes.first().copied(), bytes.len()));
             spans.collect::<Vec<_>>()
@@ -77,8 +77,8 @@ mod tests {
         assert_eq!(told(9).len(), 9, "also those that have nothing to do");
         let large = matrix(0..64);
         let team = Listeners(1, Mutex::default());
-        announce(&team, &[&large]);
-        assert_eq!(team.1.into_inner().unwrap()[0].1.len(), MOST_ANNOUNCED);
-        announce(&Listeners(2, Mutex::default()), &[]);
+        prefetch(&team, &[&large]);
+        assert_eq!(team.1.into_inner().unwrap()[0].1.len(), MOST_PREFETCHED);
+        prefetch(&Listeners(2, Mutex::default()), &[]);
     }
 }

@@ -9,15 +9,15 @@
 //!
 //! Where that product reads no such panel, what was made goes to memory as it is.
 
-use crate::ops::{Activation, Gated, Team};
-use crate::prepared::{Input, Prepared};
+use crate::activations::{ActivationBuffer, Activations};
+use crate::ops::{Activation, GatedProduct, Team};
 use crate::scratch::Scratch;
 
-use super::{Kind, Memory, Plan, Product, Shared, Work, deal_ranges};
-use crate::generic::drive::elementwise;
+use super::{Kind, Memory, Plan, Product, Shared, Work, parallel_ranges};
 use crate::generic::elementwise::GateRows;
 use crate::generic::kernels::Kernels;
 use crate::generic::panel::{PanelShape, Source, Tile};
+use crate::generic::parallel::elementwise;
 use crate::generic::wide::Order;
 use crate::layout::{BLOCK, GROUP};
 
@@ -26,27 +26,27 @@ pub fn gated(
     kernels: &Kernels,
     team: &dyn Team,
     scratch: &mut Scratch,
-    input: Input<'_>,
+    input: Activations<'_>,
     tokens: usize,
-    gated: &Gated<'_>,
-    opened: &mut Prepared,
+    gated: &GatedProduct<'_>,
+    ffn_hidden: &mut ActivationBuffer,
 ) {
-    let Gated { gate, up, activation, down } = *gated;
+    let GatedProduct { gate, up, activation, down } = *gated;
     let rows = gate.rows;
     assert!(up.rows == rows && down.columns == rows);
     let Some(mut plan) = Plan::new(kernels, &[gate, up], tokens) else { return };
     if is_together(&plan) {
         let next = Plan::new(kernels, &[down], tokens).filter(|next| is_read_alike(&plan, next));
         let last = match &next {
-            Some(next) => Last::Panel(&next.shape, Shared(opened.as_prepared(next.panel_bytes, 0))),
-            None => Last::Rows(Shared(opened.as_rows(tokens * rows).as_mut_ptr()), rows),
+            Some(next) => Last::Panel(&next.shape, Shared(ffn_hidden.as_packed(next.panel_bytes, 0))),
+            None => Last::Rows(Shared(ffn_hidden.as_rows(tokens * rows).as_mut_ptr()), rows),
         };
         let together = Together::new(&plan, team.threads(), activation, last);
         let memory = Memory::new(&plan, scratch, input, together.numbers() * 4 * team.threads(), team);
         let work = plan.begin(kernels, input, tokens, memory, team);
         return together.run(&work, &plan.products, team);
     }
-    let output = opened.as_rows(tokens * rows);
+    let output = ffn_hidden.as_rows(tokens * rows);
     let memory = Memory::new(&plan, scratch, input, tokens * rows * 4, team);
     plan.products[0].output = Shared(output.as_mut_ptr());
     plan.products[1].output = memory.more.cast();
@@ -104,7 +104,7 @@ impl<'a> Together<'a> {
         Together { activation, last, parts, tokens: tiles.len().div_ceil(parts) * most, unit, units }
     }
 
-    /// Numbers of one thread's results: the gate's of all units, what is opened of one.
+    /// Numbers of one thread's results: the gate's of all units, the hidden values of one.
     fn numbers(&self) -> usize {
         self.tokens * self.unit * (self.units + 1)
     }
@@ -112,7 +112,7 @@ impl<'a> Together<'a> {
     fn run(&self, work: &Work<'_>, products: &[Product<'_>], team: &dyn Team) {
         let steps = products[0].matrix.rows.div_ceil(self.unit * self.units);
         let tiles = work.shape.tiles();
-        deal_ranges(team, self.parts * steps, &|range, thread| {
+        parallel_ranges(team, self.parts * steps, &|range, thread| {
             work.begin_wide();
             for index in range {
                 let (part, step) = (index / steps, index % steps);
@@ -174,12 +174,12 @@ impl Step<'_> {
         // SAFETY: within the thread's results.
         let up = unsafe { self.results().add(most * gate_stride) };
         let outputs = [(self.results(), gate_stride, first), (up, width, (first.0, row))];
-        let [opening, opened] = [0, 1].map(|index| {
+        let [gate_product, up_product] = [0, 1].map(|index| {
             let (output, stride, first) = outputs[index];
             Product { output: Shared(output), stride, first, rows: row + width, ..self.products[index] }
         });
-        self.work.unit(&opening, unit, self.tiles(), self.thread, (&opened, unit));
-        self.work.unit(&opened, unit, self.tiles(), self.thread, (&opening, unit + 1));
+        self.work.unit(&gate_product, unit, self.tiles(), self.thread, (&up_product, unit));
+        self.work.unit(&up_product, unit, self.tiles(), self.thread, (&gate_product, unit + 1));
         // SAFETY: within the thread's results.
         let gate = unsafe { self.results().add(row - first.1) };
         let (output, stride) = match last {
