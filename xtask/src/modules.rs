@@ -245,7 +245,7 @@ fn shortest<'m>(graph: &Graph<'m>, from: &'m Module) -> Option<Vec<&'m Module>> 
     None
 }
 
-/// Whether it keeps something for tests alone.
+/// True if it keeps something for tests alone.
 fn is_test(attribute: &Attribute) -> bool {
     let Meta::List(list) = &attribute.meta else { return attribute.path().is_ident("test") };
     let condition = list.tokens.to_string();

@@ -1,4 +1,4 @@
-//! What is asked of a model, whatever the dialect it was asked in.
+//! A request to a model, independent of the dialect that it came in.
 //!
 //! Every dialect and command translates what it is given to an [`Ask`], and the [`Delta`](crate::Delta)s of the answer to what it
 //! shows, and nothing else: limits, templates, sampling, grammars and tools are worked out once, behind this seam.

@@ -41,7 +41,7 @@ const FILES: &[[&str; 2]] = &[["<|repo_name|>", "<|file_sep|>"], ["<reponame>", 
 /// Further marks that no filling holds.
 const OTHERS: &[&str] = &["<|fim_pad|>", "<fim_pad>", "<fim-pad>", "<|cursor|>", "▁<EOT>"];
 
-/// Whether a vocabulary names the marks.
+/// True if a vocabulary names the marks.
 pub fn has_marks(tokens: &[&str]) -> bool {
     NAMES.iter().any(|names| names.iter().all(|name| tokens.contains(name)))
 }

@@ -1,4 +1,4 @@
-//! What was seen of a text, as JSON and as a safetensors file.
+//! Values recorded while a text was computed, as JSON and as a safetensors file.
 
 use hefu_engine::inspect::{Findings, Operation, Product, Seen, SubBlock, Visible, WeightRow, Why};
 use hefu_engine::sampling::{Candidate, Draw, Stage};

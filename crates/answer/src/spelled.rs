@@ -1,4 +1,4 @@
-//! What a person, a document or a function says stays text, also where it spells a control token: it must not end a turn or
+//! Text of a person, a document or a function stays text, also where it spells a control token: it must not end a turn or
 //! begin another in somebody else's name.
 //!
 //! A guard inside each such spelling goes through the template with the text, and tells the tokeniser to read no token there.

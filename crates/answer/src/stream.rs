@@ -26,9 +26,9 @@ pub struct ChoiceStream {
     /// Unique to this choice; the ids of its calls are made of it.
     name: String,
     with_logprobs: bool,
-    /// Whether log-probabilities are told of the token that ends the answer too.
+    /// True if log-probabilities are told of the token that ends the answer too.
     tells_end: bool,
-    /// Whether the last text was reasoning.
+    /// True if the last text was reasoning.
     is_reasoning: bool,
     /// How many calls were handed out.
     calls: usize,

@@ -1,4 +1,4 @@
-//! What an answer is made of: reasoning, calls of functions, a grammar, and how each is told from plain text.
+//! Parts of an answer: reasoning, calls of functions, a grammar, and how each is told from plain text.
 
 use crate::ask::{Ask, Prompt, Tool, ToolChoice};
 use crate::error::Error;
@@ -19,9 +19,9 @@ pub(crate) struct Structure {
     pub(crate) parser: Option<ToolParser>,
     /// Special tokens that the parser must see.
     pub(crate) shown: Vec<u32>,
-    /// Whether an answer ends with its first call.
+    /// True if an answer ends with its first call.
     pub(crate) one_call: bool,
-    /// Whether log-probabilities are told of the token that ends an answer too.
+    /// True if log-probabilities are told of the token that ends an answer too.
     pub(crate) tells_end: bool,
 }
 
@@ -98,7 +98,7 @@ fn spec(ask: &Ask, model: &TextModel, offered: &[&Tool], one_call: bool) -> Opti
     })
 }
 
-/// Whether an answer ends with its first call. A model that must call does not know when to end, so it makes one call
+/// True if an answer ends with its first call. A model that must call does not know when to end, so it makes one call
 /// unless the request wants several; then the grammar bounds them.
 fn one_call(ask: &Ask) -> bool {
     match (&ask.tool_choice, ask.parallel_tool_calls) {

@@ -1,4 +1,4 @@
-//! What a chip computes, and receipts, examined with the least code.
+//! The conformance list and receipts, examined with the least code.
 //!
 //! ```text
 //! hefu-check conformance                    the conformance list on every instruction set of this machine

@@ -165,7 +165,7 @@ impl Class {
         Signed::new(progress.clone(), &self.key).and_then(|signed| signed.text()).map_err(Refusal::Plan)
     }
 
-    /// Whether a file that was signed by a key may be brought.
+    /// True if a file that was signed by a key may be brought.
     pub(crate) fn trusts(&self, key: &PublicKey) -> bool {
         *key == self.key.public() || self.settings.trusted.contains(key)
     }
@@ -342,7 +342,7 @@ fn name_of(text: &str) -> Result<String, Refusal> {
     }
 }
 
-/// Whether two names are the same to whoever reads them.
+/// True if two names are the same to whoever reads them.
 pub(crate) fn alike(one: &str, other: &str) -> bool {
     one.to_lowercase() == other.to_lowercase()
 }

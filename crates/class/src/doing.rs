@@ -1,4 +1,4 @@
-//! What a pupil does, and what is said of it.
+//! Actions of a pupil, and the server's replies.
 
 use crate::class::{Class, State, alike};
 use crate::exam::{Exam, cases_seed};

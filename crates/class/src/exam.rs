@@ -100,7 +100,7 @@ impl Plan {
 }
 
 impl Exam {
-    /// Whether it is under way.
+    /// True if it is under way.
     pub fn is_on(&self, now: u64) -> bool {
         now < self.ends
     }

@@ -1,4 +1,4 @@
-//! What a class keeps to, whatever is asked of it.
+//! Limits of a class.
 
 /// Most pupils of a class.
 pub const MAX_PUPILS: usize = 64;

@@ -1,4 +1,4 @@
-//! How often something was done in the current minute.
+//! Rate limit: actions in the current minute.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -20,7 +20,7 @@ impl<K: Hash + Eq> Pace<K> {
         Self { most, room, counts: HashMap::new() }
     }
 
-    /// Whether another one may be.
+    /// True if another one may be.
     pub(crate) fn may(&self, key: &K, now: u64) -> bool {
         self.counts.get(key).is_none_or(|(minute, count)| *minute != now / MINUTE || *count < self.most)
     }

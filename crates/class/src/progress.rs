@@ -1,4 +1,4 @@
-//! What a pupil has done, and the file of it that the class has signed.
+//! A pupil's progress, and its file, which the class signs.
 
 use crate::limits::MAX_FILE_BYTES;
 use hefu_proof::canonical::canonical;
@@ -47,7 +47,7 @@ pub struct Answered {
     pub first: u32,
     /// The last one.
     pub last: u32,
-    /// Whether a right one was among them.
+    /// True if a right one was among them.
     pub right: bool,
     /// How many there were.
     pub tries: u32,
@@ -95,7 +95,7 @@ pub struct Asked {
     pub question: u32,
     /// The last answer, counted from 1.
     pub answer: Option<u32>,
-    /// Whether it is right.
+    /// True if it is right.
     pub right: bool,
 }
 

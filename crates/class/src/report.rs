@@ -1,4 +1,4 @@
-//! What a teacher sees: who is where, and an exam as JSON, CSV or Markdown.
+//! The teacher's view: who is where, and an exam as JSON, CSV or Markdown.
 
 use crate::class::Class;
 use crate::doing::right_of;

@@ -16,7 +16,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("class.css", "text/css; charset=utf-8", include_str!("../page/class.css")),
 ];
 
-/// Whether an address is one of a class.
+/// True if an address is one of a class.
 pub fn is_here(path: &str) -> bool {
     path.strip_prefix(ROOT).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -1,4 +1,4 @@
-//! How fast each format is packed, on one thread: `cargo run --release -p hefu-cpu --example pack_speed`.
+//! Speed of packing each format, on one thread: `cargo run --release -p hefu-cpu --example pack_speed`.
 
 use hefu_numerics::quant::FORMATS;
 use std::time::Instant;

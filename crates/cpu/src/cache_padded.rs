@@ -1,4 +1,4 @@
-//! What threads watch and write lies apart from everything else.
+//! Padding against false sharing: a value on cache lines of its own.
 
 use std::ops::Deref;
 

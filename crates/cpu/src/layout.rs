@@ -1,4 +1,4 @@
-//! How a matrix lies in memory.
+//! Memory layout of a packed matrix.
 //!
 //! Rows are taken in groups of [`GROUP`], side by side, so that one instruction works on 16 outputs and each output's
 //! sum is still taken in order. The last group is filled up with zero rows. Numbers of several bytes are in the order of the

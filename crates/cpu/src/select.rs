@@ -15,7 +15,7 @@ use crate::limits::Peaks;
 pub struct Isa {
     /// Name by which `--isa` chooses it.
     pub name: &'static str,
-    /// Whether this machine has it.
+    /// True if this machine has it.
     pub is_available: fn() -> bool,
     table: Option<(&'static Ops, &'static Kernels)>,
     peaks: Option<&'static Peaks>,

@@ -1,4 +1,4 @@
-//! How well a model predicts a text.
+//! Perplexity of a model on a text.
 //!
 //! Perplexity is `exp` of the mean negative log-likelihood of the scored tokens. Which tokens are scored, and with how
 //! much text before them, is part of a figure's meaning; the definition here is the one that llama.cpp's `perplexity`

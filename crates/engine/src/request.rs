@@ -1,4 +1,4 @@
-//! What is asked of a model, why an answer ends, and what can be wrong with a request.
+//! Requests, reasons for which answers end, and errors of requests.
 
 use crate::sampling::{self, Parameters};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! What a request knows of itself, without a model: which token follows, by logits, history and constraint.
+//! State of one answer, without a model: which token follows, by logits, history and constraint.
 
 use crate::constraint::{Allowed, Constraint, ConstraintError, ConstraintState};
 use crate::request::{FinishReason, Request, RequestError};
@@ -82,7 +82,7 @@ impl Sequence {
         self.request.prefill_chunk.max(1)
     }
 
-    /// Whether the logits of the whole prompt are wanted.
+    /// True if the logits of the whole prompt are wanted.
     pub(crate) fn all_logits(&self) -> bool {
         self.request.all_logits
     }
@@ -104,7 +104,7 @@ impl Sequence {
         !matches!(self.constraint, Slot::Free)
     }
 
-    /// Whether its constraint is away, so that no token can be chosen now.
+    /// True if its constraint is away, so that no token can be chosen now.
     pub(crate) fn is_away(&self) -> bool {
         matches!(self.constraint, Slot::Away)
     }

@@ -1,4 +1,4 @@
-//! What a sample earned.
+//! Points of a sample.
 
 use crate::Error;
 use crate::question::Expected;

@@ -1,4 +1,4 @@
-//! What a sample asks, by the task's templates: texts, not tokens yet.
+//! Questions of a sample, by the task's templates: texts, not tokens yet.
 
 use crate::Error;
 use crate::data::{self, Row};

@@ -1,4 +1,4 @@
-//! What came of a sample, exact to the bit.
+//! Record of a sample, exact to the bit.
 
 use crate::question::Expected;
 use hefu_engine::FinishReason;

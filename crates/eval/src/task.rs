@@ -1,4 +1,4 @@
-//! What is measured, and how: a file in YAML.
+//! Task: what is measured, a file in YAML.
 
 use crate::Error;
 use regex::Regex;

@@ -1,4 +1,4 @@
-//! What a JSON schema lets an answer be, for tests by validators of others.
+//! Instances that a JSON schema admits, for tests by third-party validators.
 //!
 //! ```text
 //! cargo run --release -p hefu-grammar --example instances
@@ -87,7 +87,7 @@ fn answer(grammars: &Grammars, asked: Asked) -> Result<Answer, Box<dyn std::erro
     Ok(Answer::Honoured { allowed: texts, made, unfinished })
 }
 
-/// Whether an answer may be this text.
+/// True if an answer may be this text.
 fn allows(constraint: &mut dyn Constraint, text: &str) -> bool {
     text.bytes().all(|byte| constraint.accept(FIRST + u32::from(byte)).is_ok()) && constraint.may_end()
 }

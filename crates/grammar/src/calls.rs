@@ -19,7 +19,7 @@ pub struct ToolCalls {
     pub format: ToolFormat,
     /// The tools that may be called, at least one.
     pub tools: Vec<Tool>,
-    /// Whether several calls, at most [`limits::MAX_CALLS`], may follow each other, where the format can write several.
+    /// True if several calls, at most [`limits::MAX_CALLS`], may follow each other, where the format can write several.
     pub parallel: bool,
 }
 

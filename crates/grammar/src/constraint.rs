@@ -73,7 +73,7 @@ impl Guided {
         Ok(TokenMask::from_words(mask.as_slice().to_vec()))
     }
 
-    /// Whether the grammar has come to its end and nothing can follow.
+    /// True if the grammar has come to its end and nothing can follow.
     fn is_over(&self) -> bool {
         !self.matcher.is_error() && self.matcher.is_stopped() && self.matcher.stop_reason().is_ok()
     }

@@ -1,4 +1,4 @@
-//! What is computed once per vocabulary.
+//! Tables computed once per vocabulary.
 
 use crate::compile::{self, TopLevelGrammar};
 use crate::constraint::Guided;

@@ -1,4 +1,4 @@
-//! What a grammar from a stranger may cost. All of it counts work or size, never time, so that the same request is
+//! Limits on grammars from strangers. All of it counts work or size, never time, so that the same request is
 //! taken or refused on every machine.
 
 use llguidance::api::ParserLimits;

@@ -1,4 +1,4 @@
-//! What an answer must look like, as plain data.
+//! Structure that an answer must have, as plain data.
 
 use crate::ToolCalls;
 use serde::{Deserialize, Serialize};

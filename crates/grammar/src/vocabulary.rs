@@ -13,7 +13,7 @@ const GUARD: &str = "\n";
 pub(crate) struct Environment {
     trie: TokTrie,
     tokenizer: Arc<Tokenizer>,
-    /// Whether every text can be cut into tokens; only then can tokens be forced.
+    /// True if every text can be cut into tokens; only then can tokens be forced.
     complete: bool,
 }
 
@@ -58,7 +58,7 @@ impl Environment {
         Some(rest.to_vec())
     }
 
-    /// Whether the tokens stand for these bytes; a tokeniser that normalises text may have changed them.
+    /// True if the tokens stand for these bytes; a tokeniser that normalises text may have changed them.
     fn spells(&self, ids: &[u32], bytes: &[u8]) -> bool {
         ids.iter().flat_map(|id| self.trie.token(*id)).eq(bytes)
     }

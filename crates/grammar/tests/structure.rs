@@ -1,4 +1,4 @@
-//! What schemas and grammars let an answer be, byte by byte, and what they are refused for.
+//! Answers that schemas and grammars admit, byte by byte, and reasons for refusing them.
 
 use hefu_grammar::{Error, Grammars, Spec, Tool, ToolCalls};
 use hefu_text::tokenizer::{Kind, TokenType, Tokenizer, Vocabulary};

@@ -1,4 +1,4 @@
-//! How a command ends when it does not succeed.
+//! Failures of commands.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! How much memory the machine has, where the system says so (Linux).
+//! Memory of the machine, where the system tells it (Linux).
 
 /// Bytes of memory that can be taken without swapping, where the system says so (Linux).
 pub(crate) fn available_memory() -> Option<u64> {

@@ -1,4 +1,4 @@
-//! What a model file's metadata say to the parts that are not the model: tokeniser, template, sampling.
+//! Metadata of a model file for the parts that are not the model: tokeniser, template, sampling.
 
 use hefu_engine::sampling::Parameters;
 use hefu_engine::scheduler::{Order, Pooling};

@@ -1,4 +1,4 @@
-//! How the program asks other programs over HTTP, but for models, which the store fetches.
+//! HTTP client, but for models, which the store fetches.
 
 use std::sync::Arc;
 use std::time::Duration;

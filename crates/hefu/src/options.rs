@@ -1,4 +1,4 @@
-//! What flags turn into, in plain types: all that loading, computing and recording see of the command line.
+//! Options, which flags turn into, in plain types: all that loading, computing and recording see of the command line.
 
 use hefu_engine::scheduler::Limits;
 use hefu_numerics::kv::Profile;

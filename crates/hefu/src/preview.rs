@@ -1,4 +1,4 @@
-//! Whether a model would run here, from its first bytes: what cannot be run need not be fetched.
+//! Preview of a model from its first bytes, whether it would run here: what cannot be run need not be fetched.
 
 use crate::memory::total_memory;
 use crate::open::MappedModel;

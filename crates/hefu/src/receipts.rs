@@ -1,4 +1,4 @@
-//! What this instance signs of an answer: its own key and program, and the answer as a receipt states it.
+//! Receipts that this instance signs: its own key and program, and the answer as a receipt states it.
 
 use crate::digests;
 use crate::failure::Failure;

@@ -1,4 +1,4 @@
-//! What guesses tokens, as options say.
+//! Draft models and other sources of guessed tokens, by options.
 
 use crate::failure::Failure;
 use crate::load::Loaded;

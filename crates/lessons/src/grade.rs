@@ -67,7 +67,7 @@ pub enum Kind {
 pub struct Cause {
     /// Its name.
     pub mistake: &'static str,
-    /// Whether it computes all that was found, in every case; else in the case at fault alone.
+    /// True if it computes all that was found, in every case; else in the case at fault alone.
     pub is_everywhere: bool,
 }
 
@@ -128,7 +128,7 @@ fn differing(right: &[Word], found: &[Word]) -> Option<Kind> {
     differs.map(|at| Kind::Differs { word: at + 1, expected: right[at].clone(), found: found[at].clone() })
 }
 
-/// Whether what was read is these words, however long either is.
+/// True if what was read is these words, however long either is.
 fn is_same(words: &[Word], found: &[Word]) -> bool {
     words.len() == found.len()
         && words.iter().zip(found).all(|(word, found)| word.equals(found) || word.to_string() == found.to_string())
@@ -150,7 +150,7 @@ fn cause(exercise: &Exercise, cases: &[Case], answers: &[Result<Vec<Word>, Kind>
 }
 
 impl Report {
-    /// Whether everything is right.
+    /// True if everything is right.
     pub fn is_right(&self) -> bool {
         self.fault.is_none()
     }

@@ -1,4 +1,4 @@
-//! What stands at the addresses from `/learn` on: pages made from lessons, and the files that they use.
+//! The site below `/learn`: pages made from lessons, and the files that they use.
 
 use crate::html::{self, ROOT};
 use crate::language::Language;
@@ -33,7 +33,7 @@ pub enum Found {
     Elsewhere(String),
 }
 
-/// Whether an address is one of lessons.
+/// True if an address is one of lessons.
 pub fn is_here(path: &str) -> bool {
     path.strip_prefix(ROOT).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

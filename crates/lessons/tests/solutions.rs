@@ -34,7 +34,7 @@ fn graded(exercise: &Exercise, file: &Path) -> Report {
     grade(exercise, &cases, &output)
 }
 
-/// Whether there is a compiler; the one that builds this is not always to be called.
+/// True if there is a compiler; the one that builds this is not always to be called.
 fn has(program: &str) -> bool {
     let found =
         std::process::Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success());

@@ -1,4 +1,4 @@
-//! What there is to say about a model before it runs.
+//! Description of a model before it runs.
 
 use hefu_numerics::quant::{FORMATS, Format};
 
@@ -21,7 +21,7 @@ pub struct Description {
     pub context_length: usize,
     /// Numbers of a hidden state.
     pub hidden_size: usize,
-    /// Whether the file brings a chat template (`tokenizer.chat_template`).
+    /// True if the file brings a chat template (`tokenizer.chat_template`).
     pub has_template: bool,
 }
 

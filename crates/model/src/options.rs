@@ -1,4 +1,4 @@
-//! How a model is to be loaded.
+//! Options of loading a model.
 
 use hefu_numerics::kv::Profile;
 
@@ -10,6 +10,6 @@ pub struct LoadOptions {
     pub context: Option<usize>,
     /// What cached keys and values are made of; this changes results.
     pub cache: Profile,
-    /// Whether the blocks of a model that only guess further tokens are wanted too; this changes no result.
+    /// True if the blocks of a model that only guess further tokens are wanted too; this changes no result.
     pub guessing: bool,
 }

@@ -1,4 +1,4 @@
-//! What the malformed files of `golden/hostile` make the parser say, word for word.
+//! Messages of the parser about the malformed files of `golden/hostile`, word for word.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

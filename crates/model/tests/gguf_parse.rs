@@ -1,4 +1,4 @@
-//! What well-formed files give: every kind of value, tensors where they lie, models in several files.
+//! Well-formed files: every kind of value, tensors where they lie, models in several files.
 
 use hefu_model::gguf::write::Writer;
 use hefu_model::gguf::{Array, Error, Gguf, Kind, Metadata, Value};

@@ -1,4 +1,4 @@
-//! What attention is asked for.
+//! Arguments of attention.
 
 use crate::kv::LayerCache;
 
@@ -31,7 +31,7 @@ pub struct Attention<'a> {
     /// A query at position `p` sees positions from `p + 1 - window` on (all from 0 where `None`) up to `p`; in a whole text
     /// (clause A7), those at most `window` away, or all.
     pub window: Option<usize>,
-    /// Whether a text is read as a whole.
+    /// True if a text is read as a whole.
     pub is_whole: bool,
     /// Scores `s` become `cap * tanh(s / cap)` (clause A5).
     pub cap: Option<f32>,

@@ -14,7 +14,7 @@ pub trait Team: Sync {
         let _ = (thread, bytes);
     }
 
-    /// Whether work of so many multiply-adds is done sooner by several threads than by the calling one alone. Nothing but
+    /// True if work of so many multiply-adds is done sooner by several threads than by the calling one alone. Nothing but
     /// time depends on it.
     fn worth_parallel(&self, multiply_adds: usize) -> bool {
         let _ = multiply_adds;

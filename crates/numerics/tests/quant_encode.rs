@@ -1,4 +1,4 @@
-//! What encoding promises: blocks that come apart as they were put together, errors as small as a format allows, and bytes
+//! Encoding: blocks that come apart as they were put together, errors as small as a format allows, and bytes
 //! that depend on nothing but the numbers.
 
 use hefu_numerics::quant::encode::encode_row;

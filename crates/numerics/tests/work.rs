@@ -1,4 +1,4 @@
-//! How much each operation has to do.
+//! Work of operations.
 
 #[path = "common/sketch.rs"]
 mod sketch;

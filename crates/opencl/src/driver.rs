@@ -36,7 +36,7 @@ impl std::fmt::Display for Fault {
 }
 
 impl Fault {
-    /// Whether memory was short.
+    /// True if memory was short.
     pub(crate) fn is_memory(self) -> bool {
         // CL_MEM_OBJECT_ALLOCATION_FAILURE, CL_OUT_OF_RESOURCES, CL_OUT_OF_HOST_MEMORY, CL_INVALID_BUFFER_SIZE
         matches!(self.code, -4 | -5 | -6 | -61)
@@ -64,7 +64,7 @@ impl Handle {
     }
 }
 
-/// Whether the loader of drivers (`libOpenCL.so.1`, `OpenCL.dll`) is on this machine.
+/// True if the loader of drivers (`libOpenCL.so.1`, `OpenCL.dll`) is on this machine.
 pub(crate) fn has_loader() -> bool {
     cl3::is_opencl_runtime_available()
 }
@@ -175,7 +175,7 @@ impl Buffer {
         self.bytes
     }
 
-    /// Whether a range lies within it.
+    /// True if a range lies within it.
     fn holds(&self, from: usize, bytes: usize) -> bool {
         from.checked_add(bytes).is_some_and(|end| end <= self.bytes)
     }

@@ -1,4 +1,4 @@
-//! How a matrix lies in a device's memory: words that describe it, then panels of 32 rows (`kernels/products.cl` reads them).
+//! Layout of a matrix in a device's memory: words that describe it, then panels of 32 rows (`kernels/products.cl` reads them).
 
 use hefu_numerics::program::WeightSpec;
 use hefu_numerics::quant::{Encoding, Float, Parts, Quantised, ScaleEncoding, SubScales, Values};

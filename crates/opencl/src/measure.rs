@@ -1,4 +1,4 @@
-//! How fast a device reads its memory and multiplies bytes, as kernels of this crate's kind see it.
+//! Rates at which a device reads memory and multiplies bytes, as kernels of this crate's kind see it.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! What a device's arithmetic is tried with before it is used: each thing that the contract asks, by name.
+//! Tests of a device's arithmetic before it is used: each thing that the contract asks, by name.
 
 use crate::driver::{Argument, Buffer, Fault, Queue};
 

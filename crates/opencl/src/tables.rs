@@ -1,4 +1,4 @@
-//! What kernels must know of a batch, as one list of words: it is all of a batch that crosses to the device, but for inputs
+//! Tables of a batch for kernels, as one list of words: it is all of a batch that crosses to the device, but for inputs
 //! that the program injects and for angles, which are made in f64 (clause P1).
 
 use hefu_numerics::device::Batch;

@@ -27,7 +27,7 @@ fn models() -> Vec<PathBuf> {
     files
 }
 
-/// Whether a model can have a cache of this profile: in q8, values of latent attention are whole blocks of their keys.
+/// True if a model can have a cache of this profile: in q8, values of latent attention are whole blocks of their keys.
 fn can_have(gguf: &Gguf<'_>, profile: Profile) -> bool {
     match ModelSpec::read_any(gguf, &LoadOptions { cache: profile, ..LoadOptions::default() }) {
         Err(error) if profile == Profile::Q8 => !error.to_string().contains("no whole blocks"),

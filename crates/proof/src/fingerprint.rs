@@ -1,4 +1,4 @@
-//! What two answers must share to be comparable bit for bit.
+//! Fingerprint: all that two answers must share to be comparable bit for bit.
 //!
 //! # Definition
 //! `hefu1-` and the first 32 hexadecimal digits of the SHA-256 of these lines, each ended by a line feed:

@@ -174,7 +174,7 @@ impl fmt::Debug for Identity {
 }
 
 impl PublicKey {
-    /// Whether the signature is this key's, of this message (the strict rules of RFC 8032).
+    /// True if the signature is this key's, of this message (the strict rules of RFC 8032).
     pub fn has_signed(&self, message: &[u8], signature: &Signature) -> bool {
         self.0.verify_strict(message, &ed25519_dalek::Signature::from_bytes(&signature.0)).is_ok()
     }

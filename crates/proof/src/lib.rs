@@ -1,4 +1,4 @@
-//! What makes an answer provable: receipts, the key that signs them, and a log of answers that cannot be changed
+//! Proof of answers: receipts, the key that signs them, and a log of answers that cannot be changed
 //! unnoticed.
 //!
 //! * [`Receipt`]: one answer as a small signed document, from which it can be made again;

@@ -1,4 +1,4 @@
-//! What a receipt states of the values between a model's layers: one digest for all of them.
+//! Trace: a receipt's commitment to the values between a model's layers, one digest for all of them.
 //!
 //! The tree over the digests of a [`Trace`] is that of RFC 9162, section 2.1.1. The digests themselves lie in a text of their
 //! own, by which two who have different roots find out where they part.

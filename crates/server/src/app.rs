@@ -35,9 +35,9 @@ const FIRST_REFUSAL: u16 = 400;
 pub struct Access {
     /// The keys.
     pub keys: Keys,
-    /// Whether a key is needed.
+    /// True if a key is needed.
     pub needs_key: bool,
-    /// Whether the server can be reached from this machine alone. Then a request must name this machine as its host, so
+    /// True if the server can be reached from this machine alone. Then a request must name this machine as its host, so
     /// that no page from elsewhere can reach it under a name of its own (DNS rebinding).
     pub is_local: bool,
     /// Further names under which the server may be asked.

@@ -1,4 +1,4 @@
-//! What the server asks of the program around it: which models there are, and how one is brought to memory.
+//! The program around the server, as the server sees it: which models there are, and how one is brought to memory.
 //!
 //! The server never sees a file or a chip. The program hands it a [`Catalog`]; each loaded model lives on the thread that
 //! loaded it and is driven there by [`Steps`].
@@ -54,9 +54,9 @@ pub struct ModelCard {
     pub width: u64,
     /// How many layers it has; 0 if that is not known.
     pub layers: u64,
-    /// Whether it writes; if not, it only makes vectors and ranks.
+    /// True if it writes; if not, it only makes vectors and ranks.
     pub writes: bool,
-    /// Whether it can fill a gap between two texts.
+    /// True if it can fill a gap between two texts.
     pub fills_gaps: bool,
     /// Most positions of one conversation here.
     pub context: usize,

@@ -1,4 +1,4 @@
-//! What a class is asked over HTTP: by pupils who come in, by those who are in, and by the teacher.
+//! Endpoints of a class: by pupils who come in, by those who are in, and by the teacher.
 //!
 //! Who comes in needs the class's code and no key. Everything else needs the key that a pupil got then, or the teacher's; the server
 //! has found out whose it is before any of this is reached. What touches the disk or grades an exercise is done where work on
@@ -52,7 +52,7 @@ pub(crate) fn router(class: Arc<Class>) -> Router<Arc<Service>> {
         .layer(Extension(class))
 }
 
-/// Whether a request needs no key: the pages, and to come in.
+/// True if a request needs no key: the pages, and to come in.
 pub(crate) fn is_open(method: &Method, path: &str) -> bool {
     let is_read = method == Method::GET || method == Method::HEAD;
     method == Method::POST && path == JOIN || is_read && site::is_here(path)

@@ -1,4 +1,4 @@
-//! What a client is told when a request is refused or fails.
+//! Errors as clients see them.
 
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};

@@ -62,7 +62,7 @@ impl IdleConnection {
         seat
     }
 
-    /// Whether it has a whole request.
+    /// True if it has a whole request.
     pub(crate) fn is_busy(&self) -> bool {
         self.place().is_none()
     }

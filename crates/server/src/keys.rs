@@ -264,7 +264,7 @@ impl Keys {
         self.on_change = Some(tell);
     }
 
-    /// Whether there is any key.
+    /// True if there is any key.
     pub fn is_empty(&self) -> bool {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).entries.is_empty()
     }

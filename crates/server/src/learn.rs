@@ -9,7 +9,7 @@ use hefu_lessons::language::Language;
 use hefu_lessons::lesson::Lesson;
 use hefu_lessons::site::{self, Found};
 
-/// Whether a path is one of lessons.
+/// True if a path is one of lessons.
 pub(crate) fn has(path: &str) -> bool {
     site::is_here(path)
 }

@@ -1,4 +1,4 @@
-//! How likely a model finds tokens of prompts: what evaluations ask, each of which is one clause of the contract.
+//! Log-likelihoods of prompt tokens: what evaluations ask, each of which is one clause of the contract.
 
 use crate::answering::failed;
 use crate::error::{ApiError, Kind};
@@ -37,7 +37,7 @@ pub(crate) struct Continuation {
     pub(crate) ids: Vec<u32>,
     /// Their log-probabilities.
     pub(crate) logprobs: Vec<f32>,
-    /// Whether each is the likeliest in its place.
+    /// True if each is the likeliest in its place.
     pub(crate) is_greedy: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What the server keeps to, whatever is asked of it. Every field is a flag of `hefu serve`.
+//! Limits of the server. Every field is a flag of `hefu serve`.
 
 use crate::error::ApiError;
 use hefu_answer::KeepAlive;
@@ -56,7 +56,7 @@ pub struct Limits {
     pub memory_bytes: Option<u64>,
     /// How long a model stays in memory after its last request.
     pub keep_alive: KeepAlive,
-    /// Whether a name that no model has means the first one.
+    /// True if a name that no model has means the first one.
     pub any_model_name: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What is seen from outside, in the format of Prometheus.
+//! Metrics in the format of Prometheus.
 
 use crate::registry::Standing;
 use prometheus_client::encoding::EncodeLabelSet;

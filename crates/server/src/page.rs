@@ -16,7 +16,7 @@ use std::io::Read;
 /// A file of the page.
 struct File {
     name: &'static str,
-    /// Whether `contents` is compressed with gzip.
+    /// True if `contents` is compressed with gzip.
     packed: bool,
     contents: &'static [u8],
 }
@@ -89,7 +89,7 @@ pub(crate) fn guarded(body: Body, kind: &'static str, cache: &'static str, polic
     Some(response)
 }
 
-/// Whether a path stands for a file.
+/// True if a path stands for a file.
 pub(crate) fn has(path: &str) -> bool {
     find(path).is_some()
 }
@@ -115,7 +115,7 @@ fn policy(name: &str, query: Option<&str>) -> String {
     usual_policy().to_owned()
 }
 
-/// Whether a text is an origin and nothing more: a scheme of the web, a name or address, perhaps a port. It becomes part of a rule.
+/// True if a text is an origin and nothing more: a scheme of the web, a name or address, perhaps a port. It becomes part of a rule.
 fn is_origin(text: &str) -> bool {
     let Some(rest) = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")) else { return false };
     let (host, port) = match rest.rsplit_once(':') {
@@ -131,7 +131,7 @@ fn is_origin(text: &str) -> bool {
     host_fits && port.is_none_or(|port| port.parse::<u16>().is_ok() && port.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Whether the client takes gzip, as all browsers do.
+/// True if the client takes gzip, as all browsers do.
 fn takes_gzip(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     accepted.flat_map(|value| value.split(',')).any(|coding| {

@@ -1,4 +1,4 @@
-//! How well texts fit each other.
+//! Ranking of texts by how well they fit a query.
 //!
 //! A model with a classifier scores the pair: the logistic function of its score, or the probability of its class *yes*.
 //! A model whose file only says how it is asked to judge a pair (`tokenizer.chat_template.rerank`) is asked, and the score is

@@ -1,4 +1,4 @@
-//! What is kept of every answer, by whoever keeps it.
+//! Records of answers, for whoever keeps them.
 
 use hefu_answer::AnswerRecord;
 use serde_json::{Map, Value};

@@ -23,7 +23,7 @@ pub struct Registry {
     catalog: Arc<dyn Catalog>,
     budget: Option<u64>,
     keep_alive: KeepAlive,
-    /// Whether a name that no model has means the first one.
+    /// True if a name that no model has means the first one.
     any_name: bool,
     slots: Mutex<Vec<Slot>>,
     changed: Notify,
@@ -202,7 +202,7 @@ impl Registry {
         Ok(None)
     }
 
-    /// Whether there is memory for a model; if not, the least used one that can go is told to.
+    /// True if there is memory for a model; if not, the least used one that can go is told to.
     fn make_room(&self, slots: &mut [Slot], needed: u64) -> bool {
         let Some(budget) = self.budget else { return true };
         let held = |slot: &&Slot| !matches!(slot.state, State::Absent);

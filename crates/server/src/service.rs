@@ -1,4 +1,4 @@
-//! What every dialect calls: from an [`Ask`] to an [`Answer`].
+//! Service that every dialect calls: from an [`Ask`] to an [`Answer`].
 
 use crate::answer::Answer;
 use crate::answering::{Patience, Task, failed};
@@ -62,7 +62,7 @@ pub struct Caller {
     pub request: String,
     /// The header `traceparent`, by which whoever asks follows the request through several programs.
     pub trace_parent: Option<String>,
-    /// Whether records are to state the prompt's hash alone.
+    /// True if records are to state the prompt's hash alone.
     pub hides_prompt: bool,
     /// Who this is in the class that is served; `None` for anybody else.
     pub member: Option<Who>,
@@ -302,7 +302,7 @@ impl Service {
         while all_done.recv().await.is_some() {}
     }
 
-    /// Whether no new answers are begun.
+    /// True if no new answers are begun.
     pub fn is_stopping(&self) -> bool {
         self.is_stopping.load(Ordering::Relaxed)
     }

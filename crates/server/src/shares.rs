@@ -1,4 +1,4 @@
-//! What all clients share, so that none of them has all of it: threads that work on texts, memory of large requests.
+//! Resources that all clients share, so that none of them has all: threads that work on texts, memory of large requests.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};

@@ -1,4 +1,4 @@
-//! What a model computes on the way to an answer, for those who ask over HTTP.
+//! Inspection of a model's inner values over HTTP.
 //!
 //! The answer is made as any other, in the queue of all, with its record and its receipt; or it is one that was given before. Then
 //! the text is read once more, beside the answers of others (`hefu_engine::inspect`). An answer of an edited model is made while it is

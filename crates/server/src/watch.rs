@@ -1,4 +1,4 @@
-//! What is told of every answer, to whoever follows the server from outside.
+//! Observers of answers.
 
 use hefu_answer::Summary;
 use std::time::{Duration, SystemTime};

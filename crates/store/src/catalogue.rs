@@ -68,7 +68,7 @@ pub struct CatalogueModel {
     pub description: String,
     /// An SPDX identifier, or the name of the terms and where they are.
     pub licence: String,
-    /// Whether it is the model used when none is named.
+    /// True if it is the model used when none is named.
     #[serde(default)]
     pub default: bool,
     /// Its files in order; more than one if the publisher split it.

@@ -23,7 +23,7 @@ const NOWHERE: &str = "/nonexistent/hefu";
 #[derive(Debug, Clone)]
 pub(crate) struct Layout {
     root: PathBuf,
-    /// Whether there is such a folder. A user without a home, as in some containers, has none, and needs none for models that
+    /// True if there is such a folder. A user without a home, as in some containers, has none, and needs none for models that
     /// are used where they lie.
     is_known: bool,
 }

@@ -106,7 +106,7 @@ const BESIDE: &[&str] = &["tokenizer.json", "tokenizer_config.json", "chat_templ
 /// Files of weights in a folder at most.
 const MOST_WEIGHTS: usize = 1024;
 
-/// Whether a folder holds a model as the hub has it.
+/// True if a folder holds a model as the hub has it.
 pub(crate) fn is_checkpoint(folder: &Path) -> bool {
     folder.join(CONFIG).is_file() && !weights(folder).is_empty()
 }

@@ -1,4 +1,4 @@
-//! What a caller may choose for a pull, and what is read from the environment.
+//! Options of a pull, and what is read from the environment.
 
 use std::ffi::OsString;
 use std::fmt;

@@ -116,7 +116,7 @@ impl Partial {
         &self.path
     }
 
-    /// Whether every byte of a file of known size is there.
+    /// True if every byte of a file of known size is there.
     pub(crate) fn is_complete(&self) -> bool {
         self.expected.size == Some(self.length)
     }
@@ -146,7 +146,7 @@ impl Partial {
         self.save_state()
     }
 
-    /// Whether bytes of a file with this tag and length may follow those that are there: parts are joined only of one and
+    /// True if bytes of a file with this tag and length may follow those that are there: parts are joined only of one and
     /// the same file (RFC 9110, section 15.3.7.3).
     pub(crate) fn is_continued_by(&self, validator: Option<&str>, total: Option<u64>) -> bool {
         let same_tag = self.state.validator.is_none() || self.state.validator.as_deref() == validator;
@@ -228,7 +228,7 @@ impl Partial {
         self.hasher.digest()
     }
 
-    /// Whether the file begins as a model does, as far as it has come.
+    /// True if the file begins as a model does, as far as it has come.
     pub(crate) fn may_be_model(&self) -> bool {
         use std::io::Read;
         let mut bytes = Vec::new();

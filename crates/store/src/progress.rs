@@ -1,4 +1,4 @@
-//! What a caller is told while the store works, and how it can stop the work.
+//! Progress reports of the store, and cancellation.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -109,7 +109,7 @@ pub(crate) struct Meter<'a> {
     pub(crate) base: u64,
     /// Bytes of the whole model, if known.
     pub(crate) total: Option<u64>,
-    /// Whether the caller is to see how the file begins.
+    /// True if the caller is to see how the file begins.
     pub(crate) inspects: bool,
 }
 

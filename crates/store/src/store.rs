@@ -116,7 +116,7 @@ impl Store {
         }
     }
 
-    /// Whether a text names a source elsewhere, to be pulled: no name of a model, and no path.
+    /// True if a text names a source elsewhere, to be pulled: no name of a model, and no path.
     pub fn is_remote(text: &str) -> bool {
         source::is_remote(text)
     }

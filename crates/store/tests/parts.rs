@@ -1,4 +1,4 @@
-//! What is trusted of servers: whom a token goes to, which parts belong together, and when a download is given up.
+//! Trust in servers: whom a token goes to, which parts belong together, and when a download is given up.
 
 mod support;
 

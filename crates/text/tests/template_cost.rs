@@ -1,4 +1,4 @@
-//! What a template reads is paid for, operation by operation, so that its work ends wherever a stranger put it.
+//! Reads of a template are counted, operation by operation, so that its work ends wherever a stranger put it.
 
 use hefu_text::template::{ChatTemplate, Conversation, Error, Message, Specials};
 

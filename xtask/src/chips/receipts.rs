@@ -26,7 +26,7 @@ pub(super) struct Made {
     /// The tokens of its prompt.
     prompt: Vec<String>,
     seed: String,
-    /// Whether it is the real model's.
+    /// True if it is the real model's.
     pub(super) is_real: bool,
 }
 

@@ -1,4 +1,4 @@
-//! How cargo builds for another chip: its standard library, and its linker.
+//! Cross-compilation by cargo: its standard library, and its linker.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -90,7 +90,7 @@ fn executable(_: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Whether the source of the standard library is there.
+/// True if the source of the standard library is there.
 fn source_is_there() -> bool {
     let told = Command::new("rustc").args(["--print", "sysroot"]).output();
     told.is_ok_and(|told| {
@@ -124,7 +124,7 @@ pub(super) fn target_folder(root: &Path) -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
 }
 
-/// Whether a program is installed.
+/// True if a program is installed.
 pub(super) fn is_there(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())

@@ -1,4 +1,4 @@
-//! What makes products checkable: a bill of materials, checksums, and a signature of the checksums.
+//! Seals of products: a bill of materials, checksums, and a signature of the checksums.
 
 use std::path::{Path, PathBuf};
 

@@ -31,7 +31,7 @@ pub(super) const TARGETS: &[Target] = &[
 ];
 
 impl Target {
-    /// Whether this machine runs programs for it.
+    /// True if this machine runs programs for it.
     pub(super) fn runs_here(&self) -> bool {
         cfg!(target_os = "linux") && std::env::consts::ARCH == self.machine
     }
@@ -51,7 +51,7 @@ impl Target {
         })
     }
 
-    /// Whether a compiler for musl's C library and this machine's own processor is there.
+    /// True if a compiler for musl's C library and this machine's own processor is there.
     fn has_compiler(&self) -> bool {
         self.runs_here() && on_path("musl-gcc")
     }

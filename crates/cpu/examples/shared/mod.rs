@@ -1,4 +1,4 @@
-//! What several examples need.
+//! Helpers of the examples.
 
 use std::sync::Arc;
 

@@ -16,7 +16,7 @@ pub(super) struct Class {
     /// Numbers of a row.
     pub(super) numbers: usize,
     pub(super) kind: ValueKind,
-    /// Whether it may hold a product's input in the form in which products read it, which is memory of its own.
+    /// True if it may hold a product's input in the form in which products read it, which is memory of its own.
     pub(super) is_packed: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What the steps of a program work with.
+//! Memory, kernels and threads that the steps of a program use.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -19,7 +19,7 @@ const AHEAD_AT_ONCE: usize = 8 * 1024;
 /// for more than the products of a block or two. Measured; 2 and 3 are alike.
 const NEXT: usize = 2;
 
-/// Whether weights that are asked for go to the second cache first, and from there to the first one. Measured: Sapphire
+/// True if weights that are asked for go to the second cache first, and from there to the first one. Measured: Sapphire
 /// Rapids decodes faster in two steps, Zen 5 in one; other processors of either maker are taken to be like these.
 pub fn moves_on() -> bool {
     static MOVES_ON: LazyLock<bool> = LazyLock::new(|| !is_amd());

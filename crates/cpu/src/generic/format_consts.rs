@@ -22,13 +22,13 @@ impl<const TYPE: u32> FormatConsts<TYPE> {
     /// Where its pieces lie.
     pub const LAYOUT: QuantLayout = QuantLayout::new(Self::QUANTISED, Self::FORMAT.block_elements);
 
-    /// Whether 16 columns share a scale, instead of 32.
+    /// True if 16 columns share a scale, instead of 32.
     pub const HALVES: bool = Self::QUANTISED.sub_block == 16;
 
     /// Scales per block of 32 columns.
     pub const SUBS: usize = 32 / Self::QUANTISED.sub_block;
 
-    /// Whether a minimum is subtracted.
+    /// True if a minimum is subtracted.
     pub const MINIMUM: bool = Self::QUANTISED.has_minimum;
 
     /// Bits of a code once it is taken out of its planes and looked up.

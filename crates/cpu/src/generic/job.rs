@@ -1,4 +1,4 @@
-//! What a kernel is told of one product.
+//! Arguments of a kernel for one matrix product.
 
 use std::sync::atomic::AtomicBool;
 
@@ -88,7 +88,7 @@ pub struct Ahead {
     pub bytes: usize,
     /// During how many of the tiles.
     pub tiles: usize,
-    /// Whether it goes to the first cache, instead of to the second.
+    /// True if it goes to the first cache, instead of to the second.
     pub is_near: bool,
 }
 

@@ -44,7 +44,7 @@ impl Extra {
 pub struct PanelShape {
     /// Blocks of 32 columns.
     pub blocks: usize,
-    /// Whether activations lie token by token.
+    /// True if activations lie token by token.
     pub(super) by_token: bool,
     pub(super) extras: Vec<Extra>,
     tiles: Vec<Tile>,
@@ -74,7 +74,7 @@ impl PanelShape {
         self.tiles.clear();
     }
 
-    /// Whether activations lie token by token.
+    /// True if activations lie token by token.
     pub fn is_by_token(&self) -> bool {
         self.by_token
     }

@@ -28,9 +28,9 @@ use crate::layout::GROUP;
 pub unsafe trait Source<R: DotIsa> {
     /// Width of the codes in registers.
     const BITS: u32;
-    /// Whether 16 columns share a scale.
+    /// True if 16 columns share a scale.
     const HALVES: bool;
-    /// Whether there are minimums.
+    /// True if there are minimums.
     const MINIMUM: bool;
 
     /// The rows from `first_row` on of block `index`.

@@ -1,4 +1,4 @@
-//! What kernels of large batches are like.
+//! Kernels for large batches (GEMM).
 
 use super::job::TileJob;
 
@@ -19,7 +19,7 @@ pub struct Wide {
     pub order: Order,
     /// Most bytes of the panel that are gone through for each unit: what stays in a second cache.
     pub panel_bytes: usize,
-    /// Whether activations lie token by token (see [`super::panel::PanelShape`]), and codes that were taken apart are the weights
+    /// True if activations lie token by token (see [`super::panel::PanelShape`]), and codes that were taken apart are the weights
     /// themselves, so that no sum needs a correction.
     pub by_token: bool,
     /// Makes the calling thread ready for `tile`; ended by `end` on the same thread.

@@ -1,4 +1,4 @@
-//! What this machine can do at most, measured with the program's own instructions.
+//! Peak rates of this machine, measured with the program's own instructions.
 //!
 //! * [`peaks`]: the kernels that are timed, made for each instruction set like all others;
 //! * [`arithmetic`] and [`Memory`]: rates of a team of threads, from data in the first cache and from main memory;

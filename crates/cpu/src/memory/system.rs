@@ -1,4 +1,4 @@
-//! What is asked of the operating system, and what is done where it has no such thing: everything is the same then, but
+//! Calls of the operating system, and the fallback where it has none: everything is the same then, but
 //! slower or larger.
 //!
 //! | asked for | Linux | other Unix | Windows | WebAssembly |
@@ -104,7 +104,7 @@ mod apart {
     /// A huge page on x86-64 and most Arm systems.
     const HUGE_PAGE: usize = 2 << 20;
 
-    /// Whether a piece of this alignment can have a map of its own.
+    /// True if a piece of this alignment can have a map of its own.
     pub(in crate::memory) fn is_apart(align: usize) -> bool {
         align <= HUGE_PAGE
     }

@@ -1,4 +1,4 @@
-//! What a grammar is to the engine: which tokens may come next, which must, and whether the answer may end.
+//! A grammar as the engine sees it: which tokens may come next, which must, and whether the answer may end.
 
 mod state;
 
@@ -30,7 +30,7 @@ pub trait Constraint: Send + std::fmt::Debug {
     /// chosen.
     fn forced(&mut self) -> Vec<u32>;
 
-    /// Whether the text so far is complete by the grammar, so that the answer may end here.
+    /// True if the text so far is complete by the grammar, so that the answer may end here.
     fn may_end(&mut self) -> bool;
 
     /// How many of the first of `tokens` could follow one after another; none of them is taken. Guesses are cut to that.

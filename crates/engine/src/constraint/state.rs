@@ -14,7 +14,7 @@ pub(crate) struct ConstraintState {
     vocabulary: usize,
     /// Tokens that must come next, in order.
     forced: VecDeque<u32>,
-    /// Whether the constraint has been asked for what it forces here.
+    /// True if the constraint has been asked for what it forces here.
     is_asked: bool,
     /// What is in the running for the next token, once somebody has looked.
     allowed: Option<Seen>,
@@ -51,7 +51,7 @@ impl ConstraintState {
         }
     }
 
-    /// Whether [`ConstraintState::prepare`] has something to compute.
+    /// True if [`ConstraintState::prepare`] has something to compute.
     pub(crate) fn needs_mask(&mut self, guesses: usize) -> bool {
         self.forced().is_none() && (self.allowed.is_none() || self.ahead.len() < guesses)
     }

@@ -1,4 +1,4 @@
-//! What experts compute inside, made visible.
+//! Inner values of experts, as outputs of the program.
 //!
 //! The operation of a mixture keeps it to itself. So a program that is watched has further operations before each mixture, by
 //! which every expert's first matrices multiply every row, chosen or not: slower by as much as there are more experts than are

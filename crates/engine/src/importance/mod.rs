@@ -1,4 +1,4 @@
-//! How much each column of a model's matrices matters: the squares of what it is multiplied with, summed over a text.
+//! Importance of each column of a model's matrices: the squares of what it is multiplied with, summed over a text.
 //!
 //! The text is cut into chunks without overlap, each starting with empty states. Every sum is taken in f64 over the positions in
 //! their order, so that it does not depend on how chunks are cut into batches.

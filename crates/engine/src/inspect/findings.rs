@@ -1,4 +1,4 @@
-//! What was seen of a text.
+//! Values recorded while a text was computed.
 
 use crate::sampling::{Candidate, Explanation};
 

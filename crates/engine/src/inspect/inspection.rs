@@ -111,7 +111,7 @@ impl Inspection {
         Ok(true)
     }
 
-    /// Whether tokens of the answer are explained at the positions that come next, which takes its time.
+    /// True if tokens of the answer are explained at the positions that come next, which takes its time.
     pub fn explains_next(&self) -> bool {
         self.asked.wanted.candidates > 0 && self.reader.done() + 1 >= self.asked.prompt
     }

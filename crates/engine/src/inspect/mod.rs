@@ -1,4 +1,4 @@
-//! What a model computes on the way: named values of its program, row by row, as they are when it answers, and why each token
+//! Inspection of a model's inner values: named values of its program, row by row, as they are when it answers, and why each token
 //! was chosen.
 //!
 //! A text is read once more from its beginning, alone. The contract makes that the same numbers to the bit as those that the

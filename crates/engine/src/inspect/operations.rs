@@ -1,4 +1,4 @@
-//! What one token takes, operation by operation.
+//! Cost of one token, operation by operation.
 
 use hefu_numerics::device::Span;
 use hefu_numerics::program::{Amount, Entry, Op, Program, Rows, work};

@@ -73,7 +73,7 @@ impl Inspections {
         self.open.take_if(|(open, ..)| *open == ticket);
     }
 
-    /// Whether there is nothing to do.
+    /// True if there is nothing to do.
     pub fn is_idle(&self) -> bool {
         self.waiting.is_empty() && self.open.is_none()
     }

@@ -13,7 +13,7 @@ impl Ranges {
         Self(numbers.into_iter().map(|number| number..=number).collect())
     }
 
-    /// Whether a number is among them; where none were named, every number is.
+    /// True if a number is among them; where none were named, every number is.
     pub fn has(some: &Option<Self>, number: usize) -> bool {
         some.as_ref().is_none_or(|Self(ranges)| ranges.iter().any(|range| range.contains(&number)))
     }

@@ -1,4 +1,4 @@
-//! What can be seen of a program: the values of its body, and what is made of them.
+//! Values of a program that can be inspected: the values of its body, and what is made of them.
 
 use super::shares;
 use hefu_numerics::program::{Entry, Kind, Op, Program, StateSpec, Value};

@@ -1,4 +1,4 @@
-//! What is to be seen of a text: by name first, then as places of a program.
+//! Values that an inspection asks for: by name first, then as places of a program.
 
 use super::ranges::Ranges;
 use super::refusal::Refusal;

@@ -1,4 +1,4 @@
-//! What changes a logit before any token is removed: the mask, bias and penalties (clauses S7 to S10).
+//! Changes of logits, before any token is removed: the mask, bias and penalties (clauses S7 to S10).
 
 use super::dry;
 use super::history::History;

@@ -32,12 +32,12 @@ pub(super) fn weight(x: f32) -> u64 {
     (f64::from(exp(x.min(0.0))) * WEIGHT_ONE as f64) as u64
 }
 
-/// Whether the share `part / total` is at least `share`: `f64(part) >= f64(share) * f64(total)`.
+/// True if the share `part / total` is at least `share`: `f64(part) >= f64(share) * f64(total)`.
 pub(super) fn reaches(part: u64, share: f32, total: u64) -> bool {
     part as f64 >= f64::from(share) * total as f64
 }
 
-/// Whether the share `part / total` is more than `share`: `f64(part) > f64(share) * f64(total)`.
+/// True if the share `part / total` is more than `share`: `f64(part) > f64(share) * f64(total)`.
 pub(super) fn exceeds(part: u64, share: f32, total: u64) -> bool {
     part as f64 > f64::from(share) * total as f64
 }

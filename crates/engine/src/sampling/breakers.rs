@@ -48,7 +48,7 @@ impl Breakers {
         Ok(Self { rests })
     }
 
-    /// Whether the token alone is a breaker.
+    /// True if the token alone is a breaker.
     pub(super) fn has_token(&self, id: u32) -> bool {
         self.rests.get(&id).and_then(|list| list.last()).is_some_and(Vec::is_empty)
     }

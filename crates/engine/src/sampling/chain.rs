@@ -114,7 +114,7 @@ fn min_p(candidates: &mut Candidates, min_p: f32, min_keep: usize) -> Option<()>
     Some(())
 }
 
-/// Whether XTC acts at this position.
+/// True if XTC acts at this position.
 fn xtc_acts(parameters: &Parameters, position: u64) -> bool {
     let probability = parameters.xtc.probability;
     let off = probability <= 0.0 || parameters.xtc.threshold > 0.5;

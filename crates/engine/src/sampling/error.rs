@@ -1,4 +1,4 @@
-//! What can be wrong with a request for a sample, one sentence each.
+//! Errors of sampling settings, one sentence each.
 
 use std::fmt;
 

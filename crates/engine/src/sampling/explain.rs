@@ -93,7 +93,7 @@ const CLAUSES: &[Clause] = &[
     ("S15", "xtc", |p| chooses(p) && p.xtc.probability > 0.0, |from, to| to.xtc = from.xtc.clone()),
 ];
 
-/// Whether tokens are removed and one is drawn.
+/// True if tokens are removed and one is drawn.
 fn chooses(parameters: &Parameters) -> bool {
     parameters.temperature != 0.0
 }

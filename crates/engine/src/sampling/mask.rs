@@ -35,12 +35,12 @@ impl TokenMask {
         }
     }
 
-    /// Whether no token is in the set.
+    /// True if no token is in the set.
     pub fn is_empty(&self) -> bool {
         self.words.iter().all(|word| *word == 0)
     }
 
-    /// Whether the token is in the set.
+    /// True if the token is in the set.
     pub fn allows(&self, id: u32) -> bool {
         let word = self.words.get(id as usize / 32).copied().unwrap_or(0);
         word >> (id % 32) & 1 == 1

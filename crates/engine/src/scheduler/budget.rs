@@ -1,4 +1,4 @@
-//! How the tokens of one forward pass are shared between the jobs that run.
+//! Token budget of a forward pass, shared among the running jobs.
 
 /// Prompts get at least one in so many tokens of a pass, however many answers there are.
 const LEAST_SHARE: usize = 8;
@@ -8,7 +8,7 @@ const LEAST_SHARE: usize = 8;
 pub(super) struct Need {
     /// Tokens that are not computed yet.
     pub(super) pending: usize,
-    /// Whether they are a prompt's, and not the next of an answer.
+    /// True if they are a prompt's, and not the next of an answer.
     pub(super) is_prefilling: bool,
     /// Most tokens of a prompt at once.
     pub(super) chunk: usize,

@@ -1,4 +1,4 @@
-//! What comes of jobs, step by step.
+//! Events of jobs, step by step.
 
 use super::{Failure, Key};
 use crate::request::FinishReason;

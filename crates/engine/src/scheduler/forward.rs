@@ -1,4 +1,4 @@
-//! What a scheduler asks of a model with the caches of many sequences.
+//! The model as the scheduler sees it: one forward pass over the caches of many sequences.
 
 use super::Failure;
 use crate::trace::Trace;
@@ -95,11 +95,11 @@ pub struct Abilities {
     /// Whether it reads a text from left to right, or as a whole: then a text is one span of one pass, and nothing of it is
     /// kept.
     pub order: Order,
-    /// Whether it writes.
+    /// True if it writes.
     pub writes: bool,
-    /// Whether it has a classifier, which ranks texts.
+    /// True if it has a classifier, which ranks texts.
     pub ranks: bool,
-    /// Whether it keeps what layers hand on, for a [`trace`](crate::trace) of every answer.
+    /// True if it keeps what layers hand on, for a [`trace`](crate::trace) of every answer.
     pub traces: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What is asked of a scheduler, and how it refuses.
+//! Jobs of a scheduler, and the reasons for which it refuses one.
 
 use crate::constraint::Constraint;
 use crate::request::{Request, RequestError};

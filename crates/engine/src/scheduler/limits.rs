@@ -1,4 +1,4 @@
-//! What a scheduler keeps to.
+//! Limits of a scheduler.
 
 /// Bounds and switches. None of them can change a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,9 +10,9 @@ pub struct Limits {
     pub running: usize,
     /// Jobs that wait. Default 1024.
     pub queued: usize,
-    /// Whether prompts go on from what the cache holds of earlier jobs. Default true.
+    /// True if prompts go on from what the cache holds of earlier jobs. Default true.
     pub prefix_reuse: bool,
-    /// Whether answers wait while there are prompts to compute: fewer passes for the same work, for batches in which
+    /// True if answers wait while there are prompts to compute: fewer passes for the same work, for batches in which
     /// nobody waits for a single answer. Default false.
     pub prompts_first: bool,
 }

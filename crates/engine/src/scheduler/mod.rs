@@ -76,7 +76,7 @@ pub struct Scheduler<M> {
     admitted: u64,
     /// Jobs of a pass that failed, to be tried one by one.
     suspects: VecDeque<Key>,
-    /// Whether the next pass tries one of them, without guesses.
+    /// True if the next pass tries one of them, without guesses.
     is_isolating: bool,
     masks: MaskWorkers,
     speculation: Option<Speculation<M>>,

@@ -152,7 +152,7 @@ impl<M: ForwardMany> Scheduler<M> {
         false
     }
 
-    /// Whether the job that comes next can run now; jobs that must give way to it are interrupted.
+    /// True if the job that comes next can run now; jobs that must give way to it are interrupted.
     fn make_room(&mut self, now: Duration) -> bool {
         loop {
             let Some(next) = self.queue.next(now) else { return false };
@@ -166,7 +166,7 @@ impl<M: ForwardMany> Scheduler<M> {
         }
     }
 
-    /// Whether there are pages for all that is known of a job, beside what those that run need next.
+    /// True if there are pages for all that is known of a job, beside what those that run need next.
     fn fits(&self, next: &ScheduledSequence) -> bool {
         let next_end = |scheduled: &ScheduledSequence| (scheduled.sequence.tokens().len() + 1).min(self.capacity);
         let needed = |scheduled: &ScheduledSequence| self.memory.needed(next_end(scheduled));

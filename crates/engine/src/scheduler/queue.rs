@@ -39,7 +39,7 @@ impl Queue {
         self.waiting.len()
     }
 
-    /// Whether a queue of so many places has none for a client: the common ones are taken, and its own too.
+    /// True if a queue of so many places has none for a client: the common ones are taken, and its own too.
     pub(super) fn is_full_for(&self, client: u64, places: usize) -> bool {
         let own = || self.waiting.values().filter(|scheduled| scheduled.client == client).count();
         self.len() >= places && own() >= OWN_PLACES.min(places)

@@ -1,4 +1,4 @@
-//! What becomes of a text's rows where no token is chosen by them.
+//! Rows from which no token is chosen: likelihoods, vectors, logits.
 
 use super::pooling::Pool;
 use super::{Abilities, Event, Failure, ForwardMany, Kind, Scheduler};
@@ -70,7 +70,7 @@ impl Reader {
         })
     }
 
-    /// Whether tokens are chosen.
+    /// True if tokens are chosen.
     pub(super) fn is_answer(&self) -> bool {
         matches!(self, Self::Answer)
     }

@@ -26,7 +26,7 @@ pub(super) struct ScheduledSequence {
     pub(super) sequence: Sequence,
     /// What its rows are for.
     pub(super) reader: Reader,
-    /// Whether it gets the digests of what layers hand on at all its positions.
+    /// True if it gets the digests of what layers hand on at all its positions.
     pub(super) is_traced: bool,
     /// Those of the last pass that nobody was told yet, with those of guesses.
     pub(super) untold: Option<Piece>,

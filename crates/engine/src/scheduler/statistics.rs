@@ -1,4 +1,4 @@
-//! What a scheduler has done and holds.
+//! Counters and gauges of a scheduler.
 
 /// Numbers for those who look on. Counters only grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! What is asked.
+//! Questions of the selftest.
 
 use crate::request::Request;
 use crate::sampling::{Dry, Parameters};

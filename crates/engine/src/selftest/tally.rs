@@ -1,4 +1,4 @@
-//! What answers are, bit by bit, and where two of them differ.
+//! Answers bit by bit, and where two of them differ.
 
 use crate::request::{FinishReason, Request};
 use std::fmt;
@@ -105,7 +105,7 @@ impl Tally {
         self.differing_combinations += u64::from(!same);
     }
 
-    /// Whether all is as it should be.
+    /// True if all is as it should be.
     pub fn is_clean(&self) -> bool {
         self.differing_combinations == 0
     }

@@ -20,7 +20,7 @@ pub struct Scheduled {
     pub batch: usize,
     /// The order in which requests arrive.
     pub arrival: Arrival,
-    /// Whether prompts go on from what the cache holds of others.
+    /// True if prompts go on from what the cache holds of others.
     pub reuse: bool,
     /// Tokens of a forward pass, which cuts prompts into chunks; [`WHOLE`] for as many as there are.
     pub chunk: usize,

@@ -1,4 +1,4 @@
-//! What scheduling itself costs, without a model.
+//! Cost of scheduling itself, without a model.
 
 use super::fake::{Fault, request};
 use crate::request::Request;

@@ -63,14 +63,14 @@ pub(crate) struct Fake {
     kept_rows: Vec<usize>,
     values: Vec<f32>,
     team: Arc<dyn Team + Send>,
-    /// Whether nothing ever fails.
+    /// True if nothing ever fails.
     is_sound: bool,
     /// One text in so many has other logits than it should.
     wrong_one_in: Option<u32>,
-    /// Whether it is the block of another one: its texts begin with their second token, and it is told of each what the other
+    /// True if it is the block of another one: its texts begin with their second token, and it is told of each what the other
     /// makes of the text before it.
     is_block: bool,
-    /// Whether it keeps what its layers hand on.
+    /// True if it keeps what its layers hand on.
     traces: bool,
     pub(crate) passes: usize,
 }
@@ -173,12 +173,12 @@ impl Fake {
     }
 }
 
-/// Whether a pass with this text's last position fails.
+/// True if a pass with this text's last position fails.
 pub(crate) fn is_poisoned(text: &[u32]) -> bool {
     text.len() == POISON.0 && text.last() == Some(&POISON.1)
 }
 
-/// Whether the logits after this text are no numbers.
+/// True if the logits after this text are no numbers.
 pub(crate) fn is_faulty(text: &[u32]) -> bool {
     text.first() == Some(&POISON.1) && text.last() == Some(&FAULTY)
 }

@@ -21,7 +21,7 @@ pub(super) struct Schedule {
     /// Slots, where the model has recurrent states.
     pub(super) slots: Option<SlotPool>,
     pub(super) guessing: Guessing,
-    /// Whether jobs have constraints.
+    /// True if jobs have constraints.
     pub(super) ruled: bool,
     pub(super) plans: Vec<Plan>,
     /// How the clock goes on from step to step.

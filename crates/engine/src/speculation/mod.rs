@@ -64,7 +64,7 @@ impl<M: ForwardMany> Speculation<M> {
         Self { drafter: Drafter::Mtp(Box::new(MtpDrafter::new(block))), policy }
     }
 
-    /// Whether hidden states of all positions are wanted.
+    /// True if hidden states of all positions are wanted.
     pub(crate) fn follows_hidden(&self) -> bool {
         matches!(self.drafter, Drafter::Mtp(_))
     }

@@ -1,4 +1,4 @@
-//! How many guesses pay: acceptance and cost as measured in this run, for all answers of a pass together.
+//! Number of speculated tokens: acceptance and cost as measured in this run, for all answers of a pass together.
 //!
 //! Of guesses that are accepted with probability `a` each, the `k`-th brings `a^k` tokens, and `k` of them
 //! `1 + a + … + a^k` for the cost of one forward pass over `k + 1` tokens (Y. Leviathan et al., "Fast inference from

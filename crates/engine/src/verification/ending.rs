@@ -1,4 +1,4 @@
-//! Whether an answer with these tokens ends where and as it is said to.
+//! Check of an answer's end: where it is and for which reason.
 
 use super::Claimed;
 use crate::request::{FinishReason, Request};

@@ -1,4 +1,4 @@
-//! Whether an answer is the one that its prompt, settings and seed give: every choice of it made again, in one prefill.
+//! Verification of an answer against its prompt, settings and seed: every choice of it made again, in one prefill.
 //!
 //! The logits of a position do not depend on how the tokens before it were cut into calls, and a choice depends on
 //! logits, history, settings and position alone. So the choices of a finished answer are made again in any order: prompt
@@ -70,7 +70,7 @@ pub struct Difference {
     pub claimed: Candidate,
     /// The token that follows; `None` if a grammar allows none but the end.
     pub chosen: Option<Candidate>,
-    /// Whether a grammar left no choice.
+    /// True if a grammar left no choice.
     pub forced: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What a grammar said at each token of an answer, found out by going through it again.
+//! Replay of a grammar over an answer: its mask at each token.
 
 use crate::constraint::{Allowed, Constraint, ConstraintError, ConstraintState};
 use crate::request::Request;

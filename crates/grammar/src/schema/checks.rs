@@ -1,4 +1,4 @@
-//! What the values of single keywords must be.
+//! Checks of the values of single keywords.
 
 use super::Place;
 use crate::Error;

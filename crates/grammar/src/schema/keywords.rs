@@ -3,7 +3,7 @@
 use super::Draft;
 use serde_json::{Map, Value};
 
-/// Whether a keyword that is not supported has no effect as it is used (its value, and the keywords beside it).
+/// True if a keyword that is not supported has no effect as it is used (its value, and the keywords beside it).
 type IsIdle = fn(&Value, &Map<String, Value>) -> bool;
 
 /// What a keyword's value is.

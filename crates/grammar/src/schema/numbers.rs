@@ -47,7 +47,7 @@ pub(super) fn tighten(lowered: &mut Map<String, Value>, place: &Place) -> Result
     Ok(())
 }
 
-/// Whether all numbers of these types are integers.
+/// True if all numbers of these types are integers.
 fn is_integer(types: Option<&Value>) -> bool {
     match types {
         Some(Value::String(name)) => name == "integer",

@@ -1,4 +1,4 @@
-//! What compiling a schema takes, counted before it is done.
+//! Cost of compiling a schema, counted before it is done.
 //!
 //! `llguidance` bounds the size of its grammars; some of what it does grows faster than that. Each such construct is
 //! counted here, and refused at its place where all of them together are too many.

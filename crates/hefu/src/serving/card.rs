@@ -1,4 +1,4 @@
-//! What is told of a model before it is loaded: names, sizes, and the context that it is served with.
+//! Description of a model before it is loaded: names, sizes, and the context that it is served with.
 
 use hefu_model::gguf::Gguf;
 

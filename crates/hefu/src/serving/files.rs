@@ -1,4 +1,4 @@
-//! How many files and connections the system lets the program have open.
+//! Limit of open files and connections.
 
 /// Open files that are no connections: models, logs, the threads' own.
 const OTHERS: u64 = 64;

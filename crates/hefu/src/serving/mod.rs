@@ -1,4 +1,4 @@
-//! What `hefu serve` and `hefu batch` hand to the server: models on this machine's chip, receipts and the log of answers,
+//! The program's side of `hefu serve` and `hefu batch`: models on this machine's chip, receipts and the log of answers,
 //! labels.
 
 mod card;

@@ -1,4 +1,4 @@
-//! What is said of a model that cannot be run.
+//! Messages about models that cannot be run.
 
 use crate::support::Home;
 use hefu_model::gguf::Value;

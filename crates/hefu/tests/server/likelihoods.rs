@@ -1,4 +1,4 @@
-//! How likely texts are, in the shapes that evaluations ask.
+//! Log-likelihoods of texts, in the shapes that evaluations ask.
 
 use crate::process::{Home, Server};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! What the server keeps to, whatever is asked of it.
+//! Limits of the server.
 
 use crate::client::{begin, connect, exchange, request};
 use crate::process::{Home, eventually};

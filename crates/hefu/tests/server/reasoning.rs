@@ -1,4 +1,4 @@
-//! What a model thinks before it answers is told apart from its answer.
+//! Reasoning is told apart from the answer.
 
 use crate::process::Home;
 use serde_json::{Value, json};

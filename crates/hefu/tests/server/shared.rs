@@ -1,4 +1,4 @@
-//! What one client does and what it costs others: memory, models, threads, prompts.
+//! Isolation of clients: memory, models, threads, prompts.
 
 use crate::client::{Reply, begin, connect, exchange, request};
 use crate::process::{Home, Server, eventually};

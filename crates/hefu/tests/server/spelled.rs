@@ -1,4 +1,4 @@
-//! What is said in a conversation, and what only a template says.
+//! Texts of a conversation, and control tokens that only a template writes.
 
 use crate::process::Home;
 use serde_json::{Value, json};

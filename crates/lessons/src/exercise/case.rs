@@ -1,4 +1,4 @@
-//! What a learner's program is asked and must answer, and what it would answer if it made a known mistake.
+//! Cases of an exercise: input, right output, and the output of each known mistake.
 
 use hefu_numerics::conformance::Numbers;
 use std::fmt;
@@ -44,7 +44,7 @@ pub struct Exercise {
 }
 
 impl Word {
-    /// Whether two words are the same to the bit; any two NaN are.
+    /// True if two words are the same to the bit; any two NaN are.
     pub fn equals(&self, other: &Word) -> bool {
         match (self, other) {
             (Word::Number(a), Word::Number(b)) => a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan(),

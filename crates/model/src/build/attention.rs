@@ -34,7 +34,7 @@ pub(crate) struct Attention {
     pub(crate) scale: f32,
     /// Scores `s` become `cap * tanh(s / cap)`.
     pub(crate) cap: Option<f32>,
-    /// Whether each head has a score that belongs to no position: `attn_sinks`.
+    /// True if each head has a score that belongs to no position: `attn_sinks`.
     pub(crate) has_sinks: bool,
     /// Scores fall with the distance, with this greatest exponent of slopes (ALiBi).
     pub(crate) alibi: Option<f32>,

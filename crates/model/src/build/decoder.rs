@@ -44,7 +44,7 @@ impl Residual {
 pub(crate) struct Layer {
     /// Its positions see so many of the latest ones; all where `None`.
     pub(crate) window: Option<usize>,
-    /// Whether its queries and keys rotate.
+    /// True if its queries and keys rotate.
     pub(crate) is_rotated: bool,
     /// Its feed-forward part.
     pub(crate) feed_forward: FeedForward,
@@ -63,7 +63,7 @@ pub(crate) struct Decoder {
     pub(crate) layers: Vec<Layer>,
     /// Positions for which queries stay as they are, and how much they grow after so many.
     pub(crate) temperature: Option<(usize, f32)>,
-    /// Whether every position has a row of its own, `position_embd`, that is added to the embedding.
+    /// True if every position has a row of its own, `position_embd`, that is added to the embedding.
     pub(crate) has_positions: bool,
     /// The tensor of the norm of the embedding.
     pub(crate) embedding_norm: Option<&'static str>,

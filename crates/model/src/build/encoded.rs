@@ -1,4 +1,4 @@
-//! What is made of the rows of a text that was read as a whole.
+//! Outputs of encoders: pooling, classifiers.
 
 use hefu_numerics::program::{Activation, Entry, Order, Value};
 
@@ -24,7 +24,7 @@ impl Builder<'_, '_> {
         self.program.order = Order::Whole;
     }
 
-    /// Whether texts are read as a whole.
+    /// True if texts are read as a whole.
     pub(crate) fn reads_whole(&self) -> bool {
         self.program.order == Order::Whole
     }

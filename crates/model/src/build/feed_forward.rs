@@ -50,9 +50,9 @@ pub(crate) struct Experts {
     pub(crate) inner: usize,
     /// The gates' function.
     pub(crate) activation: Activation,
-    /// Whether there are gates; the function is applied to what `ffn_up_exps` makes where there are none.
+    /// True if there are gates; the function is applied to what `ffn_up_exps` makes where there are none.
     pub(crate) is_gated: bool,
-    /// Whether router and experts have biases.
+    /// True if router and experts have biases.
     pub(crate) has_biases: bool,
     /// Weights are a softmax of the chosen alone.
     pub(crate) is_weighed_alone: bool,

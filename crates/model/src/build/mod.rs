@@ -1,4 +1,4 @@
-//! How a family's file writes a [`Program`]: a [`Builder`] reads keys and tensors by name and appends operations.
+//! Writing a [`Program`] for a family: a [`Builder`] reads keys and tensors by name and appends operations.
 //!
 //! Keys are checked when they are read, so that everything after them is bounded ([`limits`]). What a family does not read
 //! is an error, for it could change results: keys below the architecture's name, and tensors. A program whose tensors are
@@ -104,7 +104,7 @@ pub(crate) struct Builder<'g, 'a> {
     steps: Vec<Step>,
     /// The first of the blocks that only guess, if they are wanted.
     guessing: Option<usize>,
-    /// Whether they are.
+    /// True if they are.
     wants_guesses: bool,
     /// Its program.
     drafter: Option<Program>,

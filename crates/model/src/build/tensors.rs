@@ -23,7 +23,7 @@ impl<'g, 'a> Tensors<'g, 'a> {
         Tensors { gguf, architecture, taken: HashSet::new(), fault: None }
     }
 
-    /// Whether the file has a tensor.
+    /// True if the file has a tensor.
     pub(super) fn has(&self, name: &str) -> bool {
         self.gguf.tensor(name).is_some()
     }
@@ -65,7 +65,7 @@ impl<'g, 'a> Tensors<'g, 'a> {
         self.taken.extend(names.filter(|name| name.starts_with(prefix)));
     }
 
-    /// Whether there will be an error.
+    /// True if there will be an error.
     pub(super) fn has_failed(&self) -> bool {
         self.fault.is_some()
     }

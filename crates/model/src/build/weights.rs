@@ -26,7 +26,7 @@ impl Builder<'_, '_> {
         }
     }
 
-    /// Whether the file has a tensor, by its whole name but for the layer.
+    /// True if the file has a tensor, by its whole name but for the layer.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.tensors.has(&self.tensor(name))
     }

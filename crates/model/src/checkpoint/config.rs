@@ -41,7 +41,7 @@ impl Config {
         self.first(keys)?.as_f64().map(|number| number as f32)
     }
 
-    /// Whether a switch is on.
+    /// True if a switch is on.
     pub(crate) fn is(&self, key: &str) -> bool {
         self.first(&[key]).and_then(Value::as_bool).unwrap_or(false)
     }

@@ -36,7 +36,7 @@ pub(super) struct Four {
 }
 
 impl Four {
-    /// Whether parts are such numbers.
+    /// True if parts are such numbers.
     pub(super) fn is(parts: &Parts) -> bool {
         let is_bytes = |ending: &str| parts.get(ending).is_some_and(|stored| stored.kind == Kind::U8);
         is_bytes("blocks") || is_bytes("weight_packed") || is_bytes("weight")

@@ -120,7 +120,7 @@ impl Keys {
         self.list.extend(value.map(|value| (key, value)));
     }
 
-    /// Whether a key is there already.
+    /// True if a key is there already.
     pub(crate) fn has(&self, key: &str) -> bool {
         self.list.iter().any(|(other, _)| *other == key)
     }

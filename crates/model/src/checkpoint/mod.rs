@@ -111,7 +111,7 @@ impl<'a> Checkpoint<'a> {
         self.tensors.all().len()
     }
 
-    /// Whether there are none.
+    /// True if there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -1,4 +1,4 @@
-//! What a folder stores of one tensor, and its numbers.
+//! One tensor of a folder, and its numbers.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ pub(super) enum Method {
     None,
     /// In order, with zeros that lack a 1, or have it.
     Gptq {
-        /// Whether zeros lack a 1.
+        /// True if zeros lack a 1.
         lacks_one: bool,
     },
     /// In turn, along the outputs.

@@ -228,7 +228,7 @@ fn permuted(origin: &Origin, config: &Config, base: &str) -> Option<usize> {
 struct Made {
     base: String,
     is_bias: bool,
-    /// Whether there is a bias beside it.
+    /// True if there is a bias beside it.
     is_biased: bool,
     /// In how many heads its rows are permuted.
     heads: Option<usize>,

@@ -1,4 +1,4 @@
-//! What can be wrong with a GGUF file, each as one sentence that says where and what to do.
+//! Errors of GGUF files, each as one sentence that says where and what to do.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What the parser accepts at most, checked before memory is taken.
+//! Limits of the parser, checked before memory is taken.
 //!
 //! The limits bound the work and the memory that a stranger's file can cause; each is far above what models have.
 

@@ -55,7 +55,7 @@ impl<'a> Metadata<'a> {
         self.values.len()
     }
 
-    /// Whether there are no keys.
+    /// True if there are no keys.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }

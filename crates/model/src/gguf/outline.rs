@@ -1,4 +1,4 @@
-//! What a file says it holds, whether or not it can be run.
+//! Outline of a file, whether or not it can be run.
 
 use std::collections::BTreeMap;
 

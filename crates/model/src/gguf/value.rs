@@ -212,7 +212,7 @@ impl<'a> Array<'a> {
         self.length
     }
 
-    /// Whether there are no elements.
+    /// True if there are no elements.
     pub fn is_empty(&self) -> bool {
         self.length == 0
     }

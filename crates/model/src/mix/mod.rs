@@ -77,7 +77,7 @@ impl Mix {
         MIXES.iter().find(|mix| mix.name == name)
     }
 
-    /// Whether its format is a quantised one.
+    /// True if its format is a quantised one.
     pub fn is_quantised(&self) -> bool {
         !matches!(self.base, "F32" | "F16" | "BF16")
     }
@@ -90,7 +90,7 @@ pub struct Wish {
     pub mix: &'static Mix,
     /// Every matrix gets the mix's own format.
     pub is_pure: bool,
-    /// Whether there is an importance matrix.
+    /// True if there is an importance matrix.
     pub has_importance: bool,
 }
 
@@ -110,7 +110,7 @@ pub struct Candidate<'a> {
 pub struct Target {
     /// Its format.
     pub format: &'static Format,
-    /// Whether it is of use only with an importance matrix.
+    /// True if it is of use only with an importance matrix.
     pub needs_importance: bool,
 }
 

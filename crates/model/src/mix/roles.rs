@@ -1,4 +1,4 @@
-//! What a tensor is for, by its name.
+//! Roles of tensors, by their names.
 
 use super::Candidate;
 
@@ -53,7 +53,7 @@ impl Role {
         kinds.into_iter().find(|(part, _)| name.contains(part)).map_or(Role::Other, |(_, role)| role)
     }
 
-    /// Whether it makes values, which are more sensitive than others.
+    /// True if it makes values, which are more sensitive than others.
     pub(super) fn is_values(self) -> bool {
         matches!(self, Role::Values | Role::Fused | Role::KeysValues)
     }
@@ -91,7 +91,7 @@ const KEPT: &[&str] = &[
     ".patch_merger",
 ];
 
-/// Whether a tensor is quantised at all.
+/// True if a tensor is quantised at all.
 pub(super) fn is_quantised(tensor: &Candidate<'_>) -> bool {
     let Candidate { name, shape, .. } = tensor;
     let is_matrix = shape.iter().skip(1).any(|size| *size > 1);

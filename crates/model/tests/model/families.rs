@@ -1,4 +1,4 @@
-//! What makes a family, seen from outside.
+//! Families, seen from outside.
 
 use hefu_model::LoadOptions;
 use hefu_model::gguf::Value;

@@ -17,7 +17,7 @@ pub(super) struct Heads {
     pub(super) window: Option<usize>,
     /// The bound of scores.
     pub(super) cap: Option<f32>,
-    /// Whether each head has a score that belongs to no position.
+    /// True if each head has a score that belongs to no position.
     pub(super) has_sinks: bool,
     /// The greatest exponent of slopes.
     pub(super) alibi: Option<f32>,

@@ -1,4 +1,4 @@
-//! What each case computes.
+//! Computations of the conformance cases.
 
 use super::attention::{self, Heads};
 use super::{Style, elements, experts, products, recurrence};

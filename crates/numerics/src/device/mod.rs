@@ -1,4 +1,4 @@
-//! What a device is to everything above it.
+//! The interface of devices.
 //!
 //! A device owns its memory: weights, states and whatever lies between operations. It is handed a sealed
 //! [`Program`] and a [`Batch`], and gives back rows of a head ([`Executable::head`]) or of a value

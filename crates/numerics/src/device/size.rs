@@ -1,4 +1,4 @@
-//! How many slots go with how many pages.
+//! Sizes of a device's memory: slots for so many pages.
 
 use super::Size;
 use crate::kv::LayerCache;

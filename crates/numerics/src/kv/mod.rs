@@ -1,4 +1,4 @@
-//! How keys and values are kept.
+//! Paged cache of keys and values.
 //!
 //! Positions are kept in pages of [`PAGE`] so that sequences of different lengths can share memory; which pages belong
 //! to a sequence, in order, is its page table. Where a number lies within a page is [`KvShape`]'s knowledge; what it
@@ -28,7 +28,7 @@ pub struct LayerCache {
     pub keys: Aligned,
     /// [`KvShape::page_value_bytes`] for each page; empty where values are the first numbers of keys.
     pub values: Aligned,
-    /// Whether values are the first `value_size` numbers of keys.
+    /// True if values are the first `value_size` numbers of keys.
     values_in_keys: bool,
 }
 
@@ -65,7 +65,7 @@ impl LayerCache {
         shape::key_bytes(profile, key).checked_add(values)?.checked_mul(heads)?.checked_mul(PAGE)
     }
 
-    /// Whether values are the first numbers of keys, and are not stored themselves.
+    /// True if values are the first numbers of keys, and are not stored themselves.
     pub fn values_in_keys(&self) -> bool {
         self.values_in_keys
     }

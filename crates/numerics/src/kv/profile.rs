@@ -1,4 +1,4 @@
-//! What cached keys and values are made of.
+//! Formats of cached keys and values.
 
 /// What a cached number is made of. It changes results, so that it is part of a fingerprint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

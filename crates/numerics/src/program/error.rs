@@ -1,4 +1,4 @@
-//! What is wrong with a program.
+//! Errors of programs.
 
 /// A program that cannot be run: a mistake in the family's file, in one sentence.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

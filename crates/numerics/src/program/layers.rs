@@ -1,4 +1,4 @@
-//! What each layer hands on.
+//! Outputs of layers.
 
 use std::collections::BTreeMap;
 

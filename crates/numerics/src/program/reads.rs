@@ -1,4 +1,4 @@
-//! What an operation reads and writes.
+//! Operands of operations: values, weights and states that they read and write.
 
 use super::{Factor, Op, State, Value, Weight};
 
@@ -115,7 +115,7 @@ impl Op {
         }
     }
 
-    /// Whether it writes a state, so that it must be done for all rows.
+    /// True if it writes a state, so that it must be done for all rows.
     pub fn writes_state(&self) -> bool {
         matches!(self, Op::StoreKv { .. } | Op::ShortConv { .. } | Op::GatedDelta { .. })
     }

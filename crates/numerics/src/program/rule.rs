@@ -1,4 +1,4 @@
-//! What operations are told beside their values: functions, factors, shapes, and how experts are chosen.
+//! Parameters of operations beside their values: functions, factors, shapes, and how experts are chosen.
 
 use super::{Value, Weight};
 

@@ -1,4 +1,4 @@
-//! What each operation cannot do without: bytes from memory, and arithmetic.
+//! Work of operations: bytes from memory, and arithmetic.
 //!
 //! Bytes are weights, and states of earlier batches. Values between operations stay in caches and count as none. Arithmetic
 //! is what the numeric contract prescribes, a multiply-add counting once; everything that a device adds (unpacking,

@@ -123,7 +123,7 @@ pub struct Quantised {
     pub values: Values,
     /// Elements that share a scale: 16 or 32.
     pub sub_block: usize,
-    /// Whether a minimum is subtracted (`m_b` above).
+    /// True if a minimum is subtracted (`m_b` above).
     pub has_minimum: bool,
     /// What each sub-block's scale is made of besides the block's.
     pub sub_scales: SubScales,

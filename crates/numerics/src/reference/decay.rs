@@ -1,4 +1,4 @@
-//! How fast a memory fades (clause D3).
+//! Decay of a recurrent state (clause D3).
 
 use crate::functions::softplus;
 

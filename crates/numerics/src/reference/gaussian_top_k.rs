@@ -1,4 +1,4 @@
-//! What stands out of a row (clause N5; You et al., arXiv 2506.06644).
+//! Gaussian top-k: the elements that stand out of a row (clause N5; You et al., arXiv 2506.06644).
 
 use super::lane_sum16;
 use crate::functions;

@@ -1,4 +1,4 @@
-//! What attention is sharpened by far into a text (clause P4).
+//! Temperature of attention by position (clause P4).
 
 /// `1 + factor * log(1 + floor(position / length))` for each position, in f64 and rounded once.
 pub fn temperature(length: usize, factor: f32, positions: &[usize], out: &mut [f32]) {

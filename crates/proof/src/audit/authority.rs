@@ -1,4 +1,4 @@
-//! Whether an authority that somebody trusts has signed a time stamp (RFC 3161, section 2.4.2; RFC 5652, section 5).
+//! Verification of time stamps by trusted authorities (RFC 3161, section 2.4.2; RFC 5652, section 5).
 
 use super::stamp::{SIGNED_DATA, TST_INFO, content, within};
 use der::asn1::{AnyRef, ObjectIdentifier, OctetStringRef};

@@ -1,4 +1,4 @@
-//! What can be written to a log, within one commit.
+//! Changes of a log within one commit.
 
 use super::Appended;
 use super::clock::Clock;

@@ -1,4 +1,4 @@
-//! What a record says. The chain holds the digest of it, so that what one record says can be taken away and the chain can
+//! Contents of records. The chain holds the digest of it, so that what one record says can be taken away and the chain can
 //! be checked all the same; a salt keeps a short text from being found by trying.
 
 use super::Store;
@@ -127,7 +127,7 @@ impl Annotated {
         Ok(Self { salt: salt()?, annotation, key: identity.public(), signature })
     }
 
-    /// Whether its key has signed it.
+    /// True if its key has signed it.
     pub fn is_signed(&self) -> bool {
         message(&self.annotation).is_ok_and(|message| self.key.has_signed(&message, &self.signature))
     }

@@ -1,4 +1,4 @@
-//! What can be wrong with a log, one sentence each.
+//! Errors of logs, one sentence each.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

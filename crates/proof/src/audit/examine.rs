@@ -1,4 +1,4 @@
-//! Whether rows are those that were written: every hash, every signature, no gap, nothing after the end.
+//! Examination of a log: every hash, every signature, no gap, nothing after the end.
 
 use super::Store;
 use super::authority::Trusted;

@@ -260,7 +260,7 @@ pub enum ExportError {
 }
 
 impl Filter {
-    /// Whether what a record says passes.
+    /// True if what a record says passes.
     fn admits(&self, entry: &Entry) -> bool {
         if self.client.is_none() && self.model.is_none() && self.user.is_none() {
             return true;

@@ -1,4 +1,4 @@
-//! What a log holds, row by row, and the hashes and signatures that tie the rows together.
+//! Rows of a log, and the hashes and signatures that tie the rows together.
 
 use super::clock::Tick;
 use super::content::{Content, digest};
@@ -148,7 +148,7 @@ impl Entry {
         Digest::of(&[&bytes])
     }
 
-    /// Whether the content is the one that the digest is of; nothing is, if it was taken away.
+    /// True if the content is the one that the digest is of; nothing is, if it was taken away.
     pub(super) fn has_its_content(&self) -> bool {
         self.content.as_deref().is_none_or(|text| digest(text) == self.digest)
     }
@@ -177,7 +177,7 @@ impl Mark {
         Self { seq, time, hash, key: identity.public(), signature }
     }
 
-    /// Whether its key has signed it as this, for the log with this beginning.
+    /// True if its key has signed it as this, for the log with this beginning.
     pub(super) fn is_signed(&self, kind: Kind<'_>, log: &Digest) -> bool {
         self.key.has_signed(&message(kind, log, self.seq, &self.hash, self.time), &self.signature)
     }
@@ -189,7 +189,7 @@ impl Head {
         Self { last: Mark::sign(Kind::Head(&tick), log, seq, hash, time, identity), tick }
     }
 
-    /// Whether its key has signed it, for the log with this beginning.
+    /// True if its key has signed it, for the log with this beginning.
     pub(super) fn is_signed(&self, log: &Digest) -> bool {
         self.last.is_signed(Kind::Head(&self.tick), log)
     }

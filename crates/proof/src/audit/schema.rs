@@ -186,7 +186,7 @@ fn open(path: &Path) -> Result<Connection, Error> {
 pub(super) struct Difference {
     /// What, as a sentence.
     pub(super) sentence: String,
-    /// Whether it could make a question mean something else; a trigger that is missing cannot.
+    /// True if it could make a question mean something else; a trigger that is missing cannot.
     pub(super) is_danger: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What a receipt says of an answer: everything from which it can be made again.
+//! The answer in a receipt: everything from which it can be made again.
 
 use super::MAX_TOKENS;
 use crate::digest::Digest;
@@ -112,7 +112,7 @@ impl Prompt {
         Ok(Self::Hash { salt: crate::digest::to_hex(&salt), sha256, count: tokens.len() })
     }
 
-    /// Whether these are its tokens.
+    /// True if these are its tokens.
     pub fn is(&self, tokens: &[u32]) -> bool {
         match self {
             Self::Tokens(own) => own == tokens,
@@ -139,7 +139,7 @@ impl Grammar {
         Self { digest, text: (text.len() <= MAX_GRAMMAR_BYTES).then_some(text) }
     }
 
-    /// Whether the grammar has this text.
+    /// True if the grammar has this text.
     pub fn is(&self, text: &str) -> bool {
         Digest::of(&[text.as_bytes()]) == self.digest
     }

@@ -1,4 +1,4 @@
-//! What it proves that samples drawn by chance agree.
+//! Confidence from samples that were drawn by chance and agree.
 //!
 //! Of `all` samples let `wrong` be other than their record says. If `drawn` of them are chosen so that every choice is equally
 //! likely, and nobody could foresee it, all of those agree with the probability

@@ -126,7 +126,7 @@ impl ScoreReceipt {
         signed::parse(text).map(Self)
     }
 
-    /// Whether a text is meant to be one: an object with a `score`.
+    /// True if a text is meant to be one: an object with a `score`.
     pub fn is_meant(text: &str) -> bool {
         #[derive(Deserialize)]
         struct Meant {

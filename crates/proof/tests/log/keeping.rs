@@ -1,4 +1,4 @@
-//! What is written is there, in order, once, and can be examined.
+//! Written rows are there, in order, once, and can be examined.
 
 use crate::support::{annotated, examine, identity, is_good_for, log, open, receipt, receipt_at, record, stamp};
 use hefu_proof::audit::{AuditLog, Error, Event, Filter, Options, Reader, Record, Store, examine_export};

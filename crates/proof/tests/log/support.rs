@@ -100,7 +100,7 @@ pub(crate) fn examine(path: &Path) -> Found {
     Reader::open(path).unwrap().examine(None, &mut |_| {}).unwrap()
 }
 
-/// Whether nothing is wrong and every signature is of this key.
+/// True if nothing is wrong and every signature is of this key.
 pub(crate) fn is_good_for(found: &Found, key: &PublicKey) -> bool {
     found.problems.is_empty() && found.keys.keys().all(|found| *found == key.to_string())
 }

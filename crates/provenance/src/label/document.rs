@@ -47,7 +47,7 @@ pub fn check(document: &str) -> Result<Found, Error> {
     Ok(Found { implicit, explicit: explicit.trim_start_matches(['>', ' ']).to_owned() })
 }
 
-/// Whether a line is an explicit label (GB 45438-2025, 5.1).
+/// True if a line is an explicit label (GB 45438-2025, 5.1).
 fn tells(line: &str) -> bool {
     let artificial = line.contains("人工智能") || line.to_ascii_uppercase().contains("AI");
     artificial && (line.contains("生成") || line.contains("合成"))

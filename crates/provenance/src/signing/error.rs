@@ -1,4 +1,4 @@
-//! What can be wrong with keys, signatures and signed models.
+//! Errors of keys, signatures and signed models.
 
 use std::path::PathBuf;
 

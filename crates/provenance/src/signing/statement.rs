@@ -1,4 +1,4 @@
-//! What is signed: an in-toto statement (version 1) with the predicate of model signing (version 1.0).
+//! The signed statement: an in-toto statement (version 1) with the predicate of model signing (version 1.0).
 
 use super::key::hex;
 use super::{Error, Manifest, Resource};

@@ -1,4 +1,4 @@
-//! How long a client that reads slowly is waited for.
+//! Timeout for clients that read slowly.
 
 use crate::limits::SLOWEST_READER;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! How the server is: `/health`, `/ready`, `/metrics`, `/props`, `/slots`, `/version`.
+//! State of the server: `/health`, `/ready`, `/metrics`, `/props`, `/slots`, `/version`.
 
 use crate::error::{ApiError, Kind, json_response};
 use crate::metrics;

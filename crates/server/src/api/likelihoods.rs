@@ -1,4 +1,4 @@
-//! How likely texts are: `/v1/score` with contexts and continuations, and LMDeploy's `/get_ppl` and `/v1/encode`, which
+//! Log-likelihoods of texts: `/v1/score` with contexts and continuations, and LMDeploy's `/get_ppl` and `/v1/encode`, which
 //! OpenCompass asks.
 
 use super::fields::Fields;

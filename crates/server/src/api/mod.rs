@@ -1,4 +1,4 @@
-//! What can be asked: one table of endpoints, from which the routes and the description of the API are made.
+//! Endpoints: one table, from which the routes and the description of the API are made.
 
 pub mod anthropic;
 pub mod fields;

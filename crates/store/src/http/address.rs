@@ -68,7 +68,7 @@ impl Address {
         self.0.scheme() == Some(&Scheme::HTTPS)
     }
 
-    /// Whether the host is this machine.
+    /// True if the host is this machine.
     pub(crate) fn is_loopback(&self) -> bool {
         let host = self.0.host().unwrap_or_default();
         let bare = host.trim_start_matches('[').trim_end_matches(']');

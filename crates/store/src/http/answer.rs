@@ -1,4 +1,4 @@
-//! What a server's answer means for the file: where its bytes start, how long the file is, and which failures may pass.
+//! Interpretation of HTTP responses: where its bytes start, how long the file is, and which failures may pass.
 
 use std::io;
 

@@ -169,7 +169,7 @@ fn of_name(file: &str) -> String {
     file.rsplit('/').next().unwrap_or(file).to_ascii_lowercase()
 }
 
-/// Whether a file's name has a format as a part of its own: `q4_k` is none of `m-q4_k_m.gguf`.
+/// True if a file's name has a format as a part of its own: `q4_k` is none of `m-q4_k_m.gguf`.
 fn has_tag(name: &str, tag: &str) -> bool {
     let stem = name.strip_suffix(".gguf").unwrap_or(name);
     let is_border = |c: Option<char>| c.is_none_or(|c| !c.is_ascii_alphanumeric() && c != '_');

@@ -91,14 +91,14 @@ pub(crate) trait Source: std::fmt::Debug {
     fn fetch(&self, job: &mut Job<'_, '_>) -> Result<(), FetchError>;
 }
 
-/// Whether a text is meant as a source that is elsewhere: no name of a model, and no path.
+/// True if a text is meant as a source that is elsewhere: no name of a model, and no path.
 pub(crate) fn is_remote(spec: &str) -> bool {
     let spec = hub::plain(spec);
     let kind = SOURCE_KINDS.iter().find(|kind| (kind.claims)(&spec));
     kind.is_some_and(|kind| kind.form != path::KIND.form)
 }
 
-/// Whether a text is meant as a source (and not as the name of a model).
+/// True if a text is meant as a source (and not as the name of a model).
 pub(crate) fn is_source(spec: &str) -> bool {
     SOURCE_KINDS.iter().any(|kind| (kind.claims)(spec))
 }

@@ -1,4 +1,4 @@
-//! What a template renders: messages, tools and variables, as plain JSON.
+//! Input of a template: messages, tools and variables, as plain JSON.
 
 use std::fmt;
 use std::sync::Arc;
@@ -83,7 +83,7 @@ pub struct Conversation {
     pub messages: Vec<Message>,
     /// Tools the model may call, in the OpenAI shape; `None` is `none` in the template.
     pub tools: Option<Vec<Value>>,
-    /// Whether the prompt ends where the model's next answer starts.
+    /// True if the prompt ends where the model's next answer starts.
     pub add_generation_prompt: bool,
     /// Further variables, such as `enable_thinking`; they win over every other name but `messages` and `tools`.
     pub variables: Map<String, Value>,

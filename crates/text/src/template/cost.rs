@@ -1,4 +1,4 @@
-//! What reading a value costs, paid before it is read.
+//! Cost of reading a value, counted before it is read.
 //!
 //! The interpreter pays for instructions and for what it makes, but some of what it does grows with what it *reads*:
 //! comparing two long texts or two nested lists, sorting, hashing a key, finding a character by its number. Every such

@@ -1,4 +1,4 @@
-//! What can go wrong with a chat template.
+//! Errors of chat templates.
 
 use minijinja::ErrorKind;
 

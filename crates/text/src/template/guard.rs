@@ -1,4 +1,4 @@
-//! What keeps values small: guards that the compiler puts behind instructions, and functions replaced for safety.
+//! Limits on the size of values: guards that the compiler puts behind instructions, and functions replaced for safety.
 
 use minijinja::value::{Kwargs, Tuple, Value, ValueKind, ValueOrKwargs};
 use minijinja::{Error, State};
@@ -17,12 +17,12 @@ pub(super) fn charge_bytes(state: &State, count: usize) -> Result<(), Error> {
     meter.done()
 }
 
-/// Whether a number is a float; `1.0` is one.
+/// True if a number is a float; `1.0` is one.
 pub(super) fn is_float(value: &Value) -> bool {
     value.kind() == ValueKind::Number && !value.is_integer()
 }
 
-/// Whether a value is what `namespace()` returns, the only mutable one.
+/// True if a value is what `namespace()` returns, the only mutable one.
 pub(super) fn is_namespace(value: &Value) -> bool {
     value.as_object().is_some_and(|object| object.type_name().ends_with("::Namespace"))
 }

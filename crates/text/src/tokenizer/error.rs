@@ -1,4 +1,4 @@
-//! What can be wrong with a vocabulary.
+//! Errors of vocabularies.
 
 /// Why a vocabulary was refused. Encoding and decoding never fail.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

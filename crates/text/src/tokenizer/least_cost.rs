@@ -65,7 +65,7 @@ impl LeastCost {
     }
 }
 
-/// Whether a character starts at this byte.
+/// True if a character starts at this byte.
 fn is_start(text: &[u8], at: usize) -> bool {
     text.get(at).is_some_and(|byte| byte & 0xC0 != 0x80)
 }

@@ -38,7 +38,7 @@ impl LongestMatch {
     }
 }
 
-/// Whether the byte occurs in UTF-8 text.
+/// True if the byte occurs in UTF-8 text.
 fn byte_must_exist(byte: u8) -> bool {
     !matches!(byte, 0xC0 | 0xC1 | 0xF5..)
 }

@@ -1,4 +1,4 @@
-//! What a tokeniser needs to read from a model file, without knowing the file's format.
+//! Metadata that a tokeniser reads from a model file, independent of the file's format.
 
 /// Read access to the metadata of a model file by GGUF key name.
 ///

@@ -213,7 +213,7 @@ impl Tokenizer {
         self.vocabulary.tokens.len()
     }
 
-    /// Whether an answer ends with this token.
+    /// True if an answer ends with this token.
     pub fn is_end(&self, id: u32) -> bool {
         let vocabulary = &self.vocabulary;
         vocabulary.ends.binary_search(&id).is_ok()

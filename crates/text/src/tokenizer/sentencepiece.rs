@@ -25,7 +25,7 @@ pub(super) struct ScoredPieces {
 /// What encoding the parts of one text shares.
 pub(super) struct Words<'v, 'a> {
     pub(super) known: Known<'v>,
-    /// Whether each part is encoded as if a space stood before it.
+    /// True if each part is encoded as if a space stood before it.
     pub(super) prefix: bool,
     /// Where among the ids of the text the ids of its words are.
     pub(super) seen: HashMap<&'a str, (usize, usize)>,

@@ -59,7 +59,7 @@ fn special_texts(vocabulary: &Vocabulary) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether tokens of this type are looked for in the input before it is encoded.
+/// True if tokens of this type are looked for in the input before it is encoded.
 pub(super) fn is_matched(kind: TokenType) -> bool {
     matches!(kind, TokenType::Control | TokenType::UserDefined | TokenType::Unknown)
 }

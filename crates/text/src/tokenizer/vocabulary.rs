@@ -51,12 +51,12 @@ pub enum TokenType {
 }
 
 impl Kind {
-    /// Whether each token has a score.
+    /// True if each token has a score.
     pub(super) fn has_scores(self) -> bool {
         matches!(self, Self::SentencePiece | Self::Unigram | Self::LeastCost)
     }
 
-    /// Whether there are merge rules and a pre-tokeniser.
+    /// True if there are merge rules and a pre-tokeniser.
     pub(super) fn has_merges(self) -> bool {
         matches!(self, Self::ByteLevel | Self::CharacterLevel)
     }
@@ -65,11 +65,11 @@ impl Kind {
 /// What is done with text before it is encoded, beside what a pre-tokeniser's name says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Normalization {
-    /// Whether text is put in small letters; [`Kind::WordPiece`] only.
+    /// True if text is put in small letters; [`Kind::WordPiece`] only.
     pub lower_case: bool,
-    /// Whether accents are removed; [`Kind::WordPiece`] only.
+    /// True if accents are removed; [`Kind::WordPiece`] only.
     pub strip_accents: bool,
-    /// Whether spaces at both ends and repeated ones are removed; [`Kind::Unigram`] only.
+    /// True if spaces at both ends and repeated ones are removed; [`Kind::Unigram`] only.
     pub remove_extra_spaces: bool,
     /// SentencePiece's compiled map of replaced characters; [`Kind::Unigram`] only.
     pub characters_map: Vec<u8>,
@@ -104,11 +104,11 @@ pub struct Vocabulary {
     pub separator: Option<u32>,
     /// Padding.
     pub padding: Option<u32>,
-    /// Whether a prompt starts with `bos`.
+    /// True if a prompt starts with `bos`.
     pub add_bos: bool,
-    /// Whether a prompt ends with `eos`.
+    /// True if a prompt ends with `eos`.
     pub add_eos: bool,
-    /// Whether text is encoded as if a space stood before it; kinds that write a space as U+2581 only.
+    /// True if text is encoded as if a space stood before it; kinds that write a space as U+2581 only.
     pub add_space_prefix: bool,
     /// What is done with text before it is encoded.
     pub normalization: Normalization,

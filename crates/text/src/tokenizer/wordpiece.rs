@@ -60,7 +60,7 @@ impl WordPieces {
         word.truncate(SPACE.len());
     }
 
-    /// Whether the word can be cut into tokens, whose ids are appended.
+    /// True if the word can be cut into tokens, whose ids are appended.
     fn cut(&self, word: &str, known: Known<'_>, ids: &mut Vec<u32>) -> bool {
         let mut rest = word;
         // The mark alone is no part of a word, even where it is a token.

@@ -1,4 +1,4 @@
-//! How families write tool calls.
+//! Formats of tool calls.
 
 use crate::tokenizer::{TokenType, Vocabulary};
 use serde::{Deserialize, Serialize};
@@ -170,7 +170,7 @@ impl ToolFormat {
         found.map_or(Self::Json, |(_, format)| format)
     }
 
-    /// Whether a template that shows this format to the model has nothing to say about tools, so that the caller must
+    /// True if a template that shows this format to the model has nothing to say about tools, so that the caller must
     /// describe them itself: see [`super::instructions`].
     pub fn needs_instructions(template: &str) -> bool {
         !template.contains("tools")

@@ -1,4 +1,4 @@
-//! Whether and where an answer reasons before it answers.
+//! Reasoning before an answer: whether there is any, and where.
 
 use super::markers::{self, THINK, THINK_END};
 

@@ -70,7 +70,7 @@ impl Taker {
         }
     }
 
-    /// Whether the names of a call that begins like `text` must be those of tools that are offered: where calls have no
+    /// True if the names of a call that begins like `text` must be those of tools that are offered: where calls have no
     /// marker, other JSON looks like them.
     pub(super) fn needs_known_name(&self, text: &str) -> bool {
         match self.format {
@@ -79,7 +79,7 @@ impl Taker {
         }
     }
 
-    /// Whether JSON without marks is no call unless names are known at all.
+    /// True if JSON without marks is no call unless names are known at all.
     pub(super) fn needs_names(&self) -> bool {
         self.format == ToolFormat::Hermes
     }

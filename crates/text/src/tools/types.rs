@@ -1,4 +1,4 @@
-//! What is known of arguments that are written without quotes.
+//! Types of arguments that are written without quotes.
 
 use serde_json::Value;
 use std::collections::BTreeMap;

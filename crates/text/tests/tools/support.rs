@@ -1,4 +1,4 @@
-//! What the tests share.
+//! Helpers of the tests.
 use hefu_text::tools::{Piece, Reasoning, ToolFormat, ToolParser};
 
 /// What an answer says, thinks and calls.

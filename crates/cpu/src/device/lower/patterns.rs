@@ -30,12 +30,12 @@ impl<'a> Lowering<'a> {
         (op, *rows)
     }
 
-    /// Whether only one operation reads a value, and nobody asks for it.
+    /// True if only one operation reads a value, and nobody asks for it.
     fn is_private(&self, value: Value) -> bool {
         self.readers.get(&value) == Some(&1) && !self.kept.contains(&value)
     }
 
-    /// Whether nothing that is selected between two operations is made by the first.
+    /// True if nothing that is selected between two operations is made by the first.
     fn none_selected(&self, from: usize, to: usize) -> bool {
         let made = self.operations[from].1.output();
         let reads_it = |(_, op): &(Rows, Op)| matches!(op, Op::Select { x, .. } if Some(*x) == made);

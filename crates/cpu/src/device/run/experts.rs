@@ -143,7 +143,7 @@ fn lock<T>(own: &Mutex<T>) -> MutexGuard<'_, T> {
     own.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whether experts with these choices, of so many rows, are dealt to so many threads, instead of the rows of each one's
+/// True if experts with these choices, of so many rows, are dealt to so many threads, instead of the rows of each one's
 /// matrices: where each thread gets the same, or so much that the last expert matters little. All threads together gather no
 /// more rows than one would for a single expert, which is what memory is stated by.
 fn is_dealt(experts: &[(&[Choice], &mut [f32])], rows: usize, threads: usize) -> bool {

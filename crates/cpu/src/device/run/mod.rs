@@ -30,7 +30,7 @@ pub(super) struct Call<'a> {
     rowset: &'a Rowset<'a>,
     /// Rows that the step works on.
     rows: usize,
-    /// Whether its products look for numbers that are none.
+    /// True if its products look for numbers that are none.
     looks: bool,
 }
 

@@ -35,7 +35,7 @@ fn piece_of(rows: usize, inner: usize) -> usize {
     rows.div_ceil(rows.div_ceil(rows_at_once(inner)).max(1)).next_multiple_of(ROW_UNIT)
 }
 
-/// Whether all of so many rows go through at once, so that their input may lie in the form that products read.
+/// True if all of so many rows go through at once, so that their input may lie in the form that products read.
 pub(super) fn is_one_piece(rows: usize, inner: usize) -> bool {
     piece_of(rows, inner) >= rows
 }

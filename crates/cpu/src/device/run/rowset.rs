@@ -38,7 +38,7 @@ impl<'a> Rowset<'a> {
         Rowset { batch, rows: rows.len(), wanted, spans: Vec::new(), given: Some((given, rows.start)) }
     }
 
-    /// Whether these are rows of a head.
+    /// True if these are rows of a head.
     pub(in crate::device) fn is_head(&self) -> bool {
         self.given.is_some()
     }

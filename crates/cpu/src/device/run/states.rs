@@ -187,7 +187,7 @@ impl Texts {
         Texts { rows, pages: (0..count as u32).collect() }
     }
 
-    /// Whether a cache has pages enough.
+    /// True if a cache has pages enough.
     fn fit(&self, cache: &LayerCache) -> bool {
         cache.keys.len() >= self.pages.len() * cache.shape.page_key_bytes()
     }

@@ -61,7 +61,7 @@ pub struct QueryTile<'a> {
     pub outputs: [*mut f32; MAX_QUERIES],
     /// First and last visible position of each query.
     pub visible: [(usize, usize); MAX_QUERIES],
-    /// Whether keys and values are not in the caches yet, and are asked for a little before they are needed.
+    /// True if keys and values are not in the caches yet, and are asked for a little before they are needed.
     pub is_from_memory: bool,
     /// Where what is likely to be read after these values begins; asked for, too.
     pub then: *const u8,
@@ -103,7 +103,7 @@ pub struct TileMemory {
     pub totals: *mut f32,
     /// `[Q][`[`result_width`]`]`.
     pub results: *mut f32,
-    /// Whether the results of one segment are those of all: then they go to the outputs at once, if [`can_be_last`].
+    /// True if the results of one segment are those of all: then they go to the outputs at once, if [`can_be_last`].
     pub is_last: bool,
     /// [`FOLDED_NUMBERS`]: what one segment needs for itself.
     pub folded: *mut f32,
@@ -123,7 +123,7 @@ pub fn result_width(shape: &KvShape) -> usize {
     }
 }
 
-/// Whether [`add`] can write outputs itself.
+/// True if [`add`] can write outputs itself.
 pub fn can_be_last(shape: &KvShape) -> bool {
     shape.profile == Profile::F16 && shape.value_size.is_multiple_of(LANES)
 }

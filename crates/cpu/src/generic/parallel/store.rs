@@ -69,7 +69,7 @@ fn parts(spans: &[Span<'_>]) -> Vec<Part> {
     parts
 }
 
-/// Whether no two parts belong to one page.
+/// True if no two parts belong to one page.
 fn are_different(parts: &[Part]) -> bool {
     let mut pages: Vec<usize> = parts.iter().map(|part| part.page).collect();
     pages.sort_unstable();

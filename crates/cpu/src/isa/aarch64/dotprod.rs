@@ -10,7 +10,7 @@ isa!("dotprod", ["neon,dotprod"], Quad, NeonRows<SIGNED>, [1 2], Some(&WIDE), [1
 
 wide::kernels!("neon,dotprod", NeonRows<SIGNED>, wide::ByElement);
 
-/// Whether this machine has the instructions.
+/// True if this machine has the instructions.
 pub(crate) fn is_available() -> bool {
     std::arch::is_aarch64_feature_detected!("neon") && std::arch::is_aarch64_feature_detected!("dotprod")
 }

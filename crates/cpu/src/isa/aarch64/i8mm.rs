@@ -10,7 +10,7 @@ isa!("i8mm", ["neon,dotprod,i8mm"], Quad, NeonRows<MIXED>, [1 2], Some(&WIDE), [
 
 wide::kernels!("neon,dotprod,i8mm", NeonRows<MIXED>, wide::ByMatrix);
 
-/// Whether this machine has the instructions.
+/// True if this machine has the instructions.
 pub(crate) fn is_available() -> bool {
     super::dotprod::is_available() && std::arch::is_aarch64_feature_detected!("i8mm")
 }

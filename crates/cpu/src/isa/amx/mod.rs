@@ -60,7 +60,7 @@ static WIDE: Wide = Wide {
 /// What this instruction set can do at most, for [`crate::limits`].
 pub(crate) static PEAKS: Peaks = Peaks { integer: peak::INTEGER, ..avx512::PEAKS };
 
-/// Whether this machine has the instructions, and the system lets the process use them.
+/// True if this machine has the instructions, and the system lets the process use them.
 pub(crate) fn is_available() -> bool {
     avx512::is_available() && permission::is_given()
 }

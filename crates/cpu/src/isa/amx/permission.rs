@@ -1,4 +1,4 @@
-//! Whether tiles may be used: the processor has them, the system keeps them, and the process has asked for them.
+//! Permission to use AMX tiles: the processor has them, the system keeps them, and the process has asked for them.
 
 use std::sync::OnceLock;
 
@@ -21,7 +21,7 @@ fn processor_has_tiles() -> bool {
     }
 }
 
-/// Whether the system saves tiles when it changes threads (the same manual, XGETBV).
+/// True if the system saves tiles when it changes threads (the same manual, XGETBV).
 fn system_keeps_tiles() -> bool {
     const TILES: u64 = 1 << 17 | 1 << 18;
     // SAFETY: looked for first; AVX is detected by the same instruction.

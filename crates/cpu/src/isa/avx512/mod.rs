@@ -11,7 +11,7 @@ pub(in crate::isa) use rows::ZmmRows;
 
 isa!("avx512", ["avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c"], Zmm, ZmmRows, [1 2 4 8 12 16], Some(&pair::WIDE), [1 x 4 2 x 4 4 x 4 8 x 2 12 x 2]);
 
-/// Whether this machine has the instructions.
+/// True if this machine has the instructions.
 pub(crate) fn is_available() -> bool {
     is_x86_feature_detected!("avx512f")
         && is_x86_feature_detected!("avx512bw")

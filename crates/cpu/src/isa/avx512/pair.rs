@@ -63,11 +63,11 @@ unsafe fn unpack<const TYPE: u32>(from: &TileJob, codes: *mut u8, scales: *mut u
 /// # Safety
 /// Functions may be called only on a machine with AVX-512 and with a job whose pointers are valid.
 unsafe trait Origin {
-    /// Whether 16 columns share a scale.
+    /// True if 16 columns share a scale.
     const HALVES: bool;
-    /// Whether there are minimums.
+    /// True if there are minimums.
     const MINIMUM: bool;
-    /// Whether codes are taken apart on their way.
+    /// True if codes are taken apart on their way.
     const PACKED: bool;
 
     /// Column group `g` of block `index`, of the first or the second group of rows.

@@ -31,7 +31,7 @@ const TILES_AHEAD: usize = 8;
 /// Blocks that are quantised at once.
 const LANES: usize = 16;
 
-/// Whether tiles like this one are filled here: those of fewer tokens are left to the general way.
+/// True if tiles like this one are filled here: those of fewer tokens are left to the general way.
 #[inline(always)]
 pub(super) fn takes(shape: &PanelShape, tile: &Tile) -> bool {
     tile.size > 2 && !shape.is_by_token()

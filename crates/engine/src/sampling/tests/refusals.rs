@@ -1,4 +1,4 @@
-//! What is refused, and in which words.
+//! Refused settings, word for word.
 
 use crate::sampling::{Dry, Error, History, MAX_LISTED_TOKENS, MAX_VOCABULARY, Parameters, Scratch, Xtc, sample};
 

@@ -40,7 +40,7 @@ pub(crate) struct Memory {
     slots: Option<SlotMemory>,
     /// Positions of a page.
     size: usize,
-    /// Whether anything is kept.
+    /// True if anything is kept.
     reuse: bool,
     /// Counts uses.
     clock: u64,

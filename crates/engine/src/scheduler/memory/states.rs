@@ -73,9 +73,9 @@ pub(crate) struct Wanted {
     pub(crate) tokens: usize,
     /// Guesses after them, each of which may be wrong.
     pub(crate) guesses: usize,
-    /// Whether the last token may be computed again.
+    /// True if the last token may be computed again.
     pub(crate) may_step_back: bool,
-    /// Whether the states before the pass are needed after it.
+    /// True if the states before the pass are needed after it.
     pub(crate) retains: bool,
 }
 
@@ -134,7 +134,7 @@ impl Table {
 }
 
 impl Memory {
-    /// Whether the model has recurrent states.
+    /// True if the model has recurrent states.
     pub(crate) fn has_states(&self) -> bool {
         self.slots.is_some()
     }

@@ -1,4 +1,4 @@
-//! What the cache holds of earlier prompts and answers: a radix tree over token ids, one page per node.
+//! Prefix cache of earlier prompts and answers: a radix tree over token ids, one page per node.
 //!
 //! Method: L. Zheng et al., "SGLang: Efficient execution of structured language model programs" (NeurIPS 2024), with
 //! whole pages as edges. A node with as many tokens as a page has positions may have children; one with fewer is the

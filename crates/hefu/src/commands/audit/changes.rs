@@ -1,4 +1,4 @@
-//! What can be added to a log by hand, and what can be taken out of it.
+//! Changes of a log by hand: notes added, contents taken out.
 
 use crate::failure::Failure;
 use crate::orders::{Order, hand_over};

@@ -1,4 +1,4 @@
-//! What the Tab key offers: directives, names of models and files.
+//! Completions of the Tab key: directives, names of models and files.
 
 use super::directive::NAMES;
 use crate::models;

@@ -1,4 +1,4 @@
-//! What a person types: line editing, history, several lines in one message.
+//! Input from a terminal: line editing, history, several lines in one message.
 
 use super::completion::Completion;
 use crate::failure::Failure;

@@ -1,4 +1,4 @@
-//! What the system says of the machine. Linux says most; of others what is known stays empty.
+//! Facts about the machine from the operating system. Linux says most; of others what is known stays empty.
 
 use std::collections::BTreeSet;
 use std::fs;

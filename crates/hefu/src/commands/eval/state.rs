@@ -1,4 +1,4 @@
-//! What an evaluation has so far: a file of lines beside the score, so that one that was killed goes on where it was.
+//! Progress of an evaluation: a file of lines beside the score, so that one that was killed goes on where it was.
 
 use crate::failure::Failure;
 use hefu_eval::Part;

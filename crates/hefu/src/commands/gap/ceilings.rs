@@ -1,4 +1,4 @@
-//! What the machine can do at most, by number of threads, and what it can do while a model runs.
+//! Peak rates of the machine, by number of threads, and what it can do while a model runs.
 
 use crate::failure::Failure;
 use hefu_cpu::limits::{Arithmetic, Memory, Pages, Part, Peaks, arithmetic, last_cache};

@@ -1,4 +1,4 @@
-//! What a device says of its steps, added up by name.
+//! Times of a device's steps, added up by name.
 
 use hefu_numerics::device::{StepObserver, StepReport, Work};
 use std::sync::{Arc, Mutex, PoisonError};

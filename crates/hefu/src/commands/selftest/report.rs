@@ -1,4 +1,4 @@
-//! What was tried, and what came of it.
+//! Report of a selftest.
 
 use super::matrix::{caches, threads};
 use super::models::Source;

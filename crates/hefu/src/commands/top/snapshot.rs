@@ -1,4 +1,4 @@
-//! What a server says of itself at one moment.
+//! Snapshot of a server's metrics.
 
 use super::exposition::{Series, parse};
 use super::histogram::Histogram;

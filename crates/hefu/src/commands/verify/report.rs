@@ -1,4 +1,4 @@
-//! What is said of each receipt, and of all.
+//! Report on each receipt, and on all.
 
 use super::traced::TraceVerdict;
 use crate::failure::Failure;

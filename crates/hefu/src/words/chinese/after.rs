@@ -1,4 +1,4 @@
-//! What stands below the flags of a command.
+//! Texts below the flags of a command.
 
 use super::super::Entry;
 

@@ -1,4 +1,4 @@
-//! What commands do.
+//! Descriptions of commands.
 
 use super::super::Entry;
 

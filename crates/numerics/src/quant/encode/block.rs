@@ -45,7 +45,7 @@ impl Block {
         block
     }
 
-    /// Whether every number counts as zero.
+    /// True if every number counts as zero.
     pub(super) fn is_zero(&self) -> bool {
         self.factor == 0.0
     }

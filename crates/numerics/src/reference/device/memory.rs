@@ -1,4 +1,4 @@
-//! What is kept of sequences from batch to batch.
+//! Caches and states of sequences, kept from batch to batch.
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! What chat and generate share: options, format, thinking, how long a model stays.
+//! Fields that chat and generate share: options, format, thinking, how long a model stays.
 
 use super::super::fields::{Fields, Texts};
 use super::super::neutral;

@@ -1,4 +1,4 @@
-//! What requests of this API look like, for the description of the API.
+//! Schemas of this API's requests, for its description.
 
 use super::super::settings;
 use serde_json::{Value, json};

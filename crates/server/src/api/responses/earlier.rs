@@ -1,4 +1,4 @@
-//! What whoever asks was answered before.
+//! Earlier responses of a client.
 
 use super::kept::ResponseStore;
 use crate::error::ApiError;

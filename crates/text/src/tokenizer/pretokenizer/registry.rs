@@ -10,11 +10,11 @@ use super::{Step, cased, deepseek, gpt2, numbers, words};
 pub(in crate::tokenizer) struct Entry {
     /// Its GGUF names.
     pub(in crate::tokenizer) names: &'static [&'static str],
-    /// Whether text is first brought into Unicode normalisation form C.
+    /// True if text is first brought into Unicode normalisation form C.
     pub(in crate::tokenizer) compose: bool,
-    /// Whether a piece that is a token as a whole is taken without merging.
+    /// True if a piece that is a token as a whole is taken without merging.
     pub(in crate::tokenizer) whole_pieces: bool,
-    /// Whether a prompt starts with BOS when the file does not say.
+    /// True if a prompt starts with BOS when the file does not say.
     pub(in crate::tokenizer) add_bos: bool,
     /// How text is cut whose symbols are characters, with U+2581 for spaces; `None` where they are bytes.
     pub(in crate::tokenizer) words: Option<Words>,

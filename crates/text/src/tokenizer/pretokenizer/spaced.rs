@@ -11,7 +11,7 @@ const WHITE_SPACE: &str = r"|\s+(?!\S)|\s+";
 pub(super) struct Spaced {
     /// The pattern with `\s+` alone in the place of its end.
     regex: Regex,
-    /// Whether white space that ends with a line end is matched by an alternative of its own.
+    /// True if white space that ends with a line end is matched by an alternative of its own.
     lines: bool,
 }
 

@@ -166,7 +166,7 @@ impl<'a> Work<'a> {
         tile
     }
 
-    /// Whether few queries see the keys and values of a task's head, as in decoding: then these come from memory, and
+    /// True if few queries see the keys and values of a task's head, as in decoding: then these come from memory, and
     /// what the queries compute is little beside the time that takes.
     fn is_from_memory(&self, task: &Task<'_>) -> bool {
         task.span.tokens * self.group() <= self.most_queries()

@@ -33,7 +33,7 @@ const LEAST_POSITIONS: usize = 128;
 /// Elements of a part are a multiple of this: cache lines of values, and of results, are one thread's.
 const ELEMENTS: usize = 64;
 
-/// Whether there are so few tasks over so many positions that cutting them pays.
+/// True if there are so few tasks over so many positions that cutting them pays.
 pub(super) fn worth_splitting(work: &Work<'_>, threads: usize) -> bool {
     let most = work.most_queries();
     let count = work.tasks(most);

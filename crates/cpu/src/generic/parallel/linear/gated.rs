@@ -56,7 +56,7 @@ pub fn gated(
     elementwise::gate(kernels, team, activation, output, up);
 }
 
-/// Whether both products are worked out side by side. A single tile goes through one matrix after the other, as each
+/// True if both products are worked out side by side. A single tile goes through one matrix after the other, as each
 /// then is one stream from memory; and kernels that go through all rows before the next columns have no results until
 /// the end.
 fn is_together(plan: &Plan<'_>) -> bool {
@@ -64,7 +64,7 @@ fn is_together(plan: &Plan<'_>) -> bool {
     are_quantised && plan.shape.tiles().len() > 1 && plan.wide.is_none_or(|wide| wide.order == Order::Rows)
 }
 
-/// Whether the next product reads a panel of the same tiles, whose blocks are whole units of these rows.
+/// True if the next product reads a panel of the same tiles, whose blocks are whole units of these rows.
 fn is_read_alike(plan: &Plan<'_>, next: &Plan<'_>) -> bool {
     let are_units_blocks = plan.wide.is_some_and(|wide| wide.groups * GROUP == BLOCK);
     let tiles = |plan: &Plan<'_>| plan.shape.tiles().iter().map(|tile| tile.size).collect::<Vec<_>>();
