@@ -67,7 +67,7 @@ pub fn job(fed: Vec<u32>, prefill_chunk: usize) -> Job {
     Job::new(request).with_kind(kind)
 }
 
-/// For each row of `logits` the negative log-likelihood of its target. Rows are dealt to threads, sums are not.
+/// For each row of `logits` the negative log-likelihood of its target. Rows are assigned to threads, sums are not.
 pub(crate) fn likelihoods(
     logits: &[f32],
     vocabulary: usize,
@@ -92,7 +92,7 @@ pub(crate) fn scored_tokens(
     of_rows(logits, vocabulary, targets, team, one)
 }
 
-/// What `one` makes of each row and its target; rows are dealt to threads.
+/// What `one` makes of each row and its target; rows are assigned to threads.
 fn of_rows<T: Send>(
     logits: &[f32],
     vocabulary: usize,

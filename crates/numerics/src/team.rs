@@ -8,8 +8,8 @@ pub trait Team: Sync {
     /// Calls `job(i)` once for every `i` below [`Team::threads`], at the same time, and returns when all are done.
     fn run(&self, job: &(dyn Fn(usize) + Sync));
 
-    /// Says that `bytes` are what thread `thread` will read first in some later job: while it has nothing to do, it may
-    /// bring them nearer. Nothing but time depends on it.
+    /// A hint that thread `thread` reads `bytes` first in some later job: while it waits, it may prefetch them. Only time
+    /// depends on it.
     fn prefetch(&self, thread: usize, bytes: &[u8]) {
         let _ = (thread, bytes);
     }

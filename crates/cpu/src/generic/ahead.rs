@@ -6,20 +6,20 @@ use super::format_consts::FormatConsts;
 use super::rows::DotIsa;
 use crate::layout::LINE;
 
-/// How far ahead of the block in use memory is asked for, to be in the second cache: some pages, because the processor's
+/// Prefetch distance into L2, in bytes ahead of the block in use: some pages, because the processor's
 /// own look-ahead ends with each page. Measured on Sapphire Rapids; it matters little between 12 and 32 KiB.
 pub const AHEAD: usize = 16 * 1024;
 
-/// How far ahead memory is asked for where it goes to the first cache at once. Measured on Zen 5, in rounds taken in turn
+/// Prefetch distance where memory goes to L1 at once. Measured on Zen 5, in rounds taken in turn
 /// with reading: a decode reaches 73 % of the rate of reading with [`AHEAD`] and two steps, 79 % with 4 or 8 KiB and one.
 const AHEAD_AT_ONCE: usize = 8 * 1024;
 
-/// How many blocks ahead of the one in use codes and scales are moved on from the second cache to the first: an
+/// Prefetch distance from L2 to L1, in blocks ahead of the one in use: an
 /// instruction that waits for a register of codes keeps its place among those that wait, and of these there are too few
 /// for more than the products of a block or two. Measured; 2 and 3 are alike.
 const NEXT: usize = 2;
 
-/// True if weights that are asked for go to the second cache first, and from there to the first one. Measured: Sapphire
+/// True if weights are prefetched into L2 first, and from there into L1. Measured: Sapphire
 /// Rapids decodes faster in two steps, Zen 5 in one; other processors of either maker are taken to be like these.
 pub fn moves_on() -> bool {
     static MOVES_ON: LazyLock<bool> = LazyLock::new(|| !is_amd());

@@ -26,7 +26,7 @@ pub struct TileJob {
     pub minimums: *const u8,
     /// Groups that follow each other, as do their results; more than one only of packed groups.
     pub groups: usize,
-    /// Bytes from a group's codes to the next group's, and, where they are taken apart, alike for scales and minimums.
+    /// Bytes from a group's codes to the next group's, and, where they are unpacked, alike for scales and minimums.
     pub next_codes: usize,
     /// Results, 16 for each token of the tile and each group.
     pub output: *mut f32,
@@ -88,7 +88,7 @@ pub struct Ahead {
     pub bytes: usize,
     /// During how many of the tiles.
     pub tiles: usize,
-    /// True if it goes to the first cache, instead of to the second.
+    /// True if it is prefetched into L1, instead of L2.
     pub is_near: bool,
 }
 

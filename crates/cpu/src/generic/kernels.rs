@@ -47,7 +47,7 @@ pub struct Kernels {
     pub short_conv: unsafe fn(&ConvJob<'_>),
     /// [`super::recurrent::gated_delta`].
     pub gated_delta: unsafe fn(&DeltaJob<'_>),
-    /// Asks for so many bytes before they are needed, into the second cache; any address will do.
+    /// Prefetches so many bytes into L2; any address will do.
     pub fetch: unsafe fn(*const u8, usize),
     /// [`super::store::store`].
     pub store: unsafe fn(&Place, &[f32], &[f32]),
@@ -73,7 +73,7 @@ pub struct Attend {
 pub struct Products {
     /// Straight from the packed planes.
     pub packed: &'static [unsafe fn(&TileJob)],
-    /// From a group taken apart before.
+    /// From a group unpacked before.
     pub unpacked: &'static [unsafe fn(&TileJob)],
     /// Takes a group apart.
     pub unpack: unsafe fn(&TileJob, *mut u8, *mut u8, *mut u8),

@@ -18,7 +18,7 @@ pub fn quantizer(largest: u32) -> (f32, f32) {
     if largest < TINY { (0.0, 0.0) } else { (largest / 127.0, 127.0 / largest) }
 }
 
-/// Asks for `bytes` bytes from `from` on, into the second cache. Any address will do.
+/// Prefetches `bytes` bytes from `from` on into L2. Any address will do.
 ///
 /// # Safety
 /// The machine has the instructions of `R`.
@@ -54,14 +54,14 @@ pub unsafe trait DotIsa: Copy {
     /// i32, one per row.
     type Sums: Copy;
 
-    /// Asks for the cache line at `at` before it is needed, into the second cache: the first one's few places for lines
-    /// that are under way stay free for those that are needed now. Any address will do.
+    /// Prefetches the cache line at `at` into L2: the few fill buffers of L1 stay free for lines that are needed now. Any
+    /// address will do.
     fn prefetch(at: *const u8);
 
-    /// Asks for the cache line at `at`, into the first cache. Any address will do.
+    /// Prefetches the cache line at `at` into L1. Any address will do.
     fn prefetch_near(at: *const u8);
 
-    /// Asks for the cache line at `at` before it is written. Any address will do.
+    /// Prefetches the cache line at `at` for writing. Any address will do.
     fn prefetch_for_writing(at: *const u8);
 
     /// Reads 4 bytes per row.

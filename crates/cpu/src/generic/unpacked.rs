@@ -1,4 +1,4 @@
-//! Groups of rows that are taken apart once, for many tiles.
+//! Groups of rows that are unpacked once, for many tiles.
 
 use super::format_consts::FormatConsts;
 use super::job::TileJob;
@@ -49,7 +49,7 @@ pub fn unpacked_bytes(blocks: usize, halves: bool) -> [usize; 3] {
     [blocks * 8 * LINE, scales, scales]
 }
 
-/// Takes a packed group apart once, for many tiles. `from` names the packed codes and scales; `codes`, `scales` and
+/// Unpacks a packed group once, for many tiles. `from` names the packed codes and scales; `codes`, `scales` and
 /// `minimums` are where they go. `ASKS`: for what comes later, too.
 ///
 /// # Safety

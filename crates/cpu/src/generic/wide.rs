@@ -6,20 +6,20 @@ use super::job::TileJob;
 const TILES_OF_A_PART: usize = 24;
 
 /// Products of large batches: kernels that read each activation for several groups of rows, or multiply whole tiles, from
-/// groups that were taken apart before.
+/// groups that were unpacked before.
 pub struct Wide {
     /// Tokens of a tile in the panel.
     pub tile: usize,
     /// Groups of rows that a kernel works on, at most [`MAX_WIDE_GROUPS`]: a unit.
     pub groups: usize,
     /// Most blocks of a unit that are gone through at a time, whole blocks of every file format: a unit's numbers and a tile's
-    /// activations of as many blocks fit in a first cache.
+    /// activations of as many blocks fit in L1.
     pub blocks: usize,
     /// What comes first where there are more blocks than that.
     pub order: Order,
-    /// Most bytes of the panel that are gone through for each unit: what stays in a second cache.
+    /// Most bytes of the panel that are gone through for each unit: what stays in L2.
     pub panel_bytes: usize,
-    /// True if activations lie token by token (see [`super::panel::PanelShape`]), and codes that were taken apart are the weights
+    /// True if activations lie token by token (see [`super::panel::PanelShape`]), and codes that were unpacked are the weights
     /// themselves, so that no sum needs a correction.
     pub by_token: bool,
     /// Makes the calling thread ready for `tile`; ended by `end` on the same thread.

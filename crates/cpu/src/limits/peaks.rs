@@ -1,7 +1,7 @@
 //! Kernels that do one thing as fast as an instruction set can.
 //!
 //! They are built from the same [`F32x16`] and [`DotIsa`] as the kernels of the forward pass, so that each limit is one of
-//! the instructions in use, and they work on a panel of 16 KiB that stays in the first cache:
+//! the instructions in use, and they work on a panel of 16 KiB that stays in L1:
 //!
 //! ```text
 //! codes of 8 blocks | activations of 8 blocks | results
@@ -11,7 +11,7 @@ use crate::generic::lanes::{F32x16, LANES};
 use crate::generic::rows::DotIsa;
 use crate::generic::unroll::unroll;
 
-/// Bytes of the panel that a peak kernel works on: fits in every first cache.
+/// Bytes of the panel that a peak kernel works on: fits in every L1.
 pub(crate) const PANEL_BYTES: usize = 16 * 1024;
 
 /// Blocks of 32 columns in the panel.

@@ -26,7 +26,7 @@ const PIECE: usize = 1 << 20;
 
 const _: () = assert!(PIECE.is_multiple_of(READ_UNIT));
 
-/// Multiply-adds per second of a team, from data in each thread's first cache.
+/// Multiply-adds per second of a team, from data in each thread's L1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Arithmetic {
     /// Bytes times bytes, added to 32-bit sums.

@@ -30,7 +30,7 @@ const SPINS: u32 = 4_000;
 /// Turns of the waiting loop before the caller offers its processor to others at each turn.
 const SPINS_BEFORE_YIELD: u32 = 2_000;
 
-/// Lines of what it will read next that the caller asks for after a run without waiting for any.
+/// Lines that the caller prefetches after a run, without waiting for any.
 const LINES_AT_ONCE: usize = 32;
 
 /// Below so many multiply-adds a second thread costs more than it saves: it takes some microseconds until it has begun and
@@ -55,7 +55,7 @@ struct Shared {
     sleeping: Mutex<usize>,
     wake: Condvar,
     panic: Mutex<Option<Box<dyn std::any::Any + Send>>>,
-    /// What each thread will read next.
+    /// Cache lines that each thread prefetches while it waits.
     prefetch_queues: Vec<PrefetchQueue>,
 }
 

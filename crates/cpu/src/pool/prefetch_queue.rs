@@ -41,7 +41,7 @@ impl PrefetchQueue {
     }
 }
 
-/// A hint to bring a line into the second cache.
+/// Prefetches a line into L2.
 #[cfg(target_arch = "x86_64")]
 fn prefetch(address: u64) {
     use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 pub(super) const LOGITS: &str = "logits";
 /// What the logits would be if a layer were the last.
 pub(super) const LENS: &str = "lens";
-/// How attention is dealt to the positions.
+/// How attention is assigned to the positions.
 pub(super) const ATTENTION: &str = "attention";
 
 /// A name under which something can be seen.

@@ -1,4 +1,4 @@
-//! Steps that several formats share when a block is taken apart.
+//! Steps that several formats share when a block is unpacked.
 
 /// The little-endian 16-bit number at byte `at`.
 pub(super) fn u16_at(block: &[u8], at: usize) -> u16 {

@@ -1,4 +1,4 @@
-//! A block of quantised weights, taken apart.
+//! A block of quantised weights, unpacked.
 
 use super::{Quantised, ScaleEncoding, SubScales, Values};
 use crate::half::f16_to_f32;

@@ -26,7 +26,7 @@ use crate::generic::parallel::{Shared, parallel_for, parallel_ranges};
 /// Fewest rows whose experts are chosen by several threads: one takes some microseconds.
 const MIN_PARALLEL_ROUTES: usize = 8;
 
-/// Fewest experts for each thread that are dealt whole.
+/// Fewest experts for each thread that are assigned whole.
 const EXPERTS_PER_THREAD: usize = 8;
 
 impl Machine {
@@ -91,7 +91,7 @@ struct Chosen<'a> {
 impl Chosen<'_> {
     /// Works out what each choice makes of its row: `results` are in the order of the choices.
     ///
-    /// Many experts are dealt to the threads, each of which then works alone from one end of an expert to the other: nobody
+    /// Many experts are assigned to the threads, each of which then works alone from one end of an expert to the other: nobody
     /// waits for anybody between products, and gathering rows is shared too. Of few experts each is all threads' work.
     fn run(&self, benches: &[Mutex<Bench>], rows: usize, results: &mut [f32]) {
         let to = results.len() / self.chosen.len().max(1);
@@ -143,7 +143,7 @@ fn lock<T>(own: &Mutex<T>) -> MutexGuard<'_, T> {
     own.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// True if experts with these choices, of so many rows, are dealt to so many threads, instead of the rows of each one's
+/// True if experts with these choices, of so many rows, are assigned to so many threads, instead of the rows of each one's
 /// matrices: where each thread gets the same, or so much that the last expert matters little. All threads together gather no
 /// more rows than one would for a single expert, which is what memory is stated by.
 fn is_dealt(experts: &[(&[Choice], &mut [f32])], rows: usize, threads: usize) -> bool {

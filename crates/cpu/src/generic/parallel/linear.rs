@@ -58,7 +58,7 @@ pub fn linear(
 #[derive(Clone, Copy)]
 struct Memory {
     panel: Shared<u8>,
-    /// Each thread's groups taken apart.
+    /// Each thread's groups unpacked.
     unpacked: Shared<u8>,
     /// Whatever else was asked for.
     more: Shared<u8>,
@@ -90,7 +90,7 @@ struct Plan<'a> {
     wide: Option<&'static Wide>,
     products: Vec<Product<'a>>,
     panel_bytes: usize,
-    /// Bytes of one thread's groups taken apart.
+    /// Bytes of one thread's groups unpacked.
     unpacked_bytes: usize,
 }
 
@@ -250,7 +250,7 @@ impl Work<'_> {
         }
         let (shape, tiles) = (self.shape, self.shape.tiles());
         let source = Source::whole(self.input, shape);
-        // Pieces of each tile: where there are few tiles, as in decoding, their blocks are dealt.
+        // Pieces of each tile: where there are few tiles, as in decoding, their blocks are assigned.
         let size = tiles.iter().map(|tile| tile.size).sum::<usize>() * shape.blocks;
         let pieces =
             (size / MIN_PARALLEL_WORK).min(2 * team.threads()).div_ceil(tiles.len()).clamp(1, shape.blocks.max(1));
@@ -325,7 +325,7 @@ impl Work<'_> {
         }
     }
 
-    /// Many tiles: the group is taken apart once.
+    /// Many tiles: the group is unpacked once.
     #[expect(clippy::too_many_arguments, reason = "the pieces of one group's work")]
     fn tiles(
         &self,

@@ -7,7 +7,7 @@
 //!         four sums scaled and added
 //! ```
 //!
-//! Weights were taken apart and put in the order in which the instruction takes them ([`Multiply`]); activations lie token by
+//! Weights were unpacked and put in the order in which the instruction takes them ([`Multiply`]); activations lie token by
 //! token. So each register of either is read once for four tokens and eight rows.
 
 use std::arch::aarch64::*;
@@ -30,7 +30,7 @@ const ROWS: usize = 4;
 /// Bytes of a set's weights of a block.
 const SET: usize = ROWS * 32;
 
-/// Takes blocks of a packed group apart: weights for codes, `[2 x 2 sets of four rows][`[`Multiply::arrange`]`]`.
+/// Unpacks blocks of a packed group: weights for codes, `[2 x 2 sets of four rows][`[`Multiply::arrange`]`]`.
 ///
 /// # Safety
 /// The machine has the instructions; the pointers are valid for the job's blocks.
@@ -219,7 +219,7 @@ macro_rules! kernels {
         /// There is nothing to prepare.
         unsafe fn nothing() {}
 
-        /// Takes blocks of a packed group apart.
+        /// Unpacks blocks of a packed group.
         ///
         /// # Safety
         /// As [`wide::unpack`].

@@ -19,7 +19,7 @@ use crate::layout::{GROUP, LINE};
 /// A register of f32, one per row.
 type Floats = <ZmmRows as DotIsa>::Floats;
 
-/// Takes blocks of a packed group apart, as [`crate::generic::unpacked::unpack`] does, but with weights for codes.
+/// Unpacks blocks of a packed group, as [`crate::generic::unpacked::unpack`] does, but with weights for codes.
 ///
 /// # Safety
 /// The machine has AVX-512; the pointers are valid for the job's blocks.

@@ -48,7 +48,7 @@ type Floats = <ZmmRows as DotIsa>::Floats;
 /// There is nothing to prepare.
 unsafe fn begin() {}
 
-/// Takes blocks of a packed group apart.
+/// Unpacks blocks of a packed group.
 ///
 /// # Safety
 /// As [`unpacked::unpack`].
@@ -67,7 +67,7 @@ unsafe trait Origin {
     const HALVES: bool;
     /// True if there are minimums.
     const MINIMUM: bool;
-    /// True if codes are taken apart on their way.
+    /// True if codes are unpacked on their way.
     const PACKED: bool;
 
     /// Column group `g` of block `index`, of the first or the second group of rows.
@@ -216,7 +216,7 @@ unsafe fn add<O: Origin, const HALF: usize, const T: usize>(job: &TileJob, index
                 isums[1][t] = ZmmRows::dot_group(own[1], q, isums[1][t]);
             });
             if O::PACKED {
-                // Or all groups' codes would be taken apart at once, for which there are no registers.
+                // Or all groups' codes would be unpacked at once, for which there are no registers.
                 compiler_fence(Ordering::SeqCst);
             }
         }
@@ -235,7 +235,7 @@ unsafe fn add<O: Origin, const HALF: usize, const T: usize>(job: &TileJob, index
     }
 }
 
-/// Most tiles whose codes are taken apart on the way, each time anew, while the dot products run: none where a scale is
+/// Most tiles whose codes are unpacked on the way, each time anew, while the dot products run: none where a scale is
 /// for 16 columns, or where codes are looked up and a scale is a product; few where it is a product, as that takes a
 /// multiplier; not too many where codes have a fifth bit. Measured on Zen 5, as is from how many tokens these kernels are
 /// faster than those for one group. Digits to base 3 come one from the other, all groups at once.

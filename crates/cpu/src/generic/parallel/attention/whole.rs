@@ -28,7 +28,7 @@ pub(super) fn run(work: &Work<'_>, team: &dyn Team, scratch: &mut Scratch) {
     let memory = Shared::new(scratch.reserve(layout.numbers * team.threads() * 4).cast::<f32>());
     let total = work.tasks(rows);
     parallel_for(team, total, &|index, thread| {
-        // Later tasks of a prompt see more positions: the longest work is dealt first.
+        // Later tasks of a prompt see more positions: the longest work is assigned first.
         let index = total - 1 - index;
         let task = work.task(index, rows);
         // Where tasks are alike, as in decoding, threads take turns.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! for each part of the tokens and each few rows:
-//!     gate's product, up's product           in the second cache of the thread
+//!     gate's product, up's product           in the L2 cache of the thread
 //!     activation(gate) * up                  there too
 //!     to the panel of the next product       integers and scales, a third of the bytes
 //! ```

@@ -1,11 +1,11 @@
-//! Says what products will read.
+//! Prefetches the weights of the next products.
 
 use crate::ops::Team;
 use hefu_numerics::matrix::Matrix;
 
 use crate::layout::{GROUP, group_bytes};
 
-/// Most bytes of a thread's stretch that it is told of beforehand: a part of the second cache, beside what the work until
+/// Most bytes of a thread's stretch that it is told of beforehand: a part of L2, beside what the work until
 /// then needs there.
 const MOST_PREFETCHED: usize = 192 * 1024;
 

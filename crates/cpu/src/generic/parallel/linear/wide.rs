@@ -1,9 +1,9 @@
 //! Products of large batches by kernels that take many rows or tokens at once.
 //!
 //! ```text
-//! for each part of the tokens:                  activations that stay in a thread's second cache
+//! for each part of the tokens:                  activations that stay in a thread's L2
 //!     for each unit of the thread's range:      a few groups of rows
-//!         for each stretch of blocks:           weights, in the first cache; most are taken apart for it
+//!         for each stretch of blocks:           weights, in L1; most are unpacked for it
 //!             for each tile:  results += product   results carry the sums from stretch to stretch, in order
 //! ```
 //!
@@ -23,7 +23,7 @@ use crate::generic::wide::{MAX_WIDE_GROUPS, Order, Wide, WideKernels};
 use crate::layout::GROUP;
 
 impl Work<'_> {
-    /// Works on all products' rows. Threads are dealt units of the first part of the tokens, then of the second and so
+    /// Works on all products' rows. Threads are assigned units of the first part of the tokens, then of the second and so
     /// on, so that each goes through few parts.
     pub(super) fn run_wide(&self, wide: &Wide, products: &[Product<'_>], team: &dyn Team) {
         let tiles = self.shape.tiles();
@@ -103,7 +103,7 @@ impl Work<'_> {
 /// Tiles during whose work the next weights are asked for: all at once they would hold up those that are needed now.
 const ASKING_TILES: usize = 3;
 
-/// So few tiles leave room in a first cache for the weights of the next unit, and the results that are written soon are
+/// So few tiles leave room in L1 for the weights of the next unit, and the results that are written soon are
 /// those of the next unit, not of the next tile.
 const FEW_TILES: usize = 6;
 
@@ -145,7 +145,7 @@ impl Pass<'_> {
         }
     }
 
-    /// The job of a unit's blocks from block `first` on, which are taken apart for it if need be.
+    /// The job of a unit's blocks from block `first` on, which are unpacked for it if need be.
     fn unpacked_job(&self, unit: usize, first: usize) -> TileJob {
         let (product, work, wide) = (self.product, self.work, self.wide);
         let Kind::Quantised { layout, quantised, corrections_row, minimum_factors_row, .. } = &product.kind else {
@@ -159,7 +159,7 @@ impl Pass<'_> {
         let start = product.matrix.bytes()[group * product.group_bytes..].as_ptr();
         let ahead = match wide.order {
             Order::Rows => self.next_unit(unit).wrapping_add(first * ahead_bytes),
-            // Goes on where taking apart has stopped to ask.
+            // Goes on where unpacking has stopped to ask.
             Order::Blocks => start.wrapping_add(layout.codes_at(first) + AHEAD + blocks * ahead_bytes),
         };
         let codes = work.unpacked(self.thread);
