@@ -66,7 +66,7 @@ fn after_family(name: &str) -> Vec<String> {
         format!("crates/model/src/families/{name}.rs: say what it is, and write it; docs/users/families.md tells what a builder offers."),
         format!("golden/models/make_families.py: give `{name}` a seed of its own and the shape that shows what is new, then make the model."),
         "golden/models/make_expected.py: have llama.cpp compute the expected logits; the README there tells how.".to_owned(),
-        format!("cargo run -p hefu-model --example make_programs: the program of tiny-{name} as text."),
+        format!("cargo run --release -p hefu-model --example make_programs: the program of tiny-{name} as text."),
         format!("cargo test --release -p hefu-model {name}: the logits against llama.cpp's; then cargo xtask tables."),
         "Fill in the rows of docs/users/families.md, its Chinese half and golden/models/README.md, and a line of CHANGELOG.md.".to_owned(),
     ]
