@@ -44,7 +44,7 @@ impl ActivationBuffer {
         (self.packed == Some(bytes)).then(|| self.device.start())
     }
 
-    /// What a product reads.
+    /// Input of the next product.
     pub fn input(&self) -> Activations<'_> {
         self.rows().map_or(Activations::Packed(self), Activations::Rows)
     }
@@ -60,7 +60,7 @@ impl ActivationBuffer {
     }
 }
 
-/// What a product reads: `[tokens][columns]`.
+/// Input of a product: `[tokens][columns]`.
 #[derive(Clone, Copy)]
 pub enum Activations<'a> {
     /// Numbers as they are.

@@ -36,7 +36,7 @@ pub struct GatedProduct<'a> {
     pub up: &'a Matrix,
     /// The function.
     pub activation: Activation,
-    /// What the result will be multiplied with: as many columns as `gate` has rows.
+    /// Matrix that multiplies the result next: as many columns as `gate` has rows.
     pub down: &'a Matrix,
 }
 
@@ -45,7 +45,7 @@ pub struct GatedProduct<'a> {
 pub struct Norm<'a> {
     /// A factor for each element of a row.
     pub gain: &'a [f32],
-    /// What is added to the mean of the squares.
+    /// Added to the mean of the squares.
     pub epsilon: f32,
 }
 
@@ -94,7 +94,7 @@ pub struct Ops {
     /// Bytes that `rows` x `columns` weights take in this device's layout.
     pub packed_bytes: fn(format: &'static Format, rows: usize, columns: usize) -> usize,
 
-    /// How many consecutive rows are packed together: [`Ops::pack`] may be called for any range of rows that starts at
+    /// Number of consecutive rows that are packed together: [`Ops::pack`] may be called for any range of rows that starts at
     /// a multiple of this.
     pub row_group: usize,
 

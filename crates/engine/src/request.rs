@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 pub struct Request {
     /// The prompt's tokens, at least one.
     pub prompt: Vec<u32>,
-    /// How tokens are chosen.
+    /// Settings of sampling.
     pub parameters: Parameters,
     /// Tokens that end the answer. The one that does is its last token.
     pub end_tokens: BTreeSet<u32>,

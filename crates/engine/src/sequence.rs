@@ -72,7 +72,7 @@ impl Sequence {
         self.history.tokens()
     }
 
-    /// How tokens are chosen.
+    /// Settings of sampling.
     pub(crate) fn parameters(&self) -> &Parameters {
         &self.request.parameters
     }

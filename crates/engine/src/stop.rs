@@ -87,7 +87,7 @@ impl StopMatcher {
         self.held
     }
 
-    /// How much text is held back.
+    /// Length of text that is held back.
     pub fn held(&self) -> &str {
         &self.held
     }

@@ -54,7 +54,7 @@ impl Trace {
         self.layers
     }
 
-    /// How many positions there are.
+    /// Number of positions.
     pub fn positions(&self) -> usize {
         self.digests.len().checked_div(self.layers).unwrap_or(0)
     }

@@ -26,7 +26,7 @@ pub enum Error {
     MissingOperation {
         /// `general.architecture` of the file.
         architecture: &'static str,
-        /// What no operation computes.
+        /// The combination that no operation computes.
         missing: &'static str,
     },
 
@@ -44,7 +44,7 @@ pub enum Error {
     BadKey {
         /// The whole key.
         key: String,
-        /// What is wrong with its value.
+        /// The mistake in its value.
         problem: String,
     },
 

@@ -13,7 +13,7 @@ use crate::gguf::limits::DEFAULT_ALIGNMENT;
 use crate::gguf::write::Writer;
 use crate::gguf::{Gguf, Kind, TensorInfo, Value};
 
-/// What the names of the two tensors end with.
+/// Endings of the names of the two tensors.
 const SUMS: &str = ".in_sum2";
 const COUNTS: &str = ".counts";
 

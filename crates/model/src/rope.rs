@@ -19,13 +19,13 @@ pub struct Rope {
     pub rotated: usize,
     /// Base of the frequencies.
     pub base: f64,
-    /// How positions are stretched.
+    /// Scaling of positions.
     pub scaling: Scaling,
     /// Factor of cosine and sine beyond what the scaling itself demands (`rope.scaling.attn_factor`).
     pub magnitude: f64,
 }
 
-/// How positions beyond the original context are fitted in.
+/// Scaling of positions beyond the original context.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Scaling {
     /// Not at all.
@@ -39,7 +39,7 @@ pub enum Scaling {
 /// Parameters of YaRN.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Yarn {
-    /// How much longer the context became.
+    /// Factor of the longer context.
     pub factor: f64,
     /// Positions before it did.
     pub original_context: f64,

@@ -17,18 +17,18 @@ use crate::options::LoadOptions;
 /// A checked model: its program, with a place in the files for every weight, and what there is to say about it.
 #[derive(Debug, Clone)]
 pub struct ModelSpec {
-    /// What is computed.
+    /// The program.
     pub program: Arc<Program>,
     /// The block that only guesses, where it was wanted and the model has one. Its weights are those of `program`; the rows
     /// that it injects are hidden states of the position before ([`Entry::Hidden`] of either program).
     pub drafter: Option<Arc<Program>>,
-    /// What there is to say about the model.
+    /// Description of the model.
     pub description: Description,
-    /// How the rows of a text become one, if the file says it.
+    /// Pooling, if the file says it.
     pub pooling: Option<Pooling>,
 }
 
-/// How the rows of a text become one.
+/// Pooling: how the rows of a text become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pooling {
     /// Their mean.

@@ -2,7 +2,7 @@
 
 /// Threads that work together. Implemented by whoever owns threads; [`Alone`] is the calling thread by itself.
 pub trait Team: Sync {
-    /// How many threads take part, at least 1.
+    /// Number of threads that take part, at least 1.
     fn threads(&self) -> usize;
 
     /// Calls `job(i)` once for every `i` below [`Team::threads`], at the same time, and returns when all are done.

@@ -10,7 +10,7 @@ use hefu_numerics::program::{Kind as ValueKind, Op, Program, Value};
 
 use super::lower::{Kind, Lowered};
 
-/// What a place is for: values of one class may follow each other in it.
+/// Kind of a place: values of one class may follow each other in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Class {
     /// Numbers of a row.

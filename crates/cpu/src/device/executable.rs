@@ -32,7 +32,7 @@ pub(super) struct CpuExecutable {
     observer: Option<Arc<dyn StepObserver>>,
     /// Rows of the last batch, and those wanted.
     rows: (usize, usize),
-    /// What the last batch ran.
+    /// Mode of the last batch.
     mode: Mode,
 }
 

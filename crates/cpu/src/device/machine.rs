@@ -13,7 +13,7 @@ use hefu_numerics::program::{Program, Values};
 
 use super::weights::CpuWeights;
 
-/// What steps work with.
+/// Memory, kernels and threads of steps.
 pub(super) struct Machine {
     pub(super) ops: &'static Ops,
     pub(super) kernels: &'static Kernels,
@@ -23,7 +23,7 @@ pub(super) struct Machine {
     /// Rows of numbers, by place.
     pub(super) values: Vec<ActivationBuffer>,
     pub(super) scratch: Scratch,
-    /// What gate and up make.
+    /// Results of gate and up.
     pub(super) inner: ActivationBuffer,
     pub(super) experts: ExpertBuffers,
     /// Keys and values, by state; none for other states.
@@ -36,23 +36,23 @@ pub(super) struct Machine {
     pub(super) not_finite: AtomicBool,
 }
 
-/// What experts work with.
+/// Memory of experts.
 #[derive(Default)]
 pub(super) struct ExpertBuffers {
     pub(super) choices: Vec<Choice>,
-    /// What they make of each chosen row, `[choices][outputs]`.
+    /// Results for each chosen row, `[choices][outputs]`.
     pub(super) output: Buffer,
     /// One for each thread.
     pub(super) benches: Vec<Mutex<Bench>>,
 }
 
-/// What one thread works out experts with.
+/// Memory in which one thread computes experts.
 #[derive(Default)]
 pub(super) struct Bench {
     /// An expert's rows, gathered.
     pub(super) input: Buffer,
     pub(super) scratch: Scratch,
-    /// What gate and up make.
+    /// Results of gate and up.
     pub(super) inner: ActivationBuffer,
 }
 

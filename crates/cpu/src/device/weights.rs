@@ -25,7 +25,7 @@ const ALIGNMENT: usize = 64;
 
 /// All weights of a program.
 pub(super) struct CpuWeights {
-    /// What all matrices lie in.
+    /// Memory of all matrices.
     memory: Bytes,
     all: Vec<Loaded>,
     /// The gain of norms without one.
@@ -71,7 +71,7 @@ impl CpuWeights {
         }
     }
 
-    /// What each expert adds to its outputs, `[experts][outputs]`.
+    /// Biases of experts, `[experts][outputs]`.
     pub(super) fn numbers(&self, weight: Weight) -> &[f32] {
         match &self.all[weight.0 as usize] {
             Loaded::Numbers(numbers) => numbers,
@@ -212,7 +212,7 @@ fn source<'f>(spec: &WeightSpec, files: &'f dyn Files, range: Range<usize>) -> R
     })
 }
 
-/// How small weights of rows and columns are kept that no product reads.
+/// Forms of small weights that no product reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Plain {
     /// As kernels of short convolutions.

@@ -6,7 +6,7 @@ use crate::layout::GROUP;
 
 const _: () = assert!(LANES == GROUP, "one group of rows is one set of lanes");
 
-/// How a float weight is stored: the numbers of [`hefu_numerics::quant::Float`].
+/// Storage of float weights: the numbers of [`hefu_numerics::quant::Float`].
 pub const F32: u8 = 0;
 /// binary16.
 pub const F16: u8 = 1;

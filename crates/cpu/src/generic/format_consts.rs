@@ -54,7 +54,7 @@ impl<const TYPE: u32> FormatConsts<TYPE> {
     }
 }
 
-/// What a kernel's codes exceed the weights by: the sum of activations times this is taken off each integer sum.
+/// Offset of a kernel's codes from the weights: the sum of activations times this is taken off each integer sum.
 pub fn code_offset<R: DotIsa>(quantised: &Quantised) -> u8 {
     match quantised.values {
         Values::Offset(_) if quantised.code_bits == 8 && R::SIGNED_BYTES => 0,

@@ -32,7 +32,7 @@ pub struct TileJob {
     pub output: *mut f32,
     /// Numbers from one token's results to the next one's.
     pub output_stride: usize,
-    /// How packed blocks are asked for: [`super::ahead::moves_on`].
+    /// Prefetch of packed blocks: [`super::ahead::moves_on`].
     pub moves_on: bool,
     /// Set if a result is a NaN or an infinity; null if nobody wants to know. Looked at while results are in registers:
     /// once stored, those of many tokens may share the few places that one cache set has.
@@ -41,14 +41,14 @@ pub struct TileJob {
     pub tiles: usize,
     /// Bytes from one tile to the next.
     pub next_tile: usize,
-    /// What to ask for while tiles are worked on; only for wide kernels.
+    /// Prefetch while tiles are worked on; only for wide kernels.
     pub ahead: Ahead,
     /// Bytes from a result of the tile to one that is written soon; only for wide kernels.
     pub next_results: usize,
 }
 
 impl TileJob {
-    /// What belongs to no tile and to no group: no memory, nothing to ask for.
+    /// A job of no tile and no group: no memory, no prefetch.
     pub const NONE: TileJob = TileJob {
         blocks: 0,
         tile: std::ptr::null(),
@@ -84,7 +84,7 @@ impl TileJob {
 pub struct Ahead {
     /// Where it begins.
     pub from: *const u8,
-    /// How many bytes are asked for with each block.
+    /// Bytes that are prefetched with each block.
     pub bytes: usize,
     /// During how many of the tiles.
     pub tiles: usize,
@@ -96,7 +96,7 @@ impl Ahead {
     /// Nothing to ask for.
     pub const NOTHING: Ahead = Ahead { from: std::ptr::null(), bytes: 0, tiles: 0, is_near: false };
 
-    /// What tile `tile` and those behind it ask for, each with so many blocks.
+    /// Prefetch of tile `tile` and those behind it, each of so many blocks.
     #[inline(always)]
     pub fn of_tile(self, tile: usize, blocks: usize) -> Ahead {
         match self.tiles.saturating_sub(tile) {

@@ -19,7 +19,7 @@ use super::wide::Wide;
 pub struct Kernels {
     /// Token counts for which there are product kernels, ascending.
     pub tiles: &'static [usize],
-    /// What codes exceed weights by, see [`super::format_consts::code_offset`].
+    /// Offset of codes from weights, see [`super::format_consts::code_offset`].
     pub code_offset: fn(&hefu_numerics::quant::Quantised) -> u8,
     /// [`super::rows::DotIsa::fill_tile`].
     pub fill_tile: unsafe fn(&PanelShape, &Tile, Range<usize>, &Source<'_>, *mut u8),
@@ -265,7 +265,7 @@ use $crate::scratch::Scratch;
             unsafe { attention::add::<$lanes, $rows, Q, W>(tile, memory, segment, elements) }
         }
 
-        /// What this instruction set can do at most, for [`crate::limits`].
+        /// Peak kernels of this instruction set, for [`crate::limits`].
         pub(crate) const PEAKS: $crate::limits::Peaks = $crate::limits::Peaks {
             integer: &[$(peaks::Peak { multiply_adds: peaks::integer_work::<$rows>($tile), columns: peaks::BLOCKS * 32, run: integer_peak::<$tile> }),*],
             float: &[

@@ -2,7 +2,7 @@
 
 use hefu_numerics::functions::Real;
 
-/// How many numbers lie side by side, on every chip.
+/// Lanes of a vector, the same on every chip.
 pub const LANES: usize = 16;
 
 /// Sixteen f32.
@@ -11,7 +11,7 @@ pub const LANES: usize = 16;
 /// An implementation's values may exist only on a machine that has its instructions; the functions that make one out of
 /// nothing are therefore unsafe, and those of [`Real`], which need one to begin with, are not.
 pub unsafe trait F32x16: Real {
-    /// How many sets of lanes an elementary function takes side by side ([`super::unrolled::Unrolled`]), as long as there
+    /// Vectors that an elementary function takes side by side ([`super::unrolled::Unrolled`]), as long as there
     /// are as many: 1, 2, 4 or 8.
     const TOGETHER: usize;
 

@@ -175,7 +175,7 @@ unsafe fn add_token<R: DotIsa, S: Source<R>, const T: usize>(
     sum
 }
 
-/// What an integer sum starts from: formats with a minimum have codes without offset.
+/// Start of an integer sum: formats with a minimum have codes without offset.
 #[inline(always)]
 unsafe fn correction<R: DotIsa, S: Source<R>>(at: *const u8) -> R::Sums {
     // SAFETY: 4 bytes at `at`.

@@ -15,7 +15,7 @@ pub struct Wide {
     /// Most blocks of a unit that are gone through at a time, whole blocks of every file format: a unit's numbers and a tile's
     /// activations of as many blocks fit in L1.
     pub blocks: usize,
-    /// What comes first where there are more blocks than that.
+    /// Order where there are more blocks than that.
     pub order: Order,
     /// Most bytes of the panel that are gone through for each unit: what stays in L2.
     pub panel_bytes: usize,
@@ -47,7 +47,7 @@ impl Wide {
 /// Most groups of rows of a [`Wide`] kernel.
 pub const MAX_WIDE_GROUPS: usize = 2;
 
-/// What a [`Wide`] product goes through first.
+/// Loop order of a [`Wide`] product: its outer loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
     /// All blocks of a unit before the next unit: results stay in a cache, the panel is read again for each unit.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// What is assumed where the system does not say: 32 MiB, the share of a core complex of current server chips.
+/// Assumed where the system does not say: 32 MiB, the share of a core complex of current server chips.
 const USUAL: u64 = 32 << 20;
 
 /// Most processors that are asked.

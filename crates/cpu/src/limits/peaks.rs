@@ -31,7 +31,7 @@ pub(crate) const RESULTS_AT: usize = ACTIVATIONS_AT + BLOCKS * MOST_TOKENS * 32;
 
 const _: () = assert!(RESULTS_AT + MOST_TOKENS * 64 <= PANEL_BYTES);
 
-/// How often [`float`] goes through its numbers.
+/// Passes of [`float`] over its numbers.
 const ROUNDS: usize = 8;
 
 /// Sets of lanes that [`float`] reads per round.

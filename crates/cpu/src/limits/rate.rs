@@ -9,7 +9,7 @@ use super::peaks::{PANEL_BYTES, Peak, Peaks, READ_UNIT};
 use crate::generic::parallel::{Shared, parallel_for};
 use crate::memory::{HugeMemory, MemoryError};
 
-/// How long one unit of arithmetic takes about: long against the handing out of units.
+/// Approximate time of one unit of arithmetic: long against the handing out of units.
 const UNIT: Duration = Duration::from_micros(100);
 
 /// Units that each thread takes in one sample.
@@ -104,7 +104,7 @@ impl Memory {
         Ok(Memory { map })
     }
 
-    /// How much it is.
+    /// Its amount.
     pub fn bytes(&self) -> usize {
         self.map.as_ref().len()
     }

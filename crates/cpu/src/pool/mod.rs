@@ -59,7 +59,7 @@ struct Shared {
     prefetch_queues: Vec<PrefetchQueue>,
 }
 
-/// What a waiting worker watches: the number of runs so far, with the job of the last one, which so comes along. No job:
+/// Watched by waiting workers: the number of runs so far, with the job of the last one, which so comes along. No job:
 /// there will be none any more.
 struct Call {
     epoch: AtomicUsize,

@@ -6,7 +6,7 @@ pub(crate) use state::{Allowed, ConstraintState};
 
 use crate::sampling::TokenMask;
 
-/// What may follow, by a grammar: a pure state machine on token ids, so that an answer under a constraint is as much a
+/// Constraint by a grammar: a pure state machine on token ids, so that an answer under a constraint is as much a
 /// function of its request as one without.
 ///
 /// The end tokens of a request are the engine's matter: they are allowed exactly where [`Constraint::may_end`] says so,

@@ -11,7 +11,7 @@ pub struct Findings {
     pub prompt: usize,
     /// Why tokens of the answer were chosen.
     pub steps: Vec<Why>,
-    /// What was to be seen.
+    /// The requested values.
     pub values: Vec<Seen>,
 }
 

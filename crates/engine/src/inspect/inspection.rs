@@ -27,11 +27,11 @@ pub struct Asked {
     pub prompt: usize,
     /// How the answer's tokens were chosen.
     pub parameters: Parameters,
-    /// What is to be seen.
+    /// Requested values.
     pub wanted: Wanted,
     /// Most numbers that are seen.
     pub most_numbers: usize,
-    /// What is changed on the way.
+    /// Edits.
     pub edits: Vec<Edit>,
     /// What is to be made of an answer while it is looked at.
     pub making: Making,
@@ -116,7 +116,7 @@ impl Inspection {
         self.asked.wanted.candidates > 0 && self.reader.done() + 1 >= self.asked.prompt
     }
 
-    /// What was seen.
+    /// The recorded values.
     pub fn into_findings(self) -> Findings {
         let Asked { tokens, prompt, .. } = self.asked;
         // An answer may end before all its places are taken.

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 /// What is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wanted {
-    /// What is to be seen.
+    /// Requested values.
     pub values: Vec<Wish>,
     /// How many tokens are told of each clause of sampling; 0 for no explanations.
     pub candidates: usize,

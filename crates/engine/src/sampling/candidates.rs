@@ -62,7 +62,7 @@ impl Candidates {
         self.truncate(count);
     }
 
-    /// How many candidates there are.
+    /// Number of candidates.
     pub(super) fn len(&self) -> usize {
         self.keys.len().saturating_sub(self.first)
     }

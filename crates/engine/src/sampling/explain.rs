@@ -28,7 +28,7 @@ pub struct Stage {
     pub clause: &'static str,
     /// The settings that it belongs to, as requests call them.
     pub name: &'static str,
-    /// How many tokens are left.
+    /// Number of tokens left.
     pub left: usize,
     /// The best of them.
     pub best: Vec<Candidate>,

@@ -48,7 +48,7 @@ const LANES: usize = 16;
 /// Logits of a stretch: few enough to be gone through once more.
 const STRETCH: usize = 1024;
 
-/// What was chosen.
+/// The chosen token.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Choice {
     /// The token.

@@ -20,7 +20,7 @@ pub const MAX_LISTED_TOKENS: usize = 4096;
 /// Most log-probabilities per position.
 pub const MAX_LOGPROBS: u32 = 1000;
 
-/// How the next token is chosen. The chain and each formula are in `docs/readers/sampling.md`.
+/// Settings of sampling. The chain and each formula are in `docs/readers/sampling.md`.
 ///
 /// Every default leaves its sampler off, except temperature, `top_k`, `top_p` and `min_p`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -35,7 +35,7 @@ struct Choices {
     first: usize,
     /// Its tokens in order, each with the row by which it was chosen; one that was forced has none.
     updates: Vec<Update>,
-    /// How many of the guesses were right.
+    /// Number of accepted guesses.
     right: usize,
     finish: Option<FinishReason>,
     fault: Option<Unchosen>,

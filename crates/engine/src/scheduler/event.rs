@@ -19,7 +19,7 @@ pub struct Update {
     pub rows: Range<usize>,
 }
 
-/// What can come of a job. The last event of each is [`Event::Finished`] or [`Event::Failed`]; a job that was cancelled
+/// Events of a job. The last event of each is [`Event::Finished`] or [`Event::Failed`]; a job that was cancelled
 /// has no further one.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {

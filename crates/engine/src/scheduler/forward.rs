@@ -10,7 +10,7 @@ use std::ops::Range;
 /// A model with a cache in pages. Which page holds which positions of which sequence is the caller's to decide: every
 /// span of a batch names its pages, the same for every group. The logits of a position depend on the tokens before it in its sequence alone.
 pub trait ForwardMany {
-    /// What can go wrong.
+    /// Errors.
     type Error: std::error::Error;
 
     /// What an error is to a job: the model's, unless it is that of what the model runs on.

@@ -15,7 +15,7 @@ pub struct Job {
     pub request: Request,
     /// What comes of it.
     pub kind: Kind,
-    /// What the answer must look like.
+    /// Structure of the answer.
     pub constraint: Option<Box<dyn Constraint>>,
     /// Who asks: clients share the model evenly, however many jobs each of them has. An API key, say.
     pub client: u64,
@@ -39,7 +39,7 @@ pub enum ReuseDomain {
     Group(u64),
 }
 
-/// What comes of a job.
+/// Kinds of jobs.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub enum Kind {
     /// Tokens.

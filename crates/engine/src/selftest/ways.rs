@@ -33,7 +33,7 @@ pub struct Scheduled {
 /// A chunk that is never full.
 pub const WHOLE: usize = 4096;
 
-/// What guesses at tokens.
+/// Sources of guesses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Guesses {
     /// Nothing.

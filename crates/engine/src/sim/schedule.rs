@@ -28,7 +28,7 @@ pub(super) struct Schedule {
     pub(super) random: Random,
 }
 
-/// What guesses at tokens.
+/// Sources of guesses.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Guessing {
     Off,

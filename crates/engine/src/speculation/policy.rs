@@ -58,7 +58,7 @@ pub struct SpeculationPolicy {
 pub(crate) struct Offer {
     /// The probability that a guess is right.
     pub(crate) acceptance: f64,
-    /// How many guesses there are.
+    /// Number of guesses.
     pub(crate) found: usize,
 }
 

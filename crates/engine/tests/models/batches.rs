@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How requests come together.
+/// Arrival of requests.
 #[derive(Debug, Clone, Copy)]
 struct Scene {
     count: usize,

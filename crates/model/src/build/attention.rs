@@ -38,17 +38,17 @@ pub(crate) struct Attention {
     pub(crate) has_sinks: bool,
     /// Scores fall with the distance, with this greatest exponent of slopes (ALiBi).
     pub(crate) alibi: Option<f32>,
-    /// What queries are multiplied by, after the rotation.
+    /// Factor of queries, after the rotation.
     pub(crate) temperature: Option<Value>,
     /// A position sees so many of the latest ones; all where `None`.
     pub(crate) window: Option<usize>,
     /// One tensor `attn_qkv` holds the rows of queries, keys and values, in this order.
     pub(crate) is_fused: bool,
-    /// What was attended to is multiplied by `sigmoid(gate)`; `attn_q` holds each head's query, then its gate.
+    /// Attention output gate: multiplied by `sigmoid(gate)`; `attn_q` holds each head's query, then its gate.
     pub(crate) is_gated: bool,
     /// The same, by a tensor of its own: `attn_gate`.
     pub(crate) has_gate: bool,
-    /// What was attended to is normed before the last product: `attn_sub_norm`.
+    /// Norm of the attention output before the last product: `attn_sub_norm`.
     pub(crate) has_sub_norm: bool,
     /// Bias of queries, keys and values.
     pub(crate) input_bias: Presence,

@@ -53,7 +53,7 @@ pub(crate) struct Layer {
 /// A whole model.
 #[derive(Debug, Clone)]
 pub(crate) struct Decoder {
-    /// What attention is in all layers, but for windows and rotations.
+    /// Attention of all layers, but for windows and rotations.
     pub(crate) attention: Attention,
     /// The rotation.
     pub(crate) rotation: Frequencies,
@@ -71,7 +71,7 @@ pub(crate) struct Decoder {
     pub(crate) residual: Residual,
     /// Factor of the embedding.
     pub(crate) embedding_scale: f32,
-    /// What follows the last block.
+    /// Output after the last block.
     pub(crate) output: Output,
 }
 
@@ -184,7 +184,7 @@ impl Builder<'_, '_> {
         norm.map_or(x, |norm| self.norm(x, norm))
     }
 
-    /// What a part made as it is added.
+    /// Result of a part as it is added.
     fn joining(&mut self, made: Value, residual: &Residual, part: usize) -> Value {
         let made = self.normed(made, residual.after[part]);
         let name = ["attention_scaled", "ffn_scaled"][part];

@@ -6,7 +6,7 @@ use super::keys::shown;
 use super::{Builder, Presence};
 use crate::error::Error;
 
-/// What follows the last block of an encoder.
+/// Output after the last block of an encoder.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Encoded {
     /// The tensor of the last norm's gain, where there is such a norm.
@@ -15,7 +15,7 @@ pub(crate) struct Encoded {
     pub(crate) classifier: Activation,
 }
 
-/// How files number the way in which rows become the one that a classifier reads: the first, as elsewhere.
+/// Numbers that files have for pooling: the first, as elsewhere.
 const FIRST: usize = 2;
 
 impl Builder<'_, '_> {

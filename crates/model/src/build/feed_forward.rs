@@ -20,7 +20,7 @@ pub(crate) struct Gated {
     pub(crate) activation: Activation,
     /// One tensor, `ffn_up`, holds the rows of gate and up, in this order.
     pub(crate) is_fused: bool,
-    /// What goes into the last product is normed: `ffn_sub_norm`.
+    /// Norm of the input of the last product: `ffn_sub_norm`.
     pub(crate) has_sub_norm: bool,
     /// Biases of gate, up and down.
     pub(crate) bias: Presence,
@@ -44,7 +44,7 @@ pub(crate) struct Plain {
 pub(crate) struct Experts {
     /// How many there are.
     pub(crate) count: usize,
-    /// How many of them each row goes through.
+    /// Number of them that each row goes through.
     pub(crate) used: usize,
     /// Elements inside each.
     pub(crate) inner: usize,
@@ -101,7 +101,7 @@ impl Builder<'_, '_> {
         self.keys.required_size("feed_forward_length", 1, MAX_FEED_FORWARD)
     }
 
-    /// How many experts there are and how many are used, if any.
+    /// Numbers of experts and of those used, if any.
     pub(crate) fn expert_counts(&mut self) -> Result<Option<(usize, usize)>, Error> {
         self.keys.know(&["expert_used_count"]);
         let count = self.keys.size("expert_count", 0, MAX_EXPERTS)?.unwrap_or(0);

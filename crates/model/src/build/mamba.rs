@@ -31,7 +31,7 @@ impl Mamba {
         Ok(Mamba { heads, taps })
     }
 
-    /// What the layer makes of `x`.
+    /// Output of the layer for `x`.
     pub(crate) fn mix(&self, b: &mut Builder<'_, '_>, x: Value) -> Value {
         let DeltaHeads { keys, values, key_size, value_size, .. } = self.heads;
         let (inner, key_width) = (values * value_size, keys * key_size);

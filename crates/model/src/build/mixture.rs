@@ -8,7 +8,7 @@ use crate::error::Error;
 
 /// The sum of the chosen probabilities counts as at least this.
 const LEAST_SUM: f32 = 1e-20;
-/// What `expert_gating_func` calls the sigmoid; 1 is the softmax.
+/// Number of the sigmoid in `expert_gating_func`; 1 is the softmax.
 const SIGMOID: usize = 2;
 
 /// Experts of which few are chosen (DeepSeek-AI, arXiv 2405.04434 and 2412.19437), and those that all rows go through, as
@@ -57,7 +57,7 @@ impl Mixture {
         self
     }
 
-    /// What the shared experts make is multiplied by the sigmoid of a score, `ffn_gate_inp_shexp`.
+    /// Gate of the shared experts: the sigmoid of a score, `ffn_gate_inp_shexp`.
     pub(crate) fn with_shared_gate(mut self) -> Self {
         self.has_shared_gate = true;
         self

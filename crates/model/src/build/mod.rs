@@ -64,7 +64,7 @@ enum Norms {
     Layer(Presence),
 }
 
-/// What is made of the last block's output.
+/// Output after the last block.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
     /// The tensor of the last norm's gain.

@@ -20,7 +20,7 @@ pub(crate) struct Rotation {
     pub(crate) angles: Value,
 }
 
-/// What is made of the products of queries and keys.
+/// Scores of attention: factor, cap, sinks, ALiBi.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scores {
     /// Their factor.
@@ -149,7 +149,7 @@ impl Builder<'_, '_> {
         self.write(name, self.width_of(x), |out| Op::MatchMagnitude { x, like, floor, out })
     }
 
-    /// What is above the mean by so many standard deviations (clause N5).
+    /// Gaussian top-k: the excess over the mean and so many standard deviations (clause N5).
     pub(crate) fn gaussian_top_k(&mut self, name: &str, x: Value, deviations: f32) -> Value {
         self.write(name, self.width_of(x), |out| Op::GaussianTopK { x, deviations, out })
     }
@@ -245,7 +245,7 @@ impl Builder<'_, '_> {
         self.write_kind("expert_choices", rule.used, Kind::Choices, |out| Op::Route { scores, rule, out })
     }
 
-    /// What the chosen experts make of a row: tensors `ffn_gate_exps` (or none), `ffn_up_exps`, `ffn_down_exps`.
+    /// Output of the chosen experts for a row: tensors `ffn_gate_exps` (or none), `ffn_up_exps`, `ffn_down_exps`.
     pub(crate) fn experts(&mut self, name: &str, x: Value, choices: Value, experts: &Experts) -> Value {
         let (width, Experts { count, inner, activation, is_gated, has_biases, .. }) = (self.width_of(x), *experts);
         let (gate, up) = match (is_gated, self.has("ffn_gate_up_exps.weight")) {

@@ -4,7 +4,7 @@ use hefu_numerics::program::Value;
 
 use super::{Builder, Experts, Gated, Mixture, Plain};
 
-/// What a layer does with what it saw.
+/// Kinds of feed-forward parts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum FeedForward {
     /// The same for every row.

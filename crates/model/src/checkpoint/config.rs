@@ -81,14 +81,14 @@ impl<'c> Part<'c> {
     }
 }
 
-/// How positions are rotated.
+/// Rotation of positions.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rotation<'c> {
     /// Base of the frequencies.
     pub(crate) base: Option<f32>,
     /// That of layers that see a window.
     pub(crate) local_base: Option<f32>,
-    /// How frequencies are stretched for long contexts.
+    /// Scaling of frequencies for long contexts.
     pub(crate) scaling: Option<Part<'c>>,
 }
 

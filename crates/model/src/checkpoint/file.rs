@@ -16,7 +16,7 @@ const MAX_HEADER_BYTES: u64 = 100_000_000;
 /// Dimensions at most.
 const MAX_DIMENSIONS: usize = 4;
 
-/// How numbers are stored.
+/// Storage of numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     F32,

@@ -91,7 +91,7 @@ impl Four {
         self.is_wide = self.group == NV_GROUP;
     }
 
-    /// How its rows are stored here.
+    /// Storage of its rows here.
     pub(super) fn format(&self) -> &'static str {
         match (self.is_wide, self.group) {
             (true, _) => "BF16",

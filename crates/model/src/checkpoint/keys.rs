@@ -86,14 +86,14 @@ impl Keys {
         self.put(key, number.map(Key::Number));
     }
 
-    /// What a size is where nothing says otherwise.
+    /// Default of a size.
     pub(crate) fn usual(&mut self, key: &'static str, size: u32) {
         if !self.has(key) {
             self.size(key, Some(size));
         }
     }
 
-    /// What a number is where nothing says otherwise.
+    /// Default of a number.
     pub(crate) fn usual_number(&mut self, key: &'static str, number: f32) {
         if !self.has(key) {
             self.number(key, Some(number));

@@ -22,7 +22,7 @@ use crate::families::origins::{ORIGINS, Origin};
 use crate::gguf::write::Writer;
 use tensors::Tensors;
 
-/// What is wrong with a folder.
+/// Errors of a folder.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -37,7 +37,7 @@ pub enum Error {
     /// A kind of model that is not read from folders.
     #[error("config.json says that the model is {found}, which is not read from a folder; read are {known}")]
     Unknown {
-        /// What `architectures` says.
+        /// Value of `architectures`.
         found: String,
         /// What could be there.
         known: String,

@@ -10,7 +10,7 @@ use super::{Config, Error};
 /// What is stored for one tensor, by the ending of its name.
 pub(super) type Parts = BTreeMap<String, Stored>;
 
-/// How numbers of four bits are packed.
+/// Packing of numbers of four bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Method {
     /// There are none.
@@ -24,7 +24,7 @@ pub(super) enum Method {
     Awq,
 }
 
-/// How `config.json` says that weights are stored.
+/// Storage of weights by `config.json`.
 pub(super) fn by_name(config: &Config) -> Result<Method, Error> {
     let Some(part) = config.part("quantization_config") else { return Ok(Method::None) };
     let method = part.word("quant_method").unwrap_or_default();

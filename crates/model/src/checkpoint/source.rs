@@ -80,7 +80,7 @@ impl Source {
         self.shape().first().copied().unwrap_or(1)
     }
 
-    /// How its rows are stored here.
+    /// Storage of its rows here.
     pub(super) fn format(&self) -> Option<&'static Format> {
         Format::from_name(match self {
             Source::Plain(stored) => match stored.kind {

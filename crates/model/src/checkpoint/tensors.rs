@@ -67,7 +67,7 @@ pub(super) struct Tensor {
     recipe: Recipe,
 }
 
-/// How its bytes are made.
+/// Source of its bytes.
 enum Recipe {
     /// Matrices one after the other; the rows of each may be permuted in so many heads.
     Rows(Vec<Source>, Option<usize>),

@@ -22,7 +22,7 @@ pub(super) const JINA_BERT_V3: Family = Family { name: "jina-bert-v3", write: wr
 /// Jina embeddings 2 (arXiv 2310.19923): scores fall with the distance, feed-forward parts have gates.
 pub(super) const JINA_BERT_V2: Family = Family { name: "jina-bert-v2", write: write_distances };
 
-/// How a row knows its position.
+/// Encoding of positions.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Places {
     /// By a row of a table that is added to it.

@@ -87,7 +87,7 @@ fn heads(b: &mut Builder<'_, '_>) -> Result<Kinds, Error> {
     Ok(([(queries, global), (queries, local)], [rope, local_rope]))
 }
 
-/// What attention of one layer differs in.
+/// Differences of one layer's attention.
 pub(super) struct Of {
     /// Heads of queries, and elements of every head.
     pub(super) kind: (usize, usize),

@@ -6,7 +6,7 @@ use crate::checkpoint::{Config, Keys};
 
 /// A family in the words of the hub.
 pub(crate) struct Origin {
-    /// What `architectures` in `config.json` has.
+    /// Value of `architectures` in `config.json`.
     pub(crate) names: &'static [&'static str],
     /// The family.
     pub(crate) family: &'static str,

@@ -17,7 +17,7 @@ pub enum Error {
     /// The file starts with something else than `GGUF`.
     #[error("this{part} is {found}, not a GGUF file: name a GGUF file, or convert the model to GGUF first")]
     NotGguf {
-        /// What the first bytes look like.
+        /// Likely kind of file by its first bytes.
         found: &'static str,
         /// Which file.
         part: Part,
@@ -41,11 +41,11 @@ pub enum Error {
          download it again"
     )]
     CutOff {
-        /// What could not be read.
+        /// The part that could not be read.
         what: &'static str,
         /// Where it begins.
         place: Place,
-        /// How much is missing.
+        /// Missing bytes.
         missing: Missing,
     },
     /// A count above what the rest of the file can hold.
@@ -54,7 +54,7 @@ pub enum Error {
          damaged; download it again"
     )]
     Count {
-        /// What is counted.
+        /// The counted things.
         what: &'static str,
         /// The count.
         count: u64,
@@ -68,7 +68,7 @@ pub enum Error {
         "{place} announces {count} {what}, above the limit of {limit}: the file is damaged or hostile; do not use it"
     )]
     Limit {
-        /// What is counted.
+        /// The counted things.
         what: &'static str,
         /// The count.
         count: u64,
@@ -294,7 +294,7 @@ pub enum Error {
         key: Shown,
         /// The type needed.
         expected: &'static str,
-        /// What the file has.
+        /// The file's value.
         found: String,
     },
     /// A string that is needed as text is not UTF-8.

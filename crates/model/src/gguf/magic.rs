@@ -3,7 +3,7 @@
 use super::error::Error;
 use super::reader::Reader;
 
-/// What other files begin with: at this offset, these bytes, this description.
+/// Magic bytes of other files: at this offset, these bytes, this description.
 const OTHERS: &[(usize, &[u8], &str)] = &[
     (0, b"lmgg", "a ggml file, a format from before GGUF"),
     (0, b"fmgg", "a ggmf file, a format from before GGUF"),

@@ -64,7 +64,7 @@ pub struct TensorInfo<'a> {
     pub name: &'a str,
     /// Its dimensions in the file's order: the first is contiguous (columns); 1 to 4 of them, none is 0.
     pub shape: Vec<u64>,
-    /// How its rows are stored.
+    /// Storage of its rows.
     pub format: &'static Format,
     /// Index of the part that holds it.
     pub shard: usize,
@@ -120,7 +120,7 @@ pub(super) fn read_row<'a>(reader: &mut Reader<'a>) -> Result<Row<'a>, Error> {
     Ok(Row { name, shape, number, offset })
 }
 
-/// What ggml calls a format, if this program has heard of it.
+/// Name of a format in ggml, if this program knows it.
 pub(super) fn format_name(number: u32) -> Option<&'static str> {
     usize::try_from(number).ok().and_then(|number| GGML_TYPES.get(number)).copied()
 }

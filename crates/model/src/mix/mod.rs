@@ -83,7 +83,7 @@ impl Mix {
     }
 }
 
-/// How a model is to be quantised.
+/// Mix of formats for a model.
 #[derive(Debug, Clone, Copy)]
 pub struct Wish {
     /// Into which mix.
@@ -101,11 +101,11 @@ pub struct Candidate<'a> {
     pub name: &'a str,
     /// Its dimensions, the first contiguous.
     pub shape: &'a [u64],
-    /// How it is stored.
+    /// Its storage.
     pub format: &'static Format,
 }
 
-/// What becomes of a tensor.
+/// Format chosen for a tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Target {
     /// Its format.

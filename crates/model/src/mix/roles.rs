@@ -2,7 +2,7 @@
 
 use super::Candidate;
 
-/// What a matrix is for, as far as a mix makes a difference.
+/// Roles of matrices, as far as a mix makes a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
     /// The table of tokens.
@@ -19,7 +19,7 @@ pub(super) enum Role {
     Fused,
     /// Keys and values from a latent.
     KeysValues,
-    /// What attention makes.
+    /// Output of attention.
     AttentionOutput,
     /// The feed-forward part's gate.
     Gate,

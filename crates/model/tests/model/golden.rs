@@ -10,7 +10,7 @@ use crate::devices::{self, load};
 /// The expected logits are those of the first token and of every third after it.
 const STEP: usize = 3;
 
-/// How far logits may be off, as shares of the standard deviation of the expected ones.
+/// Tolerance of logits, as shares of the standard deviation of the expected ones.
 #[derive(Clone, Copy)]
 struct Tolerance {
     /// The root of the mean squared difference.

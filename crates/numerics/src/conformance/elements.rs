@@ -66,7 +66,7 @@ pub(super) fn match_magnitude(device: &dyn Device, width: usize, style: Style) -
     trial.run(device, &[out], Pass::of(5, vec![rows, like]))
 }
 
-/// What stands out of rows, one of which is the same everywhere.
+/// Gaussian top-k of rows, one of which is constant.
 pub(super) fn gaussian_top_k(device: &dyn Device, width: usize, style: Style) -> Result<Vec<f32>, Error> {
     let (mut numbers, mut trial) = (Numbers::new(7), Trial::new());
     let mut rows = numbers.activations(5 * width, style);

@@ -6,7 +6,7 @@ use crate::device::{Device, Error};
 use crate::program::{Activation, Kind as ValueKind, Op, RouteRule, Scoring, Shape};
 use crate::quant::Format;
 
-/// What a router chooses by.
+/// Inputs of a router.
 pub(super) const RULE: RouteRule = RouteRule {
     used: 3,
     scoring: Scoring::Softmax,

@@ -34,7 +34,7 @@ const DIGITS: usize = 32;
 /// One operation on fixed inputs.
 #[derive(Debug, Clone)]
 pub struct Case {
-    /// What it is, in one word after another: operation, format or kind, size, style.
+    /// Name, in one word after another: operation, format or kind, size, style.
     pub name: String,
     work: Work,
 }
@@ -49,7 +49,7 @@ pub struct Deviation {
     /// Which number of the result it is first, and what it should be and is; `None` if the naive loops have the
     /// device's bits too, so that it is the table that says otherwise.
     pub first: Option<(usize, f32, f32)>,
-    /// How many numbers of the result differ from those of the naive loops.
+    /// Number of results that differ from those of the naive loops.
     pub numbers: usize,
 }
 
@@ -62,7 +62,7 @@ impl Case {
         Ok(digest(&self.work.results(device)?))
     }
 
-    /// How a device departs from the table, if it does.
+    /// Difference of a device from the table, if there is one.
     fn deviation(&self, device: &dyn Device) -> Result<Option<Deviation>, Error> {
         let found = self.work.results(device)?;
         if expected(&self.name) == Some(&digest(&found)[..]) {

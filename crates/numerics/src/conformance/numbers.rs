@@ -3,7 +3,7 @@
 use crate::half::f32_to_f16;
 use crate::quant::{Encoding, Float, Format};
 
-/// What kind of numbers.
+/// Kind of numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
     /// About as in a model.

@@ -18,7 +18,7 @@ pub(super) struct Trial {
     program: Program,
     file: Vec<u8>,
     inputs: u8,
-    /// How many pages and slots there are.
+    /// Number of pages and slots.
     pub(super) pages: usize,
     pub(super) slots: usize,
 }

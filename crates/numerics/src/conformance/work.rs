@@ -36,7 +36,7 @@ pub(super) enum Work {
     L2Norm(usize, Style),
     /// Rows so wide, made as large as others.
     MatchMagnitude(usize, Style),
-    /// What stands out of rows so wide.
+    /// Gaussian top-k of rows so wide.
     GaussianTopK(usize, Style),
     /// Rotations of heads, after a norm or without, from an element on.
     Rotation(RopeStyle, bool, usize),

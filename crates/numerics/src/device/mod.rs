@@ -39,7 +39,7 @@ pub trait Device: Send + Sync {
     /// Memory that a program takes, before it is taken; `None` if that cannot be counted.
     fn footprint(&self, program: &Program, size: &Size) -> Option<Footprint>;
 
-    /// How much of that lies in the host's memory: all of it, unless the device has memory of its own.
+    /// Part of that in the host's memory: all of it, unless the device has memory of its own.
     fn host_footprint(&self, program: &Program, size: &Size) -> Option<Footprint> {
         self.footprint(program, size)
     }
@@ -50,7 +50,7 @@ pub trait Device: Send + Sync {
     /// [`Error::Memory`] if there is too little, [`Error::Files`] if the files do not hold what the program says.
     fn load(&self, program: &Program, files: &dyn Files) -> Result<Arc<dyn Weights>, Error>;
 
-    /// What tells this device's image of a program's weights ([`Weights::image`]) from any other of the same files: its
+    /// Identity of this device's image of a program's weights ([`Weights::image`]) among others of the same files: its
     /// layout, and which weights lie where. `None` if it takes no images.
     fn image_key(&self, program: &Program) -> Option<String> {
         let _ = program;
@@ -269,9 +269,9 @@ pub trait StepObserver: Send + Sync {
 pub struct StepReport<'a> {
     /// The name of what it does, the same in every layer: `attn_q + attn_k + attn_v`.
     pub name: &'a str,
-    /// How much it did.
+    /// Its work.
     pub work: Work,
-    /// How long it took.
+    /// Its time.
     pub time: Duration,
 }
 
@@ -294,7 +294,7 @@ impl std::ops::AddAssign for Work {
     }
 }
 
-/// What can go wrong on a device, in one sentence.
+/// Errors of devices, in one sentence each.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -303,7 +303,7 @@ pub enum Error {
     Memory {
         /// Bytes needed.
         bytes: usize,
-        /// What for: `weights` or `cache`.
+        /// Purpose: `weights` or `cache`.
         what: &'static str,
         /// Why it failed.
         reason: String,
@@ -337,7 +337,7 @@ pub enum Error {
     /// A program that a device cannot run.
     #[error("the model cannot be computed so: {problem}")]
     Unsuited {
-        /// What is in the way.
+        /// The obstacle.
         problem: String,
     },
 
@@ -346,7 +346,7 @@ pub enum Error {
     Device {
         /// Its name.
         device: &'static str,
-        /// What its driver says.
+        /// The driver's message.
         problem: String,
     },
 

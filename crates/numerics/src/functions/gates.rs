@@ -106,7 +106,7 @@ fn at_most<R: Real>(x: R, bound: f32) -> R {
     bound.if_less(x, bound, x)
 }
 
-/// What [`Activation::BoundedSilu`] bounds by.
+/// Bound of [`Activation::BoundedSilu`].
 const BOUND: f32 = 7.0;
 
 /// `m / (1 + e^(-1.702 m))` with `m = min(x, 7)`.

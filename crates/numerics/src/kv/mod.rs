@@ -16,7 +16,7 @@ use crate::half::{f16_to_f32, f32_to_f16};
 use crate::program::{StateSpec, Values};
 use crate::reference::{QuantizedBlock, quantize, quantize_block};
 
-/// What code bytes of `q8` keys, and of `i8` keys and values, exceed the integers by: instructions multiply unsigned bytes with signed ones.
+/// Offset of the code bytes of `q8` keys, and of `i8` keys and values, from the integers: instructions multiply unsigned bytes with signed ones.
 pub const KEY_OFFSET: u8 = 128;
 
 /// One layer's keys and values for all pages; what the bytes mean is [`KvShape`]'s to say.

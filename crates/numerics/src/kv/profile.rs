@@ -1,6 +1,6 @@
 //! Formats of cached keys and values.
 
-/// What a cached number is made of. It changes results, so that it is part of a fingerprint.
+/// Format of a cached number. It changes results, so that it is part of a fingerprint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Profile {
     /// binary16.

@@ -38,7 +38,7 @@ pub struct KvShape {
     pub key_size: usize,
     /// Elements of a value.
     pub value_size: usize,
-    /// What a number is made of.
+    /// Format of a number.
     pub profile: Profile,
 }
 

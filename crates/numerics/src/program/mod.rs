@@ -54,7 +54,7 @@ pub struct Program {
     pub vocabulary: usize,
     /// Positions that a sequence may have at most.
     pub context: usize,
-    /// What cached keys and values are made of (clause A1).
+    /// Format of cached keys and values (clause A1).
     pub profile: Profile,
     /// Whether a text is read from left to right, or as a whole.
     pub order: Order,
@@ -73,7 +73,7 @@ pub struct Program {
     pub variants: Vec<String>,
 }
 
-/// How a text is read.
+/// Order in which a text is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
     /// A position sees those before it and itself: what is computed for them can be kept and used again.
@@ -85,7 +85,7 @@ pub enum Order {
 /// A list of operations.
 #[derive(Debug, Clone)]
 pub struct Section {
-    /// What it is for.
+    /// Its purpose.
     pub entry: Entry,
     /// The operations, in order.
     pub steps: Vec<Step>,
@@ -102,7 +102,7 @@ pub struct Step {
     pub op: Op,
 }
 
-/// What a section computes.
+/// Sections of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Entry {
     /// From tokens to the last layer's output, for all rows of a batch; writes the states.
@@ -118,19 +118,19 @@ pub enum Entry {
 /// A value.
 #[derive(Debug, Clone)]
 pub struct ValueSpec {
-    /// What a reader calls it, unique within its layer: `attn_norm`, `queries`, `ffn_hidden`.
+    /// Name for readers, unique within its layer: `attn_norm`, `queries`, `ffn_hidden`.
     pub name: String,
     /// The layer that it belongs to.
     pub layer: Option<u16>,
     /// Numbers of a row.
     pub width: usize,
-    /// What a row is made of.
+    /// Type of a row.
     pub kind: Kind,
     /// For which rows of a batch it is there; [`Program::seal`] says it.
     pub rows: Rows,
 }
 
-/// What a row of a value is made of.
+/// Types of a value's rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// f32.
@@ -201,7 +201,7 @@ pub struct Source {
     pub stride: usize,
 }
 
-/// What is kept of a sequence from batch to batch.
+/// State of a sequence, kept from batch to batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StateSpec {
     /// Keys and values of all positions, in pages (clause A1).
@@ -303,7 +303,7 @@ impl Program {
         &self.states[state.0 as usize]
     }
 
-    /// What a step is called in reports, the same in every layer: the tensors that it reads (`attn_q`, without the layer
+    /// Name of a step in reports, the same in every layer: the tensors that it reads (`attn_q`, without the layer
     /// and `.weight`), or the operation where it reads none.
     pub fn step_name(&self, op: &Op) -> String {
         // Its table may be that of the output too.

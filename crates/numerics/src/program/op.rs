@@ -31,7 +31,7 @@ pub enum Op {
     Temperature {
         /// Positions for which it stays the same: at least 1.
         length: usize,
-        /// How much it grows.
+        /// Its growth.
         factor: f32,
         /// `[1]`.
         out: Value,
@@ -73,7 +73,7 @@ pub enum Op {
         gain: Option<Weight>,
         /// `[size]`; nothing is added where there is none.
         bias: Option<Weight>,
-        /// What is added to the variance.
+        /// Added to the variance.
         epsilon: f32,
         /// The result.
         out: Value,
@@ -84,7 +84,7 @@ pub enum Op {
         x: Value,
         /// Elements of one norm: a divisor of the width.
         size: usize,
-        /// What is added to the sum of the squares.
+        /// Added to the sum of the squares.
         epsilon: f32,
         /// The result.
         out: Value,
@@ -100,7 +100,7 @@ pub enum Op {
         /// The result.
         out: Value,
     },
-    /// How far each element is above the row's mean and so many standard deviations, 0 below that (clause N5).
+    /// Excess of each element over the row's mean and so many standard deviations, 0 below that (clause N5).
     GaussianTopK {
         /// Input.
         x: Value,
@@ -195,9 +195,9 @@ pub enum Op {
     },
     /// `activation(gate[i]) * up[i]` (clause F6).
     Gate {
-        /// What the function is applied to.
+        /// Input of the function.
         gate: Value,
-        /// What its result is multiplied with.
+        /// Factor of its result.
         up: Value,
         /// The function.
         activation: Activation,
@@ -248,7 +248,7 @@ pub enum Op {
         head: usize,
         /// The first element that is taken.
         first: usize,
-        /// How many are taken.
+        /// Number of elements taken.
         size: usize,
         /// `[heads * size]`.
         out: Value,
@@ -299,7 +299,7 @@ pub enum Op {
         values: Value,
         /// Logarithms of what is kept, `[value heads]`.
         decay: Value,
-        /// How far a value is corrected, `[value heads]`; nothing is corrected where there is none (clause D5).
+        /// Strength of the correction of a value, `[value heads]`; nothing is corrected where there is none (clause D5).
         beta: Option<Value>,
         /// Shape of the heads.
         heads: DeltaHeads,
@@ -314,7 +314,7 @@ pub enum Op {
     Route {
         /// One score for each expert.
         scores: Value,
-        /// How they are chosen and weighed.
+        /// Rule of choosing and weighing them.
         rule: RouteRule,
         /// The result, of kind `Choices`.
         out: Value,

@@ -84,12 +84,12 @@ pub enum RopeStyle {
     Interleaved,
 }
 
-/// How experts are chosen and weighed.
+/// Rule of choosing and weighing experts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RouteRule {
     /// Experts for each row.
     pub used: usize,
-    /// What scores become.
+    /// Function of the scores.
     pub scoring: Scoring,
     /// Added to what scores became, for the choice alone: one number for each expert.
     pub bias: Option<Weight>,
@@ -103,7 +103,7 @@ pub struct RouteRule {
     pub factors: Option<Weight>,
 }
 
-/// What scores of experts become before they are weights.
+/// Function of experts' scores that makes weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scoring {
     /// `exp(l - m)` over the sum of all.
@@ -121,6 +121,6 @@ pub struct Groups {
     pub count: usize,
     /// Groups that experts are chosen from.
     pub used: usize,
-    /// How many of a group's best numbers are added to its score.
+    /// Number of a group's best scores that are added up for it.
     pub best: usize,
 }

@@ -10,7 +10,7 @@ use super::check;
 use super::{Entry, Op, Order, Program, Rows, SealError, Step, Value, ValueSpec};
 
 impl Step {
-    /// What a mistake's sentence begins with.
+    /// Beginning of a mistake's sentence.
     pub(super) fn place(&self) -> String {
         let layer = self.layer.map_or(String::new(), |layer| format!(" of layer {layer}"));
         format!("`{}`{layer}", self.op.name())

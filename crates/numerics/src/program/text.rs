@@ -124,7 +124,7 @@ fn state_text(state: &StateSpec) -> String {
     }
 }
 
-/// What an operation is told besides values, weights and states.
+/// Parameters of an operation besides values, weights and states.
 fn parameters(op: &Op) -> Vec<String> {
     match *op {
         Op::Embed { scale, .. } => vec![format!("scale {scale:?}")],

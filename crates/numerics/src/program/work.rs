@@ -35,7 +35,7 @@ pub struct Amount<'a> {
     pub bytes: &'a dyn Fn(Weight) -> usize,
 }
 
-/// How much an operation has to do.
+/// Work of an operation.
 pub fn work(program: &Program, op: &Op, amount: &Amount<'_>) -> Work {
     let elements = |value: Value| (amount.rows * program.value(value).width) as u64;
     match *op {

@@ -77,7 +77,7 @@ pub(super) fn put_u32(block: &mut [u8], at: usize, number: u32) {
     block[at..at + 4].copy_from_slice(&number.to_le_bytes());
 }
 
-/// What [`split_nibbles`] takes apart; of each code the four lower bits.
+/// Input of [`split_nibbles`]; of each code the four lower bits.
 pub(super) fn join_nibbles(codes: &[u8], bytes: &mut [u8]) {
     let (low, high) = codes.split_at(bytes.len());
     for ((byte, low), high) in bytes.iter_mut().zip(low).zip(high) {
@@ -97,14 +97,14 @@ pub(super) fn gather(codes: &[u8], at: u32) -> u8 {
     codes.iter().enumerate().fold(0, |byte, (i, code)| byte | (code >> at & 1) << i)
 }
 
-/// What [`nibble_scales`] takes apart.
+/// Input of [`nibble_scales`].
 pub(super) fn put_nibble_scales(scales: &[i8], bytes: &mut [u8]) {
     for (byte, scales) in bytes.iter_mut().zip(scales.chunks_exact(2)) {
         *byte = scales[0] as u8 & 15 | (scales[1] as u8) << 4;
     }
 }
 
-/// What [`six_bit_scales`] takes apart.
+/// Input of [`six_bit_scales`].
 pub(super) fn put_six_bit_scales(scales: &[i8], minimums: &[u8], packed: &mut [u8]) {
     for i in 0..4 {
         let (scale, minimum) = (scales[i + 4] as u8, minimums[i + 4]);

@@ -88,11 +88,11 @@ pub struct Format {
     pub block_elements: usize,
     /// Bytes of one block in the file.
     pub block_bytes: usize,
-    /// What the elements are.
+    /// Encoding of the elements.
     pub encoding: Encoding,
 }
 
-/// What the elements of a format are.
+/// Encodings of elements.
 #[derive(Debug)]
 pub enum Encoding {
     /// Plain little-endian floating point numbers.
@@ -117,7 +117,7 @@ pub enum Float {
 pub struct Quantised {
     /// Bits of one code: 1, 2, 3, 4, 5, 6 or 8.
     pub code_bits: u32,
-    /// What is known of those bits, so that a packing may do with fewer.
+    /// Knowledge about those bits, so that a packing may do with fewer.
     pub digits: Digits,
     /// From code to integer weight.
     pub values: Values,
@@ -125,9 +125,9 @@ pub struct Quantised {
     pub sub_block: usize,
     /// True if a minimum is subtracted (`m_b` above).
     pub has_minimum: bool,
-    /// What each sub-block's scale is made of besides the block's.
+    /// Source of each sub-block's scale besides the block's.
     pub sub_scales: SubScales,
-    /// How [`Parts::scale`] is to be read.
+    /// Format of [`Parts::scale`].
     pub scale_encoding: ScaleEncoding,
     /// Takes one block of the file apart. `block` has exactly [`Format::block_bytes`] bytes.
     pub unpack_block: fn(block: &[u8], parts: &mut Parts),
@@ -144,7 +144,7 @@ pub enum Values {
     Table(&'static [i8; 16]),
 }
 
-/// What is known of the bits of codes.
+/// Knowledge about the bits of codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Digits {
     /// Nothing.
@@ -157,7 +157,7 @@ pub enum Digits {
     TritsAndRuns,
 }
 
-/// What the scale of a sub-block is made of besides the block's scale.
+/// Sources of a sub-block's scale besides the block's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SubScales {
     /// Nothing: `sub_scales` and `sub_minimums` are all 1.
@@ -174,7 +174,7 @@ pub enum SubScales {
     HalfE4M3,
 }
 
-/// How the bits of a block's scale are read.
+/// Formats of a block's scale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScaleEncoding {
     /// IEEE-754 binary16.

@@ -59,7 +59,7 @@ fn put_together(parts: &Parts, block: &mut [u8]) {
     put_u16(block, 82, parts.minimum);
 }
 
-/// What [`split_pairs`] takes apart; of each code the two lower bits.
+/// Input of [`split_pairs`]; of each code the two lower bits.
 pub(super) fn join_pairs(codes: &[u8], bytes: &mut [u8]) {
     for (half, codes) in bytes.chunks_exact_mut(32).zip(codes.chunks_exact(128)) {
         for (l, byte) in half.iter_mut().enumerate() {

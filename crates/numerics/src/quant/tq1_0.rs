@@ -61,7 +61,7 @@ fn put_together(parts: &Parts, block: &mut [u8]) {
     put_u16(block, 52, parts.scale);
 }
 
-/// What [`split_trits`] takes apart; a byte has five digits, of which those that belong to no element are 0.
+/// Input of [`split_trits`]; a byte has five digits, of which those that belong to no element are 0.
 fn join_trits(codes: &[u8], bytes: &mut [u8]) {
     let (count, digits) = (bytes.len(), codes.len() / bytes.len());
     for (m, byte) in bytes.iter_mut().enumerate() {

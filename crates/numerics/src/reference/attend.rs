@@ -20,7 +20,7 @@ pub fn attend(attention: &Attention<'_>, output: &mut [f32]) {
     }
 }
 
-/// What a query head has of its own.
+/// Data of one query head.
 struct OfHead {
     /// The key-value head that it reads.
     head: usize,
@@ -38,7 +38,7 @@ impl OfHead {
     }
 }
 
-/// How attention deals one query's output to the positions that it sees, which follow each other from the first of them: the weight of
+/// Weights that attention gives, for one query, to the positions that it sees, which follow each other from the first of them: the weight of
 /// each (clause A4) times the factor by which the sum is multiplied at last. `token` is counted from the span's first.
 pub fn attention_shares(attention: &Attention<'_>, span: &Span<'_>, token: usize, head: usize) -> (usize, Vec<f32>) {
     let shape = attention.cache.shape;
@@ -101,7 +101,7 @@ impl Scored {
         self.scores[from - self.first..=to - self.first].iter().map(|score| exp(score - self.largest)).collect()
     }
 
-    /// What sums are multiplied by at last, by the total of the weights of all positions.
+    /// Last factor of the sums, by the total of the weights of all positions.
     fn factor(&self, mut total: f32, sink: Option<f32>) -> f32 {
         if let Some(sink) = sink {
             total += exp(sink - self.largest);

@@ -15,7 +15,7 @@ pub struct Delta<'a> {
     pub values: &'a [f32],
     /// Logarithms of what is kept, `[rows][value heads]`.
     pub decay: &'a [f32],
-    /// How far values are corrected, `[rows][value heads]`; not at all where there is none.
+    /// Strength of the correction of values, `[rows][value heads]`; none where there is none.
     pub beta: Option<&'a [f32]>,
 }
 

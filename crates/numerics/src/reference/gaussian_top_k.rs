@@ -4,7 +4,7 @@ use super::lane_sum16;
 use crate::functions;
 use crate::program::Activation;
 
-/// How far each element is above the row's mean and `deviations` standard deviations; 0 below that.
+/// Excess of each element over the row's mean and `deviations` standard deviations; 0 below that.
 pub fn gaussian_top_k(x: &[f32], width: usize, deviations: f32, out: &mut [f32]) {
     for (x, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
         let mean = lane_sum16(x, |x, sum| sum + x) / width as f32;

@@ -42,7 +42,7 @@ pub(in crate::device) struct Lowered {
 struct Lowering<'a> {
     program: &'a Program,
     operations: Vec<(Rows, Op)>,
-    /// How many operations read a value.
+    /// Number of operations that read a value.
     readers: HashMap<Value, usize>,
     /// Values that must be there at the end.
     kept: &'a HashSet<Value>,

@@ -6,13 +6,13 @@ use hefu_numerics::program::{Activation, Op, RopeStyle, Rows, Value, Weight};
 pub(in crate::device) struct Step {
     /// For which rows it is done.
     pub(in crate::device) rows: Rows,
-    /// What is done.
+    /// The operation, or several fused ones.
     pub(in crate::device) kind: Kind,
     /// Which weights the product after this one reads: brought nearer meanwhile.
     pub(in crate::device) prefetch: Vec<Weight>,
     /// The operations that it stands for.
     pub(in crate::device) operations: Vec<Op>,
-    /// What it is called in reports, the same in every layer.
+    /// Name in reports, the same in every layer.
     pub(in crate::device) name: String,
 }
 
@@ -73,7 +73,7 @@ pub(in crate::device) struct NextNorm {
     pub(in crate::device) inner: Option<usize>,
 }
 
-/// What a step does.
+/// Kinds of steps.
 pub(in crate::device) enum Kind {
     /// Products with one shared input.
     Linear {
@@ -112,7 +112,7 @@ impl Kind {
         }
     }
 
-    /// What it reads and what it writes there, if the one may take the other's place.
+    /// Input and output that may share memory, if there are such.
     pub(in crate::device) fn in_place(&self) -> Option<(Value, Value)> {
         match self {
             Kind::Rotate(rotate) => Some((rotate.x, rotate.out)),

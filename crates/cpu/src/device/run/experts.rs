@@ -50,7 +50,7 @@ impl Machine {
         self.put_back(call, out, place);
     }
 
-    /// What the chosen experts make of every row, weighed and added.
+    /// Weighted sum of the chosen experts' results, for every row.
     pub(super) fn experts(&mut self, call: &Call<'_>, op: &Op) {
         let Op::Experts { x, choices, out, .. } = *op else { return };
         let (to, used) = (self.width(out), self.width(choices) / 2);

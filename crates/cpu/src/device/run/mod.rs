@@ -74,7 +74,7 @@ impl Machine {
         self.program.value(value).numbers()
     }
 
-    /// How much a step did.
+    /// Work of a step.
     pub(super) fn work(&self, step: &Step, places: &Places, rowset: &Rowset<'_>) -> Work {
         let bytes = |weight: Weight| self.weights.stack(weight).iter().map(|matrix| matrix.range.len()).sum();
         let mut all = Work::default();

@@ -50,7 +50,7 @@ pub(super) struct GatedPart<'w> {
     pub(super) activation: Activation,
 }
 
-/// What products are worked out with.
+/// Memory, kernels and threads of products.
 pub(super) struct Workshop<'m> {
     pub(super) ops: &'static Ops,
     pub(super) kernels: &'static Kernels,

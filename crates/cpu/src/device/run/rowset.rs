@@ -43,7 +43,7 @@ impl<'a> Rowset<'a> {
         self.given.is_some()
     }
 
-    /// How many there are.
+    /// Their number.
     pub(super) fn count(&self, rows: Rows) -> usize {
         match rows {
             Rows::All => self.rows,

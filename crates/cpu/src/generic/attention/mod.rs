@@ -51,7 +51,7 @@ pub struct QueryTile<'a> {
     pub cap: f32,
     /// A score of each query that belongs to no position; minus infinity where there is none.
     pub sinks: [f32; MAX_QUERIES],
-    /// What each query's scores lose for each position of distance; all 0 where nothing.
+    /// ALiBi slope of each query, all 0 without it: taken off its scores for each position of distance.
     pub slopes: [f32; MAX_QUERIES],
     /// Each query's own position, from which distances are counted.
     pub at: [usize; MAX_QUERIES],

@@ -13,7 +13,7 @@ use crate::generic::unroll::unroll;
 use crate::generic::unrolled::Unrolled;
 use crate::layout::LINE;
 
-/// How far ahead keys are asked for, in whole sets of blocks: as far as weights are.
+/// Prefetch distance of keys, in whole sets of blocks: that of weights.
 const KEYS_AHEAD: usize = 8 * 1024;
 
 /// Bytes of 16 keys' four elements, and of 16 keys' scales, in q8.
@@ -99,7 +99,7 @@ struct Asking {
 }
 
 impl Asking {
-    /// What to ask for while `count` blocks from block `first` on are scored, all in one page.
+    /// Prefetch while `count` blocks from block `first` on are scored, all in one page.
     #[inline(always)]
     fn new(tile: &QueryTile<'_>, first: usize, count: usize) -> Self {
         const NOTHING: Asking = Asking { from: std::ptr::null(), step: 0 };

@@ -10,11 +10,11 @@ use crate::generic::rows::DotIsa;
 use crate::generic::unroll::unroll;
 use crate::layout::LINE;
 
-/// How many positions ahead values are asked for, in all passes over them: less than a page. Measured with 16 sequences
+/// Prefetch distance of values in positions, in all passes over them: less than a page. Measured with 16 sequences
 /// and heads of 64 elements: with 32, attention takes 7 % longer; with heads of 256 it takes as long.
 const VALUES_AHEAD: usize = 48;
 
-/// How a number of a value is stored.
+/// Storage of a number of a value.
 trait Number {
     /// Its bytes.
     const BYTES: usize;
@@ -199,7 +199,7 @@ unsafe fn add_elements<L: F32x16, R: DotIsa, N: Number, const Q: usize, const W:
     }
 }
 
-/// What is asked for behind a page's values.
+/// Prefetch behind a page's values.
 struct Then {
     /// Positions of the page that are read.
     slots: usize,

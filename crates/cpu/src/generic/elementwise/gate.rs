@@ -84,7 +84,7 @@ pub struct GateRows {
     pub up: *const f32,
     /// Rows of both, a multiple of 16.
     pub width: usize,
-    /// How many of them count.
+    /// Number of them that count.
     pub count: usize,
     /// Tokens.
     pub tokens: usize,

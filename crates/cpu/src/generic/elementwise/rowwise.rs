@@ -6,7 +6,7 @@ use hefu_numerics::program::Activation;
 use super::{load_some, store_some};
 use crate::generic::lanes::{F32x16, LANES};
 
-/// What is done with rows.
+/// Operations on rows.
 pub enum Rowwise<'a> {
     /// Clause N2, for each so many numbers.
     L2Norm {
@@ -107,7 +107,7 @@ pub unsafe fn rowwise<L: F32x16>(job: &Rowwise<'_>, first: usize, x: &[f32], out
     }
 }
 
-/// What needs a sum of each row or part: clauses N2 to N5.
+/// Norms and others with a sum of each row or part: clauses N2 to N5.
 ///
 /// # Safety
 /// As [`rowwise`].

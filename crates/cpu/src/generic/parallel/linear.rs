@@ -229,7 +229,7 @@ impl<'a> Product<'a> {
     }
 }
 
-/// What every piece of a call shares.
+/// Data that every piece of a call shares.
 struct Work<'a> {
     kernels: &'a Kernels,
     wide: Option<&'static Wide>,

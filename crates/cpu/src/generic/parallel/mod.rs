@@ -88,7 +88,7 @@ pub(crate) fn parallel_ranges(team: &dyn Team, count: usize, work: &(dyn Fn(Rang
     });
 }
 
-/// What is left of a thread's range: both ends in one number. Its thread writes it often.
+/// Rest of a thread's range: both ends in one number. Its thread writes it often.
 struct WorkQueue(CachePadded<AtomicU64>);
 
 impl WorkQueue {
@@ -129,7 +129,7 @@ impl WorkQueue {
     }
 }
 
-/// What of `range` lies among the `count` numbers from `first` on, counted from there.
+/// Part of `range` among the `count` numbers from `first` on, counted from there.
 pub(crate) fn overlap(range: &Range<usize>, first: usize, count: usize) -> Range<usize> {
     let within = |number: usize| number.clamp(first, first + count) - first;
     within(range.start)..within(range.end)

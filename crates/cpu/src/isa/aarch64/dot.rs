@@ -154,7 +154,7 @@ unsafe fn dot_in_pairs<const BITS: u32, const FROM: usize, const N: usize>(
     }
 }
 
-/// How many column groups fit one 16-bit sum of products.
+/// Number of column groups that fit one 16-bit sum of products.
 const fn groups_per_sum(bits: u32) -> usize {
     match bits {
         8 => 2,

@@ -5,7 +5,7 @@ use std::arch::aarch64::*;
 use super::instructions::{sdot_lane, smmla};
 use crate::generic::unroll::unroll;
 
-/// How a set of four rows is multiplied with some tokens: as many registers of sums as there are tokens.
+/// Product of a set of four rows with some tokens: as many registers of sums as there are tokens.
 ///
 /// # Safety
 /// Functions may be called only on a machine with the instructions, and with pointers that are valid for what they say.

@@ -57,7 +57,7 @@ static WIDE: Wide = Wide {
     products: product::products,
 };
 
-/// What this instruction set can do at most, for [`crate::limits`].
+/// Peak kernels of this instruction set, for [`crate::limits`].
 pub(crate) static PEAKS: Peaks = Peaks { integer: peak::INTEGER, ..avx512::PEAKS };
 
 /// True if this machine has the instructions, and the system lets the process use them.

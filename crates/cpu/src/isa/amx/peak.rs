@@ -9,7 +9,7 @@ use crate::limits::peaks::{ACTIVATIONS_AT, BLOCKS, CODES_BYTES, Peak, RESULTS_AT
 pub(super) static INTEGER: &[Peak] =
     &[Peak { multiply_adds: ROUNDS * BLOCKS * 32 * SIDE * SIDE, columns: 32, run: integer }];
 
-/// How often the panel is gone through.
+/// Passes over the panel.
 const ROUNDS: usize = 16;
 
 /// Tile products of blocks of 32 columns, whose sums leave the tile register, as no product of the contract can do

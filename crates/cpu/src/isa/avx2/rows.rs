@@ -280,7 +280,7 @@ unsafe impl DotIsa for YmmRows {
     }
 }
 
-/// How many column groups fit one 16-bit sum of pairs.
+/// Number of column groups that fit one 16-bit sum of pairs.
 const fn groups_per_sum(bits: u32) -> usize {
     match bits {
         8 => 1,

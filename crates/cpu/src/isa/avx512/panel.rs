@@ -25,7 +25,7 @@ const BLOCK: usize = 32;
 /// So few blocks of each tile lie far from those of the next one.
 const FEW: usize = 4;
 
-/// How many tiles ahead the places of few blocks are asked for.
+/// Prefetch distance in tiles, where blocks are few.
 const TILES_AHEAD: usize = 8;
 
 /// Blocks that are quantised at once.
@@ -95,7 +95,7 @@ pub(super) unsafe fn fill_tile(
     }
 }
 
-/// What all blocks of a tile share.
+/// Data that all blocks of a tile share.
 struct Fill<'a> {
     shape: &'a PanelShape,
     /// Where each token's activations begin; lanes without a token repeat the first.

@@ -41,7 +41,7 @@ impl Pages {
         self.holders.get(page as usize).is_some_and(|holders| *holders > 0)
     }
 
-    /// How many sequences hold the page.
+    /// Reference count of the page.
     pub(super) fn holders(&self, page: u32) -> u32 {
         self.holders.get(page as usize).copied().unwrap_or(0)
     }

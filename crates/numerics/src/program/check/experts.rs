@@ -53,7 +53,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// How many experts a value's choices are from.
+    /// Number of experts that a value's choices are from.
     fn chosen_among(&self, choices: Value) -> Option<usize> {
         let steps = self.program.sections.iter().flat_map(|section| &section.steps);
         let mut experts = steps.filter_map(|step| match step.op {

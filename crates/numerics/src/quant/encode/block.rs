@@ -20,7 +20,7 @@ pub(super) struct Block {
     numbers: [f32; MAX_BLOCK_ELEMENTS],
     weights: [f32; MAX_BLOCK_ELEMENTS],
     len: usize,
-    /// What numbers were multiplied by, a power of two, so that the largest magnitude is from 1 to 4; 0 for a block of zeros.
+    /// Factor of the numbers, a power of two, so that the largest magnitude is from 1 to 4; 0 for a block of zeros.
     factor: f32,
 }
 
@@ -55,12 +55,12 @@ impl Block {
         &self.numbers[..self.len]
     }
 
-    /// How much each matters.
+    /// Importance of each.
     pub(super) fn w(&self) -> &[f32] {
         &self.weights[..self.len]
     }
 
-    /// What a number of the row became here.
+    /// Code of a number of the row.
     pub(super) fn here(&self, number: f32) -> f32 {
         number * self.factor
     }

@@ -15,7 +15,7 @@ const ROUNDS: usize = 2;
 /// Factors that are tried around the one that was found.
 const AROUND: [f32; 3] = [0.0, -1.0, 1.0];
 
-/// What the factors of a format can be: those of scales and minimums from 0 on where there are minimums.
+/// Range of a format's factors: those of scales and minimums from 0 on where there are minimums.
 fn factors(format: &Format) -> Whole {
     match format.name {
         "Q2_K" => Whole { least: 0.0, most: 15.0 },
@@ -29,14 +29,14 @@ fn factors(format: &Format) -> Whole {
 #[derive(Clone, Copy)]
 struct Scales {
     bits: [u16; 2],
-    /// What the bits stand for here.
+    /// Meaning of the bits.
     own: [f32; 2],
     /// Of scales and of minimums.
     factors: [[f32; MOST]; 2],
     error: f32,
 }
 
-/// What does not change while scales are looked for.
+/// Constants of the search for scales.
 struct Task<'a, L> {
     levels: L,
     factors: Whole,

@@ -15,10 +15,10 @@ const IMPROVEMENTS: usize = 2;
 /// Factors that are tried around the one that was found.
 const AROUND: [f32; 3] = [0.0, -2.0, 2.0];
 
-/// How far levels are shifted, one way or the other.
+/// Shift of levels, one way or the other.
 const SHIFT: f32 = 1.0;
 
-/// How elements get their signs.
+/// Storage of the elements' signs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Signs {
     /// Each has its own, but the number of negative ones of eight is even.
@@ -29,15 +29,15 @@ enum Signs {
     Shared(usize),
 }
 
-/// How a format uses its grid.
+/// Use of a grid by a format.
 pub(super) struct Rule {
     lattice: &'static Lattice,
     signs: Signs,
     /// The largest odd factor of a sub-block.
     most: f32,
-    /// What the largest magnitude is brought to, in parts of the largest level: the first, and the distance of the others.
+    /// Target of the largest magnitude, in parts of the largest level: the first, and the distance of the others.
     reach: [f32; 2],
-    /// How many are tried.
+    /// Number of tries.
     targets: u8,
 }
 
@@ -102,13 +102,13 @@ impl Choice {
     }
 }
 
-/// What is looked for: the numbers without their signs where these are stored apart.
+/// Numbers to be found in the grid: the numbers without their signs where these are stored apart.
 struct Task<'a> {
     rule: &'static Rule,
     block: &'a Block,
     numbers: [f32; 256],
     sub_block: usize,
-    /// What a factor of 1 makes of the block's scale.
+    /// Scale of a factor of 1, in parts of the block's.
     unit: f32,
 }
 

@@ -21,7 +21,7 @@ pub(super) struct Numbers<'a> {
 pub(super) struct Line {
     pub(super) scale: f32,
     pub(super) minimum: f32,
-    /// How much less the squared error is than without any of it.
+    /// Decrease of the squared error against none of it.
     gain: f32,
 }
 

@@ -16,7 +16,7 @@ pub(in crate::quant) struct Lattice {
     rows: &'static [u16],
     /// Bits of one digit.
     bits: u32,
-    /// What the digits stand for, in ascending order.
+    /// Values of the digits, in ascending order.
     pub(in crate::quant) levels: &'static [i8],
     found: OnceLock<Found>,
 }

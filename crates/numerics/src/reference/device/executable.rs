@@ -17,7 +17,7 @@ pub(super) struct Interpreter {
     pub(super) states: Vec<Memory>,
     /// The rows of every value after the last batch, `[rows][numbers]`.
     pub(super) values: Vec<Vec<f32>>,
-    /// What is changed on purpose.
+    /// Deliberate changes, for tests.
     pub(super) alter: Option<Alter>,
     size: Size,
     probes: Vec<Value>,
@@ -29,7 +29,7 @@ pub(super) struct Interpreter {
 /// Is given an operation that was done, what it had read, and what it has made.
 pub type Alter = fn(&Op, &Given<'_>, &mut [f32]);
 
-/// What an operation reads.
+/// Operands of an operation.
 pub struct Given<'a> {
     pub(super) interpreter: &'a Interpreter,
     /// Rows of what it makes.
@@ -53,7 +53,7 @@ impl Given<'_> {
     }
 }
 
-/// What a step works on.
+/// Data of a step.
 pub(super) struct Pass<'a> {
     /// The batch; an empty one in heads.
     pub(super) batch: &'a Batch<'a>,

@@ -146,7 +146,7 @@ impl Interpreter {
         self.program.value(value).width
     }
 
-    /// How much an operation did.
+    /// Work of an operation.
     pub(super) fn work(&self, op: &Op, pass: &Pass<'_>) -> Work {
         let bytes = |weight: Weight| super::weights::bytes(self.program.weight(weight)).unwrap_or(0);
         let experts = match op {

@@ -6,7 +6,7 @@ use crate::device::Batch;
 use crate::kv::LayerCache;
 use crate::program::{Program, StateSpec};
 
-/// What a state holds.
+/// Contents of a state.
 pub(super) enum Memory {
     /// Keys and values.
     Pages(LayerCache),

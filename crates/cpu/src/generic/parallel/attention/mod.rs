@@ -58,7 +58,7 @@ fn check(attention: &Attention<'_>, output: &[f32]) {
     }
 }
 
-/// What is asked for, and with what.
+/// Arguments of one call.
 struct Work<'a> {
     kernels: &'a Kernels,
     attention: &'a Attention<'a>,
@@ -92,7 +92,7 @@ impl<'a> Work<'a> {
         self.kernels.queries.last().copied().unwrap_or(1)
     }
 
-    /// How many tasks of up to `rows` queries there are.
+    /// Number of tasks of up to `rows` queries.
     fn tasks(&self, rows: usize) -> usize {
         self.attention.spans.iter().map(|span| self.tasks_of(span, rows)).sum()
     }
@@ -254,7 +254,7 @@ unsafe fn clear(memory: &TileMemory, queries: usize, width: usize) {
 /// Blocks of 16 positions in a page.
 const PAGE_BLOCKS: usize = PAGE / LANES;
 
-/// How many blocks ahead of the one in use keys are asked for.
+/// Prefetch distance of keys, in blocks.
 const AHEAD: usize = 2;
 
 /// The segments of a range of positions.

@@ -55,7 +55,7 @@ struct Part<'a> {
     /// The pages that it sees, and the first block of 16 positions of these.
     pages: Range<usize>,
     first_block: usize,
-    /// How many pieces they are cut into, and the number of the first among those of all tasks.
+    /// Number of pieces that they are cut into, and the number of the first among those of all tasks.
     pieces: usize,
     first_piece: usize,
     /// Its segments, and the number of the first among those of all tasks.

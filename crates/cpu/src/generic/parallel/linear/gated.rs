@@ -80,7 +80,7 @@ enum Last<'a> {
     Panel(&'a PanelShape, Shared<u8>),
 }
 
-/// How two products are worked out side by side.
+/// Two products computed side by side.
 struct Together<'a> {
     activation: Activation,
     last: Last<'a>,

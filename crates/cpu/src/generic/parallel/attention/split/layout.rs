@@ -42,7 +42,7 @@ impl Layout {
         Layout { thread, queries, pieces_at, segment, segments_at, scores_at, numbers: scores_at + scores }
     }
 
-    /// What scoring piece `piece` needs.
+    /// Memory for scoring piece `piece`.
     ///
     /// # Safety
     /// Of this and all below: `from` is valid for `numbers` numbers.
@@ -58,7 +58,7 @@ impl Layout {
         }
     }
 
-    /// What adding up segment `segment` needs, whose first block is `first_block`: the thread's copies, its own totals,
+    /// Memory for adding up segment `segment`, whose first block is `first_block`: the thread's copies, its own totals,
     /// and the segment's results.
     pub(super) unsafe fn adding(
         &self,
@@ -81,7 +81,7 @@ impl Layout {
         }
     }
 
-    /// What putting segment `segment` to others needs: its totals and results.
+    /// Memory for joining segment `segment` to others: its totals and results.
     pub(super) unsafe fn merging(&self, from: *mut f32, segment: usize, thread: usize) -> TileMemory {
         // SAFETY: as above.
         unsafe {
