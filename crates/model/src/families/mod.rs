@@ -1,6 +1,6 @@
 //! Model families, one file each: a function that writes the program of a file.
 //!
-//! Nothing outside this folder compares a family's name. `docs/users/families.md` tells how to add one.
+//! Nothing outside this folder compares a family's name. `docs/readers/families.md` tells how to add one.
 
 mod afmoe;
 mod apertus;
