@@ -15,7 +15,7 @@ use std::time::Duration;
 pub struct Ask {
     /// The model's name as the request gives it; `None` is the server's first model.
     pub model: Option<String>,
-    /// What is to be answered.
+    /// The prompt.
     pub prompt: Prompt,
     /// Functions that the model may call.
     pub tools: Vec<Tool>,
@@ -24,7 +24,7 @@ pub struct Ask {
     /// Whether one answer may hold several calls; `None` is yes where the model decides whether to call, and no where it
     /// must.
     pub parallel_tool_calls: Option<bool>,
-    /// What the answer's text must look like; `None` is anything.
+    /// Structure of the answer's text; `None` is anything.
     pub format: Option<Spec>,
     /// Settings of sampling that the request names; the others are the model's.
     pub sampling: Sampling,
@@ -34,7 +34,7 @@ pub struct Ask {
     pub stop_ids: Vec<u32>,
     /// Most tokens of an answer; `None` leaves it to the model and to what the server allows.
     pub max_tokens: Option<usize>,
-    /// How many answers are wanted; 0 counts as 1. Answer i is sampled with the seed `seed + i`.
+    /// Number of answers; 0 counts as 1. Answer i is sampled with the seed `seed + i`.
     pub count: usize,
     /// Report each token's log-probability and those of so many of the likeliest tokens.
     pub logprobs: Option<u32>,
@@ -46,7 +46,7 @@ pub struct Ask {
     pub is_whole: bool,
     /// The last message is the start of the answer, which is to be continued.
     pub continue_last: bool,
-    /// How long the model stays in memory after this request; `None` leaves it to the server.
+    /// Keep-alive of the model after this request; `None` leaves it to the server.
     pub keep_alive: Option<KeepAlive>,
     /// Requests of a higher priority are answered first. 0 is usual.
     pub priority: i32,
@@ -54,7 +54,7 @@ pub struct Ask {
     pub user: Option<String>,
 }
 
-/// What is to be answered.
+/// The prompt.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Prompt {
     /// A conversation, which the model's template writes as text.
@@ -100,7 +100,7 @@ pub enum ToolChoice {
     Named(String),
 }
 
-/// How long a model stays in memory after its last request.
+/// Keep-alive of a model after its last request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeepAlive {
     /// Until the memory is needed.

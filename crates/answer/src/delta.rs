@@ -79,7 +79,7 @@ pub enum Finish {
     Length,
 }
 
-/// What a whole answer took.
+/// Usage and times of a whole answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Tokens of the prompt, once however many choices there are.
@@ -96,7 +96,7 @@ pub struct Summary {
     pub prefill: Duration,
     /// From there to the last token.
     pub decode: Duration,
-    /// How long loading the model took, if this request waited for it.
+    /// Time of loading the model, if this request waited for it.
     pub load: Duration,
 }
 
@@ -119,7 +119,7 @@ impl Summary {
 pub struct Choice {
     /// Its text.
     pub text: String,
-    /// What the model thought.
+    /// Reasoning.
     pub reasoning: String,
     /// Calls of functions: id, name, arguments as JSON text.
     pub calls: Vec<ToolCall>,

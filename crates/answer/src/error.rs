@@ -3,7 +3,7 @@
 use hefu_engine::sampling;
 use hefu_text::template;
 
-/// What is wrong with a request, as one sentence without the names of flags: whoever shows it knows where its limits are
+/// Errors of a request, each as one sentence without the names of flags: whoever shows it knows where its limits are
 /// set.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]

@@ -2,7 +2,7 @@
 
 use hefu_text::tokenizer::{Special, TokenType, Tokenizer};
 
-/// What stands around a gap.
+/// Text around a gap (fill in the middle).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Gap {
     /// Before it.

@@ -12,7 +12,7 @@ pub enum Role {
     User,
     /// The model.
     Assistant,
-    /// What a called function returned.
+    /// Result of a called function.
     Tool,
 }
 
@@ -23,7 +23,7 @@ pub struct Message {
     pub role: Role,
     /// Its text, the parts joined.
     pub text: String,
-    /// What the model thought before it spoke.
+    /// Reasoning before the text.
     pub reasoning: Option<String>,
     /// Calls that the model made.
     pub calls: Vec<ToolCall>,
@@ -47,13 +47,13 @@ pub struct ToolCall {
 /// What a template takes calls for; each was written for one shape.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Shape {
-    /// How arguments look.
+    /// Form of arguments.
     pub arguments: Arguments,
     /// A message of calls alone has no content instead of an empty one.
     pub empty_is_null: bool,
 }
 
-/// How the arguments of earlier calls look to a template.
+/// Forms of the arguments of earlier calls, as templates want them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Arguments {
     /// Objects; what is no JSON object stays a text, so that one broken call does not spoil the conversation for good.

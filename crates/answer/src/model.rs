@@ -11,7 +11,7 @@ use hefu_text::tokenizer::{Kind, TokenType, Tokenizer};
 use hefu_text::tools::ToolFormat;
 use std::sync::{Arc, OnceLock};
 
-/// What is known of a model's text: tokeniser, template, and what is derived of them when it is first asked for.
+/// Text side of a model: tokeniser, template, and what is derived of them when it is first asked for.
 #[derive(Debug)]
 pub struct TextModel {
     /// The model's name, for sentences.
@@ -20,11 +20,11 @@ pub struct TextModel {
     pub tokenizer: Arc<Tokenizer>,
     /// Its chat template; base models have none.
     pub template: Option<ChatTemplate>,
-    /// What its file recommends for sampling.
+    /// Sampling settings that its file recommends.
     pub recommended: Parameters,
     /// Most positions of one conversation.
     pub context: usize,
-    /// What the model can be asked for.
+    /// Kinds of requests that the model can answer.
     pub abilities: Abilities,
     /// What the scores of its classifier are of, if it has one and its file says so.
     pub classes: Vec<String>,
@@ -91,7 +91,7 @@ impl TextModel {
         self.template.as_ref().map_or("", ChatTemplate::source)
     }
 
-    /// How it writes calls of functions.
+    /// Format of its tool calls.
     pub fn tool_format(&self) -> ToolFormat {
         *self.tool_format.get_or_init(|| ToolFormat::detect(self.template_source(), self.tokenizer.vocabulary()))
     }

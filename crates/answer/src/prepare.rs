@@ -40,7 +40,7 @@ pub struct Limits {
 pub struct Prepared {
     /// For the first choice; the others differ in their seed.
     pub request: Request,
-    /// How many choices.
+    /// Number of choices.
     pub count: usize,
     /// How each choice is taken apart, and what it is held to.
     structure: Structure,

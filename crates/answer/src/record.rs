@@ -32,7 +32,7 @@ pub struct AnswerRecord {
     pub context: usize,
     /// Texts at which the answer had to stop.
     pub stops: Vec<String>,
-    /// What the answer was held to.
+    /// Structure that the answer was held to.
     pub structure: Option<Spec>,
     /// The tokens of the answer, with the one that ended it.
     pub output: Vec<u32>,

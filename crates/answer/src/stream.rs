@@ -30,7 +30,7 @@ pub struct ChoiceStream {
     tells_end: bool,
     /// True if the last text was reasoning.
     is_reasoning: bool,
-    /// How many calls were handed out.
+    /// Number of calls handed out.
     calls: usize,
     /// Every token that counts, with the one that ended the answer.
     pub ids: Vec<u32>,

@@ -9,7 +9,7 @@ use std::f64::consts::LN_2;
 /// Parts of a bit in which likelihoods are counted, so that a score is a fraction of whole numbers.
 pub const PARTS_OF_A_BIT: u64 = 1_000_000;
 
-/// What was earned, of what.
+/// Points earned and points possible.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Points {
     /// 1 for a right answer; of a likelihood, millionths of bits.
@@ -31,7 +31,7 @@ impl Points {
     }
 }
 
-/// What the parts of a sample earned.
+/// Points of a sample's parts.
 ///
 /// # Errors
 /// Parts that are not those of such a task.

@@ -27,7 +27,7 @@ pub use grade::{Points, grade};
 pub use record::{Part, SampleRecord};
 pub use task::{Measure, Task};
 
-/// What is wrong with a task, its data or a record: one sentence.
+/// Error in a task, its data or a record: one sentence.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Error(pub String);

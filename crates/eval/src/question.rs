@@ -9,18 +9,18 @@ use hefu_proof::Digest;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What a sample asks, and what is expected.
+/// A sample's questions and the expected answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Question {
     /// SHA-256 of the sample.
     pub row: Digest,
-    /// What is asked.
+    /// The question.
     pub asked: Asked,
-    /// What is expected.
+    /// The expected answer.
     pub expected: Expected,
 }
 
-/// What is asked of a model.
+/// Kinds of questions.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Asked {
     /// How likely each text is after a context.
@@ -45,7 +45,7 @@ pub enum Expected {
 #[derive(Debug, Clone)]
 pub struct Questions<'t> {
     task: &'t Task,
-    /// What is shown: prompt and answer.
+    /// A shown example: prompt and answer.
     examples: Vec<(String, String)>,
 }
 
@@ -66,7 +66,7 @@ impl<'t> Questions<'t> {
         Ok(Self { task, examples })
     }
 
-    /// What a sample asks.
+    /// A sample's questions.
     ///
     /// # Errors
     /// What it lacks.

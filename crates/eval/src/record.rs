@@ -13,11 +13,11 @@ pub struct SampleRecord {
     pub index: usize,
     /// SHA-256 of the sample.
     pub row: Digest,
-    /// What was expected.
+    /// The expected answer.
     pub expected: Expected,
     /// What was asked and what came, in order: one part, and that of the judge.
     pub parts: Vec<Part>,
-    /// What it earned.
+    /// Its points.
     pub points: u64,
     /// What there was to earn, or what it is counted by.
     pub of: u64,

@@ -19,7 +19,7 @@ const MAX_PATTERN_BYTES: usize = 1 << 20;
 pub struct Task {
     /// Its name: letters, digits, `-`, `_` and `.`.
     pub name: String,
-    /// What it is, for people.
+    /// Description for people.
     #[serde(default)]
     pub about: Option<String>,
     /// The file of samples, beside the task's: `.jsonl`, `.csv` or `.parquet`.
@@ -59,17 +59,17 @@ pub struct Task {
 pub struct Examples {
     /// Their file, beside the task's.
     pub data: String,
-    /// How many are shown.
+    /// Number of examples shown.
     pub count: usize,
     /// The answer: a template. In a choice, the right continuation without it.
     #[serde(default)]
     pub answer: Option<String>,
-    /// What stands between two.
+    /// Separator of two.
     #[serde(default = "blank_line")]
     pub separator: String,
 }
 
-/// What is measured.
+/// Metric.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Measure<'a> {
     /// The share of samples whose likeliest continuation is the right one.
@@ -227,7 +227,7 @@ impl Task {
         Ok(task)
     }
 
-    /// What it measures.
+    /// Metric.
     pub fn measure(&self) -> Measure<'_> {
         match self {
             Self { multiple_choice: Some(choice), .. } => Measure::MultipleChoice(choice),

@@ -9,7 +9,7 @@ use hefu_answer::{
 };
 use hefu_engine::Request;
 
-/// What is asked of a model, as tokens.
+/// Requests of a question, as tokens.
 #[derive(Debug)]
 pub enum Work {
     /// Texts to be scored; their log-probabilities are still missing.
@@ -54,7 +54,7 @@ impl Writing {
     }
 }
 
-/// What a question asks, as tokens.
+/// Requests of a question, as tokens.
 ///
 /// # Errors
 /// What does not fit, or cannot be scored.

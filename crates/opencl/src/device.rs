@@ -59,7 +59,7 @@ impl OpenClDevice {
         &self.found
     }
 
-    /// How fast it reads and multiplies; takes about a second.
+    /// Rates of reading and multiplying; measuring takes about a second.
     ///
     /// # Errors
     /// A driver that fails.

@@ -14,7 +14,7 @@ use cl3::{context, device, kernel, memory, platform, program};
 /// Items of a group in kernels that have groups, and of a launch along its first dimension.
 pub(crate) const GROUP: usize = 64;
 
-/// How the driver compiles: what the contract needs said.
+/// Options of the driver's compiler that the contract needs.
 const OPTIONS: &str = "-cl-std=CL1.2 -cl-fp32-correctly-rounded-divide-sqrt";
 
 /// `CL_DEVICE_NOT_FOUND`: a platform without devices.
@@ -170,7 +170,7 @@ impl Buffer {
         Ok(Buffer { memory, bytes, _context: Arc::clone(context) })
     }
 
-    /// How many bytes there are.
+    /// Number of bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -188,7 +188,7 @@ impl Drop for Buffer {
     }
 }
 
-/// What a kernel is given, in the order of its parameters.
+/// Arguments of a kernel, in the order of its parameters.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Argument<'a> {
     /// `GLOBAL` memory.

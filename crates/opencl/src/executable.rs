@@ -61,7 +61,7 @@ impl Runner {
         Ok(())
     }
 
-    /// How many experts a step used.
+    /// Number of experts that a step used.
     fn chosen_experts(&self, op: &Op, pass: &Pass<'_>) -> Result<usize, Fault> {
         let Op::Experts { choices, .. } = *op else { return Ok(0) };
         let mut pairs = vec![0.0_f32; pass.rows * self.program.value(choices).numbers()];

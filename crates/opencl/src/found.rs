@@ -60,7 +60,7 @@ impl From<Fault> for Problem {
     }
 }
 
-/// What sort of chip a device is.
+/// Kinds of devices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// A graphics processor.
@@ -94,7 +94,7 @@ pub struct FoundDevice {
     pub name: String,
     /// The driver's platform and version.
     pub driver: String,
-    /// What sort of chip it is.
+    /// Kind of device.
     pub kind: Kind,
     /// Bytes of its memory.
     pub memory: u64,
@@ -102,7 +102,7 @@ pub struct FoundDevice {
     pub largest: u64,
     /// Units that compute side by side.
     pub units: u32,
-    /// What the contract needs and the driver says is not there; empty where it may be used.
+    /// Capabilities that the contract needs and the device lacks; empty where it may be used.
     pub lacks: Vec<&'static str>,
     pub(crate) handle: Handle,
 }

@@ -13,7 +13,7 @@ pub(crate) const HEADER: usize = 32;
 /// Where what lies in a panel, counted in words from its beginning.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Layout {
-    /// What kernels are told of the elements: bits of a code, or 16, 17, 32 for F16, BF16 and F32.
+    /// Encoding of the elements for kernels: bits of a code, or 16, 17, 32 for F16, BF16 and F32.
     pub(crate) kind: u32,
     /// Words of a panel.
     pub(crate) panel: usize,

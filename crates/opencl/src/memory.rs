@@ -42,7 +42,7 @@ pub(crate) struct Memory {
     pub(crate) texts: Option<[Buffer; 2]>,
 }
 
-/// What is kept of sequences.
+/// Caches and states of sequences.
 #[derive(Debug)]
 pub(crate) enum State {
     /// Pages of keys and, where they are not the first numbers of keys, of values.

@@ -15,7 +15,7 @@ const ASKED: [&str; RESULTS] = [
     "rounding to whole numbers, ties to even",
 ];
 
-/// What a device gets wrong, by name; nothing where it is right.
+/// Tests that a device fails, by name; none where it is right.
 pub(crate) fn wrong(queue: &mut Queue) -> Result<Vec<&'static str>, Fault> {
     let given = triples();
     let count = given.len() / 3;

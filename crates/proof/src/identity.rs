@@ -10,7 +10,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// What is signed of a person's name begins with this.
+/// Domain prefix of the signature of a person's name.
 const USER: &[u8] = b"hefu user 1\n";
 /// Longest key file that is read, in bytes.
 const MAX_KEY_BYTES: u64 = 4096;
@@ -117,7 +117,7 @@ impl Identity {
         Signature(self.0.sign(message).to_bytes())
     }
 
-    /// What stands for a person in records: the SHA-256 of the key's signature of the name. It is always the same for the same
+    /// Pseudonym of a person in records: the SHA-256 of the key's signature of the name. It is always the same for the same
     /// name, and whoever lacks the key can neither make it nor try names until one fits.
     pub fn pseudonym(&self, user: &str) -> Digest {
         Digest::of(&[&self.sign(&[USER, user.as_bytes()].concat()).0])

@@ -2,7 +2,7 @@
 
 use crate::digest::Digest;
 
-/// What stands before a record, and before two digests, so that neither can be taken for the other.
+/// Prefixes of a record and of two digests in the tree, so that neither can be taken for the other.
 const LEAF: &[u8] = &[0];
 const NODE: &[u8] = &[1];
 

@@ -47,7 +47,7 @@ pub enum ReceiptError {
 pub(crate) trait Signed: Serialize + DeserializeOwned {
     /// The version of its form, which it names.
     const VERSION: u32;
-    /// What a signature begins with.
+    /// Domain prefix of a signature.
     const PURPOSE: &'static [u8];
 
     /// The digest of all but digest and signature.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// Most layers of a trace.
 pub(crate) const MAX_LAYERS: usize = 1 << 16;
-/// What the text of a trace begins with.
+/// Beginning of the text of a trace.
 const HEAD: &str = "hefu trace 1";
 
 /// The root of a trace, and of how many digests it is.

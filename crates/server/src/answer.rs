@@ -14,19 +14,19 @@ use tokio::sync::mpsc;
 /// An answer under way. Dropping it gives the request up.
 #[derive(Debug)]
 pub struct Answer {
-    /// What the answer is known by, a UUID; also that of its receipt. Dialects put their own prefix before it.
+    /// Id of the answer, a UUID; also that of its receipt. Dialects put their own prefix before it.
     pub id: String,
     /// When the request was taken, in seconds since 1970.
     pub created: u64,
     /// The model's name.
     pub model: String,
-    /// What answers must share to be comparable bit for bit.
+    /// Fingerprint of model, settings and contract.
     pub fingerprint: String,
     /// Tokens of the prompt.
     pub prompt_tokens: usize,
     /// The seed of the first choice.
     pub seed: u64,
-    /// How many choices there are.
+    /// Number of choices.
     pub choices: usize,
     /// Fields that go beside the answer: in its response, and in the first and the last chunk of a stream. Those of the last
     /// chunk are what [`Piece::Labels`] says.

@@ -28,7 +28,7 @@ const PIECE: usize = 1 << 10;
 /// Seconds after which a client may try again when the memory is taken.
 const RETRY_AFTER: u64 = 2;
 
-/// How a body is compressed.
+/// Compression of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Encoding {
     Gzip,

@@ -29,7 +29,7 @@ pub trait Catalog: Send + Sync {
     }
 }
 
-/// What is known of a model without loading it.
+/// Description of a model without loading it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ModelCard {
     /// The name under which requests ask for it.
@@ -46,13 +46,13 @@ pub struct ModelCard {
     pub digest: Option<String>,
     /// Its family, `qwen2` for example.
     pub family: String,
-    /// How many parameters it has.
+    /// Number of its parameters.
     pub parameters: u64,
     /// The format of most of its weights, `Q4_K` for example.
     pub quantization: String,
     /// Numbers of one of its vectors; 0 if that is not known.
     pub width: u64,
-    /// How many layers it has; 0 if that is not known.
+    /// Number of its layers; 0 if that is not known.
     pub layers: u64,
     /// True if it writes; if not, it only makes vectors and ranks.
     pub writes: bool,
@@ -82,7 +82,7 @@ pub struct Loaded {
     pub operations: Vec<Operation>,
     /// Its products with matrices.
     pub products: Vec<Product>,
-    /// What computes.
+    /// Engine that computes.
     pub engine: Box<dyn Engine>,
 }
 

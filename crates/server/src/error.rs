@@ -14,7 +14,7 @@ pub const NOT_RECORDED: &str = "not_recorded";
 /// A refusal or failure: one sentence that says what is wrong and what to do. Each dialect has its own shape for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiError {
-    /// What kind of failure it is.
+    /// Kind of failure.
     pub kind: Kind,
     /// The sentence.
     pub message: String,

@@ -67,7 +67,7 @@ impl IdleConnection {
         self.place().is_none()
     }
 
-    /// How long nothing has come on it.
+    /// Time since its last byte.
     pub(crate) fn silent(&self) -> Duration {
         self.place().map_or(Duration::ZERO, |(_, since)| since.elapsed())
     }

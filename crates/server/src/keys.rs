@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-/// What every key begins with, so that it is recognised where it should not be.
+/// Prefix of every key, so that it is recognised where it should not be.
 pub const PREFIX: &str = "hefu-";
 /// Longest name of a key, in characters.
 pub const MAX_NAME: usize = 64;
@@ -29,7 +29,7 @@ const WRITABLE_BY_ALL: u32 = 0o002;
 /// How often the file is looked at, at most.
 const LOOK_AFTER: Duration = Duration::from_secs(1);
 
-/// What is kept of a key.
+/// Stored part of a key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {

@@ -31,7 +31,7 @@ pub(crate) struct Item {
     pub(crate) continuations: Vec<Prompt>,
 }
 
-/// How likely a continuation is.
+/// Log-likelihood of a continuation.
 pub(crate) struct Continuation {
     /// Its tokens.
     pub(crate) ids: Vec<u32>,

@@ -42,15 +42,15 @@ pub struct Limits {
     pub answer_tokens: Option<usize>,
     /// Answers that one request may ask for, over all its prompts. Default 64.
     pub choices: usize,
-    /// How long a request may take in all. Default 600 s.
+    /// Most time of a whole request. Default 600 s.
     pub request_time: Duration,
-    /// How long a request's head and body may take to arrive. Default 30 s.
+    /// Most time for a request's head and body to arrive. Default 30 s.
     pub read_time: Duration,
-    /// How long a client may leave its answer unread before it loses it. Default 60 s.
+    /// Most time that a client may leave its answer unread before it loses it. Default 60 s.
     pub stall_time: Duration,
     /// Connections at the same time; others wait. Default 4096.
     pub connections: usize,
-    /// How long running answers may take once the server is told to stop. Default 30 s.
+    /// Most time for running answers once the server is told to stop. Default 30 s.
     pub drain_time: Duration,
     /// Bytes of memory for all loaded models; `None` is as much as they take.
     pub memory_bytes: Option<u64>,

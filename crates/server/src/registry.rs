@@ -110,7 +110,7 @@ impl Registry {
         self.lock().iter().map(standing).collect()
     }
 
-    /// What is known of a model.
+    /// Description of a model.
     ///
     /// # Errors
     /// [`Kind::NotFound`], with the names that there are.

@@ -27,7 +27,7 @@ use tokio::sync::mpsc;
 pub struct Service {
     /// The models.
     pub registry: Arc<Registry>,
-    /// What the server keeps to.
+    /// Limits.
     pub limits: Limits,
     /// What is counted.
     pub metrics: Arc<Metrics>,

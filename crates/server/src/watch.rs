@@ -9,7 +9,7 @@ pub trait Watcher: Send + Sync {
     fn answered(&self, account: Account);
 }
 
-/// How one answer went.
+/// Statistics of one answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Account {
     /// The answer's id, that of its receipt.
@@ -20,11 +20,11 @@ pub struct Account {
     pub trace_parent: Option<String>,
     /// The model's name.
     pub model: String,
-    /// What answers must share to be comparable bit for bit.
+    /// Fingerprint of model, settings and contract.
     pub fingerprint: String,
     /// The name of the API key; empty without one.
     pub client: String,
-    /// How many choices were asked for.
+    /// Number of choices asked for.
     pub choices: usize,
     /// When the request was taken.
     pub arrived: SystemTime,
@@ -36,7 +36,7 @@ pub struct Account {
     pub ending: Ending,
 }
 
-/// How an answer ended.
+/// End of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
     /// As it should.

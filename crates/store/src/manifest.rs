@@ -13,7 +13,7 @@ use crate::name::{self, ModelName};
 /// The version of the form written by this program.
 const VERSION: u32 = 1;
 
-/// What the store knows of one model.
+/// Entry of one model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Manifest {

@@ -62,7 +62,7 @@ impl ResolvedModel {
     }
 }
 
-/// What a name or path stands for.
+/// Model that a name or path means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resolution {
     /// A model of the store, or files used where they lie.
@@ -80,7 +80,7 @@ pub struct Listing {
     pub problems: Vec<StoreError>,
 }
 
-/// What a removal did.
+/// Result of a removal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Removed {
     /// The model's name.

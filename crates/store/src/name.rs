@@ -8,7 +8,7 @@ use crate::error::StoreError;
 const MAX_NAME_BYTES: usize = 200;
 /// Most files that one split model may have.
 pub const MAX_SHARDS: u32 = 1024;
-/// How many names are suggested for an unknown one.
+/// Number of names suggested for an unknown one.
 const SUGGESTIONS: usize = 3;
 /// Names of devices on Windows, where a file of that name (with any extension) cannot exist.
 const RESERVED: &[&str] = &["con", "prn", "aux", "nul"];

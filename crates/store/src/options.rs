@@ -15,7 +15,7 @@ pub struct PullOptions {
     pub sha256: Option<Digest>,
     /// Bytes of a file that memory bears, where one is to be chosen; `None` is no bound.
     pub room: Option<u64>,
-    /// How patient to be with servers.
+    /// Timeouts and retries.
     pub network: Network,
     /// Settings of the process that sources honour.
     pub environment: Environment,

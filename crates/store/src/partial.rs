@@ -25,7 +25,7 @@ const LOOK_EVERY: u64 = 1 << 20;
 const RESERVED_PART: u64 = 50;
 /// but no more bytes than this.
 const MOST_RESERVED: u64 = 1 << 30;
-/// How every GGUF file begins. Servers answer with pages of HTML where a file was asked for.
+/// Magic bytes of GGUF. Servers answer with pages of HTML where a file was asked for.
 const GGUF_MAGIC: &[u8; 4] = b"GGUF";
 
 /// What is known beforehand of the file.
@@ -106,7 +106,7 @@ impl Partial {
         self.expected
     }
 
-    /// How long the whole file is, if that is known.
+    /// Length of the whole file, if that is known.
     pub(crate) fn total(&self) -> Option<u64> {
         self.expected.size.or(self.state.total)
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::error::{SourceFailure, StoreError};
 
-/// What the store is doing with the bytes that it counts.
+/// Phase of the work on the counted bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Phase {
     /// Another process is fetching the same file; the counts are zero.

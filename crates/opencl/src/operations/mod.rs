@@ -13,7 +13,7 @@ use crate::runner::{Pass, Runner};
 
 use Argument::{Buffer as B, F32 as F, U32 as U, U64 as L};
 
-/// How kernels number functions (`kernels/numbers.cl`).
+/// Numbers of functions in kernels (`kernels/numbers.cl`).
 fn function(activation: Option<Activation>) -> u32 {
     match activation {
         Some(Activation::Silu) => 0,

@@ -8,14 +8,14 @@ use crate::identity::{Identity, PublicKey, Signature};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What the digest of a record's content starts with.
+/// Domain prefix of the digest of a record's content.
 const CONTENT: &[u8] = b"hefu audit content 1\n";
-/// What the signature of an annotation starts with.
+/// Domain prefix of an annotation's signature.
 const ANNOTATION: &[u8] = b"hefu annotation 1\n";
 /// Random bytes in each content.
 const SALT_BYTES: usize = 16;
 
-/// What a record says, by its type.
+/// Contents of records, by type.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Content {
     /// An answer.
@@ -79,7 +79,7 @@ pub struct Event {
 pub struct Annotated {
     /// Random bytes in hexadecimal digits.
     pub salt: String,
-    /// What is signed.
+    /// The signed bytes.
     pub annotation: Annotation,
     /// Who signed.
     pub key: PublicKey,
@@ -95,7 +95,7 @@ pub struct Annotation {
     pub of: String,
     /// The digest of the answer's receipt.
     pub receipt_digest: Digest,
-    /// What became of it.
+    /// Verdict on it.
     pub verdict: Verdict,
     /// Who says so.
     pub by: String,
@@ -105,7 +105,7 @@ pub struct Annotation {
     pub time: u64,
 }
 
-/// What became of an answer.
+/// Verdicts on an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {

@@ -48,7 +48,7 @@ pub enum Error {
     Moved {
         /// The log.
         path: PathBuf,
-        /// What became of it.
+        /// Its end.
         reason: String,
     },
     /// There is no such log.

@@ -57,7 +57,7 @@ pub struct Found {
     pub head: Option<(u64, Digest)>,
     /// The keys that signed, each with how many signatures. Whose they are, the caller must know.
     pub keys: BTreeMap<String, u64>,
-    /// What is wrong, in the order of the log; empty if nothing is.
+    /// Problems, in the order of the log; empty if there is none.
     pub problems: Vec<String>,
 }
 
@@ -230,7 +230,7 @@ impl Examination {
     }
 }
 
-/// What is wrong within a record whose hash is right.
+/// Problem within a record whose hash is right.
 fn content(entry: &Entry) -> Option<String> {
     let answer = match entry.parsed() {
         Ok(None | Some(Content::Event(_))) => return None,

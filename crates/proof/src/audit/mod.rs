@@ -55,7 +55,7 @@ const MAX_NAME_BYTES: usize = 1024;
 /// Longest time stamp, in bytes.
 const MAX_TOKEN_BYTES: usize = 64 << 10;
 
-/// What is kept of each answer.
+/// Contents that are kept of each answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Store {
     /// The receipt: token ids and settings, so that the answer can be made again.
@@ -67,14 +67,14 @@ pub enum Store {
     Hashes,
 }
 
-/// How a log is kept.
+/// Options of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// What is kept of each answer.
+    /// Contents that are kept of each answer.
     pub store: Store,
     /// Records from one checkpoint to the next, at least 1.
     pub checkpoint_every: u64,
-    /// How long records are kept, by the log's own clock, which nobody can set ([`Tick`]). Older ones go when a checkpoint is
+    /// Retention of records, by the log's own clock, which nobody can set ([`Tick`]). Older ones go when a checkpoint is
     /// left after the last of them, or when the log is opened; `None` keeps all.
     pub keep: Option<Duration>,
 }

@@ -173,7 +173,7 @@ impl Reader {
         self.connection.query_row(query, [Number(seq)], stamp).optional().map_err(|error| self.failed(&error))
     }
 
-    /// How many records there are.
+    /// Number of records.
     ///
     /// # Errors
     /// What the database reports.

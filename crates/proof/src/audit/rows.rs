@@ -6,9 +6,9 @@ use crate::digest::Digest;
 use crate::identity::{Identity, PublicKey, Signature};
 use serde::{Deserialize, Serialize};
 
-/// What the digest of a log's beginning starts with.
+/// Domain prefix of the digest of a log's beginning.
 const LOG: &[u8] = b"hefu audit log 1\n";
-/// What the hash of a record starts with.
+/// Domain prefix of a record's hash.
 const RECORD: &[u8] = b"hefu audit record 1\n";
 
 /// A row of a log. In this order: the log itself, what was pruned, what was redacted, records each with the checkpoint

@@ -29,9 +29,9 @@ pub struct Answer {
     pub time: u64,
     /// The model's name on the instance, for people. The fingerprint says what it is.
     pub model: String,
-    /// What two answers must share to be comparable bit for bit.
+    /// Fingerprint of model, settings and contract.
     pub fingerprint: String,
-    /// What made the answer.
+    /// Software that made the answer.
     pub software: Software,
     /// The tokens of the prompt, or what they can be recognised by.
     pub prompt: Prompt,
@@ -85,7 +85,7 @@ pub enum Prompt {
         salt: String,
         /// SHA-256 of the salt's bytes and of each token as 4 little-endian bytes.
         sha256: Digest,
-        /// How many tokens there are.
+        /// Number of tokens.
         count: usize,
     },
 }
@@ -123,7 +123,7 @@ impl Prompt {
         }
     }
 
-    /// How many tokens it has.
+    /// Number of tokens.
     pub fn count(&self) -> usize {
         match self {
             Self::Tokens(tokens) => tokens.len(),

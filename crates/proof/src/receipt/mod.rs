@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 /// Most tokens of a prompt or an answer.
 pub const MAX_TOKENS: usize = 1 << 22;
 
-/// What a signature of a receipt begins with.
+/// Domain prefix of a receipt's signature.
 const PURPOSE: &[u8] = b"hefu receipt 1\n";
 
 /// A signed receipt. Only one whose digest and signature are right is ever made.

@@ -28,7 +28,7 @@ const MAX_TEXT_BYTES: usize = 1024;
 /// Longest text of a task, in bytes.
 const MAX_TASK_BYTES: usize = 1 << 20;
 
-/// What a signature of a score begins with.
+/// Domain prefix of a score's signature.
 const PURPOSE: &[u8] = b"hefu score 1\n";
 
 /// A signed score. Only one whose digest and signature are right is ever made.
@@ -62,12 +62,12 @@ pub struct Score {
     pub id: String,
     /// When it was complete: milliseconds since 1970 (UTC), by the clock of the instance.
     pub time: u64,
-    /// What was evaluated.
+    /// Model that was evaluated.
     pub model: Judged,
     /// Who judged the answers, if a model did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judge: Option<Judged>,
-    /// What computed it.
+    /// Software that computed it.
     pub software: Software,
     /// The task's name.
     pub name: String,
@@ -85,7 +85,7 @@ pub struct Score {
     pub template_digest: Option<Digest>,
     /// Most positions that prompt and answer had together.
     pub context: usize,
-    /// How many samples there are.
+    /// Number of samples.
     pub samples: usize,
     /// The root over their records.
     pub root: Digest,
@@ -101,7 +101,7 @@ pub struct Score {
 pub struct Judged {
     /// Its name on the instance, for people.
     pub name: String,
-    /// What two answers must share to be comparable bit for bit.
+    /// Fingerprint of model, settings and contract.
     pub fingerprint: String,
 }
 

@@ -47,7 +47,7 @@ pub struct Worker {
     epoch: Instant,
 }
 
-/// What the thread is told.
+/// Commands of the model's thread.
 enum Command {
     /// Take these jobs, all or none.
     Submit { jobs: Vec<Job>, events: Outlet, taken: oneshot::Sender<Result<Vec<Key>, Refusal>> },

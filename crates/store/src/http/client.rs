@@ -8,7 +8,7 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use super::Address;
 use crate::options::Network;
 
-/// How this program calls itself.
+/// User agent.
 const USER_AGENT: &str = concat!("hefu/", env!("CARGO_PKG_VERSION"));
 
 /// A client for one address, which follows no redirect: the caller looks where it leads before it goes there.

@@ -53,12 +53,12 @@ impl Message {
         Message::new("system", content)
     }
 
-    /// What the user says.
+    /// Text of the user.
     pub fn user(content: &str) -> Message {
         Message::new("user", content)
     }
 
-    /// What the model said.
+    /// Text of the model.
     pub fn assistant(content: &str) -> Message {
         Message::new("assistant", content)
     }

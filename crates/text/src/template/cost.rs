@@ -12,7 +12,7 @@ use super::limits::MAX_NESTING;
 
 /// The resolution of a meter: one unit of fuel is worth this many. A byte costs one.
 const UNITS_PER_FUEL: u64 = 64;
-/// What visiting a value costs, whatever it is.
+/// Cost of visiting any value.
 const VISIT: u64 = 16;
 /// Units that a meter collects before it takes them from the render's fuel.
 const BATCH: u64 = 1024 * UNITS_PER_FUEL;

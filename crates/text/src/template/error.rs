@@ -17,9 +17,9 @@ pub enum Error {
     TooLarge {
         /// What was counted.
         what: &'static str,
-        /// How much there was.
+        /// The amount found.
         size: usize,
-        /// How much is allowed.
+        /// The limit.
         limit: usize,
     },
     /// The source is not a valid template.

@@ -10,7 +10,7 @@ use super::guard::{charge_bytes, is_float, is_namespace};
 use super::limits::{MAX_FIELD_WIDTH, MAX_NESTING};
 use super::number::python_float;
 
-/// How `json.dumps` lays its output out.
+/// Layout of the output of `json.dumps`.
 struct Style {
     ensure_ascii: bool,
     /// One level of indentation; `None` keeps everything on one line.

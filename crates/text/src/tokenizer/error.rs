@@ -41,7 +41,7 @@ pub enum Error {
         what: &'static str,
         /// How many there are.
         found: u64,
-        /// How many are accepted.
+        /// The limit.
         limit: u64,
     },
     /// The vocabulary has no tokens.

@@ -14,7 +14,7 @@ pub const MAX_TEXT_BYTES: usize = 1 << 28;
 /// The most bytes that the texts of tokens which are matched in the input (control and user-defined) may have together.
 pub const MAX_SPECIAL_BYTES: usize = 1 << 20;
 
-/// How text becomes tokens.
+/// Tokenisation algorithm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Byte-level byte pair encoding with ranked merges, `gpt2` in GGUF.
@@ -33,7 +33,7 @@ pub enum Kind {
     LeastCost,
 }
 
-/// What a token is, numbered as in GGUF (and in SentencePiece's `ModelProto.SentencePiece.Type`).
+/// Type of a token, numbered as in GGUF (and in SentencePiece's `ModelProto.SentencePiece.Type`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenType {
     /// Ordinary text.
@@ -62,7 +62,7 @@ impl Kind {
     }
 }
 
-/// What is done with text before it is encoded, beside what a pre-tokeniser's name says.
+/// Normalisation of text before it is encoded, beside what a pre-tokeniser's name says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Normalization {
     /// True if text is put in small letters; [`Kind::WordPiece`] only.
@@ -78,7 +78,7 @@ pub struct Normalization {
 /// Everything a [`super::Tokenizer`] is made of.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Vocabulary {
-    /// How text becomes tokens.
+    /// Tokenisation algorithm.
     pub kind: Kind,
     /// The pre-tokeniser's GGUF name; empty for kinds that have none.
     pub pre_tokenizer: String,
@@ -110,7 +110,7 @@ pub struct Vocabulary {
     pub add_eos: bool,
     /// True if text is encoded as if a space stood before it; kinds that write a space as U+2581 only.
     pub add_space_prefix: bool,
-    /// What is done with text before it is encoded.
+    /// Normalisation of text before it is encoded.
     pub normalization: Normalization,
     /// Special tokens that swallow the white space after them, ascending.
     pub strip_after: Vec<u32>,

@@ -12,7 +12,7 @@ use unicode_normalization_alignments::UnicodeNormalization;
 /// Longer words, in characters, are the unknown token as a whole.
 const LONGEST_WORD: usize = 100;
 
-/// What WordPiece knows beside the vocabulary.
+/// Options of WordPiece beside the vocabulary.
 pub(super) struct WordPieces {
     unknown: u32,
     /// The bytes of the longest token.

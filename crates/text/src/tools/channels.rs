@@ -4,7 +4,7 @@
 
 use super::markers::CHANNEL;
 
-/// What a message is.
+/// Kinds of messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Channel {
     /// What the model says.

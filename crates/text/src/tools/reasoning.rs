@@ -2,7 +2,7 @@
 
 use super::markers::{self, THINK, THINK_END};
 
-/// How reasoning is marked in an answer.
+/// Marks of reasoning in an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reasoning {
     /// Marks of reasoning mean nothing.
@@ -30,7 +30,7 @@ pub enum Style {
 const STYLES: [Style; 3] = [Style::Think, Style::Bracketed, Style::Thought];
 
 impl Style {
-    /// What begins reasoning.
+    /// Opening mark of reasoning.
     pub fn begin(self) -> &'static str {
         match self {
             Self::Think => THINK,
@@ -39,7 +39,7 @@ impl Style {
         }
     }
 
-    /// What ends it.
+    /// Closing mark.
     pub fn end(self) -> &'static str {
         match self {
             Self::Think => THINK_END,
