@@ -132,9 +132,11 @@ fn picture(uses: &Uses) -> String {
         for (used, (to_x, to_y)) in direct(uses, name).filter_map(|used| Some((used, places.get(used)?))) {
             let (from, to) = (y + BOX.1 / 2, to_y - BOX.1 / 2);
             let bend = FREE.1 / 2;
+            // Lines that pass behind other boxes are dashed.
+            let dash = if to - from > FREE.1 { " stroke-dasharray=\"4 4\"" } else { "" };
             let _ = writeln!(
                 svg,
-                "<path d=\"M{x} {from}C{x} {} {to_x} {} {to_x} {to}\"><title>{name} uses {used}</title></path>",
+                "<path{dash} d=\"M{x} {from}C{x} {} {to_x} {} {to_x} {to}\"><title>{name} uses {used}</title></path>",
                 from + bend,
                 to - bend
             );

@@ -148,8 +148,8 @@ impl Team for Pool {
     }
 
     fn prefetch(&self, thread: usize, bytes: &[u8]) {
-        if let Some(soon) = self.shared.prefetch_queues.get(thread) {
-            prefetch_queues.set(bytes);
+        if let Some(queue) = self.shared.prefetch_queues.get(thread) {
+            queue.set(bytes);
         }
     }
 

@@ -42,7 +42,7 @@ Examples:
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]
-    what: Option<What>,
+    what: Option<Action>,
 
     #[command(flatten)]
     serve: serve::Arguments,
