@@ -64,7 +64,8 @@ fn after_line(path: &'static str, begins: &'static str, line: String) -> Edit {
 fn after_family(name: &str) -> Vec<String> {
     vec![
         format!("crates/model/src/families/{name}.rs: say what it is, and write it; docs/readers/families.md tells what a builder offers."),
-        format!("golden/models/make_families.py: give `{name}` a seed of its own and the shape that shows what is new, then make the model."),
+        format!("golden/models/make_families.py: give `{name}` a seed of its own and the shape that shows what is new; with `pip install gguf`, `python golden/models/make_families.py golden/models` makes it."),
+        "A pre-tokeniser of its own: a line in crates/text/src/tokenizer/pretokenizer/registry.rs; a chat template needs nothing.".to_owned(),
         "golden/models/make_expected.py: have llama.cpp compute the expected logits; the README there tells how.".to_owned(),
         format!("cargo run --release -p hefu-model --example make_programs: the program of tiny-{name} as text."),
         format!("cargo test --release -p hefu-model {name}: the logits against llama.cpp's; then cargo xtask tables."),

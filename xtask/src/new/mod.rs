@@ -40,7 +40,11 @@ pub(crate) fn run(root: &Path, words: &[String]) -> Result<(), String> {
     // Nothing is written before all of it is known to have a place.
     let files: Vec<(String, String)> = changed(root, (kind.edits)(name))?;
     for (path, text) in &files {
-        std::fs::write(root.join(path), text).map_err(|error| format!("{path} cannot be written: {error}"))?;
+        let place = root.join(path);
+        let folder = std::fs::create_dir_all(place.parent().unwrap_or(root));
+        folder
+            .and_then(|()| std::fs::write(place, text))
+            .map_err(|error| format!("{path} cannot be written: {error}"))?;
         println!("wrote  {path}");
     }
     println!("\nNow:");
@@ -118,6 +122,16 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_skeleton_with_a_folder_of_its_own_is_written() {
+        let root = std::env::temp_dir().join(format!("hefu-xtask-new-{}", std::process::id()));
+        run(&root, &["lesson", "zz_new_thing"].map(str::to_owned)).unwrap();
+        let written = crate::files::below(&root, "");
+        std::fs::remove_dir_all(&root).unwrap();
+        let names: Vec<_> = written.iter().filter_map(|path| path.file_name()?.to_str()).collect();
+        assert_eq!(names, ["en.md", "lesson.toml", "zh-CN.md"]);
     }
 
     #[test]
