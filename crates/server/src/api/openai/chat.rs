@@ -7,10 +7,13 @@
 //! ```
 //!
 //! `read` takes the body apart field by field (`Fields`): every field is taken, known to change nothing, or refused by
-//! name, so that nobody gets an answer to another question than theirs. To add a field: take it in `read` (or in
-//! `shared` of `openai/mod.rs`, where completions have it too), put it into `Ask`, which `crates/answer` defines for all dialects, and name it in
-//! `api/openapi.rs`; a setting of sampling is a line of `api/settings.rs`, a field without effect one of `api/neutral.rs`. Tests
-//! of `read` are at the end; `crates/hefu/tests/server/endpoints.rs` sends every field that is described; the documents are `docs/users/server.md` and its Chinese half.
+//! name, so that nobody gets an answer to another question than theirs.
+//!
+//! To add a field: take it in `read` (or in `shared` of `openai/mod.rs`, where completions have it too), put it into `Ask`,
+//! which `crates/answer` defines for all dialects, and describe it in `api/openapi.rs`. A setting of sampling is a line of
+//! `api/settings.rs`, a field without effect one of `api/neutral.rs`. Tests of `read` are at the end;
+//! `crates/hefu/tests/server/endpoints.rs` sends every field that is described. The documents are `docs/users/server.md` and
+//! its Chinese half.
 //!
 //! Other dialects (`anthropic`, `ollama`, `native`, `responses`) are built alike and make the same `Ask`, so that they give
 //! the same answers.
