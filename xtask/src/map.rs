@@ -96,7 +96,7 @@ fn leads(uses: &Uses, from: &str, to: &str) -> bool {
 }
 
 /// The middle of each crate's box.
-fn places<'u>(uses: &'u Uses) -> BTreeMap<&'u str, (usize, usize)> {
+fn places(uses: &Uses) -> BTreeMap<&str, (usize, usize)> {
     let layers = layers(uses);
     let top = layers.values().max().copied().unwrap_or_default();
     let rows: Vec<Vec<&str>> =
