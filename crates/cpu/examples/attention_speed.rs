@@ -17,6 +17,10 @@ use hefu_numerics::kv::{KvShape, LayerCache, PAGE, Profile};
 /// Query heads, key-value heads and elements of a head, as in small models of two families.
 const SHAPES: [(usize, usize, usize); 2] = [(14, 2, 64), (4, 1, 256)];
 
+/// As in models of some 4B weights, with so many bytes in all layers that no cache holds them.
+const LAYERS: (usize, usize, usize) = (32, 8, 128);
+const LAYERS_BYTES: usize = 1 << 30;
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let threads = arguments.first().and_then(|text| text.parse().ok()).unwrap_or(1);
@@ -41,6 +45,27 @@ fn main() {
             }
         }
     }
+    println!("one token, layer after layer, none in the caches of the processor: multiply-adds per nanosecond, GB/s");
+    for profile in Profile::ALL {
+        let (heads, kv_heads, size) = LAYERS;
+        for positions in [576, 4096] {
+            let shape = KvShape { heads: kv_heads, key_size: size, value_size: size, profile };
+            let layers: Vec<LayerCache> =
+                (0..LAYERS_BYTES / (positions * kv_heads * size * 4)).map(|_| filled(shape, positions)).collect();
+            let (speed, bytes) = speed_of_layers(ops, &team, &layers, heads, positions);
+            println!("{:7} {heads:>5} {positions:>9} {speed:10.1} {bytes:10.1}", profile.name());
+        }
+    }
+}
+
+/// One token through all layers, twice; the faster time.
+fn speed_of_layers(ops: &Ops, team: &Pool, layers: &[LayerCache], heads: usize, positions: usize) -> (f64, f64) {
+    let one = |cache: &LayerCache| speed_at(ops, team, cache, heads, positions, 1, 1);
+    let nanoseconds = (0..2).map(|_| layers.iter().map(one).sum::<f64>()).fold(f64::INFINITY, f64::min);
+    let shape = layers[0].shape;
+    let multiply_adds = layers.len() * positions * heads * 2 * shape.key_size;
+    let bytes: usize = layers.iter().map(|layer| layer.keys.len() + layer.values.len()).sum();
+    (multiply_adds as f64 / nanoseconds, bytes as f64 / nanoseconds)
 }
 
 fn filled(shape: KvShape, positions: usize) -> LayerCache {
@@ -55,6 +80,22 @@ fn filled(shape: KvShape, positions: usize) -> LayerCache {
 }
 
 fn speed(ops: &Ops, team: &Pool, cache: &LayerCache, heads: usize, positions: usize, tokens: usize) -> f64 {
+    let runs = if tokens > 64 { 3 } else { 60 };
+    let best = speed_at(ops, team, cache, heads, positions, tokens, runs);
+    let seen: usize = (positions - tokens..positions).map(|position| position + 1).sum();
+    (seen * heads * 2 * cache.shape.key_size) as f64 / best
+}
+
+/// Nanoseconds of the best of some runs.
+fn speed_at(
+    ops: &Ops,
+    team: &Pool,
+    cache: &LayerCache,
+    heads: usize,
+    positions: usize,
+    tokens: usize,
+    runs: usize,
+) -> f64 {
     let size = cache.shape.key_size;
     let pages: Vec<u32> = (0..positions.div_ceil(PAGE) as u32).collect();
     let spans = [Span { row: 0, tokens, position: positions - tokens, pages: &pages }];
@@ -73,13 +114,11 @@ fn speed(ops: &Ops, team: &Pool, cache: &LayerCache, heads: usize, positions: us
     };
     let mut output = vec![0.0; queries.len()];
     let mut scratch = Scratch::default();
-    let runs = if tokens > 64 { 3 } else { 60 };
-    let best = (0..runs).map(|_| {
-        let start = Instant::now();
-        (ops.attention)(team, &mut scratch, &attention, &mut output);
-        start.elapsed().as_secs_f64() * 1.0e9
-    });
-    let best = best.fold(f64::INFINITY, f64::min);
-    let seen: usize = (positions - tokens..positions).map(|position| position + 1).sum();
-    (seen * heads * 2 * size) as f64 / best
+    (0..runs)
+        .map(|_| {
+            let start = Instant::now();
+            (ops.attention)(team, &mut scratch, &attention, &mut output);
+            start.elapsed().as_secs_f64() * 1.0e9
+        })
+        .fold(f64::INFINITY, f64::min)
 }

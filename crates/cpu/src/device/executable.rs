@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use crate::activations::ActivationBuffer;
+use crate::memory;
 use crate::ops::{Ops, Team};
 use crate::scratch::Scratch;
 use hefu_numerics::device::{Batch, Error, Executable, Footprint, Size, StepObserver, StepReport, check};
@@ -236,7 +237,7 @@ fn caches(program: &Program, size: &Size) -> Result<Vec<Option<LayerCache>>, Err
     if let Err(error) = Vec::<u8>::new().try_reserve_exact(bytes) {
         return Err(Error::Memory { bytes, what: "cache", reason: error.to_string() });
     }
-    let cache = |state| shape(program, state).map(|shape| LayerCache::new(shape, size.pages));
+    let cache = |state| shape(program, state).map(|shape| LayerCache::with_room(shape, size.pages, memory::room));
     Ok(program.states.iter().map(cache).collect())
 }
 

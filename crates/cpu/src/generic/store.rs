@@ -5,6 +5,7 @@ use hefu_numerics::kv::{BLOCK, KEY_LANES, KEY_OFFSET, KvShape, Profile};
 
 use super::lanes::{F32x16, LANES};
 use super::rows::{DotIsa, quantizer};
+use crate::layout::LINE;
 
 /// Where a position lies, and the bytes of the cache that it lies in.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +20,8 @@ pub struct Place {
     pub page: usize,
     /// The position within it.
     pub slot: usize,
+    /// Whether the position before was stored elsewhere: then the lines of this one come from memory.
+    pub is_from_memory: bool,
 }
 
 /// Stores `key` (`[heads][key_size]`) and `value` (`[heads][value_size]`) at `place`.
@@ -29,6 +32,9 @@ pub struct Place {
 #[inline(always)]
 pub unsafe fn store<L: F32x16, R: DotIsa>(place: &Place, key: &[f32], value: &[f32]) {
     let shape = place.shape;
+    if place.is_from_memory {
+        ask_for_lines::<R>(place);
+    }
     let heads = key.chunks_exact(shape.key_size).zip(value.chunks_exact(shape.value_size)).take(shape.heads);
     for (head, (key, value)) in heads.enumerate() {
         // SAFETY: the machine has the instructions of `L` and `R`; `keys` and `values` are those of a cache of this
@@ -46,6 +52,23 @@ pub unsafe fn store<L: F32x16, R: DotIsa>(place: &Place, key: &[f32], value: &[f
                 }
             }
         }
+    }
+}
+
+/// Asks for all lines that a position is written to: a key touches one for every two elements, and stores wait for
+/// their lines one after the other. In i8, four positions of a value share their lines, which are few.
+#[inline(always)]
+fn ask_for_lines<R: DotIsa>(place: &Place) {
+    let Place { shape, page, slot, .. } = *place;
+    let key_bytes = KEY_LANES * if shape.profile == Profile::F16 { 2 } else { 1 } * shape.key_size;
+    for head in 0..shape.heads {
+        let keys = place.keys.wrapping_add(shape.key_at(page, head, slot, 0));
+        (0..key_bytes).step_by(LINE).for_each(|at| R::prefetch_for_writing(keys.wrapping_add(at)));
+        if shape.profile == Profile::I8 {
+            continue;
+        }
+        let values = place.values.wrapping_add(shape.value_at(page, head, slot, 0));
+        (0..shape.value_row_bytes()).step_by(LINE).for_each(|at| R::prefetch_for_writing(values.wrapping_add(at)));
     }
 }
 

@@ -6,6 +6,7 @@ mod mapping;
 mod system;
 
 pub use allocator::HugeAllocator;
+pub(crate) use allocator::room;
 pub use huge::HugeMemory;
 pub use mapping::Mapping;
 

@@ -16,7 +16,12 @@ pub struct Aligned {
 impl Aligned {
     /// So many zeros. The operating system hands out such memory only when it is written.
     pub fn zeroed(length: usize) -> Self {
-        let memory = vec![0_u8; length + LINE];
+        Aligned::with_room(length, length)
+    }
+
+    /// So many zeros in a piece of memory of at least `room` bytes, of which the rest is never touched.
+    pub fn with_room(length: usize, room: usize) -> Self {
+        let memory = vec![0_u8; length.max(room) + LINE];
         // Where an address cannot be aligned, any start will do: nothing but speed depends on it.
         let start = memory.as_ptr().align_offset(LINE).min(LINE);
         Aligned { memory, start, length }

@@ -35,8 +35,14 @@ pub struct LayerCache {
 impl LayerCache {
     /// A cache of `pages` pages, all zero (the operating system hands out such memory only when it is written).
     pub fn new(shape: KvShape, pages: usize) -> Self {
-        let (keys, values) = (pages * shape.page_key_bytes(), pages * shape.page_value_bytes());
-        LayerCache { shape, keys: Aligned::zeroed(keys), values: Aligned::zeroed(values), values_in_keys: false }
+        LayerCache::with_room(shape, pages, |bytes| bytes)
+    }
+
+    /// The same, with `room(bytes)` bytes for each of its two parts where a device has use for more than they take.
+    pub fn with_room(shape: KvShape, pages: usize, room: impl Fn(usize) -> usize) -> Self {
+        let part = |bytes| Aligned::with_room(bytes, room(bytes));
+        let (keys, values) = (part(pages * shape.page_key_bytes()), part(pages * shape.page_value_bytes()));
+        LayerCache { shape, keys, values, values_in_keys: false }
     }
 
     /// The cache of a key-value state, as [`LayerCache::new`] makes it.

@@ -7,6 +7,7 @@ use hefu_numerics::kv::{KEY_LANES, PAGE};
 
 use super::queries::ROWS;
 use super::{MAX_QUERIES, QueryTile, TileMemory};
+use crate::generic::ahead::moves_on;
 use crate::generic::lanes::{F32x16, LANES};
 use crate::generic::rows::DotIsa;
 use crate::generic::unroll::unroll;
@@ -96,13 +97,15 @@ struct Asking {
     from: *const u8,
     /// Bytes for each element.
     step: usize,
+    /// Whether they go to the second cache first.
+    moves_on: bool,
 }
 
 impl Asking {
     /// Prefetch while `count` blocks from block `first` on are scored, all in one page.
     #[inline(always)]
     fn new(tile: &QueryTile<'_>, first: usize, count: usize) -> Self {
-        const NOTHING: Asking = Asking { from: std::ptr::null(), step: 0 };
+        const NOTHING: Asking = Asking { from: std::ptr::null(), step: 0, moves_on: false };
         if !tile.is_from_memory {
             return NOTHING;
         }
@@ -117,7 +120,7 @@ impl Asking {
             None => tile.keys.as_ptr().wrapping_add(shape.key_at(page, head, slot, 0)),
             Some(_) => tile.values.as_ptr().wrapping_add(shape.value_at(page, head, slot, 0)),
         };
-        Asking { from, step: set * 2 }
+        Asking { from, step: set * 2, moves_on: moves_on() }
     }
 
     /// The share of element `i`.
@@ -126,7 +129,12 @@ impl Asking {
         // Lines that begin in the share: a share may be smaller than a line.
         let mut at = (i * self.step).next_multiple_of(LINE);
         while at < (i + 1) * self.step {
-            R::prefetch_near(self.from.wrapping_add(at));
+            let line = self.from.wrapping_add(at);
+            if self.moves_on {
+                R::prefetch(line)
+            } else {
+                R::prefetch_near(line)
+            }
             at += LINE;
         }
     }

@@ -5,6 +5,7 @@ use std::ops::{Range, RangeInclusive};
 use hefu_numerics::kv::{BLOCK, PAGE};
 
 use super::{MAX_QUERIES, QueryTile, TileMemory, result_width};
+use crate::generic::ahead::moves_on;
 use crate::generic::lanes::{F32x16, LANES};
 use crate::generic::rows::DotIsa;
 use crate::generic::unroll::unroll;
@@ -78,11 +79,13 @@ pub(super) unsafe fn add_f16<L: F32x16, R: DotIsa, const Q: usize, const W: usiz
     while element < size {
         // SAFETY: the machine has the instructions.
         unsafe {
+            // The first pass asks for all elements: those of later passes would come too late, and lie beside them.
+            let ask = if element == elements.start { (size - element) * Half::BYTES } else { 0 };
             if element + W * LANES <= size {
-                add_elements::<L, R, Half, Q, W, LAST>(tile, weights, &positions, element, memory);
+                add_elements::<L, R, Half, Q, W, LAST>(tile, weights, &positions, element, ask, memory);
                 element += W * LANES;
             } else if element + LANES <= size {
-                add_elements::<L, R, Half, Q, 1, LAST>(tile, weights, &positions, element, memory);
+                add_elements::<L, R, Half, Q, 1, LAST>(tile, weights, &positions, element, ask, memory);
                 element += LANES;
             } else {
                 add_last_elements::<L, Q>(tile, weights, &positions, element, memory.results.add(element));
@@ -107,12 +110,13 @@ pub(super) unsafe fn add_q8<L: F32x16, R: DotIsa, const Q: usize, const W: usize
         // SAFETY: the machine has the instructions; rows are filled up to whole blocks, in the cache and in the
         // results.
         unsafe {
+            let ask = if element == elements.start { elements.len() * Byte::BYTES } else { 0 };
             fold::<L, Q>(tile, memory, &positions, block);
             if W >= 2 {
-                add_elements::<L, R, Byte, Q, 2, false>(tile, weights, &positions, element, memory);
+                add_elements::<L, R, Byte, Q, 2, false>(tile, weights, &positions, element, ask, memory);
             } else {
-                add_elements::<L, R, Byte, Q, 1, false>(tile, weights, &positions, element, memory);
-                add_elements::<L, R, Byte, Q, 1, false>(tile, weights, &positions, element + LANES, memory);
+                add_elements::<L, R, Byte, Q, 1, false>(tile, weights, &positions, element, ask, memory);
+                add_elements::<L, R, Byte, Q, 1, false>(tile, weights, &positions, element + LANES, 0, memory);
             }
         }
     }
@@ -140,15 +144,18 @@ unsafe fn fold<L: F32x16, const Q: usize>(
     }
 }
 
-/// The chains of `16 * W` elements, from `element` on; with `LAST`, what they come to goes to the outputs.
+/// The chains of `16 * W` elements, from `element` on; with `LAST`, what they come to goes to the outputs. Meanwhile `ask`
+/// bytes of each later position are asked for, from `element` on.
 #[inline(always)]
 unsafe fn add_elements<L: F32x16, R: DotIsa, N: Number, const Q: usize, const W: usize, const LAST: bool>(
     tile: &QueryTile<'_>,
     weights: Weights,
     positions: &RangeInclusive<usize>,
     element: usize,
+    ask: usize,
     memory: &TileMemory,
 ) {
+    let moves_on = moves_on();
     // SAFETY: the machine has the instructions.
     unsafe {
         let mut sums = [[L::splat(0.0); W]; Q];
@@ -160,17 +167,20 @@ unsafe fn add_elements<L: F32x16, R: DotIsa, N: Number, const Q: usize, const W:
             let values = tile.values.as_ptr().add(tile.shape.value_at(page, tile.head, t % PAGE, element));
             if (all_from..=all_to).contains(&t) {
                 end = end.min(all_to);
-                if tile.is_from_memory {
+                if tile.is_from_memory && ask > 0 {
                     let then = match tile.pages.get(t / PAGE + 1) {
                         Some(&page) if t / PAGE < to / PAGE => {
                             let at = tile.shape.value_at(page as usize, tile.head, 0, element);
-                            Then { slots: PAGE, from: tile.values.as_ptr().wrapping_add(at) }
+                            Then { slots: PAGE, from: tile.values.as_ptr().wrapping_add(at), ask, moves_on }
                         }
-                        _ => Then { slots: to % PAGE + 1, from: tile.then.wrapping_add(element * N::BYTES) },
+                        _ => {
+                            let from = tile.then.wrapping_add(element * N::BYTES);
+                            Then { slots: to % PAGE + 1, from, ask, moves_on }
+                        }
                     };
                     add_page::<L, R, N, Q, W, true>(tile, weights, t..=end, values, then, &mut sums);
                 } else {
-                    let then = Then { slots: PAGE, from: values };
+                    let then = Then { slots: PAGE, from: values, ask: 0, moves_on };
                     add_page::<L, R, N, Q, W, false>(tile, weights, t..=end, values, then, &mut sums);
                 }
             } else {
@@ -205,6 +215,10 @@ struct Then {
     slots: usize,
     /// Where what follows begins.
     from: *const u8,
+    /// Bytes of each position.
+    ask: usize,
+    /// Whether they go to the second cache first.
+    moves_on: bool,
 }
 
 /// Positions of one page that every query sees; `values` is the first one's elements. `AHEAD`: whether to ask for later
@@ -239,8 +253,9 @@ unsafe fn add_page<L: F32x16, R: DotIsa, N: Number, const Q: usize, const W: usi
                         ahead => then.from.wrapping_add((ahead - then.slots) * row),
                     };
                     slot += 1;
-                    for line in (0..W * LANES * N::BYTES).step_by(LINE) {
-                        R::prefetch_near(from.wrapping_add(line));
+                    for line in (0..then.ask).step_by(LINE) {
+                        let at = from.wrapping_add(line);
+                        if then.moves_on { R::prefetch(at) } else { R::prefetch_near(at) }
                     }
                 }
                 unroll!(r < Q => {

@@ -47,7 +47,14 @@ pub fn store(
             // thread has a part of it.
             unsafe {
                 let (keys_at, values_at) = (to_keys.at(0), to_values.at(0));
-                let place = Place { shape, keys: keys_at, values: values_at, page: part.page, slot: part.slot + i };
+                let place = Place {
+                    shape,
+                    keys: keys_at,
+                    values: values_at,
+                    page: part.page,
+                    slot: part.slot + i,
+                    is_from_memory: i == 0,
+                };
                 (kernels.store)(&place, &keys[row * key_row..][..key_row], &values[row * value_row..][..value_row]);
             }
         }
