@@ -79,7 +79,7 @@ const BROKEN: &[(&[&str], Alter)] = &[
             out.fill(0.0);
         }
     }),
-    (&["l2 norm", "delta rule"], |op, given, out| {
+    (&["l2 norm", "delta rule", "generalised delta rule"], |op, given, out| {
         if let Op::L2Norm { x, size, .. } = *op {
             reference::l2_norm(&given.value(x)[..out.len()], size, 1.0e-5, out);
         }
@@ -99,7 +99,24 @@ const BROKEN: &[(&[&str], Alter)] = &[
             out.iter_mut().zip(x).filter(|(out, _)| **out > 0.0).for_each(|(out, x)| *out = *x);
         }
     }),
-    (&["function softplus", "decay"], |op, given, out| match *op {
+    (&["selective scan"], |op, given, out| {
+        if let Op::SelectiveScan { .. } = *op {
+            // What was read before the last row was taken in.
+            let width = out.len() / given.rows;
+            out.copy_within(..out.len() - width, width);
+        }
+    }),
+    (&["token shift"], |op, _, out| {
+        if let Op::TokenShift { .. } = *op {
+            out.iter_mut().for_each(|out| *out = -*out);
+        }
+    }),
+    (&["generalised delta rule"], |op, _, out| {
+        if let Op::Wkv7 { .. } = *op {
+            out.iter_mut().for_each(|out| *out = out.next_up());
+        }
+    }),
+    (&["function softplus", "decay", "selective scan"], |op, given, out| match *op {
         Op::Activate { x, activation: Activation::Softplus, .. } => {
             out.iter_mut().zip(given.value(x)).for_each(|(out, x)| *out = nearest(*x, 0.0));
         }

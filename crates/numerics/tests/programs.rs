@@ -5,7 +5,7 @@ mod sketch;
 
 use hefu_numerics::program::{
     Activation, Entry, Factor, Groups, Kind, Op, Order, RouteRule, Scoring, Shape, State, StateSpec, Step, Value,
-    Values, Weight,
+    Values, Weight, Wkv7,
 };
 use hefu_numerics::quant::FORMATS;
 use sketch::{Sketch, WIDTH};
@@ -279,6 +279,62 @@ fn heads_factors_and_experts_are_checked() {
             (|s| shape(s, "down", Shape::Stack { items: 8, rows: WIDTH, columns: 6 }), "needs `down` to be"),
             (|s| shape(s, "gate", Shape::Stack { items: 9, rows: 5, columns: WIDTH }), "needs `gate` to be"),
             (nine_experts, "has 9 experts, but its router"),
+        ],
+    );
+}
+
+/// What later families keep of sequences.
+fn scans() -> Sketch {
+    let mut s = Sketch::new();
+    s.section(Entry::Body);
+    let x = s.step("x", WIDTH, |out| Op::Inject { input: 0, out });
+    let [keys, queries] = ["keys", "queries"].map(|name| s.step(name, 4, |out| Op::Inject { input: 1, out }));
+    let rates = s.weight("rates", Shape::Matrix { rows: WIDTH, columns: 4 });
+    let state = s.state(StateSpec::Recurrent { numbers: 4 * WIDTH });
+    s.step("scanned", WIDTH, |out| Op::SelectiveScan { x, steps: x, keys, queries, rates, state, out });
+    let state = s.state(StateSpec::Recurrent { numbers: WIDTH });
+    let shift = s.step("shift", WIDTH, |out| Op::TokenShift { x, state, out });
+    let state = s.state(StateSpec::Recurrent { numbers: 8 * WIDTH });
+    let inputs = Wkv7 { queries: x, decay: x, keys: x, values: x, removal: x, rates: shift };
+    s.step("read", WIDTH, |out| Op::Wkv7 { inputs, heads: WIDTH / 8, state, out });
+    let scores = s.linear("router", x, WIDTH, 8);
+    let (scoring, bias, groups) = (Scoring::SparseMixer, None, None);
+    let rule = RouteRule { used: 2, scoring, bias, groups, normalised: None, scale: 1.0, factors: None };
+    let choices = s.value("choices", 2, Kind::Choices);
+    s.push(Op::Route { scores, rule, out: choices });
+    s
+}
+
+#[test]
+fn scans_are_checked() {
+    fn state(s: &mut Sketch, index: usize) {
+        s.program.states[index] = StateSpec::Recurrent { numbers: 7 };
+    }
+    check(
+        scans,
+        &[
+            (|s| shape(s, "rates", Shape::Matrix { rows: WIDTH, columns: 5 }), "needs `keys` to be 5 Numbers"),
+            (|s| shape(s, "rates", Shape::Matrix { rows: 31, columns: 4 }), "needs `x` to be 31 Numbers"),
+            (|s| shape(s, "rates", Shape::Vector(4)), "needs rates for each channel"),
+            (|s| state(s, 0), "needs state 0 to be 128 numbers"),
+            (|s| state(s, 1), "needs state 1 to be 32 numbers"),
+            (|s| state(s, 2), "needs state 2 to be 256 numbers"),
+            (set!("token_shift", TokenShift, x = Value(1)), "needs `keys` to be 32 Numbers"),
+            (set!("wkv7", Wkv7, heads = 5), "cuts `read` of 32 numbers into 5 heads"),
+            (
+                |s| match op(s, "wkv7") {
+                    Op::Wkv7 { inputs, .. } => inputs.rates = Value(2),
+                    _ => unreachable!(),
+                },
+                "needs `queries` to be 32 Numbers",
+            ),
+            (
+                |s| match op(s, "route") {
+                    Op::Route { rule, .. } => rule.groups = Some(Groups { count: 2, used: 1, best: 1 }),
+                    _ => unreachable!(),
+                },
+                "is SparseMixer, which knows no bias and no groups",
+            ),
         ],
     );
 }

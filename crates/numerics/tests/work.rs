@@ -7,7 +7,7 @@ use hefu_numerics::device::{Slots, Span, Work};
 use hefu_numerics::kv::Profile;
 use hefu_numerics::program::{
     Activation, Amount, DeltaHeads, Entry, Factor, Kind, Op, Program, RopeStyle, RouteRule, Rows, Scoring, Shape,
-    Sharing, State, StateSpec, Value, Values, Weight, work,
+    Sharing, State, StateSpec, Value, Values, Weight, Wkv7, work,
 };
 use hefu_numerics::quant::FORMATS;
 use sketch::{Sketch, WIDTH};
@@ -226,4 +226,33 @@ fn recurrent_states_are_read_where_a_span_goes_on() {
     let each = 2 * (8 * 16 * 4 + 16 * 3 + EXP);
     let expected = Work { bytes: 2 * 8 * 16 * 4, integer: 0, float: 3 * each };
     assert_eq!(of_rows(&sketch.program, 3, &spans, 0), expected);
+}
+
+#[test]
+fn scans_count_every_number_of_their_states() {
+    let slots = Some(Slots { read: Some(0), write: 0, keep: &[] });
+    let spans = [Span { rows: 0..3, position: 0, wanted: 0..0, tables: &[], slots, second: None }];
+    let work_of = |numbers: usize, op: &mut dyn FnMut(&mut Sketch, Value, State, Value) -> Op| {
+        let (mut sketch, x) = with_input();
+        let state = sketch.state(StateSpec::Recurrent { numbers });
+        let out = sketch.value("out", WIDTH, Kind::Numbers);
+        let op = op(&mut sketch, x, state, out);
+        sketch.push(op);
+        of_rows(&sketch.program, 3, &spans, 0)
+    };
+    let width = WIDTH as u64;
+    let scan = work_of(WIDTH * 4, &mut |sketch, x, state, out| {
+        let rates = sketch.weight("rates", Shape::Matrix { rows: WIDTH, columns: 4 });
+        let [keys, queries] = ["keys", "queries"].map(|name| sketch.value(name, 4, Kind::Numbers));
+        Op::SelectiveScan { x, steps: x, keys, queries, rates, state, out }
+    });
+    // Rates and states are read; each number decays by an `exp` of a product, takes and gives.
+    assert_eq!(scan, Work { bytes: 2 * width * 4 * 4, integer: 0, float: 3 * width * 4 * (EXP + 4) });
+    let shift = work_of(WIDTH, &mut |_, x, state, out| Op::TokenShift { x, state, out });
+    assert_eq!(shift, Work { bytes: width * 4, integer: 0, float: 3 * width });
+    let wkv = work_of(WIDTH * 8, &mut |_, x, state, out| {
+        let inputs = Wkv7 { queries: x, decay: x, keys: x, values: x, removal: x, rates: x };
+        Op::Wkv7 { inputs, heads: WIDTH / 8, state, out }
+    });
+    assert_eq!(wkv, Work { bytes: width * 8 * 4, integer: 0, float: 3 * width * (8 * 5 + EXP + 1) });
 }

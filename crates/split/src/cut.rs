@@ -236,6 +236,7 @@ fn each_weight(op: &mut Op, change: &mut dyn FnMut(&mut Weight)) {
         Op::Linear { weight, bias, .. } | Op::ShortConv { weight, bias, .. } => {
             std::iter::once(weight).chain(bias).for_each(change);
         }
+        Op::SelectiveScan { rates, .. } => change(rates),
         Op::Decay { rate, bias, .. } => [rate, bias].into_iter().for_each(change),
         Op::Route { rule, .. } => rule.bias.iter_mut().chain(&mut rule.factors).for_each(change),
         Op::Experts { gate, up, down, biases, .. } => {
@@ -250,7 +251,10 @@ fn state_of(op: &mut Op) -> Option<&mut State> {
         Op::StoreKv { state, .. }
         | Op::Attend { state, .. }
         | Op::ShortConv { state, .. }
-        | Op::GatedDelta { state, .. } => Some(state),
+        | Op::GatedDelta { state, .. }
+        | Op::SelectiveScan { state, .. }
+        | Op::TokenShift { state, .. }
+        | Op::Wkv7 { state, .. } => Some(state),
         _ => None,
     }
 }

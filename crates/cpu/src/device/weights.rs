@@ -63,11 +63,11 @@ impl CpuWeights {
         }
     }
 
-    /// The kernel of a short convolution, `[taps][channels]`.
+    /// The kernel of a short convolution, `[taps][channels]`, or the rates of a scan, `[numbers][channels]`.
     pub(super) fn kernel(&self, weight: Weight) -> &[f32] {
         match &self.all[weight.0 as usize] {
             Loaded::Kernel(kernel) => kernel,
-            _ => unreachable!("made for every short convolution when weights were loaded"),
+            _ => unreachable!("made for every short convolution and scan when weights were loaded"),
         }
     }
 
@@ -215,7 +215,7 @@ fn source<'f>(spec: &WeightSpec, files: &'f dyn Files, range: Range<usize>) -> R
 /// Forms of small weights that no product reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Plain {
-    /// As kernels of short convolutions.
+    /// As kernels of short convolutions and rates of scans.
     Kernel,
     /// Row by row.
     Rows,
@@ -226,7 +226,9 @@ fn plain(program: &Program) -> HashMap<usize, Plain> {
     let mut plain = HashMap::new();
     for step in program.sections.iter().flat_map(|section| &section.steps) {
         match &step.op {
-            Op::ShortConv { weight, .. } => _ = plain.insert(weight.0 as usize, Plain::Kernel),
+            Op::ShortConv { weight, .. } | Op::SelectiveScan { rates: weight, .. } => {
+                _ = plain.insert(weight.0 as usize, Plain::Kernel)
+            }
             Op::Experts { biases, .. } => {
                 plain.extend(biases.iter().flatten().map(|bias| (bias.0 as usize, Plain::Rows)));
             }

@@ -9,6 +9,7 @@ use super::elementwise::{GateRows, Rowwise, Weighed};
 use super::job::TileJob;
 use super::panel::{PanelShape, Source, Tile};
 use super::recurrent::{ConvJob, DeltaJob};
+use super::scans::{ScanJob, WkvJob};
 use super::store::Place;
 use super::wide::Wide;
 
@@ -47,6 +48,10 @@ pub struct Kernels {
     pub short_conv: unsafe fn(&ConvJob<'_>),
     /// [`super::recurrent::gated_delta`].
     pub gated_delta: unsafe fn(&DeltaJob<'_>),
+    /// [`super::scans::selective_scan`].
+    pub selective_scan: unsafe fn(&ScanJob<'_>),
+    /// [`super::scans::wkv7`].
+    pub wkv7: unsafe fn(&WkvJob<'_>),
     /// Prefetches so many bytes into L2; any address will do.
     pub fetch: unsafe fn(*const u8, usize),
     /// [`super::store::store`].
@@ -100,6 +105,7 @@ use $crate::scratch::Scratch;
         use $crate::generic::product::{self, Packed};
         use $crate::generic::recurrent::{self, ConvJob, DeltaJob};
         use $crate::generic::rows::DotIsa;
+        use $crate::generic::scans::{self, ScanJob, WkvJob};
         use $crate::generic::store::Place;
         use $crate::generic::unpacked::{self, Unpacked};
         use $crate::generic::{parallel, float_product, store as position};
@@ -168,6 +174,8 @@ use $crate::scratch::Scratch;
             weighed_sum,
             short_conv,
             gated_delta,
+            selective_scan,
+            wkv7,
             fetch,
             store,
             queries: &[$($queries),*],
@@ -209,6 +217,12 @@ use $crate::scratch::Scratch;
             }
             fn gated_delta(job: &DeltaJob<'_>) {
                 recurrent::gated_delta::<$lanes>(job)
+            }
+            fn selective_scan(job: &ScanJob<'_>) {
+                scans::selective_scan::<$lanes>(job)
+            }
+            fn wkv7(job: &WkvJob<'_>) {
+                scans::wkv7::<$lanes>(job)
             }
             fn fetch(from: *const u8, bytes: usize) {
                 $crate::generic::rows::fetch::<$rows>(from, bytes)

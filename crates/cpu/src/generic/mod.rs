@@ -25,6 +25,7 @@ pub mod parallel;
 pub mod product;
 pub mod recurrent;
 pub mod rows;
+pub mod scans;
 pub mod store;
 pub mod take;
 pub mod unpacked;

@@ -106,6 +106,9 @@ fn heads(program: &Program) -> HashMap<Value, usize> {
             Op::GatedDelta { queries, keys, values, heads: shape, out, .. } => {
                 heads.extend([(queries, shape.keys), (keys, shape.keys), (values, shape.values), (out, shape.values)]);
             }
+            Op::Wkv7 { inputs, heads: count, out, .. } => {
+                heads.extend(inputs.all().into_iter().chain([out]).map(|value| (value, count)));
+            }
             _ => {}
         }
     }

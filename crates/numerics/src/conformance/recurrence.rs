@@ -3,7 +3,7 @@
 use super::trial::{Part, PartSlots, Pass, Trial};
 use super::{Numbers, Style};
 use crate::device::{Device, Error};
-use crate::program::{Activation, DeltaHeads, Op, Shape, StateSpec};
+use crate::program::{Activation, DeltaHeads, Factor, Op, Shape, StateSpec, Wkv7};
 use crate::quant::FORMATS;
 
 /// Slots.
@@ -84,5 +84,48 @@ pub(super) fn gated_delta(device: &dyn Device, heads: DeltaHeads, is_corrected: 
         out,
     });
     let passes = passes(&mut numbers, &widths, Some(3));
+    trial.run_all(device, &[out], passes)
+}
+
+/// Selective scans, with rates below zero and steps above.
+pub(super) fn selective_scan(device: &dyn Device, channels: usize, count: usize) -> Result<Vec<f32>, Error> {
+    let (mut numbers, mut trial) = (Numbers::new(59), Trial::new());
+    trial.slots = SLOTS as usize;
+    let state = trial.state(StateSpec::Recurrent { numbers: channels * count });
+    let rates = numbers.activations(channels * count, Style::Usual);
+    let bytes: Vec<u8> = rates.iter().flat_map(|rate| (-rate.abs()).to_le_bytes()).collect();
+    let rates = trial.weight(FORMATS[0], Shape::Matrix { rows: channels, columns: count }, &bytes);
+    let widths = [channels, channels, count, count];
+    let [x, steps, keys, queries] = widths.map(|width| trial.inject(width));
+    let activation = Activation::Softplus;
+    let steps = trial.step(channels, |out| Op::Activate { x: steps, activation, out });
+    let x = trial.step(channels, |out| Op::Scale { x, by: Factor::Value(steps), out });
+    let out = trial.step(channels, |out| Op::SelectiveScan { x, steps, keys, queries, rates, state, out });
+    let passes = passes(&mut numbers, &widths, None);
+    trial.run_all(device, &[out], passes)
+}
+
+/// Distances to the row before.
+pub(super) fn token_shift(device: &dyn Device, width: usize) -> Result<Vec<f32>, Error> {
+    let (mut numbers, mut trial) = (Numbers::new(61), Trial::new());
+    trial.slots = SLOTS as usize;
+    let state = trial.state(StateSpec::Recurrent { numbers: width });
+    let x = trial.inject(width);
+    let out = trial.step(width, |out| Op::TokenShift { x, state, out });
+    let passes = passes(&mut numbers, &[width], None);
+    trial.run_all(device, &[out], passes)
+}
+
+/// Generalised delta rules, with removal keys of length 1 and rates below 1, as in a model.
+pub(super) fn wkv7(device: &dyn Device, heads: usize, size: usize) -> Result<Vec<f32>, Error> {
+    let (mut numbers, mut trial, width) = (Numbers::new(67), Trial::new(), heads * size);
+    trial.slots = SLOTS as usize;
+    let state = trial.state(StateSpec::Recurrent { numbers: heads * size * size });
+    let [queries, decay, keys, values, removal, rates] = [(); 6].map(|()| trial.inject(width));
+    let removal = trial.step(width, |out| Op::L2Norm { x: removal, size, epsilon: 1.0e-24, out });
+    let rates = trial.step(width, |out| Op::Activate { x: rates, activation: Activation::Sigmoid, out });
+    let inputs = Wkv7 { queries, decay, keys, values, removal, rates };
+    let out = trial.step(width, |out| Op::Wkv7 { inputs, heads, state, out });
+    let passes = passes(&mut numbers, &[width; 6], Some(1));
     trial.run_all(device, &[out], passes)
 }

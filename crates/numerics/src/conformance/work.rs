@@ -64,6 +64,12 @@ pub(super) enum Work {
     Decay(Style),
     /// Gated delta rules, with a correction or without.
     GatedDelta(DeltaHeads, bool),
+    /// Selective scans of so many channels with so many numbers each.
+    SelectiveScan(usize, usize),
+    /// Distances to the row before, of rows so wide.
+    TokenShift(usize),
+    /// Generalised delta rules of so many heads of this size.
+    Wkv7(usize, usize),
     /// Choices of experts, with a bias or without, with factors or without.
     Choices(RouteRule, [bool; 2], Style),
     /// A mixture of experts of this format, for so many tokens.
@@ -103,6 +109,9 @@ impl Work {
             Work::ShortConv(taps, with_bias, activation) => recurrence::short_conv(device, taps, with_bias, activation),
             Work::Decay(style) => elements::decay(device, style),
             Work::GatedDelta(heads, is_corrected) => recurrence::gated_delta(device, heads, is_corrected),
+            Work::SelectiveScan(channels, numbers) => recurrence::selective_scan(device, channels, numbers),
+            Work::TokenShift(width) => recurrence::token_shift(device, width),
+            Work::Wkv7(heads, size) => recurrence::wkv7(device, heads, size),
             Work::Choices(rule, with, style) => experts::choices(device, rule, with, style),
             Work::Mixture(format, tokens, kind) => experts::mixture(device, format, tokens, kind),
         }

@@ -24,7 +24,7 @@ mod work;
 
 pub use error::SealError;
 pub use op::Op;
-pub use rule::{Activation, At, DeltaHeads, Factor, Groups, RopeStyle, RouteRule, Scoring, Sharing};
+pub use rule::{Activation, At, DeltaHeads, Factor, Groups, RopeStyle, RouteRule, Scoring, Sharing, Wkv7};
 pub use work::{Amount, work};
 
 use crate::kv::Profile;

@@ -1,6 +1,6 @@
 //! The operations.
 
-use super::rule::{Activation, At, DeltaHeads, Factor, RopeStyle, RouteRule};
+use super::rule::{Activation, At, DeltaHeads, Factor, RopeStyle, RouteRule, Wkv7};
 use super::{Rope, State, Value, Weight};
 
 /// One operation. Every one writes one value, but for those that write a state.
@@ -310,7 +310,46 @@ pub enum Op {
         /// `[value heads * value size]`.
         out: Value,
     },
-    /// Choice of experts by their scores, and their weights (clauses E1, E2, E4 and E5).
+    /// Selective scan: every channel has numbers that decay, each at a rate of its own, and are read by each query
+    /// (clause D6).
+    SelectiveScan {
+        /// What is added, times its step: `[channels]`.
+        x: Value,
+        /// How long each step takes, `[channels]`.
+        steps: Value,
+        /// What each number takes of `x`, `[numbers]`.
+        keys: Value,
+        /// What each number gives, `[numbers]`.
+        queries: Value,
+        /// Logarithms of what is kept in a step of 1: `[channels][numbers]`.
+        rates: Weight,
+        /// `channels * numbers` numbers.
+        state: State,
+        /// `[channels]`.
+        out: Value,
+    },
+    /// How far the row before is from each row (clause D7).
+    TokenShift {
+        /// Input.
+        x: Value,
+        /// The last input.
+        state: State,
+        /// The result.
+        out: Value,
+    },
+    /// The generalised delta rule of RWKV-7: a matrix per head of which each row decays by itself, that gives up what it holds
+    /// for a removal key, takes up each key and value, and is read by each query (clause D8).
+    Wkv7 {
+        /// Queries, keys, values, and what else is as wide as these.
+        inputs: Wkv7,
+        /// Heads.
+        heads: usize,
+        /// `heads * size * size` numbers.
+        state: State,
+        /// `[heads * size]`.
+        out: Value,
+    },
+    /// Choice of experts by their scores, and their weights (clauses E1, E2, E4, E5 and E7).
     Route {
         /// One score for each expert.
         scores: Value,

@@ -1,6 +1,6 @@
 //! Operands of operations: values, weights and states that they read and write.
 
-use super::{Factor, Op, State, Value, Weight};
+use super::{Factor, Op, State, Value, Weight, Wkv7};
 
 impl Op {
     /// The value that it writes.
@@ -32,6 +32,9 @@ impl Op {
             | Op::ShortConv { out, .. }
             | Op::Decay { out, .. }
             | Op::GatedDelta { out, .. }
+            | Op::SelectiveScan { out, .. }
+            | Op::TokenShift { out, .. }
+            | Op::Wkv7 { out, .. }
             | Op::Route { out, .. }
             | Op::Experts { out, .. }
             | Op::Select { out, .. } => Some(out),
@@ -60,6 +63,7 @@ impl Op {
             | Op::Activate { x, .. }
             | Op::Slice { x, .. }
             | Op::ShortConv { x, .. }
+            | Op::TokenShift { x, .. }
             | Op::Decay { x, .. }
             | Op::Select { x, .. } => change(x),
             Op::Scale { x, by, .. } => {
@@ -71,6 +75,10 @@ impl Op {
             Op::Join { parts, .. } => parts.iter_mut().for_each(change),
             Op::GatedDelta { queries, keys, values, decay, beta, .. } => {
                 [queries, keys, values, decay].into_iter().chain(beta).for_each(change);
+            }
+            Op::SelectiveScan { x, steps, keys, queries, .. } => [x, steps, keys, queries].into_iter().for_each(change),
+            Op::Wkv7 { inputs: Wkv7 { queries, decay, keys, values, removal, rates }, .. } => {
+                [queries, decay, keys, values, removal, rates].into_iter().for_each(change);
             }
             Op::Rotate { x, angles, .. } => [x, angles].into_iter().for_each(change),
             Op::StoreKv { keys, values, .. } => std::iter::once(keys).chain(values).for_each(change),
@@ -96,6 +104,7 @@ impl Op {
             }
             Op::HeadLinear { weight, .. } | Op::Scale { by: Factor::Weight(weight), .. } => vec![weight],
             Op::Decay { rate, bias, .. } => vec![rate, bias],
+            Op::SelectiveScan { rates, .. } => vec![rates],
             Op::Route { rule, .. } => rule.bias.into_iter().chain(rule.factors).collect(),
             Op::Experts { gate, up, down, biases, .. } => {
                 gate.into_iter().chain([up, down]).chain(biases.into_iter().flatten()).collect()
@@ -110,14 +119,25 @@ impl Op {
             Op::StoreKv { state, .. }
             | Op::Attend { state, .. }
             | Op::ShortConv { state, .. }
-            | Op::GatedDelta { state, .. } => Some(state),
+            | Op::GatedDelta { state, .. }
+            | Op::SelectiveScan { state, .. }
+            | Op::TokenShift { state, .. }
+            | Op::Wkv7 { state, .. } => Some(state),
             _ => None,
         }
     }
 
     /// True if it writes a state, so that it must be done for all rows.
     pub fn writes_state(&self) -> bool {
-        matches!(self, Op::StoreKv { .. } | Op::ShortConv { .. } | Op::GatedDelta { .. })
+        matches!(
+            self,
+            Op::StoreKv { .. }
+                | Op::ShortConv { .. }
+                | Op::GatedDelta { .. }
+                | Op::SelectiveScan { .. }
+                | Op::TokenShift { .. }
+                | Op::Wkv7 { .. }
+        )
     }
 
     /// Its name in texts.
@@ -149,6 +169,9 @@ impl Op {
             Op::ShortConv { .. } => "short_conv",
             Op::Decay { .. } => "decay",
             Op::GatedDelta { .. } => "gated_delta",
+            Op::SelectiveScan { .. } => "selective_scan",
+            Op::TokenShift { .. } => "token_shift",
+            Op::Wkv7 { .. } => "wkv7",
             Op::Route { .. } => "route",
             Op::Experts { .. } => "experts",
             Op::Select { .. } => "select",

@@ -75,6 +75,30 @@ pub enum Sharing {
     Grouped,
 }
 
+/// What the generalised delta rule reads, `[heads * size]` each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wkv7 {
+    /// What reads.
+    pub queries: Value,
+    /// Logarithms of what is kept of each row.
+    pub decay: Value,
+    /// What is taken up, by these keys.
+    pub keys: Value,
+    /// What is taken up.
+    pub values: Value,
+    /// What is held for these keys is given up.
+    pub removal: Value,
+    /// How far.
+    pub rates: Value,
+}
+
+impl Wkv7 {
+    /// All of them.
+    pub fn all(&self) -> [Value; 6] {
+        [self.queries, self.decay, self.keys, self.values, self.removal, self.rates]
+    }
+}
+
 /// Which two elements of a head rotate together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RopeStyle {
@@ -112,6 +136,9 @@ pub enum Scoring {
     Sigmoid,
     /// `exp(l - m)` over the sum of those of the chosen, `m` being the greatest of theirs.
     SoftmaxOfChosen,
+    /// For each of the chosen by itself, 1 over the sum of `exp(l - m)` of those that are left and near, `m` being its own
+    /// (clause E7).
+    SparseMixer,
 }
 
 /// Choice among groups of consecutive experts.

@@ -166,6 +166,7 @@ fn parameters(op: &Op) -> Vec<String> {
             format!("{:?}", heads.sharing),
             format!("scale {scale:?}"),
         ],
+        Op::Wkv7 { heads, .. } => vec![format!("heads {heads}")],
         Op::Route { rule, .. } => rule_text(&rule),
         Op::Linear { .. }
         | Op::HeadLinear { .. }
@@ -173,6 +174,8 @@ fn parameters(op: &Op) -> Vec<String> {
         | Op::Add { .. }
         | Op::Scale { .. }
         | Op::Decay { .. }
+        | Op::SelectiveScan { .. }
+        | Op::TokenShift { .. }
         | Op::Select { .. } => Vec::new(),
     }
 }

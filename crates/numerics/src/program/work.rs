@@ -71,6 +71,27 @@ pub fn work(program: &Program, op: &Op, amount: &Amount<'_>) -> Work {
         Op::SoftCap { out, .. } => float(elements(out) * CAP),
         Op::Route { scores, .. } => float(elements(scores) * (EXP + 3)),
         Op::Experts { .. } => experts(program, op, amount),
+        Op::Decay { out, .. } => float(elements(out) * (function(Activation::Softplus) + 2)),
+        Op::ShortConv { .. }
+        | Op::GatedDelta { .. }
+        | Op::SelectiveScan { .. }
+        | Op::TokenShift { .. }
+        | Op::Wkv7 { .. } => recurrent(program, op, amount),
+        // They copy, or take what is there.
+        Op::Inject { .. }
+        | Op::Temperature { .. }
+        | Op::Angles { .. }
+        | Op::StoreKv { .. }
+        | Op::Slice { .. }
+        | Op::Join { .. }
+        | Op::Select { .. } => Work::default(),
+    }
+}
+
+/// What moves on the numbers of a recurrent state.
+fn recurrent(program: &Program, op: &Op, amount: &Amount<'_>) -> Work {
+    let elements = |value: Value| (amount.rows * program.value(value).width) as u64;
+    match *op {
         Op::ShortConv { weight, bias, activation, out, .. } => {
             let taps = program.weight(weight).shape.columns() as u64;
             let each = taps + u64::from(bias.is_some()) + activation.map_or(0, function);
@@ -80,19 +101,25 @@ pub fn work(program: &Program, op: &Op, amount: &Amount<'_>) -> Work {
                 float: elements(out) * each,
             }
         }
-        Op::Decay { out, .. } => float(elements(out) * (function(Activation::Softplus) + 2)),
         Op::GatedDelta { heads, beta, .. } => {
             let float = delta(heads, beta.is_some()) * amount.rows as u64;
             Work { bytes: state_bytes(program, op, amount), integer: 0, float }
         }
-        // They copy, or take what is there.
-        Op::Inject { .. }
-        | Op::Temperature { .. }
-        | Op::Angles { .. }
-        | Op::StoreKv { .. }
-        | Op::Slice { .. }
-        | Op::Join { .. }
-        | Op::Select { .. } => Work::default(),
+        Op::SelectiveScan { x, keys, rates, .. } => {
+            // Each number decays, takes and gives.
+            let float = elements(x) * program.value(keys).width as u64 * (EXP + 4);
+            Work { bytes: (amount.bytes)(rates) as u64 + state_bytes(program, op, amount), integer: 0, float }
+        }
+        Op::TokenShift { out, .. } => {
+            Work { bytes: state_bytes(program, op, amount), integer: 0, float: elements(out) }
+        }
+        Op::Wkv7 { heads, out, .. } => {
+            // Each number is read for a removal key, decays, gives up, takes up, and is read; a rate for each row.
+            let size = (program.value(out).width / heads.max(1)) as u64;
+            let float = elements(out) * (size * 5 + EXP + 1);
+            Work { bytes: state_bytes(program, op, amount), integer: 0, float }
+        }
+        _ => Work::default(),
     }
 }
 

@@ -1,8 +1,12 @@
-//! Choice of experts (clauses E1, E2, E4 and E5).
+//! Choice of experts (clauses E1, E2, E4, E5 and E7).
 
 use super::lane_sum16;
 use crate::functions::{exp, sigmoid};
 use crate::program::{Groups, RouteRule, Scoring};
+
+/// How far scores may be from the one that is found, as a share of the greater of it and their magnitude: twice the noise of
+/// the router when such models learn.
+const SPARSE_MIXER_DISTANCE: f32 = 0.02;
 
 /// Chooses `rule.used` of each row's experts. `scores`: `[rows][experts]`; `vectors`: the rule's bias and factors, `[experts]`
 /// each, where it has them; `out`: `[rows][rule.used][2]`, for each chosen expert its index, in ascending order, and its weight.
@@ -12,13 +16,16 @@ pub fn route(scores: &[f32], experts: usize, rule: &RouteRule, vectors: [Option<
         let mut weights = match rule.scoring {
             Scoring::Softmax => softmax(scores),
             Scoring::Sigmoid => scores.iter().map(|x| sigmoid(*x)).collect(),
-            Scoring::SoftmaxOfChosen => scores.to_vec(),
+            Scoring::SoftmaxOfChosen | Scoring::SparseMixer => scores.to_vec(),
         };
         let mut candidates = if bias.is_none() && rule.groups.is_none() { scores.to_vec() } else { weights.clone() };
         for (candidate, bias) in candidates.iter_mut().zip(bias.unwrap_or(&[])) {
             *candidate += bias;
         }
         let mut chosen = greatest(&candidates, &allowed(&candidates, rule.groups), rule.used);
+        if rule.scoring == Scoring::SparseMixer {
+            sparse_mixer(&chosen, &mut weights);
+        }
         chosen.sort_unstable();
         if rule.scoring == Scoring::SoftmaxOfChosen {
             softmax_of(&chosen, &mut weights);
@@ -60,6 +67,24 @@ fn softmax_of(chosen: &[usize], scores: &mut [f32]) {
     }
     for &expert in chosen {
         scores[expert] /= sum;
+    }
+}
+
+/// For each of the chosen, as they were found: 1 over the sum of `exp(l - m)` of the experts that were left then and whose
+/// scores are near its own, in ascending order.
+fn sparse_mixer(chosen: &[usize], scores: &mut [f32]) {
+    let all = scores.to_vec();
+    for (found, &expert) in chosen.iter().enumerate() {
+        let own = all[expert];
+        let mut sum = 0.0;
+        for (other, &score) in all.iter().enumerate() {
+            let unit = if own > score.abs() { own } else { score.abs() };
+            // A NaN counts as near, so that it is seen in the logits.
+            if !chosen[..found].contains(&other) && !((own - score) / unit > SPARSE_MIXER_DISTANCE) {
+                sum += exp(score - own);
+            }
+        }
+        scores[expert] = 1.0 / sum;
     }
 }
 
@@ -154,6 +179,20 @@ mod tests {
         let both = RouteRule { used: 3, groups: Some(Groups { used: 2, ..groups }), ..rule };
         let experts: Vec<usize> = chosen_by(both, &[0.0; 9], Some(&bias)).iter().map(|choice| choice.0).collect();
         assert_eq!(experts, [0, 3, 4]);
+    }
+
+    #[test]
+    fn sparse_mixer_weighs_each_of_the_chosen_among_those_near_it() {
+        let rule = RouteRule { scoring: Scoring::SparseMixer, normalised: None, ..RULE };
+        // The first is alone within 2 %; the second shares with one within 2 %, and the first is out of its sight.
+        let weights = chosen_by(rule, &[1.0, 2.0, 0.5, 0.99], None);
+        assert_eq!(weights, [(0, 1.0 / (1.0 + exp(0.99 - 1.0))), (1, 1.0)]);
+        // The first shares with the second, not the other way.
+        assert_eq!(chosen_by(rule, &[1.0, 1.01, -4.0, 0.0], None), [(0, 1.0), (1, 1.0 / (exp(1.0 - 1.01) + 1.0))]);
+        // Below zero, distances are shares of the other's magnitude.
+        let below = chosen_by(RouteRule { used: 1, ..rule }, &[-1.0, -1.02, -1.03], None);
+        assert_eq!(below, [(0, 1.0 / (1.0 + exp(-1.02 + 1.0)))]);
+        assert!(chosen_by(rule, &[1.0, f32::NAN, 2.0], None)[0].1.is_nan());
     }
 
     #[test]

@@ -1,8 +1,12 @@
-// Choice of experts (clauses E1, E2, E4, E5) and the sum of their results (E3).
+// Choice of experts (clauses E1, E2, E4, E5, E7) and the sum of their results (E3).
 
 #define SOFTMAX 0u
 #define SIGMOID_SCORES 1u
 #define SOFTMAX_OF_CHOSEN 2u
+#define SPARSE_MIXER 3u
+
+// How far scores may be from the one that is found (clause E7).
+#define SPARSE_MIXER_DISTANCE 0.02f
 
 // Marks of numbers that may be chosen, were chosen, and may not.
 #define FREE 0.0f
@@ -19,6 +23,19 @@ FUNCTION uint greatest(GLOBAL const float *numbers, GLOBAL const float *marks, u
         }
     }
     return best;
+}
+
+// What an expert weighs among those that are free and near it (clause E7).
+FUNCTION float near_weight(GLOBAL const float *l, GLOBAL const float *marks, uint count, float own)
+{
+    float sum = 0.0f;
+    for (uint i = 0u; i < count; i++) {
+        float unit = own > fabs(l[i]) ? own : fabs(l[i]);
+        if (marks[i] == FREE && !((own - l[i]) / unit > SPARSE_MIXER_DISTANCE)) {
+            sum = sum + f1_exp(l[i] - own);
+        }
+    }
+    return 1.0f / sum;
 }
 
 // Bars the experts of all groups but those with the greatest sums of their `best` greatest candidates (clause E5).
@@ -88,6 +105,7 @@ KERNEL route(GLOBAL float *arena, GLOBAL const float *bias, GLOBAL const float *
     for (uint i = 0u; i < used; i++) {
         uint found = greatest(candidates, marks, experts);
         if (found < experts) {
+            weights[found] = scoring == SPARSE_MIXER ? near_weight(l, marks, experts, l[found]) : weights[found];
             marks[found] = TAKEN;
         }
     }

@@ -45,7 +45,11 @@ impl Runner {
             Op::StoreKv { .. } => self.store(op, pass),
             Op::Attend { .. } => self.attend(op, pass),
             Op::AttendWhole { .. } => self.attend_whole(op, pass),
-            Op::ShortConv { .. } | Op::GatedDelta { .. } => self.advance(op, pass),
+            Op::ShortConv { .. }
+            | Op::GatedDelta { .. }
+            | Op::SelectiveScan { .. }
+            | Op::TokenShift { .. }
+            | Op::Wkv7 { .. } => self.advance(op, pass),
             _ => self.of_elements(op, pass),
         }
     }

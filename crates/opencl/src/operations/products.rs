@@ -105,7 +105,7 @@ impl Runner {
         self.queue.launch("quantize", [count, 1, 1], &buffers.into_iter().chain(others).collect::<Vec<_>>())
     }
 
-    /// Clauses E1, E2, E4, E5.
+    /// Clauses E1, E2, E4, E5, E7.
     pub(super) fn route(&mut self, op: &Op, pass: &Pass<'_>) -> Result<(), Fault> {
         let Op::Route { scores, ref rule, out } = *op else { return Ok(()) };
         let experts = self.width(scores);
@@ -117,6 +117,7 @@ impl Runner {
             Scoring::Softmax => 0,
             Scoring::Sigmoid => 1,
             Scoring::SoftmaxOfChosen => 2,
+            Scoring::SparseMixer => 3,
         };
         let [count, used, best] = rule.groups.map_or([0; 3], |groups| [groups.count, groups.used, groups.best]);
         let has = |weight: Option<Weight>| usize::from(weight.is_some());

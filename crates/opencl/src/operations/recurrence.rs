@@ -8,7 +8,7 @@ use crate::memory::State;
 use crate::runner::{Pass, Runner};
 
 impl Runner {
-    /// Clauses D2, D4 and D5.
+    /// Clauses D2 and D4 to D8.
     pub(super) fn advance(&mut self, op: &Op, pass: &Pass<'_>) -> Result<(), Fault> {
         let (spans, count) = (self.tables.spans, self.tables.span_count);
         let Some(State::Slots(slots)) = op.state().map(|state| &self.memory.states[state.0 as usize]) else {
@@ -34,6 +34,25 @@ impl Runner {
                 let all = [B(arena), B(batch), B(slots)].into_iter().chain(places).chain([U(spans)]);
                 let all = all.chain(numbers.map(U)).chain(flags).chain([F(scale)]).collect::<Vec<_>>();
                 self.queue.launch("gated_delta", [heads.values * heads.value_size, count, 1], &all)
+            }
+            Op::SelectiveScan { x, steps, keys, queries, rates, out, .. } => {
+                let places = [x, steps, keys, queries, out].map(|value| L(self.at(pass, value)));
+                let (channels, numbers) = (self.width(x), self.width(keys));
+                let buffers = [arena, batch, slots, self.weights.numbers(rates)].map(B).into_iter();
+                let all = buffers.chain(places).chain([spans, channels as u32, numbers as u32].map(U));
+                self.queue.launch("selective_scan", [channels, count, 1], &all.collect::<Vec<_>>())
+            }
+            Op::TokenShift { x, out, .. } => {
+                let (width, places) = (self.width(x), [x, out].map(|value| L(self.at(pass, value))));
+                let all = [arena, batch, slots].map(B).into_iter().chain(places).chain([U(spans), U(width as u32)]);
+                self.queue.launch("token_shift", [width, count, 1], &all.collect::<Vec<_>>())
+            }
+            Op::Wkv7 { ref inputs, heads, out, .. } => {
+                let width = self.width(out);
+                let places = inputs.all().into_iter().chain([out]).map(|value| L(self.at(pass, value)));
+                let numbers = [spans, heads as u32, (width / heads) as u32].map(U);
+                let all = [arena, batch, slots].map(B).into_iter().chain(places).chain(numbers).collect::<Vec<_>>();
+                self.queue.launch("wkv7", [width, count, 1], &all)
             }
             _ => Ok(()),
         }

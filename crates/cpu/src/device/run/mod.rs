@@ -4,6 +4,7 @@ mod elementwise;
 mod experts;
 mod products;
 mod rowset;
+mod scans;
 mod states;
 
 use std::collections::HashSet;
@@ -54,9 +55,13 @@ impl Machine {
             Op::Route { scores, rule, out } => self.route(call, scores, &rule, out),
             Op::Experts { .. } => self.experts(call, op),
             Op::AttendWhole { .. } => self.attend_whole(call, op),
-            Op::StoreKv { .. } | Op::Attend { .. } | Op::ShortConv { .. } | Op::GatedDelta { .. } => {
-                self.with_state(call, op);
-            }
+            Op::StoreKv { .. }
+            | Op::Attend { .. }
+            | Op::ShortConv { .. }
+            | Op::GatedDelta { .. }
+            | Op::SelectiveScan { .. }
+            | Op::TokenShift { .. }
+            | Op::Wkv7 { .. } => self.with_state(call, op),
             _ => self.elementwise(call, op),
         }
     }

@@ -19,14 +19,19 @@ impl Machine {
         match *op {
             Op::StoreKv { keys, values, state } => self.store(call, keys, values, state),
             Op::Attend { .. } => self.attend(call, op),
-            Op::ShortConv { out, state, .. } | Op::GatedDelta { out, state, .. } => {
+            Op::ShortConv { out, state, .. }
+            | Op::GatedDelta { out, state, .. }
+            | Op::SelectiveScan { out, state, .. }
+            | Op::TokenShift { out, state, .. }
+            | Op::Wkv7 { out, state, .. } => {
                 let mut place = self.take_out(call, out);
                 let rows = place.as_rows(call.rows * self.width(out));
                 let mut numbers = std::mem::take(&mut self.recurrent[state.0 as usize]);
                 let StateSpec::Recurrent { numbers: size } = *self.program.state(state) else { return };
                 for_each_span(&call.rowset.batch, &mut numbers, size, |rows_of, numbers| match op {
                     Op::ShortConv { .. } => self.short_conv(call, op, rows_of, numbers, rows),
-                    _ => self.gated_delta(call, op, rows_of, numbers, rows),
+                    Op::GatedDelta { .. } => self.gated_delta(call, op, rows_of, numbers, rows),
+                    _ => self.scan(call, op, rows_of, numbers, rows),
                 });
                 self.recurrent[state.0 as usize] = numbers;
                 self.put_back(call, out, place);

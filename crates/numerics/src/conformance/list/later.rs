@@ -39,6 +39,23 @@ pub(super) fn add(list: &mut List) {
             list.add(format!("gaussian top k width {width} {}", style.name()), Work::GaussianTopK(*width, style));
         }
     }
+    scans(list);
+}
+
+/// What Mamba 1, RWKV 7 and SparseMixer need.
+fn scans(list: &mut List) {
+    for (channels, numbers) in [(37, 16), (64, 16), (5, 3)] {
+        let name = format!("selective scan channels {channels} numbers {numbers}");
+        list.add(name, Work::SelectiveScan(channels, numbers));
+    }
+    list.add("token shift width 300", Work::TokenShift(300));
+    for (heads, size) in [(2, 64), (3, 20), (1, 128)] {
+        list.add(format!("generalised delta rule heads {heads} size {size}"), Work::Wkv7(heads, size));
+    }
+    let rule = crate::program::RouteRule { used: 2, scoring: Scoring::SparseMixer, normalised: None, ..RULE };
+    for style in Style::ALL {
+        list.add(format!("choice sparse mixer {}", style.name()), Work::Choices(rule, [false; 2], style));
+    }
 }
 
 /// Attention whose scores fall with the distance: of as many heads as a power of two, and of others.

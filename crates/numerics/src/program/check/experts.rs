@@ -1,7 +1,7 @@
 //! Routers and experts.
 
 use super::{Check, SealError};
-use crate::program::{Groups, Kind, Op, RouteRule, Shape, Value};
+use crate::program::{Groups, Kind, Op, RouteRule, Scoring, Shape, Value};
 
 /// Experts at most: their indices are exact as f32.
 const MAX_EXPERTS: usize = 1 << 24;
@@ -42,6 +42,9 @@ impl Check<'_> {
         let groups = rule.groups.unwrap_or(Groups { count: 1, used: 1, best: 1 });
         if groups.count == 0 || !experts.is_multiple_of(groups.count) {
             return self.fault(&format!("cuts {experts} experts into {} groups", groups.count));
+        }
+        if rule.scoring == Scoring::SparseMixer && (rule.bias.is_some() || rule.groups.is_some()) {
+            return self.fault("is SparseMixer, which knows no bias and no groups");
         }
         let size = experts / groups.count;
         if groups.used > groups.count || groups.best == 0 || groups.best > size {

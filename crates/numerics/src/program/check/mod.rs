@@ -34,6 +34,7 @@ impl Check<'_> {
             | Op::L2Norm { .. } => self.with_rows(),
             Op::HeadLinear { .. } | Op::Rotate { .. } | Op::Slice { .. } | Op::Join { .. } => self.heads(),
             Op::StoreKv { .. } | Op::Attend { .. } | Op::ShortConv { .. } | Op::GatedDelta { .. } => self.with_state(),
+            Op::SelectiveScan { .. } | Op::TokenShift { .. } | Op::Wkv7 { .. } => self.scans(),
             Op::AttendWhole { .. } => self.whole(),
             Op::Route { .. } | Op::Experts { .. } => self.experts(),
             Op::Select { .. } => self.fault("is put by `seal` alone"),

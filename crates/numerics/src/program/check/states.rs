@@ -104,6 +104,31 @@ impl Check<'_> {
         }
     }
 
+    /// What later families keep.
+    pub(super) fn scans(&self) -> Result<(), SealError> {
+        match self.step.op {
+            Op::SelectiveScan { x, steps, keys, queries, rates, state, out } => {
+                let Shape::Matrix { rows: channels, columns: numbers } = self.program.weight(rates).shape else {
+                    return self.fault("needs rates for each channel");
+                };
+                [x, steps, out].into_iter().try_for_each(|value| self.numbers(value, channels))?;
+                [keys, queries].into_iter().try_for_each(|value| self.numbers(value, numbers))?;
+                self.recurrent(state, times(&[channels, numbers]))
+            }
+            Op::TokenShift { x, state, out } => {
+                self.numbers(x, self.width(out))?;
+                self.numbers(out, self.width(out))?;
+                self.recurrent(state, self.width(out))
+            }
+            Op::Wkv7 { inputs, heads, state, out } => {
+                let size = self.heads_of(out, heads)?;
+                inputs.all().into_iter().try_for_each(|value| self.numbers(value, self.width(out)))?;
+                self.recurrent(state, times(&[heads, size, size]))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn delta(&self, heads: &DeltaHeads) -> Result<(), SealError> {
         let Op::GatedDelta { queries, keys, values, decay, beta, out, .. } = self.step.op else { return Ok(()) };
         for (value, width) in [

@@ -17,6 +17,7 @@ impl Interpreter {
         self.with_weights(op, &mut out);
         self.of_elements(op, &mut out);
         self.with_states(op, pass, &mut out);
+        self.scans(op, pass, &mut out);
         if let Some(alter) = self.alter {
             alter(op, &super::Given { interpreter: self, rows: pass.rows }, &mut out);
         }

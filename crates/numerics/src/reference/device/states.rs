@@ -1,11 +1,15 @@
 //! The operations that read or write what is kept of sequences.
 
+use std::ops::Range;
+
 use super::executable::{Interpreter, Pass};
 use crate::attention::{Attention, Span, slopes};
 use crate::device::Batch;
 use crate::kv::{LayerCache, PAGE, Profile};
 use crate::program::{Op, Program, Rows, State, StateSpec, Value, Values};
-use crate::reference::{Delta, attend, gated_delta, short_conv, store_kv};
+use crate::reference::{
+    Delta, Scan, WkvRows, attend, gated_delta, selective_scan, short_conv, store_kv, token_shift, wkv7,
+};
 
 impl Interpreter {
     /// Operations that write a value and read a state.
@@ -42,6 +46,43 @@ impl Interpreter {
                         beta: beta.map(|beta| &all(beta)[of(heads.values)]),
                     };
                     gated_delta(&delta, heads, scale, numbers, &mut out[of(value_width)]);
+                });
+            }
+            _ => {}
+        }
+    }
+
+    /// What later families keep.
+    pub(super) fn scans(&mut self, op: &Op, pass: &Pass<'_>, out: &mut [f32]) {
+        let (values, program) = (&self.values, &self.program);
+        let Some(state) = op.state() else { return };
+        let width = |value: Value| program.value(value).width;
+        let of = |value: Value, rows: &Range<usize>| -> &[f32] {
+            &values[value.0 as usize][rows.start * width(value)..rows.end * width(value)]
+        };
+        match *op {
+            Op::SelectiveScan { x, steps, keys, queries, rates, .. } => {
+                let rates = self.weights.numbers(rates);
+                self.states[state.0 as usize].slots().for_each_span(pass.batch, |rows, numbers| {
+                    let [x_of, steps, keys_of, queries] = [x, steps, keys, queries].map(|value| of(value, &rows));
+                    let scan = Scan { x: x_of, steps, keys: keys_of, queries, rates: &rates };
+                    let out = &mut out[rows.start * width(x)..rows.end * width(x)];
+                    selective_scan(&scan, width(keys), numbers, out);
+                });
+            }
+            Op::TokenShift { x, .. } => {
+                self.states[state.0 as usize].slots().for_each_span(pass.batch, |rows, numbers| {
+                    let out = &mut out[rows.start * width(x)..rows.end * width(x)];
+                    token_shift(of(x, &rows), numbers, out);
+                });
+            }
+            Op::Wkv7 { inputs, heads, out: value, .. } => {
+                self.states[state.0 as usize].slots().for_each_span(pass.batch, |rows, numbers| {
+                    let all = inputs.all().map(|value| of(value, &rows));
+                    let [queries, decay, keys, values, removal, rates] = all;
+                    let of_rows = WkvRows { queries, decay, keys, values, removal, rates };
+                    let out = &mut out[rows.start * width(value)..rows.end * width(value)];
+                    wkv7(&of_rows, heads, width(value) / heads, numbers, out);
                 });
             }
             _ => {}
