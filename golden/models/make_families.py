@@ -992,6 +992,126 @@ def apertus(folder):
     return model
 
 
+def selective(model, prefix, inner, state, rank, taps, gains=False):
+    """A mixer of Mamba 1."""
+    model.matrix(prefix + "ssm_in.weight", 2 * inner, model.width, gain=1.4)
+    kernel = 0.4 * model.random.standard_normal((inner, taps)) + ([0.0] * (taps - 1) + [0.7])
+    model.file.add_tensor(prefix + "ssm_conv1d.weight", kernel.astype("f4"))
+    model.vector(prefix + "ssm_conv1d.bias", inner)
+    model.matrix(prefix + "ssm_x.weight", rank + 2 * state, inner, gain=2.0)
+    if gains:
+        for name, size in [("dt", rank), ("b", state), ("c", state)]:
+            model.vector(f"{prefix}ssm_{name}_norm.weight", size, mean=1.0)
+    model.matrix(prefix + "ssm_dt.weight", inner, rank, gain=1.0)
+    model.vector(prefix + "ssm_dt.bias", inner, mean=-1.0, spread=0.7)
+    # As trained ones begin: the numbers of a channel decay at rates of 1, 2, 3 and so on.
+    rates = -(np.arange(1, state + 1) * model.random.uniform(0.3, 1.2, (inner, 1))) / 4
+    model.file.add_tensor(prefix + "ssm_a", rates.astype("f4"))
+    model.vector(prefix + "ssm_d", inner, mean=0.5, spread=0.5)
+    model.matrix(prefix + "ssm_out.weight", model.width, inner, gain=1.5)
+
+
+def selective_keys(model, inner, state, rank, taps):
+    for name, value in [("conv_kernel", taps), ("state_size", state), ("time_step_rank", rank), ("inner_size", inner)]:
+        model.key("ssm." + name, value)
+
+
+def mamba(is_falcon):
+    def make(folder):
+        shape = {"inner": 64, "state": 16, "rank": 4, "taps": 4}
+        model = Decoder(folder, "mamba", 170 + is_falcon, name="tiny-falcon-mamba" if is_falcon else None, heads=0,
+                        key_value_heads=0, feed_forward=0, head=16, pre="gpt-2")
+        selective_keys(model, **shape)
+        model.key("ssm.dt_b_c_rms", bool(is_falcon))
+        model.ends(tied=not is_falcon)
+        for layer in range(model.layers):
+            prefix = f"blk.{layer}."
+            model.norm(prefix + "attn_norm")
+            selective(model, prefix, **shape)
+        return model
+    return make
+
+
+def jamba(folder):
+    shape = {"inner": 64, "state": 8, "rank": 4, "taps": 4}
+    model = Decoder(folder, "jamba", 172, layers=3, experts=4, key_value_heads=[0, 2, 0], pre="gpt-2")
+    model.key_value_heads = 2
+    selective_keys(model, **shape)
+    model.ends(tied=True)
+    for layer in range(model.layers):
+        prefix = f"blk.{layer}."
+        for name in ["attn_norm", "ffn_norm"]:
+            model.norm(prefix + name)
+        if layer == 1:
+            model.queries_keys_values(prefix)
+            model.expert_tensors(prefix, inner=32)
+        else:
+            selective(model, prefix, gains=True, **shape)
+            experts, model.experts = model.experts, None
+            model.feed_forward_part(prefix, fused=False)
+            model.experts = experts
+    return model
+
+
+def phimoe(folder):
+    model = Decoder(folder, "phimoe", 173, experts=8, feed_forward=16, about_mean="biased", pre="gpt-2", context=512,
+                    head=16)
+    model.file.add_rope_dimension_count(16)
+    model.file.add_rope_scaling_orig_ctx_len(256)
+    model.file.add_rope_scaling_attn_factors(1.19)
+    model.file.add_sliding_window(512)
+    model.ends(tied=False)
+    model.vector("output.bias", 288)
+    model.factors("rope_factors_long.weight", np.linspace(1.0, 12.0, 8))
+    model.factors("rope_factors_short.weight", np.linspace(1.0, 2.5, 8))
+    for layer in range(model.layers):
+        prefix = f"blk.{layer}."
+        for name in ["attn_norm", "ffn_norm"]:
+            model.norm(prefix + name)
+        model.queries_keys_values(prefix, bias=True, output_bias=True)
+        model.expert_tensors(prefix, inner=16)
+    return model
+
+
+def rwkv7(heads):
+    # llama.cpp goes through heads in steps of 64 elements on some chips, so that it is right there for those of 64 alone.
+    def make(folder):
+        width, inner, rank = 64, 96, 8
+        model = Decoder(folder, "rwkv7", 174 + heads, name="tiny-rwkv7" if heads == 1 else "tiny-rwkv7-heads", heads=0,
+                        key_value_heads=0, width=width, head=width // heads, feed_forward=inner, about_mean="biased",
+                        pre="gpt-2")
+        model.key("wkv.head_size", width // heads)
+        for name in ["decay", "iclr", "value_residual_mix", "gate"]:
+            model.key(f"attention.{name}_lora_rank", rank)
+        model.ends(tied=False)
+        model.norm("token_embd_norm")
+        for layer in range(model.layers):
+            rwkv7_block(model, f"blk.{layer}.", inner, rank)
+        return model
+    return make
+
+
+def rwkv7_block(model, prefix, inner, rank):
+    width = model.width
+    for name in ["attn_norm", "attn_norm_2"]:
+        model.norm(prefix + name)
+    shares = model.random.uniform(0, 1, (6, 1, 1, width))
+    model.file.add_tensor(prefix + "time_mix_lerp_fused.weight", shares.astype("f4"))
+    for name, mean, spread in [("w0", 0.0, 1.5), ("a0", 0.0, 0.7), ("v0", 0.3, 0.5), ("k_k", 0.8, 0.2), ("k_a", 0.9, 0.2),
+                               ("r_k", 0.0, 0.3)]:
+        model.vector(f"{prefix}time_mix_{name}.weight", width, mean, spread)
+    for letter in "wavg":
+        model.matrix(f"{prefix}time_mix_{letter}1.weight", rank, width, gain=1.2)
+        model.matrix(f"{prefix}time_mix_{letter}2.weight", width, rank, gain=1.2)
+    for name, gain in [("key", 1.0), ("value", 1.2), ("receptance", 1.2), ("output", 1.5)]:
+        model.matrix(f"{prefix}time_mix_{name}.weight", width, width, gain=gain)
+    model.norm(prefix + "time_mix_ln")
+    shares = model.random.uniform(0, 1, (1, 1, width))
+    model.file.add_tensor(prefix + "channel_mix_lerp_k.weight", shares.astype("f4"))
+    model.matrix(prefix + "channel_mix_key.weight", inner, width, gain=1.2)
+    model.matrix(prefix + "channel_mix_value.weight", width, inner)
+
+
 MODELS = [qwen2moe, qwen35moe, gemma, deepseek, glm4, glm4moe, granite, granitemoe, lfm2, lfm2moe, olmo2, olmoe, exaone4,
           ernie, ernie_moe, hunyuan_dense, hunyuan_moe, seed_oss, minimax_m2, minicpm, internlm2, bailingmoe2, dots1, gpt_oss, gemma2,
           mistral3, cohere2, command_r, starcoder2, phi2, stablelm, arcee, nemotron, afmoe, hy_v3, exaone, chatglm, gptneox,
@@ -1002,7 +1122,8 @@ MODELS = [qwen2moe, qwen35moe, gemma, deepseek, glm4, glm4moe, granite, granitem
           encoder("nomic-bert", 150, gated=True), encoder("jina-bert-v3", 151),
           encoder("nomic-bert-moe", 155, experts=4), modern_bert, gemma_embedding, falcon_h1, scaled,
           qwen35_mtp, deepseek2_mtp, nemotron_h_mtp, apertus, jina_bert_v2, bloom, mpt,
-          gemma3n, falcon(False), falcon(True), baichuan(32), baichuan(40), bitnet]
+          gemma3n, falcon(False), falcon(True), baichuan(32), baichuan(40), bitnet,
+          mamba(False), mamba(True), jamba, phimoe, rwkv7(1), rwkv7(4)]
 
 
 def main():

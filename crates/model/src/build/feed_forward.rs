@@ -54,8 +54,8 @@ pub(crate) struct Experts {
     pub(crate) is_gated: bool,
     /// True if router and experts have biases.
     pub(crate) has_biases: bool,
-    /// Weights are a softmax of the chosen alone.
-    pub(crate) is_weighed_alone: bool,
+    /// What scores become.
+    pub(crate) scoring: Scoring,
 }
 
 impl Gated {
@@ -78,17 +78,17 @@ impl Plain {
 impl Experts {
     /// With gates and without biases.
     pub(crate) fn new((count, used): (usize, usize), inner: usize, activation: Activation) -> Self {
-        Experts { count, used, inner, activation, is_gated: true, has_biases: false, is_weighed_alone: false }
+        Experts { count, used, inner, activation, is_gated: true, has_biases: false, scoring: Scoring::Softmax }
     }
 
-    /// The rule of clauses E1 and E2: a softmax of all scores, or of the chosen alone, whose weights add up to 1.
-    pub(crate) fn softmax(&self) -> RouteRule {
+    /// The rule of clauses E1 and E2: a softmax of all scores whose weights add up to 1, or others as they are.
+    pub(crate) fn rule(&self) -> RouteRule {
         RouteRule {
             used: self.used,
-            scoring: if self.is_weighed_alone { Scoring::SoftmaxOfChosen } else { Scoring::Softmax },
+            scoring: self.scoring,
             bias: None,
             groups: None,
-            normalised: (!self.is_weighed_alone).then_some(LEAST_SUM),
+            normalised: (self.scoring == Scoring::Softmax).then_some(LEAST_SUM),
             scale: 1.0,
             factors: None,
         }

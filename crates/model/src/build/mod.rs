@@ -16,6 +16,9 @@ mod mixture;
 mod ops;
 mod part;
 mod rope;
+mod rwkv;
+mod scans;
+mod selective;
 mod tensors;
 mod weights;
 mod windows;
@@ -37,6 +40,8 @@ pub(crate) use mixture::Mixture;
 pub(crate) use ops::{Rotation, Scores, score_scale};
 pub(crate) use part::FeedForward;
 pub(crate) use rope::RopeFactors;
+pub(crate) use rwkv::TimeMix;
+pub(crate) use selective::SelectiveScan;
 
 use crate::error::Error;
 use crate::gguf::Gguf;
@@ -158,8 +163,8 @@ impl<'g, 'a> Builder<'g, 'a> {
 
     /// From now on norms of whole rows are about their mean, with biases or without.
     pub(crate) fn use_layer_norms(&mut self, bias: Presence) -> Result<(), Error> {
-        let epsilon = self.keys.number(LAYER_EPSILON, 0.0, 1.0)?;
-        self.epsilon = epsilon.ok_or_else(|| self.keys.bad(LAYER_EPSILON, "is missing".into()))?;
+        // Files of some families call it by the name of the other.
+        self.epsilon = self.keys.number(LAYER_EPSILON, 0.0, 1.0)?.unwrap_or(self.epsilon);
         self.norms = Norms::Layer(bias);
         Ok(())
     }

@@ -96,7 +96,12 @@ impl Builder<'_, '_> {
 
     /// Norm of every `size` elements without a gain.
     pub(crate) fn plain_norm(&mut self, name: &str, x: Value, size: usize) -> Value {
-        let (gain, epsilon) = (None, self.epsilon);
+        self.plain_norm_by(name, x, size, self.epsilon)
+    }
+
+    /// The same with an epsilon of its own.
+    pub(crate) fn plain_norm_by(&mut self, name: &str, x: Value, size: usize, epsilon: f32) -> Value {
+        let gain = None;
         self.write(name, self.width_of(x), |out| Op::RmsNorm { x, size, gain, epsilon, out })
     }
 
@@ -140,7 +145,11 @@ impl Builder<'_, '_> {
 
     /// Every `size` elements, with a Euclidean norm of 1.
     pub(crate) fn l2_norm(&mut self, name: &str, x: Value, size: usize) -> Value {
-        let epsilon = self.epsilon;
+        self.l2_norm_by(name, x, size, self.epsilon)
+    }
+
+    /// The same with an epsilon of its own.
+    pub(crate) fn l2_norm_by(&mut self, name: &str, x: Value, size: usize, epsilon: f32) -> Value {
         self.write(name, self.width_of(x), |out| Op::L2Norm { x, size, epsilon, out })
     }
 

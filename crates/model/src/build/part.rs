@@ -23,7 +23,7 @@ impl Builder<'_, '_> {
         match part {
             FeedForward::Gated(gated) => self.gated(x, gated),
             FeedForward::Plain(plain) => self.plain(x, plain),
-            FeedForward::Experts(experts) => self.routed(x, experts, experts.softmax()),
+            FeedForward::Experts(experts) => self.routed(x, experts, experts.rule()),
             FeedForward::Mixture(mixture) => self.mixture(x, mixture),
         }
     }

@@ -53,6 +53,19 @@ impl Builder<'_, '_> {
         self.weight(&format!("{name}.weight"), &[length / parts, parts], Shape::Vector(length), rows)
     }
 
+    /// `NAME.weight`: one of the so many rows of a matrix, as a vector.
+    pub(crate) fn vector_of_rows(&mut self, name: &str, row: usize, rows: usize, length: usize) -> Weight {
+        let of = Blocks { first: row, block: 1, stride: 1 };
+        self.weight(&format!("{name}.weight"), &[length, rows], Shape::Vector(length), of)
+    }
+
+    /// `NAME.weight`: a vector as matrices of one row, one for each head.
+    pub(crate) fn vector_by_heads(&mut self, name: &str, heads: usize, columns: usize) -> Weight {
+        let all = Blocks { first: 0, block: heads, stride: heads };
+        let shape = Shape::Stack { items: heads, rows: 1, columns };
+        self.weight(&format!("{name}.weight"), &[heads * columns], shape, all)
+    }
+
     /// `NAME.weight`: a matrix, `[columns, rows]` in the file.
     pub(crate) fn matrix(&mut self, name: &str, rows: usize, columns: usize) -> Weight {
         self.rows(name, rows, Blocks { first: 0, block: rows, stride: rows }, rows, columns)

@@ -138,7 +138,7 @@ fn mixture(b: &mut Builder<'_, '_>, x: Value, gated: &Gated, experts: &Experts) 
     let router = b.scale("router_scaled", router, 1.0 / (b.hidden_size as f32).sqrt());
     let router = b.scale_by_vector("router_input", router, "ffn_gate_inp.scale", b.hidden_size);
     let scores = b.linear("expert_scores", router, "ffn_gate_inp", experts.count, Presence::Forbidden);
-    let mut rule = experts.softmax();
+    let mut rule = experts.rule();
     if b.has("ffn_down_exps.scale") {
         rule.factors = Some(b.vector_of("ffn_down_exps.scale", experts.count));
     }

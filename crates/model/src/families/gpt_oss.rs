@@ -1,7 +1,7 @@
 //! gpt-oss (arXiv 2508.10925): a sink for each head, windows on every other layer, biases everywhere, experts weighed by a
 //! softmax of the chosen alone.
 
-use hefu_numerics::program::{Activation, RopeStyle};
+use hefu_numerics::program::{Activation, RopeStyle, Scoring};
 
 use super::Family;
 use crate::build::{Builder, Decoder, Experts, FeedForward, Presence, Residual, RopeFactors};
@@ -15,7 +15,7 @@ const PERIOD: usize = 2;
 fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
     let (counts, inner) = (b.required_expert_counts()?, b.expert_inner()?);
     let experts = Experts::new(counts, inner, Activation::BoundedSilu);
-    let feed_forward = FeedForward::Experts(Experts { has_biases: true, is_weighed_alone: true, ..experts });
+    let feed_forward = FeedForward::Experts(Experts { has_biases: true, scoring: Scoring::SoftmaxOfChosen, ..experts });
     let mut decoder = Decoder::read(b, RopeStyle::NeoX, RopeFactors::None, feed_forward)?;
     decoder.set_windows(b.windows(PERIOD)?);
     decoder.attention.has_sinks = true;

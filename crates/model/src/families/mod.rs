@@ -39,9 +39,11 @@ mod hunyuan_dense;
 mod hunyuan_moe;
 mod hy_v3;
 mod internlm2;
+mod jamba;
 mod lfm2;
 mod lfm2moe;
 mod llama;
+mod mamba;
 mod mamba2;
 mod minicpm;
 mod minimax_m2;
@@ -55,6 +57,7 @@ mod olmoe;
 pub(crate) mod origins;
 mod phi2;
 mod phi3;
+mod phimoe;
 mod qwen2;
 mod qwen2moe;
 mod qwen2vl;
@@ -64,6 +67,7 @@ mod qwen35moe;
 mod qwen3moe;
 mod qwen3vl;
 mod qwen3vlmoe;
+mod rwkv7;
 mod seed_oss;
 mod smollm3;
 mod stablelm;
@@ -101,6 +105,7 @@ pub const FAMILIES: &[Family] = &[
     gemma3n::GEMMA3N,
     gemma4::GEMMA4,
     phi3::PHI3,
+    phimoe::PHIMOE,
     deepseek1::DEEPSEEK,
     deepseek2::DEEPSEEK2,
     glm4::GLM4,
@@ -111,7 +116,10 @@ pub const FAMILIES: &[Family] = &[
     nemotron_h::NEMOTRON_H,
     nemotron_h::NEMOTRON_H_MOE,
     falcon_h1::FALCON_H1,
+    mamba::MAMBA,
+    jamba::JAMBA,
     mamba2::MAMBA2,
+    rwkv7::RWKV7,
     lfm2::LFM2,
     lfm2moe::LFM2_MOE,
     smollm3::SMOLLM3,
@@ -162,13 +170,8 @@ pub const ENCODERS: &[Family] = &[
 
 /// Architectures that people ask for and that no program can be written of, with what is missing.
 pub const MISSING: &[(&str, &str)] = &[
-    ("phimoe", "the choice of experts by SparseMixer, which compares scores with their largest"),
     ("llama4", "experts whose inputs are weighed, and attention in chunks"),
-    ("rwkv6", RWKV),
-    ("rwkv7", RWKV),
-    ("arwkv7", RWKV),
-    ("mamba", MAMBA),
-    ("jamba", MAMBA),
+    ("rwkv6", "the memory of RWKV-6"),
     ("kimi-linear", "delta attention with a decay for each channel"),
     ("deepseek32", SPARSE),
     ("glm-dsa", SPARSE),
@@ -176,8 +179,6 @@ pub const MISSING: &[(&str, &str)] = &[
     ("t5encoder", "attention with learnt distances"),
 ];
 
-const RWKV: &str = "the memory of RWKV";
-const MAMBA: &str = "the scan of Mamba 1, with a decay for each number of its state";
 const SPARSE: &str = "attention to few positions that an index chooses";
 
 impl Family {

@@ -150,7 +150,12 @@ exact! {
     nemotron_h_with_scans: "tiny-nemotron_h",
     nemotron_h_with_experts: "tiny-nemotron_h_moe",
     granite_with_scans: "tiny-granitehybrid",
+    mamba: "tiny-mamba",
+    falcon_mamba_with_norms_of_steps: "tiny-falcon-mamba",
+    jamba_with_scans_and_attention: "tiny-jamba",
     mamba2: "tiny-mamba2",
+    rwkv7: "tiny-rwkv7",
+    rwkv7_with_several_heads: "tiny-rwkv7-heads",
     gemma4_with_shared_states_and_inputs_of_layers: "tiny-gemma4",
     falcon_h1_with_scans_beside_attention: "tiny-falcon-h1",
     qwen3_with_factors_of_whole_matrices: "tiny-qwen3-scaled",
@@ -200,6 +205,12 @@ fn llama_in_4_bits() {
 #[test]
 fn llama_in_4_bits_of_larger_blocks() {
     check("tiny-llama-q4_k", QUANTISED_WEIGHTS);
+}
+
+#[test]
+fn phimoe_by_sparse_mixer() {
+    check_context("tiny-phimoe", "tiny-phimoe", Some(256), EXACT_WEIGHTS);
+    check_context("tiny-phimoe", "tiny-phimoe-long", None, EXACT_WEIGHTS);
 }
 
 #[test]

@@ -97,7 +97,13 @@ tiny!(
     "tiny-nemotron_h",
     "tiny-nemotron_h_moe",
     "tiny-granitehybrid",
+    "tiny-mamba",
+    "tiny-falcon-mamba",
+    "tiny-jamba",
     "tiny-mamba2",
+    "tiny-rwkv7",
+    "tiny-rwkv7-heads",
+    "tiny-phimoe",
     "tiny-gemma4",
     "tiny-falcon-h1",
     "tiny-qwen3-scaled"
