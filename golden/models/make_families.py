@@ -1054,16 +1054,15 @@ def jamba(folder):
 
 
 def phimoe(folder):
-    model = Decoder(folder, "phimoe", 173, experts=8, feed_forward=16, about_mean="biased", pre="gpt-2", context=512,
-                    head=16)
-    model.file.add_rope_dimension_count(16)
+    model = Decoder(folder, "phimoe", 173, experts=16, feed_forward=16, about_mean="biased", pre="gpt-2", context=512)
+    model.file.add_rope_dimension_count(8)
     model.file.add_rope_scaling_orig_ctx_len(256)
     model.file.add_rope_scaling_attn_factors(1.19)
     model.file.add_sliding_window(512)
     model.ends(tied=False)
     model.vector("output.bias", 288)
-    model.factors("rope_factors_long.weight", np.linspace(1.0, 12.0, 8))
-    model.factors("rope_factors_short.weight", np.linspace(1.0, 2.5, 8))
+    model.factors("rope_factors_long.weight", np.linspace(1.0, 12.0, 4))
+    model.factors("rope_factors_short.weight", np.linspace(1.0, 2.5, 4))
     for layer in range(model.layers):
         prefix = f"blk.{layer}."
         for name in ["attn_norm", "ffn_norm"]:

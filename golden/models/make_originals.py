@@ -57,7 +57,7 @@ class Phimoe:
     def __init__(self, name, is_long):
         self.keys, self.tensors = read(name)
         self.epsilon = self.keys["phimoe.attention.layer_norm_epsilon"]
-        self.head = self.keys["phimoe.attention.key_length"]
+        self.head = self.keys["phimoe.rope.dimension_count"]
         self.factors = self.tensors[f"rope_factors_{'long' if is_long else 'short'}.weight"]
 
     def linear(self, x, name):
