@@ -144,8 +144,8 @@ fn what_is_no_model_is_refused_by_name() {
         "`rwkv`, which is not supported; supported are llama, mistral3",
     );
     check(
-        &|tiny| tiny.keys[0].1 = Value::String(b"rwkv7"),
-        "`rwkv7`, which is not supported: what is missing is the memory of RWKV",
+        &|tiny| tiny.keys[0].1 = Value::String(b"rwkv6"),
+        "`rwkv6`, which is not supported: what is missing is the memory of RWKV-6",
     );
     check(&|tiny| drop(tiny.keys.remove(0)), "\"general.architecture\"");
     check(&set("attention.sliding_window", Value::U32(9)), "`qwen2.attention.sliding_window` is not known");
