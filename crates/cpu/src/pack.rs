@@ -4,6 +4,7 @@ mod trits;
 
 use std::ops::Range;
 
+use hefu_numerics::functions::fma;
 use hefu_numerics::matrix::Matrix;
 use hefu_numerics::quant::{
     Digits, Encoding, Float, Format, MAX_BLOCK_ELEMENTS, Parts, Quantised, ScaleEncoding, SubScales, Values,
@@ -265,7 +266,7 @@ fn weigh(quantised: &Quantised, codes: &[u8], s: f32, m: f32, output: &mut [f32]
     };
     let each = output.iter_mut().zip(codes);
     if quantised.has_minimum {
-        each.for_each(|(output, &code)| *output = s.mul_add(weight(code) as f32, -m));
+        each.for_each(|(output, &code)| *output = fma(s, weight(code) as f32, -m));
     } else {
         // The product of two numbers, rounded once, is what a fused one less 0 is; and it takes no call where the
         // processor is not asked for fused instructions.

@@ -1,5 +1,7 @@
 //! Tests of a device's arithmetic before it is used: each thing that the contract asks, by name.
 
+use hefu_numerics::functions::fma;
+
 use crate::driver::{Argument, Buffer, Fault, Queue};
 
 /// Results for each triple of numbers.
@@ -43,7 +45,7 @@ pub(crate) fn wrong(queue: &mut Queue) -> Result<Vec<&'static str>, Fault> {
 
 fn right(triple: &[f32]) -> [f32; RESULTS] {
     let [a, b, c] = [triple[0], triple[1], triple[2]];
-    [a.mul_add(b, c), a * b + c, a / b, a.sqrt(), a + b, a.round_ties_even()]
+    [fma(a, b, c), a * b + c, a / b, a.sqrt(), a + b, a.round_ties_even()]
 }
 
 /// Numbers that tell right from wrong, and many others of all magnitudes.

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use super::list::{Chip, Level, NODE, WINE};
 use super::target::{Target, is_there, no_standard_library, standard_library, target_folder};
+use super::wine;
 
 /// The crates that need no C compiler.
 const WITHOUT_C: [&str; 5] = ["hefu-check", "hefu-text", "hefu-grammar", "hefu-answer", "hefu-provenance"];
@@ -16,20 +17,27 @@ pub(super) struct Runner {
     target: Option<(Target, PathBuf)>,
     /// The emulator with its arguments, then the program.
     command: Vec<String>,
+    /// What the emulator is told by its environment.
+    settings: Vec<(String, String)>,
 }
 
 impl Runner {
-    /// For this machine.
+    /// For this machine; with `hefu`, what makes and judges receipts is built too.
     ///
     /// # Errors
     /// What the compiler says.
-    pub(super) fn native(root: &Path) -> Result<Self, String> {
-        // Where the program is built too: the crates that both use are compiled once.
+    pub(super) fn native(root: &Path, hefu: bool) -> Result<Self, String> {
         let folder = target_folder(root);
         let mut cargo = cargo(root, &folder);
-        finish(cargo.args(["build", "--release", "--package", "hefu-check"]), "cargo build")?;
+        cargo.args(["build", "--release", "--package", "hefu-check"]);
+        if hefu {
+            // In one call: asked for one after the other, they would have the crates that both use compiled twice, with other
+            // features of what those use.
+            cargo.args(["--package", "hefu"]);
+        }
+        finish(&mut cargo, "cargo build")?;
         let program = folder.join("release/hefu-check").display().to_string();
-        Ok(Self { root: root.to_owned(), target: None, command: vec![program] })
+        Ok(Self { root: root.to_owned(), target: None, command: vec![program], settings: Vec::new() })
     }
 
     /// For a chip at a level.
@@ -60,8 +68,13 @@ impl Runner {
             command.extend(["--no-warnings", "--no-incremental-marking"].map(str::to_owned));
             command.push(root.join("xtask/src/chips/wasi.mjs").display().to_string());
         }
-        command.push(program.display().to_string());
-        Ok(Self { root: root.to_owned(), target: Some((target, folder)), command })
+        let program = program.display().to_string();
+        let settings = match target.linker() {
+            Some(compiler) if emulator == WINE => wine::settings(root, &folder, compiler, &program)?,
+            _ => Vec::new(),
+        };
+        command.push(program);
+        Ok(Self { root: root.to_owned(), target: Some((target, folder)), command, settings })
     }
 
     /// The program that was built.
@@ -72,8 +85,7 @@ impl Runner {
     /// What the program prints; a status other than 0 is told by what it prints, or as an error if that is nothing.
     pub(super) fn call(&self, arguments: &[String]) -> Result<String, String> {
         let done = Command::new(&self.command[0])
-            // Wine tells what it lacks, and nobody asks.
-            .env("WINEDEBUG", "-all")
+            .envs(self.settings.iter().map(|(name, value)| (name, value)))
             .args(&self.command[1..])
             .args(arguments)
             .output()
@@ -94,6 +106,7 @@ impl Runner {
         let mut cargo = cargo(&self.root, folder);
         let runner = &self.command[..self.command.len() - 1];
         cargo.env(target.variable("RUNNER"), runner.join(" "));
+        cargo.envs(self.settings.iter().map(|(name, value)| (name, value)));
         cargo.args(["test", "--release", "--package", "hefu-numerics", "--package", "hefu-cpu", "--lib", "--tests"]);
         finish(target.choose(&mut cargo, level.features), "cargo test")
     }

@@ -9,6 +9,7 @@ mod list;
 mod receipts;
 mod report;
 mod target;
+mod wine;
 
 use std::path::{Path, PathBuf};
 
@@ -35,7 +36,7 @@ struct Options {
 /// Examines the chips asked for, or all, and prints the table; what is wrong otherwise, in one sentence.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<(), String> {
     let options = Options::parse(arguments)?;
-    let here = Runner::native(root)?;
+    let here = Runner::native(root, options.hefu.is_none())?;
     let hefu = options.hefu.as_deref();
     let logits = report::logits(&here.call(&logits_arguments(root))?);
     let expected = Expected { root, hefu, logits, receipts: receipts::make(root, hefu)? };

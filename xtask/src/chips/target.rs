@@ -34,6 +34,11 @@ impl Target {
         Ok(Self { triple: chip.triple, linker, from_source })
     }
 
+    /// The linker, where it is not the compiler's own.
+    pub(super) fn linker(&self) -> Option<&Path> {
+        self.linker.as_deref()
+    }
+
     /// Has a command of cargo's build for it, with these features everywhere.
     pub(super) fn choose<'a>(&self, cargo: &'a mut Command, features: &str) -> &'a mut Command {
         let mut flags = Vec::new();

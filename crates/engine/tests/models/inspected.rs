@@ -7,7 +7,7 @@ use hefu_engine::inspect::{
 };
 use hefu_engine::sampling::{History, explain};
 use hefu_numerics::device::Model;
-use hefu_numerics::functions::exp;
+use hefu_numerics::functions::{exp, fma};
 use hefu_numerics::half::{f16_to_f32, f32_to_f16};
 use hefu_numerics::program::{Entry, Op, Rows, StateSpec, Value};
 use std::sync::Arc;
@@ -105,7 +105,7 @@ fn everything_that_can_be_seen_is_the_same_on_every_device_and_at_every_pace() {
 fn shares(query: &[f32], keys: &[&[f32]], scale: f32, window: Option<usize>) -> Vec<f32> {
     let (last, first) = (keys.len() - 1, window.map_or(0, |window| keys.len().saturating_sub(window)));
     let rounded = |x: f32| f16_to_f32(f32_to_f16(x));
-    let score = |key: &[f32]| scale * query.iter().zip(key).fold(0.0, |sum, (q, k)| q.mul_add(rounded(*k), sum));
+    let score = |key: &[f32]| scale * query.iter().zip(key).fold(0.0, |sum, (q, k)| fma(*q, rounded(*k), sum));
     let scores: Vec<f32> = (first..=last).map(|at| score(keys[at])).collect();
     let largest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let weights: Vec<f32> = scores.iter().map(|score| exp(score - largest)).collect();

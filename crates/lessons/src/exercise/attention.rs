@@ -5,6 +5,7 @@ use super::exp::exp;
 use super::stripes::striped;
 use hefu_numerics::attention::{Attention, SEGMENT, Span};
 use hefu_numerics::conformance::Style;
+use hefu_numerics::functions::fma;
 use hefu_numerics::half::{f16_to_f32, f32_to_f16};
 use hefu_numerics::kv::{KvShape, LayerCache, PAGE, Profile};
 use hefu_numerics::reference;
@@ -25,9 +26,7 @@ struct Head {
 fn attend(head: &Head, mistake: &str) -> Vec<f32> {
     let (size, query) = (head.query.len(), &head.query);
     let score = |key: &[f32]| match mistake {
-        "scaled-first" => {
-            query.iter().zip(key).fold(0.0_f32, |sum, (query, key)| (query * head.scale).mul_add(*key, sum))
-        }
+        "scaled-first" => query.iter().zip(key).fold(0.0_f32, |sum, (query, key)| fma(query * head.scale, *key, sum)),
         _ => head.scale * reference::chain(query, key),
     };
     let scores: Vec<f32> = head.keys.chunks(size).map(score).collect();
@@ -40,7 +39,7 @@ fn attend(head: &Head, mistake: &str) -> Vec<f32> {
         let mut sums = vec![0.0_f32; size];
         for (t, weight) in weights.iter().enumerate() {
             let value = &head.values[(part * SEGMENT + t) * size..][..size];
-            sums.iter_mut().zip(value).for_each(|(sum, value)| *sum = weight.mul_add(*value, *sum));
+            sums.iter_mut().zip(value).for_each(|(sum, value)| *sum = fma(weight, *value, *sum));
         }
         output.iter_mut().zip(sums).for_each(|(output, sum)| *output += sum);
         let stripes = if mistake == "one-sum" { 1 } else { 16 };

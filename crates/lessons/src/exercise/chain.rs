@@ -2,6 +2,7 @@
 
 use super::case::{Case, Exercise, case, numbers, source, whole};
 use hefu_numerics::conformance::Style;
+use hefu_numerics::functions::fma;
 use hefu_numerics::reference;
 
 const MISTAKES: &[&str] = &["separate", "descending", "f64", "halves"];
@@ -37,10 +38,10 @@ fn chain(a: &[f32], b: &[f32], mistake: &str) -> f32 {
     let pairs = || a.iter().copied().zip(b.iter().copied());
     match mistake {
         "separate" => pairs().fold(0.0, |sum, (a, b)| sum + a * b),
-        "descending" => pairs().rev().fold(0.0, |sum, (a, b)| a.mul_add(b, sum)),
+        "descending" => pairs().rev().fold(0.0, |sum, (a, b)| fma(a, b, sum)),
         "f64" => pairs().fold(0.0, |sum, (a, b)| sum + f64::from(a) * f64::from(b)) as f32,
         "halves" => halved(&pairs().map(|(a, b)| a * b).collect::<Vec<_>>()),
-        _ => pairs().fold(0.0, |sum, (a, b)| a.mul_add(b, sum)),
+        _ => pairs().fold(0.0, |sum, (a, b)| fma(a, b, sum)),
     }
 }
 

@@ -18,7 +18,7 @@ fn power_of_two(n: i32) -> f64 {
 
 /// `e^x` by the clause. What is exact there is exact in f64 too: the product with the power of two is rounded once.
 pub(super) fn exp(x: f32, mistake: &str) -> f32 {
-    let fma = |a: f32, b: f32, c: f32| if mistake == "separate" { a * b + c } else { a.mul_add(b, c) };
+    let fma = |a: f32, b: f32, c: f32| if mistake == "separate" { a * b + c } else { functions::fma(a, b, c) };
     if mistake == "library" {
         return libm::exp(f64::from(x)) as f32;
     }

@@ -2,6 +2,7 @@
 
 use super::case::{Case, Exercise, case, numbers, source};
 use hefu_numerics::conformance::Style;
+use hefu_numerics::functions;
 
 const MISTAKES: &[&str] = &["separate", "double", "flushed"];
 
@@ -43,10 +44,10 @@ fn fma(&[a, b, c]: &[f32; 3], mistake: &str) -> f32 {
         "separate" => a * b + c,
         "double" => (f64::from(a) * f64::from(b) + f64::from(c)) as f32,
         "flushed" => {
-            let result = a.mul_add(b, c);
+            let result = functions::fma(a, b, c);
             if result.is_subnormal() { 0.0 } else { result }
         }
-        _ => a.mul_add(b, c),
+        _ => functions::fma(a, b, c),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::case::{Case, Exercise, case, numbers, source, whole};
 use super::stripes::striped;
 use hefu_numerics::conformance::Style;
+use hefu_numerics::functions::fma;
 use hefu_numerics::reference;
 
 const MISTAKES: &[&str] = &["one-sum", "gain-first", "divided", "epsilon-last", "f64"];
@@ -12,7 +13,7 @@ const EPSILON: f32 = 1.0e-6;
 pub(super) const EXERCISE: Exercise = Exercise { name: "norm", clause: "N1", mistakes: MISTAKES, cases };
 
 fn norm(x: &[f32], gain: &[f32], mistake: &str) -> Vec<f32> {
-    let square = |x: f32, sum: f32| x.mul_add(x, sum);
+    let square = |x: f32, sum: f32| fma(x, x, sum);
     let count = x.len() as f32;
     let mean = match mistake {
         "one-sum" => x.iter().fold(0.0, |sum, x| square(*x, sum)) / count,

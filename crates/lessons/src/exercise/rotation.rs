@@ -2,6 +2,7 @@
 
 use super::case::{Case, Exercise, case, numbers, source, whole};
 use hefu_numerics::conformance::Style;
+use hefu_numerics::functions::fma;
 use hefu_numerics::program::RopeStyle;
 use hefu_numerics::reference;
 
@@ -21,8 +22,8 @@ fn rotate(x: &[f32], cosines: &[f32], sines: &[f32], mistake: &str) -> Vec<f32> 
         let sine = if mistake == "backwards" { -sines[i] } else { sines[i] };
         (out[a], out[b]) = match mistake {
             "separate" => (x * cosine - y * sine, x * sine + y * cosine),
-            "other-product" => (y.mul_add(-sine, x * cosine), y.mul_add(cosine, x * sine)),
-            _ => (x.mul_add(cosine, -(y * sine)), x.mul_add(sine, y * cosine)),
+            "other-product" => (fma(y, -sine, x * cosine), fma(y, cosine, x * sine)),
+            _ => (fma(x, cosine, -(y * sine)), fma(x, sine, y * cosine)),
         };
     }
     out

@@ -3,6 +3,7 @@
 use super::case::{Case, Exercise, case, numbers, source, whole};
 use super::exp::exp;
 use hefu_numerics::conformance::Style;
+use hefu_numerics::functions;
 use hefu_numerics::program::{DeltaHeads, Sharing};
 use hefu_numerics::reference::{self, Delta};
 
@@ -25,7 +26,7 @@ struct Rows {
 
 fn moved(rows: &Rows, mistake: &str) -> Vec<f32> {
     let (keys, values) = (rows.key_size, rows.value_size);
-    let fma = |a: f32, b: f32, c: f32| if mistake == "separate" { a * b + c } else { a.mul_add(b, c) };
+    let fma = |a: f32, b: f32, c: f32| if mistake == "separate" { a * b + c } else { functions::fma(a, b, c) };
     let (mut state, mut out) = (vec![0.0; keys * values], Vec::new());
     for row in 0..rows.decays.len() {
         let (query, key) = (&rows.queries[row * keys..][..keys], &rows.keys[row * keys..][..keys]);

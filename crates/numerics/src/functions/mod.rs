@@ -5,9 +5,11 @@
 //! reference over a dense sample of the whole range, in units in the last place (ulp).
 
 mod exp;
+mod fma;
 mod gates;
 mod real;
 
 pub use exp::exp;
+pub use fma::fma;
 pub use gates::{activation, bounded_silu, elu, gate, gelu, gelu_erf, relu, sigmoid, silu, softplus, tanh};
 pub use real::Real;

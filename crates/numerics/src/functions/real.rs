@@ -60,7 +60,7 @@ impl Real for f32 {
 
     #[inline(always)]
     fn fma(self, factor: f32, addend: f32) -> f32 {
-        self.mul_add(factor, addend)
+        super::fma(self, factor, addend)
     }
 
     #[inline(always)]

@@ -1,6 +1,7 @@
 //! A block of quantised weights, unpacked.
 
 use super::{Quantised, ScaleEncoding, SubScales, Values};
+use crate::functions::fma;
 use crate::half::f16_to_f32;
 
 /// Most elements that a block of any format holds.
@@ -96,7 +97,7 @@ impl Parts {
         for (i, output) in output.iter_mut().enumerate() {
             let b = i / quantised.sub_block;
             let minimum = if quantised.has_minimum { self.minimum_of(b) } else { 0.0 };
-            *output = self.scale_of(quantised, b).mul_add(self.weight(quantised, i) as f32, -minimum);
+            *output = fma(self.scale_of(quantised, b), self.weight(quantised, i) as f32, -minimum);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{QuantizedBlock, quantize_block};
 use crate::attention::{Attention, SEGMENT, Span};
-use crate::functions::{exp, tanh};
+use crate::functions::{exp, fma, tanh};
 use crate::kv::{BLOCK, PAGE, Profile};
 
 /// Attention of every query over its sequence's visible positions; `output`: `[rows][heads][value_size]`.
@@ -78,7 +78,7 @@ impl Scored {
         };
         if let Some(slope) = slope {
             for (t, score) in (first..=last).zip(&mut scores) {
-                *score = (-slope).mul_add(position.abs_diff(t) as f32, *score);
+                *score = fma(-slope, position.abs_diff(t) as f32, *score);
             }
         }
         if let Some(cap) = attention.cap {
@@ -136,7 +136,7 @@ fn score_f16(attention: &Attention<'_>, span: &Span<'_>, head: usize, query: &[f
     let (cache, page) = (attention.cache, span.pages[t / PAGE] as usize);
     let mut sum = 0.0f32;
     for (i, &q) in query.iter().enumerate() {
-        sum = q.mul_add(cache.key(page, head, t % PAGE, i), sum);
+        sum = fma(q, cache.key(page, head, t % PAGE, i), sum);
     }
     attention.scale * sum
 }
@@ -147,7 +147,7 @@ fn score_q8(attention: &Attention<'_>, span: &Span<'_>, head: usize, query: &[Qu
     for (block, query) in query.iter().enumerate() {
         let key = cache.key_block(page, head, t % PAGE, block);
         let products = query.q.iter().zip(&key.q).map(|(&a, &b)| i32::from(a) * i32::from(b));
-        sum = (products.sum::<i32>() as f32).mul_add(query.scale * key.scale, sum);
+        sum = fma(products.sum::<i32>() as f32, query.scale * key.scale, sum);
     }
     attention.scale * sum
 }
@@ -182,7 +182,7 @@ fn add_segment(
         match cache.shape.profile {
             Profile::F16 => {
                 for (i, sum) in sums.iter_mut().enumerate() {
-                    *sum = p.mul_add(cache.value(page, head, t % PAGE, i), *sum);
+                    *sum = fma(p, cache.value(page, head, t % PAGE, i), *sum);
                 }
             }
             // Below, many positions at a time.
@@ -192,7 +192,7 @@ fn add_segment(
                     let value = cache.value_block(page, head, t % PAGE, block);
                     let weight = p * value.scale;
                     for (sum, &q) in sums.iter_mut().zip(&value.q) {
-                        *sum = weight.mul_add(f32::from(q), *sum);
+                        *sum = fma(weight, f32::from(q), *sum);
                     }
                 }
             }
@@ -228,6 +228,6 @@ fn add_block_i8<'w>(
     let QuantizedBlock { q: weights, scale } = quantize_block(&folded);
     for (i, sum) in sums.iter_mut().enumerate() {
         let products = values.iter().zip(&weights).filter_map(|(q, &w)| Some(i32::from(*q.get(i)?) * i32::from(w)));
-        *sum = (products.sum::<i32>() as f32).mul_add(scale, *sum);
+        *sum = fma(products.sum::<i32>() as f32, scale, *sum);
     }
 }

@@ -1,6 +1,7 @@
 //! The chosen experts' results (clause E3).
 
 use super::{activate, gate, linear};
+use crate::functions::fma;
 use crate::matrix::Matrix;
 use crate::program::Activation;
 
@@ -41,7 +42,7 @@ pub fn experts(x: &[f32], choices: &[f32], used: usize, experts: &Experts<'_>, o
             }
             linear(&hidden, &experts.down[expert], bias(2, out_width), &mut result);
             for (out, y) in out.iter_mut().zip(&result) {
-                *out = weight.mul_add(*y, *out);
+                *out = fma(weight, *y, *out);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The gated delta rule (clause D4; Yang, Kautz and Hatamizadeh, arXiv 2412.06464), token by token, and what it is without
 //! the correction (clause D5; Dao and Gu, arXiv 2405.21060).
 
-use crate::functions::exp;
+use crate::functions::{exp, fma};
 use crate::program::{DeltaHeads, Sharing};
 
 /// Rows of one sequence.
@@ -38,13 +38,13 @@ pub fn gated_delta(rows: &Delta<'_>, heads: &DeltaHeads, scale: f32, state: &mut
             let mut known = 0.0f32;
             for k in 0..key_size {
                 state[k * value_size + v] *= kept;
-                known = state[k * value_size + v].mul_add(key[k], known);
+                known = fma(state[k * value_size + v], key[k], known);
             }
             let correction = beta.map_or(value[v], |beta| (value[v] - known) * beta);
             let mut read = 0.0f32;
             for k in 0..key_size {
-                state[k * value_size + v] = key[k].mul_add(correction, state[k * value_size + v]);
-                read = state[k * value_size + v].mul_add(query[k], read);
+                state[k * value_size + v] = fma(key[k], correction, state[k * value_size + v]);
+                read = fma(state[k * value_size + v], query[k], read);
             }
             out[v] = scale * read;
         }

@@ -1,6 +1,7 @@
 //! Matrix products (clauses Q2 and R1).
 
 use super::{QuantizedBlock, chain, file_row, quantize_block};
+use crate::functions::fma;
 use crate::matrix::Matrix;
 use crate::quant::{Encoding, Parts, Quantised};
 
@@ -59,9 +60,9 @@ fn add_block(quantised: &Quantised, parts: &Parts, from: usize, x: &QuantizedBlo
             products += parts.weight(quantised, from + i) * i32::from(x.q[i]);
             activations += i32::from(x.q[i]);
         }
-        sum = (products as f32).mul_add(parts.scale_of(quantised, b) * x.scale, sum);
+        sum = fma(products as f32, parts.scale_of(quantised, b) * x.scale, sum);
         if quantised.has_minimum {
-            sum = parts.minimum_of(b).mul_add(-(x.scale * activations as f32), sum);
+            sum = fma(parts.minimum_of(b), -(x.scale * activations as f32), sum);
         }
     }
     sum

@@ -1,5 +1,6 @@
 //! Rotation of heads (clause P2).
 
+use crate::functions::fma;
 use crate::program::RopeStyle;
 
 /// Rotates `pairs` pairs of every head, from its element `first` on, and leaves the other elements as they are. `x` and
@@ -19,8 +20,8 @@ pub fn rotate(x: &[f32], head: usize, first: usize, style: RopeStyle, angles: &[
                     RopeStyle::Interleaved => (first + 2 * i, first + 2 * i + 1),
                 };
                 let (x, y) = (head[a], head[b]);
-                head[a] = x.mul_add(cosine, -(y * sine));
-                head[b] = x.mul_add(sine, y * cosine);
+                head[a] = fma(x, cosine, -(y * sine));
+                head[b] = fma(x, sine, y * cosine);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Short causal convolution (clause D2).
 
 use super::file_row;
-use crate::functions;
+use crate::functions::{self, fma};
 use crate::matrix::Matrix;
 use crate::program::Activation;
 
@@ -25,7 +25,7 @@ pub fn short_conv(
             let mut sum = 0.0f32;
             for tap in 0..taps {
                 let input = if tap + 1 < taps { state[tap * channels + channel] } else { x[channel] };
-                sum = weights[channel * taps + tap].mul_add(input, sum);
+                sum = fma(weights[channel * taps + tap], input, sum);
             }
             if let Some(bias) = bias {
                 sum += bias[channel];

@@ -1,8 +1,10 @@
 //! The two orders in which sums are taken (clauses R1 and R2).
 
+use crate::functions::fma;
+
 /// `acc = +0; for i ascending: acc = fma(a[i], b[i], acc)`.
 pub fn chain(a: &[f32], b: &[f32]) -> f32 {
-    a.iter().zip(b).fold(0.0, |sum, (&a, &b)| a.mul_add(b, sum))
+    a.iter().zip(b).fold(0.0, |sum, (&a, &b)| fma(a, b, sum))
 }
 
 /// Sixteen stripes: stripe `j` starts at +0 and takes elements `j`, `j + 16`, ... ascending by `step(element, sum)`;

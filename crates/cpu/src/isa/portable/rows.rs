@@ -2,6 +2,7 @@
 
 use std::array::from_fn;
 
+use hefu_numerics::functions::fma;
 use hefu_numerics::half::{bf16_to_f32, f16_to_f32};
 use hefu_numerics::quant::SubScales;
 use hefu_numerics::reference::quantize_block;
@@ -190,7 +191,7 @@ unsafe impl DotIsa for ArrayRows {
 
     #[inline(always)]
     unsafe fn fma(a: Self::Floats, b: Self::Floats, c: Self::Floats) -> Self::Floats {
-        from_fn(|i| a[i].mul_add(b[i], c[i]))
+        from_fn(|i| fma(a[i], b[i], c[i]))
     }
 
     #[inline(always)]
