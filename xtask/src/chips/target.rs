@@ -77,7 +77,8 @@ fn zig(root: &Path, chip: &Chip) -> Result<PathBuf, String> {
     // Zig names no maker.
     let triple = chip.triple.replace("-unknown-", "-");
     let folder = target_folder(root).join("chips");
-    let script = folder.join(format!("link-{triple}"));
+    // By the end of its name rustc knows that it is a C compiler, and what it may say to it.
+    let script = folder.join(format!("{triple}-cc"));
     let text = format!("#!/bin/sh\nexec {program} cc -target {triple} \"$@\"\n");
     let made = std::fs::create_dir_all(&folder);
     let written = made.and_then(|()| std::fs::write(&script, text)).and_then(|()| executable(&script));
