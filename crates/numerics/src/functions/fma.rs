@@ -14,6 +14,7 @@ const STANDARD_IS_RIGHT: bool = cfg!(any(
 
 /// `a * b + c`, rounded once, on every target.
 #[inline(always)]
+#[expect(clippy::disallowed_methods, reason = "the one place that knows where it is right")]
 pub fn fma(a: f32, b: f32, c: f32) -> f32 {
     if STANDARD_IS_RIGHT { a.mul_add(b, c) } else { by_f64(a, b, c) }
 }
