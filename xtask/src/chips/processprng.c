@@ -1,4 +1,4 @@
-/* What Rust's programs ask of bcryptprimitives.dll, which Wine has since its version 9: random bytes. */
+/* What Rust's programs ask of bcryptprimitives.dll, which not every Wine has: random bytes. */
 #include <windows.h>
 
 BOOLEAN NTAPI SystemFunction036(PVOID, ULONG);
