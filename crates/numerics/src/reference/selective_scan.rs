@@ -1,19 +1,19 @@
 //! The selective scan (clause D6; Gu and Dao, arXiv 2312.00752), row by row.
 
-use crate::functions::exp;
+use crate::functions::{exp, fma};
 
 /// Rows of one sequence.
 #[derive(Debug, Clone, Copy)]
 pub struct Scan<'a> {
-    /// What is added, times its step: `[rows][channels]`.
+    /// Inputs, times their steps: `[rows][channels]`.
     pub x: &'a [f32],
-    /// How long each step takes, `[rows][channels]`.
+    /// Lengths of the steps, `[rows][channels]`.
     pub steps: &'a [f32],
-    /// What each number takes, `[rows][numbers]`.
+    /// Share of an input that each number takes, `[rows][numbers]`.
     pub keys: &'a [f32],
-    /// What each number gives, `[rows][numbers]`.
+    /// Share of each number in the output, `[rows][numbers]`.
     pub queries: &'a [f32],
-    /// Logarithms of what is kept in a step of 1: `[channels][numbers]`.
+    /// Logarithms of the share that is kept in a step of 1: `[channels][numbers]`.
     pub rates: &'a [f32],
 }
 
@@ -27,8 +27,8 @@ pub fn selective_scan(rows: &Scan<'_>, numbers: usize, state: &mut [f32], out: &
         for n in 0..numbers {
             let number = &mut state[channel * numbers + n];
             *number *= exp(rows.steps[at] * rows.rates[channel * numbers + n]);
-            *number = rows.keys[row * numbers + n].mul_add(rows.x[at], *number);
-            read = number.mul_add(rows.queries[row * numbers + n], read);
+            *number = fma(rows.keys[row * numbers + n], rows.x[at], *number);
+            read = fma(*number, rows.queries[row * numbers + n], read);
         }
         *out = read;
     }

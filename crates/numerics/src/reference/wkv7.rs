@@ -1,21 +1,21 @@
 //! The generalised delta rule of RWKV-7 (clause D8; Peng et al., arXiv 2503.14456), row by row.
 
-use crate::functions::exp;
+use crate::functions::{exp, fma};
 
 /// Rows of one sequence, `[rows][heads][size]` each.
 #[derive(Debug, Clone, Copy)]
 pub struct WkvRows<'a> {
-    /// What reads.
+    /// Queries, which read the state.
     pub queries: &'a [f32],
-    /// Logarithms of what is kept of each row of the state.
+    /// Logarithms of the share of each row of the state that is kept.
     pub decay: &'a [f32],
-    /// What is taken up, by these keys.
+    /// Keys under which values are stored.
     pub keys: &'a [f32],
-    /// What is taken up.
+    /// Values that are stored.
     pub values: &'a [f32],
-    /// What is held for these keys is given up.
+    /// Keys whose values are removed.
     pub removal: &'a [f32],
-    /// How far.
+    /// Shares of those values that are removed.
     pub rates: &'a [f32],
 }
 
@@ -27,15 +27,15 @@ pub fn wkv7(rows: &WkvRows<'_>, heads: usize, size: usize, state: &mut [f32], ou
         for v in 0..size {
             let mut known = 0.0f32;
             for k in 0..size {
-                known = state[k * size + v].mul_add(of(rows.removal, k), known);
+                known = fma(state[k * size + v], of(rows.removal, k), known);
             }
             let mut read = 0.0f32;
             for k in 0..size {
                 let mut number = state[k * size + v] * exp(of(rows.decay, k));
-                number = (of(rows.removal, k) * of(rows.rates, k)).mul_add(-known, number);
-                number = of(rows.keys, k).mul_add(of(rows.values, v), number);
+                number = fma(of(rows.removal, k) * of(rows.rates, k), -known, number);
+                number = fma(of(rows.keys, k), of(rows.values, v), number);
                 state[k * size + v] = number;
-                read = number.mul_add(of(rows.queries, k), read);
+                read = fma(number, of(rows.queries, k), read);
             }
             out[v] = read;
         }
