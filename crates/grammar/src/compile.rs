@@ -167,11 +167,18 @@ const LIMITS: &[(&str, &str)] = &[
     ("schema too large", "it is too large with all combinations of allOf and anyOf"),
 ];
 
+/// What the library says of an anchor in the middle, and what is meant.
+const ANCHORS: (&str, &str) =
+    ("lookarounds not supported", "`^` and `$` can stand at an expression's ends alone, and `\\b` and `\\B` nowhere");
+
 /// The library's error as a sentence of one line, without its dump of states.
 pub(crate) fn sentence(error: &dyn std::fmt::Display) -> String {
     let text = error.to_string();
     if let Some((_, meaning)) = LIMITS.iter().find(|(part, _)| text.contains(part)) {
         return format!("{TOO_COMPLEX} ({meaning})");
+    }
+    if text.contains(ANCHORS.0) {
+        return ANCHORS.1.to_owned();
     }
     // The parser of expressions draws where the fault is, and names it in its last line.
     if text.contains("regex parse error:")

@@ -29,6 +29,10 @@ impl WholeFile {
         if path.is_dir() {
             return Err(Failure::Usage(format!("{} is a folder; name a file", path.display())));
         }
+        // A rename would put a file in the place of a device, or of a pipe that somebody reads from.
+        if path.exists() && !path.is_file() {
+            return Err(Failure::Usage(format!("{} is a device or a pipe; name a file", path.display())));
+        }
         if path.exists() && !force {
             let shown = path.display();
             return Err(Failure::Usage(format!(
@@ -127,5 +131,15 @@ mod tests {
 
         drop(WholeFile::new(&path, &[], true).unwrap());
         assert_eq!(names(), ["out.gguf"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_device_is_not_replaced_by_a_file() {
+        for force in [false, true] {
+            let said = WholeFile::new(Path::new("/dev/null"), &[], force).err().map(|failure| failure.to_string());
+            assert_eq!(said.as_deref(), Some("/dev/null is a device or a pipe; name a file"), "force: {force}");
+        }
+        assert!(!Path::new("/dev/null.part").exists());
     }
 }

@@ -277,7 +277,7 @@ fn cors(origins: &[String]) -> Result<Option<CorsLayer>, String> {
         let parse = |origin: &String| HeaderValue::from_str(origin).map_err(|_| format!("{origin} is no origin"));
         AllowOrigin::list(origins.iter().map(parse).collect::<Result<Vec<_>, _>>()?)
     };
-    let layer = CorsLayer::new().allow_origin(origin).allow_methods([Method::GET, Method::POST]);
+    let layer = CorsLayer::new().allow_origin(origin).allow_methods([Method::GET, Method::POST, Method::DELETE]);
     // A star would not stand for Authorization.
     Ok(Some(layer.allow_headers(AllowHeaders::mirror_request()).expose_headers([REQUEST_ID, FINGERPRINT, ANSWER_ID])))
 }

@@ -7,7 +7,7 @@
 use crate::ids::{hex, unix_seconds};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -104,7 +104,10 @@ pub fn list(path: &Path) -> Result<Vec<Entry>, KeyError> {
         }
         Ok(_) => {}
     }
-    let text = std::fs::read(path).map_err(failed)?;
+    // A device has no length, and no end.
+    let mut text = Vec::new();
+    let opened = std::fs::File::open(path).map_err(failed)?;
+    opened.take(MAX_FILE_BYTES).read_to_end(&mut text).map_err(failed)?;
     let file: File = serde_json::from_slice(&text)
         .map_err(|error| KeyError::Damaged { path: path.to_owned(), reason: error.to_string() })?;
     Ok(file.keys)

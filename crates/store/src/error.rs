@@ -58,6 +58,12 @@ pub enum StoreError {
         /// The path as given.
         path: PathBuf,
     },
+    /// A path to a device or a pipe where a file is needed.
+    #[error("{} is a device or a pipe; copy it to a file first", path.display())]
+    NotAFile {
+        /// The path as given.
+        path: PathBuf,
+    },
     /// A path to a folder where a file is needed.
     #[error("{} is a folder; name the GGUF file in it{}", path.display(), within(files))]
     Folder {

@@ -80,7 +80,7 @@ impl Store {
     /// existing file. Any file of a split model stands for all of them, which must lie beside it.
     ///
     /// # Errors
-    /// [`StoreError::UnknownModel`] with the nearest names; [`StoreError::NoSuchFile`]; [`StoreError::Folder`]; [`StoreError::MissingShard`];
+    /// [`StoreError::UnknownModel`] with the nearest names; [`StoreError::NoSuchFile`]; [`StoreError::NotAFile`]; [`StoreError::Folder`]; [`StoreError::MissingShard`];
     /// [`StoreError::MissingFile`] or [`StoreError::Manifest`] if the stored model is damaged.
     pub fn resolve(&self, name_or_path: &str) -> Result<Resolution, StoreError> {
         let of_catalogue = self.catalogue.find(name_or_path);
@@ -104,11 +104,14 @@ impl Store {
         }
     }
 
-    /// The error for a name or path that is no file: a folder, a path that leads nowhere, or a name that nothing has.
+    /// The error for a name or path that is no file: a folder, a device, a path that leads nowhere, or a name that nothing has.
     pub(crate) fn no_file(&self, name_or_path: &str) -> StoreError {
         let path = Path::new(name_or_path);
         if path.is_dir() {
             return StoreError::Folder { path: path.into(), files: gguf_files(path) };
+        }
+        if path.exists() && !path.is_file() {
+            return StoreError::NotAFile { path: path.into() };
         }
         match name_or_path.contains(['/', '\\']) || name_or_path.to_ascii_lowercase().ends_with(".gguf") {
             true => StoreError::NoSuchFile { path: path.into() },

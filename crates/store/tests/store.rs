@@ -77,6 +77,8 @@ fn unknown_names_get_suggestions() {
     }
     assert!(matches!(store.remove("gemma-3-270m"), Err(StoreError::NotPulled(_))));
     assert!(matches!(store.resolve("../../etc"), Err(StoreError::NoSuchFile { .. })), "a path, not a name");
+    #[cfg(unix)]
+    assert!(matches!(store.resolve("/dev/null"), Err(StoreError::NotAFile { .. })), "it is there, but no file");
     assert!(matches!(store.remove("../models/m"), Err(StoreError::UnknownModel { .. })));
 }
 

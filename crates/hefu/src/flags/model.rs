@@ -35,7 +35,9 @@ pub(crate) struct CheckArguments {
 impl ModelArguments {
     /// What was asked for.
     pub(crate) fn choice(&self) -> ModelChoice<'_> {
-        ModelChoice { name: self.model.as_deref().filter(|name| !name.is_empty()), check: self.check.check }
+        // A variable that is set to nothing is as one that is not set; a flag that is given nothing is a mistake, and said to be one.
+        let is_unset = |name: &str| name.is_empty() && std::env::var_os(MODEL_VARIABLE).is_some();
+        ModelChoice { name: self.model.as_deref().filter(|name| !is_unset(name)), check: self.check.check }
     }
 }
 

@@ -4,7 +4,7 @@ use crate::options;
 use clap::{Args, ValueEnum};
 use hefu_answer::KeepAlive;
 use std::net::{IpAddr, Ipv4Addr};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ pub(crate) struct AccessArguments {
     pub(crate) allow_host: Vec<String>,
 
     /// Let pages of this origin ask; `*` is every one; may be given several times
-    #[arg(long, value_name = "ORIGIN")]
+    #[arg(long, value_name = "ORIGIN", value_parser = origin)]
     pub(crate) cors_origin: Vec<String>,
 
     /// Speak TLS with this chain of certificates (PEM)
@@ -70,7 +70,7 @@ pub(crate) struct LimitArguments {
     pub(crate) max_answer_tokens: Option<NonZeroUsize>,
 
     /// Bytes of a request's body
-    #[arg(long, value_name = "BYTES", default_value = "8M", value_parser = parse_bytes)]
+    #[arg(long, value_name = "BYTES", default_value = "8M", value_parser = parse_some_bytes)]
     pub(crate) max_body_bytes: u64,
 
     /// Memory for all requests that are being read and worked out, with K, M or G; a request takes up to eight times its body,
@@ -83,16 +83,16 @@ pub(crate) struct LimitArguments {
     pub(crate) max_connections: NonZeroUsize,
 
     /// Seconds that a request may take in all
-    #[arg(long, value_name = "N", default_value_t = 600)]
-    pub(crate) request_seconds: u64,
+    #[arg(long, value_name = "N", default_value = "600")]
+    pub(crate) request_seconds: NonZeroU64,
 
     /// Seconds that a request's head and body may take to arrive
-    #[arg(long, value_name = "N", default_value_t = 30)]
-    pub(crate) read_seconds: u64,
+    #[arg(long, value_name = "N", default_value = "30")]
+    pub(crate) read_seconds: NonZeroU64,
 
     /// Seconds that a client may leave its answer unread before it loses it
-    #[arg(long, value_name = "N", default_value_t = 60)]
-    pub(crate) stall_seconds: u64,
+    #[arg(long, value_name = "N", default_value = "60")]
+    pub(crate) stall_seconds: NonZeroU64,
 
     /// Seconds that running answers may take once the server is told to stop
     #[arg(long, value_name = "N", default_value_t = 30)]
@@ -148,6 +148,30 @@ fn parse_bytes(text: &str) -> Result<u64, String> {
     number.checked_mul(1 << shift).ok_or_else(expected)
 }
 
+/// Bytes of what cannot be empty.
+fn parse_some_bytes(text: &str) -> Result<u64, String> {
+    match parse_bytes(text)? {
+        0 => Err("it must be at least 1".to_owned()),
+        bytes => Ok(bytes),
+    }
+}
+
+/// Where a page is from, as a browser writes it: one that is written otherwise would never be the same.
+fn origin(text: &str) -> Result<String, String> {
+    let is_whole = |(scheme, rest): (&str, &str)| {
+        let names = !scheme.is_empty() && !rest.is_empty();
+        names && !text.contains(|c: char| c.is_whitespace() || c.is_control()) && !rest.contains(['/', '?', '#'])
+    };
+    match text {
+        "*" | "null" => Ok(text.to_owned()),
+        _ if text.split_once("://").is_some_and(is_whole) => Ok(text.to_owned()),
+        _ => Err(
+            "expected a scheme and a host without a path, such as https://app.example or http://localhost:3000, or *"
+                .to_owned(),
+        ),
+    }
+}
+
 fn parse_keep_alive(text: &str) -> Result<KeepAlive, String> {
     if text == "forever" {
         return Ok(KeepAlive::Forever);
@@ -177,6 +201,22 @@ mod tests {
         }
         for bad in ["", "K", "-1", "1.5G", "99999999T", "x"] {
             assert!(parse_bytes(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_body_has_bytes_and_an_origin_no_path() {
+        assert_eq!(parse_some_bytes("1K"), Ok(1024));
+        assert!(parse_some_bytes("0").is_err());
+        for good in
+            ["*", "null", "https://app.example", "http://localhost:3000", "vscode-webview://1ab", "http://[::1]:3000"]
+        {
+            assert_eq!(origin(good).as_deref(), Ok(good));
+        }
+        for bad in
+            ["", "app.example", "https://", "://x", "https://app.example/", "https://app.example/page", "https://a b"]
+        {
+            assert!(origin(bad).is_err(), "{bad}");
         }
     }
 

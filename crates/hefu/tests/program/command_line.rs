@@ -35,6 +35,9 @@ fn a_slip_is_a_usage_error_and_says_what_to_do() {
         (&["run", "--temperature", "hot", "x"], "'--temperature <X>': it is not a number"),
         (&["run", "--seed", "-1", "x"], "'-1' for '--seed <N>': it must be a whole number that is not negative"),
         (&["run", "--threads", "0", "x"], "it must be from 1 to 1024"),
+        (&["serve", "--request-seconds", "0"], "'--request-seconds <N>': it must be at least 1"),
+        (&["serve", "--max-body-bytes", "0"], "'--max-body-bytes <BYTES>': it must be at least 1"),
+        (&["serve", "--cors-origin", "https://app.example/"], "expected a scheme and a host without a path"),
         (&["serve", "--host", "here"], "expected an IP address, such as 127.0.0.1"),
         (&["run", "--top-k", "-1", "x"], "'-1' for '--top-k <N>': it must be a whole number that is not negative"),
         (&["bench", "--prompt", "-1"], "'-1' for '--prompt <N>': it must be a whole number that is not negative"),
@@ -101,10 +104,37 @@ fn what_the_model_cannot_have_is_told_in_the_words_of_the_command() {
     let said = |arguments: &[&str]| home.tiny(arguments).failure(2);
     assert!(said(&["run", "--ban", "99999999", "x"]).contains("--ban names token 99999999"));
     assert!(said(&["run", "--regex", "(", "x"]).contains("the regular expression cannot be used: unclosed group"));
+    for pattern in ["a^b", "a$b", "a\\bb"] {
+        let anchor = said(&["run", "--regex", pattern, "x"]);
+        assert!(
+            anchor.contains("can stand at an expression's ends alone") && !anchor.contains("lookaround"),
+            "{anchor}"
+        );
+    }
     let long = said(&["bench", "--prompt", "1000000"]);
     assert!(long.contains("made for") && long.contains("1000000") && !long.contains("--context"), "{long}");
     let help = home.hefu(&["help", "run"]).success();
     assert!(help.contains("hefu run"), "{help}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_device_and_a_pipe_are_no_models_and_are_neither_waited_for_nor_replaced() {
+    let home = Home::new();
+    let pipe = home.path("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let pipe = pipe.to_str().unwrap();
+    for place in ["/dev/null", pipe] {
+        let said = home.hefu(&["run", "--model", place, "x"]).failure(1);
+        assert!(said.contains(&format!("{place} is a device or a pipe; copy it to a file first")), "{said}");
+        let said = home.hefu(&["pull", place, "--name", "x"]).failure(1);
+        assert!(said.contains("is not a file"), "{said}");
+        let model = home.model();
+        let said = home.hefu(&["quantize", model.to_str().unwrap(), place, "--to", "Q8_0", "--force"]).failure(2);
+        assert!(said.contains(&format!("{place} is a device or a pipe; name a file")), "{said}");
+    }
+    let said = home.hefu(&["run", "--model", "", "x"]).failure(1);
+    assert!(said.contains("no model, file or source is called ``"), "{said}");
 }
 
 #[test]

@@ -65,13 +65,18 @@ pub fn user(fields: &mut Fields) -> Result<Option<String>, ApiError> {
     Ok(fields.take_any::<String>(USER)?.filter(|user| !user.is_empty()))
 }
 
-/// Most tokens of an answer, by the first of some names; a negative number is no limit.
+/// Most tokens of an answer, by the first of some names; -1 is no limit, and so is -2, which fills the context in llama.cpp and Ollama.
 ///
 /// # Errors
-/// A value of another type.
+/// A value of another type, or another negative number.
 pub fn max_tokens(fields: &mut Fields, names: &[&str]) -> Result<Option<usize>, ApiError> {
     let most: Option<i64> = fields.take_any(names)?;
-    Ok(most.and_then(|most| usize::try_from(most).ok()))
+    match most {
+        None | Some(-1 | -2) => Ok(None),
+        Some(most) => usize::try_from(most)
+            .map(Some)
+            .map_err(|_| fields.wrong(names.first().unwrap_or(&""), "a whole number, or -1 for no limit")),
+    }
 }
 
 /// The priority of a request among those of the same client.

@@ -37,12 +37,12 @@ impl Source for LocalFile {
 
     fn fetch(&self, job: &mut Job<'_, '_>) -> Result<(), FetchError> {
         let cannot_read = |error: std::io::Error| FetchError::Source(format!("cannot be read: {error}"));
-        let mut file = File::open(&self.path).map_err(cannot_read)?;
-        let metadata = file.metadata().map_err(cannot_read)?;
-        if !metadata.is_file() {
+        // Before it is opened: to open a pipe waits until somebody writes to it.
+        if !std::fs::metadata(&self.path).map_err(cannot_read)?.is_file() {
             return Err(FetchError::Source("is not a file".to_owned()));
         }
-        let size = metadata.len();
+        let mut file = File::open(&self.path).map_err(cannot_read)?;
+        let size = file.metadata().map_err(cannot_read)?.len();
         if let Some(expected) = job.partial.expected().size.filter(|expected| *expected != size) {
             let reason = format!("has {size} bytes instead of {expected}");
             return Err(FetchError::Source(reason));

@@ -85,11 +85,16 @@ impl Saved {
         system.into_iter().chain(turns).collect()
     }
 
-    /// Writes the conversation; a file that is there is replaced.
+    /// Writes the conversation; a conversation that is there is replaced, and nothing else is.
     ///
     /// # Errors
-    /// If the file cannot be written.
+    /// If the file cannot be written, or holds something else.
     pub(super) fn write(&self, path: &Path) -> Result<(), Failure> {
+        let is_foreign = fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() > 0);
+        if is_foreign && Self::read(path).is_err() {
+            let shown = path.display();
+            return Err(Failure::Other(format!("{shown} is there already and is no conversation; give another name")));
+        }
         let text = serde_json::to_string_pretty(self)
             .map_err(|error| Failure::Other(format!("the conversation cannot be written: {error}")))?;
         fs::write(path, text + "\n").map_err(|error| Failure::file("write", path, error))
@@ -123,6 +128,20 @@ mod tests {
         saved.write(&path).unwrap();
         assert_eq!(Saved::read(&path).unwrap(), saved);
         assert_eq!(saved.messages().len(), 3);
+
+        saved.user("more");
+        saved.write(&path).unwrap();
+        assert_eq!(Saved::read(&path).unwrap(), saved, "a conversation is replaced");
+    }
+
+    #[test]
+    fn a_file_that_is_no_conversation_is_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("thesis.txt");
+        fs::write(&path, "years of work").unwrap();
+        let sentence = Saved::new(None, 1).write(&path).unwrap_err().to_string();
+        assert!(sentence.contains("is no conversation; give another name"), "{sentence}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "years of work");
     }
 
     #[test]

@@ -85,6 +85,10 @@ const HEADINGS_AND_MESSAGES: &[Entry] = &[
     ("it must be at least 1", "至少为 1"),
     ("it must be from {} to {}", "须在 {} 到 {} 之间"),
     ("expected an IP address, such as 127.0.0.1, 0.0.0.0 or ::1", "应为 IP 地址，如 127.0.0.1、0.0.0.0 或 ::1"),
+    (
+        "expected a scheme and a host without a path, such as https://app.example or http://localhost:3000, or *",
+        "应为协议与主机，不带路径，如 https://app.example 或 http://localhost:3000，或 *",
+    ),
     ("it is not a number", "不是数字"),
     ("it is not a whole number", "不是整数"),
     ("it must be a whole number that is not negative", "须为非负整数"),
@@ -96,6 +100,8 @@ const HEADINGS_AND_MESSAGES: &[Entry] = &[
     ("; did you mean {}?", "；您要的是不是 {}？"),
     ("the model `{}` is not in the store; fetch it with `hefu pull {}`", "模型 {} 不在库中；请用 `hefu pull {}` 下载"),
     ("there is no file {}; check the path", "没有文件 {}；请检查路径"),
+    ("{} is a device or a pipe; copy it to a file first", "{} 是设备或管道；请先存为文件"),
+    ("{} is a device or a pipe; name a file", "{} 是设备或管道；请给出文件名"),
     ("{} is a folder; name the GGUF file in it{}", "{} 是文件夹；请指明其中的 GGUF 文件{}"),
     (
         "there is no prompt; give one as an argument or through standard input",
@@ -163,6 +169,7 @@ const HEADINGS_AND_MESSAGES: &[Entry] = &[
     ("the instructions are changed", "指示已更改"),
     ("there are no instructions; /system TEXT gives some", "没有指示；可用 /system 文本 设定"),
     ("the seed is {}", "种子为 {}"),
+    ("{} is there already and is no conversation; give another name", "{} 已存在，且不是对话；请换一个名称"),
     ("saved {} messages", "已保存 {} 条消息"),
     ("loaded {} messages", "已载入 {} 条消息"),
     ("the model is {} ({} tokens of context)", "模型为 {}（上下文 {} 个词元）"),
