@@ -206,7 +206,7 @@ impl FromField for String {
 }
 
 impl FromField for Value {
-    const EXPECTED: &'static str = "a value";
+    const EXPECTED: &'static str = "given";
 
     fn from_field(value: Value) -> Option<Self> {
         Some(value)

@@ -294,6 +294,11 @@ mod tests {
         assert!(of(json!({"prompt": "a", "echo": false, "best_of": 1, "suffix": null})).is_ok());
         assert!(of(json!({"prompt": "a", "echo": true, "logprobs": 1})).unwrap().is_echoed);
         assert_eq!(of(json!({"prompt": "a", "echo": "yes"})).unwrap_err().param.as_deref(), Some("echo"));
+        assert_eq!(
+            of(json!({"prompt": "a", "n": 0})).unwrap_err().param.as_deref(),
+            Some("n"),
+            "none is no number of answers"
+        );
         for wrong in [json!({"n": 3, "best_of": 2}), json!({"best_of": 2, "stream": true}), json!({"best_of": "2"})] {
             let mut body = json!({"prompt": "a"});
             body.as_object_mut().unwrap().extend(wrong.as_object().unwrap().clone());

@@ -38,11 +38,19 @@ pub(super) fn shared(fields: &mut Fields) -> Result<Ask, ApiError> {
         sampling: settings::sampling(fields)?,
         stops: fields.take::<Texts>("stop")?.unwrap_or_default().0,
         max_tokens: settings::max_tokens(fields, MAX_TOKENS)?,
-        count: fields.take("n")?.unwrap_or(1),
+        count: count(fields)?,
         priority: settings::priority(fields)?,
         user,
         ..Ask::default()
     })
+}
+
+/// How many answers.
+fn count(fields: &mut Fields) -> Result<usize, ApiError> {
+    match fields.take("n")? {
+        Some(0) => Err(fields.wrong("n", "at least 1")),
+        count => Ok(count.unwrap_or(1)),
+    }
 }
 
 /// How a stream is wanted.
