@@ -1,6 +1,6 @@
 //! Help, completions, manual pages, and what is said about slips.
 
-use crate::support::{Home, Outcome};
+use crate::support::{Home, Outcome, repository};
 
 const COMMANDS: [&str; 12] =
     ["run", "chat", "pull", "models", "show", "remove", "tokenize", "perplexity", "bench", "gap", "completions", "man"];
@@ -13,6 +13,37 @@ fn every_command_explains_itself_with_examples() {
         assert!(all.contains(&format!("\n  {command}")), "{command} in\n{all}");
         let help = home.hefu(&[command, "--help"]).success();
         assert!(help.contains("Examples:") && help.contains(&format!("hefu {command}")), "{help}");
+    }
+}
+
+#[test]
+fn the_document_lists_every_command_that_takes_a_shared_flag_and_no_other() {
+    let home = Home::new();
+    let folders = ["docs", "docs/users"].map(|folder| repository(folder).join("commands.md"));
+    let text = folders.iter().find_map(|path| std::fs::read_to_string(path).ok()).unwrap();
+    let all = home.hefu(&["--help"]).success();
+    let all = all.split_once("Commands:").and_then(|(_, rest)| rest.split_once("\nOptions:")).unwrap().0;
+    let is_name = |line: &&str| line.starts_with("  ") && !line.starts_with("   ");
+    let all: Vec<&str> = all.lines().filter(is_name).filter_map(|line| line.split_whitespace().next()).collect();
+    let helps: Vec<String> = all.iter().map(|command| home.hefu(&["help", command]).success()).collect();
+    for (flag, row) in [
+        ("--threads", "| `-t`, `--threads N` | "),
+        ("--context", "| `-c`, `--context N` | "),
+        ("--cache", "| `--cache f16\\|q8\\|i8` | "),
+        ("--json", "| `--json` | "),
+    ] {
+        let row = text.lines().find_map(|line| line.strip_prefix(row)).unwrap();
+        let listed = row.split(" | ").next().unwrap().split('`').skip(1).step_by(2);
+        let mut listed: Vec<&str> = listed.filter(|command| all.contains(command)).collect();
+        let takes = |help: &String| {
+            let flags = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
+            flags.flat_map(|line| line.split([' ', ',']).take(3)).any(|word| word == flag)
+        };
+        let mut taking: Vec<&str> =
+            all.iter().zip(&helps).filter(|(_, help)| takes(help)).map(|(name, _)| *name).collect();
+        listed.sort_unstable();
+        taking.sort_unstable();
+        assert_eq!(listed, taking, "{flag}");
     }
 }
 
