@@ -1,6 +1,7 @@
 //! From the name of a model to its files.
 
 use crate::failure::Failure;
+use crate::flags;
 use crate::interrupt::{self, Wish};
 use crate::memory::total_memory;
 use crate::options::ModelChoice;
@@ -77,7 +78,7 @@ fn checked(store: &Store, model: ResolvedModel, choice: ModelChoice<'_>) -> Resu
 fn name_or_default(store: &Store, asked: Option<&str>) -> Result<String, Failure> {
     let default = || store.catalogue().default_model().map(|model| model.name.clone());
     let missing = || Failure::Usage("the catalogue has no default model; name one with --model".to_owned());
-    asked.filter(|name| !name.is_empty()).map(str::to_owned).or_else(default).ok_or_else(missing)
+    flags::given(asked).map(str::to_owned).or_else(default).ok_or_else(missing)
 }
 
 /// What becomes of a download that would be of no use on this machine.

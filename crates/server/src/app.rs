@@ -129,6 +129,20 @@ async fn admit(State(guard): State<Arc<Guard>>, request: Request, next: Next) ->
     response
 }
 
+/// A path whose escapes are no text names nothing.
+fn check_path(path: &str) -> Result<(), ApiError> {
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        let digits = after.get(..2).filter(|_| first == b'%').and_then(|digits| std::str::from_utf8(digits).ok());
+        let escaped = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(escaped.unwrap_or(first));
+        rest = if escaped.is_some() { after.get(2..).unwrap_or_default() } else { after };
+    }
+    let wrong = |_| ApiError::new(Kind::NotFound, format!("there is nothing at {path}"));
+    std::str::from_utf8(&bytes).map(|_| ()).map_err(wrong)
+}
+
 impl Guard {
     async fn answer(&self, request: Request, caller: Caller, next: Next, path: &str) -> Response {
         match body::read(request, &self.service, caller.client).await {
@@ -147,6 +161,7 @@ impl Guard {
     /// Who asks, if they may.
     fn caller(&self, request: &Request) -> Result<Caller, ApiError> {
         let headers = request.headers();
+        check_path(request.uri().path())?;
         self.check_host(headers)?;
         self.check_origin(headers)?;
         let hides_prompt = hides_prompt(headers)?;
@@ -292,6 +307,16 @@ mod tests {
             [("localhost:8080", "localhost"), ("[::1]:80", "[::1]"), ("[::1]", "[::1]"), ("a.b", "a.b"), ("", "")]
         {
             assert_eq!(without_port(host), name);
+        }
+    }
+
+    #[test]
+    fn a_path_that_is_no_text_has_an_error_of_the_api() {
+        for good in ["/", "/v1/models/a%2Fb", "/v1/models/%E7%AC%A6", "/%", "/%4", "/%zz"] {
+            assert!(check_path(good).is_ok(), "{good}");
+        }
+        for bad in ["/v1/models/%ff%fe", "/%C3"] {
+            assert_eq!(check_path(bad).unwrap_err().message, format!("there is nothing at {bad}"));
         }
     }
 

@@ -17,7 +17,7 @@ pub(crate) use cache::CacheArguments;
 pub(crate) use device::{DeviceArguments, device_options};
 pub(crate) use generation::GenerationArguments;
 pub(crate) use label::LabelArguments;
-pub(crate) use model::{CheckArguments, MODEL_VARIABLE, ModelArguments};
+pub(crate) use model::{CheckArguments, MODEL_VARIABLE, ModelArguments, given};
 pub(crate) use recording::{RecordArguments, SignatureArguments};
 pub(crate) use sampling::{SamplingArguments, in_flags};
 pub(crate) use serving::{AccessArguments, LimitArguments, LogFormat};

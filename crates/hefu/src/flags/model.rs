@@ -35,10 +35,15 @@ pub(crate) struct CheckArguments {
 impl ModelArguments {
     /// What was asked for.
     pub(crate) fn choice(&self) -> ModelChoice<'_> {
-        // A variable that is set to nothing is as one that is not set; a flag that is given nothing is a mistake, and said to be one.
-        let is_unset = |name: &str| name.is_empty() && std::env::var_os(MODEL_VARIABLE).is_some();
-        ModelChoice { name: self.model.as_deref().filter(|name| !is_unset(name)), check: self.check.check }
+        ModelChoice { name: given(self.model.as_deref()), check: self.check.check }
     }
+}
+
+/// A name as it was given. A variable that is set to nothing is as one that is not set; a flag that is given nothing is a
+/// mistake, and said to be one.
+pub(crate) fn given(name: Option<&str>) -> Option<&str> {
+    let is_unset = std::env::var_os(MODEL_VARIABLE).is_some_and(|value| value.is_empty());
+    name.filter(|name| !name.is_empty() || !is_unset)
 }
 
 fn checks() -> impl TypedValueParser<Value = Check> {
