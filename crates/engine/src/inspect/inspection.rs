@@ -6,12 +6,14 @@ use super::lens::Lens;
 use super::ranges::Ranges;
 use super::reader::{Pass, ROWS, Reader, size};
 use super::refusal::Refusal;
-use super::shares::Keys;
+use super::shares::{Keys, Place};
+use super::sinks;
 use super::visible::Source;
 use super::wanted::{Probe, Wanted, probes};
 use crate::sampling::{Candidate, History, Parameters, explain};
 use hefu_numerics::device::Model;
 use hefu_numerics::program::Program;
+use hefu_numerics::reference::Shares;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -74,15 +76,16 @@ impl Inspection {
         let has_lens = probes.iter().any(|probe| matches!(probe.source, Source::Lens(_)));
         let lens = has_lens.then(|| Lens::new(model)).transpose()?;
         let reader = Reader::new(model, tokens, &values, feeds)?;
-        let keys = |probe: &Probe| match probe.source {
-            Source::Attention(place) => Some(Keys::new(place, tokens)),
-            _ => None,
+        let with_room = |probe: Probe| -> Result<_, Refusal> {
+            let keys = match probe.source {
+                Source::Attention(place) | Source::Sink(place) => Some(keys(model, place, tokens)?),
+                _ => None,
+            };
+            let seen = empty(&probe);
+            Ok((probe, seen, keys))
         };
-        let with_room = |probe: Probe| {
-            let (keys, seen) = (keys(&probe), empty(&probe));
-            (probe, seen, keys)
-        };
-        Ok(Self { asked, reader, lens, probes: probes.into_iter().map(with_room).collect(), steps: Vec::new() })
+        let probes = probes.into_iter().map(with_room).collect::<Result<_, _>>()?;
+        Ok(Self { asked, reader, lens, probes, steps: Vec::new() })
     }
 
     /// Computes the next positions, at most so many, and looks at them; false once the text is at its end.
@@ -147,6 +150,12 @@ fn with_edits(model: &Model, edits: &[Edit], tokens: usize) -> Result<(Model, Fe
     Ok((Model { program: Arc::new(program), ..model.clone() }, feeds))
 }
 
+/// Room for the keys of a text of so many tokens, with the sinks of their queries.
+fn keys(model: &Model, place: Place, tokens: usize) -> Result<Keys, Refusal> {
+    let sinks = place.sinks.map(|weight| sinks::numbers(model, weight, place.heads)).transpose()?;
+    Ok(Keys::new(place, sinks, tokens))
+}
+
 /// Chooses the token after those that there are.
 fn make(pass: &mut Pass<'_>, asked: &mut Asked) -> Result<(), Refusal> {
     let (position, last) = (asked.tokens.len(), pass.rows - 1);
@@ -175,7 +184,7 @@ fn check_memory(model: &Model, tokens: usize, probes: &[Probe]) -> Result<(), Re
     let footprint = model.device.footprint(&model.program, &size);
     let own = footprint.map_or(usize::MAX, |taken| taken.states.saturating_add(taken.activations));
     let more = probes.iter().map(|probe| match probe.source {
-        Source::Attention(place) => Keys::bytes(&place, tokens),
+        Source::Attention(place) | Source::Sink(place) => Keys::bytes(&place, tokens),
         Source::Value(value) | Source::Lens(value) => {
             size.rows.saturating_mul(model.program.value(value).numbers()).saturating_mul(size_of::<f32>())
         }
@@ -213,17 +222,15 @@ fn look(
                 take_logits(pass.logits(row)?, probe, seen)?;
             }
         }
-        Source::Attention(place) => {
+        Source::Attention(place) | Source::Sink(place) => {
             let Some(keys) = keys else { return Ok(()) };
             keys.take(pass.position, &pass.read(place.keys)?);
             let queries = if rows.is_empty() { Vec::new() } else { pass.read(place.queries)? };
             let width = queries.len() / pass.rows;
             for row in rows {
                 for head in probe.heads.iter().flatten() {
-                    let from = seen.numbers.len();
-                    seen.numbers.resize(from + probe.head, 0.0);
-                    let to = seen.numbers.get_mut(from..).unwrap_or_default();
-                    keys.shares(pass.position + row, &queries[row * width..][..width], *head, to);
+                    let shares = keys.shares(pass.position + row, &queries[row * width..][..width], *head);
+                    take_shares(&shares, probe, seen);
                 }
             }
         }
@@ -250,6 +257,17 @@ fn look(
         }
     }
     Ok(())
+}
+
+/// Keeps the share of each position of the text, or of the sink.
+fn take_shares(shares: &Shares, probe: &Probe, seen: &mut Seen) {
+    if matches!(probe.source, Source::Sink(_)) {
+        return seen.numbers.extend(shares.sink);
+    }
+    let from = seen.numbers.len();
+    seen.numbers.resize(from + shares.first, 0.0);
+    seen.numbers.extend_from_slice(&shares.positions);
+    seen.numbers.resize(from + probe.head, 0.0);
 }
 
 /// Keeps a row of logits, or the best tokens of it.

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! * `visible`: what can be seen of a program, `operations`: what one token takes of it, `product`: rows of weights, `ranges`: numbers as `0,4-6`; `wanted`: what is asked for;
-//! * `reader`: passes over a text; `lens`: logits of a layer's output; `shares`: where attention looks;
+//! * `reader`: passes over a text; `lens`: logits of a layer's output; `shares`: where attention looks, `sinks`: scores of no position;
 //! * `edit`: a model with something changed on the way;
 //! * `inspection`: one text from pass to pass; `queue`: those of several clients, each of whom has its turn.
 
@@ -25,6 +25,7 @@ mod ranges;
 mod reader;
 mod refusal;
 mod shares;
+mod sinks;
 mod visible;
 mod wanted;
 

@@ -10,6 +10,8 @@ pub(super) const LOGITS: &str = "logits";
 pub(super) const LENS: &str = "lens";
 /// How attention is assigned to the positions.
 pub(super) const ATTENTION: &str = "attention";
+/// What of it the sink of a head takes.
+pub(super) const SINK: &str = "attention_sink";
 
 /// A name under which something can be seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +39,8 @@ pub(super) enum Source {
     Lens(Value),
     /// Queries and keys.
     Attention(shares::Place),
+    /// Queries, keys, and scores that belong to no position.
+    Sink(shares::Place),
 }
 
 /// Something that can be seen, in one layer.
@@ -65,7 +69,13 @@ pub(super) fn buffers(program: &Program) -> Vec<Buffer<'_>> {
     for (layer, place) in shares::places(program) {
         let source = Source::Attention(place);
         let kind = "shares of the positions, a row for each head";
-        all.push(Buffer { name: ATTENTION, layer, source, heads: place.heads, numbers: None, kind });
+        let attention = Buffer { name: ATTENTION, layer, source, heads: place.heads, numbers: None, kind };
+        all.push(attention.clone());
+        if place.sinks.is_some() {
+            let (source, numbers) = (Source::Sink(place), Some(place.heads));
+            let kind = "share of each head's sink, which belongs to no position";
+            all.push(Buffer { name: SINK, source, numbers, kind, ..attention });
+        }
     }
     let Some(head) = program.section(Entry::Logits) else { return all };
     let numbers = Some(program.value(head.output).numbers());

@@ -59,7 +59,8 @@ impl Probe {
         match self.source {
             Source::Value(value) | Source::Lens(value) => vec![value],
             Source::Logits => Vec::new(),
-            Source::Attention(shares::Place { queries, keys, .. }) => vec![queries, keys],
+            Source::Attention(shares::Place { queries, keys, .. })
+            | Source::Sink(shares::Place { queries, keys, .. }) => vec![queries, keys],
         }
     }
 }
@@ -96,7 +97,7 @@ pub(super) fn probes(program: &Program, wanted: &Wanted, tokens: usize, most: us
 }
 
 fn probe(buffer: &Buffer<'_>, wish: &Wish, tokens: usize) -> Result<Probe, Refusal> {
-    let is_attention = matches!(buffer.source, Source::Attention(_));
+    let is_attention = matches!(buffer.source, Source::Attention(_) | Source::Sink(_));
     let heads = match (&wish.heads, buffer.heads) {
         (None, _) if !is_attention => None,
         (some, count) => {

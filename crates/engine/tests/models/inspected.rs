@@ -7,9 +7,7 @@ use hefu_engine::inspect::{
 };
 use hefu_engine::sampling::{History, explain};
 use hefu_numerics::device::Model;
-use hefu_numerics::functions::{exp, fma};
-use hefu_numerics::half::{f16_to_f32, f32_to_f16};
-use hefu_numerics::program::{Entry, Op, Rows, StateSpec, Value};
+use hefu_numerics::program::{Rows, Value};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,12 +52,12 @@ fn inspected_logits_are_those_of_the_answer_and_explain_its_tokens() {
     }
 }
 
-fn wish(name: &str) -> Wish {
+pub(crate) fn wish(name: &str) -> Wish {
     Wish { name: name.to_owned(), ..Wish::default() }
 }
 
 /// A text of a model, looked at as wished.
-fn asked(model: &Model, values: Vec<Wish>) -> Asked {
+pub(crate) fn asked(model: &Model, values: Vec<Wish>) -> Asked {
     let request = request(5, model.program.vocabulary);
     let (ids, ..) = alone(model, CAPACITY, &request);
     let prompt = request.prompt.len();
@@ -98,55 +96,6 @@ fn everything_that_can_be_seen_is_the_same_on_every_device_and_at_every_pace() {
         assert!(of("lens").len() == 1 || of("lens")[0].numbers != of("logits")[0].numbers, "{name}");
         assert!(all[0].steps.iter().all(|why| all[0].tokens[why.position] == why.explanation.id));
         assert_eq!(all[0].steps.len(), all[0].tokens.len() - all[0].prompt, "{name}");
-    }
-}
-
-/// One query of attention by the clauses A1 to A4, where all keys lie in one segment.
-fn shares(query: &[f32], keys: &[&[f32]], scale: f32, window: Option<usize>) -> Vec<f32> {
-    let (last, first) = (keys.len() - 1, window.map_or(0, |window| keys.len().saturating_sub(window)));
-    let rounded = |x: f32| f16_to_f32(f32_to_f16(x));
-    let score = |key: &[f32]| scale * query.iter().zip(key).fold(0.0, |sum, (q, k)| fma(*q, rounded(*k), sum));
-    let scores: Vec<f32> = (first..=last).map(|at| score(keys[at])).collect();
-    let largest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let weights: Vec<f32> = scores.iter().map(|score| exp(score - largest)).collect();
-    let mut stripes = [0.0_f32; 16];
-    weights.iter().enumerate().for_each(|(at, weight)| stripes[(first + at) % 16] += weight);
-    for width in [8, 4, 2, 1] {
-        (0..width).for_each(|stripe| stripes[stripe] += stripes[stripe + width]);
-    }
-    let factor = 1.0 / stripes[0];
-    std::iter::repeat_n(0.0, first).chain(weights.iter().map(|weight| weight * factor)).collect()
-}
-
-#[test]
-fn attention_is_dealt_as_the_clauses_say() {
-    for name in ["tiny-qwen2", "tiny-gemma3"] {
-        let model = load(name, devices().into_iter().next().unwrap());
-        let found =
-            inspect_all(&model, asked(&model, ["attention", "queries_rotated", "keys_rotated"].map(wish).into()));
-        let found = found.unwrap();
-        let program = &model.program;
-        for step in &program.section(Entry::Body).unwrap().steps {
-            let Op::Attend { heads, scale, state, .. } = step.op else { continue };
-            let StateSpec::KeyValue { heads: own, key, window, .. } = *program.state(state) else { unreachable!() };
-            let of = |name: &str| {
-                found.values.iter().find(|seen| seen.name == name && seen.layer == step.layer).unwrap_or_else(|| {
-                    panic!("{name} of layer {:?}", step.layer);
-                })
-            };
-            let (queries, keys, attention) = (of("queries_rotated"), of("keys_rotated"), of("attention"));
-            for (at, row) in attention.rows().enumerate() {
-                for head in 0..heads {
-                    let own_head = head / (heads / own);
-                    let query = &queries.rows().nth(at).unwrap()[head * key..][..key];
-                    let keys: Vec<&[f32]> = keys.rows().take(at + 1).map(|row| &row[own_head * key..][..key]).collect();
-                    let shares = shares(query, &keys, scale, window);
-                    let found = &row[head * found.tokens.len()..][..found.tokens.len()];
-                    assert_eq!(found[..=at], shares, "{name}, position {at}, head {head}");
-                    assert!(found[at + 1..].iter().all(|share| *share == 0.0));
-                }
-            }
-        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The tiny golden models, alone and together, with guesses and without: always the same tokens and the same logits.
 
+mod attended;
 mod batches;
 mod guesses;
 mod inspected;

@@ -38,9 +38,19 @@ impl OfHead {
     }
 }
 
-/// Weights that attention gives, for one query, to the positions that it sees, which follow each other from the first of them: the weight of
-/// each (clause A4) times the factor by which the sum is multiplied at last. `token` is counted from the span's first.
-pub fn attention_shares(attention: &Attention<'_>, span: &Span<'_>, token: usize, head: usize) -> (usize, Vec<f32>) {
+/// How attention deals one query's output: the weight of each (clauses A4 and A6) times the factor by which the sum is multiplied at last.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shares {
+    /// The first position that the query sees.
+    pub first: usize,
+    /// The shares of the positions from there on.
+    pub positions: Vec<f32>,
+    /// What the sink takes, where the head has one: it gives nothing to the output.
+    pub sink: Option<f32>,
+}
+
+/// The shares in the output of one query. `token` is counted from the span's first.
+pub fn attention_shares(attention: &Attention<'_>, span: &Span<'_>, token: usize, head: usize) -> Shares {
     let shape = attention.cache.shape;
     let query = &attention.queries[((span.row + token) * attention.heads + head) * shape.key_size..][..shape.key_size];
     let one = OfHead::new(attention, head);
@@ -49,7 +59,11 @@ pub fn attention_shares(attention: &Attention<'_>, span: &Span<'_>, token: usize
     let total =
         scored.segments().zip(&segments).fold(0.0, |total, ((from, _), weights)| total + denominator(from, weights));
     let factor = scored.factor(total, one.sink);
-    (scored.first, segments.into_iter().flatten().map(|weight| weight * factor).collect())
+    Shares {
+        first: scored.first,
+        positions: segments.into_iter().flatten().map(|weight| weight * factor).collect(),
+        sink: one.sink.map(|sink| scored.weight(sink) * factor),
+    }
 }
 
 /// The scores of the positions that one query sees.
@@ -98,13 +112,18 @@ impl Scored {
 
     /// The weights of the positions `from..=to`.
     fn weights(&self, from: usize, to: usize) -> Vec<f32> {
-        self.scores[from - self.first..=to - self.first].iter().map(|score| exp(score - self.largest)).collect()
+        self.scores[from - self.first..=to - self.first].iter().map(|score| self.weight(*score)).collect()
+    }
+
+    /// The weight of a score.
+    fn weight(&self, score: f32) -> f32 {
+        exp(score - self.largest)
     }
 
     /// Last factor of the sums, by the total of the weights of all positions.
     fn factor(&self, mut total: f32, sink: Option<f32>) -> f32 {
         if let Some(sink) = sink {
-            total += exp(sink - self.largest);
+            total += self.weight(sink);
         }
         1.0 / total
     }

@@ -39,7 +39,7 @@ mod wkv7;
 pub use activate::activate;
 pub use add::add;
 pub use angles::angles;
-pub use attend::{attend, attention_shares};
+pub use attend::{Shares, attend, attention_shares};
 pub use decay::decay;
 pub use device::{Alter, AlteredDevice, Given, ReferenceDevice};
 pub use embed::embed;

@@ -126,11 +126,12 @@ function Attention({ trace, list, row }: Props) {
   const layers = place?.layers ?? [];
   const [layer, setLayer] = useState(layers[Math.floor(layers.length / 2)] ?? 0);
   const [head, setHead] = useState(0);
+  const names = ["attention", "attention_sink"].filter((name) => list.data.some((one) => one.name === name && one.layers.includes(layer)));
   const { value, failure } = useFetched(
-    async (signal) => (layers.length > 0 ? values(trace, [{ name: "attention", layers: [layer], positions: [row] }], key.value, signal) : []),
+    async (signal) => (names.length > 0 ? values(trace, names.map((name) => ({ name, layers: [layer], positions: [row] })), key.value, signal) : []),
     [layer],
   );
-  const seen = value?.[0];
+  const [seen, sinks] = ["attention", "attention_sink"].map((name) => value?.find((one) => one.name === name));
   const heads = seen?.heads ?? [];
   const all = seen?.numbers?.[0] ?? [];
   const tokens = trace.tokens.length;
@@ -168,28 +169,38 @@ function Attention({ trace, list, row }: Props) {
         </>
       )}
       {failure && <FailureText failure={failure} />}
-      {shares.length > 0 && <Heat trace={trace} shares={shares} />}
+      {shares.length > 0 && <Heat trace={trace} shares={shares} sink={sinks?.numbers?.[0]?.[head]} />}
     </>
   );
 }
 
-/** The text with each token as strong as its share, and the strongest as a list. */
-function Heat({ trace, shares }: { trace: Trace; shares: number[] }) {
+/** The text with each token as strong as its share, and the strongest as a list; before both what the head's sink takes, if it has one. */
+function Heat({ trace, shares, sink }: { trace: Trace; shares: number[]; sink: number | undefined }) {
   const w = words.value;
-  const most = Math.max(...shares, Number.MIN_VALUE);
+  const most = Math.max(...shares, sink ?? 0, Number.MIN_VALUE);
+  const heat = (share: number) => ({ "--heat": `${Math.round((100 * share) / most)}%` });
   const strongest = shares.map((share, position) => ({ share, position })).sort((a, b) => b.share - a.share).slice(0, 6);
   return (
     <>
+      {sink !== undefined && <p class="hint">{w.sinkLead(percent(sink), percent(shares.reduce((sum, share) => sum + share, 0)))}</p>}
       <div class="tokens heat" aria-hidden="true">
+        {sink !== undefined && (
+          <span class="token sink" style={heat(sink)} title={percent(sink)}>
+            {w.sink}
+          </span>
+        )}
         {shares.map((share, position) => (
-          <span key={position} class="token" style={{ "--heat": `${Math.round((100 * share) / most)}%` }} title={percent(share)}>
+          <span key={position} class="token" style={heat(share)} title={percent(share)}>
             {visible(trace.tokens[position]?.text ?? "")}
           </span>
         ))}
       </div>
       <Bars
         label={w.attention}
-        rows={strongest.map(({ share, position }) => ({ name: `${position} ${visible(trace.tokens[position]?.text ?? "")}`, value: share, said: percent(share) }))}
+        rows={[
+          ...(sink === undefined ? [] : [{ name: w.sink, value: sink, said: percent(sink) }]),
+          ...strongest.map(({ share, position }) => ({ name: `${position} ${visible(trace.tokens[position]?.text ?? "")}`, value: share, said: percent(share) })),
+        ]}
       />
     </>
   );
