@@ -886,6 +886,8 @@ class Model:
             for cache in ("f16", "q8", "i8"):
                 if self.fingerprint(cache, long) == fingerprint:
                     return cache, long
+        refuse("+edited-" in fingerprint,
+               f"the receipt is of an edited model, {fingerprint}, and holds no edits, so that the answer cannot be made again by it")
         raise Refused(f"the receipt is of another model: its fingerprint is {fingerprint}, this model's {self.fingerprint('f16', False)}")
 
     # Rotation and windows

@@ -45,6 +45,7 @@ fn examine(gguf: &Gguf<'_>, digest: &str, bytes: &[u8], name: &str) -> Result<Va
     if answer.grammar.is_some() {
         return Err("it is of an answer under a grammar, which the program itself verifies".to_owned());
     }
+    answer.check_edits()?;
     let options = options(gguf, digest, answer)?;
     let claim = answer.claim(None, CHUNK)?;
     let spelled = spelled(gguf);

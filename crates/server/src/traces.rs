@@ -12,7 +12,7 @@ use crate::registry::Lease;
 use crate::service::{Caller, Service};
 use crate::shares::Share;
 use hefu_answer::{Ask, Summary, TokenLogprob, prepare};
-use hefu_engine::inspect::{Asked, Edit, Findings, Making, Refusal, Wanted, digest};
+use hefu_engine::inspect::{Asked, Edit, Findings, Making, Refusal, Wanted, edited_fingerprint};
 use hefu_engine::sampling::Parameters;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -107,10 +107,7 @@ impl Service {
         check(whole, whole - prompt, &wanted)?;
         let deadline = lease.worker.time(arrived) + self.limits.request_time;
         let is_made = making.tokens > 0;
-        let mut fingerprint = lease.worker.fingerprint.clone();
-        if !edits.is_empty() {
-            fingerprint += &format!("+edited-{}", digest(&edits));
-        }
+        let fingerprint = edited_fingerprint(&lease.worker.fingerprint, &edits);
         let asked = Asked { tokens, prompt, parameters: parameters.clone(), wanted, most_numbers, edits, making };
         let findings =
             lease.worker.inspect(caller.client, asked, deadline).await?.map_err(|refusal| refused(&refusal))?;

@@ -18,6 +18,8 @@ pub const MAX_EDITS: usize = 64;
 pub const MAX_EDIT_NUMBERS: usize = 1 << 20;
 /// The name by which a whole layer is switched off.
 pub const LAYER: &str = "layer";
+/// What a fingerprint has between the model and the digest of its edits.
+const EDITED: &str = "+edited-";
 /// What the name of a value that is changed has after it, as it was before.
 const BEFORE: &str = " (before)";
 
@@ -104,6 +106,16 @@ pub fn digest(edits: &[Edit]) -> String {
         numbers.iter().for_each(|number| hasher.update(number.to_bits().to_le_bytes()));
     }
     hasher.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The fingerprint of answers of a model with edits, by that of its own.
+pub fn edited_fingerprint(own: &str, edits: &[Edit]) -> String {
+    if edits.is_empty() { own.to_owned() } else { format!("{own}{EDITED}{}", digest(edits)) }
+}
+
+/// Whether answers with this fingerprint are of a model with edits, which the fingerprint does not tell.
+pub fn is_of_edited(fingerprint: &str) -> bool {
+    fingerprint.contains(EDITED)
 }
 
 /// A program with edits, for a text of at most so many tokens.

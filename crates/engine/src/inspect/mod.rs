@@ -29,7 +29,7 @@ mod sinks;
 mod visible;
 mod wanted;
 
-pub use edit::{Change, Edit, LAYER, MAX_EDIT_NUMBERS, MAX_EDITS, digest};
+pub use edit::{Change, Edit, LAYER, MAX_EDIT_NUMBERS, MAX_EDITS, digest, edited_fingerprint, is_of_edited};
 pub use findings::{Findings, Seen, Why};
 pub use inspection::{Asked, Inspection, MAX_MEMORY, Making, inspect_all};
 pub use operations::{Operation, operations};

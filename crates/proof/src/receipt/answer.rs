@@ -3,6 +3,7 @@
 use super::MAX_TOKENS;
 use crate::digest::Digest;
 use crate::trace::{MAX_LAYERS, TraceRoot};
+use hefu_engine::inspect::is_of_edited;
 use hefu_engine::sampling::Parameters;
 use hefu_engine::verification::Claim;
 use hefu_engine::{FinishReason, Request};
@@ -167,6 +168,20 @@ impl Answer {
             all_logits: false,
         };
         Ok(Claim { request, output: self.output.clone(), finish: self.finish, context: self.context })
+    }
+
+    /// Whether it is an edited model's. A receipt holds no edits, so nobody can make such an answer again by it.
+    ///
+    /// # Errors
+    /// The sentence that says so.
+    pub fn check_edits(&self) -> Result<(), String> {
+        let own = &self.fingerprint;
+        let sentence = || {
+            format!(
+                "it is of an edited model, {own}, and holds no edits, so that the answer cannot be made again by it"
+            )
+        };
+        if is_of_edited(own) { Err(sentence()) } else { Ok(()) }
     }
 
     /// What no receipt may hold, as a sentence.

@@ -10,7 +10,8 @@ use crate::output::{piped_input, print, print_json};
 use clap::Args;
 use hefu_answer::{Message, Prompt, Role, edits, findings_fields, safetensors};
 use hefu_engine::inspect::{
-    Asked, Edit, Findings, MAX_EDIT_NUMBERS, Making, Ranges, Refusal, Wanted, Wish, digest, inspect_all, visible,
+    Asked, Edit, Findings, MAX_EDIT_NUMBERS, Making, Ranges, Refusal, Wanted, Wish, edited_fingerprint, inspect_all,
+    visible,
 };
 use hefu_engine::sampling::Parameters;
 use serde_json::{Value, json};
@@ -129,10 +130,7 @@ fn json_of(
     has_numbers: bool,
 ) -> Result<Value, Failure> {
     let loaded = &answering.loaded;
-    let mut fingerprint = loaded.fingerprint()?.to_string();
-    if !edits.is_empty() {
-        fingerprint += &format!("+edited-{}", digest(edits));
-    }
+    let fingerprint = edited_fingerprint(&loaded.fingerprint()?.to_string(), edits);
     let mut all = json!({"model": loaded.resolved.name, "fingerprint": fingerprint});
     if let Some(fields) = all.as_object_mut() {
         fields.extend(findings_fields(findings, &loaded.text.tokenizer, has_numbers));

@@ -12,6 +12,7 @@ use crate::progress::{Meter, Unit};
 use crate::receipts;
 use crate::verifier::{Outcome, Verifier};
 use clap::Args;
+use hefu_engine::inspect::is_of_edited;
 use hefu_engine::trace::Trace;
 use hefu_proof::{Answer, PublicKey, Receipt, trace_from_text};
 pub(crate) use report::{Checked, Result as Examined, json, totals};
@@ -199,6 +200,16 @@ fn documents(text: &str) -> Vec<String> {
     found
 }
 
+/// What is said of an answer of `/v1/trace` or `hefu trace` under edits, which is no receipt; `None` for anything else.
+fn answer_of_edited(text: &str) -> Option<String> {
+    let answer: serde_json::Value = serde_json::from_str(text).ok()?;
+    let named = ["system_fingerprint", "fingerprint"].iter().find_map(|key| answer.get(key)?.as_str());
+    let fingerprint = named.filter(|fingerprint| is_of_edited(fingerprint))?;
+    Some(format!(
+        "it is an answer of an edited model, {fingerprint}, which has no receipt; hefu trace --edits makes it again"
+    ))
+}
+
 /// Token ids in a file: numbers with anything but digits between them, as `hefu tokenize --ids` prints them or as JSON.
 fn token_ids(path: &Path) -> Result<Vec<u32>, Failure> {
     let text = text_file(path)?;
@@ -214,11 +225,15 @@ impl Checked {
     /// Reads a receipt, and checks what can be checked without the model.
     fn new(name: String, text: &str, key: Option<&PublicKey>) -> Self {
         match Receipt::parse(text) {
-            Err(error) => Self { name, receipt: None, digests: None, result: Examined::Refused(error.to_string()) },
+            Err(error) => {
+                let sentence = answer_of_edited(text).unwrap_or_else(|| error.to_string());
+                Self { name, receipt: None, digests: None, result: Examined::Refused(sentence) }
+            }
             Ok(receipt) => {
-                let result = match key.filter(|key| *key != receipt.key()) {
-                    Some(_) => Examined::Refused(format!("it is signed by another key, {}", receipt.key())),
-                    None => Examined::Waiting,
+                let result = match (key.filter(|key| *key != receipt.key()), receipt.answer().check_edits()) {
+                    (Some(_), _) => Examined::Refused(format!("it is signed by another key, {}", receipt.key())),
+                    (None, Err(sentence)) => Examined::Refused(sentence),
+                    (None, Ok(())) => Examined::Waiting,
                 };
                 Self { name, receipt: Some(receipt), digests: None, result }
             }

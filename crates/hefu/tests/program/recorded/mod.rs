@@ -2,6 +2,7 @@
 
 mod audit;
 mod crash;
+mod edited;
 mod full;
 mod labels;
 mod persons;
