@@ -1,11 +1,21 @@
 // Chromium for the tests: any that CHROMIUM names or that the system has.
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
 
 const PLACES = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 const FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 const SCREENSHOTS = new URL("../screenshots/", import.meta.url);
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+export const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
+/** Both languages in both colours. */
+export const LOOKS = [["en-GB", "light"], ["zh-CN", "dark"], ["en-GB", "dark"], ["zh-CN", "light"]].map(([locale, colorScheme]) => ({
+  name: `${locale.slice(0, 2)}-${colorScheme}`,
+  locale,
+  colorScheme,
+}));
 
 export function launch() {
   const executablePath = PLACES.find((place) => place && existsSync(place));
@@ -45,4 +55,27 @@ export async function picture(page, name) {
   if (!process.env.SCREENSHOTS) return;
   await mkdir(SCREENSHOTS, { recursive: true });
   await page.screenshot({ path: new URL(`${name}.png`, SCREENSHOTS).pathname });
+}
+
+/** Serious faults and worse that axe finds. The page's rules forbid scripts from elsewhere, so axe comes in by the debugger. */
+export async function faults(page) {
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
+  return violations.filter(({ impact }) => impact === "serious" || impact === "critical").map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(" | ")}`);
+}
+
+/** By how much a page is wider than its window. */
+export const wide = (page) => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+
+/** A page of a server that `body` does something with; any problem fails the test. */
+export async function opened(browser, server, path, options, body) {
+  const { page, context, problems } = await visit(browser, server.url, { reached: ["data:"], ...options });
+  page.setDefaultTimeout(200_000);
+  try {
+    await page.goto(new URL(path, server.url).href);
+    await body(page);
+    if (problems.length > 0) throw new Error(problems.join("; "));
+  } finally {
+    await context.close();
+  }
 }

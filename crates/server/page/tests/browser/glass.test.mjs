@@ -1,59 +1,26 @@
 // The glass box on a real server with a real model, as in real.test.mjs, and axe-core over all pages: chat, lessons, glass box.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { after, before, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { launch, picture, say, visit } from "./browser.mjs";
+import * as browsing from "./browser.mjs";
+import { faults, launch, LOOKS, PHONE, picture, say, wide } from "./browser.mjs";
+import { newHome, QWEN, real, serve } from "./program.mjs";
 
-const HEFU = process.env.HEFU ?? fileURLToPath(new URL("../../../../../target/release/hefu", import.meta.url));
-const MODEL = `${process.env.HEFU_MODELS}/${process.env.GLASS_MODEL ?? "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf"}`;
-const skip = !existsSync(HEFU) ? `there is no program at ${HEFU}` : !existsSync(MODEL) && "HEFU_MODELS names no folder with the model";
-const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const { model, skip } = real(process.env.GLASS_MODEL ?? QWEN);
 
-let browser, server, home, url;
+let browser, server, home;
 before(async () => {
   if (skip) return;
   browser = await launch();
-  home = mkdtempSync(`${tmpdir()}/hefu-glass-`);
-  const arguments_ = ["serve", "--port", "0", "--drain-seconds", "1", "--model", MODEL];
-  server = spawn(HEFU, arguments_, { stdio: ["ignore", "pipe", "ignore"], env: { ...process.env, HEFU_HOME: home } });
-  const line = await new Promise((resolve, reject) => {
-    server.stdout.once("data", (data) => resolve(String(data)));
-    server.once("exit", (status) => reject(new Error(`the server ended with status ${status}`)));
-  });
-  url = `${line.match(/http:\S+/)[0].replace(/\/$/, "")}/`;
+  home = newHome();
+  server = await serve(["serve", "--port", "0", "--model", model], { home });
 });
 after(async () => {
   await browser?.close();
-  if (server) await new Promise((resolve) => (server.once("exit", resolve), server.kill("SIGTERM")));
-  if (home) rmSync(home, { recursive: true });
+  await server?.stop();
+  home?.remove();
 });
 
-/** The page's rules forbid scripts from elsewhere, so axe comes in by the debugger. Serious faults and worse are told. */
-async function faults(page) {
-  await page.evaluate(AXE);
-  const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
-  return violations.filter(({ impact }) => impact === "serious" || impact === "critical").map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(" | ")}`);
-}
-
-/** A page of the server that fails the test by any problem. */
-async function opened(path, options, body) {
-  const { page, context, problems } = await visit(browser, url, options);
-  page.setDefaultTimeout(200_000);
-  try {
-    await page.goto(new URL(path, url).href);
-    await body(page);
-    assert.deepEqual(problems.filter((problem) => !problem.startsWith("a request to")), []);
-  } finally {
-    await context.close();
-  }
-}
-
-const wide = (page) => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+const opened = (path, options, body) => browsing.opened(browser, server, path, options, body);
 
 /** Asks a question and waits for the answer's tokens. */
 async function look(page, question, tokens = "24") {
@@ -69,11 +36,10 @@ async function look(page, question, tokens = "24") {
 const VIEWS = ["why", "inside", "number", "whatif", "cost", "proof"];
 
 for (const [device, options] of [["desktop", {}], ["phone", PHONE]]) {
-  for (const [locale, colorScheme] of [["en-GB", "light"], ["zh-CN", "dark"], ["en-GB", "dark"], ["zh-CN", "light"]]) {
-    const name = `glass-${device}-${locale.slice(0, 2)}-${colorScheme}`;
-    test(`every view: ${device}, ${locale}, ${colorScheme}`, { skip, timeout: 400_000 }, () =>
-      opened("glass", { ...options, locale, colorScheme }, async (page) => {
-        await look(page, locale === "zh-CN" ? "什么是质数？" : "What is a prime number?");
+  for (const { name, ...looks } of LOOKS) {
+    test(`every view: ${device}, ${name}`, { skip, timeout: 400_000 }, () =>
+      opened("glass", { ...options, ...looks }, async (page) => {
+        await look(page, looks.locale === "zh-CN" ? "什么是质数？" : "What is a prime number?");
         await page.locator(".tokens [role=option]:not(.prompt)").nth(4).click();
         for (const view of VIEWS) {
           const tab = page.locator(`#tab-${view}`);
@@ -97,7 +63,7 @@ for (const [device, options] of [["desktop", {}], ["phone", PHONE]]) {
           }
           assert.ok((await wide(page)) <= 0, `${view} is too wide by ${await wide(page)}`);
           assert.deepEqual(await faults(page), [], view);
-          await picture(page, `${name}-${view}`);
+          await picture(page, `glass-${device}-${name}-${view}`);
         }
       }));
   }
@@ -186,12 +152,12 @@ test("an answer of the chat page is looked into", { skip, timeout: 300_000 }, ()
     assert.ok(plain(tokens.join("")).startsWith(plain(text).slice(0, 8)), `${tokens.join("")} is not ${text}`);
   }));
 
-for (const [locale, colorScheme] of [["en-GB", "light"], ["zh-CN", "dark"]]) {
-  test(`no serious fault by axe: chat and lessons, ${locale}, ${colorScheme}`, { skip, timeout: 400_000 }, () =>
-    opened("", { locale, colorScheme }, async (page) => {
+for (const { name, ...looks } of LOOKS.slice(0, 2)) {
+  test(`no serious fault by axe: chat and lessons, ${name}`, { skip, timeout: 400_000 }, () =>
+    opened("", looks, async (page) => {
       await page.locator(".model select:not([disabled])").waitFor();
       assert.deepEqual(await faults(page), [], "chat");
-      await page.goto(new URL("learn", url).href);
+      await page.goto(new URL("learn", server.url).href);
       const lessons = await page.locator("li[data-lesson] > a").evaluateAll((links) => links.map((link) => link.href));
       assert.deepEqual(await faults(page), [], "list of lessons");
       for (const address of lessons) {

@@ -1,46 +1,29 @@
-// The page on a real server with a real model. HEFU_MODELS names the folder of the models, as for the tests in Rust; without it,
-// or without a built program, these tests say so and pass. SCREENSHOTS=1 keeps pictures for a person to look at.
+// The page on a real server with a real model. SCREENSHOTS=1 keeps pictures for a person to look at.
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { launch, picture, say, visit } from "./browser.mjs";
+import { launch, PHONE, picture, say, visit } from "./browser.mjs";
+import { HEFU, newHome, QWEN, real, serve } from "./program.mjs";
 
-const HEFU = process.env.HEFU ?? fileURLToPath(new URL("../../../../../target/release/hefu", import.meta.url));
-const MODEL = `${process.env.HEFU_MODELS}/qwen2.5-coder-0.5b-instruct-q4_k_m.gguf`;
-const skip = !existsSync(HEFU) ? `there is no program at ${HEFU}` : !existsSync(MODEL) && "HEFU_MODELS names no folder with the model";
-const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
+const { model, skip } = real(QWEN);
 
-let browser, home, key;
+let browser, home, keys, key;
 before(async () => {
   if (skip) return;
   browser = await launch();
-  home = mkdtempSync(`${tmpdir()}/hefu-page-`);
-  key = execFileSync(HEFU, ["key", "add", "page", "--keys", `${home}/keys.json`]).toString().trim().split(/\s+/).at(-1);
+  home = newHome();
+  keys = ["--keys", `${home.path}/keys.json`];
+  key = execFileSync(HEFU, ["key", "add", "page", ...keys]).toString().trim().split(/\s+/).at(-1);
 });
 after(async () => {
   await browser?.close();
-  if (home) rmSync(home, { recursive: true });
+  home?.remove();
 });
-
-/** A server; `stop` ends it and waits. */
-async function serve(...flags) {
-  const arguments_ = ["serve", "--port", "0", "--drain-seconds", "1", "--keys", `${home}/keys.json`, "--model", MODEL, ...flags];
-  const child = spawn(HEFU, arguments_, { stdio: ["ignore", "pipe", "ignore"] });
-  const line = await new Promise((resolve, reject) => {
-    child.stdout.once("data", (data) => resolve(String(data)));
-    child.once("exit", (status) => reject(new Error(`the server ended with status ${status}`)));
-  });
-  const ended = new Promise((resolve) => child.once("exit", resolve));
-  const stop = () => (child.kill("SIGTERM"), ended);
-  return { url: `${line.match(/http:\S+/)[0]}/`, stop };
-}
 
 function scene(name, { flags = [], ...options }, body) {
   test(name, { skip, timeout: 240_000 }, async () => {
-    const server = await serve(...flags);
+    const server = await serve(["serve", "--port", "0", ...keys, "--model", model, ...flags], { home });
     const { page, context, problems } = await visit(browser, server.url, options);
     page.setDefaultTimeout(100_000);
     try {
