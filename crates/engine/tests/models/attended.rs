@@ -5,7 +5,7 @@ use crate::support::{devices, load};
 use hefu_engine::inspect::{Findings, Seen, inspect_all, visible};
 use hefu_model::gguf::Gguf;
 use hefu_numerics::device::Model;
-use hefu_numerics::functions::exp;
+use hefu_numerics::functions::{exp, fma};
 use hefu_numerics::half::{f16_to_f32, f32_to_f16};
 use hefu_numerics::program::{Entry, Op, Program, StateSpec};
 
@@ -28,7 +28,7 @@ struct Dealt {
 impl Dealt {
     fn new(query: &[f32], keys: &[&[f32]], scale: f32, window: Option<usize>, sink: Option<f32>) -> Self {
         let (last, first) = (keys.len() - 1, window.map_or(0, |window| keys.len().saturating_sub(window)));
-        let score = |key: &[f32]| scale * query.iter().zip(key).fold(0.0, |sum, (q, k)| q.mul_add(rounded(k), sum));
+        let score = |key: &[f32]| scale * query.iter().zip(key).fold(0.0, |sum, (q, k)| fma(*q, rounded(k), sum));
         let scores: Vec<f32> = (first..=last).map(|at| score(keys[at])).collect();
         let largest = scores.iter().copied().chain(sink).fold(f32::NEG_INFINITY, f32::max);
         let weights: Vec<f32> = scores.iter().map(|score| exp(score - largest)).collect();
@@ -49,7 +49,7 @@ impl Dealt {
 
     fn output(&self, values: &[&[f32]]) -> Vec<f32> {
         let seen = || self.weights.iter().zip(&values[self.first..]);
-        let element = |i: usize| seen().fold(0.0, |sum: f32, (weight, value)| weight.mul_add(rounded(&value[i]), sum));
+        let element = |i: usize| seen().fold(0.0, |sum: f32, (weight, value)| fma(*weight, rounded(&value[i]), sum));
         (0..values[0].len()).map(|i| element(i) * self.factor).collect()
     }
 }
