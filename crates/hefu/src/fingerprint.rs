@@ -17,6 +17,14 @@ pub(crate) fn input(model: &ResolvedModel, program: &Program) -> Result<Fingerpr
     Ok(FingerprintInput { contract: hefu_numerics::CONTRACT_VERSION, files, cache, variants })
 }
 
+/// What tells a model's files from all others: their digests, in order.
+///
+/// # Errors
+/// As [`input`].
+pub(crate) fn identity(model: &ResolvedModel) -> Result<String, Failure> {
+    Ok(model.files.iter().map(digest).collect::<Result<Vec<_>, _>>()?.join(" "))
+}
+
 /// SHA-256 of a file in hexadecimal: of a stored one as it was checked when the model was found, of another as noted
 /// before, or else taken now.
 ///

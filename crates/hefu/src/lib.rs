@@ -8,7 +8,7 @@
 //! * `flags`: flags that several commands have; `options`: what they turn into, the only thing that is seen below;
 //! * `models`, `preview`, `open`, `checkpoint`, `load`: from a model's name to its files, its description, and a model in memory;
 //! * `answering`, `answer`: a model that is ready to answer, and one answer at the terminal;
-//! * `serving`: what the server is handed;
+//! * `serving`: what the server is handed; `part`: layers of a model for a head on another machine;
 //! * `fingerprint`, `digests`: what two answers must share to be comparable bit for bit, and digests of files;
 //! * `receipts`, `timestamp`, `verifier`: what this instance signs of an answer, and answers made again from that;
 //! * [`library`]: models in memory for a program that links this one, which is all that others see;
@@ -45,6 +45,7 @@ mod orders;
 mod output;
 mod own;
 mod packed;
+mod part;
 mod plain;
 mod preview;
 mod progress;

@@ -18,6 +18,7 @@ use hefu_model::{Error, LoadOptions, ModelFiles, ModelSpec};
 use hefu_numerics::device::{Device, Model, Size};
 use hefu_numerics::kv::PAGE;
 use hefu_numerics::matrix::Bytes;
+use hefu_numerics::program::Program;
 use hefu_proof::Fingerprint;
 use hefu_store::{Check, ResolvedModel};
 use hefu_text::template::ChatTemplate;
@@ -135,7 +136,8 @@ impl Loaded {
         let gguf = files.gguf()?;
         let open = started.elapsed();
         let context = context(&gguf, &files, options.context, purpose == Purpose::Guess)?;
-        let reading = LoadOptions { context: Some(context), cache: options.cache, guessing: options.guessing };
+        let guessing = options.guessing && !options.device.is_split();
+        let reading = LoadOptions { context: Some(context), cache: options.cache, guessing };
         let spec = match purpose {
             Purpose::Any => ModelSpec::read_any(&gguf, &reading),
             Purpose::Write | Purpose::Guess => ModelSpec::read(&gguf, &reading),
@@ -152,7 +154,7 @@ impl Loaded {
         };
         let (packed, (text, texted)) = beside(make_text, || {
             let image = packed::find(&files.model, &**device, &spec.program, options.model.check);
-            let model = load_weights(&files, &gguf, &spec, device, image);
+            let model = load_weights(&files, &gguf, &spec.program, device, image);
             (model, started.elapsed())
         });
         let (tokenizer, template) = text?;
@@ -323,7 +325,7 @@ pub(crate) fn pack_weights(model: ResolvedModel, options: &DeviceOptions) -> Res
     let device = device(options, &Arc::new(Pool::new(options.threads)))?;
     let spec = ModelSpec::read_any(&gguf, &LoadOptions { guessing: true, ..LoadOptions::default() })
         .map_err(|error| files.fault(&error))?;
-    let loaded = load_weights(&files, &gguf, &spec, &device, None)?;
+    let loaded = load_weights(&files, &gguf, &spec.program, &device, None)?;
     let no_image = || Failure::Other(format!("{} keeps no weights in one piece of memory", device.name()));
     let image = loaded.weights.image().ok_or_else(no_image)?;
     files.model.still_is()?;
@@ -332,14 +334,17 @@ pub(crate) fn pack_weights(model: ResolvedModel, options: &DeviceOptions) -> Res
 }
 
 /// Brings the weights to the device. What was read is let go at once, so that no second copy stays resident.
-fn load_weights(
+///
+/// # Errors
+/// Whatever is wrong with the files or the machine.
+pub(crate) fn load_weights(
     files: &MappedModel,
     gguf: &Gguf<'_>,
-    spec: &ModelSpec,
+    program: &Arc<Program>,
     device: &Arc<dyn Device>,
     image: Option<Bytes>,
 ) -> Result<Model, Failure> {
-    let total = spec.program.source_bytes() as u64;
+    let total = program.source_bytes() as u64;
     let progress = Mutex::new((Meter::new("loading", Unit::Bytes), 0_u64));
     let done = |file: usize, range: Range<usize>| {
         let bytes = range.len() as u64;
@@ -352,6 +357,7 @@ fn load_weights(
             progress.0.set(done, Some(total));
         }
     };
-    let tensors = ModelFiles::new(gguf, &done).with_image(image);
-    Model::load(Arc::clone(device), Arc::clone(&spec.program), &tensors).map_err(|error| files.fault(&error))
+    let identity = || fingerprint::identity(&files.model).ok();
+    let tensors = ModelFiles::new(gguf, &done).with_image(image).with_identity(&identity);
+    Model::load(Arc::clone(device), Arc::clone(program), &tensors).map_err(|error| files.fault(&error))
 }

@@ -1,5 +1,7 @@
-//! HTTP client, but for models, which the store fetches.
+//! HTTP client, but for models, which the store fetches; and the sentence where it cannot listen.
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use ureq::Agent;
@@ -22,4 +24,15 @@ pub(crate) fn agent(timeout: Duration) -> Agent {
         .timeout_global(Some(timeout))
         .build();
     config.new_agent()
+}
+
+/// Why an address cannot be listened on, and what to do.
+pub(crate) fn cannot_listen(address: SocketAddr, error: &io::Error) -> String {
+    let advice = match error.kind() {
+        io::ErrorKind::AddrInUse => "; another program listens there, so give another --port (0 takes a free one)",
+        io::ErrorKind::PermissionDenied => "; ports below 1024 need rights of their own, so give a greater --port",
+        io::ErrorKind::AddrNotAvailable => "; this machine does not have that address, so give another --host",
+        _ => "",
+    };
+    format!("cannot listen on {address}: {error}{advice}")
 }

@@ -4,7 +4,7 @@ use crate::checkpoint::{CONFIG, Files, Image};
 use crate::failure::Failure;
 use crate::memory::total_memory;
 use crate::metadata::{self, OfFile};
-use crate::options::{DeviceName, DeviceOptions, Layers, Place};
+use crate::options::{DeviceName, DeviceOptions, Layers, PartPlace, Place};
 use hefu_cpu::limits::{Memory, Pages};
 use hefu_cpu::select::Isa;
 use hefu_cpu::{Mapping, Pool};
@@ -12,15 +12,21 @@ use hefu_model::gguf::{Gguf, Outline};
 use hefu_numerics::device::Device;
 use hefu_numerics::team::Team;
 use hefu_opencl::{Kind, OpenClDevice};
+use hefu_remote::{Addresses, RemoteDevice};
 use hefu_split::{AutoDevice, Candidate, SplitDevice};
 use hefu_store::ResolvedModel;
 use hefu_text::template::ChatTemplate;
 use hefu_text::tokenizer::{Tokenizer, Vocabulary};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Bytes that are read to measure how fast the CPU reads.
 pub(crate) const READ_BYTES: usize = 256 << 20;
+/// How long a part that was lost is looked for at its addresses.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The same where somebody places it again, who has to notice first that it was lost.
+const PATIENCE_WHERE_ASKED: Duration = Duration::from_secs(300);
 
 /// A model's files in the address space.
 #[derive(Debug)]
@@ -173,19 +179,23 @@ pub(crate) fn instruction_set(device: &DeviceOptions) -> Result<&'static Isa, Fa
 /// As [`instruction_set`]; an OpenCL device that is not there or cannot be used.
 pub(crate) fn device(options: &DeviceOptions, pool: &Arc<Pool>) -> Result<Arc<dyn Device>, Failure> {
     match &options.place {
-        Place::On(name) => named(*name, options, pool),
+        Place::On(name) => named(name, options, pool),
         Place::Auto => match accelerator(pool) {
             Some(device) => Ok(device),
-            None => named(DeviceName::Cpu, options, pool),
+            None => named(&DeviceName::Cpu, options, pool),
         },
         Place::Split(layers) => {
             let place = |layers: &Layers| -> Result<hefu_split::Place, Failure> {
-                let device = named(layers.device, options, pool)?;
+                let device = named(&layers.device, options, pool)?;
                 Ok(hefu_split::Place { device, first: layers.first, last: layers.last })
             };
             let places = layers.iter().map(place).collect::<Result<_, _>>()?;
             let split = SplitDevice::new(places).map_err(|error| Failure::Usage(error.to_string()))?;
-            Ok(Arc::new(split))
+            // Logits are made where tokens are chosen: they are more numbers than all that crosses otherwise.
+            Ok(match layers.last().map(|layers| &layers.device) {
+                Some(DeviceName::Part(_)) => Arc::new(split.with_heads(named(&DeviceName::Cpu, options, pool)?)),
+                _ => Arc::new(split),
+            })
         }
         Place::SplitAuto => {
             let all = AutoDevice::new(candidates(options, pool)?);
@@ -194,7 +204,8 @@ pub(crate) fn device(options: &DeviceOptions, pool: &Arc<Pool>) -> Result<Arc<dy
     }
 }
 
-/// The devices that compute, each by itself: those of all parts, where layers are on several.
+/// The devices of this machine that compute, each by itself: those of all layers, where these are on several. Parts on other
+/// machines have examined themselves.
 ///
 /// # Errors
 /// As [`device`].
@@ -204,24 +215,32 @@ pub(crate) fn each_device(options: &DeviceOptions, pool: &Arc<Pool>) -> Result<V
         Place::SplitAuto => return Ok(candidates(options, pool)?.into_iter().map(|one| one.device).collect()),
         _ => return Ok(vec![device(options, pool)?]),
     };
-    let mut names: Vec<DeviceName> = Vec::new();
+    let mut names: Vec<&DeviceName> = Vec::new();
     for layers in layers {
-        if !names.contains(&layers.device) {
-            names.push(layers.device);
+        let name = if matches!(layers.device, DeviceName::Part(_)) { &DeviceName::Cpu } else { &layers.device };
+        if !names.contains(&name) {
+            names.push(name);
         }
     }
     names.into_iter().map(|name| named(name, options, pool)).collect()
 }
 
 /// A device by its name.
-fn named(name: DeviceName, options: &DeviceOptions, pool: &Arc<Pool>) -> Result<Arc<dyn Device>, Failure> {
+fn named(name: &DeviceName, options: &DeviceOptions, pool: &Arc<Pool>) -> Result<Arc<dyn Device>, Failure> {
     let team = Arc::clone(pool) as Arc<dyn Team + Send + Sync>;
     match name {
         DeviceName::Cpu => Ok(instruction_set(options)?.device(team)),
-        DeviceName::OpenCl(number) => match OpenClDevice::open(number, team) {
+        DeviceName::OpenCl(number) => match OpenClDevice::open(*number, team) {
             Ok(device) => Ok(Arc::new(device)),
             Err(problem) => Err(Failure::Other(problem.to_string())),
         },
+        DeviceName::Part(place) => {
+            let (addresses, patience): (Arc<dyn Addresses>, _) = match place {
+                PartPlace::At(all) => (Arc::new(all.clone()), PATIENCE),
+                PartPlace::Asked(asked) => (Arc::clone(asked), PATIENCE_WHERE_ASKED),
+            };
+            Ok(Arc::new(RemoteDevice::new(addresses, options.part_key.read()?, patience, team)))
+        }
     }
 }
 
@@ -232,7 +251,7 @@ fn candidates(options: &DeviceOptions, pool: &Arc<Pool>) -> Result<Vec<Candidate
         let memory = Memory::new(READ_BYTES, Pages::Huge, &**pool).ok()?;
         Some(memory.read_rate(peaks, &**pool))
     });
-    let device = named(DeviceName::Cpu, options, pool)?;
+    let device = named(&DeviceName::Cpu, options, pool)?;
     let mut all = vec![Candidate { device, memory: total_memory().unwrap_or(u64::MAX), rate: rate.unwrap_or(0.0) }];
     for found in hefu_opencl::devices().unwrap_or_default() {
         let team = Arc::clone(pool) as Arc<dyn Team + Send + Sync>;

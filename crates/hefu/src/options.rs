@@ -1,11 +1,14 @@
 //! Options, which flags turn into, in plain types: all that loading, computing and recording see of the command line.
 
+use crate::failure::Failure;
 use hefu_engine::scheduler::Limits;
 use hefu_numerics::kv::Profile;
 use hefu_proof::audit;
 use hefu_provenance::signing::PublicKey;
+use hefu_remote::{Addresses, Key};
 use hefu_store::Check;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Positions of the cache unless `--context` says otherwise; fewer if the model was made for fewer.
 pub(crate) const DEFAULT_CONTEXT: usize = 4096;
@@ -23,6 +26,8 @@ pub(crate) struct DeviceOptions {
     pub(crate) isa: Option<String>,
     /// Tokens of a prompt that are computed at once.
     pub(crate) prefill_chunk: usize,
+    /// What parts on other machines are asked with.
+    pub(crate) part_key: PartKey,
 }
 
 /// Threads where nothing else is asked for.
@@ -34,12 +39,79 @@ impl DeviceOptions {
     /// For a model of other layers than those that were dealt out: on the first of the devices.
     pub(crate) fn for_draft(&self) -> DeviceOptions {
         let place = match &self.place {
-            Place::Split(layers) => Place::On(layers.first().map_or(DeviceName::Cpu, |layers| layers.device)),
+            Place::Split(layers) => match layers.first().map(|layers| &layers.device) {
+                // A part has layers of one model alone.
+                None | Some(DeviceName::Part(_)) => Place::On(DeviceName::Cpu),
+                Some(first) => Place::On(first.clone()),
+            },
             place => place.clone(),
         };
         DeviceOptions { place, ..self.clone() }
     }
+
+    /// Whether layers are dealt out. A model's own block for further tokens has none of its own then.
+    pub(crate) fn is_split(&self) -> bool {
+        matches!(self.place, Place::Split(_) | Place::SplitAuto)
+    }
 }
+
+/// The key that the head and its parts share.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum PartKey {
+    /// There is none.
+    #[default]
+    None,
+    /// The content of a file.
+    File(PathBuf),
+    /// These bytes.
+    Known(Key),
+}
+
+impl PartKey {
+    /// The key itself.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or holds too little.
+    pub(crate) fn read(&self) -> Result<Key, Failure> {
+        let path = match self {
+            Self::None => return Ok(Key::none()),
+            Self::Known(key) => return Ok(key.clone()),
+            Self::File(path) => path,
+        };
+        let bytes = std::fs::read(path).map_err(|source| Failure::file("read", path, source))?;
+        Key::new(bytes.trim_ascii()).map_err(|wrong| Failure::Usage(format!("{}: {wrong}", path.display())))
+    }
+}
+
+/// Where a part on another machine is.
+#[derive(Clone)]
+pub(crate) enum PartPlace {
+    /// At one of these addresses.
+    At(Vec<String>),
+    /// Where this says, whenever it is asked.
+    Asked(Arc<dyn Addresses>),
+}
+
+impl std::fmt::Debug for PartPlace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::At(addresses) => write!(f, "At({addresses:?})"),
+            Self::Asked(_) => f.write_str("Asked(..)"),
+        }
+    }
+}
+
+impl PartialEq for PartPlace {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::At(own), Self::At(others)) => own == others,
+            (Self::Asked(own), Self::Asked(others)) => Arc::ptr_eq(own, others),
+            _ => false,
+        }
+    }
+}
+
+impl Eq for PartPlace {}
 
 /// On which device.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,16 +127,18 @@ pub(crate) enum Place {
 }
 
 /// A device by its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum DeviceName {
     /// The CPU.
     Cpu,
     /// An OpenCL device by its number.
     OpenCl(usize),
+    /// A part on another machine.
+    Part(PartPlace),
 }
 
 /// Consecutive layers and where they are computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Layers {
     /// Where.
     pub(crate) device: DeviceName,

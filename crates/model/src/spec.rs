@@ -104,19 +104,29 @@ pub struct ModelFiles<'g, 'a> {
     gguf: &'g Gguf<'a>,
     done: &'g (dyn Fn(usize, Range<usize>) + Sync),
     image: Option<Bytes>,
+    identity: Option<&'g Identity>,
 }
+
+/// Says what tells a model's files from all others, if that can be found out.
+pub type Identity = dyn Fn() -> Option<String> + Sync;
 
 impl<'g, 'a> ModelFiles<'g, 'a> {
     /// `done` is called (by any thread) with the index of a file and a range of its bytes that will not be read again, so
     /// that the caller can drop those pages of a mapping and show progress.
     pub fn new(gguf: &'g Gguf<'a>, done: &'g (dyn Fn(usize, Range<usize>) + Sync)) -> Self {
-        ModelFiles { gguf, done, image: None }
+        ModelFiles { gguf, done, image: None, identity: None }
     }
 
     /// The same with the device's own image of the weights, if there is one.
     #[must_use]
     pub fn with_image(self, image: Option<Bytes>) -> Self {
         ModelFiles { image, ..self }
+    }
+
+    /// The same with what says whose files these are. It is asked only where weights are loaded from copies of the files.
+    #[must_use]
+    pub fn with_identity(self, identity: &'g Identity) -> Self {
+        ModelFiles { identity: Some(identity), ..self }
     }
 }
 
@@ -127,6 +137,10 @@ impl Files for ModelFiles<'_, '_> {
 
     fn image(&self) -> Option<Bytes> {
         self.image.clone()
+    }
+
+    fn identity(&self) -> Option<String> {
+        self.identity.and_then(|identity| identity())
     }
 
     fn done(&self, file: usize, range: Range<usize>) {

@@ -4,14 +4,14 @@
 //! lock, so that requests of several threads are one batch. Vectors and logits are handed over as they lie in memory.
 
 use exception::HefuError;
-use hefu::library::{Engine, Failure, Options, Response};
+use hefu::library::{Engine, Failure, Options, Part, PartOptions, Parts, Response};
 use numpy::{PyArray1, PyArray2, PyArrayMethods};
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 mod exception {
     pyo3::create_exception!(_hefu, HefuError, pyo3::exceptions::PyException, "What is wrong, in one sentence.");
@@ -30,6 +30,51 @@ fn is_interrupted() -> bool {
     Python::attach(|py| py.check_signals().is_err())
 }
 
+/// Parts of a model, whose addresses Python says. The lock is held for that call alone.
+fn parts_of(last: Vec<usize>, find: Py<PyAny>, key: Vec<u8>) -> Parts {
+    let find = move |number: usize| {
+        Python::attach(|py| find.call1(py, (number,)).and_then(|found| found.extract::<String>(py)))
+            .map_err(|error| error.to_string())
+    };
+    Parts { last, find: Arc::new(find), key }
+}
+
+/// Layers of a model, served to a head on another machine until they are dropped.
+#[pyclass(frozen, module = "hefu._hefu", name = "Part")]
+struct PyPart(Part);
+
+#[pymethods]
+impl PyPart {
+    #[new]
+    #[pyo3(signature = (model, *, listen, key, device, threads, isa, own_file))]
+    #[allow(clippy::too_many_arguments, reason = "they are named where it is called")]
+    fn new(
+        py: Python<'_>,
+        model: Option<String>,
+        listen: String,
+        key: Vec<u8>,
+        device: Option<String>,
+        threads: Option<usize>,
+        isa: Option<String>,
+        own_file: PathBuf,
+    ) -> PyResult<Self> {
+        let options = PartOptions { model, listen, key, device, threads, isa, own_file };
+        py.detach(|| Part::open(options)).map(Self).map_err(raised)
+    }
+
+    /// The port at which it listens.
+    #[getter]
+    fn port(&self) -> u16 {
+        self.0.port()
+    }
+}
+
+/// Bytes of the weights of every layer of a model, as its files have them.
+#[pyfunction]
+fn layer_bytes(py: Python<'_>, model: Option<String>) -> PyResult<Vec<u64>> {
+    py.detach(|| hefu::library::layer_bytes(model.as_deref())).map_err(raised)
+}
+
 /// A model in memory.
 #[pyclass(frozen, module = "hefu._hefu", name = "Engine")]
 struct PyEngine(Engine);
@@ -37,7 +82,7 @@ struct PyEngine(Engine);
 #[pymethods]
 impl PyEngine {
     #[new]
-    #[pyo3(signature = (model, *, context, cache, device, threads, isa, template, parallel, cache_tokens, own_file))]
+    #[pyo3(signature = (model, *, context, cache, device, parts, threads, isa, template, parallel, cache_tokens, own_file))]
     #[allow(clippy::too_many_arguments, reason = "they are named where it is called")]
     fn new(
         py: Python<'_>,
@@ -45,6 +90,7 @@ impl PyEngine {
         context: Option<usize>,
         cache: &str,
         device: Option<String>,
+        parts: Option<(Vec<usize>, Py<PyAny>, Vec<u8>)>,
         threads: Option<usize>,
         isa: Option<String>,
         template: Option<PathBuf>,
@@ -57,6 +103,7 @@ impl PyEngine {
             context,
             cache: cache.to_owned(),
             device,
+            parts: parts.map(|(last, find, key)| parts_of(last, find, key)),
             threads,
             isa,
             template,
@@ -158,5 +205,7 @@ fn _hefu(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("HefuError", module.py().get_type::<HefuError>())?;
     module.add_class::<PyEngine>()?;
     module.add_class::<PyResponse>()?;
+    module.add_class::<PyPart>()?;
+    module.add_function(wrap_pyfunction!(layer_bytes, module)?)?;
     module.add_function(wrap_pyfunction!(program, module)?)
 }

@@ -102,6 +102,7 @@ def main():
             subprocess.run([own, HERE / "harness.py", model, str(asked.harness)], check=True)
         if asked.ray and (own := further(place, wheel, "ray")):
             subprocess.run([own, HERE / "cluster.py", model], check=True)
+            subprocess.run([own, HERE / "parts.py", model], check=True)
             examples(own, model, of_ray=True)
 
 

@@ -57,7 +57,7 @@ impl AutoDevice {
             let count = if is_last { bytes.len() - first } else { fitting(&bytes[first..], room) };
             let mut end = first + count;
             // Not every program can be cut before every layer: some layers share what they store.
-            while end > first && end < bytes.len() && cut(program, &[&before[..], &[end]].concat()).is_err() {
+            while end > first && end < bytes.len() && cut(program, &[&before[..], &[end]].concat(), false).is_err() {
                 end -= 1;
             }
             if end > first {
@@ -92,7 +92,7 @@ fn fitting(bytes: &[u64], room: u64) -> usize {
 
 /// Bytes of the weights of every layer, as files have them; what comes before the layers counts to the first, what comes
 /// after them to the last.
-fn layer_bytes(program: &Program) -> Vec<u64> {
+pub fn layer_bytes(program: &Program) -> Vec<u64> {
     let mut bytes = vec![0_u64; layers(program)];
     let (mut counted, mut now): (HashSet<Weight>, usize) = (HashSet::new(), 0);
     for step in program.sections.iter().flat_map(|section| &section.steps) {

@@ -40,17 +40,47 @@ pub(crate) enum Input {
     Value(Value),
 }
 
+/// The parts of a program.
+#[derive(Debug)]
+pub(crate) struct Cut {
+    /// Those with layers, in order.
+    pub(crate) parts: Vec<Part>,
+    /// What comes after the last of them, where that is a part of its own.
+    pub(crate) heads: Option<Part>,
+}
+
+/// The program of layers `first` to `last` alone, as a split device has it; with `heads`, what comes after the last layer
+/// belongs to it.
+///
+/// # Errors
+/// Layers that are not there, or a program that cannot be cut before or after them.
+pub fn part_of(program: &Program, first: usize, last: usize, heads: bool) -> Result<Arc<Program>, CutError> {
+    let count = layers(program);
+    if last < first || last >= count || (heads && last + 1 != count) {
+        let heads = if heads { " and what comes after them" } else { "" };
+        return Err(CutError(format!(
+            "layers {first} to {last}{heads} are no part: the model has layers 0 to {}",
+            count.saturating_sub(1)
+        )));
+    }
+    let before: Vec<usize> = [first, last + 1].into_iter().filter(|layer| (1..count).contains(layer)).collect();
+    let cut = cut(program, &before, !heads)?;
+    let part = cut.parts.into_iter().nth(usize::from(first > 0));
+    part.map(|part| part.program).ok_or_else(|| CutError("the program has no body".into()))
+}
+
 /// The layers of a program: one more than the last.
 pub(crate) fn layers(program: &Program) -> usize {
     let layers = program.sections.iter().flat_map(|section| &section.steps).filter_map(|step| step.layer);
     layers.map(|layer| usize::from(layer) + 1).max().unwrap_or(0)
 }
 
-/// Cuts a sealed program before each of these layers, which ascend.
+/// Cuts a sealed program before each of these layers, which ascend; and after the last one, where heads are a part of their
+/// own.
 ///
 /// # Errors
 /// A layer that is not there, a state that layers of two parts use, or a value that no batch can bring.
-pub(crate) fn cut(program: &Program, before: &[usize]) -> Result<Vec<Part>, CutError> {
+pub(crate) fn cut(program: &Program, before: &[usize], apart: bool) -> Result<Cut, CutError> {
     let count = layers(program);
     if before.iter().any(|layer| !(1..count).contains(layer)) || before.windows(2).any(|pair| pair[0] >= pair[1]) {
         return Err(CutError(format!(
@@ -71,9 +101,11 @@ pub(crate) fn cut(program: &Program, before: &[usize]) -> Result<Vec<Part>, CutE
         parts_of.push(now);
     }
     check_states(&whole, &parts_of)?;
-    (0..=before.len())
-        .map(|part| Cutter { whole: &whole, sealed: program, parts_of: &parts_of, part }.part(before.len()))
-        .collect()
+    let last = before.len();
+    let cutter = |part| Cutter { whole: &whole, sealed: program, parts_of: &parts_of, part, apart };
+    let parts = (0..=last).map(|part| cutter(part).part(last)).collect::<Result<_, _>>()?;
+    let heads = apart.then(|| cutter(last).heads()).transpose()?;
+    Ok(Cut { parts, heads })
 }
 
 /// The program as it was before it was sealed, with the same numbers: `seal` puts its selections where it wants them.
@@ -121,6 +153,8 @@ struct Cutter<'a> {
     /// The part of each step of the body.
     parts_of: &'a [usize],
     part: usize,
+    /// Whether heads are a part of their own.
+    apart: bool,
 }
 
 impl Cutter<'_> {
@@ -155,7 +189,7 @@ impl Cutter<'_> {
             return Err(CutError(format!("part {part} computes nothing that the others read")));
         };
         let mut sections = vec![Section { entry: Entry::Body, steps, output }];
-        if is_last {
+        if is_last && !self.apart {
             sections.extend(self.whole.sections.iter().skip(1).cloned());
         }
         let (program, groups) = narrowed(Program { sections, ..self.whole.clone() });
@@ -163,6 +197,28 @@ impl Cutter<'_> {
         let all: Vec<Value> = written.iter().chain(&needed).copied().filter(stay).collect();
         let program = program.seal(&all).map_err(|error| CutError(error.to_string()))?;
         Ok(Part { program: Arc::new(program), inputs, outputs, groups, written })
+    }
+
+    /// What comes after the last layer, as a part that is brought what the body gives.
+    fn heads(&self) -> Result<Part, CutError> {
+        let Some(output) = self.whole.sections.first().map(|body| body.output) else {
+            return Err(CutError("the program has no body".into()));
+        };
+        for section in self.whole.sections.iter().skip(1) {
+            let written: HashSet<Value> = section.steps.iter().filter_map(|step| step.op.output()).collect();
+            let read = section.steps.iter().flat_map(|step| step.op.inputs()).chain([section.output]);
+            if let Some(value) = read.into_iter().find(|value| *value != output && !written.contains(value)) {
+                let name = &self.sealed.value(value).name;
+                return Err(CutError(format!("what comes after the last layer reads `{name}` of an earlier one")));
+            }
+        }
+        let inject = Step { layer: None, op: Op::Inject { input: 0, out: output } };
+        let mut sections = vec![Section { entry: Entry::Body, steps: vec![inject], output }];
+        sections.extend(self.whole.sections.iter().skip(1).cloned());
+        let (program, groups) = narrowed(Program { sections, ..self.whole.clone() });
+        let program = program.seal(&[output]).map_err(|error| CutError(error.to_string()))?;
+        let inputs = vec![Input::Value(output)];
+        Ok(Part { program: Arc::new(program), inputs, outputs: Vec::new(), groups, written: HashSet::new() })
     }
 
     /// Only rows of numbers can be brought by a batch. What was needed for the wanted rows alone crosses for all of them.

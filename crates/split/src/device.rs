@@ -7,8 +7,9 @@ use hefu_numerics::device::{Device, Error, Executable, Files, Footprint, Size, W
 use hefu_numerics::program::{Program, Value};
 use hefu_numerics::team::Team;
 
-use crate::cut::{CutError, Part, cut, layers};
+use crate::cut::{Cut, CutError, Part, cut, layers};
 use crate::executable::Split;
+use crate::heads::Heads;
 
 /// A device with the layers that run on it.
 #[derive(Clone)]
@@ -25,17 +26,20 @@ pub struct Place {
 /// the last to the last.
 pub struct SplitDevice {
     places: Vec<Place>,
+    /// Where what comes after the last layer is computed, if not with it.
+    heads: Option<Arc<dyn Device>>,
 }
 
 /// The weights of all parts.
 pub(crate) struct Loaded {
-    pub(crate) parts: Arc<Vec<Part>>,
+    pub(crate) cut: Arc<Cut>,
     weights: Vec<Arc<dyn Weights>>,
+    heads: Option<Arc<dyn Weights>>,
 }
 
 impl Weights for Loaded {
     fn bytes(&self) -> usize {
-        self.weights.iter().map(|weights| weights.bytes()).sum()
+        self.weights.iter().chain(&self.heads).map(|weights| weights.bytes()).sum()
     }
 }
 
@@ -56,14 +60,20 @@ impl SplitDevice {
         if places.is_empty() {
             return Err(CutError("a model needs a device".into()));
         }
-        Ok(SplitDevice { places })
+        Ok(SplitDevice { places, heads: None })
+    }
+
+    /// The same, but what comes after the last layer is computed on this device.
+    #[must_use]
+    pub fn with_heads(self, device: Arc<dyn Device>) -> SplitDevice {
+        SplitDevice { heads: Some(device), ..self }
     }
 
     /// The parts of a program.
     ///
     /// # Errors
     /// A program that has other layers, or cannot be cut there.
-    fn parts(&self, program: &Program) -> Result<Vec<Part>, CutError> {
+    fn cut(&self, program: &Program) -> Result<Cut, CutError> {
         let (asked, found) = (self.places.last().map_or(0, |place| place.last), layers(program));
         if asked.saturating_add(1) != found {
             let last = found.saturating_sub(1);
@@ -72,14 +82,20 @@ impl SplitDevice {
             )));
         }
         let before: Vec<usize> = self.places.iter().skip(1).map(|place| place.first).collect();
-        cut(program, &before)
+        cut(program, &before, self.heads.is_some())
+    }
+
+    /// Every part with its device.
+    fn placed<'a>(&'a self, cut: &'a Cut) -> impl Iterator<Item = (&'a Part, &'a Arc<dyn Device>)> {
+        let devices = self.places.iter().map(|place| &place.device).chain(&self.heads);
+        cut.parts.iter().chain(&cut.heads).zip(devices)
     }
 
     /// The footprints of all parts together.
     fn sum(&self, program: &Program, of: impl Fn(&dyn Device, &Program) -> Option<Footprint>) -> Option<Footprint> {
         let mut all = Footprint::default();
-        for (part, place) in self.parts(program).ok()?.iter().zip(&self.places) {
-            let one = of(&*place.device, &part.program)?;
+        for (part, device) in self.placed(&self.cut(program).ok()?) {
+            let one = of(&**device, &part.program)?;
             all.weights = all.weights.checked_add(one.weights)?;
             all.states = all.states.checked_add(one.states)?;
             all.activations = all.activations.checked_add(one.activations)?;
@@ -94,11 +110,12 @@ impl Device for SplitDevice {
     }
 
     fn team(&self) -> &dyn Team {
-        self.places[0].device.team()
+        self.heads.as_ref().unwrap_or(&self.places[0].device).team()
     }
 
     fn check(&self, program: &Program) -> Result<(), Error> {
-        self.parts(program).map(|_| ()).map_err(unsuited)
+        let cut = self.cut(program).map_err(unsuited)?;
+        self.placed(&cut).try_for_each(|(part, device)| device.check(&part.program))
     }
 
     fn footprint(&self, program: &Program, size: &Size) -> Option<Footprint> {
@@ -110,10 +127,11 @@ impl Device for SplitDevice {
     }
 
     fn load(&self, program: &Program, files: &dyn Files) -> Result<Arc<dyn Weights>, Error> {
-        let parts = self.parts(program).map_err(unsuited)?;
-        let load = |(part, place): (&Part, &Place)| place.device.load(&part.program, files);
-        let weights = parts.iter().zip(&self.places).map(load).collect::<Result<Vec<_>, Error>>()?;
-        Ok(Arc::new(Loaded { parts: Arc::new(parts), weights }))
+        let cut = self.cut(program).map_err(unsuited)?;
+        let load = |(part, device): (&Part, &Arc<dyn Device>)| device.load(&part.program, files);
+        let mut weights = self.placed(&cut).map(load).collect::<Result<Vec<_>, Error>>()?;
+        let heads = cut.heads.is_some().then(|| weights.pop()).flatten();
+        Ok(Arc::new(Loaded { cut: Arc::new(cut), weights, heads }))
     }
 
     fn compile(
@@ -125,13 +143,20 @@ impl Device for SplitDevice {
     ) -> Result<Box<dyn Executable>, Error> {
         let weights: Arc<dyn Any + Send + Sync> = weights.clone();
         let loaded = weights.downcast::<Loaded>().expect("a split device has loaded the weights");
+        let cut = &loaded.cut;
         let mut executables = Vec::new();
-        for ((part, place), weights) in loaded.parts.iter().zip(&self.places).zip(&loaded.weights) {
+        for ((part, place), weights) in cut.parts.iter().zip(&self.places).zip(&loaded.weights) {
             let own = probes.iter().filter(|probe| part.written.contains(probe));
             let read: Vec<Value> = part.outputs.iter().chain(own).copied().collect();
             executables.push(place.device.compile(&part.program, weights, size, &read)?);
         }
-        Ok(Box::new(Split::new(program.clone(), loaded.parts.clone(), executables, *size, probes)))
+        let mut heads = None;
+        if let (Some(part), Some(device), Some(weights)) = (&cut.heads, &self.heads, &loaded.heads) {
+            // Its batches have the wanted rows alone, and no states.
+            let size = Size { pages: 1, slots: 0, ..*size };
+            heads = Some(Heads::new(device.compile(&part.program, weights, &size, &[])?));
+        }
+        Ok(Box::new(Split::new(program.clone(), cut.clone(), (executables, heads), *size, probes)))
     }
 }
 

@@ -5,15 +5,18 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use hefu_numerics::device::{Batch, Error, Executable, Footprint, Size, Span, StepObserver, check};
-use hefu_numerics::program::{Entry, Program, Value};
+use hefu_numerics::program::{Entry, Program, Rows, Value};
 
-use crate::cut::{Input, Part};
+use crate::cut::{Cut, Input, Part};
+use crate::heads::Heads;
 
 /// The parts of a program, each ready to run on its device.
 pub(crate) struct Split {
     program: Arc<Program>,
-    parts: Arc<Vec<Part>>,
+    cut: Arc<Cut>,
     executables: Vec<Box<dyn Executable>>,
+    /// What comes after the last layer, where that is a part of its own.
+    heads: Option<Heads>,
     size: Size,
     probes: Vec<Value>,
     /// Rows of the last batch of what later parts read.
@@ -25,15 +28,16 @@ pub(crate) struct Split {
 impl Split {
     pub(crate) fn new(
         program: Arc<Program>,
-        parts: Arc<Vec<Part>>,
-        executables: Vec<Box<dyn Executable>>,
+        cut: Arc<Cut>,
+        (executables, heads): (Vec<Box<dyn Executable>>, Option<Heads>),
         size: Size,
         probes: &[Value],
     ) -> Split {
         Split {
             program,
-            parts,
+            cut,
             executables,
+            heads,
             size,
             probes: probes.to_vec(),
             crossing: HashMap::new(),
@@ -43,14 +47,14 @@ impl Split {
 
     /// Runs one part, and reads what later ones need of it.
     fn run_part(&mut self, index: usize, batch: &Batch<'_>) -> Result<(), Error> {
-        let part = &self.parts[index];
+        let part = &self.cut.parts[index];
         let input = |input: &Input| match *input {
             Input::Given(input) => batch.inputs[usize::from(input)],
             Input::Value(value) => self.crossing.get(&value).map_or(&[][..], |rows| rows),
         };
         let inputs: Vec<&[f32]> = part.inputs.iter().map(input).collect();
         let tables: Vec<Vec<&[u32]>> = batch.spans.iter().map(|span| own_tables(part, span)).collect();
-        let (is_last, has_slots) = (index + 1 == self.parts.len(), part.program.slot_numbers() > 0);
+        let (is_last, has_slots) = (index + 1 == self.cut.parts.len(), part.program.slot_numbers() > 0);
         let spans = batch.spans.iter().zip(&tables).map(|(span, tables)| Span {
             rows: span.rows.clone(),
             position: span.position,
@@ -72,6 +76,16 @@ impl Split {
         Ok(())
     }
 
+    /// Brings the wanted rows of the body's output to the device that has the heads.
+    fn run_heads(&mut self) -> Result<(), Error> {
+        let Self { cut, executables, heads: Some(heads), wanted, .. } = self else { return Ok(()) };
+        let (Some(part), Some(executable)) = (cut.parts.last(), executables.last()) else { return Ok(()) };
+        let Some(body) = part.program.section(Entry::Body) else { return Ok(()) };
+        let spec = part.program.value(body.output);
+        let read = |rows: Range<usize>, to: &mut [f32]| executable.read(body.output, rows, to);
+        heads.run(wanted, spec.rows == Rows::Wanted, spec.numbers(), read)
+    }
+
     fn last(&mut self) -> &mut dyn Executable {
         let last = self.executables.len() - 1;
         &mut *self.executables[last]
@@ -83,22 +97,26 @@ impl Executable for Split {
         check(&self.program, &self.size, batch)?;
         let wanted = batch.spans.iter().flat_map(|span| span.wanted.clone().map(|row| span.rows.start + row));
         self.wanted = wanted.collect();
-        (0..self.parts.len()).try_for_each(|index| self.run_part(index, batch))
+        (0..self.cut.parts.len()).try_for_each(|index| self.run_part(index, batch))?;
+        self.run_heads()
     }
 
     fn head(&mut self, entry: Entry, rows: Range<usize>) -> Result<&[f32], Error> {
-        self.last().head(entry, rows)
+        match &mut self.heads {
+            Some(heads) => heads.head(entry, rows),
+            None => self.last().head(entry, rows),
+        }
     }
 
     fn read(&self, value: Value, rows: Range<usize>, to: &mut [f32]) -> Result<(), Error> {
         let output = self.program.section(Entry::Body).map(|body| body.output);
         if output == Some(value) {
-            let (part, executable) = (self.parts.last(), self.executables.last());
+            let (part, executable) = (self.cut.parts.last(), self.executables.last());
             let (Some(part), Some(executable)) = (part, executable) else { return Err(no_probe(value)) };
             let own = part.program.section(Entry::Body).map_or(value, |body| body.output);
             return executable.read(own, rows, to);
         }
-        let found = self.parts.iter().zip(&self.executables).find(|(part, _)| part.written.contains(&value));
+        let found = self.cut.parts.iter().zip(&self.executables).find(|(part, _)| part.written.contains(&value));
         match found.filter(|_| self.probes.contains(&value)) {
             Some((part, executable)) if part.program.value(value).rows == self.program.value(value).rows => {
                 executable.read(value, rows, to)
@@ -125,7 +143,7 @@ impl Executable for Split {
         if group >= self.program.groups() {
             return Err(Error::bad_batch(format!("group {group} is not among the {}", self.program.groups())));
         }
-        for (part, executable) in self.parts.iter().zip(&mut self.executables) {
+        for (part, executable) in self.cut.parts.iter().zip(&mut self.executables) {
             if let Some(own) = part.groups.iter().position(|of| *of == group) {
                 executable.copy_page(own, from, to)?;
             }
@@ -139,7 +157,7 @@ impl Executable for Split {
 
     fn footprint(&self) -> Footprint {
         let mut all = Footprint::default();
-        for executable in &self.executables {
+        for executable in self.executables.iter().chain(self.heads.as_ref().map(Heads::executable)) {
             let one = executable.footprint();
             all.weights += one.weights;
             all.states += one.states;

@@ -6,13 +6,15 @@
 //!
 //! A part is a program of its own: the operations of its layers with their weights and states, the values of earlier parts
 //! that it reads as inputs that its batch brings, and its own values that others read as probes. Caches and slots live where
-//! their layers are. Nothing else crosses, and no bit depends on where a program was cut.
+//! their layers are. Nothing else crosses, and no bit depends on where a program was cut. What comes after the last layer may be
+//! a part of its own on a further device: then logits are made where tokens are chosen, and do not cross.
 
 mod auto;
 mod cut;
 mod device;
 mod executable;
+mod heads;
 
-pub use auto::{AutoDevice, Candidate};
-pub use cut::CutError;
+pub use auto::{AutoDevice, Candidate, layer_bytes};
+pub use cut::{CutError, part_of};
 pub use device::{Place, SplitDevice};

@@ -9,7 +9,7 @@ use hefu_numerics::program::Entry;
 use hefu_numerics::reference::ReferenceDevice;
 use hefu_numerics::team::Alone;
 use hefu_opencl::OpenClDevice;
-use hefu_split::{AutoDevice, Candidate, Place, SplitDevice};
+use hefu_split::{AutoDevice, Candidate, Place, SplitDevice, part_of};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -97,6 +97,8 @@ fn cut_at_every_layer_they_have_the_bits_of_the_naive_loops() {
             // Now the one is first, now the other.
             let devices = if number % 2 == 0 { [&cpu, &other] } else { [&other, &cpu] };
             let split = split(&before, layers, devices);
+            // Now heads are with the last layer, now on the device that it is not on.
+            let split = if cuts % 2 == 1 { split.with_heads(devices[before.len() % 2].clone()) } else { split };
             if let Err(problem) = Device::check(&split, &program) {
                 refused.push(format!("{name} before {before:?}: {problem}"));
                 continue;
@@ -159,6 +161,7 @@ fn layers_that_are_not_there_are_told() {
     let bytes = golden("tiny-llama.gguf");
     let gguf = Gguf::parse(&[&bytes]).expect("a tiny model");
     let split = SplitDevice::new(vec![place(0, 70), place(71, 90)]).expect("layers in order");
+    assert!(part_of(&spec(&gguf).program, 1, 90, false).is_err() && part_of(&spec(&gguf).program, 0, 0, true).is_err());
     let message = Device::check(&split, &spec(&gguf).program).expect_err("so many layers are not there").to_string();
     assert!(message.contains("0 to 90") && message.contains("the model has layers"), "{message}");
 }

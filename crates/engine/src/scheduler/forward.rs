@@ -18,6 +18,12 @@ pub trait ForwardMany {
         Failure::Model(error.to_string())
     }
 
+    /// Whether an error of [`ForwardMany::forward`] says that all pages and slots are empty, and that the model can go on.
+    fn has_lost_states(error: &Self::Error) -> bool {
+        let _ = error;
+        false
+    }
+
     /// Number of logits per position.
     fn vocabulary(&self) -> usize;
 

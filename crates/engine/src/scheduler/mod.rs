@@ -78,6 +78,8 @@ pub struct Scheduler<M> {
     suspects: VecDeque<Key>,
     /// True if the next pass tries one of them, without guesses.
     is_isolating: bool,
+    /// Passes in a row of which each found the states lost.
+    losses: usize,
     masks: MaskWorkers,
     speculation: Option<Speculation<M>>,
     scratch: SamplerScratch,
@@ -87,9 +89,7 @@ pub struct Scheduler<M> {
 impl<M: ForwardMany> Scheduler<M> {
     /// A scheduler without jobs. All pages of the model are its own to use.
     pub fn new(model: M, limits: Limits) -> Self {
-        // What is read as a whole is never gone on with.
-        let reuse = limits.prefix_reuse && model.abilities().order == Order::Causal;
-        let memory = Memory::new(model.pages(), model.page(), model.slots(), reuse);
+        let memory = Self::empty_memory(&model, &limits);
         // So that a job alone always has the pages that it needs.
         let capacity = model.capacity().min(model.pages().saturating_mul(model.page()));
         Self {
@@ -102,11 +102,19 @@ impl<M: ForwardMany> Scheduler<M> {
             admitted: 0,
             suspects: VecDeque::new(),
             is_isolating: false,
+            losses: 0,
             masks: MaskWorkers::new(),
             speculation: None,
             scratch: SamplerScratch::default(),
             statistics: Statistics::default(),
         }
+    }
+
+    /// The books of a model none of whose pages and slots hold anything.
+    fn empty_memory(model: &M, limits: &Limits) -> Memory {
+        // What is read as a whole is never gone on with.
+        let reuse = limits.prefix_reuse && model.abilities().order == Order::Causal;
+        Memory::new(model.pages(), model.page(), model.slots(), reuse)
     }
 
     /// The same with guesses at the tokens of answers, which change no token, only the time. Whoever drives it tells the

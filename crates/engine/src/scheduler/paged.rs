@@ -71,9 +71,15 @@ impl ForwardMany for Paged {
 
     fn failure(error: &Error) -> Failure {
         match error {
-            Error::Device { .. } | Error::Memory { .. } => Failure::Device(error.to_string()),
+            Error::Device { .. } | Error::StatesLost { .. } | Error::Memory { .. } => {
+                Failure::Device(error.to_string())
+            }
             error => Failure::Model(error.to_string()),
         }
+    }
+
+    fn has_lost_states(error: &Error) -> bool {
+        matches!(error, Error::StatesLost { .. })
     }
 
     fn vocabulary(&self) -> usize {

@@ -18,7 +18,8 @@
 //! place (no page, no slot, a mask that came late) computes again what it lost, to the same bits.
 //!
 //! If the pass fails as a whole, nobody is at fault yet: its jobs become suspects and run alone, and the one that fails
-//! alone ends with the reason.
+//! alone ends with the reason. If it says that the states are lost (a part of the model was placed again on another machine), all
+//! jobs go back to the queue, as if they had been interrupted, and nothing is left of what was kept.
 
 use super::memory::Wanted;
 use super::plan::Share;
@@ -29,6 +30,9 @@ use crate::trace::Piece;
 use hefu_numerics::device::{Batch, Span};
 use std::collections::BTreeSet;
 use std::ops::Range;
+
+/// So many passes in a row may find the states lost before it is asked which job is to blame.
+const MOST_LOSSES: usize = 3;
 
 /// How large a job's span of a pass was.
 #[derive(Debug, Clone)]
@@ -143,12 +147,20 @@ impl<M: ForwardMany> Scheduler<M> {
             scheduled.guesses.drop_all();
             self.memory.abandon(&mut scheduled.table);
         }
+        let is_lost = M::has_lost_states(error);
+        self.losses = if is_lost { self.losses + 1 } else { 0 };
+        if is_lost && self.losses <= MOST_LOSSES {
+            return self.start_over();
+        }
         // No answer ends for a guess that was none of its tokens.
         if let ([key], false) = (&keys[..], guessed) {
             let key = *key;
             self.end(key, Event::Failed(M::failure(error)), updates);
         } else {
             self.suspects = keys.into();
+        }
+        if is_lost {
+            self.start_over();
         }
     }
 
@@ -163,7 +175,7 @@ impl<M: ForwardMany> Scheduler<M> {
             let read = kept.start + size.read.start - size.kept.start;
             all.extend(self.count(*share, kept, read..read + size.read.len(), updates));
         }
-        self.statistics.steps += 1;
+        (self.losses, self.statistics.steps) = (0, self.statistics.steps + 1);
         self.statistics.step_jobs = plan.len();
         self.statistics.step_tokens = sizes.iter().map(|size| size.tokens).sum();
 

@@ -193,6 +193,16 @@ impl<M: ForwardMany> Scheduler<M> {
         self.queue.put_back(scheduled);
     }
 
+    /// Nothing is in the pages and slots any more: all that runs goes back to the queue, and its tokens are computed again, to
+    /// the same bits.
+    pub(super) fn start_over(&mut self) {
+        while !self.running.is_empty() {
+            self.interrupt(self.running.len() - 1);
+        }
+        self.memory = Self::empty_memory(&self.model, &self.limits);
+        self.statistics.losses += 1;
+    }
+
     /// Takes a job that runs out of everything.
     pub(super) fn stop(&mut self, key: Key) {
         if let Some(index) = self.running.iter().position(|scheduled| scheduled.key == key) {

@@ -33,6 +33,8 @@ pub struct Statistics {
     pub accepted_tokens: u64,
     /// Jobs that were interrupted because memory or a place was needed.
     pub preemptions: u64,
+    /// Times that all states were lost, so that whatever ran had to be computed again.
+    pub losses: u64,
     /// Jobs that were taken.
     pub submitted: u64,
     /// Jobs that came to an end of their own, a failure included.

@@ -335,3 +335,16 @@ fn prompts_that_begin_alike_at_the_same_time_are_computed_once() {
     // One computes all, the others the 3 positions after the last full page.
     assert_eq!((shared, statistics.prompt_tokens_reused, statistics.prompt_tokens_computed), (400, 400, 103 + 4 * 3));
 }
+
+#[test]
+fn states_that_are_always_lost_end_a_job() {
+    let limits = Limits { running: 4, step_tokens: 64, ..Limits::default() };
+    let mut scheduler = Scheduler::new(Fake::new(64, 4, 96).sound().losing_one_in(Some(1)), limits);
+    let keys = [1, 2].map(|client| scheduler.submit(job(client, 0, 10, 6), Duration::ZERO).unwrap());
+    let updates: Vec<Update> = (0..20).flat_map(|_| scheduler.step(Duration::ZERO)).collect();
+    for key in keys {
+        let failed = |update: &&Update| update.key == key && matches!(update.event, Event::Failed(_));
+        assert_eq!(updates.iter().filter(failed).count(), 1, "{updates:?}");
+    }
+    assert!(scheduler.is_idle());
+}

@@ -45,7 +45,7 @@ impl ForwardMany for Idle {
     }
 
     fn hidden(&mut self, _: Range<usize>) -> Result<&[f32], Fault> {
-        Err(Fault)
+        Err(Fault { is_lost: false })
     }
 }
 

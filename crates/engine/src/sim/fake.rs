@@ -16,7 +16,10 @@ pub(crate) const VOCABULARY: usize = 11;
 
 #[derive(Debug, PartialEq, thiserror::Error)]
 #[error("out of order")]
-pub(crate) struct Fault;
+pub(crate) struct Fault {
+    /// Whether all pages and slots are empty now.
+    pub(crate) is_lost: bool,
+}
 
 /// Logits that depend on every token of the text.
 pub(crate) fn row(text: &[u32]) -> [f32; VOCABULARY] {
@@ -72,6 +75,10 @@ pub(crate) struct Fake {
     is_block: bool,
     /// True if it keeps what its layers hand on.
     traces: bool,
+    /// One pass in so many finds that all pages and slots are empty.
+    loses_one_in: Option<usize>,
+    /// Passes that were asked for, those included that failed.
+    asked: usize,
     pub(crate) passes: usize,
 }
 
@@ -105,6 +112,8 @@ impl Fake {
             wrong_one_in: None,
             is_block: false,
             traces: false,
+            loses_one_in: None,
+            asked: 0,
             passes: 0,
         }
     }
@@ -168,6 +177,22 @@ impl Fake {
         Fake { traces, ..self }
     }
 
+    /// The same, but one pass in so many finds that all pages and slots are empty.
+    pub(crate) fn losing_one_in(self, passes: Option<usize>) -> Fake {
+        Fake { loses_one_in: passes, ..self }
+    }
+
+    /// Empties all pages and slots, if it is time.
+    fn lose(&mut self) -> Result<(), Fault> {
+        self.asked += 1;
+        if self.loses_one_in.is_none_or(|passes| !self.asked.is_multiple_of(passes)) {
+            return Ok(());
+        }
+        self.pages.iter_mut().for_each(|page| page.fill(EMPTY));
+        self.slots.fill(None);
+        Err(Fault { is_lost: true })
+    }
+
     pub(crate) fn with_threads(self, threads: usize) -> Fake {
         Fake { team: Arc::new(Threads(threads)), ..self }
     }
@@ -201,6 +226,10 @@ impl std::fmt::Debug for Fake {
 
 impl ForwardMany for Fake {
     type Error = Fault;
+
+    fn has_lost_states(error: &Fault) -> bool {
+        error.is_lost
+    }
 
     fn vocabulary(&self) -> usize {
         VOCABULARY
@@ -239,6 +268,7 @@ impl ForwardMany for Fake {
     fn forward(&mut self, batch: &Batch<'_>) -> Result<(), Fault> {
         self.kept.clear();
         self.kept_rows.clear();
+        self.lose()?;
         let mut texts = Vec::new();
         let mut row = 0;
         for span in batch.spans {
@@ -253,7 +283,7 @@ impl ForwardMany for Fake {
             assert!(!text.contains(&EMPTY), "a position that was never computed");
             text.extend_from_slice(&batch.tokens[span.rows.clone()]);
             if !self.is_sound && (span.position..end).any(|at| is_poisoned(&text[..=at])) {
-                return Err(Fault);
+                return Err(Fault { is_lost: false });
             }
             texts.push(text);
         }
@@ -287,7 +317,7 @@ impl ForwardMany for Fake {
     fn logits(&mut self, rows: Range<usize>) -> Result<Logits<'_>, Fault> {
         let texts = &self.kept[rows];
         if !self.is_sound && texts.iter().any(|text| is_faulty(text)) {
-            return Err(Fault);
+            return Err(Fault { is_lost: false });
         }
         self.values = texts.iter().flat_map(|text| self.row(text)).collect();
         Ok(Logits { values: &self.values, team: &*self.team })

@@ -2,7 +2,7 @@
 //! clock, and a seed that replays each failure.
 //!
 //! A schedule is a set of jobs with arrival times, cancellations, deadlines, priorities, constraints whose masks come
-//! late, shared beginnings, clients and reuse domains, on a cache that may be far too small for all of them, with guesses
+//! late, shared beginnings, states that are lost in the middle, clients and reuse domains, on a cache that may be far too small for all of them, with guesses
 //! of several kinds, and limits drawn as well. After every step the books must be right; of every job exactly what the
 //! naive loop gives it must come, or a true beginning of that where it was cancelled or its time was up; and nothing of
 //! another domain is ever used again.
@@ -35,6 +35,8 @@ const SCHEDULES: u64 = 3_000;
 struct Seen {
     answers: AtomicU64,
     preemptions: AtomicU64,
+    /// Passes that found all states lost.
+    losses: AtomicU64,
     reused: AtomicU64,
     expired: AtomicU64,
     cancelled: AtomicU64,
@@ -140,6 +142,7 @@ fn every_answer_is_the_one_alone_and_nothing_is_lost() {
     let counts = [
         &seen.answers,
         &seen.preemptions,
+        &seen.losses,
         &seen.reused,
         &seen.expired,
         &seen.cancelled,

@@ -52,6 +52,8 @@ pub(super) fn run(seed: u64, seen: &Seen) {
     // What is traced uses nothing that others have left.
     let traces = schedule.random.one_in(4);
     model = model.traced(traces);
+    let loses = schedule.random.one_in(4).then(|| 30 + schedule.random.within(0..60));
+    model = model.losing_one_in(loses);
     // Threads cost more than all the rest.
     if schedule.random.one_in(100) {
         model = model.with_threads(3);
@@ -109,6 +111,7 @@ fn note_end(statistics: &Statistics, jobs: u64, is_ruled: bool, seen: &Seen) {
     let ended = statistics.finished + statistics.expired + statistics.cancelled;
     assert_eq!((ended, jobs), (statistics.submitted, statistics.submitted), "a job was lost");
     seen.preemptions.fetch_add(statistics.preemptions, Relaxed);
+    seen.losses.fetch_add(statistics.losses, Relaxed);
     seen.reused.fetch_add(statistics.prompt_tokens_reused, Relaxed);
     seen.drafted.fetch_add(statistics.drafted_tokens, Relaxed);
     seen.accepted.fetch_add(statistics.accepted_tokens, Relaxed);

@@ -21,6 +21,7 @@ pub(crate) mod learn;
 pub(crate) mod man;
 pub(crate) mod models;
 pub(crate) mod pack;
+pub(crate) mod part;
 pub(crate) mod perplexity;
 pub(crate) mod pull;
 pub(crate) mod quantize;

@@ -10,6 +10,7 @@ use crate::interrupt;
 use crate::lessons::lessons;
 use crate::logging;
 use crate::memory::available_memory;
+use crate::network::cannot_listen;
 use crate::open::each_device;
 use crate::options::{CatalogOptions, Speculate};
 use crate::output::print;
@@ -355,17 +356,6 @@ fn limits(arguments: &LimitArguments, extra: &Extra) -> Limits {
         keep_alive: arguments.keep_alive,
         ..Limits::default()
     }
-}
-
-/// Why an address cannot be listened on, and what to do.
-fn cannot_listen(address: SocketAddr, error: &io::Error) -> String {
-    let advice = match error.kind() {
-        io::ErrorKind::AddrInUse => "; another program listens there, so give another --port (0 takes a free one)",
-        io::ErrorKind::PermissionDenied => "; ports below 1024 need rights of their own, so give a greater --port",
-        io::ErrorKind::AddrNotAvailable => "; this machine does not have that address, so give another --host",
-        _ => "",
-    };
-    format!("cannot listen on {address}: {error}{advice}")
 }
 
 /// Done at the first SIGTERM or Ctrl-C; the second ends the program.

@@ -1,9 +1,10 @@
 //! Flags of every command that computes: where, with how many threads, and in how much memory.
 
-use crate::options::{DeviceName, DeviceOptions, Layers, Place, cores};
+use crate::options::{DeviceName, DeviceOptions, Layers, PartKey, PartPlace, Place, cores};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 
 /// Most threads that are accepted.
 const MAX_THREADS: u64 = 1024;
@@ -18,9 +19,13 @@ pub(crate) struct DeviceArguments {
     #[arg(long, value_name = "DEVICE", value_parser = place)]
     device: Option<Place>,
 
-    /// Layers on several devices, from 0 on: cpu:0-11,opencl:12-23; or auto, by the memory and the speed of all devices
+    /// Layers on several devices, from 0 on: cpu:0-11,opencl:12-23; on other machines by `hefu part`: part@HOST:PORT:0-11; or auto, by the memory and the speed of all devices here
     #[arg(long, value_name = "PARTS", value_parser = split, conflicts_with = "device")]
     split: Option<Place>,
+
+    /// File with the key that this machine and those with parts of the model share
+    #[arg(long, value_name = "FILE")]
+    pub(crate) part_key: Option<PathBuf>,
 
     /// Threads to compute with [default: all cores]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_THREADS))]
@@ -45,6 +50,7 @@ impl DeviceArguments {
             threads: asked.unwrap_or_else(cores),
             isa: self.isa.clone(),
             prefill_chunk: self.prefill_chunk.get(),
+            part_key: self.part_key.clone().map_or(PartKey::None, PartKey::File),
         }
     }
 }
@@ -67,7 +73,7 @@ pub(crate) fn device_options(
         return Err(format!("threads is {asked}, but must be 1 to {MAX_THREADS}"));
     }
     let device = device.map(|name| place(name).map_err(|wrong| format!("device {name:?}: {wrong}"))).transpose()?;
-    Ok(DeviceArguments { device, split: None, threads, isa, prefill_chunk: PREFILL_CHUNK }.options())
+    Ok(DeviceArguments { device, split: None, part_key: None, threads, isa, prefill_chunk: PREFILL_CHUNK }.options())
 }
 
 /// Every instruction set that this program was built with; whether the machine has it is found out later.
@@ -81,12 +87,23 @@ fn name(text: &str) -> Option<DeviceName> {
         None if text == "cpu" => Some(DeviceName::Cpu),
         None if text == "opencl" => Some(DeviceName::OpenCl(0)),
         Some(("opencl", number)) => number.parse().ok().map(DeviceName::OpenCl),
-        _ => None,
+        _ => text.strip_prefix("part@").and_then(addresses).map(|all| DeviceName::Part(PartPlace::At(all))),
     }
 }
 
+/// Addresses as `HOST:PORT/HOST:PORT`, of which the first that answers is taken.
+fn addresses(text: &str) -> Option<Vec<String>> {
+    let is_address = |address: &str| {
+        let port = address.rsplit_once(':').filter(|(host, _)| !host.is_empty());
+        port.is_some_and(|(_, port)| port.parse::<u16>().is_ok())
+    };
+    let all: Vec<String> = text.split('/').map(str::to_owned).collect();
+    all.iter().all(|address| is_address(address)).then_some(all)
+}
+
 fn place(text: &str) -> Result<Place, String> {
-    let found = if text == "auto" { Some(Place::Auto) } else { name(text).map(Place::On) };
+    let whole = |name: &DeviceName| !matches!(name, DeviceName::Part(_));
+    let found = if text == "auto" { Some(Place::Auto) } else { name(text).filter(whole).map(Place::On) };
     found.ok_or_else(|| "a device is cpu, opencl, opencl:N or auto".to_owned())
 }
 
@@ -103,7 +120,8 @@ fn split(text: &str) -> Result<Place, String> {
         });
         let Some(layers) = layers else {
             return Err(format!(
-                "`{part}` is no part: write the device and its layers, as in cpu:0-11,opencl:12-23, or auto"
+                "`{part}` is no part: write the device and its layers, as in cpu:0-11,opencl:12-23 or \
+                 part@HOST:PORT:0-11, or auto"
             ));
         };
         let next = parts.last().map_or(0, |before: &Layers| before.last.saturating_add(1));
@@ -124,13 +142,16 @@ mod tests {
         assert_eq!(place("cpu"), Ok(Place::On(DeviceName::Cpu)));
         assert_eq!(place("opencl:3"), Ok(Place::On(DeviceName::OpenCl(3))));
         assert_eq!((place("opencl"), place("auto")), (Ok(Place::On(DeviceName::OpenCl(0))), Ok(Place::Auto)));
-        for wrong in ["", "gpu", "cpu:1", "opencl:", "opencl:-1", "opencl:x", "auto:0"] {
+        for wrong in ["", "gpu", "cpu:1", "opencl:", "opencl:-1", "opencl:x", "auto:0", "part@here:1"] {
             assert!(place(wrong).is_err(), "{wrong}");
         }
         let part = |device, first, last| Layers { device, first, last };
         let two = vec![part(DeviceName::Cpu, 0, 11), part(DeviceName::OpenCl(1), 12, 12)];
         assert_eq!(split("cpu:0-11,opencl:1:12"), Ok(Place::Split(two)));
         assert_eq!(split("auto"), Ok(Place::SplitAuto));
+        let at = |all: &[&str]| DeviceName::Part(PartPlace::At(all.iter().map(|one| (*one).to_owned()).collect()));
+        let parts = vec![part(at(&["one:7"]), 0, 3), part(at(&["[::1]:8", "two:9"]), 4, 4)];
+        assert_eq!(split("part@one:7:0-3,part@[::1]:8/two:9:4"), Ok(Place::Split(parts)));
         for wrong in [
             "",
             "cpu",
@@ -141,6 +162,10 @@ mod tests {
             "cpu:a-b",
             "gpu:0-1",
             "auto:0-3",
+            "part@one:0-3",
+            "part@one:99999:0-3",
+            "part@one:7/:0-3",
+            "part@:7:0-3",
         ] {
             assert!(split(wrong).is_err(), "{wrong}");
         }

@@ -200,6 +200,12 @@ pub trait Files: Sync {
         None
     }
 
+    /// What tells these files from all others, such as their digests; `None` if nobody has taken any. Whoever loads the weights
+    /// from copies of the files compares it with what the copies have.
+    fn identity(&self) -> Option<String> {
+        None
+    }
+
     /// Says that a range of a file's bytes was read and will not be read again. Called by any thread, after every piece of
     /// about a mebibyte.
     fn done(&self, file: usize, range: Range<usize>) {
@@ -347,6 +353,16 @@ pub enum Error {
         /// Its name.
         device: &'static str,
         /// The driver's message.
+        problem: String,
+    },
+
+    /// A device that was taken away and is there again: the program runs, but all pages and slots are empty. What a sequence
+    /// had there has to be computed again from its tokens.
+    #[error("{device} was lost and is there again, without what its states held: {problem}")]
+    StatesLost {
+        /// Its name.
+        device: String,
+        /// How it was lost.
         problem: String,
     },
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,7 @@ class Engine:
         context: int | None,
         cache: str,
         device: str | None,
+        parts: tuple[list[int], Callable[[int], str], bytes] | None,
         threads: int | None,
         isa: str | None,
         template: str | None,
@@ -41,4 +42,12 @@ class Engine:
     def receipt(self, id: str) -> str | None: ...
     def verify(self, receipt: str) -> str: ...
 
+class Part:
+    def __init__(
+        self, model: str | None, *, listen: str, key: bytes, device: str | None, threads: int | None, isa: str | None, own_file: str
+    ) -> None: ...
+    @property
+    def port(self) -> int: ...
+
+def layer_bytes(model: str | None) -> list[int]: ...
 def program(arguments: list[str], own_file: str) -> int: ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Union
 
@@ -91,6 +91,7 @@ class Model:
         template: str | None = None,
         parallel: int = 64,
         cache_tokens: int | None = None,
+        _parts: tuple[list[int], Callable[[int], str], bytes] | None = None,
     ) -> None:
         """Loads a model: a name that `hefu models` lists, or the path of a GGUF file. Nothing but `cache` changes a bit."""
         self._engine = _hefu.Engine(
@@ -98,6 +99,7 @@ class Model:
             context=context,
             cache=cache,
             device=device,
+            parts=_parts,
             threads=threads,
             isa=isa,
             template=None if template is None else str(template),

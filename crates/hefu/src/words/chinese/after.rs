@@ -5,6 +5,10 @@ use super::super::Entry;
 /// Every text.
 pub(super) const TEXTS: &[Entry] = &[
     (
+        "A key is any text of at least 16 bytes in a file that both machines have. Without one a part listens on this machine alone.",
+        "密钥是两台机器各有一份的文件中的任意文本，至少 16 字节。没有密钥时，只在本机监听。",
+    ),
+    (
         "A batch that was interrupted goes on when the same command is given again: a custom_id that OUT.jsonl answers already is passed over. A request that is refused or fails has its error in OUT.jsonl and does not stop the others; the exit status is 1 then, and --retry asks it again.",
         "批处理中断后，再执行同一命令即可继续：OUT.jsonl 中已回答的 custom_id 会跳过。\n被拒绝或失败的请求，其错误写在 OUT.jsonl 中，不影响其他请求；此时退出码为 1，\n用 --retry 重新请求。",
     ),

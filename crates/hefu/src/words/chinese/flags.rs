@@ -73,8 +73,16 @@ pub(super) const TEXTS: &[Entry] = &[
         "设备：cpu、opencl 或 opencl:N（见 `hefu devices`）；auto 为第一个可用的图形处理器 [默认 cpu]",
     ),
     (
-        "Layers on several devices, from 0 on: cpu:0-11,opencl:12-23; or auto, by the memory and the speed of all devices",
-        "把各层分给几个设备，从第 0 层起：cpu:0-11,opencl:12-23；auto 按所有设备的内存与速度分配",
+        "Layers on several devices, from 0 on: cpu:0-11,opencl:12-23; on other machines by `hefu part`: part@HOST:PORT:0-11; or auto, by the memory and the speed of all devices here",
+        "把各层分给几个设备，从第 0 层起：cpu:0-11,opencl:12-23；用 `hefu part` 分给其他机器：part@HOST:PORT:0-11；auto 按本机所有设备的内存与速度分配",
+    ),
+    (
+        "File with the key that this machine and those with parts of the model share",
+        "密钥文件，由本机与运行模型各部分的机器共有",
+    ),
+    (
+        "Address to listen on; any but this machine's own needs --part-key [default: 127.0.0.1]",
+        "监听地址；非本机地址须给出 --part-key [默认 127.0.0.1]",
     ),
     ("Threads to compute with [default: all cores]", "计算线程数 [默认：全部核心]"),
     ("Instruction set [default: the best that this machine has]", "指令集 [默认：本机最好的一种]"),

@@ -45,6 +45,7 @@ pub(super) const COMMANDS: &[Entry] = &[
         "查看模型离本机极限还有多远，差在哪个运算",
     ),
     ("Show a model's fingerprint and what went into it", "查看模型的指纹及其组成"),
+    ("Compute layers of a model for a head on another machine", "为另一台机器上的主机计算模型的若干层"),
     (
         "List the devices that --device and --split take, with what they can do",
         "列出 --device 与 --split 可用的设备及其能力",

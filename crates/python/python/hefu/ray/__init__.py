@@ -1,4 +1,4 @@
-"""Models on more than one machine, by Ray: rows of files in batches, and a server of several replicas.
+"""Models on more than one machine, by Ray: rows of files in batches, a server of several replicas, and one model over several machines.
 
 >>> import hefu.ray
 >>> hefu.ray.run("questions", "answers", hefu.ray.Generate("question", max_tokens=64), cpus=8, actors=(1, 16))
@@ -11,12 +11,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .folder import Summary, run
+from .parts import pipeline
 from .work import Embed, Generate, Score, Stage, map_batches
 
 if TYPE_CHECKING:
     from .serving import application
 
-__all__ = ["Embed", "Generate", "Score", "Stage", "Summary", "application", "map_batches", "run"]
+__all__ = ["Embed", "Generate", "Score", "Stage", "Summary", "application", "map_batches", "pipeline", "run"]
 
 
 def __getattr__(name: str) -> Any:

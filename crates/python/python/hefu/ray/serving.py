@@ -22,6 +22,7 @@ from starlette.responses import StreamingResponse
 
 from .._hefu import HefuError
 from .._model import Model
+from .parts import pipeline
 
 _BLOCK = 256
 """Characters of a beginning that are compared at once."""
@@ -77,8 +78,8 @@ def _digests(request: PendingRequest | None) -> Iterator[bytes]:
 class Replica:
     """A model in memory, asked like the server."""
 
-    def __init__(self, model: str | None, fingerprint: str | None, options: dict[str, Any]) -> None:
-        self.model = Model(model, **options)
+    def __init__(self, model: str | None, fingerprint: str | None, parts: int | list[int] | None, options: dict[str, Any]) -> None:
+        self.model = Model(model, **options) if parts is None else pipeline(model, parts, **options)
         if fingerprint not in (None, self.model.fingerprint):
             raise HefuError(f"the model here has the fingerprint {self.model.fingerprint}, not {fingerprint}; its file or its cache is another")
         self.threads = ThreadPoolExecutor(_AT_ONCE + 1)
@@ -127,20 +128,28 @@ def _beginning(body: bytes) -> str:
 
 
 def application(
-    model: str | None = None, *, replicas: int | tuple[int, int] = 1, cpus: int = 1, fingerprint: str | None = None, **options: Any
+    model: str | None = None,
+    *,
+    replicas: int | tuple[int, int] = 1,
+    cpus: int = 1,
+    fingerprint: str | None = None,
+    parts: int | list[int] | None = None,
+    **options: Any,
 ) -> serve.Application:
     """For `serve.run`: all endpoints of `hefu serve` that need no key, by so many replicas (or between two numbers) with `cpus` processors each.
 
-    With a `fingerprint` a replica that would answer otherwise does not start. The other options are those of `hefu.Model`.
+    With a `fingerprint` a replica that would answer otherwise does not start. With `parts` each replica is a `hefu.ray.pipeline` of as many, which have
+    the processors. The other options are those of `hefu.Model`.
     """
     count: dict[str, Any] = {"num_replicas": replicas}
     if not isinstance(replicas, int):
         count = {"autoscaling_config": AutoscalingConfig(min_replicas=replicas[0], max_replicas=replicas[1])}
     behind = Replica.options(
         max_ongoing_requests=_AT_ONCE,
-        ray_actor_options={"num_cpus": cpus},
+        ray_actor_options={"num_cpus": cpus if parts is None else 0},
         request_router_config=RequestRouterConfig(request_router_class=PrefixRouter),
         **count,
     )
     front = Front.options(max_ongoing_requests=_AT_ONCE * 16, ray_actor_options={"num_cpus": 0})
-    return front.bind(behind.bind(model, fingerprint, {"threads": cpus, **options}))
+    own = {"threads": cpus, **options} if parts is None else {"cpus": cpus, **options}
+    return front.bind(behind.bind(model, fingerprint, parts, own))

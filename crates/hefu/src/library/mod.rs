@@ -3,10 +3,18 @@
 //! An [`Engine`] is the server without connections: the same endpoints, one scheduler, so that requests of several threads are one
 //! batch. What would be wasteful as JSON, vectors and logits, has ways of its own.
 
+mod parts;
+mod sentence;
+
+pub use parts::{Part, PartOptions, Parts, layer_bytes};
+pub use sentence::Failure;
+
+use self::parts::part_key;
+use self::sentence::sentence;
 use crate::cli::Cli;
 use crate::flags::device_options;
 use crate::memory::available_memory;
-use crate::options::{CatalogOptions, RecordOptions, SpeculationOptions};
+use crate::options::{CatalogOptions, DeviceOptions, RecordOptions, SpeculationOptions};
 use crate::serving::{Ledger, ModelCatalog};
 use crate::{failure, own, words};
 use hefu_answer::{Ask, Prompt, Spec};
@@ -45,15 +53,6 @@ const ASKED_EVERY: Duration = Duration::from_millis(100);
 /// The environment variable that names the model when nothing else does.
 const MODEL_VARIABLE: &str = crate::flags::MODEL_VARIABLE;
 
-/// Why something was not done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Failure {
-    /// Somebody wanted to stop.
-    Interrupted,
-    /// What is wrong.
-    Sentence(String),
-}
-
 /// Which model, and how it computes.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -65,6 +64,8 @@ pub struct Options {
     pub cache: String,
     /// Where to compute, as `--device` names it; `None` is the CPU.
     pub device: Option<String>,
+    /// Parts on other machines that have all layers, in place of a device.
+    pub parts: Option<Parts>,
     /// Threads to compute with; `None` is all cores.
     pub threads: Option<usize>,
     /// The instruction set; `None` is the best.
@@ -305,16 +306,6 @@ impl Response {
     }
 }
 
-impl From<crate::failure::Failure> for Failure {
-    fn from(failure: crate::failure::Failure) -> Self {
-        Self::Sentence(failure.to_string())
-    }
-}
-
-fn sentence(text: String) -> Failure {
-    Failure::Sentence(text)
-}
-
 fn about(lease: &Lease) -> String {
     let (worker, text) = (&lease.worker, &lease.worker.text);
     let vocabulary = text.tokenizer.vocabulary();
@@ -351,7 +342,10 @@ fn catalog_options(options: Options) -> Result<CatalogOptions, Failure> {
     if options.parallel == 0 {
         return Err(sentence("parallel is 0, but must be at least 1".to_owned()));
     }
-    let device = device_options(options.device.as_deref(), options.threads, options.isa).map_err(sentence)?;
+    let mut device = device_options(options.device.as_deref(), options.threads, options.isa).map_err(sentence)?;
+    if let Some(parts) = &options.parts {
+        device = DeviceOptions { place: parts.place(), part_key: part_key(&parts.key)?, ..device };
+    }
     let named = || std::env::var(MODEL_VARIABLE).ok().filter(|name| !name.is_empty());
     Ok(CatalogOptions {
         models: options.model.or_else(named).into_iter().collect(),
