@@ -77,6 +77,14 @@ pub enum RequestError {
         /// Number of tokens in the vocabulary.
         vocabulary: usize,
     },
+    /// Tokens of an answer that could not go on so: it was over, or its grammar allows another.
+    #[error("the answer that is to go on cannot have token {id} as its number {index}")]
+    CannotGoOn {
+        /// Which of its tokens, counted from 0.
+        index: usize,
+        /// The token.
+        id: u32,
+    },
     /// An answer of a model that has none.
     #[error("this model reads a text as a whole and writes none; ask it for vectors or ranks, or choose another model")]
     WritesNothing,

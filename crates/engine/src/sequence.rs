@@ -62,6 +62,32 @@ impl Sequence {
         Ok(Self { request, history, constraint, produced: 0, finish: None })
     }
 
+    /// The same with an answer that has these tokens already, and room for another one.
+    pub(crate) fn answered(mut self, tokens: &[u32], vocabulary: usize, capacity: usize) -> Result<Self, RequestError> {
+        for (index, &id) in tokens.iter().enumerate() {
+            let wrong = RequestError::CannotGoOn { index, id };
+            if id as usize >= vocabulary {
+                return Err(RequestError::UnknownToken { id, vocabulary });
+            }
+            // What is forced is asked for first, as it is before a choice.
+            if let Slot::Here(state) = &mut self.constraint
+                && state.forced().is_some_and(|forced| forced != id)
+            {
+                return Err(wrong);
+            }
+            let pushed = self.push(Choice { id, logprob: None, top: Vec::new() });
+            if pushed.is_err() || self.finish(capacity).is_some() {
+                return Err(wrong);
+            }
+        }
+        Ok(self)
+    }
+
+    /// The answer so far.
+    pub(crate) fn answer(&self) -> &[u32] {
+        self.tokens().get(self.request.prompt.len()..).unwrap_or_default()
+    }
+
     /// The prompt.
     pub(crate) fn prompt(&self) -> &[u32] {
         &self.request.prompt

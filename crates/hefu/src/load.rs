@@ -144,6 +144,9 @@ impl Loaded {
         };
         let spec = spec.map_err(|error| no_writer(&files, &error))?;
         device.check(&spec.program).map_err(|error| files.fault(&error))?;
+        if let Some(layout) = device.layout(&spec.program) {
+            line(&format!("hefu: layers by device: {layout}"));
+        }
         let rows = spec.program.vocabulary;
         check_memory(&spec, &**device, context, options.state_memory)?;
         let planned = started.elapsed();

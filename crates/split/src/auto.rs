@@ -124,6 +124,10 @@ impl Device for AutoDevice {
         self.split(program).map_err(unsuited)?.check(program)
     }
 
+    fn layout(&self, program: &Program) -> Option<String> {
+        self.split(program).ok()?.layout(program)
+    }
+
     fn footprint(&self, program: &Program, size: &Size) -> Option<Footprint> {
         self.split(program).ok()?.footprint(program, size)
     }

@@ -49,6 +49,18 @@ pub(crate) struct Cut {
     pub(crate) heads: Option<Part>,
 }
 
+impl Cut {
+    /// Bytes that parts are brought of others for each token, as far as its row is wanted.
+    pub(crate) fn crossing(&self, program: &Program) -> usize {
+        let inputs = self.parts.iter().chain(&self.heads).flat_map(|part| &part.inputs);
+        let numbers = inputs.map(|input| match input {
+            Input::Value(value) => program.value(*value).numbers(),
+            Input::Given(_) => 0,
+        });
+        numbers.sum::<usize>() * size_of::<f32>()
+    }
+}
+
 /// The program of layers `first` to `last` alone, as a split device has it; with `heads`, what comes after the last layer
 /// belongs to it.
 ///

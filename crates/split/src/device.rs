@@ -118,6 +118,14 @@ impl Device for SplitDevice {
         self.placed(&cut).try_for_each(|(part, device)| device.check(&part.program))
     }
 
+    fn layout(&self, program: &Program) -> Option<String> {
+        let crossing = self.cut(program).ok()?.crossing(program);
+        let name = |place: &Place| format!("{} {}-{}", place.device.name(), place.first, place.last);
+        let mut all: Vec<String> = self.places.iter().map(name).collect();
+        all.extend(self.heads.as_ref().map(|device| format!("{} what comes after them", device.name())));
+        Some(format!("{}; {crossing} bytes cross for each token", all.join(", ")))
+    }
+
     fn footprint(&self, program: &Program, size: &Size) -> Option<Footprint> {
         self.sum(program, |device, part| device.footprint(part, size))
     }

@@ -85,11 +85,6 @@ impl Split {
         let read = |rows: Range<usize>, to: &mut [f32]| executable.read(body.output, rows, to);
         heads.run(wanted, spec.rows == Rows::Wanted, spec.numbers(), read)
     }
-
-    fn last(&mut self) -> &mut dyn Executable {
-        let last = self.executables.len() - 1;
-        &mut *self.executables[last]
-    }
 }
 
 impl Executable for Split {
@@ -104,7 +99,10 @@ impl Executable for Split {
     fn head(&mut self, entry: Entry, rows: Range<usize>) -> Result<&[f32], Error> {
         match &mut self.heads {
             Some(heads) => heads.head(entry, rows),
-            None => self.last().head(entry, rows),
+            None => match self.executables.last_mut() {
+                Some(last) => last.head(entry, rows),
+                None => Err(Error::bad_batch("there is no part")),
+            },
         }
     }
 

@@ -140,6 +140,9 @@ fn by_memory_and_speed_they_have_the_bits_of_the_naive_loops() {
                 continue;
             }
             ways.push(names);
+            let layout = Device::layout(&auto, &program).expect("it decides");
+            assert_eq!(layout.split(", ").count(), places.len(), "{layout}");
+            assert_eq!(layout.contains("; 0 bytes"), places.len() == 1, "{layout}");
             let found = results(&gguf, Arc::new(auto));
             assert!(
                 right.iter().zip(&found).all(|(right, found)| right.to_bits() == found.to_bits()),

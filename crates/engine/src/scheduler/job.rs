@@ -15,7 +15,12 @@ pub struct Job {
     pub request: Request,
     /// What comes of it.
     pub kind: Kind,
-    /// Structure of the answer.
+    /// Tokens of the answer that were chosen already, by a scheduler that has given the job up ([`Scheduler::withdraw`]). The
+    /// answer goes on after them as it would have there; they are told to nobody again.
+    ///
+    /// [`Scheduler::withdraw`]: super::Scheduler::withdraw
+    pub answered: Vec<u32>,
+    /// Structure of the answer, from its beginning.
     pub constraint: Option<Box<dyn Constraint>>,
     /// Who asks: clients share the model evenly, however many jobs each of them has. An API key, say.
     pub client: u64,
@@ -92,6 +97,7 @@ impl Job {
         Self {
             request,
             kind: Kind::Answer,
+            answered: Vec::new(),
             constraint: None,
             client: 0,
             domain: ReuseDomain::Client,

@@ -170,6 +170,17 @@ impl<M: ForwardMany> Scheduler<M> {
         self.statistics.cancelled += 1;
     }
 
+    /// Gives up an answer that is to go on elsewhere, on another device or another machine: its tokens so far. With them as
+    /// [`Job::answered`], the same request goes on there, to the same bits, as a choice depends on the text, the settings and
+    /// the position alone. `None` for what is no answer, or is over. It has no further event here.
+    pub fn withdraw(&mut self, key: Key) -> Option<Vec<u32>> {
+        let running = self.running.iter().find(|scheduled| scheduled.key == key);
+        let found = running.or_else(|| self.queue.get(key)).filter(|scheduled| scheduled.reader.is_answer())?;
+        let answer = found.sequence.answer().to_vec();
+        self.cancel(key);
+        Some(answer)
+    }
+
     /// Goes one step further: ends what is late, starts what there is room for, and makes one forward pass, in which
     /// each answer gets its next tokens and prompts share the rest of [`Limits::step_tokens`]. Never fails as a whole;
     /// what goes wrong with a job is in its event. `now` never goes back.

@@ -50,6 +50,11 @@ impl Queue {
         self.clients.contains_key(&client)
     }
 
+    /// A job that waits, to look at.
+    pub(super) fn get(&self, key: Key) -> Option<&ScheduledSequence> {
+        self.waiting.get(&key)
+    }
+
     /// A job that waits.
     pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut ScheduledSequence> {
         self.waiting.get_mut(&key)

@@ -68,6 +68,13 @@ impl ScheduledSequence {
             ReuseDomain::Client => Domain::Client(job.client),
             ReuseDomain::Group(group) => Domain::Group(group),
         };
+        let sequence = Sequence::new(job.request, job.constraint, vocabulary, capacity, answers)?;
+        let sequence = sequence.answered(&job.answered, vocabulary, capacity)?;
+        // What another one has computed and told is computed again here, like what an interruption has cost; but its digests
+        // are new.
+        let is_moved = !job.answered.is_empty();
+        let furthest = if is_moved && !is_traced { sequence.tokens().len().saturating_sub(1) } else { 0 };
+        let reported = if is_moved { sequence.prompt().len() } else { 0 };
         Ok(Self {
             key,
             client: job.client,
@@ -75,7 +82,7 @@ impl ScheduledSequence {
             priority: job.priority.clamp(-MAX_PRIORITY, MAX_PRIORITY),
             deadline: job.deadline,
             submitted: now,
-            sequence: Sequence::new(job.request, job.constraint, vocabulary, capacity, answers)?,
+            sequence,
             reader,
             is_traced,
             untold: None,
@@ -86,8 +93,8 @@ impl ScheduledSequence {
             seniority: 0,
             turn: 0,
             is_started: false,
-            reported: 0,
-            furthest: 0,
+            reported,
+            furthest,
         })
     }
 

@@ -339,7 +339,7 @@ fn prompts_that_begin_alike_at_the_same_time_are_computed_once() {
 #[test]
 fn states_that_are_always_lost_end_a_job() {
     let limits = Limits { running: 4, step_tokens: 64, ..Limits::default() };
-    let mut scheduler = Scheduler::new(Fake::new(64, 4, 96).sound().losing_one_in(Some(1)), limits);
+    let mut scheduler = Scheduler::new(Fake::new(64, 4, 96).sound().always_lost(), limits);
     let keys = [1, 2].map(|client| scheduler.submit(job(client, 0, 10, 6), Duration::ZERO).unwrap());
     let updates: Vec<Update> = (0..20).flat_map(|_| scheduler.step(Duration::ZERO)).collect();
     for key in keys {

@@ -75,8 +75,10 @@ pub(crate) struct Fake {
     is_block: bool,
     /// True if it keeps what its layers hand on.
     traces: bool,
-    /// One pass in so many finds that all pages and slots are empty.
-    loses_one_in: Option<usize>,
+    /// The number of the next pass that finds all pages and slots empty. After it there is time for twice as many.
+    loses_at: Option<usize>,
+    /// Whether every pass does.
+    is_always_lost: bool,
     /// Passes that were asked for, those included that failed.
     asked: usize,
     pub(crate) passes: usize,
@@ -112,7 +114,8 @@ impl Fake {
             wrong_one_in: None,
             is_block: false,
             traces: false,
-            loses_one_in: None,
+            loses_at: None,
+            is_always_lost: false,
             asked: 0,
             passes: 0,
         }
@@ -177,17 +180,23 @@ impl Fake {
         Fake { traces, ..self }
     }
 
-    /// The same, but one pass in so many finds that all pages and slots are empty.
-    pub(crate) fn losing_one_in(self, passes: Option<usize>) -> Fake {
-        Fake { loses_one_in: passes, ..self }
+    /// The same, but the pass of this number finds that all pages and slots are empty, and so does that of twice the number.
+    pub(crate) fn losing_at(self, pass: Option<usize>) -> Fake {
+        Fake { loses_at: pass, ..self }
+    }
+
+    /// The same, but whatever was computed is lost before the next pass.
+    pub(crate) fn always_lost(self) -> Fake {
+        Fake { is_always_lost: true, ..self }
     }
 
     /// Empties all pages and slots, if it is time.
     fn lose(&mut self) -> Result<(), Fault> {
         self.asked += 1;
-        if self.loses_one_in.is_none_or(|passes| !self.asked.is_multiple_of(passes)) {
+        if !self.is_always_lost && self.loses_at != Some(self.asked) {
             return Ok(());
         }
+        self.loses_at = Some(self.asked * 2);
         self.pages.iter_mut().for_each(|page| page.fill(EMPTY));
         self.slots.fill(None);
         Err(Fault { is_lost: true })

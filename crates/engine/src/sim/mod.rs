@@ -16,6 +16,7 @@
 mod clients;
 mod cost;
 pub(crate) mod fake;
+mod moving;
 mod random;
 pub(crate) mod rules;
 mod schedule;

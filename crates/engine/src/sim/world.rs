@@ -52,8 +52,8 @@ pub(super) fn run(seed: u64, seen: &Seen) {
     // What is traced uses nothing that others have left.
     let traces = schedule.random.one_in(4);
     model = model.traced(traces);
-    let loses = schedule.random.one_in(4).then(|| 30 + schedule.random.within(0..60));
-    model = model.losing_one_in(loses);
+    let loses = schedule.random.one_in(4).then(|| 5 + schedule.random.within(0..40));
+    model = model.losing_at(loses);
     // Threads cost more than all the rest.
     if schedule.random.one_in(100) {
         model = model.with_threads(3);

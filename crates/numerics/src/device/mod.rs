@@ -36,6 +36,13 @@ pub trait Device: Send + Sync {
         Ok(())
     }
 
+    /// Which layers of a program it computes where, and how much crosses, if it is several devices: `avx512 0-11, opencl 12-23;
+    /// 4352 bytes cross for each token`.
+    fn layout(&self, program: &Program) -> Option<String> {
+        let _ = program;
+        None
+    }
+
     /// Memory that a program takes, before it is taken; `None` if that cannot be counted.
     fn footprint(&self, program: &Program, size: &Size) -> Option<Footprint>;
 
