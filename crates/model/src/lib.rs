@@ -25,4 +25,4 @@ pub use build::limits;
 pub use describe::{Description, FormatUse};
 pub use error::Error;
 pub use options::LoadOptions;
-pub use spec::{Identity, ModelFiles, ModelSpec, Pooling};
+pub use spec::{ModelFiles, ModelSpec, Pooling};

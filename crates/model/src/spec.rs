@@ -104,11 +104,8 @@ pub struct ModelFiles<'g, 'a> {
     gguf: &'g Gguf<'a>,
     done: &'g (dyn Fn(usize, Range<usize>) + Sync),
     image: Option<Bytes>,
-    identity: Option<&'g Identity>,
+    identity: Option<&'g (dyn Fn() -> Option<String> + Sync)>,
 }
-
-/// Says what tells a model's files from all others, if that can be found out.
-pub type Identity = dyn Fn() -> Option<String> + Sync;
 
 impl<'g, 'a> ModelFiles<'g, 'a> {
     /// `done` is called (by any thread) with the index of a file and a range of its bytes that will not be read again, so
@@ -123,9 +120,10 @@ impl<'g, 'a> ModelFiles<'g, 'a> {
         ModelFiles { image, ..self }
     }
 
-    /// The same with what says whose files these are. It is asked only where weights are loaded from copies of the files.
+    /// The same with what says whose files these are, if that can be found out. It is asked only where weights are loaded from
+    /// copies of the files.
     #[must_use]
-    pub fn with_identity(self, identity: &'g Identity) -> Self {
+    pub fn with_identity(self, identity: &'g (dyn Fn() -> Option<String> + Sync)) -> Self {
         ModelFiles { identity: Some(identity), ..self }
     }
 }

@@ -75,8 +75,12 @@ impl RemoteDevice {
         RemoteDevice { shared: Arc::new(Shared { addresses, key, patience, team }) }
     }
 
+    /// Connects to the part, before it holds anything.
     fn reach(&self) -> Result<Placed, Error> {
-        Placed::reach_any(&*self.shared.addresses, &self.shared.key)
+        Placed::reach_any(&*self.shared.addresses, &self.shared.key).map_err(|error| match error {
+            Error::Device { problem, .. } => Error::Unsuited { problem: format!("a part is not there: {problem}") },
+            error => error,
+        })
     }
 }
 

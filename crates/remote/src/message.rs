@@ -222,7 +222,8 @@ impl Reply {
             Reply::Working => to.byte(0),
             Reply::Footprint(footprint) => {
                 to.byte(1);
-                [footprint.weights, footprint.states, footprint.activations].map(|bytes| to.number(bytes));
+                let all = [footprint.weights, footprint.states, footprint.activations];
+                all.into_iter().for_each(|bytes| to.number(bytes));
             }
             Reply::Done => to.byte(2),
             Reply::Rows(all) => {
@@ -285,7 +286,7 @@ fn read_spec(from: &mut Reader<'_>) -> Result<Spec, Malformed> {
 }
 
 fn write_size(to: &mut Writer, size: &Size) {
-    [size.pages, size.slots, size.rows, size.head_rows].map(|count| to.number(count));
+    [size.pages, size.slots, size.rows, size.head_rows].into_iter().for_each(|count| to.number(count));
 }
 
 fn read_size(from: &mut Reader<'_>) -> Result<Size, Malformed> {

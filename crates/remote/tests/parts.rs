@@ -2,7 +2,7 @@
 //! part is lost in the middle and placed again elsewhere.
 
 use hefu_cpu::select::best;
-use hefu_engine::request::Request;
+use hefu_engine::Request;
 use hefu_engine::sampling::Parameters;
 use hefu_engine::scheduler::{Event, Failure, Job, Key as JobKey, Limits, Paged, Scheduler};
 use hefu_model::gguf::Gguf;
@@ -113,7 +113,8 @@ fn remote(book: &Book, key: Key, patience: Duration) -> Arc<dyn Device> {
 /// Parts that begin at these layers, all of them elsewhere, with the heads here.
 fn pipeline(books: &[Book], before: &[usize], layers: usize, patience: Duration) -> SplitDevice {
     let firsts = [0].iter().chain(before);
-    let lasts = before.iter().chain(&[layers]).map(|end| end - 1);
+    let ends = [before, &[layers]].concat();
+    let lasts = ends.iter().map(|end| end - 1);
     let places = firsts.zip(lasts).zip(books);
     let places =
         places.map(|((first, last), book)| Place { device: remote(book, key(), patience), first: *first, last });

@@ -8,6 +8,7 @@ mod command_line;
 mod evaluation;
 mod gap;
 mod learn;
+mod parts;
 mod provenance;
 mod quantize;
 mod real_models;
