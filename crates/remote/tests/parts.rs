@@ -192,7 +192,7 @@ fn a_part_that_is_lost_changes_no_bit() {
         let mut cuts: Vec<Vec<usize>> = vec![vec![], vec![1]];
         cuts.extend((count > 2).then(|| vec![1, count - 1]));
         for before in cuts {
-            let mut parts: Vec<Part> = (0..=before.len()).map(|_| start(Tiny::new(name))).collect();
+            let parts: Vec<Part> = (0..=before.len()).map(|_| start(Tiny::new(name))).collect();
             let books: Vec<Book> = parts.iter().map(Book::of).collect();
             let device = Arc::new(pipeline(&books, &before, count, Duration::from_secs(30)));
             let mut scheduler = scheduler(&tiny, device, cache);
@@ -200,25 +200,26 @@ fn a_part_that_is_lost_changes_no_bit() {
             assert!(whole == right, "{name} cut before {before:?}");
             assert_eq!(scheduler.statistics().losses, 0);
             // Now one part after the other goes, in the middle of answers; the new one is elsewhere, or comes late.
+            let parts: Vec<Arc<Mutex<Part>>> = parts.into_iter().map(|part| Arc::new(Mutex::new(part))).collect();
             let mut next = 0;
             let lossy = answers(&mut scheduler, vocabulary, |step| {
-                if step % 9 == 8 && next < 4 {
-                    let at = next % parts.len();
-                    parts[at].close();
-                    if next % 2 == 0 {
-                        parts[at] = start(Tiny::new(name));
-                        books[at].is_now(&parts[at]);
-                    } else {
-                        let (book, name) = (books[at].clone(), name.to_owned());
-                        std::thread::spawn(move || {
-                            std::thread::sleep(Duration::from_millis(300));
-                            let part = start(Tiny::new(&name));
-                            book.is_now(&part);
-                            std::mem::forget(part);
-                        });
-                    }
-                    next += 1;
+                if step % 9 != 8 || next == 4 {
+                    return;
                 }
+                let (part, book, name) = (parts[next % parts.len()].clone(), books[next % parts.len()].clone(), name);
+                part.lock().expect("no panic").close();
+                let replace = move |late: Duration| {
+                    std::thread::sleep(late);
+                    let new = start(Tiny::new(name));
+                    let address = Book::of(&new).find(0).expect("an address");
+                    *part.lock().expect("no panic") = new;
+                    *book.0.lock().expect("no panic") = address;
+                };
+                match next % 2 {
+                    0 => replace(Duration::ZERO),
+                    _ => drop(std::thread::spawn(move || replace(Duration::from_millis(300)))),
+                }
+                next += 1;
             });
             assert_eq!((next, scheduler.statistics().losses), (4, 4), "{name} cut before {before:?}");
             let keys = |got: &Got| got.values().cloned().collect::<Vec<_>>();
