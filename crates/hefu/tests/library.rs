@@ -17,6 +17,7 @@ fn options(model: &Path) -> Options {
         context: None,
         cache: "f16".to_owned(),
         device: None,
+        parts: None,
         threads: Some(2),
         isa: None,
         template: None,

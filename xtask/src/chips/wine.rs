@@ -1,6 +1,6 @@
 //! What Wine may lack.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use super::list::WINE;

@@ -39,7 +39,7 @@ fn attend(head: &Head, mistake: &str) -> Vec<f32> {
         let mut sums = vec![0.0_f32; size];
         for (t, weight) in weights.iter().enumerate() {
             let value = &head.values[(part * SEGMENT + t) * size..][..size];
-            sums.iter_mut().zip(value).for_each(|(sum, value)| *sum = fma(weight, *value, *sum));
+            sums.iter_mut().zip(value).for_each(|(sum, value)| *sum = fma(*weight, *value, *sum));
         }
         output.iter_mut().zip(sums).for_each(|(output, sum)| *output += sum);
         let stripes = if mistake == "one-sum" { 1 } else { 16 };

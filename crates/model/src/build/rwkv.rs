@@ -29,7 +29,7 @@ pub(crate) struct TimeMix {
 impl TimeMix {
     /// The part that metadata describe.
     pub(crate) fn read(b: &mut Builder<'_, '_>) -> Result<Self, Error> {
-        let (width, size) = (b.width, b.keys.required_size("wkv.head_size", 1, MAX_HEAD_SIZE)?);
+        let (width, size) = (b.hidden_size, b.keys.required_size("wkv.head_size", 1, MAX_HEAD_SIZE)?);
         if !width.is_multiple_of(size) {
             return Err(b.keys.bad("wkv.head_size", format!("is {size}, which does not divide {width} elements")));
         }
@@ -42,7 +42,7 @@ impl TimeMix {
 
     /// What the part makes of `x`. `first`: the first layer's values, with which later ones mix theirs.
     pub(crate) fn mix(&self, b: &mut Builder<'_, '_>, x: Value, first: &mut Option<Value>) -> Value {
-        let width = b.width;
+        let width = b.hidden_size;
         let shift = b.token_shift("token_shift", x);
         let mut at = 0;
         let [x_q, x_d, x_k, x_v, x_r, x_g] = INPUTS.map(|name| {
@@ -74,7 +74,7 @@ impl TimeMix {
 
     /// Values, from the second layer on on their way to those of the first.
     fn values(&self, b: &mut Builder<'_, '_>, x: Value, first: &mut Option<Value>) -> Value {
-        let own = b.linear("own_values", x, "time_mix_value", b.width, Presence::Forbidden);
+        let own = b.linear("own_values", x, "time_mix_value", b.hidden_size, Presence::Forbidden);
         let Some(first) = *first else {
             // Files may hold what would mix the first values with themselves.
             (0..3).for_each(|part| b.skip(&format!("time_mix_v{part}.")));
@@ -92,15 +92,15 @@ impl TimeMix {
     /// The norm of each head about its mean, with a gain and a bias of each element.
     fn normed(&self, b: &mut Builder<'_, '_>, read: Value) -> Value {
         let normed = b.plain_layer_norm("read_norm", read, self.size, READ_EPSILON);
-        let normed = b.scale_by_vector("read_scaled", normed, "time_mix_ln.weight", b.width);
-        let bias = b.row_of("read_bias", "time_mix_ln.bias", b.width);
+        let normed = b.scale_by_vector("read_scaled", normed, "time_mix_ln.weight", b.hidden_size);
+        let bias = b.row_of("read_bias", "time_mix_ln.bias", b.hidden_size);
         b.add("read_shifted", normed, bias)
     }
 }
 
 /// Keys as they are taken up: less, the lower the rates.
 fn keys(b: &mut Builder<'_, '_>, own: Value, rates: Value) -> Value {
-    let weighed = b.scale_by_vector("keys_weighed", own, "time_mix_k_a.weight", b.width);
+    let weighed = b.scale_by_vector("keys_weighed", own, "time_mix_k_a.weight", b.hidden_size);
     let by_rates = b.scale_by("keys_by_rates", weighed, rates);
     let away = b.scale("keys_away", weighed, -1.0);
     let change = b.add("keys_change", by_rates, away);
@@ -111,11 +111,11 @@ impl Builder<'_, '_> {
     /// The part that works on each row by itself, but for the row before it: so many elements inside.
     pub(crate) fn channel_mix(&mut self, x: Value, inner: usize) -> Value {
         let shift = self.token_shift("channel_shift", x);
-        let share = self.vector("channel_mix_lerp_k", self.width);
+        let share = self.vector("channel_mix_lerp_k", self.hidden_size);
         let mixed = self.towards("channel_input", x, shift, share);
         let opened = self.linear("channel_mix_key", mixed, "channel_mix_key", inner, Presence::Forbidden);
         let hidden = self.activate("channel_hidden", opened, Activation::SquaredRelu);
-        self.linear("channel_mix_value", hidden, "channel_mix_value", self.width, Presence::Forbidden)
+        self.linear("channel_mix_value", hidden, "channel_mix_value", self.hidden_size, Presence::Forbidden)
     }
 
     /// Product with two matrices of a low rank, `time_mix_w1` and `time_mix_w2` for the letter `w`, with a function between
@@ -128,7 +128,7 @@ impl Builder<'_, '_> {
         (rank, activation): (usize, Option<Activation>),
         is_biased: bool,
     ) -> Value {
-        let width = self.width;
+        let width = self.hidden_size;
         let low = format!("{name}_low");
         let mut inner = self.linear(&low, x, &format!("time_mix_{letter}1"), rank, Presence::Forbidden);
         if let Some(activation) = activation {

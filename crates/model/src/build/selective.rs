@@ -46,7 +46,7 @@ impl SelectiveScan {
         let passed = b.scale_by_vector("values_passed", inputs, "ssm_d", inner);
         let scanned = b.add("scan_output", scanned, passed);
         let gated = b.gate("scan_gated", gates, scanned, Activation::Silu);
-        b.linear("scan_projection", gated, "ssm_out", b.width, Presence::Forbidden)
+        b.linear("scan_projection", gated, "ssm_out", b.hidden_size, Presence::Forbidden)
     }
 
     /// Norms of what decides on each step: with gains where the file has them, or without in models that have them all the
