@@ -80,7 +80,8 @@ fn sparse_mixer(chosen: &[usize], scores: &mut [f32]) {
         for (other, &score) in all.iter().enumerate() {
             let unit = if own > score.abs() { own } else { score.abs() };
             // A NaN counts as near, so that it is seen in the logits.
-            if !chosen[..found].contains(&other) && !((own - score) / unit > SPARSE_MIXER_DISTANCE) {
+            let is_far = (own - score) / unit > SPARSE_MIXER_DISTANCE;
+            if !is_far && !chosen[..found].contains(&other) {
                 sum += exp(score - own);
             }
         }
