@@ -70,12 +70,13 @@ pub fn user(fields: &mut Fields) -> Result<Option<String>, ApiError> {
 /// # Errors
 /// A value of another type, or another negative number.
 pub fn max_tokens(fields: &mut Fields, names: &[&str]) -> Result<Option<usize>, ApiError> {
+    let given = names.iter().find(|name| fields.has(name)).or(names.first()).copied().unwrap_or_default();
     let most: Option<i64> = fields.take_any(names)?;
     match most {
         None | Some(-1 | -2) => Ok(None),
-        Some(most) => usize::try_from(most)
-            .map(Some)
-            .map_err(|_| fields.wrong(names.first().unwrap_or(&""), "a whole number, or -1 for no limit")),
+        Some(most) => {
+            usize::try_from(most).map(Some).map_err(|_| fields.wrong(given, "a whole number, or -1 for no limit"))
+        }
     }
 }
 

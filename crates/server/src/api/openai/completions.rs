@@ -283,7 +283,8 @@ mod tests {
         for most in ["n_predict", "max_completion_tokens", "max_new_tokens"] {
             assert_eq!(of(json!({"prompt": "a", most: -1})).unwrap().ask.max_tokens, None);
             assert_eq!(of(json!({"prompt": "a", most: 5.0})).unwrap().ask.max_tokens, Some(5));
-            assert!(of(json!({"prompt": "a", most: -7})).is_err(), "a mistake, and no limit that was meant");
+            let mistake = of(json!({"prompt": "a", most: -7})).unwrap_err();
+            assert_eq!(mistake.param.as_deref(), Some(most), "no limit that was meant");
         }
         assert_eq!(of(json!({"prompt": "a", "priority": 101})).unwrap_err().param.as_deref(), Some("priority"));
     }
