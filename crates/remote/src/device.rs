@@ -8,48 +8,15 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::addresses::{Addresses, Shared};
 use crate::channel::Key;
 use crate::executable::Remote;
 use crate::message::Spec;
 use crate::placed::{NAME, Placed};
 
-/// Where a part is.
-pub trait Addresses: Send + Sync {
-    /// The address (`HOST:PORT`) to try now, for which so many were tried in vain before.
-    ///
-    /// # Errors
-    /// A sentence, if there is none now.
-    fn find(&self, attempt: usize) -> Result<String, String>;
-
-    /// How many there are to choose among, as far as is known.
-    fn count(&self) -> usize {
-        1
-    }
-}
-
-impl Addresses for Vec<String> {
-    fn find(&self, attempt: usize) -> Result<String, String> {
-        let at = attempt.checked_rem(self.len()).and_then(|at| self.get(at));
-        at.cloned().ok_or_else(|| "it has no address".to_owned())
-    }
-
-    fn count(&self) -> usize {
-        self.len()
-    }
-}
-
 /// A part on another machine. It is a device for consecutive layers of a model alone, as a split one cuts them.
 pub struct RemoteDevice {
     shared: Arc<Shared>,
-}
-
-/// What placing a part again needs.
-pub(crate) struct Shared {
-    pub(crate) addresses: Arc<dyn Addresses>,
-    pub(crate) key: Key,
-    /// How long it is tried to place a lost part again.
-    pub(crate) patience: Duration,
-    team: Arc<dyn Team + Send + Sync>,
 }
 
 /// Weights in the memory of a part.

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::device::Shared;
+use crate::addresses::Shared;
 use crate::message::{self, Reply, Request, Spec};
 use crate::placed::{NAME, Placed, Trouble, patiently};
 

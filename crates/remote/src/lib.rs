@@ -14,23 +14,27 @@
 //!
 //! * `channel`: who is there, by a shared key, and whole messages, each with a code of authentication;
 //! * `wire`, `message`: what messages are made of;
-//! * `device`, `executable`, `placed`: the head's side; `part`, `session`: that of the part.
+//! * `addresses`, `device`, `executable`, `placed`: the head's side; `host`, `part`, `session`: that of the part.
 //!
 //! Nothing is hidden from who reads on the way; whoever has not the key can neither ask a part nor answer for one.
 
+mod addresses;
 mod channel;
 mod device;
 mod executable;
+mod host;
 mod message;
 mod part;
 mod placed;
 mod session;
 mod wire;
 
+pub use addresses::Addresses;
 pub use channel::Key;
-pub use device::{Addresses, RemoteDevice};
+pub use device::RemoteDevice;
+pub use host::Host;
 pub use message::Spec;
-pub use part::{Host, Part};
+pub use part::Part;
 
 use hefu_numerics::program::Program;
 use sha2::{Digest, Sha256};

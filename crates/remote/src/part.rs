@@ -1,17 +1,16 @@
 //! A part: layers of a model that are computed here for a head elsewhere.
 
-use hefu_numerics::device::{Device, Footprint, Model};
-use hefu_numerics::program::Program;
 use std::io;
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::channel::{Channel, Key};
-use crate::message::{Reply, Spec};
+use crate::host::{Host, Open, guard};
+use crate::message::Reply;
 use crate::session::Session;
 
 /// Connections at the same time.
@@ -19,58 +18,11 @@ const MOST_CONNECTIONS: usize = 64;
 /// How often a head hears that its part is at work.
 const WORKING: Duration = Duration::from_secs(1);
 
-/// The model that a part has layers of, and what computes them.
-pub trait Host: Send + Sync {
-    /// What tells its files from all others, as the head's [`hefu_numerics::device::Files::identity`] says it.
-    ///
-    /// # Errors
-    /// A sentence, if they cannot be read.
-    fn identity(&self) -> Result<String, String>;
-
-    /// The program of these layers.
-    ///
-    /// # Errors
-    /// A sentence, if the model has no such part.
-    fn program(&self, spec: &Spec) -> Result<Arc<Program>, String>;
-
-    /// What computes.
-    fn device(&self) -> &dyn Device;
-
-    /// Brings a part's weights to memory.
-    ///
-    /// # Errors
-    /// A sentence.
-    fn load(&self, program: &Arc<Program>) -> Result<Model, String>;
-
-    /// Whether there is memory for what is about to be taken.
-    ///
-    /// # Errors
-    /// A sentence, if there is not.
-    fn room(&self, footprint: &Footprint) -> Result<(), String>;
-
-    /// Something happened that whoever runs the part may want to know.
-    fn note(&self, sentence: &str) {
-        let _ = sentence;
-    }
-}
-
 /// A part that is served, until it is closed or dropped.
 pub struct Part {
     address: SocketAddr,
     open: Arc<Open>,
     thread: Option<JoinHandle<()>>,
-}
-
-/// What all connections of a part share.
-pub(crate) struct Open {
-    pub(crate) host: Arc<dyn Host>,
-    key: Key,
-    /// The weights that were asked for last, by the digest of their program.
-    pub(crate) loaded: Mutex<Option<([u8; 32], Model)>>,
-    /// Held while something is computed: one device does one thing at a time.
-    pub(crate) turn: Mutex<()>,
-    streams: Mutex<Vec<(u64, TcpStream)>>,
-    is_closed: AtomicBool,
 }
 
 impl Part {
@@ -131,10 +83,6 @@ impl Drop for Part {
     fn drop(&mut self) {
         self.close();
     }
-}
-
-pub(crate) fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn accept(listener: &TcpListener, open: &Arc<Open>) {

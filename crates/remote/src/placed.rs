@@ -6,8 +6,8 @@ use std::io;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
+use crate::addresses::Addresses;
 use crate::channel::{Channel, Key};
-use crate::device::Addresses;
 use crate::message::{Fault, FaultKind, Reply, Request, Spec};
 
 /// How long a connection may take to come about.

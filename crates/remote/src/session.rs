@@ -5,8 +5,8 @@ use hefu_numerics::device::{Executable, Footprint, Model, Size};
 use hefu_numerics::program::{Entry, Program, Rows, Value};
 use std::sync::Arc;
 
+use crate::host::{Open, guard};
 use crate::message::{Fault, OwnBatch, Reply, Request, Spec};
-use crate::part::{Open, guard};
 
 /// One head's part.
 pub(crate) struct Session<'a> {

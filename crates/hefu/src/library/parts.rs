@@ -55,19 +55,19 @@ pub struct Part(hefu_remote::Part);
 /// Which model a part is of, and how it computes.
 #[derive(Debug, Clone)]
 pub struct PartOptions {
-    /// As in [`Options`].
+    /// As in [`super::Options`].
     pub model: Option<String>,
     /// `ADDRESS:PORT` to listen at.
     pub listen: String,
     /// The key that head and parts share; none if it is empty.
     pub key: Vec<u8>,
-    /// As in [`Options`].
+    /// As in [`super::Options`].
     pub device: Option<String>,
-    /// As in [`Options`].
+    /// As in [`super::Options`].
     pub threads: Option<usize>,
-    /// As in [`Options`].
+    /// As in [`super::Options`].
     pub isa: Option<String>,
-    /// As in [`Options`].
+    /// As in [`super::Options`].
     pub own_file: PathBuf,
 }
 

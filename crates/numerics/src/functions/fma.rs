@@ -188,7 +188,8 @@ mod tests {
             // A sum whose terms are of like magnitude, of few bits: there ties are.
             let short = |x: f32| f32::from_bits(x.to_bits() & 0xffff_f000);
             let product = short(a) * short(b);
-            let near = f32::from_bits((product.to_bits() ^ c.to_bits() & 0x80ff_ffff).wrapping_add(draw() % 3 << 23));
+            let near =
+                f32::from_bits((product.to_bits() ^ (c.to_bits() & 0x80ff_ffff)).wrapping_add((draw() % 3) << 23));
             check(short(a), short(b), near);
             check(a, b, near);
             // Products around the subnormal numbers.

@@ -6,8 +6,8 @@ use hefu_numerics::program::{Op, Value};
 use hefu_numerics::reference::token_shift;
 
 use super::{Call, Machine};
-use crate::generic::parallel::{Shared, parallel_for};
 use crate::generic::lanes::LANES;
+use crate::generic::parallel::{Shared, parallel_for};
 use crate::generic::scans::{ScanJob, WkvJob};
 
 impl Machine {
