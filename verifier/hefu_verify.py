@@ -809,13 +809,14 @@ class File:
         if kind not in TYPES:
             raise ValueError(f"{name} has type {kind}, which is not known")
         kind, elements, size = TYPES[kind]
-        columns, rows, stack = (shape + [1, 1])[:3]
-        if columns % elements or columns * rows * stack > MAX_GGUF_COUNT * 256 or len(shape) > 3:
+        columns, rows, stack, further = (shape + [1, 1, 1])[:4]
+        stack *= further
+        if columns % elements or columns * rows * stack > MAX_GGUF_COUNT * 256 or len(shape) > 4:
             raise ValueError(f"the shape of {name} is not possible")
         row = columns // elements * size
         data = np.frombuffer(self.bytes, np.uint8, row * rows * stack, at).reshape(stack, rows, row)
         matrices = [Matrix(name, kind, part, columns) for part in data]
-        return matrices if len(shape) == 3 else matrices[0]
+        return matrices if len(shape) >= 3 else matrices[0]
 
 # What docs/users/families.md says of each family, in words: how pairs rotate (neighbours, halves, or none at all), the function of the
 # feed-forward part, norms about the mean, parts that read the same input (parallel), the embedding times the root of its width
