@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 import time
+import weakref
 from typing import Any
 
 import ray
@@ -77,7 +78,17 @@ def pipeline(
             time.sleep(0.2)
             raise HefuError(f"part {number} is not there: {type(error).__name__}") from None
 
-    return Model(name, _parts=(last, find, key), **options)
+    model = Model(name, _parts=(last, find, key), **options)
+    # Their handles are freed when the program next calls the library, which may be long after: until then they would hold their places.
+    weakref.finalize(model, _end, actors).atexit = False
+    return model
+
+
+def _end(actors: list[Any]) -> None:
+    """Frees the places of the parts of a pipeline that nobody has any more."""
+    if ray.is_initialized():
+        for actor in actors:
+            ray.kill(actor)
 
 
 def dealt(sizes: list[int], parts: int) -> list[int]:
