@@ -107,7 +107,9 @@ pub(crate) fn pull(
     drop(watcher);
     if pulled.state != PulledState::AlreadyThere {
         let (name, size) = (&pulled.model.name, units::bytes(pulled.model.size()));
-        line(&format!("hefu: fetched {name} ({size}, digest checked) in {:.1} s", took.as_secs_f64()));
+        // A local file, or an address of which nothing is known, has only the digest that was taken on the way.
+        let digest = if pulled.is_checked { "digest checked" } else { "digest noted" };
+        line(&format!("hefu: fetched {name} ({size}, {digest}) in {:.1} s", took.as_secs_f64()));
     }
     Ok(pulled)
 }

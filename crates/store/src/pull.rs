@@ -36,6 +36,8 @@ pub struct Pulled {
     pub model: ResolvedModel,
     /// Whether there was anything to do.
     pub state: PulledState,
+    /// True if the digest of every file was known beforehand, so that its bytes were held against it.
+    pub is_checked: bool,
 }
 
 /// What a pull is to bring about.
@@ -95,10 +97,11 @@ fn pull(store: &Store, what: &str, options: &PullOptions, progress: &mut dyn Pro
     store.layout().create()?;
     let total = plan.files.iter().map(|file| file.expected.size).sum();
     let mut meter = Meter::new(progress, total);
+    let is_checked = plan.files.iter().all(|file| file.expected.sha256.is_some());
     let _lock = store.wait_for_lock(&format!("model-{}", plan.name), plan.name.as_str(), &mut meter)?;
     if let Some(model) = already_there(store, &plan, &mut meter)? {
         let state = PulledState::AlreadyThere;
-        return Ok(Pulled { model, state });
+        return Ok(Pulled { model, state, is_checked });
     }
     meter.inspects = plan.files.len() == 1;
     for _ in 0..MAX_ROUNDS {
@@ -111,7 +114,7 @@ fn pull(store: &Store, what: &str, options: &PullOptions, progress: &mut dyn Pro
         }
         if let Some(model) = make_visible(store, &plan, files)? {
             let state = PulledState::Fetched;
-            return Ok(Pulled { model, state });
+            return Ok(Pulled { model, state, is_checked });
         }
     }
     Err(StoreError::Busy(plan.name.to_string()))

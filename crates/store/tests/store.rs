@@ -27,6 +27,7 @@ fn a_path_is_copied() {
     let pulled = store.pull(source, &quick(), &mut ()).unwrap();
     assert_eq!(pulled.model.name, "my-model");
     assert_eq!(pulled.model.files[0].sha256, Some(Digest::of(&file)));
+    assert!(!pulled.is_checked, "nothing was known that its digest could be held against");
     fs::write(&path, b"changed").unwrap();
     assert_eq!(stored_bytes(&store, "my-model"), file);
     assert_eq!(store.pull(source, &quick(), &mut ()).unwrap().state, PulledState::AlreadyThere);
@@ -36,7 +37,7 @@ fn a_path_is_copied() {
     assert!(error.contains("not a GGUF file"), "{error}");
     fs::write(&path, b"GGUF changed").unwrap();
     let digest = PullOptions { sha256: Some(Digest::of(b"GGUF changed")), ..named };
-    store.pull(source, &digest, &mut ()).unwrap();
+    assert!(store.pull(source, &digest, &mut ()).unwrap().is_checked);
     assert_eq!(stored_bytes(&store, "other"), b"GGUF changed");
     let wrong = PullOptions { sha256: Some(Digest::of(b"y")), name: Some("third".to_owned()), ..quick() };
     assert!(store.pull(source, &wrong, &mut ()).is_err());

@@ -164,6 +164,9 @@ fn the_likeliest_of_several_answers_stay() {
     let body = ask(json!({"n": 2, "best_of": 7, "echo": true}));
     let text = format!("{CONTEXT}{}", alone[order[1]]["text"].as_str().unwrap());
     assert_eq!(body["choices"][1]["text"], json!(text));
+    // Too many are refused under the name that asked for them.
+    let many = json!({"prompt": CONTEXT, "n": 2, "best_of": 65});
+    assert_eq!(server.post("/v1/completions", &many).json()["error"]["param"], "best_of");
 }
 
 #[test]

@@ -12,6 +12,9 @@ pub struct Fields {
     place: String,
 }
 
+/// UTF-8's byte-order mark, which some programs put before a text; a parser of JSON may pass over it (RFC 8259, section 8.1).
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// A value that a field can have.
 pub trait FromField: Sized {
     /// What the value must be, to complete the sentence "… must be".
@@ -27,7 +30,7 @@ impl Fields {
     /// # Errors
     /// A body that is no JSON object.
     pub fn parse(body: &[u8]) -> Result<Self, ApiError> {
-        match serde_json::from_slice(body) {
+        match serde_json::from_slice(body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body)) {
             Ok(Value::Object(map)) => Ok(Self { map, place: String::new() }),
             Ok(_) => Err(ApiError::invalid("the body must be a JSON object")),
             Err(error) => Err(ApiError::invalid(format!("the body is not valid JSON: {error}"))),
@@ -301,6 +304,13 @@ mod tests {
         assert_eq!(error.param.as_deref(), Some("c"));
         some.ignore(&["c"]);
         some.finish().unwrap();
+    }
+
+    #[test]
+    fn a_byte_order_mark_before_the_body_is_passed_over() {
+        let mut marked = Fields::parse("\u{feff}{\"a\": 1}".as_bytes()).unwrap();
+        assert_eq!(marked.take::<u32>("a").unwrap(), Some(1));
+        assert!(Fields::parse("\u{feff}\u{feff}{}".as_bytes()).is_err(), "one, not two");
     }
 
     #[test]

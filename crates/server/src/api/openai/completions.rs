@@ -37,7 +37,7 @@ pub async fn create(
     if wanted > service.limits.choices {
         let most = service.limits.choices;
         let sentence = format!("{wanted} answers are asked for, but at most {most} may be");
-        return Err(ApiError::parameter("n", sentence));
+        return Err(ApiError::parameter(if best_of.is_some() { "best_of" } else { "n" }, sentence));
     }
     let asks: Vec<Ask> = prompts.into_iter().map(|prompt| Ask { prompt, ..ask.clone() }).collect();
     let scored = match prompt_logprobs {
