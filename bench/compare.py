@@ -68,6 +68,7 @@ def arguments():
     parser.add_argument("--vocabulary", metavar="FILE", help="a GGUF file whose tokens these models have")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads of both [all cores]")
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured [5]")
+    parser.add_argument("--micro-batch", type=int, metavar="N", help="the peer's micro batch [the fastest, tried before the rounds]")
     parser.add_argument("--quick", action="store_true", help="one round, and nothing that takes minutes")
     parser.add_argument("--only", metavar="NAME,NAME", help="of " + ", ".join(names))
     parser.add_argument("--json", metavar="FILE", help="write all rounds with their commands")
@@ -106,7 +107,7 @@ def compare(options):
     chosen = [measure for measure in chosen if not (options.quick and measure.is_slow and not options.only)]
     results = []
     for model in models(options):
-        setting = measures.Setting(hefu, options.peer_dir, options.peer_avx2_dir, Path(model), options.threads)
+        setting = measures.Setting(hefu, options.peer_dir, options.peer_avx2_dir, Path(model), options.threads, options.micro_batch)
         if options.second_peer_dir:
             setting.second = replace(setting, peer_dir=options.second_peer_dir, peer_flags=SECOND_PEER_FLAGS, known={})
         usable = [measure for measure in chosen if measure.peer != "avx2" or options.peer_avx2_dir]

@@ -27,6 +27,8 @@ class Setting:
     peer_avx2_dir: str | None
     model: Path
     threads: int
+    # The peer's micro batch; none for the fastest.
+    micro_batch: int | None = None
     # Flags of the peer's that only its llama-bench takes.
     peer_flags: tuple = ()
     # The same with another peer.
@@ -179,6 +181,9 @@ def find_micro_batch(prompt, avx2=False):
 
     def find(setting):
         folder = setting.peer_avx2_dir if avx2 else None
+        if setting.micro_batch:
+            setting.known[(prompt, folder)] = setting.micro_batch
+            return
         command = [setting.peer("llama-bench", folder), "-m", setting.model, "-t", setting.threads, "-fa", 1, "-r", 1]
         command += ["-o", "json", "-n", 0, "-p", min(prompt, 1024), "-ub", MICRO_BATCHES, *setting.peer_flags]
         tests = json.loads(finished(command)[0])
