@@ -10,7 +10,7 @@ use serde_json::json;
 /// Prints for each instruction set how many cases there are and how many numbers differ from the contract's; whether none do.
 ///
 /// # Errors
-/// What a device fails with.
+/// The device's error.
 pub(crate) fn run() -> Result<bool, String> {
     let count = cases().len();
     let mut is_right = true;

@@ -52,7 +52,7 @@ fn digest(file: &[u8], tokens: &[u32], device: Arc<dyn Device>) -> Result<String
     let size = Size { pages: pages.len(), slots: 1, rows: tokens.len(), head_rows: tokens.len() };
     let mut executable = model.compile(&size).map_err(|error| error.to_string())?;
     let tables = vec![&pages[..]; program.groups()];
-    // What reads a text as a whole takes all of it at once.
+    // A model that reads a text as a whole takes all of it at once.
     let at_once = if entry == Entry::Logits { AT_ONCE.min(tokens.len()) } else { tokens.len() };
     let mut hasher = Sha256::new();
     let mut position = 0;

@@ -19,7 +19,7 @@ mod verify;
 
 use std::process::ExitCode;
 
-/// How it is called.
+/// Usage.
 const USAGE: &str = "hefu-check conformance | logits TOKENS.txt MODEL.gguf... | verify MODEL.gguf RECEIPT.json... | \
                      answer MODEL.gguf SEED COUNT TOKEN-ID...";
 

@@ -94,7 +94,7 @@ fn verdict(
     Ok((found.ok_or(none)?, trace))
 }
 
-/// How the model is to be loaded to have the answer's fingerprint.
+/// Options of loading by which the model has the answer's fingerprint.
 fn options(gguf: &Gguf<'_>, digest: &str, answer: &Answer) -> Result<LoadOptions, String> {
     let most = ModelSpec::context_length(gguf).map_err(|error| error.to_string())?;
     for cache in Profile::ALL {

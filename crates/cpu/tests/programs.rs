@@ -73,7 +73,7 @@ fn numbers_that_are_none_are_found_in_the_row_where_they_are() {
     }
 }
 
-/// What was counted before memory was taken is what is taken.
+/// The bytes counted before memory is taken are those that are taken.
 #[test]
 fn values_take_no_more_memory_than_was_stated() {
     for parts in [Parts::PLAIN, Parts { experts: true, ..Parts::PLAIN }, Parts { biases: true, ..Parts::PLAIN }] {

@@ -75,14 +75,14 @@ pub enum Error {
     BadTensor {
         /// Its name.
         name: String,
-        /// What is wrong with it.
+        /// The fault.
         problem: String,
     },
 
     /// Tensors that the family does not have; to ignore them would be to run another model.
     #[error("the file has {count} tensors that architecture `{architecture}` does not use: {names}")]
     LeftOverTensors {
-        /// How many.
+        /// Their count.
         count: usize,
         /// The first of them by name.
         names: String,

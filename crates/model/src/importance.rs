@@ -31,7 +31,7 @@ pub struct Sums {
 pub struct Importance {
     /// By the names of tensors.
     pub tensors: BTreeMap<String, Sums>,
-    /// What the text was.
+    /// Sources of the text.
     pub datasets: Vec<String>,
     /// Pieces of the text.
     pub chunks: u32,

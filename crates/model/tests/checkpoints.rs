@@ -81,7 +81,7 @@ fn folders_are_what_the_converter_makes_of_them() {
         }
         let family = expected.metadata().required_string("general.architecture").unwrap();
         assert_eq!(found.metadata().string("general.architecture"), Ok(Some(family)));
-        // What the file says of the model, but for the size of its vocabulary, which its table of tokens has too.
+        // Keys of the model, but for the size of its vocabulary, which its table of tokens has too.
         let below = format!("{family}.");
         for (key, value) in expected.metadata().iter().filter(|(key, _)| key.starts_with(&below)) {
             if !key.ends_with("vocab_size") {

@@ -42,7 +42,7 @@ fn another_order_of_additions_is_found_in_every_format() {
     );
 }
 
-/// What is done to an operation, and how the names begin of all cases that it is found in.
+/// Alterations of an operation, and the beginnings of the names of all cases that find it.
 const BROKEN: &[(&[&str], Alter)] = &[
     (&["norm", "sum and norms", "rotation"], |op, given, out| {
         if let Op::RmsNorm { x, size, gain, .. } = *op {
@@ -101,7 +101,7 @@ const BROKEN: &[(&[&str], Alter)] = &[
     }),
     (&["selective scan"], |op, given, out| {
         if let Op::SelectiveScan { .. } = *op {
-            // What was read before the last row was taken in.
+            // Output read before the last row was taken in.
             let width = out.len() / given.rows;
             out.copy_within(..out.len() - width, width);
         }

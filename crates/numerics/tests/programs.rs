@@ -38,7 +38,7 @@ fn shape(sketch: &mut Sketch, tensor: &str, shape: Shape) {
     sketch.program.weights.iter_mut().find(|spec| spec.tensor == tensor).expect("it has the weight").shape = shape;
 }
 
-/// What is said of a program after an edit.
+/// Error of a program after an edit.
 fn fault(mut sketch: Sketch, edit: fn(&mut Sketch)) -> String {
     assert!(sketch.program.clone().seal(&[]).is_ok(), "it was a program before");
     edit(&mut sketch);
@@ -283,7 +283,7 @@ fn heads_factors_and_experts_are_checked() {
     );
 }
 
-/// What later families keep of sequences.
+/// A program with the states of later families.
 fn scans() -> Sketch {
     let mut s = Sketch::new();
     s.section(Entry::Body);

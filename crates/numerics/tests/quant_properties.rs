@@ -101,7 +101,7 @@ proptest! {
                 prop_assert!(codes.as_chunks::<8>().0.iter().all(|run| run.iter().all(|code| code >> 2 == run[0] >> 2)));
             }
 
-            // What an earlier block of another format left behind must not show.
+            // Remains of an earlier block of another format must not show.
             let mut reused = Parts {
                 codes: [0xff; 256],
                 scale: 0xffff,

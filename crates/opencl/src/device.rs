@@ -54,7 +54,7 @@ impl OpenClDevice {
         Ok(device)
     }
 
-    /// What its driver says of it.
+    /// Its description by the driver.
     pub fn found(&self) -> &FoundDevice {
         &self.found
     }

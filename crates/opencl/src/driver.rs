@@ -23,7 +23,7 @@ const NOT_FOUND: cl_int = -1;
 /// A call that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fault {
-    /// What was to be done.
+    /// The call that failed.
     pub(crate) call: &'static str,
     /// The driver's number for what went wrong.
     pub(crate) code: cl_int,
@@ -111,7 +111,7 @@ impl Context {
     /// Compiles `source` for a device.
     ///
     /// # Errors
-    /// What the driver says, and what its compiler says of the source.
+    /// The errors of the driver, and of its compiler for the source.
     pub(crate) fn new(device: Handle, source: &str) -> Result<Arc<Context>, (Fault, String)> {
         let plain = |fault| (fault, String::new());
         let context = context::create_context(&[device.0], std::ptr::null(), None, std::ptr::null_mut());

@@ -15,19 +15,19 @@ pub enum Problem {
     NoSuchDevice {
         /// The number asked for.
         asked: usize,
-        /// How many there are.
+        /// Number of devices.
         count: usize,
     },
     /// It cannot do what the contract asks of arithmetic.
     Lacks {
         /// Its name.
         device: String,
-        /// What it cannot do.
+        /// The ability that it lacks.
         what: String,
     },
     /// A driver that fails.
     Driver {
-        /// What failed.
+        /// The failure.
         problem: String,
     },
 }
@@ -122,7 +122,7 @@ mod property {
     pub(super) const DRIVER_VERSION: u32 = 0x102d;
 }
 
-/// What the contract asks of f32, by its bit among a device's properties.
+/// Requirements of the contract for f32, by the bits of a device's properties.
 const NEEDED: [(u64, &str); 5] = [
     (1, "subnormal numbers (CL_FP_DENORM)"),
     (1 << 1, "infinities and NaN (CL_FP_INF_NAN)"),

@@ -7,8 +7,8 @@
 //! * [`devices`] says what there is, and why a device cannot be used;
 //! * [`OpenClDevice`] is one of them as a device of `hefu_numerics`.
 //!
-//! What crosses to a device is a batch (its tokens, positions, page tables and slots, and the angles of its positions), what
-//! comes back are rows of heads and values that were asked for. All unsafe code is in `driver.rs`.
+//! A batch crosses to a device (its tokens, positions, page tables and slots, and the angles of its positions); rows
+//! of heads and values that were asked for come back. All unsafe code is in `driver.rs`.
 
 mod device;
 mod driver;
@@ -41,7 +41,7 @@ pub const SOURCES: [(&str, &str); 8] = [
     ("experts.cl", include_str!("kernels/experts.cl")),
 ];
 
-/// What a device is tried with.
+/// Kernels that a device is tried with.
 const PROBES: &str = include_str!("kernels/probe.cl");
 
 /// All kernels as one text.

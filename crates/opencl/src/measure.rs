@@ -19,7 +19,7 @@ const BYTES: usize = 256 << 20;
 const ITEMS: usize = 1 << 16;
 /// Products of an item in one round (`kernels/probe.cl`).
 const PRODUCTS: usize = 32;
-/// What a measurement takes at least, and how often the best is looked for.
+/// Least time of a measurement, and number of tries for the best.
 const ENOUGH: Duration = Duration::from_millis(100);
 const TURNS: usize = 3;
 
@@ -45,7 +45,7 @@ pub(crate) fn rates(queue: &mut Queue) -> Result<Rates, Fault> {
     Ok(Rates { bytes: best, products })
 }
 
-/// How long a kernel takes with the queue's own time.
+/// Time of a kernel, with the queue's own.
 fn timed(queue: &mut Queue, name: &'static str, arguments: &[Argument<'_>]) -> Result<Duration, Fault> {
     queue.finish()?;
     let start = Instant::now();

@@ -32,7 +32,7 @@ pub(crate) struct Memory {
     /// Scores of attention, and one number for each query and head.
     pub(crate) scores: Buffer,
     pub(crate) largest: Buffer,
-    /// What stands where a kernel has no vector.
+    /// Buffer in place of a missing vector.
     pub(crate) nothing: Buffer,
     /// Slopes (clause A8) of so many heads with this greatest exponent.
     slopes: Vec<(usize, f32, Buffer)>,

@@ -7,7 +7,7 @@ use crate::driver::{Argument, Buffer, Fault, Queue};
 /// Results for each triple of numbers.
 const RESULTS: usize = 6;
 
-/// What each result is asked for.
+/// Property that each result shows.
 const ASKED: [&str; RESULTS] = [
     "a fused multiply-add that is rounded once",
     "a product and a sum that are rounded one after the other",

@@ -19,7 +19,7 @@ pub(crate) struct Runner {
     pub(crate) size: Size,
     pub(crate) queue: Queue,
     pub(crate) memory: Memory,
-    /// What the last batch was.
+    /// Tables of the last batch.
     pub(crate) tables: Tables,
     /// The value whose integers (clause Q1) are there, if those of any.
     pub(crate) quantised: Option<Value>,
@@ -78,7 +78,7 @@ impl Runner {
     }
 }
 
-/// What a step works on.
+/// Batch and buffers of a step.
 pub(crate) struct Pass<'a> {
     /// The batch; an empty one in heads.
     pub(crate) batch: &'a Batch<'a>,

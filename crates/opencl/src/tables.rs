@@ -21,19 +21,19 @@ pub(crate) struct Tables {
     pub(crate) all: u32,
     /// The rows that are wanted.
     pub(crate) wanted: u32,
-    /// How many these are.
+    /// Number of them.
     pub(crate) wanted_count: usize,
     /// For every group of key-value states, where each row's page table begins.
     pub(crate) groups: Vec<u32>,
     /// Alike for the pages of texts that are read as a whole, which are numbered through the batch.
     pub(crate) whole: u32,
-    /// How many pages these are.
+    /// Number of whole pages.
     pub(crate) whole_pages: usize,
     /// The last position of every row's text.
     pub(crate) lasts: u32,
     /// The spans with slots.
     pub(crate) spans: u32,
-    /// How many these are.
+    /// Number of them.
     pub(crate) span_count: usize,
     /// Which rows of tables are read, by what names them.
     rows: Vec<(At, u32)>,

@@ -14,7 +14,7 @@ pub trait Addresses: Send + Sync {
     /// A sentence, if there is none now.
     fn find(&self, attempt: usize) -> Result<String, String>;
 
-    /// How many there are to choose among, as far as is known.
+    /// Number of addresses to choose among, as far as is known.
     fn count(&self) -> usize {
         1
     }
@@ -35,7 +35,7 @@ impl Addresses for Vec<String> {
 pub(crate) struct Shared {
     pub(crate) addresses: Arc<dyn Addresses>,
     pub(crate) key: Key,
-    /// How long it is tried to place a lost part again.
+    /// Time for which it is tried to place a lost part again.
     pub(crate) patience: Duration,
     pub(crate) team: Arc<dyn Team + Send + Sync>,
 }

@@ -19,16 +19,16 @@ use std::time::Duration;
 const GREETING: &[u8; 12] = b"hefu part 1\n";
 /// Bytes of a message at most.
 const MOST_BYTES: u64 = 1 << 30;
-/// How long a greeting may take.
+/// Time limit of a greeting.
 const GREETING_TIME: Duration = Duration::from_secs(10);
-/// How long the other side may take to receive.
+/// Time limit of the other side to receive.
 const SENDING_TIME: Duration = Duration::from_secs(60);
 /// After so long without a word it is asked whether the other machine is still there.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
 type Code = [u8; 32];
 
-/// What the head and its parts share, and nobody else has.
+/// Secret of the head and its parts.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Key(Vec<u8>);
 

@@ -21,7 +21,7 @@ pub(crate) struct Remote {
     reads: Vec<Value>,
     /// The part; `None` while it is lost.
     placed: Option<Placed>,
-    /// How its states were lost, if that was not told yet.
+    /// Cause of the loss of its states, if that was not told yet.
     lost: Option<String>,
     footprint: Footprint,
     rows: HashMap<Value, Vec<f32>>,
@@ -75,7 +75,7 @@ impl Remote {
         }
     }
 
-    /// How many rows of a value come back.
+    /// Number of rows of a value that come back.
     fn expected(&self, value: Value, batch: &Batch<'_>) -> usize {
         let spec = self.program.value(value);
         let rows = match spec.rows {
@@ -146,6 +146,6 @@ impl Executable for Remote {
     }
 
     fn observe(&mut self, _: Option<Arc<dyn StepObserver>>) {
-        // What a part does is seen where it is.
+        // A part's work is seen where it is.
     }
 }

@@ -1,4 +1,4 @@
-//! What head and part say to each other.
+//! Messages between head and part.
 
 use hefu_numerics::device::{Batch, Error, Footprint, Size, Slots, Span};
 use hefu_numerics::program::Value;
@@ -13,7 +13,7 @@ pub struct Spec {
     pub contract: u32,
     /// Positions that a sequence may have.
     pub context: usize,
-    /// What caches are made of.
+    /// Format of the caches.
     pub cache: String,
     /// The first layer.
     pub first: usize,
@@ -51,10 +51,10 @@ struct OwnSlots {
     keep: Vec<(usize, u32)>,
 }
 
-/// What a head asks of a part.
+/// Message of a head to a part.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Request {
-    /// What these layers would take, if they are there.
+    /// Memory of these layers, if they are there.
     Plan(Spec, Size),
     /// To have the weights of these layers in memory, of files of this identity.
     Load(Spec, String),
@@ -66,7 +66,7 @@ pub(crate) enum Request {
     Copy { group: usize, from: u32, to: u32 },
 }
 
-/// What a part answers.
+/// Answer of a part.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Reply {
     /// It is still at work.
@@ -91,7 +91,7 @@ pub(crate) struct Fault {
 /// Whose fault it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FaultKind {
-    /// What was asked does not fit.
+    /// The message does not fit.
     Refused,
     /// The batch does not fit; nothing was changed.
     Batch,

@@ -15,7 +15,7 @@ use crate::session::Session;
 
 /// Connections at the same time.
 const MOST_CONNECTIONS: usize = 64;
-/// How often a head hears that its part is at work.
+/// Interval at which a head hears that its part is at work.
 const WORKING: Duration = Duration::from_secs(1);
 
 /// A part that is served, until it is closed or dropped.

@@ -10,9 +10,9 @@ use crate::addresses::Addresses;
 use crate::channel::{Channel, Key};
 use crate::message::{Fault, FaultKind, Reply, Request, Spec};
 
-/// How long a connection may take to come about.
+/// Time limit of making a connection.
 const CONNECTING: Duration = Duration::from_secs(5);
-/// How long a part may be silent; while it computes it says so every second.
+/// Longest silence of a part; while it computes it says so every second.
 const SILENCE: Duration = Duration::from_secs(15);
 /// Between two attempts.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -142,7 +142,7 @@ fn connect(address: &str) -> io::Result<TcpStream> {
     Err(failed)
 }
 
-/// What the system says, in words for people where its own are misleading.
+/// The system's error, in words for people where its own are misleading.
 fn words(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::UnexpectedEof => "the connection was closed".to_owned(),

@@ -1,4 +1,4 @@
-//! What a part does for one head: weights that all share, and an executable of its own.
+//! A part's work for one head: weights that all share, and an executable of its own.
 
 use hefu_numerics::CONTRACT_VERSION;
 use hefu_numerics::device::{Executable, Footprint, Model, Size};
@@ -27,7 +27,7 @@ impl<'a> Session<'a> {
         Session { open, model: None, compiled: None }
     }
 
-    /// What is answered to a message.
+    /// Answer to a message.
     pub(crate) fn answer(&mut self, bytes: &[u8]) -> Reply {
         let request = Request::read(bytes).map_err(|error| Fault::refused(error.to_string()));
         request.and_then(|request| self.carry_out(request)).unwrap_or_else(Reply::Failed)

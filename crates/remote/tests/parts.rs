@@ -137,7 +137,7 @@ fn scheduler(tiny: &Tiny, device: Arc<dyn Device>, cache: Profile) -> Scheduler<
     Scheduler::new(paged, Limits { step_tokens: 64, running: ANSWERS, queued: ANSWERS, ..Limits::default() })
 }
 
-/// What each job has got: its tokens with the bits of the logits by which they were chosen, and why it failed.
+/// Results of each job: its tokens with the bits of the logits by which they were chosen, and why it failed.
 type Got = BTreeMap<JobKey, (Vec<(u32, Vec<u32>)>, Option<Failure>)>;
 
 /// Answers to prompts that partly begin alike; `between` is called before each step.

@@ -78,7 +78,7 @@ impl AutoDevice {
     }
 }
 
-/// How many of these, from the first on, have room together.
+/// Number of these, from the first on, that have room together.
 fn fitting(bytes: &[u64], room: u64) -> usize {
     let mut sum = 0_u64;
     bytes

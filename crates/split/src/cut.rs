@@ -21,7 +21,7 @@ impl std::error::Error for CutError {}
 #[derive(Debug)]
 pub(crate) struct Part {
     pub(crate) program: Arc<Program>,
-    /// What its batch's inputs are, in order.
+    /// Inputs of its batch, in order.
     pub(crate) inputs: Vec<Input>,
     /// Values that later parts read.
     pub(crate) outputs: Vec<Value>,
@@ -36,7 +36,7 @@ pub(crate) struct Part {
 pub(crate) enum Input {
     /// One of the whole batch's.
     Given(u8),
-    /// What an earlier part wrote.
+    /// A value that an earlier part wrote.
     Value(Value),
 }
 
@@ -45,7 +45,7 @@ pub(crate) enum Input {
 pub(crate) struct Cut {
     /// Those with layers, in order.
     pub(crate) parts: Vec<Part>,
-    /// What comes after the last of them, where that is a part of its own.
+    /// The part after the last of them, where there is one.
     pub(crate) heads: Option<Part>,
 }
 
@@ -211,7 +211,7 @@ impl Cutter<'_> {
         Ok(Part { program: Arc::new(program), inputs, outputs, groups, written })
     }
 
-    /// What comes after the last layer, as a part that is brought what the body gives.
+    /// The part after the last layer, whose input is the body's output.
     fn heads(&self) -> Result<Part, CutError> {
         let Some(output) = self.whole.sections.first().map(|body| body.output) else {
             return Err(CutError("the program has no body".into()));

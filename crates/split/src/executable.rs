@@ -15,7 +15,7 @@ pub(crate) struct Split {
     program: Arc<Program>,
     cut: Arc<Cut>,
     executables: Vec<Box<dyn Executable>>,
-    /// What comes after the last layer, where that is a part of its own.
+    /// The part after the last layer, where there is one.
     heads: Option<Heads>,
     size: Size,
     probes: Vec<Value>,

@@ -1,4 +1,4 @@
-//! What comes after the last layer, on a device of its own.
+//! Heads after the last layer, on a device of their own.
 
 use std::ops::Range;
 

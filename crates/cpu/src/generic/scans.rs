@@ -73,17 +73,17 @@ pub unsafe fn selective_scan<L: F32x16>(job: &ScanJob<'_>) {
 pub struct WkvJob<'a> {
     /// Rows.
     pub rows: usize,
-    /// What reads.
+    /// Queries, which read.
     pub queries: &'a [f32],
     /// Logarithms of what is kept.
     pub decay: &'a [f32],
-    /// What is taken up, by these keys.
+    /// Keys by which values are taken up.
     pub keys: &'a [f32],
-    /// What is taken up.
+    /// Values that are taken up.
     pub values: &'a [f32],
-    /// What is held for these keys is given up.
+    /// Keys whose values are given up.
     pub removal: &'a [f32],
-    /// How far.
+    /// Rates of the removal.
     pub rates: &'a [f32],
     /// Numbers from one row's to the next.
     pub stride: usize,

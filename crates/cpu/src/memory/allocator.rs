@@ -22,7 +22,7 @@ const LARGE: usize = 8 << 20;
 /// `attention_speed` measures it. At most half of a huge page is lost to each.
 const WORTH_ROOM: usize = 1 << 20;
 
-/// How much memory to ask for to have `bytes` in huge pages; what is not touched is not taken.
+/// Bytes to ask for to have `bytes` in huge pages; what is not touched is not taken.
 pub(crate) fn room(bytes: usize) -> usize {
     if bytes >= WORTH_ROOM && is_apart(1) { bytes.max(LARGE) } else { bytes }
 }

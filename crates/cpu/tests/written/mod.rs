@@ -272,7 +272,7 @@ impl Writer<'_> {
         self.delta_memory(mixed, gates, heads, memory)
     }
 
-    /// What a memory keeps, and how far it is corrected.
+    /// Decay and correction of a memory.
     fn delta_gates(&mut self, x: Value, values: usize) -> [Value; 2] {
         let weight = self.plain("ssm_alpha", values, HIDDEN);
         let alpha = self.step("delta_alpha", values, |out| Op::Linear { x, weight, bias: None, out });

@@ -42,7 +42,7 @@ pub(crate) struct Plain {
 /// A router and experts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Experts {
-    /// How many there are.
+    /// Number of experts.
     pub(crate) count: usize,
     /// Number of them that each row goes through.
     pub(crate) used: usize,
@@ -54,7 +54,7 @@ pub(crate) struct Experts {
     pub(crate) is_gated: bool,
     /// True if router and experts have biases.
     pub(crate) has_biases: bool,
-    /// What scores become.
+    /// Scoring of experts.
     pub(crate) scoring: Scoring,
 }
 

@@ -250,7 +250,7 @@ impl<'g, 'a> Builder<'g, 'a> {
         if let Some(drafter) = &mut self.drafter {
             drafter.weights.clone_from(&self.program.weights);
         }
-        // What only guesses is done without rather than that the model is not run.
+        // A faulty block of guesses is done without rather than that the model is not run.
         let drafter = self.drafter.and_then(|drafter| drafter.seal(&[]).ok());
         Ok((self.program.seal(&[])?, drafter))
     }

@@ -12,7 +12,7 @@ const LEAST_DECAY: f32 = -0.606_530_66;
 const REMOVAL_EPSILON: f32 = 1e-24;
 /// Of the norms of what heads read.
 const READ_EPSILON: f32 = 64e-5;
-/// What the vectors of `time_mix_lerp_fused` are for, in their order.
+/// Purposes of the vectors of `time_mix_lerp_fused`, in their order.
 const INPUTS: [&str; 6] = ["queries_input", "decay_input", "keys_input", "values_input", "rates_input", "gates_input"];
 
 /// The part that sees earlier positions.
@@ -40,7 +40,7 @@ impl TimeMix {
         Ok(TimeMix { heads: width / size, size, decay_rank, rate_rank, value_rank, gate_rank })
     }
 
-    /// What the part makes of `x`. `first`: the first layer's values, with which later ones mix theirs.
+    /// Output of the part for `x`. `first`: the first layer's values, with which later ones mix theirs.
     pub(crate) fn mix(&self, b: &mut Builder<'_, '_>, x: Value, first: &mut Option<Value>) -> Value {
         let width = b.hidden_size;
         let shift = b.token_shift("token_shift", x);

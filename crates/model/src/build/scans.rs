@@ -15,7 +15,7 @@ impl Builder<'_, '_> {
         self.write(name, channels, |out| Op::SelectiveScan { x, steps, keys, queries, rates, state, out })
     }
 
-    /// How far the row before is from each row (clause D7).
+    /// Difference of the row before and each row (clause D7).
     pub(crate) fn token_shift(&mut self, name: &str, x: Value) -> Value {
         let width = self.width_of(x);
         let state = self.state(StateSpec::Recurrent { numbers: width });

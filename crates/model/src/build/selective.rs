@@ -32,7 +32,7 @@ impl SelectiveScan {
         })
     }
 
-    /// What the layer makes of `x`.
+    /// Output of the layer for `x`.
     pub(crate) fn mix(&self, b: &mut Builder<'_, '_>, x: Value) -> Value {
         let SelectiveScan { inner, rank, numbers, taps, .. } = *self;
         let [mixed, gates] = b.fused(x, "ssm_in", [("scan_inputs", inner), ("scan_gates", inner)]);

@@ -51,7 +51,7 @@ impl Config {
         self.first(&[key])?.as_object().map(Part)
     }
 
-    /// What is said of rotation: in one place now, in two before.
+    /// Settings of rotation: in one place now, in two before.
     pub(crate) fn rotation(&self) -> Rotation<'_> {
         let part = self.part("rope_parameters").or_else(|| self.part("rope_scaling"));
         let inner = |key: &str| part.and_then(|part| part.0.get(key)).and_then(Value::as_object).map(Part);

@@ -1,6 +1,6 @@
 //! Folders of the hub: `config.json` and safetensors files, read as if somebody had converted them to GGUF.
 //!
-//! What converters do is done when the folder is opened: names and keys become those of GGUF ([`crate::families`] has the one
+//! Converters' work is done when the folder is opened: names and keys become those of GGUF ([`crate::families`] has the one
 //! table of them), rows of queries and keys are permuted where a family needs it, gains get the 1 that they lack, experts are put
 //! together, and numbers of packed formats become plain ones. What can be used as it lies in the files stays there.
 
@@ -31,7 +31,7 @@ pub enum Error {
     File {
         /// Its name.
         name: String,
-        /// What is wrong with it.
+        /// The fault.
         problem: String,
     },
     /// A kind of model that is not read from folders.
@@ -39,7 +39,7 @@ pub enum Error {
     Unknown {
         /// Value of `architectures`.
         found: String,
-        /// What could be there.
+        /// Possible values.
         known: String,
     },
     /// Something that would change results and is not done.
@@ -53,7 +53,7 @@ pub enum Error {
     Tensor {
         /// Its name in the folder.
         name: String,
-        /// What is wrong with it.
+        /// The fault.
         problem: String,
     },
 }

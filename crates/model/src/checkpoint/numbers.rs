@@ -7,7 +7,7 @@ use hefu_numerics::half::{bf16_to_f32, f16_to_f32};
 use super::file::{Kind, Stored};
 use super::{Config, Error};
 
-/// What is stored for one tensor, by the ending of its name.
+/// Stored parts of one tensor, by the ending of the name.
 pub(super) type Parts = BTreeMap<String, Stored>;
 
 /// Packing of numbers of four bits.
@@ -31,7 +31,7 @@ pub(super) fn by_name(config: &Config) -> Result<Method, Error> {
     let bits = part.number("bits").or(part.number("w_bit")).unwrap_or(4.0);
     let is_usual = bits == 4.0;
     match method {
-        // What of these is read is told by the tensors themselves.
+        // The tensors themselves tell which of these is read.
         "fp8" | "mxfp4" | "modelopt" | "compressed-tensors" => Ok(Method::None),
         "gptq" if is_usual => Ok(Method::Gptq { lacks_one: part.word("checkpoint_format") != Some("gptq_v2") }),
         "awq" if is_usual && part.word("version").is_none_or(|version| version.eq_ignore_ascii_case("gemm")) => {

@@ -12,7 +12,7 @@ use super::source::Source;
 use super::{Config, Error, Place};
 use crate::families::origins::{OUTER, Origin};
 
-/// What a tensor's name may begin with where a model also sees or hears: the first is that of the part that writes.
+/// Prefixes of a tensor's name where a model also sees or hears: the first is that of the part that writes.
 const WRITERS: &[&str] = &["language_model.", "model.language_model."];
 const OTHERS: &[&str] = &[
     "vision_tower.",
@@ -43,7 +43,7 @@ const ENDINGS: &[&str] = &[
 /// Endings of what inputs and the cache are divided by where they are rounded to few bits, which has no use here.
 const OF_INPUTS: &[&str] = &[".input_scale", ".input_global_scale", ".k_scale", ".v_scale"];
 
-/// What of gpt-oss has no dot before its ending, and the names by which it is known here.
+/// Names of gpt-oss without a dot before the ending, and the names by which they are known here.
 const UNDOTTED: &[(&str, &str)] = &[
     ("proj_blocks", "proj.blocks"),
     ("proj_scales", "proj.mx_scales"),
@@ -92,7 +92,7 @@ pub(super) struct Tensors<'a> {
     files: Vec<&'a [u8]>,
 }
 
-/// What belongs to one tensor here: by expert, by ending.
+/// Parts of one tensor: by expert, by ending.
 type Group = BTreeMap<Option<usize>, Parts>;
 
 impl<'a> Tensors<'a> {

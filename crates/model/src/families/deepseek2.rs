@@ -71,7 +71,7 @@ impl Latent {
         let rank = b.keys.required_size("attention.kv_lora_rank", 1, MAX_HEAD_SIZE)?;
         // Some files say 0 where they mean none.
         let query_rank = b.keys.size("attention.q_lora_rank", 0, MAX_WIDTH)?.filter(|rank| *rank > 0);
-        // What the absorbed form makes them.
+        // In the absorbed form.
         b.keys.size("attention.head_count_kv", 1, 1)?;
         b.keys.size("attention.key_length", rank + rotated, rank + rotated)?;
         b.keys.size("attention.value_length", rank, rank)?;

@@ -21,7 +21,7 @@ const SPARSE: (usize, f32) = (10, 1.644_853_6);
 /// Base of the local layers' rotation, and bound of the logits, where the file has none.
 const LOCAL_BASE: f64 = 10_000.0;
 const CAP: f32 = 30.0;
-/// What the mean of a stream's squares counts as at least.
+/// Least value of the mean of a stream's squares.
 const FLOOR: f32 = 1.0e-5;
 
 fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
@@ -97,7 +97,7 @@ fn gather(b: &mut Builder<'_, '_>, all: &[Value]) -> Value {
     b.scale("streams_mean", sum, 1.0 / all.len() as f32)
 }
 
-/// What a stream says of how the streams mix.
+/// Weights of a stream by which the streams mix.
 fn modalities(b: &mut Builder<'_, '_>, x: Value, streams: usize) -> Value {
     let normed = b.norm(x, "altup_router_norm");
     let scaled = b.scale("altup_router_input", normed, 1.0 / b.hidden_size as f32);

@@ -149,7 +149,7 @@ fn mixture(b: &mut Builder<'_, '_>, x: Value, gated: &Gated, experts: &Experts) 
     b.add("ffn_sum", dense, routed)
 }
 
-/// What each token brings to every layer: rows of a table of its own, and what the embedding gives.
+/// Inputs of every layer for each token: rows of a table of its own, and what the embedding gives.
 pub(super) fn inputs_of_layers(b: &mut Builder<'_, '_>, x: Value, layers: usize, size: usize) -> Value {
     let table = b.embed_by("layer_embedding", "per_layer_token_embd", layers * size, (size as f32).sqrt());
     let given = b.linear("layer_inputs_given", x, "per_layer_model_proj", layers * size, Presence::Forbidden);
@@ -159,7 +159,7 @@ pub(super) fn inputs_of_layers(b: &mut Builder<'_, '_>, x: Value, layers: usize,
     b.scale("layer_inputs", sum, 1.0 / 2f32.sqrt())
 }
 
-/// What the tokens bring to this layer, as `x` lets it through.
+/// Input of the tokens to this layer, as `x` lets it through.
 pub(super) fn input_of_layer(b: &mut Builder<'_, '_>, x: Value, inputs: Value, layer: usize, size: usize) -> Value {
     let input = b.slice("layer_input", inputs, b.width_of(inputs), layer * size, size);
     let gate = b.linear("layer_input_gate", x, "inp_gate", size, Presence::Forbidden);

@@ -17,7 +17,7 @@ fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
     let feed_forward = FeedForward::Plain(Plain::read(b, Activation::GeluErf, Presence::Optional)?);
     let mut decoder = Decoder::read(b, RopeStyle::NeoX, RopeFactors::None, feed_forward)?;
     decoder.layers.iter_mut().for_each(|layer| layer.is_rotated = false);
-    // What is bounded to 0 is not bounded.
+    // A bound of 0 is none.
     b.keys.number("attention.clamp_kqv", 0.0, 0.0)?;
     decoder.attention.alibi = b.keys.number("attention.max_alibi_bias", 0.0, MOST)?.filter(|most| *most > 0.0);
     decoder.has_positions = b.has("position_embd.weight");

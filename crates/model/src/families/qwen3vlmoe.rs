@@ -7,7 +7,7 @@ use crate::error::Error;
 pub(super) const QWEN3_VL_MOE: Family = Family { name: "qwen3vlmoe", write };
 
 fn write(b: &mut Builder<'_, '_>) -> Result<(), Error> {
-    // How positions and inner results of pictures are spread.
+    // Spread of positions and inner results of pictures.
     b.keys.know(&["rope.dimension_sections", "n_deepstack_layers"]);
     qwen3moe::write(b)
 }

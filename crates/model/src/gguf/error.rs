@@ -82,7 +82,7 @@ pub enum Error {
     Name {
         /// `key` or `name of a tensor`.
         what: &'static str,
-        /// What is wrong with it.
+        /// The fault.
         problem: &'static str,
         /// Where it begins.
         place: Place,
@@ -146,7 +146,7 @@ pub enum Error {
         tensor: Shown,
         /// Its dimensions, joined by `x`.
         shape: String,
-        /// What is wrong with it.
+        /// The fault.
         problem: &'static str,
         /// Which file.
         part: Part,
@@ -345,7 +345,7 @@ impl fmt::Display for Place {
 pub enum Missing {
     /// The file lacks so many.
     Exactly(u64),
-    /// What is being read lacks so many; what would follow is not known.
+    /// At least so many are missing; what would follow is not known.
     AtLeast(u64),
 }
 

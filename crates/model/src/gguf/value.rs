@@ -163,7 +163,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// What this is, for an error: `I32 -5`, `an array of 3 F32`.
+    /// Description for an error: `I32 -5`, `an array of 3 F32`.
     pub fn describe(&self) -> String {
         match self {
             Value::Array(array) => format!("an array of {} {:?}", array.length, array.kind),

@@ -7,7 +7,7 @@ use crate::gguf::{self, Metadata};
 /// Layers of the one size of model whose values are so few for its queries that they get more bits.
 const DEEP: usize = 80;
 
-/// What the choice depends on besides the tensor, and how many tensors of a kind were seen.
+/// Grounds of the choice besides the tensor, and the number of tensors of a kind that were seen.
 #[derive(Debug)]
 pub(super) struct Facts {
     /// Blocks.

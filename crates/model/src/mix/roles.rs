@@ -64,7 +64,7 @@ pub(super) fn layer(name: &str) -> Option<usize> {
     name.strip_prefix("blk.")?.split_once('.')?.0.parse().ok()
 }
 
-/// What stays as it is although it is a matrix: parts of these names are small, or an error in them is felt everywhere.
+/// Matrices that stay as they are: parts of these names are small, or an error in them is felt everywhere.
 const KEPT: &[&str] = &[
     "_norm.weight",
     "ffn_gate_inp.weight",

@@ -254,7 +254,7 @@ impl Tiny {
         add("ssm_alpha.weight", &[WIDTH, values], "Q8_0");
         add("ssm_norm.weight", &[size], "F32");
         add("ssm_out.weight", &[inner, WIDTH], "Q8_0");
-        // What is kept from position to position is some half of it.
+        // About half is kept from position to position.
         self.tensor(&format!("blk.{layer}.ssm_a")).values.iter_mut().for_each(|rate| *rate = -*rate);
         self.tensor(&format!("blk.{layer}.ssm_dt.bias")).values.iter_mut().for_each(|bias| *bias -= 1.0);
     }
@@ -303,7 +303,7 @@ impl Tiny {
         load(&self.bytes(), &LoadOptions::default())
     }
 
-    /// What the file describes, on no device.
+    /// Model that the file describes, on no device.
     pub(crate) fn spec(&self) -> Result<ModelSpec, Error> {
         ModelSpec::read(&Gguf::parse(&[&self.bytes()])?, &LoadOptions::default())
     }

@@ -63,7 +63,7 @@ pub(super) fn attention(device: &dyn Device, heads: Heads) -> Result<Vec<f32>, E
     };
     let nothing = |rows: usize| vec![f32::NAN; rows * count * heads.size];
     let mut passes = Vec::new();
-    // What was in the cache before must not matter.
+    // Earlier content of the cache must not matter.
     for sequence in &sequences {
         let rows = sequence.pages.len() * PAGE;
         let nan = |width: usize| vec![f32::NAN; rows * width];

@@ -57,7 +57,7 @@ impl Case {
     /// The digest of what a device computes.
     ///
     /// # Errors
-    /// What the device fails with.
+    /// The device's error.
     pub fn digest(&self, device: &dyn Device) -> Result<String, Error> {
         Ok(digest(&self.work.results(device)?))
     }
@@ -81,7 +81,7 @@ impl Case {
 /// Computes every case on a device, and says where it departs from the contract: nowhere, if it may be used.
 ///
 /// # Errors
-/// What the device fails with.
+/// The device's error.
 pub fn deviations(device: &dyn Device) -> Result<Vec<Deviation>, Error> {
     let mut deviations = Vec::new();
     for case in cases() {

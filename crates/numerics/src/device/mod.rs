@@ -207,7 +207,7 @@ pub trait Files: Sync {
         None
     }
 
-    /// What tells these files from all others, such as their digests; `None` if nobody has taken any. Whoever loads the weights
+    /// Identity of these files, such as their digests; `None` if nobody has taken any. Whoever loads the weights
     /// from copies of the files compares it with what the copies have.
     fn identity(&self) -> Option<String> {
         None
@@ -327,7 +327,7 @@ pub enum Error {
     Files {
         /// Its name.
         tensor: String,
-        /// What is wrong.
+        /// The fault.
         problem: String,
     },
 
@@ -343,7 +343,7 @@ pub enum Error {
     /// A batch that does not fit the program or its states.
     #[error("the batch cannot be run: {problem}")]
     BadBatch {
-        /// What is wrong with it.
+        /// Its fault.
         problem: String,
     },
 
@@ -369,7 +369,7 @@ pub enum Error {
     StatesLost {
         /// Its name.
         device: String,
-        /// How it was lost.
+        /// Cause of the loss.
         problem: String,
     },
 

@@ -27,7 +27,7 @@ fn by_f64(a: f32, b: f32, c: f32) -> f32 {
     let product = f64::from(a) * f64::from(b);
     let c = f64::from(c);
     let sum = product + c;
-    // What the sum lacks, exactly (Knuth's TwoSum); a NaN beside an infinity or a NaN, for which no comparison holds.
+    // Exact error of the sum (Knuth's TwoSum); a NaN beside an infinity or a NaN, for which no comparison holds.
     let seen = sum - product;
     let error = (product - (sum - seen)) + (c - seen);
     let is_inexact = error.abs() > 0.0;

@@ -98,7 +98,7 @@ pub struct Section {
 pub struct Step {
     /// The layer, counted from 0; `None` before the first and after the last.
     pub layer: Option<u16>,
-    /// What is done.
+    /// The operation.
     pub op: Op,
 }
 
@@ -155,7 +155,7 @@ pub enum Rows {
 pub struct WeightSpec {
     /// The tensor's name in the file.
     pub tensor: String,
-    /// How its numbers are stored.
+    /// Format of its numbers.
     pub format: &'static Format,
     /// Its shape in the program.
     pub shape: Shape,
@@ -219,7 +219,7 @@ pub enum StateSpec {
     },
     /// Numbers of fixed count, f32, that each position changes. Those of all layers lie together in one slot.
     Recurrent {
-        /// How many.
+        /// Their count.
         numbers: usize,
     },
 }

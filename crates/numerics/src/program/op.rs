@@ -58,7 +58,7 @@ pub enum Op {
         size: usize,
         /// `[size]`; 1 where there is none.
         gain: Option<Weight>,
-        /// What is added to the mean of the squares.
+        /// Epsilon that is added to the mean of the squares.
         epsilon: f32,
         /// The result.
         out: Value,
@@ -313,13 +313,13 @@ pub enum Op {
     /// Selective scan: every channel has numbers that decay, each at a rate of its own, and are read by each query
     /// (clause D6).
     SelectiveScan {
-        /// What is added, times its step: `[channels]`.
+        /// Values that are added, times their step: `[channels]`.
         x: Value,
-        /// How long each step takes, `[channels]`.
+        /// Length of each step, `[channels]`.
         steps: Value,
-        /// What each number takes of `x`, `[numbers]`.
+        /// Share of `x` that each number takes, `[numbers]`.
         keys: Value,
-        /// What each number gives, `[numbers]`.
+        /// Share that each number gives, `[numbers]`.
         queries: Value,
         /// Logarithms of what is kept in a step of 1: `[channels][numbers]`.
         rates: Weight,
@@ -328,7 +328,7 @@ pub enum Op {
         /// `[channels]`.
         out: Value,
     },
-    /// How far the row before is from each row (clause D7).
+    /// Difference of the row before and each row (clause D7).
     TokenShift {
         /// Input.
         x: Value,

@@ -75,20 +75,20 @@ pub enum Sharing {
     Grouped,
 }
 
-/// What the generalised delta rule reads, `[heads * size]` each.
+/// Inputs of the generalised delta rule, `[heads * size]` each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wkv7 {
-    /// What reads.
+    /// Queries, which read.
     pub queries: Value,
     /// Logarithms of what is kept of each row.
     pub decay: Value,
-    /// What is taken up, by these keys.
+    /// Keys by which values are taken up.
     pub keys: Value,
-    /// What is taken up.
+    /// Values that are taken up.
     pub values: Value,
-    /// What is held for these keys is given up.
+    /// Keys whose values are given up.
     pub removal: Value,
-    /// How far.
+    /// Rates of the removal.
     pub rates: Value,
 }
 

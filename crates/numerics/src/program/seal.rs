@@ -147,7 +147,7 @@ fn needed_for_all(steps: &[Step], all_rows: &[Value], order: Order) -> HashSet<V
     let mut all: HashSet<Value> = all_rows.iter().copied().collect();
     for step in steps.iter().rev() {
         let inputs = step.op.inputs();
-        // What reads nothing reads the batch, all of it, and what moves a state on goes through all rows; in a text read as a
+        // Without inputs an operation reads the whole batch, and a moved state goes through all rows; in a text read as a
         // whole every row sees all others.
         if inputs.is_empty() || step.op.writes_state() {
             all.extend(step.op.output());

@@ -88,7 +88,7 @@ pub fn work(program: &Program, op: &Op, amount: &Amount<'_>) -> Work {
     }
 }
 
-/// What moves on the numbers of a recurrent state.
+/// Work of operations that move on a recurrent state.
 fn recurrent(program: &Program, op: &Op, amount: &Amount<'_>) -> Work {
     let elements = |value: Value| (amount.rows * program.value(value).width) as u64;
     match *op {

@@ -47,7 +47,7 @@ pub fn scale_value(encoding: ScaleEncoding, bits: u16) -> f32 {
     }
 }
 
-/// What the bits of an E4M3 number are short of its half, once they lie in the place of an f32's: the difference of the
+/// Factor from the bits of an E4M3 number to its half, once they lie in the place of an f32's: the difference of the
 /// exponents' biases, 127 - 7, less one. Subnormal numbers stay right, as f32 has these too.
 pub const HALF_E4M3_FACTOR: f32 = f32::from_bits((127 + 119) << 23);
 

@@ -38,14 +38,14 @@ impl OfHead {
     }
 }
 
-/// How attention deals one query's output: the weight of each (clauses A4 and A6) times the factor by which the sum is multiplied at last.
+/// Shares of one query's output: the weight of each (clauses A4 and A6) times the last factor of the sum.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Shares {
     /// The first position that the query sees.
     pub first: usize,
     /// The shares of the positions from there on.
     pub positions: Vec<f32>,
-    /// What the sink takes, where the head has one: it gives nothing to the output.
+    /// Share of the sink, where the head has one: it gives nothing to the output.
     pub sink: Option<f32>,
 }
 

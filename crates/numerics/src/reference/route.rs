@@ -4,7 +4,7 @@ use super::lane_sum16;
 use crate::functions::{exp, sigmoid};
 use crate::program::{Groups, RouteRule, Scoring};
 
-/// How far scores may be from the one that is found, as a share of the greater of it and their magnitude: twice the noise of
+/// Largest distance of scores from the one found, as a share of the greater of it and their magnitude: twice the noise of
 /// the router when such models learn.
 const SPARSE_MIXER_DISTANCE: f32 = 0.02;
 

@@ -1,4 +1,4 @@
-//! How far the row before is from each row (clause D7).
+//! Difference of the row before and each row (clause D7).
 
 /// `out = x[t - 1] - x[t]`, of rows as long as `state`, which is the row before the first and becomes the last.
 pub fn token_shift(x: &[f32], state: &mut [f32], out: &mut [f32]) {

@@ -30,7 +30,7 @@ impl Shape {
     }
 }
 
-/// What a query sees, and where its scores go: the same for all kernels of one attention.
+/// Positions that a query sees, and the place of its scores: the same for all kernels of one attention.
 #[derive(Debug, Clone, Copy)]
 struct Queries {
     at: u64,
@@ -234,7 +234,7 @@ impl Attention {
         Ok(())
     }
 
-    /// What every kernel is told of what queries see.
+    /// Arguments of every kernel on what queries see.
     fn seen(&self, first: usize) -> [Argument<'static>; 8] {
         let queries = &self.queries;
         let window = queries.window.map_or(u32::MAX, |window| u32::try_from(window).unwrap_or(u32::MAX));

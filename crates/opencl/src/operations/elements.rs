@@ -32,7 +32,7 @@ impl Runner {
         self.queue.launch("rms_norm", items, &of)
     }
 
-    /// What takes a whole row each (clauses N4 and N5): a group for each row.
+    /// Operations on whole rows (clauses N4 and N5): a group for each row.
     pub(super) fn by_rows(&mut self, op: &Op, pass: &Pass<'_>) -> Result<(), Fault> {
         let (name, inputs, number, out) = match *op {
             Op::MatchMagnitude { x, like, floor, out } => ("match_magnitude", vec![x, like], floor, out),

@@ -59,7 +59,7 @@ impl Runner {
         self.program.value(value).width
     }
 
-    /// What the batch brings, and what is made of its tokens and positions.
+    /// Operations on the batch's tokens and positions.
     fn of_batch(&mut self, op: &Op, pass: &Pass<'_>) -> Result<(), Fault> {
         let (table, rows, scale, out) = match *op {
             Op::Embed { table, scale, out } => (table, self.tables.tokens, scale, out),

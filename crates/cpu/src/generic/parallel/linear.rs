@@ -289,7 +289,7 @@ impl Work<'_> {
         match (&product.kind, self.shape.tiles()) {
             (Kind::Float(kind), _) => groups.for_each(|group| self.float(product, *kind, group)),
             (Kind::Quantised { products, .. }, [tile]) => {
-                // What is filled up would be written beyond the output.
+                // Filled-up columns would be written beyond the output.
                 let fits = if tile.tokens == tile.size { product.rows / GROUP } else { 0 };
                 let end = groups.end.min(fits).max(groups.start);
                 if groups.start < end {

@@ -296,7 +296,7 @@ unsafe fn quantize<const SLOTS: usize, const ROWS: usize>(
         let ones = _mm512_set1_epi8(1);
         let mut sums = [_mm512_setzero_si512(); 2];
         unroll!(g < 8 => {
-            // What is no number became an integer all the same.
+            // A quotient that is no number became an integer all the same.
             groups[g] = _mm512_mask_mov_epi32(groups[g], scaled.is_zero, _mm512_setzero_si512());
             sums[g / 4] = _mm512_dpbusd_epi32(sums[g / 4], ones, groups[g]);
         });

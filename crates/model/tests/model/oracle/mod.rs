@@ -46,7 +46,7 @@ struct Textbook<'t> {
     tiny: &'t Tiny,
 }
 
-/// What a layer remembers of earlier positions.
+/// Memory of a layer for earlier positions.
 #[derive(Clone, Default)]
 struct Memory {
     /// Keys and values, or latent vectors and the rotated parts of keys.

@@ -42,7 +42,7 @@ pub(super) fn add(list: &mut List) {
     scans(list);
 }
 
-/// What Mamba 1, RWKV 7 and SparseMixer need.
+/// Cases of Mamba 1, RWKV 7 and SparseMixer.
 fn scans(list: &mut List) {
     for (channels, numbers) in [(37, 16), (64, 16), (5, 3)] {
         let name = format!("selective scan channels {channels} numbers {numbers}");

@@ -104,7 +104,7 @@ impl Check<'_> {
         }
     }
 
-    /// What later families keep.
+    /// Scans of later families.
     pub(super) fn scans(&self) -> Result<(), SealError> {
         match self.step.op {
             Op::SelectiveScan { x, steps, keys, queries, rates, state, out } => {

@@ -52,7 +52,7 @@ impl Interpreter {
         }
     }
 
-    /// What later families keep.
+    /// Scans of later families.
     pub(super) fn scans(&mut self, op: &Op, pass: &Pass<'_>, out: &mut [f32]) {
         let (values, program) = (&self.values, &self.program);
         let Some(state) = op.state() else { return };

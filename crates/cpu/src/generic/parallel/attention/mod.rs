@@ -141,7 +141,7 @@ impl<'a> Work<'a> {
             outputs: [std::ptr::null_mut(); MAX_QUERIES],
             visible: [(0, 0); MAX_QUERIES],
             is_from_memory: false,
-            // What a cache has already: nothing is known of what follows.
+            // In the cache already: nothing is known of what follows.
             then: self.begin(task),
         };
         for r in 0..MAX_QUERIES {
