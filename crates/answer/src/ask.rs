@@ -78,7 +78,7 @@ impl Default for Prompt {
 pub struct Tool {
     /// Its name.
     pub name: String,
-    /// What it does.
+    /// Its description.
     pub description: Option<String>,
     /// The JSON Schema of its arguments; `None` takes none.
     pub parameters: Option<Value>,

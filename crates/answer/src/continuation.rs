@@ -37,7 +37,7 @@ pub enum ContinuationError {
 /// holds them. After a conversation the continuation is the start of the answer.
 ///
 /// # Errors
-/// What cannot be scored.
+/// A text that cannot be scored.
 pub fn continued(
     context: &Prompt,
     continuation: &Prompt,

@@ -53,7 +53,7 @@ pub struct Token {
 }
 
 impl Token {
-    /// How many characters begin in its bytes, so that the sum over a text's tokens is the number of its characters.
+    /// Number of characters that begin in its bytes; the sum over a text's tokens is its number of characters.
     pub fn characters(&self) -> usize {
         const KIND: u8 = 0b1100_0000;
         const CONTINUES: u8 = 0b1000_0000;

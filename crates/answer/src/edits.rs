@@ -3,9 +3,9 @@
 use hefu_engine::inspect::{Change, Edit, MAX_EDIT_NUMBERS, MAX_EDITS, Ranges};
 use serde_json::{Map, Value};
 
-/// What can be done, by the words of JSON, each with the name of a value.
+/// Edits by the words of JSON, each with the name of a value.
 const WORDS: [&str; 3] = ["off", "add", "put"];
-/// What stands beside one of them.
+/// Fields beside one of them.
 const FURTHER: [&str; 4] = ["layers", "heads", "positions", "numbers"];
 
 /// The edits of a list such as `[{"off": "attention_output", "layers": [3], "heads": "0,4-6"}]`.

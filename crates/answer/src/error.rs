@@ -16,7 +16,7 @@ pub enum Error {
     Parameter {
         /// Its name in the OpenAI API.
         name: &'static str,
-        /// What is wrong with it.
+        /// The fault.
         sentence: String,
     },
     /// A gap is to be filled by a model that has no marks for it.
@@ -110,7 +110,7 @@ pub enum Error {
     Grammar {
         /// It is that of functions, one of which must be called.
         of_calls: bool,
-        /// What is wrong with it.
+        /// The fault.
         error: hefu_grammar::Error,
     },
     /// The system gives no random numbers.

@@ -9,7 +9,7 @@ pub struct Gap {
     pub prefix: String,
     /// After it.
     pub suffix: String,
-    /// How what fills it begins.
+    /// Beginning of the answer that fills it.
     pub start: String,
     /// Other files: their names and texts.
     pub files: Vec<(String, String)>,
@@ -23,7 +23,7 @@ pub struct Marks {
     middle: u32,
     /// Before the name of a repository, and before that of each file.
     files: Option<(u32, u32)>,
-    /// What ends an answer beside the model's own end: marks that belong to prompts.
+    /// Tokens that end an answer beside the model's own end: marks that belong to prompts.
     pub ends: Vec<u32>,
 }
 

@@ -76,13 +76,13 @@ fn draw(draw: &Draw) -> Value {
     })
 }
 
-/// What can be seen of a model.
+/// Values of a model that can be seen.
 pub fn visible_json(visible: &[Visible]) -> Value {
     let one = |one: &Visible| json!({"name": one.name, "layers": one.layers, "numbers": one.numbers, "heads": one.heads, "kind": one.kind});
     visible.iter().map(one).collect()
 }
 
-/// What one token takes, operation by operation.
+/// Work for one token, operation by operation.
 pub fn operations_json(operations: &[Operation]) -> Value {
     let one = |one: &Operation| {
         let Operation { layer, name, weight_bytes, multiply_adds } = one;

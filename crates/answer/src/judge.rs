@@ -2,7 +2,7 @@
 
 use hefu_text::tokenizer::{Special, Tokenizer};
 
-/// What a model file says of how it is asked: a prompt with `{query}` and `{document}` in it, to which the model says *yes*
+/// Question of a ranking model, from its file: a prompt with `{query}` and `{document}`, to which the model says *yes*
 /// or *no*.
 #[derive(Debug)]
 pub struct Judge {
@@ -11,7 +11,7 @@ pub struct Judge {
 }
 
 impl Judge {
-    /// What such a template asks; `None` where it has no place for both texts or an answer is no token.
+    /// The question of such a template; `None` where it has no place for both texts or an answer is no token.
     pub fn new(template: &str, tokenizer: &Tokenizer) -> Option<Self> {
         let token = |text| match tokenizer.encode(text, Special::Plain).as_slice() {
             [id] => Some(*id),
@@ -28,7 +28,7 @@ impl Judge {
         self.answers.map(|answer| prompt.iter().copied().chain([answer]).collect())
     }
 
-    /// What stands in the template may spell special tokens, what stands in the texts may not.
+    /// Tokens of the question: the template may spell special tokens, the texts may not.
     pub(crate) fn prompt(&self, query: &str, document: &str, tokenizer: &Tokenizer) -> Vec<u32> {
         let mut ids = tokenizer.encode_prompt("", Special::Plain);
         let mut rest = self.template.as_str();
@@ -45,7 +45,7 @@ impl Judge {
     }
 }
 
-/// How well two texts fit by the scores that a classifier gives them, from 0 to 1: of one score the logistic function, of
+/// Fit of two texts by a classifier's scores, from 0 to 1: of one score the logistic function, of
 /// several the probability of the class that is called *yes*. `None` where no class says so.
 pub fn fit(scores: &[f32], classes: &[String]) -> Option<f64> {
     if let [score] = scores {

@@ -44,7 +44,7 @@ pub struct ToolCall {
     pub arguments: String,
 }
 
-/// What a template takes calls for; each was written for one shape.
+/// Shape in which a template takes calls.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Shape {
     /// Form of arguments.

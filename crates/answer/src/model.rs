@@ -26,7 +26,7 @@ pub struct TextModel {
     pub context: usize,
     /// Kinds of requests that the model can answer.
     pub abilities: Abilities,
-    /// What the scores of its classifier are of, if it has one and its file says so.
+    /// Classes that its classifier scores, if it has one and its file names them.
     pub classes: Vec<String>,
     judge: Option<Judge>,
     tool_format: OnceLock<ToolFormat>,
@@ -81,7 +81,7 @@ impl TextModel {
         }
     }
 
-    /// How it is asked whether a document fits a query, if its file says so.
+    /// Its question whether a document fits a query, if its file has one.
     pub fn judge(&self) -> Option<&Judge> {
         self.judge.as_ref()
     }
@@ -96,7 +96,7 @@ impl TextModel {
         *self.tool_format.get_or_init(|| ToolFormat::detect(self.template_source(), self.tokenizer.vocabulary()))
     }
 
-    /// What makes grammars of its vocabulary. The first call takes some tenths of a second.
+    /// Compiler of grammars for its vocabulary. The first call takes some tenths of a second.
     ///
     /// # Errors
     /// [`Error::Vocabulary`]: a vocabulary that no grammar can be used with.

@@ -42,7 +42,7 @@ pub struct Prepared {
     pub request: Request,
     /// Number of choices.
     pub count: usize,
-    /// How each choice is taken apart, and what it is held to.
+    /// Parts of each choice, and the form that it is held to.
     structure: Structure,
     /// SHA-256 of the chat template, if it made the prompt.
     template: Option<[u8; 32]>,
@@ -59,7 +59,7 @@ impl Prepared {
         request
     }
 
-    /// What holds each choice to its grammar, in order. It is compiled once.
+    /// Constraint of each choice, in order. It is compiled once.
     ///
     /// # Errors
     /// [`Error::Grammar`] or [`Error::Vocabulary`]: a grammar that cannot be honoured, or that is given up, which another
@@ -72,7 +72,7 @@ impl Prepared {
         self.structure.constraints(model, self.count, given_up)
     }
 
-    /// What makes a choice of the tokens that come. The ids of its calls are made of `name`, which is unique to the choice.
+    /// Stream that makes a choice of tokens. The ids of its calls are made of `name`, which is unique to the choice.
     pub fn stream(&self, model: &TextModel, name: String) -> ChoiceStream {
         let with_logprobs = self.request.parameters.logprobs.is_some();
         let stops = (self.matcher.clone(), Arc::clone(&self.stops));
@@ -173,7 +173,7 @@ fn cut(ids: &mut Vec<u32>, room: usize, model: &TextModel) {
     }
 }
 
-/// How a model says whether a document fits a query.
+/// Way in which a model says whether a document fits a query.
 #[derive(Debug)]
 pub enum Judgement {
     /// By the scores of its classifier for a text, in which the document may be a second one from a place on.

@@ -15,10 +15,10 @@ pub const MAX_MESSAGES: usize = 8192;
 /// Most functions in one request.
 pub const MAX_TOOLS: usize = 512;
 
-/// How templates ask whether a message is of calls alone, if that is what they ask.
+/// Tests in templates for a message of calls alone.
 const CONTENT_IS_NONE: &[&str] = &["['content'] is none", "[\"content\"] is none", ".content is none"];
 
-/// What stands at the end of a message that is to be continued while the template writes it. Letters and digits pass through
+/// Mark at the end of a message that is to be continued, while the template writes it. Letters and digits pass through
 /// every filter as they are; a number follows, so that no conversation holds the whole.
 const END_OF_START: &str = "TheAnswerGoesOnHere";
 
@@ -147,7 +147,7 @@ mod tests {
     use crate::message::{Role, ToolCall};
     use hefu_text::template::Specials;
 
-    /// What a template makes of two calls, the second of which is broken.
+    /// Text of two calls by a template, the second call being broken.
     fn calls(source: &str) -> Result<String, Error> {
         let call = |arguments: &str| ToolCall { id: "1".into(), name: "f".into(), arguments: arguments.into() };
         let mut message = Message::new(Role::Assistant, "");
@@ -172,7 +172,7 @@ mod tests {
         assert!(matches!(&error, Error::Template(_)) && error.to_string().contains("no calls"), "{error}");
     }
 
-    /// What a template leaves of a last message that is to be continued.
+    /// Text of a last message that is to be continued, by a template.
     fn begun(source: &str, texts: &[&str]) -> Result<String, Error> {
         let mut messages: Vec<Message> = texts.iter().map(|text| Message::new(Role::Assistant, *text)).collect();
         let mark = mark_end(&mut messages).unwrap();

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-/// What may be the guard: characters that Unicode leaves to private use, and that nobody uses.
+/// Candidates for the guard: characters that Unicode leaves to private use, and that nobody uses.
 const GUARDS: RangeInclusive<char> = '\u{10ff00}'..='\u{10fffd}';
 
 /// Spellings that templates look for in answers that come back: where reasoning begins and ends.

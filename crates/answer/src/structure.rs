@@ -10,10 +10,10 @@ use hefu_text::tools::{Reasoning, ToolFormat, ToolParser, instructions};
 use serde_json::{Value, json};
 use std::sync::atomic::AtomicBool;
 
-/// How an answer is taken apart, and what it is held to.
+/// Parts of an answer, and the form that it is held to.
 #[derive(Debug, Clone)]
 pub(crate) struct Structure {
-    /// What it is held to.
+    /// The form that it is held to.
     pub(crate) spec: Option<Spec>,
     /// Takes one answer apart; each choice takes a copy. `None` leaves the text whole.
     pub(crate) parser: Option<ToolParser>,
@@ -26,7 +26,7 @@ pub(crate) struct Structure {
 }
 
 impl Structure {
-    /// What is asked for, to a prompt that was written as this text; a prompt of ids has none.
+    /// Structure that is asked for, after a prompt of this text; a prompt of ids has none.
     pub(crate) fn new(ask: &Ask, model: &TextModel, prompt: Option<&str>) -> Self {
         let whole = |spec| Self { spec, parser: None, shown: Vec::new(), one_call: false, tells_end: ask.tells_end };
         let is_conversation = matches!(ask.prompt, Prompt::Messages(_));
@@ -60,7 +60,7 @@ impl Structure {
         }
     }
 
-    /// What holds each of so many choices to the grammar, which is compiled once.
+    /// Constraints of so many choices by the grammar, which is compiled once.
     ///
     /// # Errors
     /// A grammar that cannot be honoured, or that nobody waits for any more.
@@ -86,7 +86,7 @@ impl Structure {
     }
 }
 
-/// What an answer is held to, after its reasoning.
+/// Form of an answer, after its reasoning.
 fn spec(ask: &Ask, model: &TextModel, offered: &[&Tool], one_call: bool) -> Option<Spec> {
     if let Some(tools) = forced(ask, offered) {
         return Some(Spec::ToolCalls(ToolCalls { format: model.tool_format(), tools, parallel: !one_call }));

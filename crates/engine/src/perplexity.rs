@@ -92,7 +92,7 @@ pub(crate) fn scored_tokens(
     of_rows(logits, vocabulary, targets, team, one)
 }
 
-/// What `one` makes of each row and its target; rows are assigned to threads.
+/// Results of `one` for each row and its target; rows are assigned to threads.
 fn of_rows<T: Send>(
     logits: &[f32],
     vocabulary: usize,
@@ -236,7 +236,7 @@ mod tests {
         assert_eq!(taken(vec![0, 0, 0, 5]), Err(Refusal::Invalid(unknown)));
     }
 
-    /// What a scheduler tells of the tokens of a text, and what an answer that is made to repeat them tells.
+    /// Log-probabilities of a text's tokens by a scheduler, and by an answer that is made to repeat them.
     fn scored(tokens: &[u32], alternatives: u32, prefill_chunk: usize) -> (Vec<Choice>, Vec<Choice>) {
         let mut scheduler = Scheduler::new(Parrot::default(), Limits::default());
         let mut scored = job(tokens.to_vec(), prefill_chunk);

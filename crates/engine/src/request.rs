@@ -4,7 +4,7 @@ use crate::sampling::{self, Parameters};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// What is asked for.
+/// A request for an answer.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The prompt's tokens, at least one.

@@ -69,7 +69,7 @@ impl Sequence {
             if id as usize >= vocabulary {
                 return Err(RequestError::UnknownToken { id, vocabulary });
             }
-            // What is forced is asked for first, as it is before a choice.
+            // Forced tokens come first, as before a choice.
             if let Slot::Here(state) = &mut self.constraint
                 && state.forced().is_some_and(|forced| forced != id)
             {
@@ -118,7 +118,7 @@ impl Sequence {
         self.tokens().get(cached..).unwrap_or_default()
     }
 
-    /// How many more tokens could be chosen after the next one.
+    /// Number of further tokens that could be chosen after the next one.
     pub(crate) fn room(&self, capacity: usize) -> usize {
         let context = capacity.saturating_sub(self.tokens().len());
         let asked = self.request.max_tokens.map_or(usize::MAX, |most| most.saturating_sub(self.produced));
@@ -152,7 +152,7 @@ impl Sequence {
         self.constraint = Slot::Here(state);
     }
 
-    /// How many of the first of these guesses its constraint could allow.
+    /// Number of first guesses that its constraint could allow.
     pub(crate) fn permitted(&mut self, guesses: &[u32]) -> usize {
         match &mut self.constraint {
             Slot::Free => guesses.len(),

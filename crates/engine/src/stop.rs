@@ -24,7 +24,7 @@ pub struct StopMatcher {
     found: Option<usize>,
 }
 
-/// What one piece of text has brought.
+/// Outcome of one piece of text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Text that can be shown now.
@@ -107,7 +107,7 @@ struct Pattern {
     bytes: Vec<u8>,
     /// `shorter[n]`: the length of the longest proper end of the first `n + 1` bytes that the string also begins with.
     shorter: Vec<usize>,
-    /// How many of the string's first bytes the text ends with.
+    /// Number of the string's first bytes that the text ends with.
     state: usize,
 }
 

@@ -89,7 +89,7 @@ impl Trace {
     }
 }
 
-/// What takes digests of a program's layers.
+/// Taker of digests of a program's layers.
 #[derive(Debug)]
 pub(crate) struct Tracer {
     outputs: Vec<Output>,
@@ -191,7 +191,7 @@ mod tests {
             all.take(&Piece { position, trace: trace(2, digests) });
         }
         assert_eq!(all, trace(2, &[1, 2, 3, 4, 5, 6, 7, 8]));
-        // What is behind a gap, or of another model, is no part of it.
+        // Digests after a gap, or of another model, are no part of it.
         all.take(&Piece { position: 5, trace: trace(2, &[1, 1]) });
         all.take(&Piece { position: 4, trace: trace(3, &[1, 1, 1]) });
         assert_eq!(all.positions(), 4);

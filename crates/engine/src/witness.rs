@@ -13,9 +13,9 @@ use std::collections::VecDeque;
 pub struct Witnessed {
     /// Its tokens, those before a failure too.
     pub choices: Vec<Choice>,
-    /// How many of them were forced without a look at logits.
+    /// Number of tokens forced without a look at logits.
     pub forced: usize,
-    /// How it ended.
+    /// Its end.
     pub finish: Result<FinishReason, Failure>,
 }
 

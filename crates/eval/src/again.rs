@@ -6,7 +6,7 @@ use crate::task::Task;
 use crate::work::{Work, Writing};
 use hefu_answer::{Prompt, TextModel};
 
-/// What to ask so that a part comes out again.
+/// Work that makes a part again.
 ///
 /// # Errors
 /// Tokens that cannot be asked.

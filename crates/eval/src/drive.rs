@@ -25,7 +25,7 @@ enum OpenPart {
 /// finished; the numbers tell samples apart. How many there are at a time changes no bit.
 ///
 /// # Errors
-/// What `next` and `done` return, or what the model reports.
+/// The error of `next`, `done` or the model.
 pub fn drive<M: ForwardMany, E: From<Error>>(
     scheduler: &mut Scheduler<M>,
     model: &TextModel,

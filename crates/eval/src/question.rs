@@ -23,13 +23,13 @@ pub struct Question {
 /// Kinds of questions.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Asked {
-    /// How likely each text is after a context.
+    /// Likelihood of each text after a context.
     Continuations(Prompt, Vec<String>),
     /// An answer.
     Answer(Prompt),
 }
 
-/// What is expected of it.
+/// The expectation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Expected {
@@ -69,7 +69,7 @@ impl<'t> Questions<'t> {
     /// A sample's questions.
     ///
     /// # Errors
-    /// What it lacks.
+    /// A field that it lacks.
     pub fn of(&self, row: &Row) -> Result<Question, Error> {
         let (fields, row_digest) = (Fields::of(row), data::digest(row));
         let question = |asked, expected| Question { row: row_digest, asked, expected };
@@ -118,7 +118,7 @@ impl<'t> Questions<'t> {
     }
 }
 
-/// What a judge is asked about a reply.
+/// Question to a judge about a reply.
 ///
 /// # Errors
 /// A template that fails.

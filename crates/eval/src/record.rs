@@ -15,15 +15,15 @@ pub struct SampleRecord {
     pub row: Digest,
     /// The expected answer.
     pub expected: Expected,
-    /// What was asked and what came, in order: one part, and that of the judge.
+    /// Questions and answers in order: one part, and that of the judge.
     pub parts: Vec<Part>,
     /// Its points.
     pub points: u64,
-    /// What there was to earn, or what it is counted by.
+    /// Points there were to earn, or the unit of the count.
     pub of: u64,
 }
 
-/// What was asked of a model, and what came.
+/// Question to a model, and its answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Part {

@@ -47,7 +47,7 @@ impl Fields {
     }
 }
 
-/// What templates of tasks may use of the library.
+/// Filters of the library that templates of tasks may use.
 fn filters(environment: &mut Environment<'_>) {
     use minijinja::filters;
     environment.add_filter("trim", filters::trim);

@@ -27,7 +27,7 @@ pub struct Task {
     /// Take so many samples from its beginning; all without it.
     #[serde(default)]
     pub limit: Option<usize>,
-    /// What stands before the answer: a template (Jinja) over the fields of a sample.
+    /// Text before the answer: a template (Jinja) over the fields of a sample.
     #[serde(default)]
     pub prompt: Option<String>,
     /// The prompt is a message, and the model's chat template writes the conversation.
@@ -74,7 +74,7 @@ pub struct Examples {
 pub enum Measure<'a> {
     /// The share of samples whose likeliest continuation is the right one.
     MultipleChoice(&'a MultipleChoice),
-    /// How well texts are predicted, in bits per byte.
+    /// Prediction of texts, in bits per byte.
     Likelihood(&'a Likelihood),
     /// The share of samples whose answer is the expected one.
     ExactMatch(&'a ExactMatch),
@@ -92,7 +92,7 @@ pub struct MultipleChoice {
     /// The field that holds the right one: its number from 0, its letter from A, or itself.
     #[serde(default = "answer")]
     pub answer: String,
-    /// What follows the prompt: a template over `choice`, `letter` and the fields.
+    /// Text after the prompt: a template over `choice`, `letter` and the fields.
     #[serde(default = "spaced_choice")]
     pub continuation: String,
     /// By what the log-probability of a continuation is divided.
@@ -157,15 +157,15 @@ pub struct ExactMatch {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Judge {
-    /// What is asked of it: a template over `reply` and the fields.
+    /// The question: a template over `reply` and the fields.
     pub prompt: String,
     /// That prompt is a message.
     #[serde(default)]
     pub chat: bool,
-    /// What follows if the answer is right.
+    /// Continuation if the answer is right.
     #[serde(default = "yes")]
     pub yes: String,
-    /// What follows if it is wrong.
+    /// Continuation if it is wrong.
     #[serde(default = "no")]
     pub no: String,
     /// Most tokens of an answer.
@@ -212,7 +212,7 @@ impl Task {
     /// Reads a task.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// Its fault.
     pub fn parse(text: &str) -> Result<Self, Error> {
         if text.len() > MAX_TASK_BYTES {
             return Err(Error(format!("it has {} bytes, but a task has at most {MAX_TASK_BYTES}", text.len())));
@@ -291,10 +291,10 @@ fn check_tokens(asked: usize) -> Result<(), Error> {
 }
 
 impl ExactMatch {
-    /// What is compared of an answer.
+    /// Expression for the part of an answer that is compared.
     ///
     /// # Errors
-    /// What is no regular expression.
+    /// A text that is no regular expression.
     pub fn pattern(&self) -> Result<Option<Regex>, Error> {
         let compile = |pattern: &String| regex::RegexBuilder::new(pattern).size_limit(MAX_PATTERN_BYTES).build();
         let compiled = self.extract.as_ref().map(compile).transpose();

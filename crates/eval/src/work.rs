@@ -18,7 +18,7 @@ pub enum Work {
     Answer(Box<Prepared>),
 }
 
-/// How answers are written: the likeliest token each time.
+/// Limits of answers, which take the likeliest token each time.
 #[derive(Debug, Clone, Default)]
 pub struct Writing {
     /// Most tokens.
@@ -57,7 +57,7 @@ impl Writing {
 /// Requests of a question, as tokens.
 ///
 /// # Errors
-/// What does not fit, or cannot be scored.
+/// A text that does not fit, or cannot be scored.
 pub fn work(asked: &Asked, writing: &Writing, model: &TextModel) -> Result<Work, Error> {
     match asked {
         Asked::Answer(prompt) => writing.prepared(prompt.clone(), model).map(|all| Work::Answer(Box::new(all))),
@@ -72,7 +72,7 @@ pub fn work(asked: &Asked, writing: &Writing, model: &TextModel) -> Result<Work,
                     _ => all.push(whole),
                 }
             }
-            // What does not fit is known before anything is computed.
+            // Texts that do not fit are known before anything is computed.
             all.iter().try_for_each(|text| request(&text.ids, model).map(drop))?;
             Ok(Work::Texts(all))
         }

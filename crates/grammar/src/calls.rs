@@ -15,7 +15,7 @@ const MAX_NAME_BYTES: usize = 128;
 /// valid by the tool's schema.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ToolCalls {
-    /// How the model writes calls.
+    /// The model's format of calls.
     pub format: ToolFormat,
     /// The tools that may be called, at least one.
     pub tools: Vec<Tool>,
@@ -32,7 +32,7 @@ pub struct Tool {
     pub parameters: Value,
 }
 
-/// How a call is written around its name and its arguments, as pieces of a Lark rule.
+/// Frame of a call around its name and its arguments, as pieces of a Lark rule.
 struct Frame {
     /// Before the first call.
     open: String,
@@ -214,7 +214,7 @@ fn deepseek(format: ToolFormat, mark: impl Fn(&str) -> String) -> Frame {
     }
 }
 
-/// What opens and closes a list of calls in JSON.
+/// Opening and closing of a list of calls in JSON.
 fn list(format: ToolFormat, mark: impl Fn(&str) -> String) -> (String, String) {
     let closed_by = |name: &str| format!("{} {}", quoted("]"), mark(name));
     let (open, close) = match format {

@@ -14,7 +14,7 @@ const REST: &str = "rest";
 /// Name of the grammar that stands beside calls.
 const ANSWER: &str = "answer";
 
-/// What the spec is called in sentences.
+/// Name of the spec in sentences.
 pub(crate) fn kind(spec: &Spec) -> &'static str {
     match spec {
         Spec::JsonObject | Spec::JsonSchema(_) => "JSON schema",
@@ -28,7 +28,7 @@ pub(crate) fn kind(spec: &Spec) -> &'static str {
     }
 }
 
-/// How wild a grammar may be.
+/// Shape of a spec's grammar, for the limits.
 pub(crate) fn shape(spec: &Spec) -> limits::Shape {
     match spec {
         Spec::Lark(_) | Spec::Gbnf(_) => limits::Shape::Written,
@@ -41,7 +41,7 @@ pub(crate) fn shape(spec: &Spec) -> limits::Shape {
 /// The grammar of a spec.
 ///
 /// # Errors
-/// What can be seen to be wrong with the spec before it is compiled.
+/// A fault of the spec that shows before it is compiled.
 pub(crate) fn grammar(spec: &Spec, tokenizer: &Tokenizer) -> Result<TopLevelGrammar, Error> {
     let grammars = match spec {
         Spec::AfterReasoning { end, then } => {
@@ -154,7 +154,7 @@ fn check_source(kind: &'static str, source: &str) -> Result<(), Error> {
     Error::check(kind, "levels of brackets", deepest, limits::MAX_DEPTH)
 }
 
-/// What the library says where one of its limits is met, and what that means.
+/// The library's sentences where one of its limits is met, and their meaning.
 const LIMITS: &[(&str, &str)] = &[
     ("Too many items", "too many things may follow at one place"),
     ("items; max is", "too many things may follow at one place"),
@@ -167,7 +167,7 @@ const LIMITS: &[(&str, &str)] = &[
     ("schema too large", "it is too large with all combinations of allOf and anyOf"),
 ];
 
-/// What the library says of an anchor in the middle, and what is meant.
+/// The library's sentence for an anchor in the middle, and its meaning.
 const ANCHORS: (&str, &str) =
     ("lookarounds not supported", "`^` and `$` can stand at an expression's ends alone, and `\\b` and `\\B` nowhere");
 

@@ -12,7 +12,7 @@ pub enum Error {
     Schema {
         /// JSON pointer to the place, `#` for the whole schema.
         place: String,
-        /// What is wrong there.
+        /// The fault there.
         reason: String,
     },
     /// A grammar or a regular expression cannot be understood or carried out.
@@ -20,7 +20,7 @@ pub enum Error {
     Grammar {
         /// Which kind of grammar.
         kind: &'static str,
-        /// What is wrong with it.
+        /// The fault.
         reason: String,
     },
     /// Nobody waits for it any more.
@@ -31,11 +31,11 @@ pub enum Error {
     Limit {
         /// Which kind of grammar.
         kind: &'static str,
-        /// What was counted.
+        /// The thing counted.
         what: &'static str,
-        /// How many there are.
+        /// Number found.
         found: usize,
-        /// How many are allowed.
+        /// Number allowed.
         limit: usize,
     },
 }

@@ -58,7 +58,7 @@ impl Grammars {
     /// is refused before anything else happens. The work is bounded by counts, never by time, and is at most about a second.
     ///
     /// # Errors
-    /// What is wrong with the spec, all of it the fault of the request; [`Error::Cancelled`].
+    /// A fault of the spec, which is the request's; [`Error::Cancelled`].
     pub fn cancellable(&self, spec: &Spec, cancelled: &AtomicBool) -> Result<Box<dyn Constraint>, Error> {
         let wanted = || if cancelled.load(Ordering::Relaxed) { Err(Error::Cancelled) } else { Ok(()) };
         let kind = compile::kind(spec);

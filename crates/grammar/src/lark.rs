@@ -5,9 +5,9 @@ use crate::limits::{MAX_CONJUNCTIONS, MAX_RULES};
 use crate::{Error, schema};
 use serde_json::Value;
 
-/// What introduces a schema.
+/// Keyword of a schema.
 const JSON: &str = "%json";
-/// What introduces settings of the library.
+/// Keyword of the library's settings.
 const SETTINGS: &str = "%llguidance";
 
 /// The grammar with its schemas lowered.

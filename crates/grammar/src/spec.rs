@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// What an answer must look like.
+/// Form of an answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "value", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -29,7 +29,7 @@ pub enum Spec {
     CallsOr {
         /// The calls that may be made.
         calls: ToolCalls,
-        /// What the answer is if none is made.
+        /// Form of the answer if no call is made.
         answer: Box<Spec>,
     },
     /// Anything up to the end of the model's reasoning, then what is asked for. For templates that open the reasoning
@@ -37,7 +37,7 @@ pub enum Spec {
     AfterReasoning {
         /// The text that ends the reasoning, `</think>` for most.
         end: String,
-        /// What follows it.
+        /// Form of what follows.
         then: Box<Spec>,
     },
 }

@@ -41,7 +41,7 @@ impl Environment {
         Ok(Self { trie, tokenizer, complete })
     }
 
-    /// How the tokeniser cuts `text` when it stands after other text.
+    /// Tokens of `text` when it stands after other text.
     fn continuation(&self, text: &str) -> Option<Vec<u32>> {
         let encode = |text: &str| self.tokenizer.encode(text, Special::Plain);
         if !self.tokenizer.vocabulary().add_space_prefix {

@@ -11,7 +11,7 @@ const LONG: &str = "{% set s = 'a' * 100000 ~ 'b' %}{% set t = 'a' * 100000 ~ 'c
     {% set l = [s] * 50 %}{% set m = [u] * 50 %}{% set n = range(5000) %}{% set d = {s: 1} %}\
     {% set breaks = '\\n' * 100000 %}{% set digits = '1' * 100000 %}";
 
-/// What a template can do with long texts and lists.
+/// Operations of a template on long texts and lists.
 const OPERATIONS: &[&str] = &[
     // comparisons
     "s == t",

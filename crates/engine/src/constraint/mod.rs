@@ -33,7 +33,7 @@ pub trait Constraint: Send + std::fmt::Debug {
     /// True if the text so far is complete by the grammar, so that the answer may end here.
     fn may_end(&mut self) -> bool;
 
-    /// How many of the first of `tokens` could follow one after another; none of them is taken. Guesses are cut to that.
+    /// Number of the first of `tokens` that could follow one another; none of them is taken. Guesses are cut to that.
     fn could_follow(&mut self, tokens: &[u32]) -> usize {
         let _ = tokens;
         0

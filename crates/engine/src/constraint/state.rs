@@ -16,7 +16,7 @@ pub(crate) struct ConstraintState {
     forced: VecDeque<u32>,
     /// True if the constraint has been asked for what it forces here.
     is_asked: bool,
-    /// What is in the running for the next token, once somebody has looked.
+    /// Candidates for the next token, once somebody has looked.
     allowed: Option<Seen>,
     /// Guesses at the next tokens, each with what is in the running after it, unless a token is forced there.
     ahead: VecDeque<(u32, Option<Seen>)>,
@@ -24,7 +24,7 @@ pub(crate) struct ConstraintState {
 
 type Seen = Result<Allowed, ConstraintError>;
 
-/// What may come next.
+/// Tokens that may come next.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Allowed {
     /// Every token.
@@ -92,7 +92,7 @@ impl ConstraintState {
         self.ahead.clear();
     }
 
-    /// How many of the first of these guesses could follow one after another.
+    /// Number of the first of these guesses that could follow one after another.
     pub(crate) fn permitted(&mut self, guesses: &[u32]) -> usize {
         if self.forced().is_some() {
             return 0;
@@ -111,7 +111,7 @@ impl ConstraintState {
         self.forced.front().copied()
     }
 
-    /// What may come next, where nothing is forced.
+    /// Tokens that may come next, where nothing is forced.
     pub(crate) fn allowed(&mut self) -> Result<Allowed, ConstraintError> {
         self.allowed.take().unwrap_or_else(|| self.look())
     }

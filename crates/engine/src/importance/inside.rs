@@ -6,14 +6,14 @@
 
 use hefu_numerics::program::{Entry, Kind, Op, Program, Shape, Step, Value, ValueSpec, Weight};
 
-/// What the last matrix of each expert multiplies, if it were chosen.
+/// Input of each expert's last matrix, if it were chosen.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Inside {
     pub(super) down: Weight,
     /// `[experts * inner]`.
     pub(super) hidden: Value,
     pub(super) choices: Value,
-    /// What all experts' first matrices multiply here.
+    /// Input of all experts' first matrices.
     pub(super) repeated: Value,
 }
 

@@ -20,7 +20,7 @@ pub struct Sums {
     pub counts: Vec<u64>,
 }
 
-/// What a product multiplies, and whose columns that is.
+/// Input of a product, and the matrices whose columns it is.
 #[derive(Debug, Clone, PartialEq)]
 struct Product {
     tensor: String,
@@ -30,7 +30,7 @@ struct Product {
     by: Inputs,
 }
 
-/// How the numbers of a row belong to matrices.
+/// Assignment of a row's numbers to matrices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Inputs {
     /// One matrix takes all of them.
@@ -100,7 +100,7 @@ impl Collector {
             let span = Span {
                 rows: 0..tokens.len(),
                 position: index * batch,
-                // What the last layer computes for wanted rows alone is wanted for all.
+                // All rows are wanted, of the last layer too.
                 wanted: 0..tokens.len(),
                 tables: &tables,
                 slots: self.has_slots.then_some(Slots { read, write: 0, keep: &[] }),

@@ -18,9 +18,9 @@ pub const MAX_EDITS: usize = 64;
 pub const MAX_EDIT_NUMBERS: usize = 1 << 20;
 /// The name by which a whole layer is switched off.
 pub const LAYER: &str = "layer";
-/// What a fingerprint has between the model and the digest of its edits.
+/// Part of a fingerprint between the model and the digest of its edits.
 const EDITED: &str = "+edited-";
-/// What the name of a value that is changed has after it, as it was before.
+/// Suffix of the name of a changed value, as it was before.
 const BEFORE: &str = " (before)";
 
 /// Something that is changed.
@@ -34,11 +34,11 @@ pub struct Edit {
     pub heads: Option<Ranges>,
     /// At which positions; `None` for all.
     pub positions: Option<Ranges>,
-    /// What is done to it.
+    /// The change.
     pub change: Change,
 }
 
-/// What is done to a value.
+/// Change of a value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
     /// Its numbers are 0; a layer hands on what it was given.
@@ -49,7 +49,7 @@ pub enum Change {
     Put(Vec<f32>),
 }
 
-/// What a batch brings for one input of an edited program.
+/// Rows of one input of an edited program.
 #[derive(Debug, Clone)]
 enum Feed {
     /// 1, but `inside` at the positions that are meant.
@@ -63,7 +63,7 @@ enum Feed {
 pub(super) struct Feeds(Vec<Feed>);
 
 impl Feeds {
-    /// What consecutive positions bring.
+    /// Rows of consecutive positions.
     pub(super) fn rows(&self, position: usize, rows: usize) -> Vec<Vec<f32>> {
         self.0.iter().map(|feed| feed.rows(position..position + rows)).collect()
     }
@@ -132,10 +132,10 @@ pub(super) fn edited(program: &Program, edits: &[Edit], tokens: usize) -> Result
     Ok((writer.program, writer.feeds))
 }
 
-/// What is done to one value: the columns that are meant, and in which way.
+/// Change of one value: its columns and its kind.
 #[derive(Debug, Clone)]
 struct Planned {
-    /// What stands in the place of a layer's output that is switched off.
+    /// Value in place of a layer's output that is switched off.
     instead: Option<Value>,
     /// Columns from and to, in ascending order.
     columns: Vec<(usize, usize)>,
@@ -261,7 +261,7 @@ fn layers(program: &Program) -> Vec<(Value, Value)> {
 struct Writer {
     program: Program,
     feeds: Feeds,
-    /// What is read in the place of a value that was changed.
+    /// Values in place of those that were changed.
     current: HashMap<Value, Value>,
 }
 

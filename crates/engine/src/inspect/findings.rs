@@ -44,7 +44,7 @@ pub struct Why {
 }
 
 impl Seen {
-    /// What it is called: `LAYER.NAME`, or `NAME` outside the layers.
+    /// Its name: `LAYER.NAME`, or `NAME` outside the layers.
     pub fn place(&self) -> String {
         self.layer.map_or_else(|| self.name.clone(), |layer| format!("{layer}.{}", self.name))
     }

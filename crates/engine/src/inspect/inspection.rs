@@ -27,7 +27,7 @@ pub struct Asked {
     pub tokens: Vec<u32>,
     /// Tokens of the prompt.
     pub prompt: usize,
-    /// How the answer's tokens were chosen.
+    /// Settings by which the answer's tokens were chosen.
     pub parameters: Parameters,
     /// Requested values.
     pub wanted: Wanted,
@@ -35,7 +35,7 @@ pub struct Asked {
     pub most_numbers: usize,
     /// Edits.
     pub edits: Vec<Edit>,
-    /// What is to be made of an answer while it is looked at.
+    /// Way of making an answer while it is looked at.
     pub making: Making,
 }
 
@@ -53,7 +53,7 @@ pub struct Inspection {
     asked: Asked,
     reader: Reader,
     lens: Option<Lens>,
-    /// What is to be seen, with what was seen of it and, of attention, the keys.
+    /// Wanted values, with what was seen of them and, of attention, the keys.
     probes: Vec<(Probe, Seen, Option<Keys>)>,
     steps: Vec<Why>,
 }
@@ -91,7 +91,7 @@ impl Inspection {
     /// Computes the next positions, at most so many, and looks at them; false once the text is at its end.
     ///
     /// # Errors
-    /// What the device says, or logits by which nothing can be chosen.
+    /// The device's error, or logits by which nothing can be chosen.
     pub fn step(&mut self, most: usize) -> Result<bool, Refusal> {
         let Self { asked, reader, lens, probes, steps } = self;
         let Some(mut pass) = reader.next(&asked.tokens, most)? else { return Ok(false) };
@@ -178,7 +178,7 @@ fn check(program: &Program, asked: &Asked) -> Result<(), Refusal> {
     }
 }
 
-/// What states, rows between operations and keys take is counted before any of it is taken.
+/// Checks the memory of states, rows between operations and keys before any of it is taken.
 fn check_memory(model: &Model, tokens: usize, probes: &[Probe]) -> Result<(), Refusal> {
     let size = size(&model.program, tokens);
     let footprint = model.device.footprint(&model.program, &size);

@@ -16,11 +16,11 @@ pub struct Product {
     pub input_layer: Option<u16>,
     /// The matrix, by its place among the program's weights.
     pub weight: u32,
-    /// What is added to the sums, alike.
+    /// The bias that is added to the sums, by its place likewise.
     pub bias: Option<u32>,
     /// Its name in the file.
     pub tensor: String,
-    /// How its numbers are stored.
+    /// Format of its numbers.
     pub format: &'static str,
     /// Numbers of the value.
     pub rows: usize,
@@ -50,7 +50,7 @@ pub fn products(program: &Program) -> Vec<Product> {
 pub struct WeightRow {
     /// Its name in the file.
     pub tensor: String,
-    /// How its numbers are stored.
+    /// Format of its numbers.
     pub format: &'static str,
     /// Elements and bytes of a block.
     pub block: (usize, usize),
@@ -58,7 +58,7 @@ pub struct WeightRow {
     pub bytes: Vec<u8>,
     /// The numbers (clause W2).
     pub numbers: Vec<f32>,
-    /// What the numbers are made of (clause W1), from the first on; none in plain formats.
+    /// Sub-blocks of the numbers (clause W1), from the first on; none in plain formats.
     pub sub_blocks: Vec<SubBlock>,
 }
 

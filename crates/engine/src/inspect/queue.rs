@@ -22,7 +22,7 @@ const ROWS_EXPLAINED: usize = 2;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ticket(u64);
 
-/// What came of one.
+/// Outcome of an inspection.
 pub type Outcome = Result<Findings, Refusal>;
 
 /// One that waits.
@@ -33,7 +33,7 @@ struct Waiting {
     asked: Asked,
 }
 
-/// What waits for a model, and the one that is under way.
+/// Inspections that wait for a model, and the one that is under way.
 pub struct Inspections {
     model: Model,
     waiting: Vec<Waiting>,

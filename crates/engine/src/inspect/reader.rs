@@ -15,7 +15,7 @@ pub struct Pass<'a> {
     program: &'a Program,
     /// The first of them.
     pub position: usize,
-    /// How many there are.
+    /// Their count.
     pub rows: usize,
 }
 
@@ -45,7 +45,7 @@ pub(super) struct Reader {
     program: Arc<Program>,
     /// Its pages, in order.
     table: Vec<u32>,
-    /// What the program takes beside tokens.
+    /// Inputs of the program beside tokens.
     feeds: Feeds,
     /// Positions that are computed.
     done: usize,
@@ -78,7 +78,7 @@ impl Reader {
         let span = Span {
             rows: 0..some.len(),
             position,
-            // What is computed for wanted rows alone is wanted for all.
+            // All rows are wanted.
             wanted: 0..some.len(),
             tables: &tables,
             slots: (self.program.slot_numbers() > 0).then_some(Slots {

@@ -77,7 +77,7 @@ pub enum Refusal {
     /// Too many that wait already.
     #[error("{waiting} traces wait already; try again in a moment")]
     Full {
-        /// How many.
+        /// Number that wait.
         waiting: usize,
     },
     /// It took longer than it may.
@@ -86,7 +86,7 @@ pub enum Refusal {
     /// A choice that cannot be explained.
     #[error(transparent)]
     Sampling(#[from] sampling::Error),
-    /// What the device says.
+    /// The device's error.
     #[error("{0}")]
     Device(String),
 }

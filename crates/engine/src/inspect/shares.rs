@@ -55,7 +55,7 @@ pub(super) fn places(program: &Program) -> Vec<(Option<u16>, Place)> {
 /// The keys of a text, as the cache has them.
 pub(super) struct Keys {
     place: Place,
-    /// What the device has for [`Place::sinks`].
+    /// The device's numbers of [`Place::sinks`].
     sinks: Option<Vec<f32>>,
     cache: LayerCache,
     pages: Vec<u32>,

@@ -12,7 +12,7 @@ const EPSILON: f32 = 1.0;
 /// The numbers of a vector of this size among the weights.
 ///
 /// # Errors
-/// What the device says.
+/// The device's error.
 pub(super) fn numbers(model: &Model, weight: Weight, size: usize) -> Result<Vec<f32>, Error> {
     let (program, out) = reading(&model.program, weight, size);
     let unsuited = |problem: String| Error::Unsuited { problem: format!("its sinks cannot be read: {problem}") };

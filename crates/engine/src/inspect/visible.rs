@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, HashMap};
 
 /// The logits (a number for each token of the vocabulary).
 pub(super) const LOGITS: &str = "logits";
-/// What the logits would be if a layer were the last.
+/// Logits if a layer were the last.
 pub(super) const LENS: &str = "lens";
-/// How attention is assigned to the positions.
+/// Shares of attention by position.
 pub(super) const ATTENTION: &str = "attention";
-/// What of it the sink of a head takes.
+/// Share of a head's sink.
 pub(super) const SINK: &str = "attention_sink";
 
 /// A name under which something can be seen.
@@ -24,7 +24,7 @@ pub struct Visible {
     pub numbers: Option<usize>,
     /// Equal parts of a row that are one head each; 1 where a row is no row of heads.
     pub heads: usize,
-    /// What the numbers are.
+    /// Kind of the numbers.
     pub kind: &'static str,
 }
 
@@ -94,7 +94,7 @@ pub(super) fn buffers(program: &Program) -> Vec<Buffer<'_>> {
     all
 }
 
-/// How many heads a value is a row of, by what writes and reads it.
+/// Number of heads in a row of each value, by what writes and reads it.
 fn heads(program: &Program) -> HashMap<Value, usize> {
     let mut heads = HashMap::new();
     let of_state = |state| match program.state(state) {

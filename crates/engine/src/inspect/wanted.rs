@@ -7,12 +7,12 @@ use super::visible::{Buffer, Source, buffers};
 use hefu_numerics::program::{Program, Value};
 use std::collections::HashSet;
 
-/// What is asked for.
+/// Values that are asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wanted {
     /// Requested values.
     pub values: Vec<Wish>,
-    /// How many tokens are told of each clause of sampling; 0 for no explanations.
+    /// Number of tokens told of each clause of sampling; 0 for no explanations.
     pub candidates: usize,
     /// Which positions are explained; `None` for all of the answer.
     pub steps: Option<Ranges>,

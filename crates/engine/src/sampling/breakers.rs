@@ -53,7 +53,7 @@ impl Breakers {
         self.rests.get(&id).and_then(|list| list.last()).is_some_and(Vec::is_empty)
     }
 
-    /// How many tokens follow the last breaker of `window`: all of them if there is none.
+    /// Number of tokens after the last breaker of `window`: all of them if there is none.
     ///
     /// The last breaker is the one that begins last, and the longest of those that begin there.
     pub(super) fn tokens_after(&self, window: &[u32]) -> usize {

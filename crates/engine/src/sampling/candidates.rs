@@ -6,7 +6,7 @@
 
 use super::arithmetic::weight;
 
-/// How many keys are put in order at least, each time that more are needed.
+/// Least number of keys that are put in order, each time that more are needed.
 const SORTED_AT_LEAST: usize = 256;
 /// The part in order grows by this factor, so that a walk to the end costs one full sort and a little.
 const GROWTH: usize = 8;

@@ -15,9 +15,9 @@ pub enum Error {
     /// More logits than [`MAX_VOCABULARY`](super::MAX_VOCABULARY).
     #[error("the model returned {found} logits, but at most {limit} are supported")]
     VocabularyTooLarge {
-        /// How many logits came.
+        /// Number of logits.
         found: usize,
-        /// How many may come.
+        /// Most logits.
         limit: usize,
     },
     /// A logit is not a number: the model or its file is broken (clause S1).
@@ -61,7 +61,7 @@ pub struct Violation {
     pub name: &'static str,
     /// The value that was given.
     pub value: String,
-    /// What is allowed, to complete the sentence "… must be".
+    /// Allowed values, to complete the sentence "… must be".
     pub allowed: String,
 }
 

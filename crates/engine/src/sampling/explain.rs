@@ -21,7 +21,7 @@ pub struct Explanation {
     pub share: f64,
 }
 
-/// What is in the running after a clause.
+/// Candidates after a clause.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stage {
     /// The clause of `docs/readers/sampling.md`.
@@ -136,7 +136,7 @@ pub fn explain(
     Ok(Explanation { stages, draw, id, share })
 }
 
-/// What stays the same from stage to stage.
+/// State that is common to all stages.
 struct Explained<'a> {
     logits: &'a [f32],
     history: &'a History,

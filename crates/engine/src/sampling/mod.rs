@@ -156,7 +156,7 @@ fn is_good(logit: f32) -> bool {
     logit < f32::INFINITY
 }
 
-/// What one pass over logits finds out.
+/// Findings of one pass over logits.
 struct Seen {
     are_good: bool,
     /// The lowest token id among those with the greatest logit; `None` if all are minus infinity.

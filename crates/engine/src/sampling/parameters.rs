@@ -82,7 +82,7 @@ pub struct Dry {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Xtc {
-    /// How often it acts, 0 to 1; 0 is off. Default 0.
+    /// Probability that it acts, 0 to 1; 0 is off. Default 0.
     pub probability: f32,
     /// From which probability a token is a likely one, 0 to 1; above 0.5 is off. Default 0.1.
     pub threshold: f32,

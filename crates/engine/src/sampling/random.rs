@@ -4,7 +4,7 @@
 //! position and what it is for, and on nothing else: no state is carried from token to token, so a request can be
 //! resumed at any position and does not notice which other requests run beside it.
 
-/// What a random number is drawn for; different purposes get unrelated numbers at the same position.
+/// Purpose of a random number; different purposes get unrelated numbers at the same position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// The choice of the token.

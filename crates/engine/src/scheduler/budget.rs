@@ -3,7 +3,7 @@
 /// Prompts get at least one in so many tokens of a pass, however many answers there are.
 const LEAST_SHARE: usize = 8;
 
-/// What a job could use.
+/// Tokens that a job could use.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Need {
     /// Tokens that are not computed yet.
@@ -14,7 +14,7 @@ pub(super) struct Need {
     pub(super) chunk: usize,
 }
 
-/// How many tokens each job gets in a pass of `step_tokens`. Answers go on in any case. Of what is left, the first
+/// Number of tokens of each job in a pass of `step_tokens`. Answers go on in any case. Of what is left, the first
 /// prompt gets half, so that it comes to its end; then the shortest first, so that a long one does not stall them.
 pub(super) fn divide(needs: &[Need], step_tokens: usize) -> Vec<usize> {
     let mut shares: Vec<usize> = needs.iter().map(|need| if need.is_prefilling { 0 } else { need.pending }).collect();

@@ -27,7 +27,7 @@ struct Task<'a> {
     choices: Choices,
 }
 
-/// What comes of one job's rows.
+/// Outcome of one job's rows.
 #[derive(Debug)]
 struct Choices {
     key: Key,
@@ -121,7 +121,7 @@ impl Choices {
 }
 
 impl<M: ForwardMany> Scheduler<M> {
-    /// What needs no logits: the end of an answer that may have no token, and tokens that a constraint forces before any
+    /// Takes what needs no logits: the end of an answer without a token, and tokens that a constraint forces before any
     /// was chosen. Whether there was such a thing.
     pub(super) fn take_forced(&mut self, done: &Done, updates: &mut Vec<Update>, over: &mut Vec<Over>) -> bool {
         let capacity = self.capacity;

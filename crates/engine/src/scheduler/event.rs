@@ -12,7 +12,7 @@ use std::ops::Range;
 pub struct Update {
     /// The job.
     pub key: Key,
-    /// What came of it.
+    /// The event.
     pub event: Event,
     /// Which rows of [`Scheduler::logits`](super::Scheduler::logits) belong to it until the next step: those of the part
     /// of the prompt whose logits were wanted, or the one that chose the token. Empty where nothing was computed.

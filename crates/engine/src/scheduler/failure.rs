@@ -17,7 +17,7 @@ pub enum Failure {
     /// The model failed; its own sentence.
     #[error("{0}")]
     Model(String),
-    /// What the model runs on failed, so that nothing can be answered; its own sentence.
+    /// The device failed, so that nothing can be answered; its own sentence.
     #[error("{0}")]
     Device(String),
 }

@@ -13,7 +13,7 @@ pub trait ForwardMany {
     /// Errors.
     type Error: std::error::Error;
 
-    /// What an error is to a job: the model's, unless it is that of what the model runs on.
+    /// The failure of a job by this error: the model's, unless it is the device's.
     fn failure(error: &Self::Error) -> Failure {
         Failure::Model(error.to_string())
     }
@@ -41,7 +41,7 @@ pub trait ForwardMany {
         1
     }
 
-    /// What it can be asked for.
+    /// Its abilities.
     fn abilities(&self) -> Abilities {
         Abilities { order: Order::Causal, writes: true, ranks: false, traces: false }
     }
@@ -54,20 +54,20 @@ pub trait ForwardMany {
     /// Makes page `to` hold what page `from` holds.
     ///
     /// # Errors
-    /// What the model reports: a page that does not exist.
+    /// The model's error: a page that does not exist.
     fn copy_page(&mut self, from: u32, to: u32) -> Result<(), Self::Error>;
 
     /// Appends each span to its sequence, and keeps the rows that are wanted, in the order of the spans, for
     /// [`ForwardMany::logits`] and [`ForwardMany::hidden`]. No position is written twice.
     ///
     /// # Errors
-    /// What the model reports; the rows of the call before are gone then.
+    /// The model's error; the rows of the call before are gone then.
     fn forward(&mut self, batch: &Batch<'_>) -> Result<(), Self::Error>;
 
     /// The logits of some of the rows that the last call to [`ForwardMany::forward`] kept.
     ///
     /// # Errors
-    /// What the model reports: a NaN, or rows that were not kept.
+    /// The model's error: a NaN, or rows that were not kept.
     fn logits(&mut self, rows: Range<usize>) -> Result<Logits<'_>, Self::Error>;
 
     /// The final hidden states (`[rows][width]`, after the output norm) of some of those rows.
@@ -88,14 +88,14 @@ pub trait ForwardMany {
     /// rows, and among those wanted. Only where [`Abilities::traces`].
     ///
     /// # Errors
-    /// What the model reports.
+    /// The model's error.
     fn trace(&mut self, rows: Range<usize>, wanted: Range<usize>) -> Result<Trace, Self::Error> {
         let _ = (rows, wanted);
         Ok(Trace::default())
     }
 }
 
-/// What a model can be asked for.
+/// Abilities of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Abilities {
     /// Whether it reads a text from left to right, or as a whole: then a text is one span of one pass, and nothing of it is
@@ -120,7 +120,7 @@ impl Abilities {
 /// Slots of a model with recurrent states, each for those of one sequence after one position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SlotPool {
-    /// How many there are, numbered from 0; at least 1.
+    /// Number of slots, numbered from 0; at least 1.
     pub slots: usize,
     /// After so many pages of a prompt a snapshot is worth a slot, at least 1.
     pub snapshot_pages: usize,

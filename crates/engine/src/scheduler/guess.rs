@@ -99,7 +99,7 @@ impl<M: ForwardMany> Scheduler<M> {
             return;
         };
         let Some(scheduled) = running.get(done.index).filter(|_| done.is_answer) else { return };
-        // What follows a position must be known.
+        // The token after a position must be known.
         let known = scheduled.cached.min(scheduled.sequence.tokens().len().saturating_sub(1));
         let end = done.kept.end.min(done.kept.start + known.saturating_sub(done.position));
         let mut position = done.position;

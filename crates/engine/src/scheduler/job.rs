@@ -13,7 +13,7 @@ pub const MAX_PRIORITY: i32 = 100;
 pub struct Job {
     /// The prompt, and for an answer how its tokens are chosen and when it ends.
     pub request: Request,
-    /// What comes of it.
+    /// Kind of the job.
     pub kind: Kind,
     /// Tokens of the answer that were chosen already, by a scheduler that has given the job up ([`Scheduler::withdraw`]). The
     /// answer goes on after them as it would have there; they are told to nobody again.
@@ -78,7 +78,7 @@ pub enum Kind {
     Verification(Box<Claimed>),
 }
 
-/// How the hidden states of a prompt's positions become one vector.
+/// Pooling of a prompt's hidden states into one vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Pooling {
     /// Their mean.
@@ -124,9 +124,9 @@ pub enum Refusal {
     /// As many jobs wait as may.
     #[error("{queued} requests are waiting already, as many as may; try again later")]
     QueueFull {
-        /// How many wait.
+        /// Number that wait.
         queued: usize,
-        /// How many may.
+        /// Most that may wait.
         most: usize,
     },
     /// The job cannot be carried out.

@@ -14,7 +14,7 @@ const GRACE: Duration = Duration::from_millis(5);
 /// A step that has nothing to do but wait for masks waits so long, so that whoever drives it can hear of new jobs.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// What one job's next choices need.
+/// Work for one job's next choices.
 struct Work {
     key: Key,
     state: Box<ConstraintState>,

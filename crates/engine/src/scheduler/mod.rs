@@ -72,7 +72,7 @@ pub struct Scheduler<M> {
     queue: Queue,
     /// The most protected first.
     running: Vec<ScheduledSequence>,
-    /// How often a job left the queue.
+    /// Number of times that a job left the queue.
     admitted: u64,
     /// Jobs of a pass that failed, to be tried one by one.
     suspects: VecDeque<Key>,
@@ -112,7 +112,7 @@ impl<M: ForwardMany> Scheduler<M> {
 
     /// The books of a model none of whose pages and slots hold anything.
     fn empty_memory(model: &M, limits: &Limits) -> Memory {
-        // What is read as a whole is never gone on with.
+        // A text that is read as a whole is never continued.
         let reuse = limits.prefix_reuse && model.abilities().order == Order::Causal;
         Memory::new(model.pages(), model.page(), model.slots(), reuse)
     }
@@ -203,7 +203,7 @@ impl<M: ForwardMany> Scheduler<M> {
     /// The logits (`[rows][vocabulary]`) of some of the last step's rows.
     ///
     /// # Errors
-    /// What the model reports: a NaN, or rows that are not there.
+    /// The model's error: a NaN, or rows that are not there.
     pub fn logits(&mut self, rows: Range<usize>) -> Result<&[f32], M::Error> {
         self.model.logits(rows).map(|logits| logits.values)
     }
@@ -213,7 +213,7 @@ impl<M: ForwardMany> Scheduler<M> {
         self.queue.len() == 0 && self.running.is_empty()
     }
 
-    /// What was done and is held.
+    /// Counters and holdings.
     pub fn statistics(&self) -> Statistics {
         Statistics {
             running: self.running.len(),
@@ -225,7 +225,7 @@ impl<M: ForwardMany> Scheduler<M> {
         }
     }
 
-    /// What holds everything up, for a test that waits for nothing.
+    /// State of all jobs, for a test that waits for nothing.
     #[cfg(test)]
     pub(crate) fn state(&self) -> String {
         let of = |one: &ScheduledSequence| {
@@ -241,7 +241,7 @@ impl<M: ForwardMany> Scheduler<M> {
         )
     }
 
-    /// What happened to slots of recurrent states, and how many are held.
+    /// History of the slots of recurrent states, and the number held.
     #[cfg(test)]
     pub(crate) fn slots_seen(&self) -> (memory::SlotsSeen, usize) {
         (self.memory.slots_seen(), self.memory.slots_used())

@@ -16,7 +16,7 @@ pub struct Paged {
     pages: usize,
     /// Slots of recurrent states.
     slots: usize,
-    /// What takes digests of layers, where they are kept for it.
+    /// Digests of layers, where they are wanted.
     tracer: Option<Tracer>,
 }
 

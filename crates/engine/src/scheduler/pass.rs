@@ -34,7 +34,7 @@ use std::ops::Range;
 /// So many passes in a row may find the states lost before it is asked which job is to blame.
 const MOST_LOSSES: usize = 3;
 
-/// How large a job's span of a pass was.
+/// Size of a job's span of a pass.
 #[derive(Debug, Clone)]
 struct Size {
     /// Tokens, guesses included.

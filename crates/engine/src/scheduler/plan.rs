@@ -14,7 +14,7 @@ use std::time::Duration;
 pub(super) struct Share {
     /// Its place among those that run.
     pub(super) index: usize,
-    /// How many of its tokens are computed, its guesses not counted.
+    /// Number of its tokens that are computed, guesses not counted.
     pub(super) tokens: usize,
 }
 
@@ -63,7 +63,7 @@ impl<M: ForwardMany> Scheduler<M> {
         }
     }
 
-    /// What is computed next: pages are taken for it, from less protected jobs where there are no others.
+    /// Plans the next pass: takes pages for it, from less protected jobs where there are no others.
     pub(super) fn plan(&mut self) -> Vec<Share> {
         let need = |scheduled: &ScheduledSequence| Need {
             // Without its mask, nothing could be chosen by the row of its last token.

@@ -125,7 +125,7 @@ impl Queue {
         })
     }
 
-    /// What a client has had.
+    /// Tokens that a client has had.
     fn tokens(&self, client: u64) -> i64 {
         self.clients.get(&client).map_or(0, |client| client.tokens)
     }

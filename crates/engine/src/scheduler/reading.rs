@@ -12,7 +12,7 @@ use std::ops::Range;
 /// Rows of logits that are computed and read together; bounds the memory, changes nothing else.
 const READ_AT_ONCE: usize = 32;
 
-/// What a job's rows are for.
+/// Purpose of a job's rows.
 #[derive(Debug)]
 pub(super) enum Reader {
     /// Choices.
@@ -33,7 +33,7 @@ pub(super) enum Reader {
 }
 
 impl Reader {
-    /// What a kind of job asks for; the request's prompt becomes the text that is to be computed.
+    /// The reader of a kind of job; the request's prompt becomes the text that is to be computed.
     pub(super) fn new(
         kind: Kind,
         request: &mut Request,

@@ -24,7 +24,7 @@ pub(super) struct ScheduledSequence {
     pub(super) deadline: Option<Duration>,
     submitted: Duration,
     pub(super) sequence: Sequence,
-    /// What its rows are for.
+    /// Purpose of its rows.
     pub(super) reader: Reader,
     /// True if it gets the digests of what layers hand on at all its positions.
     pub(super) is_traced: bool,
@@ -70,7 +70,7 @@ impl ScheduledSequence {
         };
         let sequence = Sequence::new(job.request, job.constraint, vocabulary, capacity, answers)?;
         let sequence = sequence.answered(&job.answered, vocabulary, capacity)?;
-        // What another one has computed and told is computed again here, like what an interruption has cost; but its digests
+        // Tokens that another one has computed are computed again here, like after an interruption; but their digests
         // are new.
         let is_moved = !job.answered.is_empty();
         let furthest = if is_moved && !is_traced { sequence.tokens().len().saturating_sub(1) } else { 0 };
@@ -119,11 +119,11 @@ impl ScheduledSequence {
         self.reader.wanted(self.sequence.prompt().len(), self.sequence.all_logits())
     }
 
-    /// How many of its tokens may come out of the cache: not the last, whose logits choose the next, nor any whose row
+    /// Number of its tokens that may come from the cache: not the last, whose logits choose the next, nor any whose row
     /// is wanted and was not reported.
     pub(super) fn reusable(&self) -> usize {
         let most = self.sequence.tokens().len().saturating_sub(1);
-        // What others computed has left it no digests.
+        // Tokens that others computed have left it no digests.
         let most = if self.is_traced { most.min(self.furthest) } else { most };
         let is_reported = self.reported == self.sequence.prompt().len();
         if is_reported { most } else { most.min(self.reported.max(self.wanted_of_prompt().start)) }

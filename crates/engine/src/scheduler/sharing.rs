@@ -18,7 +18,7 @@ impl<M: ForwardMany> Scheduler<M> {
                 continue;
             }
             scheduled.cached = held;
-            // What an interruption has cost was counted when it was computed first.
+            // Tokens computed again after an interruption were counted the first time.
             let reused = held.min(prompt).saturating_sub(before.max(scheduled.furthest));
             scheduled.furthest = scheduled.furthest.max(held);
             scheduled.reported = scheduled.reported.max(held.min(prompt));

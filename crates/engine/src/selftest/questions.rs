@@ -4,16 +4,16 @@ use crate::request::Request;
 use crate::sampling::{Dry, Parameters};
 use std::collections::BTreeSet;
 
-/// How many questions, and how long.
+/// Number and length of questions.
 #[derive(Debug, Clone, Copy)]
 pub struct Questions {
-    /// How many.
+    /// Number of questions.
     pub count: usize,
     /// Most tokens of a prompt, at least 16.
     pub longest: usize,
     /// Most tokens of an answer, at least 4.
     pub answer: usize,
-    /// How many of the first questions compare the logits of every position of the prompt; the others those of its
+    /// Number of first questions that compare the logits of every position of the prompt; others compare those of its
     /// last. Such a question is computed from its beginning, whatever the cache holds.
     pub whole: usize,
 }

@@ -15,10 +15,10 @@ use std::time::Duration;
 const GUESSES: usize = 5;
 /// Clients that requests are spread over.
 const CLIENTS: u64 = 3;
-/// What the cache holds is for all questions, whichever client asks them.
+/// Domain of all questions, whichever client asks them.
 const SHARED: ReuseDomain = ReuseDomain::Group(0);
 
-/// What each question's answer is in this way, in the order of the questions. Where the way reuses what the cache holds,
+/// Answers to the questions in this way, in their order. Where the way reuses what the cache holds,
 /// each is asked a second time, and the second answers follow. `capacity` is the most positions of a sequence.
 ///
 /// # Errors

@@ -14,7 +14,7 @@ pub struct Trace {
     /// `[rows][vocabulary]`, as bits of binary32: of the positions of the prompt that are compared, and of each token of
     /// the answer but the last.
     pub logits: Vec<u32>,
-    /// How it ended.
+    /// Its end.
     pub finish: Option<FinishReason>,
 }
 
@@ -40,7 +40,7 @@ pub enum Place {
         /// The token whose logit it is.
         token: usize,
     },
-    /// How many tokens or logits there are, or how the answer ended.
+    /// Number of tokens or logits, or the answer's end.
     Length,
 }
 
@@ -53,7 +53,7 @@ pub struct Difference {
     pub question: usize,
     /// Where, and the bits that should be there and that are; `None` where there is no answer at all.
     pub at: Option<(Place, u32, u32)>,
-    /// What went wrong, where there is no answer.
+    /// The failure, where there is no answer.
     pub failure: Option<String>,
 }
 

@@ -3,7 +3,7 @@
 use hefu_numerics::kv::PAGE;
 use std::fmt;
 
-/// How answers come about.
+/// A way in which answers come about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
     /// As a newcomer would do it, by the naive loop: one after another, each prompt at once, nothing guessed and nothing
@@ -13,7 +13,7 @@ pub enum Way {
     Scheduled(Scheduled),
 }
 
-/// How the scheduler is asked.
+/// A way of asking the scheduler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scheduled {
     /// Most answers at the same time.
@@ -24,9 +24,9 @@ pub struct Scheduled {
     pub reuse: bool,
     /// Tokens of a forward pass, which cuts prompts into chunks; [`WHOLE`] for as many as there are.
     pub chunk: usize,
-    /// How the cache lies in memory.
+    /// Layout of the cache in memory.
     pub layout: Layout,
-    /// What guesses.
+    /// Source of guesses.
     pub guesses: Guesses,
 }
 
@@ -55,7 +55,7 @@ pub enum Arrival {
     Reversed,
 }
 
-/// How the cache lies in memory.
+/// Layout of the cache in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
     /// The smallest pages, as many as are needed.
@@ -76,7 +76,7 @@ impl Layout {
     }
 }
 
-/// How much is tried.
+/// Extent of the matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
     /// A few ways that differ in everything.

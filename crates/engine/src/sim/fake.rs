@@ -49,7 +49,7 @@ pub(crate) const LAYERS: usize = 2;
 /// Groups of key-value states, whose tables are the same.
 const GROUPS: usize = 2;
 
-/// What no token is.
+/// A value that is no token.
 const EMPTY: u32 = u32::MAX;
 
 pub(crate) struct Fake {
@@ -217,7 +217,7 @@ pub(crate) fn is_faulty(text: &[u32]) -> bool {
     text.first() == Some(&POISON.1) && text.last() == Some(&FAULTY)
 }
 
-/// What stands for the digests of all layers at the end of a text.
+/// Stand-in for the digests of all layers at the end of a text.
 pub(crate) fn digests(text: &[u32]) -> [Digest; LAYERS] {
     let hash = text.iter().fold(7_u64, |hash, id| (hash ^ u64::from(*id)).wrapping_mul(0x0100_0000_01B3));
     std::array::from_fn(|layer| std::array::from_fn(|at| (hash >> (at % 8)) as u8 ^ layer as u8))

@@ -31,7 +31,7 @@ use std::time::Instant;
 /// Schedules of an ordinary test run.
 const SCHEDULES: u64 = 3_000;
 
-/// What many schedules have seen together, so that a test that proves little is noticed.
+/// Counts of what many schedules have seen, so that a test that proves little is noticed.
 #[derive(Debug, Default)]
 struct Seen {
     answers: AtomicU64,
@@ -57,7 +57,7 @@ struct Seen {
     states: StatesSeen,
 }
 
-/// What schedules with recurrent states have seen.
+/// Counts of schedules with recurrent states.
 #[derive(Debug, Default)]
 struct StatesSeen {
     preemptions: AtomicU64,

@@ -24,7 +24,7 @@ pub(super) struct Schedule {
     /// True if jobs have constraints.
     pub(super) ruled: bool,
     pub(super) plans: Vec<Plan>,
-    /// How the clock goes on from step to step.
+    /// Random steps of the clock.
     pub(super) random: Random,
 }
 
@@ -58,11 +58,11 @@ pub(super) struct Plan {
     pub(super) client: u64,
     pub(super) domain: ReuseDomain,
     priority: i32,
-    /// How long after its arrival its time is up.
+    /// Time from its arrival to its deadline.
     patience: Option<Duration>,
     /// The step at which it arrives.
     pub(super) arrival: usize,
-    /// How many steps later it is cancelled.
+    /// Steps until it is cancelled.
     pub(super) cancelled: Option<usize>,
 }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 /// No schedule needs more steps.
 const MOST_STEPS: usize = 20_000;
 
-/// What a job has got.
+/// Everything that a job has got.
 #[derive(Debug, Default)]
 struct Got {
     plan: usize,
@@ -33,7 +33,7 @@ struct Got {
     trace: Trace,
 }
 
-/// What a job would get alone.
+/// The answer that a job would get alone.
 #[derive(Debug, PartialEq)]
 enum Alone {
     /// Its tokens, how many of them are forced, and its end.
@@ -49,7 +49,7 @@ enum Alone {
 pub(super) fn run(seed: u64, seen: &Seen) {
     let mut schedule = Schedule::new(seed);
     let mut model = Fake::new(schedule.pages, schedule.page, CAPACITY).with_slots(schedule.slots);
-    // What is traced uses nothing that others have left.
+    // Traced jobs use nothing that others have left.
     let traces = schedule.random.one_in(4);
     model = model.traced(traces);
     let loses = schedule.random.one_in(4).then(|| 5 + schedule.random.within(0..40));
@@ -143,7 +143,7 @@ fn guessing(scheduler: Scheduler<Fake>, schedule: &mut Schedule) -> Scheduler<Fa
     }
 }
 
-/// What is used again must be a text of the job's own domain.
+/// Checks that reused text is of the job's own domain.
 fn check_domain(update: &Update, jobs: &BTreeMap<Key, Got>, plans: &[Plan]) {
     let (Event::Started { reused } | Event::Shared { reused }) = update.event else { return };
     let domain = |plan: &Plan| match plan.domain {
@@ -369,7 +369,7 @@ fn scored_token(text: &[u32], token: u32, count: u32) -> Choice {
     sampling::given(&row(text), token, Some(count), &mut Scratch::default()).expect("a sound row")
 }
 
-/// How unlikely a token is after a text.
+/// Negative log-likelihood of a token after a text.
 fn score(text: &[u32], token: u32) -> f64 {
     let row = row(text).map(f64::from);
     let greatest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);

@@ -19,7 +19,7 @@ pub(crate) struct DraftModel<M> {
     scratch: Scratch,
 }
 
-/// What the model knows of one sequence.
+/// State of one sequence.
 #[derive(Debug)]
 struct Text {
     history: History,
@@ -36,7 +36,7 @@ pub(crate) struct Ask<'a> {
     pub(crate) domain: Domain,
     /// Prompt and answer so far.
     pub(crate) tokens: &'a [u32],
-    /// How the answer's tokens are chosen.
+    /// Settings by which the answer's tokens are chosen.
     pub(crate) parameters: &'a Parameters,
     /// Most guesses.
     pub(crate) most: usize,
@@ -113,7 +113,7 @@ impl<M: ForwardMany> DraftModel<M> {
         }
     }
 
-    /// How many tokens of a text can be computed now, at most `most`; 0 if there is no room for them.
+    /// Number of tokens of a text that can be computed now, at most `most`; 0 if there is no room for them.
     fn ready(&mut self, key: Key, most: usize) -> usize {
         let capacity = self.model.capacity();
         let Some(text) = self.texts.get_mut(&key) else { return 0 };

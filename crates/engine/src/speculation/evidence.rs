@@ -2,7 +2,7 @@
 
 use super::lookup::{LENGTHS, Passage};
 
-/// How good the reason for a guess is: the acceptance of each of a few kinds is measured by itself.
+/// Strength of the reason for a guess: the acceptance of each of a few kinds is measured by itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Evidence(u8);
 

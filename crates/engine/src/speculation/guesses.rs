@@ -3,9 +3,9 @@
 use super::evidence::{Evidence, KINDS};
 use super::lookup::Lookup;
 
-/// How much of an estimate of acceptance is kept from guess to guess.
+/// Share of an estimate of acceptance that is kept from guess to guess.
 const ACCEPTANCE_KEPT: f64 = 0.95;
-/// How many guesses of this sequence count as much as what is known of all sequences.
+/// Number of guesses of this sequence that weigh as much as what is known of all sequences.
 const COMMON_WEIGHT: f64 = 4.0;
 
 /// Guesses that were compared and those that were right, the older ones counting less.
@@ -43,7 +43,7 @@ pub(crate) struct Guesses {
     pub(crate) lookup: Lookup,
     /// In order. Those that are not computed cost nothing and only teach.
     pub(crate) proposed: Vec<u32>,
-    /// How many of the first are computed with the next pass.
+    /// Number of first guesses that are computed with the next pass.
     computed: usize,
     pub(crate) evidence: Evidence,
     pub(super) acceptance: [Acceptance; KINDS],

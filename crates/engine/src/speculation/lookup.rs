@@ -4,14 +4,14 @@
 
 use std::collections::HashMap;
 
-/// How many last tokens are looked for, from the best reason to the least.
+/// Numbers of last tokens that are looked for, from the best reason to the least.
 pub(super) const LENGTHS: [usize; 4] = [8, 4, 3, 2];
 const LEAST: usize = LENGTHS[3];
 
 /// Earlier places of the last tokens that are looked at, the latest first.
 const LOOKED_AT: usize = 64;
 
-/// What no place is.
+/// A value that is no place.
 const NOWHERE: u32 = u32::MAX;
 
 /// An index of every pair of tokens of one text, kept up as it grows: some twenty bytes for each token.

@@ -29,7 +29,7 @@ pub(crate) struct MtpDrafter<M> {
     scratch: Scratch,
 }
 
-/// What the block knows of one sequence.
+/// State of one sequence.
 #[derive(Debug)]
 struct Text {
     /// Its tokens, and guesses while they are made.
@@ -106,7 +106,7 @@ impl<M: ForwardMany> MtpDrafter<M> {
         }
     }
 
-    /// What is known of a text of which the model computes the positions from `position` on.
+    /// Text of which the model computes the positions from `position` on, with what is known of it.
     fn begin(&mut self, domain: Domain, tokens: &[u32], position: usize, width: usize) -> Text {
         let (history, own) = (History::new(tokens), Vec::new());
         let Self { model, memory, .. } = self;

@@ -17,17 +17,17 @@ pub const MAX_GUESSES: usize = 64;
 
 /// Passes of more tokens have no guesses, unless they are always made.
 const MOST_TOKENS: usize = 64;
-/// How much of an estimate of cost is kept from pass to pass, where the new one is higher and where it is lower: what
+/// Share of an estimate of cost that is kept from pass to pass, where the new one is higher and where it is lower: what
 /// disturbs a pass makes it slower and never faster.
 const COST_KEPT: (f64, f64) = (0.9, 0.5);
 /// The cost of a further token, as a share of that of each token so far, until it is measured: after one token, and
 /// after several.
 const EXPECTED_COST: (f64, f64) = (0.25, 0.5);
-/// What guesses must at least be expected to bring, as a factor on speed.
+/// Least gain that guesses must be expected to bring, as a factor on speed.
 const MIN_SPEEDUP: f64 = 1.05;
 /// Passes left alone before a few guesses are tried again, to begin with and at most.
 const TRY_AGAIN: (usize, usize) = (16, 256);
-/// How many guesses are tried then.
+/// Number of guesses that are tried then.
 const TRIED: usize = 3;
 /// Where guesses are compared without being computed, they are tried again only at this acceptance.
 const PROMISING: f64 = 0.3;
@@ -53,7 +53,7 @@ pub struct SpeculationPolicy {
     last: Option<(usize, usize)>,
 }
 
-/// What one answer could have computed.
+/// Guesses that one answer could have computed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Offer {
     /// The probability that a guess is right.
@@ -63,7 +63,7 @@ pub(crate) struct Offer {
 }
 
 impl Offer {
-    /// How many tokens its guesses bring if all are computed: each counts only where all before it were right.
+    /// Number of tokens that its guesses bring if all are computed: each counts only where all before it were right.
     fn expected_tokens(self) -> f64 {
         (0..self.found).fold((0.0, 1.0), |(sum, right), _| (sum + right * self.acceptance, right * self.acceptance)).0
     }
@@ -94,7 +94,7 @@ impl SpeculationPolicy {
         self.most
     }
 
-    /// What is known of a sequence's guesses.
+    /// Offer of a sequence's guesses.
     pub(crate) fn offer(&self, guesses: &Guesses, evidence: Evidence, found: usize) -> Offer {
         let kind = evidence.kind();
         let common = self.acceptance.get(kind).map_or(0.0, |all| all.rate());
@@ -122,7 +122,7 @@ impl SpeculationPolicy {
         }
     }
 
-    /// How many guesses of each offer are to be computed in a pass that has `tokens` tokens without them and gives a token
+    /// Number of guesses of each offer to compute in a pass that has `tokens` tokens without them and gives a token
     /// to each of `answers` answers: a slower pass delays all of them, also those without an offer. `costs` says whether
     /// making guesses costs something, so that they are not there to be compared otherwise.
     pub(crate) fn choose(&mut self, tokens: usize, answers: usize, offers: &[Offer], costs: bool) -> Vec<usize> {
@@ -220,7 +220,7 @@ impl SpeculationPolicy {
     }
 }
 
-/// What each further guess is expected to bring, and which offer it is of; the most first.
+/// Expected gain of each further guess, and its offer; the largest first.
 fn gains(offers: &[Offer], most: usize) -> Vec<(f64, usize)> {
     let mut gains = Vec::new();
     for (index, offer) in offers.iter().enumerate() {

@@ -3,7 +3,7 @@
 use super::Claimed;
 use crate::request::{FinishReason, Request};
 
-/// What is wrong with the end of an answer whose tokens are all right, as a sentence; `None` if nothing is. Whether its
+/// Fault in the end of an answer whose tokens are all right, as a sentence; `None` if there is none. Whether its
 /// grammar lets nothing follow, `is_complete` says.
 pub(super) fn problem(request: &Request, claim: &Claimed, is_complete: bool) -> Option<String> {
     let output = &claim.output;

@@ -34,7 +34,7 @@ pub struct Claim {
     pub context: usize,
 }
 
-/// How the choices are made again. The verdict is the same.
+/// Way of making the choices again. The verdict is the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
     /// As many positions at once as the request's chunk says.
@@ -43,7 +43,7 @@ pub enum How {
     Steps,
 }
 
-/// What came of a verification.
+/// Verdict of a verification.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
     /// Every choice is the one that was claimed, and the answer ended where and as it is said to have.
@@ -83,7 +83,7 @@ pub struct Candidate {
     pub logit: Option<f32>,
 }
 
-/// What is claimed of the answer to a job's request.
+/// Claims about the answer to a job's request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claimed {
     pub(crate) output: Vec<u32>,

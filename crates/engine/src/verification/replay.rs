@@ -4,7 +4,7 @@ use crate::constraint::{Allowed, Constraint, ConstraintError, ConstraintState};
 use crate::request::Request;
 use crate::sampling::TokenMask;
 
-/// How a token of an answer came about.
+/// Origin of a token of an answer.
 #[derive(Debug)]
 pub(super) enum Decision {
     /// It was chosen, among the tokens of the mask if there is one.
@@ -29,7 +29,7 @@ impl Replay {
         Self { state, left: false }
     }
 
-    /// How the next token came about, and goes on over it if it is `claimed`; `None` after a token that could not have
+    /// Tells the origin of the next token, and goes on over it if it is `claimed`; `None` after a token that could not have
     /// been, or that ended the answer.
     ///
     /// # Errors

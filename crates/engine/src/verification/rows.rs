@@ -12,7 +12,7 @@ pub(super) struct Group<'a> {
     pub(super) logits: &'a [f32],
     /// One token per row.
     pub(super) output: &'a [u32],
-    /// How each of them came about.
+    /// Origin of each of them.
     pub(super) decisions: &'a [Decision],
     /// The tokens before the first of them.
     pub(super) history: &'a History,

@@ -9,7 +9,7 @@ use hefu_numerics::functions::{exp, fma};
 use hefu_numerics::half::{f16_to_f32, f32_to_f16};
 use hefu_numerics::program::{Entry, Op, Program, StateSpec};
 
-/// What is read of the texts.
+/// Values that are read of the texts.
 const NAMES: [&str; 5] = ["attention", "queries_rotated", "keys_rotated", "values", "attention_output"];
 
 /// As the cache has it.

@@ -166,7 +166,7 @@ fn every_client_has_its_turn() {
     let expected = [first[0], second[0], third, first[2], second[1], first[3]];
     assert_eq!(order[..6], expected);
     assert!(over.iter().all(|(_, outcome)| outcome.as_ref().is_ok_and(|found| *found == *over[0].1.as_ref().unwrap())));
-    // What is late is not begun.
+    // A late request is not begun.
     let late = submit(&mut queue, 1, 1).unwrap();
     assert_eq!(queue.step(now, false), Some((late, Err(Refusal::Overdue))));
 }

@@ -19,7 +19,7 @@ use std::time::Duration;
 /// Answers that are asked for.
 const COUNT: usize = 6;
 
-/// What came of a job: its tokens, its digests, the verdict if it was to find one.
+/// Outcome of a job: its tokens, its digests, the verdict if it was to find one.
 #[derive(Debug, Default)]
 struct Got {
     tokens: Vec<u32>,
@@ -140,7 +140,7 @@ const FAULTY: AlteredDevice = AlteredDevice {
     },
 };
 
-/// What a layer's attention adds to its input.
+/// The value that a layer's attention adds to its input.
 fn attention_of(program: &Program, layer: u16) -> Value {
     let body = &program.section(Entry::Body).unwrap().steps;
     let found = body.iter().find_map(|step| match step.op {

@@ -25,7 +25,7 @@ fn text(number: usize, model: &Model) -> Request {
     }
 }
 
-/// What comes of these kinds of jobs for all texts, by a scheduler whose passes have so many tokens.
+/// Outcomes of these kinds of jobs for all texts, by a scheduler whose passes have so many tokens.
 fn together(model: &Model, step_tokens: usize, kind: impl Fn(usize) -> Kind) -> Vec<Vec<f32>> {
     let limits = Limits { step_tokens, ..Limits::default() };
     let mut scheduler = Scheduler::new(Paged::new(model, model.program.context, 1, 4).unwrap(), limits);

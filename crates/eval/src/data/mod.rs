@@ -23,7 +23,7 @@ pub struct Data {
     pub digest: Digest,
 }
 
-/// How a format is read: the file's bytes, and how many rows are wanted.
+/// Reader of a format: the file's bytes, and the number of rows wanted.
 type Reader = fn(Vec<u8>, usize) -> Result<Vec<Row>, Error>;
 
 /// Every format, by how a file's name ends.

@@ -13,7 +13,7 @@ use crate::Error;
 use crate::limits::{MAX_GBNF_BYTES, MAX_RULES};
 use std::collections::BTreeSet;
 
-/// What a GBNF grammar is called in sentences.
+/// Name of a GBNF grammar in sentences.
 const KIND: &str = "GBNF grammar";
 
 /// One rule.
@@ -23,14 +23,14 @@ struct Rule {
     body: Expression,
 }
 
-/// What a rule derives.
+/// Expression of a rule.
 #[derive(Clone, Debug, PartialEq)]
 enum Expression {
     /// This text.
     Literal(String),
     /// One character, by a regular expression's class.
     Class(String),
-    /// What the rule with this index derives.
+    /// The rule with this index.
     Rule(usize),
     /// One after the other; nothing if empty.
     Sequence(Vec<Expression>),

@@ -85,9 +85,9 @@ fn straighten(rules: &mut [Rule], recursive: &mut BTreeSet<usize>) -> Result<(),
 
 /// The ways through a rule that refers to itself only at its end.
 struct Tails {
-    /// What stands before the reference.
+    /// Expression before the reference.
     again: Option<Expression>,
-    /// What ends the rule.
+    /// Expression that ends the rule.
     end: Option<Expression>,
 }
 

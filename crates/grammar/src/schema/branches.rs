@@ -23,7 +23,7 @@ const DISTINCT_FORMATS: [&str; 7] = ["date", "time", "date-time", "uuid", "ipv4"
 /// Schemas that a proof may go through on the way down.
 const MAX_STEPS: usize = 8;
 
-/// What is known of every value that a schema allows.
+/// Facts about every value that a schema allows.
 struct Facts<'s> {
     kinds: u8,
     values: Option<Vec<&'s Value>>,
@@ -38,7 +38,7 @@ struct Facts<'s> {
     alternatives: Vec<&'s [Value]>,
 }
 
-/// How two branches are kept apart.
+/// Reason why two branches exclude each other.
 #[derive(Debug, PartialEq)]
 pub(super) enum Apart {
     /// No value is valid by both.
@@ -50,7 +50,7 @@ pub(super) enum Apart {
     Unknown,
 }
 
-/// How no value can be valid by both branches.
+/// Reason why no value can be valid by both branches.
 pub(super) fn apart(left: &Value, right: &Value, references: &References<'_>) -> Apart {
     if disjoint(left, right, references, 0) {
         return Apart::Disjoint;

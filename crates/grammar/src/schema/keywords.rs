@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 /// True if a keyword that is not supported has no effect as it is used (its value, and the keywords beside it).
 type IsIdle = fn(&Value, &Map<String, Value>) -> bool;
 
-/// What a keyword's value is.
+/// Kind of a keyword's value.
 #[derive(Clone, Copy)]
 pub(super) enum Meaning {
     /// Nothing that binds.
@@ -37,7 +37,7 @@ pub(super) enum Meaning {
     PatternSchemas,
     /// Schemas of which exactly one holds.
     OneOf,
-    /// What names must be.
+    /// Schema of names.
     PropertyNames,
     /// A schema, or a list of them in older drafts.
     Items,
@@ -45,9 +45,9 @@ pub(super) enum Meaning {
     Bound,
     /// The name of a format.
     Format,
-    /// What unevaluated properties must be.
+    /// Schema of unevaluated properties.
     Unevaluated,
-    /// What cannot be carried out, unless it has no effect.
+    /// Unsupported, unless it has no effect.
     Unsupported(IsIdle),
 }
 
@@ -134,7 +134,7 @@ const DESCRIPTIONS: &[&str] = &[
     "xml",
 ];
 
-/// What a keyword means in a draft; `None` for one that the draft does not know.
+/// Meaning of a keyword in a draft; `None` for one that the draft does not know.
 pub(super) fn meaning(key: &str, draft: Draft) -> Option<Meaning> {
     let found = KEYWORDS.iter().find(|(name, first, last, _)| *name == key && (*first..=*last).contains(&draft));
     match found {

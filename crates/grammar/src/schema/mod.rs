@@ -31,7 +31,7 @@ use references::References;
 use serde_json::{Map, Value, json};
 use weight::Weight;
 
-/// What a schema is called in sentences.
+/// Name of a schema in sentences.
 pub(crate) const KIND: &str = "JSON schema";
 
 /// Brings a schema into the form described above.
@@ -61,7 +61,7 @@ pub fn lower(schema: &Value) -> Result<Value, Error> {
     Ok(with_bounded_space(lowered))
 }
 
-/// What may stand between the parts of JSON: a little blank space, or a line break or two and the next line's indentation.
+/// White space between the parts of JSON: a few blanks, or a line break or two and the next line's indentation.
 /// Without a bound, a model that has nothing to say goes on with blanks for ever.
 const SPACE: &str = "\\n{1,2}[\\x20\\t]{0,28}|[\\x20\\t]{1,20}";
 
@@ -136,7 +136,7 @@ struct Lowering<'s> {
     references: References<'s>,
     /// Schemas seen so far.
     schemas: usize,
-    /// What compiling it will take.
+    /// Estimated work of compiling it.
     weight: Weight,
 }
 

@@ -17,10 +17,10 @@ pub(super) fn checked(value: &Value, place: &Place) -> Result<Value, Error> {
     }
 }
 
-/// What opens a look-ahead or look-behind, after its bracket.
+/// Openings of look-ahead and look-behind, after the bracket.
 const LOOKS: [&str; 4] = ["?=", "?!", "?<=", "?<!"];
 
-/// What a regular expression asks for that cannot be carried out.
+/// Unsupported part of a regular expression.
 pub(crate) fn fault(pattern: &str) -> Option<String> {
     let mut rest = pattern;
     let mut in_class = false;

@@ -8,7 +8,7 @@ use crate::Error;
 use crate::limits::{MAX_CONJUNCTIONS, MAX_MULTIPLE, MAX_PAIRS, MAX_PATTERN_PROPERTIES};
 use serde_json::{Map, Value};
 
-/// What has been counted so far.
+/// Counts so far.
 #[derive(Debug, Default)]
 pub(super) struct Weight {
     /// Pairs of properties of one object, and of branches of one `oneOf`.
@@ -64,7 +64,7 @@ impl Weight {
         Ok(number)
     }
 
-    /// What can be told of the whole schema alone.
+    /// Checks what only the whole schema shows.
     ///
     /// # Errors
     /// Divisors and patterns that hold at once and make too large an automaton together.
@@ -95,7 +95,7 @@ fn conjunctions(schema: &Value, root: &Value) -> usize {
     }
 }
 
-/// How many schemas restrict a value by more than its type, at most.
+/// Most schemas that restrict one value by more than its type.
 fn restrictions(schema: &Value, root: &Value, steps: usize) -> usize {
     let Some(fields) = schema.as_object().filter(|_| steps < MAX_CONJUNCTIONS) else { return 0 };
     let listed = |key: &str| fields.get(key).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);

@@ -5,7 +5,7 @@ use minijinja::{Environment, Error, State, filters, tests};
 
 use super::cost::{self, Meter};
 
-/// What a filter or test reads of its arguments.
+/// Arguments that a filter or test reads.
 #[derive(Clone, Copy)]
 enum Reads {
     /// No more than the kind of its arguments, or one item.

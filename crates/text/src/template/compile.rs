@@ -107,7 +107,7 @@ fn within(size: usize, limit: usize, what: &'static str) -> Result<(), Error> {
     if size > limit { Err(Error::TooLarge { what, size, limit }) } else { Ok(()) }
 }
 
-/// What a tag says about repeating a list: every integer in it may be a factor.
+/// Repetitions of lists in a tag: every integer in it may be a factor.
 #[derive(Default)]
 struct Repetition {
     factors: Option<u64>,
@@ -168,7 +168,7 @@ fn with_guards<'source>(original: &Instructions<'source>, source: &'source str) 
     rewritten
 }
 
-/// What one instruction becomes; jump targets are still the old ones.
+/// Instructions in place of one; jump targets are still the old ones.
 fn guarded<'source>(instruction: &Instruction<'source>) -> Vec<Instruction<'source>> {
     let check = Instruction::CallFunction(CHECK, Some(1));
     match instruction {

@@ -172,7 +172,7 @@ fn on_large_stack<T: Send>(work: impl FnOnce() -> Result<T, Error> + Send) -> Re
     })
 }
 
-/// How much a conversation holds: the measure for the work its template may do.
+/// Size of a conversation: the measure for the work its template may do.
 #[derive(Debug, Default)]
 struct Size {
     values: u64,

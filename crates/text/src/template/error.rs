@@ -15,7 +15,7 @@ pub enum Error {
     /// The source is longer than [`limits::MAX_SOURCE_BYTES`], or one of its tags is too long.
     #[error("the chat template is too large: {what} is {size}, the limit is {limit}")]
     TooLarge {
-        /// What was counted.
+        /// The thing counted.
         what: &'static str,
         /// The amount found.
         size: usize,
@@ -27,7 +27,7 @@ pub enum Error {
     Syntax {
         /// Line of the source, from 1.
         line: usize,
-        /// What is wrong there.
+        /// The fault there.
         detail: String,
     },
     /// The template called `raise_exception`: it refuses this conversation.
@@ -38,7 +38,7 @@ pub enum Error {
     Render {
         /// Line of the source, from 1; 0 where it is not known.
         line: usize,
-        /// What failed.
+        /// The failure.
         detail: String,
     },
     /// The template did more work than [`limits::BASE_FUEL`] and the conversation's size allow.

@@ -33,7 +33,7 @@ pub const MAX_FUEL: u64 = 10_000_000;
 /// Longest prompt a template may produce, in bytes, before the conversation's own size is added.
 pub const MAX_OUTPUT_BYTES: usize = 16 * 1024 * 1024;
 
-/// How many times the conversation's own text a prompt may hold on top of [`MAX_OUTPUT_BYTES`].
+/// Number of times that a prompt may hold the conversation's own text on top of [`MAX_OUTPUT_BYTES`].
 pub const MAX_OUTPUT_COPIES: usize = 8;
 
 /// Deepest nesting of lists and mappings, in the conversation and in what a template builds.

@@ -37,9 +37,9 @@ pub enum Error {
     /// Something is larger than this program accepts.
     #[error("the vocabulary has {found} {what}, more than the limit of {limit}")]
     TooMany {
-        /// What was counted.
+        /// The thing counted.
         what: &'static str,
-        /// How many there are.
+        /// Number found.
         found: u64,
         /// The limit.
         limit: u64,
@@ -102,7 +102,7 @@ pub enum Error {
     Merge {
         /// The index of the rule.
         index: usize,
-        /// What is wrong with it.
+        /// The fault.
         problem: &'static str,
     },
     /// Text could contain a byte that no token stands for.

@@ -220,7 +220,7 @@ impl Tokenizer {
             || [vocabulary.eos, vocabulary.eot, vocabulary.eom].contains(&Some(id))
     }
 
-    /// What the tokeniser was made from, less the merge rules and the scores.
+    /// Vocabulary of the tokeniser, less the merge rules and the scores.
     pub fn vocabulary(&self) -> &Vocabulary {
         &self.vocabulary
     }

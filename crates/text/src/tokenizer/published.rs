@@ -1,6 +1,6 @@
 //! A vocabulary as the hub has it: `tokenizer.json`, with what `tokenizer_config.json` says beside it.
 //!
-//! What comes out is what a converter writes into a GGUF file, so that [`super::Vocabulary`] reads both in the same way.
+//! The result is that of a converter to GGUF, so that [`super::Vocabulary`] reads both in the same way.
 
 use super::pretokenizer;
 use super::vocabulary::{MAX_MERGES, MAX_TOKENS, TokenType};
@@ -116,7 +116,7 @@ impl Published {
         Ok(ids)
     }
 
-    /// What vocabularies with scores have: a token's score falls with the rank of the first rule that makes it.
+    /// Scores of a vocabulary: a token's score falls with the rank of the first rule that makes it.
     fn scored(
         &mut self,
         tokenizer: &Map<String, Value>,
@@ -179,7 +179,7 @@ impl Published {
     }
 }
 
-/// What texts of tokens look like that steer a model although nothing says that they do.
+/// True for a text like those of tokens that steer a model although nothing says that they do.
 fn looks_special(text: &str) -> bool {
     let between = |start: &str, end: &str| text.starts_with(start) && text.ends_with(end);
     matches!(text, "<pad>" | "<mask>" | "<2mass>" | "[@BOS@]")

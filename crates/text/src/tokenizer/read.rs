@@ -70,7 +70,7 @@ const LOWER_CASE: &str = "tokenizer.ggml.normalizer.lowercase";
 const STRIP_ACCENTS: &str = "tokenizer.ggml.normalizer.strip_accents";
 const GEMMA_4: &str = "gemma4";
 
-/// What tokenisers of a kind do when the file does not say.
+/// Defaults of a kind of tokeniser.
 struct Habits {
     add_bos: bool,
     add_eos: bool,

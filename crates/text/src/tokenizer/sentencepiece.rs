@@ -22,7 +22,7 @@ pub(super) struct ScoredPieces {
     joints: HashSet<char>,
 }
 
-/// What encoding the parts of one text shares.
+/// State that the parts of one text share while they are encoded.
 pub(super) struct Words<'v, 'a> {
     pub(super) known: Known<'v>,
     /// True if each part is encoded as if a space stood before it.
@@ -98,7 +98,7 @@ impl ScoredPieces {
         let symbol =
             |(start, character): (usize, char)| Symbol { start, end: start + character.len_utf8(), id: NO_TOKEN };
         let mut symbols = word.char_indices().map(symbol).collect();
-        // How the texts of unused tokens came about, to take them apart again.
+        // Splits of the texts of unused tokens, to take them apart again.
         let mut splits: HashMap<&str, usize> = HashMap::new();
         merging::merge(&mut symbols, |left, right| {
             let joined = word.get(left.start..right.end).filter(|joined| joined.len() <= self.longest)?;

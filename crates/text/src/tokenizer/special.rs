@@ -91,7 +91,7 @@ impl Matcher {
         Some((from + start, from + end, id))
     }
 
-    /// What a token that was found is read as: where a control token is none, a user-defined one may begin.
+    /// Reading of a token that was found: where a control token is none, a user-defined one may begin.
     fn allowed(&self, text: &str, found: (usize, usize, u32), guarded: &[usize]) -> Option<(usize, u32)> {
         let (start, end, id) = found;
         if guarded.binary_search(&start).is_err() || self.user_defined.ids.binary_search(&id).is_ok() {

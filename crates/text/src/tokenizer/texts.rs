@@ -24,7 +24,7 @@ impl Texts {
         self.ends.push(self.block.len() as u32);
     }
 
-    /// How many there are.
+    /// Number of texts.
     pub fn len(&self) -> usize {
         self.ends.len()
     }

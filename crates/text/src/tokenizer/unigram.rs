@@ -9,7 +9,7 @@ use super::trie::Trie;
 use super::vocabulary::{TokenType, Vocabulary};
 use super::{Error, bytes};
 
-/// How much worse than the worst token a character is that no token covers.
+/// Penalty, below the worst token, of a character that no token covers.
 const UNKNOWN_PENALTY: f32 = 10.0;
 
 /// The scored tokens.

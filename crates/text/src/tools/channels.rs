@@ -7,16 +7,16 @@ use super::markers::CHANNEL;
 /// Kinds of messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Channel {
-    /// What the model says.
+    /// The model's words.
     Said,
-    /// What it thinks.
+    /// The model's thoughts.
     Thought,
     /// A call of a function.
     Call(String),
 }
 
 impl Channel {
-    /// What the text before the message says of it.
+    /// Channel by the text before the message.
     pub(super) fn of_header(header: &str) -> Self {
         let following = |mark: &str| {
             let start = header.find(mark)? + mark.len();

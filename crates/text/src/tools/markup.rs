@@ -160,7 +160,7 @@ fn next(text: &str, at: usize, end: &str, more: &str) -> Step<Option<usize>> {
     }
 }
 
-/// What stands before `mark`, and where that ends.
+/// Text before `mark`, and where that ends.
 fn until<'t>(text: &'t str, start: usize, mark: &str) -> Step<(&'t str, usize)> {
     let length = rest(text, start).find(mark).ok_or(Taken::More)?;
     Ok((between(text, start, start + length), start + length + mark.len()))

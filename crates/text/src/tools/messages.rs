@@ -8,7 +8,7 @@ use super::parser::{State, held_back};
 
 /// Longest header that is waited for, in bytes.
 const MAX_HEADER_BYTES: usize = 512;
-/// What a header may begin with. After the prompt's own beginning of a message only its rest follows.
+/// Beginnings of a header. After the prompt's own beginning of a message only its rest follows.
 const HEADERS: [&str; 5] = [START, CHANNEL, MESSAGE, "assistant<|", "to=functions."];
 const ENDS: [&str; 4] = [MESSAGE_END, "<|return|>", "<|call|>", START];
 
@@ -39,7 +39,7 @@ impl ToolParser {
                 self.buffer.drain(..end.len());
             }
             self.state = State::Header;
-            // What begins like a header but is none would be read for ever.
+            // A text that begins like a header but is none would be read for ever.
             if end == START && at == 0 && *channel == Channel::Said {
                 let mark: String = self.buffer.drain(..START.len()).collect();
                 self.give_text(&mark);

@@ -13,9 +13,9 @@ const MAX_BROKEN: usize = 64;
 /// A part of an answer. Neighbouring texts belong together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {
-    /// What the model says.
+    /// The model's words.
     Text(String),
-    /// What it thinks before.
+    /// The model's thoughts before.
     Reasoning(String),
     /// A call begins.
     CallStart {
@@ -41,7 +41,7 @@ pub enum Piece {
 pub struct ToolParser {
     taker: Option<Taker>,
     names: BTreeSet<String>,
-    /// What is not decided yet.
+    /// Text that is not decided yet.
     pub(super) buffer: String,
     pub(super) state: State,
     pub(super) calls: usize,
@@ -213,7 +213,7 @@ impl ToolParser {
         };
         match self.take(at, ended) {
             Taken::More => {
-                // What stands before the marker is text in any case, but for the space that a call would swallow.
+                // The part before the marker is text in any case, but for the space that a call would swallow.
                 let certain = self.buffer.get(..at).unwrap_or("").trim_end().len();
                 let text: String = self.buffer.drain(..certain).collect();
                 self.give_text(&text);
@@ -288,7 +288,7 @@ fn all_known(calls: &[super::call::Call], names: &BTreeSet<String>) -> bool {
     names.is_empty() || calls.iter().all(|call| names.contains(&call.name))
 }
 
-/// How much of `text` can be handed out while it may yet turn out that one of `openers` begins in it: all but its last
+/// Bytes of `text` that can be handed out while one of `openers` may yet begin in it: all but its last
 /// characters that begin one, and the white space before them, which a call would swallow.
 pub(super) fn held_back(text: &str, openers: &[&str]) -> usize {
     if openers.is_empty() {

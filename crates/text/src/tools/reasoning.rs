@@ -50,7 +50,7 @@ impl Style {
 }
 
 impl Reasoning {
-    /// What the template (its source) and the prompt that it wrote say. A prompt that ends with an open mark leaves the
+    /// Reasoning by the template (its source) and the prompt it wrote. A prompt that ends with an open mark leaves the
     /// answer in the middle of reasoning; one that closed it again (*thinking off*) asks for none.
     pub fn detect(template: &str, prompt: &str) -> Reasoning {
         let tail = prompt.trim_end();

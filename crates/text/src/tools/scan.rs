@@ -3,7 +3,7 @@
 /// Deepest nesting of a value that is taken for a call.
 const MAX_NESTING: usize = 64;
 
-/// What is known of a value so far.
+/// State of a value so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scanned {
     /// It goes on.
@@ -14,7 +14,7 @@ pub(super) enum Scanned {
     Broken,
 }
 
-/// What may come next.
+/// Expected next part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Expect {
     /// A value; in an array that has just begun also its end.

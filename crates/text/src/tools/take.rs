@@ -6,10 +6,10 @@ use super::scan::{Scanned, Scanner};
 use super::types::Types;
 use super::{ToolFormat, python};
 
-/// What stands at the beginning of a text that begins like a call.
+/// Beginning of a text that begins like a call.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Taken {
-    /// What follows decides.
+    /// The next text decides.
     More,
     /// No call; the marker is ordinary text.
     Broken,
@@ -24,7 +24,7 @@ const MAX_NAME_BYTES: usize = 256;
 #[derive(Clone, Debug)]
 pub(super) struct Taker {
     format: ToolFormat,
-    /// What is known of the arguments.
+    /// Types of the arguments.
     pub(super) types: Types,
     /// The value that was not complete the last time: where it begins, and how far it was read.
     unfinished: Option<(usize, Scanner)>,

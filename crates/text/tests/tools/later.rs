@@ -40,7 +40,7 @@ fn function_tags() {
     typed_calls(ToolFormat::FunctionTags, &two, "I will look.", &both);
     typed_calls(ToolFormat::FunctionTags, "<function=time>\n</function>", "", &both[1..]);
     typed_calls(ToolFormat::FunctionTags, now.trim_end_matches("\n</tool_call>"), "", &both[1..]);
-    // What a grammar that forces a call writes, and what other models of the marks write.
+    // Output of a grammar that forces a call, and of other models of the marks.
     typed_calls(
         ToolFormat::FunctionTags,
         "<tool_call>\n{\"name\": \"time\", \"arguments\": {}}\n</tool_call>",

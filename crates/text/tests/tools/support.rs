@@ -1,7 +1,7 @@
 //! Helpers of the tests.
 use hefu_text::tools::{Piece, Reasoning, ToolFormat, ToolParser};
 
-/// What an answer says, thinks and calls.
+/// Text, reasoning and calls of an answer.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Parts {
     pub(crate) text: String,

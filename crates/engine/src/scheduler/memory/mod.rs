@@ -7,7 +7,7 @@
 //! close ─▶ the last page goes there too; nothing of the sequence is held any more
 //! ```
 //!
-//! What is in a page is a function of the tokens up to its last position and of nothing else (the numeric contract), so
+//! A page's content is a function of the tokens up to its last position and of nothing else (the numeric contract), so
 //! a page of the tree is as good as one computed anew, for every kind of layer: those with a sliding window keep all
 //! positions as well. Recurrent states are a function of all tokens up to one position: slots hold them
 //! (`states`), and a text is found again up to a position for which there is a snapshot.
@@ -98,7 +98,7 @@ impl Memory {
         positions.div_ceil(self.size)
     }
 
-    /// How many of the first pages of `tokens` sequences hold at this moment: they cost nothing.
+    /// Number of the first pages of `tokens` that sequences hold at this moment: they cost nothing.
     pub(crate) fn shared(&self, domain: Domain, tokens: &[u32], most: usize) -> usize {
         let path = match self.slots {
             Some(_) => self.deepest(domain, tokens, most).nodes,
@@ -162,7 +162,7 @@ impl Memory {
         Some((node, self.tree.page(node)?))
     }
 
-    /// What the next full page of a sequence will hold, and after which node, if it could come out of the tree: two
+    /// Text of a sequence's next full page, and the node before it, if it could come out of the tree: two
     /// sequences with the same answer are about to compute the same page.
     pub(crate) fn next_text<'t>(&self, table: &Table, tokens: &'t [u32], most: usize) -> Option<(Node, &'t [u32])> {
         let (from, to) = (table.nodes.len() * self.size, (table.nodes.len() + 1) * self.size);

@@ -3,7 +3,7 @@
 use super::tree::{Node, ROOT};
 use super::{Domain, Memory, Table};
 
-/// What the tree holds of a text up to a snapshot.
+/// Pages that the tree holds of a text, up to a snapshot.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     /// Full pages.

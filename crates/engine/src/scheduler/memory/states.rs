@@ -22,7 +22,7 @@ pub(super) struct SlotMemory {
     pub(super) seen: SlotsSeen,
 }
 
-/// What happened to slots, for a test that wants to know.
+/// History of slots, for tests.
 #[cfg(test)]
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct SlotsSeen {
@@ -64,7 +64,7 @@ struct Pass {
     keep: Vec<(usize, u32)>,
 }
 
-/// What a sequence needs of the slots in a pass.
+/// Slots that a sequence needs in a pass.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wanted {
     /// Its tokens in the cache.

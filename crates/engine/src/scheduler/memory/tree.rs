@@ -39,7 +39,7 @@ pub(super) struct Tree {
     snapshots: BTreeSet<(u64, Node)>,
 }
 
-/// What is left of a node that was removed.
+/// Remains of a node that was removed.
 #[derive(Debug)]
 pub(super) struct Removed {
     pub(super) page: u32,

@@ -16,13 +16,13 @@ pub(in crate::tokenizer) struct Entry {
     pub(in crate::tokenizer) whole_pieces: bool,
     /// True if a prompt starts with BOS when the file does not say.
     pub(in crate::tokenizer) add_bos: bool,
-    /// How text is cut whose symbols are characters, with U+2581 for spaces; `None` where they are bytes.
+    /// Cuts of text whose symbols are characters, with U+2581 for spaces; `None` where they are bytes.
     pub(in crate::tokenizer) words: Option<Words>,
     /// The patterns, in order.
     pub(in crate::tokenizer) steps: &'static [Step],
 }
 
-/// How text whose symbols are characters is cut before merging.
+/// Cuts before merging, of text whose symbols are characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::tokenizer) enum Words {
     /// Runs of line ends and what stands between them.
