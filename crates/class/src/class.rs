@@ -1,6 +1,6 @@
 //! The class as it lives: who is in it, who comes in, and what its teacher can do.
 //!
-//! What is acknowledged is on the disk: a change is made to a copy, written, and only then becomes what is known. Keys follow from
+//! Acknowledged changes are on the disk: each is made to a copy, written, and only then becomes what is known. Keys follow from
 //! the private key of the class, so that a new start knows those of all pupils and none is kept anywhere.
 
 use crate::code;
@@ -19,7 +19,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
-/// What a teacher says when a class is begun.
+/// Settings that a teacher gives when a class is begun.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Pupils who may come from one address.
@@ -66,7 +66,7 @@ pub struct Class {
     known: RwLock<HashMap<Digest, Who>>,
 }
 
-/// What changes.
+/// State that changes.
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) about: About,

@@ -17,7 +17,7 @@ pub(crate) fn random() -> Result<String, Refusal> {
     Ok(bytes.iter().map(|byte| char::from(SIGNS[usize::from(byte % 32)])).collect())
 }
 
-/// What was typed, without what people put between the signs of a code.
+/// Letters and digits of a typed code, in capitals, without what people put between them.
 pub(crate) fn typed(text: &str) -> String {
     let signs = text.chars().filter(|sign| sign.is_alphanumeric()).take(2 * LENGTH);
     signs.map(|sign| sign.to_ascii_uppercase()).collect()

@@ -15,12 +15,12 @@ use serde_json::{Value, json};
 /// The seed of the cases of lessons, which are the same for all.
 const COMMON: u64 = 0;
 
-/// How what was handed in was graded.
+/// Grade of what was handed in.
 #[derive(Debug)]
 pub struct Graded {
     /// The report.
     pub report: Report,
-    /// What the lesson says of the exercise.
+    /// The lesson's words for the exercise.
     pub task: Task,
 }
 
@@ -66,7 +66,7 @@ impl Class {
         })
     }
 
-    /// What a program must read for an exercise: of the lessons, or of the exam that is under way.
+    /// Input of a program for an exercise: of the lessons, or of the exam that is under way.
     ///
     /// # Errors
     /// No such exercise, or none that was drawn for this pupil.
@@ -215,7 +215,7 @@ impl Class {
         })
     }
 
-    /// What a pupil has done, for that pupil.
+    /// Progress of a pupil, for that pupil.
     ///
     /// # Errors
     /// No such pupil.
@@ -280,7 +280,7 @@ impl Class {
     }
 }
 
-/// How many questions of a lesson a pupil has answered rightly.
+/// Number of questions of a lesson that a pupil has answered rightly.
 pub(crate) fn right_of(progress: &Progress, lesson: &str) -> usize {
     progress.lessons.get(lesson).map_or(0, |answers| answers.values().filter(|answered| answered.right).count())
 }
@@ -291,7 +291,7 @@ fn judged(question: &Question, answer: u32) -> Result<bool, Refusal> {
     is_one.then_some(answer as usize == question.right).ok_or(Refusal::Nothing("answer"))
 }
 
-/// What a pupil sits now.
+/// The exam that a pupil sits now.
 fn sat(state: &State, pupil: u64, now: u64) -> Result<&Sat, Refusal> {
     let exam = state.about.exams.last().filter(|exam| exam.is_on(now)).ok_or(Refusal::NoExam)?;
     let progress = state.pupils.get(&pupil).ok_or(Refusal::NoPupil)?;

@@ -10,22 +10,22 @@ use hefu_lessons::lesson::{Lesson, Level};
 use hefu_proof::Digest;
 use serde::{Deserialize, Serialize};
 
-/// What draws begin with.
+/// First bytes of draws.
 const DRAW: &[u8] = b"hefu exam draw 1\n";
-/// What the seeds of cases begin with.
+/// First bytes of the seeds of cases.
 const CASES: &[u8] = b"hefu exam cases 1\n";
 /// Greatest seed: every reader of JSON has it exactly.
 pub const MAX_SEED: u64 = (1 << 53) - 1;
 const MINUTE: u64 = 60;
 
-/// What a teacher wants.
+/// Wishes of a teacher for an exam.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// How many questions each pupil has.
+    /// Questions for each pupil.
     pub questions: usize,
-    /// How many exercises.
+    /// Exercises for each pupil.
     pub exercises: usize,
-    /// How long it lasts, in minutes.
+    /// Duration in minutes.
     pub minutes: u64,
     /// From the lessons of which levels; of all where none is named.
     pub levels: Vec<String>,
@@ -41,9 +41,9 @@ pub struct Exam {
     pub number: u32,
     /// By which it is drawn.
     pub seed: u64,
-    /// How many questions each pupil has.
+    /// Questions for each pupil.
     pub questions: usize,
-    /// How many exercises.
+    /// Exercises for each pupil.
     pub exercises: usize,
     /// From the lessons of which levels; of all where none is named.
     pub levels: Vec<String>,
@@ -105,7 +105,7 @@ impl Exam {
         now < self.ends
     }
 
-    /// What a pupil has to do.
+    /// Tasks of a pupil.
     pub(crate) fn draw(&self, pupil: u64, lessons: &[Lesson], now: u64) -> Sat {
         let place = |name: &str, number: u32| {
             Digest::of(&[DRAW, &self.seed.to_le_bytes(), &pupil.to_le_bytes(), &number.to_le_bytes(), name.as_bytes()])

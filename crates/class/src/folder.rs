@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use crate::exam::Exam;
 
-/// What the class is.
+/// Record of a class: id, code, number of the next pupil, exams.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct About {
@@ -57,7 +57,7 @@ impl Folder {
         Ok(Identity::open_or_create(&self.path.join("key.pem"))?)
     }
 
-    /// What the class is, if it has been begun.
+    /// Record of the class, if it has been begun.
     pub(crate) fn about(&self) -> Result<Option<About>, Refusal> {
         let path = self.path.join("class.json");
         match read(&path) {
@@ -81,7 +81,7 @@ impl Folder {
             let path = entry.map_err(failed("read", &folder))?.path();
             let number = path.file_stem().and_then(|stem| stem.to_str()?.parse::<u64>().ok());
             let is_json = path.extension().is_some_and(|end| end == "json");
-            // What was not finished, and what is of pupils who were removed, is passed over.
+            // Unfinished files, and those of pupils who were removed, are passed over.
             let Some(number) = number.filter(|_| is_json) else { continue };
             if all.len() >= MAX_PUPILS {
                 return Err(damaged(&folder, format!("it holds more than the {MAX_PUPILS} pupils of any class")));

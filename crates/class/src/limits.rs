@@ -22,7 +22,7 @@ pub const MAX_EXAM_QUESTIONS: usize = 50;
 pub const MAX_EXAM_EXERCISES: usize = 10;
 /// Longest exam, in minutes.
 pub const MAX_EXAM_MINUTES: u64 = 600;
-/// How often an exercise may be handed in during an exam.
+/// Most hand-ins of an exercise during an exam.
 pub const MAX_HAND_INS: u32 = 20;
 /// Addresses that are remembered at the same time.
 pub(crate) const MAX_ADDRESSES: usize = 4096;

@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 
 /// The version of the form.
 pub const VERSION: u32 = 1;
-/// What is signed begins with this.
+/// First bytes of what is signed.
 const PURPOSE: &[u8] = b"hefu class progress 1\n";
 
-/// What a pupil has done.
+/// Everything that a pupil has done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Progress {
@@ -23,7 +23,7 @@ pub struct Progress {
     pub pupil: u64,
     /// The name that the pupil gave.
     pub name: String,
-    /// How often the teacher has let this pupil back in; what was valid before is not any more.
+    /// Number of times that the teacher has let this pupil back in; no earlier entry is valid any more.
     pub entries: u32,
     /// When the pupil came, in seconds since 1970.
     pub joined: u64,
@@ -49,19 +49,19 @@ pub struct Answered {
     pub last: u32,
     /// True if a right one was among them.
     pub right: bool,
-    /// How many there were.
+    /// Number of tries.
     pub tries: u32,
 }
 
-/// What a program wrote, graded.
+/// Output of a program, graded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Handed {
-    /// How many cases there are.
+    /// Number of cases.
     pub cases: u32,
-    /// How many of them were right: of the best in a lesson, of the last in an exam.
+    /// Number of right ones: of the best try in a lesson, of the last in an exam.
     pub right: u32,
-    /// How often it was handed in.
+    /// Number of hand-ins.
     pub tries: u32,
     /// When, in seconds since 1970.
     pub time: u64,
@@ -105,7 +105,7 @@ pub struct Asked {
 pub struct Set {
     /// Its name.
     pub name: String,
-    /// What was handed in last.
+    /// Last hand-in.
     pub handed: Option<Handed>,
 }
 
@@ -113,7 +113,7 @@ pub struct Set {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Signed {
-    /// What was done.
+    /// The progress.
     pub progress: Progress,
     /// The key of the class.
     pub public_key: PublicKey,

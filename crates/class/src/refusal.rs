@@ -14,7 +14,7 @@ pub enum Refusal {
     /// A file of the class cannot be read or written.
     #[error("cannot {action} {}: {source}", path.display())]
     File {
-        /// What was tried.
+        /// Action that was tried.
         action: &'static str,
         /// Which file.
         path: PathBuf,
@@ -26,7 +26,7 @@ pub enum Refusal {
     Damaged {
         /// Which file.
         path: PathBuf,
-        /// What is wrong.
+        /// The fault.
         why: String,
     },
     /// Another program has the class.

@@ -9,7 +9,7 @@ use hefu_lessons::language::Language;
 use hefu_lessons::lesson::Level;
 use serde_json::{Value, json};
 
-/// How a report is written.
+/// Format of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// For programs.

@@ -21,7 +21,7 @@ pub fn is_here(path: &str) -> bool {
     path.strip_prefix(ROOT).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// What stands at an address. Where it names no language, the reader's is taken.
+/// The page at an address. Where it names no language, the reader's is taken.
 pub fn find(path: &str, preferred: Language) -> Option<Found> {
     if !is_here(path) {
         return None;
@@ -54,7 +54,7 @@ pub fn find(path: &str, preferred: Language) -> Option<Found> {
     }
 }
 
-/// What is shown where scripts may not run: none of this works without.
+/// Notice where scripts may not run: none of this works without.
 fn without_scripts(language: Language) -> String {
     let said = language.choose("This page needs scripts.", "本页需要启用脚本。");
     format!("<noscript><p class=\"fault\">{said}</p></noscript>\n")

@@ -36,7 +36,7 @@ fn word(outcome: Result<impl Sized, Refusal>) -> &'static str {
     outcome.err().map_or("done", |refusal| refusal.word())
 }
 
-/// What a right program writes.
+/// Output of a right program.
 fn solution(exercise: &str, seed: u64) -> String {
     let cases = (exercise::find(exercise).unwrap().cases)(seed);
     cases.iter().map(|case| line(&case.right) + "\n").collect()
@@ -122,7 +122,7 @@ fn a_new_start_knows_everybody_and_everything() {
     let (code, key, file) = (class.code(), class.teacher_key(), class.file(mei.pupil).unwrap());
     assert_eq!(word(Class::open(folder.path(), Vec::new(), Settings::default())), "class_failed");
     drop(class);
-    // What a write that was cut short leaves behind changes nothing.
+    // The remains of a write that was cut short change nothing.
     std::fs::write(folder.path().join("pupils/1.json.new"), "{\"progr").unwrap();
     std::fs::write(folder.path().join("class.json.new"), "").unwrap();
     let class = open(folder.path());
@@ -205,7 +205,7 @@ fn an_exam_is_drawn_for_each_graded_by_own_numbers_and_told_when_it_is_over() {
     assert_eq!((sheet["questions"].as_array().unwrap().len(), &sheet["over"]), (4, &false.into()));
     assert!(sheet["questions"][0]["right"].is_null() && !sheet.to_string().contains("\"right\":true"));
     let name = sheet["exercises"][0]["name"].as_str().unwrap().to_owned();
-    // What is right for the lesson is wrong for the exam, and what is a neighbour's too.
+    // The lesson's output is wrong for the exam, and so is a neighbour's.
     assert_eq!(word(class.hand_in(mei, &name, &solution(&name, 0), false, NOW)), "class_exam");
     for seed in [0, cases_seed(11, lan, &name)] {
         assert!(!class.hand_in(mei, &name, &solution(&name, seed), true, NOW).unwrap().report.is_right());

@@ -4,12 +4,12 @@ use crate::exercise::{Case, Exercise, Word};
 use crate::language::Language;
 use crate::lesson::Task;
 
-/// What is found.
+/// Grade of a program's output.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
-    /// How many cases there are, and how many of them are right.
+    /// Number of cases.
     pub cases: usize,
-    /// How many are right.
+    /// Number of right ones.
     pub right: usize,
     /// The first thing that is wrong.
     pub fault: Option<Fault>,
@@ -17,45 +17,45 @@ pub struct Report {
     pub cause: Option<Cause>,
 }
 
-/// What is wrong, in the first case that is not right.
+/// Fault in the first case that is not right.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
     /// The case's number, from 1.
     pub case: usize,
     /// Its name.
     pub name: String,
-    /// What is wrong in it.
+    /// Kind of the fault.
     pub kind: Kind,
 }
 
-/// What is wrong in a case.
+/// Kind of fault in a case.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Kind {
     /// The program wrote no line for it.
     NoLine,
     /// The line has another number of words than must be there.
     Words {
-        /// How many must be there.
+        /// Number that must be there.
         expected: usize,
-        /// How many are there.
+        /// Number that is there.
         found: usize,
     },
     /// A word cannot be read.
     Unreadable {
         /// Its number, from 1.
         word: usize,
-        /// What must be there.
+        /// The right word.
         expected: Word,
-        /// What is there.
+        /// The word that is there.
         found: String,
     },
     /// A word is another.
     Differs {
         /// Its number, from 1.
         word: usize,
-        /// What must be there.
+        /// The right word.
         expected: Word,
-        /// What is there.
+        /// The word that is there.
         found: Word,
     },
     /// There are more lines than cases.
@@ -71,7 +71,7 @@ pub struct Cause {
     pub is_everywhere: bool,
 }
 
-/// What a program must read: a line for each case.
+/// Input of a program: a line for each case.
 pub fn input(cases: &[Case]) -> String {
     cases.iter().map(|case| line(&case.input) + "\n").collect()
 }
@@ -155,7 +155,7 @@ impl Report {
         self.fault.is_none()
     }
 
-    /// What a person is told. The words for a mistake are the lesson's.
+    /// Sentence for a person. The words for a mistake are the lesson's.
     pub fn said(&self, task: Option<&Task>, language: Language) -> String {
         let Some(fault) = &self.fault else {
             return match language {

@@ -147,16 +147,16 @@ fn neighbours(lessons: &[Lesson], at: usize, language: Language) -> String {
     format!("<nav class=\"neighbours\" aria-label=\"{label}\">{before}{after}</nav>\n")
 }
 
-/// What is particular to a page.
+/// Parts that are particular to a page.
 #[derive(Debug)]
 pub struct Page<'a> {
     /// Its title.
     pub title: &'a str,
-    /// What is in it.
+    /// Its content.
     pub body: &'a str,
     /// Where it and its files are.
     pub root: &'a str,
-    /// What follows the language in its address.
+    /// Part of its address after the language.
     pub rest: &'a str,
     /// Its script.
     pub script: &'a str,

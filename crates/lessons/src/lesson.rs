@@ -26,30 +26,30 @@ static FOLDERS: &[Folder] = include!(concat!(env!("OUT_DIR"), "/lessons.rs"));
 pub struct Lesson {
     /// The folder's name, by which it is addressed.
     pub name: String,
-    /// What is not text.
+    /// Everything that is not text.
     pub data: Data,
     texts: [String; 2],
 }
 
-/// What `lesson.toml` says.
+/// Content of `lesson.toml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Data {
     /// For whom.
     pub level: Level,
-    /// How long it takes.
+    /// Duration in minutes.
     pub minutes: u32,
     /// Lessons that come before, by their names.
     #[serde(default)]
     pub needs: Vec<String>,
     /// Its title.
     pub title: Both<String>,
-    /// What is learned, in a sentence.
+    /// Subject, in a sentence.
     pub summary: Both<String>,
     /// Questions about the text.
     #[serde(default)]
     pub question: Vec<Question>,
-    /// What is to be written.
+    /// The exercise.
     pub exercise: Option<Task>,
 }
 
@@ -71,9 +71,9 @@ pub enum Level {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Question {
-    /// What is asked.
+    /// The question.
     pub ask: Both<String>,
-    /// What may be answered.
+    /// Possible answers.
     pub answers: Both<Vec<String>>,
     /// Which answer is right, counted from 1.
     pub right: usize,
@@ -81,17 +81,17 @@ pub struct Question {
     pub why: Both<String>,
 }
 
-/// What is to be written.
+/// The exercise.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Task {
     /// The exercise of the program.
     pub name: String,
-    /// What stands on a line of input.
+    /// Content of a line of input.
     pub input: Both<String>,
-    /// What must stand on the line of output.
+    /// Content of the line of output.
     pub output: Both<String>,
-    /// What known mistakes are, in words, by their names.
+    /// Words for known mistakes, by their names.
     pub mistakes: BTreeMap<String, Both<String>>,
 }
 
@@ -132,7 +132,7 @@ impl Lesson {
     /// A lesson by its parts, which are checked.
     ///
     /// # Errors
-    /// What is wrong with them.
+    /// Their fault.
     pub fn new(name: &str, data: &str, texts: [String; 2]) -> Result<Lesson, LessonError> {
         let wrong = |why: String| LessonError { name: name.to_owned(), why };
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
@@ -176,7 +176,7 @@ impl Lesson {
 /// The lessons that are part of the program, in their order.
 ///
 /// # Errors
-/// What is wrong with one; a test says that nothing is.
+/// A fault of one; a test says that there is none.
 pub fn built_in() -> Result<&'static [Lesson], &'static LessonError> {
     static LESSONS: OnceLock<Result<Vec<Lesson>, LessonError>> = OnceLock::new();
     let made = LESSONS.get_or_init(|| {

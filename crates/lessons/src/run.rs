@@ -8,14 +8,14 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long is waited between two looks at whether a program has ended.
+/// Pause between two looks at whether a program has ended.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// What runs files by the ends of their names.
+/// Interpreters of files by the ends of their names.
 const INTERPRETERS: &[(&str, &str)] =
     &[("py", if cfg!(windows) { "python" } else { "python3" }), ("js", "node"), ("mjs", "node"), ("rb", "ruby")];
 
-/// What a program may take.
+/// Limits of a program.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Time.
@@ -47,7 +47,7 @@ pub enum RunError {
     /// It failed.
     #[error("the program failed: {0}")]
     Failed(String),
-    /// What it wrote cannot be read.
+    /// Its output cannot be read.
     #[error("the program's output cannot be read: {0}")]
     Unreadable(String),
 }
@@ -134,7 +134,7 @@ fn watched(mut child: Child, input: String, limits: &Limits) -> Result<String, R
     };
     let written = match written {
         Some(written) => written,
-        // What it started itself may still hold its output open.
+        // Its own children may still hold its output open.
         None => receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())).map_err(|_| {
             stop(&mut child);
             RunError::Time(limits.time)
@@ -154,7 +154,7 @@ fn watched(mut child: Child, input: String, limits: &Limits) -> Result<String, R
 fn stop(child: &mut Child) {
     #[cfg(unix)]
     if let Some(group) = rustix::process::Pid::from_raw(child.id() as i32) {
-        // What has ended already cannot be ended again.
+        // A process that has ended already cannot be ended again.
         let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
     }
     let _ = child.kill();

@@ -19,7 +19,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("words.js", "text/javascript; charset=utf-8", include_str!("../page/words.js")),
 ];
 
-/// What an address stands for.
+/// Page of an address.
 #[derive(Debug, PartialEq)]
 pub enum Found {
     /// A document.
@@ -38,7 +38,7 @@ pub fn is_here(path: &str) -> bool {
     path.strip_prefix(ROOT).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// What stands at an address. Where it names no language, the reader's is taken.
+/// The page at an address. Where it names no language, the reader's is taken.
 pub fn find(lessons: &[Lesson], path: &str, preferred: Language) -> Option<Found> {
     if !is_here(path) {
         return None;

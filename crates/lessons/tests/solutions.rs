@@ -105,7 +105,7 @@ fn lessons_say_what_every_mistake_is_in_both_languages() {
     assert!(lessons.iter().all(|lesson| lesson.exercise().is_none() || lesson.data.question.len() >= 3));
 }
 
-/// What a widget shows is computed in the browser: with the same bits.
+/// Widgets compute in the browser with the same bits.
 #[test]
 fn the_arithmetic_of_the_pages_is_that_of_the_engine() {
     if !has("node") {

@@ -32,9 +32,9 @@ pub struct FingerprintInput {
     pub contract: u32,
     /// SHA-256 of each file, in order.
     pub files: Vec<String>,
-    /// What cached keys and values are made of: `f16` or `q8`.
+    /// Format of cached keys and values: `f16`, `q8` or `i8`.
     pub cache: &'static str,
-    /// What makes the program another one than the file's plain one, `rope long` above all.
+    /// Variants of the program beside the file's plain one, `rope long` above all.
     pub variants: Vec<String>,
 }
 

@@ -35,7 +35,7 @@ pub enum IdentityError {
     /// A file cannot be read or written.
     #[error("cannot {action} the key file {}: {source}", path.display())]
     File {
-        /// What was tried.
+        /// Action that was tried.
         action: &'static str,
         /// Which file.
         path: PathBuf,

@@ -35,7 +35,7 @@ pub enum ReceiptError {
     /// A receipt, but written down in another way.
     #[error("it is not in the one form that a receipt has, so it was changed after it was made")]
     NotCanonical,
-    /// What it says is not what was signed.
+    /// Its content is not what was signed.
     #[error("its digest is not that of what it says, so it was changed after it was made")]
     Digest,
     /// The signature is not that of its key.
@@ -56,11 +56,11 @@ pub(crate) trait Signed: Serialize + DeserializeOwned {
     /// Who signed, the digest that was signed, and the signature.
     fn seal(&self) -> (&PublicKey, &Digest, &Signature);
 
-    /// What no such document may say, as a sentence.
+    /// Checks for what no such document may say; the error is a sentence.
     fn check(&self) -> Result<(), String>;
 }
 
-/// What is signed: a digest, after words that say what it is the digest of.
+/// The signed message: a digest, after words that say what it is the digest of.
 pub(crate) fn message<D: Signed>(digest: &Digest) -> Vec<u8> {
     [D::PURPOSE, &digest.0].concat()
 }
@@ -73,7 +73,7 @@ pub(crate) fn digest(body: &impl Serialize) -> Result<Digest, ReceiptError> {
 
 /// Its one line.
 pub(crate) fn to_text(document: &impl Serialize) -> String {
-    // What was signed or parsed has a canonical form.
+    // Signed or parsed documents have a canonical form.
     let mut text = canonical(document).unwrap_or_default();
     text.push('\n');
     text

@@ -101,7 +101,7 @@ fn a_flipped_bit_of_a_signature_is_noticed_or_changes_nothing_that_is_signed() {
         match std::str::from_utf8(&bytes).ok().and_then(|text| signed.verify(text)) {
             None => noticed += 1,
             found => {
-                // What says in which form the bundle is, or where else it was noted, is not part of what is signed.
+                // The bundle's form, and where else it was noted, are not part of what is signed.
                 assert_eq!(found, said, "a change was not noticed");
                 without_effect += 1;
             }

@@ -31,7 +31,7 @@ pub struct Answer {
     /// Fields that go beside the answer: in its response, and in the first and the last chunk of a stream. Those of the last
     /// chunk are what [`Piece::Labels`] says.
     pub labels: Map<String, Value>,
-    /// What comes, in order. It holds a bounded number of pieces: who does not read it in time loses the answer.
+    /// Pieces of the answer in order, a bounded number at once: who does not read them in time loses the answer.
     pub pieces: mpsc::Receiver<Piece>,
 }
 
@@ -42,7 +42,7 @@ pub enum Piece {
     Delta {
         /// Which of the answers that were asked for, from 0.
         choice: usize,
-        /// What came.
+        /// The piece.
         delta: Delta,
     },
     /// The answer is recorded, and its labels name the record from here on.
@@ -88,7 +88,7 @@ impl Answer {
     /// Waits for the whole answer.
     ///
     /// # Errors
-    /// What ended it early.
+    /// The reason why it ended early.
     pub async fn collect(&mut self) -> Result<(Vec<Choice>, Summary), ApiError> {
         let mut choices: Vec<Choice> = Vec::new();
         while let Some(piece) = self.pieces.recv().await {

@@ -1,6 +1,6 @@
 //! Bodies of requests: read in time, up to a size, within the memory that all requests share, and decompressed.
 //!
-//! What a request takes in memory is a multiple of its body ([`WORK`]). Small ones are never refused for want of memory;
+//! A request's memory is a multiple of its body ([`WORK`]). Small ones are never refused for want of memory;
 //! of what is left to large ones, a client has at most half.
 
 use crate::api::fields::Fields;
@@ -17,11 +17,11 @@ use std::sync::Arc;
 
 /// Bodies up to this size take no share of the memory, and are parsed where they are read.
 const SMALL: usize = 64 << 10;
-/// How many times its own size a request takes while it is worked out: 64 MiB for the largest body of 8 MiB.
+/// Memory of a request while it is worked out, in multiples of its size: 64 MiB for the largest body of 8 MiB.
 const WORK: usize = 8;
 /// Of those, how many times the values that a body is parsed to.
 const VALUES: usize = 6;
-/// What a body's values may take however small the largest body is.
+/// Memory that a body's values may take however small the largest body is.
 const FEWEST_VALUES: usize = 1 << 20;
 /// Memory is shared in pieces of this size.
 const PIECE: usize = 1 << 10;
@@ -40,7 +40,7 @@ struct Arriving<'a> {
     service: &'a Arc<Service>,
     client: u64,
     bytes: Vec<u8>,
-    /// How many have come, whether or not they are kept.
+    /// Number of bytes that have come, whether or not they are kept.
     length: usize,
     memory: Option<Share>,
     /// Pieces of memory that are held.
@@ -215,7 +215,7 @@ fn parsed(bytes: &[u8], most: usize) -> Result<Fields, ApiError> {
 fn values_bytes(json: &[u8]) -> usize {
     const VALUE: usize = size_of::<serde_json::Value>();
     const ENTRY: usize = VALUE + size_of::<String>() + size_of::<u64>();
-    /// What an allocation takes beside what is in it.
+    /// Overhead of an allocation.
     const ALLOCATION: usize = 32;
     let mut sum = VALUE;
     let (mut in_text, mut is_escaped) = (false, false);

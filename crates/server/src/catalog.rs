@@ -70,15 +70,15 @@ pub struct Loaded {
     pub digest: Option<String>,
     /// The text side of it.
     pub text: TextModel,
-    /// What two answers must share to be comparable bit for bit.
+    /// Fingerprint that two answers must share to be comparable bit for bit.
     pub fingerprint: String,
-    /// How its embeddings are made.
+    /// Pooling of its embeddings.
     pub pooling: Pooling,
-    /// How many logits there are for each position.
+    /// Number of logits for each position.
     pub vocabulary: usize,
-    /// What can be seen of it.
+    /// Its values that can be seen.
     pub visible: Vec<Visible>,
-    /// What one token takes.
+    /// Operations of one token.
     pub operations: Vec<Operation>,
     /// Its products with matrices.
     pub products: Vec<Product>,

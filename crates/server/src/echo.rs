@@ -27,7 +27,7 @@ pub(crate) struct Echo {
     pub(crate) tokens: Option<Vec<EchoToken>>,
     /// So many characters of its first tokens are not in the text: the beginning-of-sequence token, a space put before it.
     pub(crate) hidden: usize,
-    /// How many tokens there are.
+    /// Number of tokens.
     pub(crate) length: usize,
 }
 

@@ -161,7 +161,7 @@ pub fn json_response(status: StatusCode, body: &Value) -> Response {
 }
 
 impl From<hefu_answer::Error> for ApiError {
-    /// What is wrong with a request, with the names of the server's flags. Clients find these words of the original APIs and
+    /// The error of a request, with the names of the server's flags. Clients find these words of the original APIs and
     /// shorten the conversation by themselves.
     fn from(error: hefu_answer::Error) -> Self {
         use hefu_answer::Error;

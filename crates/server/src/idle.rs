@@ -22,7 +22,7 @@ pub(crate) struct Idle {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    /// How many times a connection has begun to wait.
+    /// Number of times that a connection has begun to wait.
     times: u64,
     /// The longest waiting first.
     connections: BTreeMap<u64, Arc<Notify>>,
@@ -203,7 +203,7 @@ mod tests {
             assert!(!seat.is_busy());
             idle.close_longest();
             seat.leave.notified().await;
-            // What comes too late changes nothing.
+            // A late movement changes nothing.
             seat.moved();
         }
         assert!(!idle.close_longest());

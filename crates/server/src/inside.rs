@@ -43,7 +43,7 @@ pub struct Inside {
     router: TowerToHyperService<Router>,
 }
 
-/// What an endpoint answers.
+/// Answer of an endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
     /// The HTTP status.

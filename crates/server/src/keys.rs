@@ -26,7 +26,7 @@ const OWNER_ALONE: u32 = 0o600;
 /// The permission of everybody to write.
 #[cfg(unix)]
 const WRITABLE_BY_ALL: u32 = 0o002;
-/// How often the file is looked at, at most.
+/// Least interval between two looks at the file.
 const LOOK_AFTER: Duration = Duration::from_secs(1);
 
 /// Stored part of a key.
@@ -50,7 +50,7 @@ pub enum KeyError {
     /// The file cannot be read or written.
     #[error("cannot {action} {}: {source}", path.display())]
     File {
-        /// What was tried.
+        /// Action that was tried.
         action: &'static str,
         /// The file.
         path: PathBuf,
@@ -62,7 +62,7 @@ pub enum KeyError {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         reason: String,
     },
     /// A name that cannot be given.
@@ -272,7 +272,7 @@ impl Keys {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).entries.is_empty()
     }
 
-    /// What is kept of a key, if it is one.
+    /// The stored entry of a key, if it is one.
     pub fn find(&self, key: &str) -> Option<Entry> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         self.look(&mut known);

@@ -14,12 +14,12 @@ pub(crate) fn has(path: &str) -> bool {
     site::is_here(path)
 }
 
-/// What stands at an address.
+/// The page at an address.
 pub(crate) fn page(lessons: &[Lesson], uri: &Uri, headers: &HeaderMap) -> Option<Response> {
     response(site::find(lessons, uri.path(), preferred(headers))?)
 }
 
-/// What stands at an address of a class.
+/// The page at an address of a class.
 pub(crate) fn class_page(uri: &Uri, headers: &HeaderMap) -> Option<Response> {
     response(hefu_class::site::find(uri.path(), preferred(headers))?)
 }
@@ -31,7 +31,7 @@ fn preferred(headers: &HeaderMap) -> Language {
 
 fn response(found: Found) -> Option<Response> {
     match found {
-        // What is shown belongs to this version of the program; the next may show another.
+        // The page belongs to this version of the program; the next may show another.
         Found::Document { kind, text } => guarded(Body::from(text), kind, "no-cache", usual_policy()),
         Found::Elsewhere(address) => {
             let mut response = StatusCode::FOUND.into_response();

@@ -48,7 +48,7 @@ impl Continuation {
     }
 }
 
-/// What came of a request.
+/// Outcome of a request.
 pub(crate) struct Likelihoods {
     /// The model's name.
     pub(crate) model: String,
@@ -61,7 +61,7 @@ pub(crate) struct Likelihoods {
 }
 
 impl Service {
-    /// What the model says of each prompt's tokens from a place on, one choice for each.
+    /// Log-likelihoods of each prompt's tokens from a place on, one choice for each.
     ///
     /// # Errors
     /// A full queue, prompts that took too long, or a model that stopped.
@@ -129,7 +129,7 @@ impl Service {
         }
     }
 
-    /// What comes of a job that makes an answer again.
+    /// Verdict of a job that makes an answer again.
     ///
     /// # Errors
     /// A job that cannot be carried out, or a model that stopped.
@@ -146,7 +146,7 @@ impl Service {
         }
     }
 
-    /// How likely each continuation is after its context. Contexts that begin alike are computed once.
+    /// Likelihood of each continuation after its context. Contexts that begin alike are computed once.
     ///
     /// # Errors
     /// Whatever is wrong with a text, a full queue, or a model that cannot be had.

@@ -54,7 +54,7 @@ pub struct Limits {
     pub drain_time: Duration,
     /// Bytes of memory for all loaded models; `None` is as much as they take.
     pub memory_bytes: Option<u64>,
-    /// How long a model stays in memory after its last request.
+    /// Stay of a model in memory after its last request.
     pub keep_alive: KeepAlive,
     /// True if a name that no model has means the first one.
     pub any_model_name: bool,

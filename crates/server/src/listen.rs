@@ -29,7 +29,7 @@ use tokio_rustls::TlsAcceptor;
 
 /// Pause after an accept that failed, for want of file handles for example.
 const AFTER_FAILURE: Duration = Duration::from_millis(50);
-/// How long a connection that is to make room may have been silent before it is closed in the middle of what is coming.
+/// Silence after which a connection that is to make room is closed in the middle of what is coming.
 const GRACE: Duration = Duration::from_secs(1);
 /// Most headers of a request.
 const MAX_HEADERS: usize = 100;
@@ -221,7 +221,7 @@ async fn drain(mut connections: JoinSet<()>, service: &Service, limits: &Limits)
         tracing::warn!(connections = connections.len(), "answers were given up: their time to finish is over");
         connections.shutdown().await;
     }
-    // What was said to clients that are gone now is still to be recorded.
+    // Answers to clients that are gone now are still to be recorded.
     if tokio::time::timeout(limits.drain_time.max(AFTER_FAILURE), service.finished()).await.is_err() {
         tracing::error!("some records could not be kept in time");
     }

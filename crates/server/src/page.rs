@@ -32,7 +32,7 @@ const TOOLS_POLICY: &str = include_str!("../page/policies/tools.txt");
 
 /// The frame that draws diagrams.
 const DIAGRAM: &str = "diagram.html";
-/// How the name of the worker for tools begins.
+/// Beginning of the name of the worker for tools.
 const TOOLS: &str = "tools-";
 
 /// Types by the ends of names.

@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// What came of a request.
+/// Outcome of a request.
 #[derive(Debug)]
 pub(crate) struct Ranked {
     /// The model's name.
@@ -29,11 +29,11 @@ pub(crate) struct Ranked {
     pub(crate) tokens: usize,
 }
 
-/// What a job says of a pair.
+/// Result of a job for a pair.
 enum Found {
     /// The scores of a classifier.
     Scores(Vec<f32>),
-    /// How unlikely an answer is: the negative logarithm of its probability.
+    /// Cost of an answer: the negative logarithm of its probability.
     Cost(f64),
 }
 
@@ -62,7 +62,7 @@ async fn found(mut running: Running, jobs: usize) -> Result<Vec<Found>, ApiError
     found.into_iter().collect::<Option<Vec<Found>>>().ok_or_else(overdue)
 }
 
-/// How well a pair fits by what was found of it.
+/// Fit of a pair by what was found of it.
 fn score(found: &[Found], model: &TextModel, raw: bool) -> Result<f64, ApiError> {
     match found {
         [Found::Scores(scores)] if raw && scores.len() == 1 => Ok(scores.iter().copied().map(f64::from).sum()),

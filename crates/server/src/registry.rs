@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
-/// How often models are looked through for those that nobody has asked for in a while.
+/// Interval of looking for models that nobody has asked for in a while.
 const SWEEP: Duration = Duration::from_millis(500);
 
 /// The models and their states.
@@ -37,7 +37,7 @@ struct Slot {
     last_used: Instant,
     /// Until when each client wants the model to stay; `None` is for ever. It may go of its own once all of them are over.
     wishes: HashMap<u64, Option<Instant>>,
-    /// How often it was tried to be loaded.
+    /// Number of attempts to load it.
     attempts: u64,
     /// Which attempt failed last, and why.
     failed: Option<(u64, ApiError)>,
@@ -60,18 +60,18 @@ pub struct Lease {
     keep_alive: KeepAlive,
     /// The model.
     pub worker: Arc<Worker>,
-    /// How long this request waited for it.
+    /// Time that this request waited for it.
     pub waited: Duration,
 }
 
-/// What of a model others may see.
+/// Public state of a model.
 #[derive(Debug, Clone)]
 pub struct Standing {
     /// The model.
     pub card: ModelCard,
     /// Its handle, if it is in memory.
     pub worker: Option<Arc<Worker>>,
-    /// How long it stays if nobody asks for it; `None` is until the memory is needed.
+    /// Stay if nobody asks for it; `None` is until the memory is needed.
     pub expires_in: Option<Duration>,
 }
 

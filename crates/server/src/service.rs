@@ -29,7 +29,7 @@ pub struct Service {
     pub registry: Arc<Registry>,
     /// Limits.
     pub limits: Limits,
-    /// What is counted.
+    /// The metrics.
     pub metrics: Arc<Metrics>,
     /// Who keeps a record of every answer.
     pub recorder: Option<Arc<dyn Recorder>>,

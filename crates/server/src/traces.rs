@@ -23,7 +23,7 @@ const MEMORY: u32 = 64 << 10;
 /// Seconds after which a client may try again where there is no room.
 const RETRY_AFTER: u64 = 2;
 
-/// What is asked for.
+/// A request for a trace.
 #[derive(Debug)]
 pub(crate) struct TraceAsk {
     /// As for an answer.
@@ -31,15 +31,15 @@ pub(crate) struct TraceAsk {
     /// The answer, if it was given before.
     pub(crate) answer: Option<Vec<u32>>,
     pub(crate) wanted: Wanted,
-    /// What is changed on the way.
+    /// Changes on the way.
     pub(crate) edits: Vec<Edit>,
 }
 
-/// What was found.
+/// A trace.
 pub(crate) struct Traced {
     /// The answer's id and what it took, if it was made here.
     pub(crate) made: Option<(String, Summary)>,
-    /// How its tokens were chosen.
+    /// Settings by which its tokens were chosen.
     pub(crate) parameters: Parameters,
     pub(crate) findings: Findings,
     /// The model's, with the digest of the edits.
@@ -129,7 +129,7 @@ impl Service {
     }
 }
 
-/// How many tokens an answer may have after a prompt of so many.
+/// Number of tokens that an answer may have after a prompt of so many.
 fn answer_tokens(prompt: usize, asked: Option<usize>) -> Result<usize, ApiError> {
     let left = MAX_TRACED_TOKENS.saturating_sub(prompt);
     match asked {
@@ -139,7 +139,7 @@ fn answer_tokens(prompt: usize, asked: Option<usize>) -> Result<usize, ApiError>
     }
 }
 
-/// How many tokens an edited model makes, of so many for which there is room.
+/// Number of tokens that an edited model makes, of so many for which there is room.
 fn edited_tokens(room: usize, asked: Option<usize>) -> Result<usize, ApiError> {
     match asked {
         Some(asked) if asked > MAX_EDITED_TOKENS => {

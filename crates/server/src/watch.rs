@@ -32,7 +32,7 @@ pub struct Account {
     pub whole: Duration,
     /// Counts, and where the time went.
     pub summary: Summary,
-    /// How it ended.
+    /// Its end.
     pub ending: Ending,
 }
 

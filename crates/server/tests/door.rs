@@ -18,7 +18,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 /// Connections that may be at the same time.
 const PLACES: usize = 8;
-/// How long a test waits for anything: far beyond what it takes.
+/// Longest wait of a test: far beyond what anything takes.
 const PATIENCE: Duration = Duration::from_secs(240);
 
 struct Nothing;

@@ -29,7 +29,7 @@ pub struct Catalogue {
 pub struct CatalogueRepository {
     /// Its name here, `family:size` as a rule.
     pub name: String,
-    /// What it is for.
+    /// Its purpose.
     pub purpose: Purpose,
     /// Millions of parameters.
     pub millions: u64,

@@ -20,7 +20,7 @@ pub enum StoreError {
     /// A file or folder of the store, or one named by the user, could not be read or written.
     #[error("cannot {action} {}: {source}{}", path.display(), advice(source))]
     Io {
-        /// What was tried, a verb.
+        /// Action that was tried, a verb.
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
@@ -38,7 +38,7 @@ pub enum StoreError {
     InvalidName {
         /// The name as given.
         name: String,
-        /// What is wrong with it.
+        /// The fault.
         reason: &'static str,
     },
     /// A name that neither the store nor the catalogue has, and no file either.
@@ -80,7 +80,7 @@ pub enum StoreError {
     InvalidSource {
         /// The source as given.
         spec: String,
-        /// What is wrong with it.
+        /// The fault.
         reason: String,
     },
     /// Every source of a file failed.
@@ -153,7 +153,7 @@ pub enum StoreError {
     Manifest {
         /// The manifest.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         reason: String,
     },
     /// A file that a manifest names is not there.
@@ -175,7 +175,7 @@ pub enum StoreError {
     NameTaken {
         /// The name.
         name: String,
-        /// What it stands for.
+        /// The model that it stands for.
         owner: String,
     },
     /// One digest was given for several files.

@@ -16,7 +16,7 @@ use crate::name::ModelName;
 const MAX_SMALL_FILE_BYTES: u64 = 1 << 20;
 /// The folder's name within the platform's cache folder.
 const FOLDER: &str = "hefu";
-/// What stands for the store's folder where none is known: nothing is there, and nothing is made there.
+/// Stand-in for the store's folder where none is known: nothing is there, and nothing is made there.
 const NOWHERE: &str = "/nonexistent/hefu";
 
 /// The store's folder and the paths within it.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::error::StoreError;
 
-/// How often a lock held by another is tried again.
+/// Interval of trying a lock that another holds.
 const POLL: Duration = Duration::from_millis(50);
 
 /// A lock held until this is dropped; the system also lets it go when the process ends in any way.

@@ -37,7 +37,7 @@ pub struct ModelFile {
     pub sha256: Option<Digest>,
     /// Where it came from; `None` for a file used where it lies.
     pub source: Option<String>,
-    /// What the system said of it when it was found.
+    /// Its stamp when it was found.
     pub stamp: Stamp,
 }
 
@@ -76,7 +76,7 @@ pub enum Resolution {
 pub struct Listing {
     /// Those that are whole, by name.
     pub models: Vec<ResolvedModel>,
-    /// What is wrong with the others.
+    /// Faults of the others.
     pub problems: Vec<StoreError>,
 }
 

@@ -60,7 +60,7 @@ impl fmt::Display for ModelName {
     }
 }
 
-/// What keeps a lower-case text from being a name, if anything does.
+/// Reason why a lower-case text is no name, if there is one.
 fn fault(name: &str) -> Option<&'static str> {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-');
     if name.is_empty() {

@@ -28,7 +28,7 @@ impl PullOptions {
     }
 }
 
-/// How patient to be with servers, and whom to trust without encryption.
+/// Patience with servers, and trust without encryption.
 #[derive(Debug, Clone)]
 pub struct Network {
     /// Longest wait for a name to be resolved, and again for a connection. Short, because a closed network often
@@ -36,7 +36,7 @@ pub struct Network {
     pub connect_timeout: Duration,
     /// Longest silence of a server in the middle of a transfer.
     pub read_timeout: Duration,
-    /// How often in a row a transfer that brings no new byte is tried again before the source has failed.
+    /// Number of retries in a row, of a transfer that brings no new byte, before the source has failed.
     pub retries: u32,
     /// Pause before the first retry; doubled for each further one.
     pub retry_pause: Duration,
@@ -72,7 +72,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// What the process was started with.
+    /// Options by the environment that the process was started with.
     pub fn from_process() -> Self {
         let text =
             |name| std::env::var(name).ok().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());

@@ -27,7 +27,7 @@ use crate::store::Store;
 /// The lock of whoever writes a copy, one at a time.
 const WRITERS: &str = "packed";
 
-/// What is known of a copy.
+/// Facts about a copy.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Description {

@@ -1,7 +1,7 @@
 //! A file under way: bytes are appended and hashed, what an earlier attempt left is used again, and only a complete
 //! file with the right digest becomes a blob.
 //!
-//! How much of an earlier attempt is trusted: if the digest of the whole is known, all of it, since a wrong byte shows
+//! Trust in an earlier attempt: if the digest of the whole is known, all of it, since a wrong byte shows
 //! at the end. If not, only what was flushed to the disk and recorded, since a loss of power may leave zeros.
 
 use std::fs::{self, File, OpenOptions};
@@ -28,14 +28,14 @@ const MOST_RESERVED: u64 = 1 << 30;
 /// Magic bytes of GGUF. Servers answer with pages of HTML where a file was asked for.
 const GGUF_MAGIC: &[u8; 4] = b"GGUF";
 
-/// What is known beforehand of the file.
+/// Facts known beforehand of the file.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Expected {
     pub(crate) size: Option<u64>,
     pub(crate) sha256: Option<Digest>,
 }
 
-/// What is kept beside the bytes, so that another process can go on.
+/// Notes beside the bytes, so that another process can go on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 struct State {
@@ -154,7 +154,7 @@ impl Partial {
         same_tag && same_length
     }
 
-    /// How many whole parts this source gave; what follows the last one is cut off.
+    /// Number of whole parts that this source gave; what follows the last one is cut off.
     pub(crate) fn keep_whole_parts(&mut self, meter: &mut Meter<'_>) -> Result<usize, StoreError> {
         let length = self.length;
         self.state.parts.retain(|end| *end <= length);
@@ -183,7 +183,7 @@ impl Partial {
         ensure_room(self.path.parent().unwrap_or(&self.path), needed)
     }
 
-    /// How many more bytes may come.
+    /// Number of further bytes that may come.
     pub(crate) fn room(&self) -> u64 {
         let limit = self.expected.size.unwrap_or(MAX_FILE_BYTES);
         limit.saturating_sub(self.length)

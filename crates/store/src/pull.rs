@@ -17,7 +17,7 @@ use crate::source::{self, FetchError, Job, NO_MODEL, hub};
 use crate::stamp::Check;
 use crate::store::Store;
 
-/// How often files that another process removes in the meantime are fetched again.
+/// Number of times that files are fetched again if another process removes them in the meantime.
 const MAX_ROUNDS: usize = 3;
 
 /// Whether a pull had anything to do.
@@ -40,7 +40,7 @@ pub struct Pulled {
     pub is_checked: bool,
 }
 
-/// What a pull is to bring about.
+/// Goal of a pull.
 struct Plan {
     name: ModelName,
     licence: Option<String>,
@@ -294,7 +294,7 @@ fn fetch_file(
                 return Err(error);
             }
             Err(FetchError::Store(error)) => {
-                // What arrived is kept for the next attempt; the first error is the one to tell.
+                // Bytes that arrived are kept for the next attempt; the first error is the one to tell.
                 let _ = partial.flush();
                 return Err(error);
             }

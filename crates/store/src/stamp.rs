@@ -26,7 +26,7 @@ pub struct Stamp {
     state: String,
 }
 
-/// How carefully a file is compared with the digest that is known of it before it is used.
+/// Check of a file against its known digest before it is used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Check {
     /// It is read again each time.
@@ -38,7 +38,7 @@ pub enum Check {
     Never,
 }
 
-/// What is noted of a file.
+/// Note about a file.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Note {
@@ -148,7 +148,7 @@ impl Notes {
 
     /// Forgets a file, which may be gone.
     pub(crate) fn forget(&self, path: &Path) {
-        // What cannot be forgotten is only used again for the same file with the same stamp.
+        // A note that cannot be removed is only used again for the same file with the same stamp.
         if let Some(place) = fs::canonicalize(path).ok().and_then(|whole| self.place(&whole)) {
             let _ = fs::remove_file(place);
         }

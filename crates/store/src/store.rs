@@ -76,7 +76,7 @@ impl Store {
         Ok(listing)
     }
 
-    /// What a name, short name or path stands for, in this order: a model of the store, one of the catalogue, an
+    /// Model of a name, short name or path, in this order: a model of the store, one of the catalogue, an
     /// existing file. Any file of a split model stands for all of them, which must lie beside it.
     ///
     /// # Errors
@@ -179,7 +179,7 @@ impl Store {
         Ok(())
     }
 
-    /// What is noted of files, stored ones and others.
+    /// Notes about files, stored ones and others.
     pub fn notes(&self) -> Notes {
         self.layout.root().map_or_else(|_| Notes::none(), |_| Notes::within(self.layout.digests()))
     }

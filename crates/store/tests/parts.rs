@@ -170,7 +170,7 @@ fn a_repository_stands_for_the_file_that_is_meant() {
         assert_eq!(pulled.model.name, "big-q4_k_m", "{spec}");
         assert!(Store::is_remote(spec));
     }
-    // What is in the store is asked for nowhere.
+    // A stored model is asked for nowhere.
     assert_eq!(hub.seen().len(), 2);
     let missing = store.pull("hf:o/r:Q2_K", &options(), &mut ()).unwrap_err().to_string();
     assert!(missing.contains("no file in it is a Q2_K") && missing.contains("Big-Q8_0.gguf"), "{missing}");

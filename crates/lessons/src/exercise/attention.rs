@@ -51,7 +51,7 @@ fn attend(head: &Head, mistake: &str) -> Vec<f32> {
     }
 }
 
-/// What the reference says of it.
+/// Result of the reference.
 fn right(head: &Head) -> Vec<f32> {
     let (size, positions) = (head.query.len(), head.keys.len() / head.query.len());
     let pages = positions.div_ceil(PAGE);

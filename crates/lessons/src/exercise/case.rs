@@ -17,15 +17,15 @@ pub enum Word {
 /// One line of input with the line that must come out.
 #[derive(Debug, Clone)]
 pub struct Case {
-    /// What is special about it, in a word or two.
+    /// Description in a word or two.
     pub name: String,
-    /// What the program reads.
+    /// Input of the program.
     pub input: Vec<Word>,
-    /// What the contract says.
+    /// Result by the contract.
     pub right: Vec<Word>,
-    /// What each of the exercise's mistakes computes, in their order.
+    /// Results of the exercise's mistakes, in their order.
     pub mistaken: Vec<Vec<Word>>,
-    /// What the clause computes that the mistakes were made from.
+    /// Result of the clause that the mistakes were made from.
     #[cfg(test)]
     pub(super) unmistaken: Vec<Word>,
 }

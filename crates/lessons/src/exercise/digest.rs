@@ -27,7 +27,7 @@ fn digest(numbers: &[f32], mistake: &str) -> String {
     if mistake == "last-digits" { digits[digits.len() - DIGITS..].to_owned() } else { digits[..DIGITS].to_owned() }
 }
 
-/// What the case `sum usual` of the conformance list computes.
+/// Result of the case `sum usual` of the conformance list.
 fn sums() -> Vec<f32> {
     let mut source = Numbers::new(7);
     let [a, b] = [(); 2].map(|()| source.activations(1003, Style::Usual));

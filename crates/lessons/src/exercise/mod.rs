@@ -1,7 +1,7 @@
 //! Exercises: each is a clause of a document, lines of input, what the naive loops say of them, and what known mistakes make of
 //! them.
 //!
-//! What is right is computed by the engine's own reference wherever it has the clause. The mistakes are computed too, by the
+//! Right results are those of the engine's own reference wherever it has the clause. The mistakes are computed too, by the
 //! clause written once more with one thing wrong: so a mistake is named because its bits are the learner's, never by a guess.
 
 mod attention;

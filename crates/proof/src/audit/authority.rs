@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256, Sha384, Sha512};
 use std::time::Duration;
 use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 
-/// What a certificate must be for: time stamps (RFC 5280, `id-kp-timeStamping`), as the bytes of its identifier.
+/// Purpose that a certificate must have: time stamps (RFC 5280, `id-kp-timeStamping`), as the bytes of its identifier.
 const TIME_STAMPING: &[u8] = &[43, 6, 1, 5, 5, 7, 3, 8];
 /// Attributes that are signed: what kind of statement it is, its digest, and the digest of the certificate (RFC 5035).
 const CONTENT_TYPE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.3");
@@ -85,7 +85,7 @@ impl Trusted {
     }
 }
 
-/// What the signed attributes say.
+/// Content of the signed attributes.
 #[derive(Default)]
 struct Told {
     content_type: Option<ObjectIdentifier>,
@@ -226,7 +226,7 @@ mod tests {
                 unnoticed += 1;
             }
         }
-        // What is not signed, such as the names of algorithms and certificates that are not needed.
+        // Unsigned parts, such as the names of algorithms and certificates that are not needed.
         assert!(unnoticed < good.len() / 2, "{unnoticed} of {}", good.len());
         assert!((0..good.len()).all(|end| checked(&good[..end], "authority.pem").is_err()));
     }

@@ -22,7 +22,7 @@ pub enum Content {
     Answer(Box<Answered>),
     /// Something else that happened.
     Event(Event),
-    /// What a person thought of an answer.
+    /// A person's verdict on an answer.
     Annotation(Box<Annotated>),
 }
 
@@ -45,7 +45,7 @@ pub struct Answered {
     pub user: Option<Digest>,
     /// The request's id in the program's own log.
     pub request: String,
-    /// What was stored: `ids`, `text` or `hashes`.
+    /// Extent of the record: `ids`, `text` or `hashes`.
     pub store: String,
     /// The digest that the receipt states of itself.
     pub receipt_digest: Digest,
@@ -69,11 +69,11 @@ pub struct Event {
     pub salt: String,
     /// What: `start`, `stop`, `model_loaded`, `model_unloaded`, `keys_changed`, `refusals`, `redaction` …
     pub event: String,
-    /// What is to be known of it; its numbers are whole.
+    /// Its details; numbers are whole.
     pub details: Value,
 }
 
-/// What a person thought of an answer.
+/// A person's verdict on an answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Annotated {
@@ -99,7 +99,7 @@ pub struct Annotation {
     pub verdict: Verdict,
     /// Who says so.
     pub by: String,
-    /// What they add.
+    /// Their note.
     pub note: String,
     /// When: milliseconds since 1970 (UTC).
     pub time: u64,
@@ -200,7 +200,7 @@ pub(super) fn salt() -> Result<String, String> {
 }
 
 impl super::Record {
-    /// What is recorded of the answer in a log that stores so much.
+    /// Record of the answer in a log that stores so much.
     pub(super) fn content(self, store: Store) -> Result<Content, String> {
         let answer = self.receipt.answer();
         Ok(Content::Answer(Box::new(Answered {

@@ -62,15 +62,15 @@ pub enum Error {
     Foreign {
         /// The file.
         path: PathBuf,
-        /// How one sees it.
+        /// Evidence.
         reason: String,
     },
-    /// What is there is not what was written.
+    /// The log is not what was written.
     #[error("the audit log {} was changed by something else: {reason}; `hefu audit verify` says more", path.display())]
     Changed {
         /// The log.
         path: PathBuf,
-        /// What does not fit.
+        /// The part that does not fit.
         reason: String,
     },
     /// The file is not whole.
@@ -110,7 +110,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// What SQLite reports of the log at `path`.
+    /// Error of SQLite for the log at `path`.
     pub(super) fn sqlite(path: &Path, error: &rusqlite::Error) -> Self {
         use rusqlite::ErrorCode;
         let (path, reason) = (path.to_owned(), error.to_string());

@@ -36,7 +36,7 @@ pub struct Examination {
     found: Found,
 }
 
-/// What came of it.
+/// Result of an examination.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
     /// Records that were examined.
@@ -51,7 +51,7 @@ pub struct Found {
     pub redacted: u64,
     /// Checkpoints that a time-stamping authority has stamped, each by its number with the time that it states.
     pub stamps: Vec<(u64, String)>,
-    /// How many of these an authority has signed that whoever examines trusts.
+    /// Number of stamps that a trusted authority has signed.
     pub trusted_stamps: u64,
     /// The number and the hash of the last record: to be noted elsewhere, and compared later.
     pub head: Option<(u64, Digest)>,
@@ -90,7 +90,7 @@ impl Examination {
         }
     }
 
-    /// What was found, once there is no further row.
+    /// Findings, once there is no further row.
     pub fn finish(mut self) -> Found {
         if self.log.is_none() {
             self.problem("its beginning is missing".to_owned());

@@ -70,7 +70,7 @@ impl Guard {
     /// Whether the file is where it was, under this name alone.
     ///
     /// # Errors
-    /// What became of it.
+    /// The reason why it is not.
     pub(super) fn check(&self) -> Result<(), Error> {
         let gone = |reason: &str| Error::Moved { path: self.named.clone(), reason: reason.to_owned() };
         let Some(own) = self.place else { return Ok(()) };

@@ -226,7 +226,7 @@ impl AuditLog {
     /// Whether records could be kept now: signs the head anew, with room for more beside the log.
     ///
     /// # Errors
-    /// What keeps the log from growing.
+    /// The reason why the log cannot grow.
     pub fn probe(&self) -> Result<(), Error> {
         self.ask(|then| Order::Probe { then })
     }
@@ -257,7 +257,7 @@ impl AuditLog {
     /// 1970, by the machine's clock), and leaves a signed note of it. Returns how many went.
     ///
     /// # Errors
-    /// What the database reports; nothing is removed then.
+    /// The database's error; nothing is removed then.
     pub fn prune(&self, before: u64) -> Result<u64, Error> {
         self.ask(|then| Order::Prune { before, then })
     }

@@ -60,7 +60,7 @@ impl Reader {
     /// The record of an answer, by its id or its number.
     ///
     /// # Errors
-    /// What the database reports.
+    /// The database's error.
     pub fn find(&self, id: &str) -> Result<Option<Entry>, Error> {
         let query = format!("SELECT {COLUMNS} FROM records WHERE id = ?1 OR seq = ?2 ORDER BY id = ?1 DESC LIMIT 1");
         let seq = id.parse().map_or(-1, |number: u32| i64::from(number));
@@ -70,7 +70,7 @@ impl Reader {
     /// Hands every record that passes to `each`, in order, until it fails.
     ///
     /// # Errors
-    /// What the database reports, or `each`.
+    /// The error of the database or of `each`.
     pub fn each<E: From<Error>>(&self, filter: &Filter, mut each: impl FnMut(Entry) -> Result<(), E>) -> Result<(), E> {
         let first = match filter.last {
             Some(most) => self.first_of_newest(filter, most)?,
@@ -113,7 +113,7 @@ impl Reader {
     /// Hands every row to `each`, in the order of [`Row`].
     ///
     /// # Errors
-    /// What the database reports, or `each`.
+    /// The error of the database or of `each`.
     pub fn rows<E: From<Error>>(&self, mut each: impl FnMut(Row) -> Result<(), E>) -> Result<(), E> {
         // One snapshot of all tables, whatever is appended meanwhile.
         self.connection.execute_batch("BEGIN").map_err(|error| self.failed(&error))?;
@@ -125,7 +125,7 @@ impl Reader {
     /// Writes every row as one line of canonical JSON.
     ///
     /// # Errors
-    /// What the database reports, or a writer that fails, in one sentence.
+    /// The error of the database or of the writer, in one sentence.
     pub fn export(&self, to: &mut dyn Write) -> Result<(), ExportError> {
         self.rows(|row| {
             let line = canonical(&row).map_err(Error::Record)?;
@@ -156,7 +156,7 @@ impl Reader {
     /// The last checkpoint, unless an authority has stamped it.
     ///
     /// # Errors
-    /// What the database reports.
+    /// The database's error.
     pub fn unstamped(&self) -> Result<Option<Mark>, Error> {
         let query = "SELECT seq, time, hash, key, signature FROM checkpoints WHERE seq > coalesce((SELECT max(seq) FROM \
                      stamps), 0) ORDER BY seq DESC LIMIT 1";
@@ -167,7 +167,7 @@ impl Reader {
     /// The stamp of a checkpoint.
     ///
     /// # Errors
-    /// What the database reports.
+    /// The database's error.
     pub fn stamp(&self, seq: u64) -> Result<Option<Stamp>, Error> {
         let query = "SELECT token, seq, time, hash, key, signature FROM stamps WHERE seq = ?";
         self.connection.query_row(query, [Number(seq)], stamp).optional().map_err(|error| self.failed(&error))
@@ -176,7 +176,7 @@ impl Reader {
     /// Number of records.
     ///
     /// # Errors
-    /// What the database reports.
+    /// The database's error.
     pub fn count(&self) -> Result<u64, Error> {
         let count = self.connection.query_row("SELECT count(*) FROM records", [], |row| row.get::<_, Number>(0));
         count.map(|number| number.0).map_err(|error| self.failed(&error))
@@ -229,7 +229,7 @@ impl Reader {
         Ok(())
     }
 
-    /// What SQLite finds wrong with the file, and what is not as this program makes it.
+    /// Faults that SQLite finds in the file, and differences from what this program makes.
     fn integrity(&self) -> Vec<String> {
         let read = || -> rusqlite::Result<Vec<String>> {
             let mut statement = self.connection.prepare(&format!("PRAGMA integrity_check({MAX_PROBLEMS})"))?;
@@ -254,7 +254,7 @@ pub enum ExportError {
     /// It could not be read.
     #[error(transparent)]
     Read(#[from] Error),
-    /// What was read could not be written.
+    /// The rows that were read could not be written.
     #[error("the export cannot be written: {0}")]
     Write(std::io::Error),
 }

@@ -48,7 +48,7 @@ pub struct Log {
 pub struct Entry {
     /// Its number: 1, 2, 3 and so on without gaps.
     pub seq: u64,
-    /// What it is of: `answer`, `event` or `annotation`.
+    /// Its type: `answer`, `event` or `annotation`.
     #[serde(rename = "type")]
     pub kind: String,
     /// The answer's id; that of any other record is its own.
@@ -59,7 +59,7 @@ pub struct Entry {
     pub clock: u64,
     /// The digest of its content.
     pub digest: Digest,
-    /// What it says, in canonical form; nothing if that was taken away.
+    /// Its content in canonical form; nothing if that was taken away.
     pub content: Option<String>,
     /// The hash of the record before, or the digest of the log's beginning.
     pub prev_hash: Digest,
@@ -113,7 +113,7 @@ pub struct Stamp {
     pub of: Mark,
 }
 
-/// What a [`Mark`] is signed as, so that none is taken for another.
+/// Purpose for which a [`Mark`] is signed, so that none is taken for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind<'a> {
     Checkpoint,
@@ -127,7 +127,7 @@ pub(super) enum Kind<'a> {
 }
 
 impl Log {
-    /// What the first record's `prev_hash` is.
+    /// Digest of the log, the first record's `prev_hash`.
     pub(super) fn digest(&self) -> Digest {
         Digest::of(&[LOG, &self.created.to_le_bytes(), self.name.as_bytes()])
     }
@@ -153,7 +153,7 @@ impl Entry {
         self.content.as_deref().is_none_or(|text| digest(text) == self.digest)
     }
 
-    /// What it says; `None` if that was taken away.
+    /// Its content; `None` if that was taken away.
     ///
     /// # Errors
     /// A sentence, if it says what no record may say.
@@ -161,7 +161,7 @@ impl Entry {
         self.content.as_deref().map(|text| Content::parse(&self.kind, text)).transpose()
     }
 
-    /// What it says of an answer, if it is of one and says anything.
+    /// Its content if it is of an answer and has any.
     pub fn answer(&self) -> Option<super::Answered> {
         match self.parsed() {
             Ok(Some(Content::Answer(answer))) => Some(*answer),

@@ -19,7 +19,7 @@ const USER_VERSION: i32 = 1;
 const MAX_VALUE_BYTES: i32 = (super::MAX_CONTENT_BYTES + (1 << 20)) as i32;
 /// Most objects of a schema that are looked at: more than a log has.
 const MAX_OBJECTS: i64 = 40;
-/// How long a reader or writer waits for the other, in milliseconds.
+/// Longest wait of a reader or writer for the other, in milliseconds.
 const BUSY_MILLISECONDS: u64 = 10_000;
 
 /// Every object of the schema, in the words in which SQLite keeps them, tables first.
@@ -109,7 +109,7 @@ pub(super) const OBJECTS: [(&str, &str); 20] = [
         "CREATE TRIGGER head_delete BEFORE DELETE ON head BEGIN SELECT RAISE(ABORT, 'the audit log cannot be changed'); END",
     ),
 ];
-/// How many of them are tables.
+/// Number of tables among them.
 const TABLES: usize = 7;
 
 /// The end of a log: where the next record goes on from.
@@ -129,7 +129,7 @@ pub(super) struct End {
 pub(super) fn open_to_write(path: &Path, identity: &Identity, now: u64) -> Result<(Connection, End), Error> {
     let failed = |error: rusqlite::Error| Error::sqlite(path, &error);
     let mut connection = open(path)?;
-    // What is removed from a log is not to be found in its file.
+    // Removed content is not to be found in the log's file.
     connection.pragma_update(None, "secure_delete", true).map_err(failed)?;
     connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;

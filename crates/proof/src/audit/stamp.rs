@@ -11,12 +11,12 @@ use der::{Decode, Encode, Reader, SliceReader, Tag, TagNumber, Tagged};
 const SHA_256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1");
 /// Signed data (RFC 5652).
 pub(super) const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
-/// What a time stamp's signature is of (RFC 3161).
+/// Content type of a time stamp's signature (RFC 3161).
 pub(super) const TST_INFO: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.1.4");
 /// The greatest status of an answer that holds a stamp: granted, or granted with changes.
 const GRANTED: u8 = 1;
 
-/// What a time stamp says.
+/// Content of a time stamp.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
     /// The digest that it is of.
@@ -50,7 +50,7 @@ fn sequence(parts: &[&[u8]]) -> der::Result<Vec<u8>> {
 }
 
 impl Stamp {
-    /// What its token says.
+    /// Content of its token.
     ///
     /// # Errors
     /// A sentence, if it says nothing.
@@ -118,7 +118,7 @@ fn said(info: &[u8]) -> der::Result<(ObjectIdentifier, Vec<u8>, String)> {
     Ok((algorithm, imprint, text.ok_or(Tag::GeneralizedTime.value_error())?.to_owned()))
 }
 
-/// What is in a value of this kind.
+/// Content of a value of this kind.
 pub(super) fn within(value: AnyRef<'_>, tag: Tag) -> der::Result<SliceReader<'_>> {
     if value.tag() != tag {
         return Err(tag.value_error().into());
@@ -126,7 +126,7 @@ pub(super) fn within(value: AnyRef<'_>, tag: Tag) -> der::Result<SliceReader<'_>
     SliceReader::new(value.value())
 }
 
-/// What follows an object identifier, which must be this one, as `[0] EXPLICIT`.
+/// Content after an object identifier, which must be this one, as `[0] EXPLICIT`.
 pub(super) fn content<'a>(reader: &mut SliceReader<'a>, kind: ObjectIdentifier) -> der::Result<SliceReader<'a>> {
     if ObjectIdentifier::decode(reader)? != kind {
         return Err(Tag::ObjectIdentifier.value_error().into());

@@ -25,10 +25,10 @@ const CHECKPOINT_AFTER: u64 = 3_600_000;
 /// Bytes that must fit beside the log before it is written to again after a failure.
 const ROOM: usize = 1 << 20;
 
-/// What is told what became of a record.
+/// Callback with the outcome of a record.
 type Then = Box<dyn FnOnce(Result<Appended, Error>) + Send>;
 
-/// What the thread is asked for.
+/// An order to the thread.
 pub(super) enum Order {
     Append { entry: Box<Entry>, then: Then },
     Prune { before: u64, then: SyncSender<Result<u64, Error>> },
@@ -160,7 +160,7 @@ impl Writer {
     fn prune_old(&mut self, clock: u64) {
         if let Some(keep) = self.options.keep {
             let keep = u64::try_from(keep.as_millis()).unwrap_or(u64::MAX);
-            // What cannot be removed now is removed at the next checkpoint; the records are kept either way.
+            // Failed removals are made at the next checkpoint; the records are kept either way.
             if let Some(before) = clock.checked_sub(keep) {
                 let _ = self.prune(&Before::Clock(before));
             }

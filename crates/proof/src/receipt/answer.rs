@@ -59,7 +59,7 @@ pub struct Answer {
     /// SHA-256 of the stop strings as a JSON list in canonical form, if there were any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop_digest: Option<Digest>,
-    /// What lay between the model's layers, if that was traced.
+    /// Trace of the model's layers, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<TraceRoot>,
 }
@@ -147,7 +147,7 @@ impl Grammar {
 }
 
 impl Answer {
-    /// What is claimed, for the engine to make again. `prompt` is that of an answer that states its hash alone; `chunk` positions
+    /// Claim for the engine to make again. `prompt` is that of an answer that states its hash alone; `chunk` positions
     /// are computed at once.
     ///
     /// # Errors
@@ -184,7 +184,7 @@ impl Answer {
         if is_of_edited(own) { Err(sentence()) } else { Ok(()) }
     }
 
-    /// What no receipt may hold, as a sentence.
+    /// Checks for what no receipt may hold; the error is a sentence.
     pub(super) fn check(&self) -> Result<(), String> {
         for (name, text) in [
             ("id", &self.id),

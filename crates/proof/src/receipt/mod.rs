@@ -79,7 +79,7 @@ impl Receipt {
         signed::to_text(&self.0)
     }
 
-    /// What it says.
+    /// Its content.
     pub fn answer(&self) -> &Answer {
         &self.0.answer
     }

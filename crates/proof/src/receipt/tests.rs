@@ -80,7 +80,7 @@ fn what_is_signed_reads_back_and_keeps_its_form() {
     );
     let untraced = Receipt::sign(Answer { trace: None, ..answer("a") }, &identity()).unwrap();
     assert_eq!(untraced.digest().to_string(), "89827d73da73474858b183db612c1d9d1e8c2e9d6b5160d467e9d1fd7cf8bd62");
-    // What may be left out leaves no trace where it is.
+    // Optional fields leave no trace where they are left out.
     let less = Answer {
         started: None,
         text_digest: None,

@@ -56,7 +56,7 @@ pub fn draw(all: usize, count: usize) -> Result<Vec<usize>, String> {
 
 /// A number below a bound, each equally likely.
 fn below(bound: u64) -> Result<u64, String> {
-    // What is above the greatest multiple of the bound would favour small numbers.
+    // Numbers above the greatest multiple of the bound would favour small ones.
     let fair = u64::MAX - u64::MAX % bound;
     loop {
         let number = getrandom::u64().map_err(|error| format!("the system gives no random numbers: {error}"))?;

@@ -89,9 +89,9 @@ pub struct Score {
     pub samples: usize,
     /// The root over their records.
     pub root: Digest,
-    /// What the samples earned together.
+    /// Points that the samples earned together.
     pub numerator: u64,
-    /// What there was to earn, or what it is counted by.
+    /// Points there were to earn, or the unit of the count.
     pub denominator: u64,
 }
 
@@ -156,7 +156,7 @@ impl ScoreReceipt {
         signed::to_text(&self.0)
     }
 
-    /// What it says.
+    /// Its content.
     pub fn score(&self) -> &Score {
         &self.0.score
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// How often the child is killed.
+/// Number of times that the child is killed.
 const KILLS: u64 = 40;
 /// The variable that names the log to the child.
 const LOG: &str = "HEFU_TEST_AUDIT_LOG";

@@ -169,7 +169,7 @@ fn one_record_can_be_emptied_and_the_chain_still_be_checked() {
     assert_eq!(log.redact("answer-000007", "its user asked for it").unwrap(), 7);
     assert!(matches!(log.redact("7", "again"), Err(Error::Unknown { .. })));
     assert!(matches!(log.redact("answer-000099", "none"), Err(Error::Unknown { .. })));
-    // What is refused is no harm to the log.
+    // A refused record is no harm to the log.
     assert_eq!(log.append(record(13)).unwrap().seq, 14);
     log.close().unwrap();
     let reader = Reader::open(&path).unwrap();

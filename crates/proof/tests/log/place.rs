@@ -4,7 +4,7 @@ use crate::support::{identity, log, open, record};
 use hefu_proof::audit::{AuditLog, Error, Options, Reader};
 use std::path::Path;
 
-/// What the log says once something was done to its file.
+/// The log's error once something was done to its file.
 #[cfg(unix)]
 fn after(change: impl Fn(&Path)) -> Result<u64, Error> {
     let folder = tempfile::tempdir().unwrap();

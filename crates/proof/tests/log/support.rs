@@ -51,7 +51,7 @@ pub(crate) fn record(number: u64) -> Record {
     }
 }
 
-/// What somebody thought of an answer.
+/// Somebody's verdict on an answer.
 pub(crate) fn annotated(number: u64) -> Annotated {
     let annotation = Annotation {
         of: format!("answer-{number:06}"),

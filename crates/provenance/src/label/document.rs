@@ -23,7 +23,7 @@ pub fn write(text: &str, label: &Aigc) -> String {
     document
 }
 
-/// What a document's labels are.
+/// Labels of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     /// The metadata block.

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 /// Most bytes of a field.
 pub const MAX_FIELD_BYTES: usize = 512;
 
-/// How sure it is that content was generated (annex E: `Label`).
+/// Certainty that content was generated (annex E: `Label`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Certainty {
     /// It was.
@@ -55,7 +55,7 @@ pub struct Aigc {
     pub reserved_code2: String,
 }
 
-/// What is wrong with a label.
+/// Fault of a label.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// A field that must be there is empty.
@@ -77,7 +77,7 @@ pub enum Error {
     Character {
         /// Which.
         name: &'static str,
-        /// What it has.
+        /// The character.
         character: char,
     },
     /// A code of 27 characters that is none.

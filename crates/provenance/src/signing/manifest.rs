@@ -34,7 +34,7 @@ pub struct Manifest {
     pub resources: Vec<Resource>,
 }
 
-/// What is signed.
+/// Subject of a signature.
 #[derive(Debug, Clone, Copy)]
 pub enum Subject<'a> {
     /// A file, or a folder with everything in it.
@@ -72,7 +72,7 @@ impl Manifest {
     /// folder, everything in it).
     ///
     /// # Errors
-    /// What cannot be read, symbolic links, names that are not UTF-8, too many files.
+    /// Files that cannot be read, symbolic links, names that are not UTF-8, too many files.
     pub fn of(model: &Path, ignored: &[String]) -> Result<Self, Error> {
         let mut names = Vec::new();
         if kind(model)?.is_dir() {

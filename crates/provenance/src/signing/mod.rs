@@ -32,7 +32,7 @@ pub const MAX_SIGNATURE_BYTES: u64 = 16 << 20;
 /// `signature` is where that file is going to lie: inside the folder, it is not part of what is signed.
 ///
 /// # Errors
-/// What cannot be read, a symbolic link, or a name that is not UTF-8.
+/// A file that cannot be read, a symbolic link, or a name that is not UTF-8.
 pub fn sign(model: Subject<'_>, signature: &Path, key: &SecretKey) -> Result<String, Error> {
     let mut ignored: Vec<String> = manifest::GIT_PATHS.iter().map(ToString::to_string).collect();
     if let Subject::Path(model) = model {

@@ -87,7 +87,7 @@ impl Task {
         let outcome = match outcome {
             Ok(end) => self.record_and_end(&streams, end).await,
             Err(early) => {
-                // What was said before it broke off is kept as well. Nobody waits for it.
+                // The text before it broke off is kept as well. Nobody waits for it.
                 if let Err(error) = self.record(&streams).await {
                     tracing::error!(request = self.request_id, "not recorded: {error}");
                 }
@@ -105,7 +105,7 @@ impl Task {
         drop(self.outlet.send_timeout(last, self.stall).await);
     }
 
-    /// What happens next, while anybody listens.
+    /// The next event, while anybody listens.
     async fn next(&mut self) -> Result<(usize, Event, Instant), Early> {
         let happened = tokio::select! {
             biased;
@@ -203,7 +203,7 @@ impl Task {
         ApiError::new(Kind::Overdue, sentence).code("timeout")
     }
 
-    /// What labels the response now that its first choice is recorded with this digest.
+    /// Labels of the response now that its first choice is recorded with this digest.
     fn labels(&self, receipt: Option<&String>) -> Result<Option<Map<String, Value>>, ApiError> {
         match (&self.labels, receipt) {
             (Some(labels), Some(receipt)) if self.first == 0 => {

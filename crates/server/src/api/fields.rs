@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone)]
 pub struct Fields {
     map: Map<String, Value>,
-    /// What stands before a field's name in a sentence: `tools[0].` for example.
+    /// Prefix of a field's name in a sentence: `tools[0].` for example.
     place: String,
 }
 
@@ -17,7 +17,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A value that a field can have.
 pub trait FromField: Sized {
-    /// What the value must be, to complete the sentence "… must be".
+    /// Expected value, to complete the sentence "… must be".
     const EXPECTED: &'static str;
 
     /// The value, if it is one.
@@ -256,9 +256,9 @@ impl FromField for Texts {
 /// Token ids and what is added to their logits: an object, or pairs as llama.cpp takes them, with `false` for "never".
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Biases {
-    /// What is added.
+    /// Numbers added, by token id.
     pub added: BTreeMap<u32, f32>,
-    /// What is forbidden.
+    /// Forbidden tokens.
     pub forbidden: Vec<u32>,
 }
 

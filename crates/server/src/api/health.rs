@@ -31,7 +31,7 @@ pub async fn ready(State(service): State<Arc<Service>>) -> Result<Response, ApiE
     Ok(json_response(StatusCode::OK, &json!({"status": "ready"})))
 }
 
-/// What was counted.
+/// Metrics.
 ///
 /// # Errors
 /// If the text cannot be written.
@@ -74,7 +74,7 @@ pub async fn props(State(service): State<Arc<Service>>) -> Response {
     json_response(StatusCode::OK, &body)
 }
 
-/// What can be asked with a template, by the names of llama.cpp. Functions that a template knows nothing of are described to
+/// Capabilities of a template, by the names of llama.cpp. Functions that a template knows nothing of are described to
 /// the model in words, and parts of a message are joined to one text.
 fn caps(template: Option<&str>) -> Value {
     let has = template.is_some();
@@ -90,7 +90,7 @@ fn caps(template: Option<&str>) -> Value {
     })
 }
 
-/// What each model in memory is doing.
+/// Work of each model in memory.
 pub async fn slots(State(service): State<Arc<Service>>) -> Response {
     let standings = service.registry.standings();
     let loaded = standings.iter().filter_map(|standing| Some((standing, standing.worker.as_ref()?)));

@@ -35,7 +35,7 @@ pub struct Endpoint {
     pub path: &'static str,
     /// `get` or `post`.
     pub method: &'static str,
-    /// What it does, in one line.
+    /// Summary in one line.
     pub summary: &'static str,
     /// The JSON schema of the request's body; `None` for none.
     pub request: Option<fn() -> Value>,
@@ -43,7 +43,7 @@ pub struct Endpoint {
     pub answer: &'static str,
     /// Whether it may be asked without an API key.
     pub is_open: bool,
-    /// What answers.
+    /// The handler.
     pub handler: fn() -> MethodRouter<Arc<Service>>,
 }
 

@@ -17,7 +17,7 @@ use hefu_answer::{Choice, Delta, Finish, Summary};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
-/// What editors say about how a gap is filled: how far the line is indented, how long it may take, which fields they read,
+/// Fields of editors about filling a gap: how far the line is indented, how long it may take, which fields they read,
 /// and the order of samplers. No answer here depends on time, and all fields are answered.
 const OF_EDITORS: &[&str] = &["n_indent", "t_max_predict_ms", "t_max_prompt_ms", "response_fields", "samplers"];
 /// Most other files of a request.
@@ -96,7 +96,7 @@ async fn respond(
     Ok(answered(&answer, json_response(StatusCode::OK, &last.whole(&text, &summary))))
 }
 
-/// What the last object says.
+/// Content of the last object.
 #[derive(Default)]
 struct Last {
     model: String,

@@ -10,7 +10,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 
-/// What dialects put before the id of an answer.
+/// Prefixes of dialects to the id of an answer.
 const PREFIXES: [&str; 4] = ["chatcmpl-", "cmpl-", "resp_", "msg_"];
 /// Longest id that is looked for, in bytes.
 const MAX_ID_BYTES: usize = 128;

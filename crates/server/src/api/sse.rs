@@ -12,15 +12,15 @@ use serde_json::Value;
 use std::convert::Infallible;
 use std::time::Duration;
 
-/// How long a stream may be silent before a comment shows that it lives.
+/// Silence of a stream after which a comment shows that it lives.
 const SILENCE: Duration = Duration::from_secs(15);
 
 /// Writes a dialect's events into a buffer.
 pub trait Events: Send + 'static {
-    /// What goes out before the first piece.
+    /// Writes what goes out before the first piece.
     fn begin(&mut self, out: &mut String);
 
-    /// What goes out for a piece.
+    /// Writes what goes out for a piece.
     fn piece(&mut self, piece: Piece, out: &mut String);
 }
 
@@ -82,7 +82,7 @@ pub fn named(name: &str, value: &Value, out: &mut String) {
 /// The pieces of several answers as they come, choices numbered through; one end for all.
 struct Merged {
     answers: Vec<Answer>,
-    /// How many have not ended, and what the ended ones took together; set at the first piece.
+    /// Number of choices that have not ended, and the sum of the ended ones; set at the first piece.
     open: Option<(usize, Summary)>,
 }
 

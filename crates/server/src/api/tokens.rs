@@ -20,7 +20,7 @@ use std::convert::Infallible;
 use std::fmt::Write;
 use std::sync::Arc;
 
-/// How many tokens go out in one piece: an answer about millions of them is never in memory as a whole.
+/// Number of tokens in one piece: an answer about millions of them is never in memory as a whole.
 const TOKENS_AT_ONCE: usize = 8192;
 
 /// The tokens of a text (`content`), or of a conversation (`messages`) as the model's template writes it.
@@ -139,7 +139,7 @@ fn text_of(ids: &[u32], lease: &Lease, most: usize) -> Result<String, ApiError> 
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// What programs that bring no tokeniser of their own ask about the first model's.
+/// The first model's tokeniser, for programs that bring none of their own.
 ///
 /// # Errors
 /// A model that cannot be had.

@@ -20,12 +20,12 @@ use hefu_engine::inspect::{Ranges, Wanted, Wish};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// How many tokens are told of each clause unless a request says otherwise.
+/// Number of tokens told of each clause unless a request says otherwise.
 const CANDIDATES: usize = 5;
 /// Most names in one request.
 const MAX_WISHES: usize = 64;
 
-/// How what was seen is written.
+/// Format of findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     Json,
@@ -42,7 +42,7 @@ impl Form {
     }
 }
 
-/// What can be seen of the first model.
+/// Values of the first model that can be seen.
 ///
 /// # Errors
 /// A model that cannot be had.
@@ -53,7 +53,7 @@ pub(super) async fn visible(
     list(&service, &caller, None).await
 }
 
-/// What can be seen of a model.
+/// Values of a model that can be seen.
 ///
 /// # Errors
 /// A model that cannot be had.

@@ -47,7 +47,7 @@ fn the_file_is_its_owners_alone_unless_the_owner_says_otherwise() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("keys.json");
     let mode = || std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
-    // What somebody left under a name that was once used, even a link to a file of worth, plays no part.
+    // A file left under a name that was once used, even a link to a file of worth, plays no part.
     let precious = folder.path().join("precious");
     std::fs::write(&precious, "precious").unwrap();
     std::os::unix::fs::symlink(&precious, folder.path().join("keys.json.new")).unwrap();

@@ -28,17 +28,17 @@ const RETRY_AFTER: u64 = 2;
 pub struct Worker {
     /// Its text side; by that name requests ask for it.
     pub text: TextModel,
-    /// What two answers must share to be comparable bit for bit.
+    /// Fingerprint that two answers must share to be comparable bit for bit.
     pub fingerprint: String,
     /// SHA-256 of its first file in hexadecimal digits, where it is known.
     pub digest: Option<String>,
-    /// How its embeddings are made.
+    /// Pooling of its embeddings.
     pub pooling: Pooling,
-    /// How many logits there are for each position.
+    /// Number of logits for each position.
     pub vocabulary: usize,
-    /// What can be seen of it.
+    /// Its values that can be seen.
     pub visible: Vec<Visible>,
-    /// What one token takes.
+    /// Operations of one token.
     pub operations: Vec<Operation>,
     /// Its products with matrices.
     pub products: Vec<Product>,
@@ -68,7 +68,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// What happens next: (which job, what, when); `None` once nothing will.
+    /// The next event: (job, event, time); `None` once there will be none.
     pub async fn next(&mut self) -> Option<(usize, Event, Instant)> {
         self.events.recv().await
     }
@@ -93,7 +93,7 @@ impl Worker {
     /// is free again, or when it could not be loaded.
     ///
     /// # Errors
-    /// What kept it from being loaded.
+    /// The reason why it was not loaded.
     pub async fn start(
         catalog: Arc<dyn Catalog>,
         name: String,
@@ -145,7 +145,7 @@ impl Worker {
         outcome.await.map_err(stopped)
     }
 
-    /// What its scheduler did and holds, as of its last step.
+    /// Statistics of its scheduler, as of its last step.
     pub fn statistics(&self) -> Statistics {
         *self.statistics.lock().unwrap_or_else(PoisonError::into_inner)
     }

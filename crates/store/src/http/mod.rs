@@ -30,7 +30,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const MAX_DOCUMENT_BYTES: u64 = 16 << 20;
 /// Most redirects that are followed one after another.
 const MAX_REDIRECTS: usize = 10;
-/// How often a caller is asked during a pause whether to stop.
+/// Interval of asking a caller during a pause whether to stop.
 const PAUSE_STEP: Duration = Duration::from_millis(100);
 
 /// Fetches a URL into the job's partial file. `token` goes to that URL's scheme, host and port only; `token_name` is the
@@ -128,7 +128,7 @@ impl<'a> Request<'a> {
                     break (response, answer);
                 }
             }
-            // What is there is part of another file. From the start on, no range is asked for and none can be refused.
+            // It is part of another file. From the start on, no range is asked for and none can be refused.
             job.partial.restart()?;
         };
         if answer.start == 0 && job.partial.length() > 0 {

@@ -251,7 +251,7 @@ mod tests {
         assert_eq!(choose(49), chosen("m-IQ3_XS.gguf", 35, Reason::Largest));
         assert_eq!(choose(30), chosen("m-Q2_K.gguf", 30, Reason::Largest));
         assert!(choose(29).unwrap_err().contains("none of its files fits"));
-        // What is named is fetched, whatever it takes.
+        // A named file is fetched, whatever its size.
         let named = Repository::parse("hf:o/r:Q8_0").unwrap().choose(&files, Some(1));
         assert_eq!(named, chosen("m-Q8_0-00001-of-00002.gguf", 100, Reason::Named));
     }

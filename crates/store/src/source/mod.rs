@@ -17,7 +17,7 @@ use crate::progress::Meter;
 
 /// A kind of source: what it looks like and how to read it.
 pub struct SourceKind {
-    /// How it is written, with its parts in capitals.
+    /// Its form, with parts in capitals.
     pub form: &'static str,
     /// One line about it.
     pub about: &'static str,
@@ -30,7 +30,7 @@ pub struct SourceKind {
 /// Every kind of source, in the order in which they are asked whether a text is theirs.
 pub const SOURCE_KINDS: &[SourceKind] = &[hugging_face::KIND, modelscope::KIND, pip::KIND, web::KIND, path::KIND];
 
-/// What is said of a source that gave something else, as part of a sentence.
+/// Words for a source that gave something else, as part of a sentence.
 pub(crate) const NO_MODEL: &str = "gave something that is not a GGUF file";
 
 /// Bytes by which a model's file is known.
@@ -53,7 +53,7 @@ impl From<StoreError> for FetchError {
     }
 }
 
-/// What a source works with.
+/// Job of a source.
 pub(crate) struct Job<'a, 'b> {
     /// Takes the bytes; may hold some from before.
     pub(crate) partial: &'a mut Partial,

@@ -25,9 +25,9 @@ const MAX_PACKAGES: usize = 256;
 const PYTHONS: &[&str] = &["python3", "python"];
 /// The folder within a package's folder that pip uses for its temporary files.
 const TEMPORARY: &str = "tmp";
-/// How often the growth of a download is looked at.
+/// Interval of looking at the growth of a download.
 const POLL: Duration = Duration::from_millis(100);
-/// How much of pip's complaint is read, and how much of a line of it is repeated, in bytes and characters.
+/// Bytes of pip's complaint that are read, and characters of a line of it that are repeated.
 const MAX_LOG_BYTES: u64 = 1 << 16;
 const MAX_REASON_CHARACTERS: usize = 300;
 
@@ -229,7 +229,7 @@ const UNREACHABLE: &[&str] =
 /// The line of pip's output that says what is wrong, without passwords.
 fn complaint(log: &str) -> Option<String> {
     let lines = || log.lines().map(str::trim).filter(|line| !line.is_empty());
-    // What it says last hides that it could ask nobody.
+    // Its last words hide that it could ask nobody.
     if log.contains("No matching distribution") && UNREACHABLE.iter().any(|sign| log.contains(sign)) {
         return Some("the package index cannot be reached; check the network, or pip's index-url".to_owned());
     }

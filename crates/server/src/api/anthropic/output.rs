@@ -54,7 +54,7 @@ pub(super) fn stop(finish: Option<&Finish>) -> (&'static str, Option<&str>) {
     }
 }
 
-/// What was used; tokens out of the cache are counted by themselves.
+/// Usage; tokens out of the cache are counted by themselves.
 pub(super) fn usage(summary: &Summary) -> Value {
     json!({
         "input_tokens": summary.prompt_tokens.saturating_sub(summary.cached_tokens),

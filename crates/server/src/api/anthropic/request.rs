@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 /// Parameters that change nothing about an answer here.
 const HARMLESS: &[&str] = &["service_tier", "context_management", "inference_geo", "betas", "cache_control"];
 
-/// How a block of the system prompt begins that a client writes anew into each request. It says nothing to a model, and
+/// First words of a system block that a client writes anew into each request. It says nothing to a model, and
 /// would keep the prompt's beginning from being used again.
 const BILLING_HEADER: &str = "x-anthropic-billing-header";
 
@@ -60,7 +60,7 @@ pub(super) fn read_countable(mut fields: Fields) -> Result<Ask, ApiError> {
     Ok(ask)
 }
 
-/// What makes up the prompt.
+/// Fields that make up the prompt.
 fn countable(fields: &mut Fields) -> Result<Ask, ApiError> {
     let user = user(fields)?;
     fields.ignore(HARMLESS);

@@ -73,7 +73,7 @@ async fn vectors(
     service.embed(caller, asks, may_be_cut).await
 }
 
-/// What tests and the description of the API ask of an embedding's body.
+/// Schema of an embedding's body, for tests and the description of the API.
 pub(super) fn schema(name: &str) -> Value {
     json!({
         "type": "object",

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// How long a model stays that stays for ever, for clients that must be told a moment: about a century.
+/// Stay of a model that stays for ever, for clients that must be told a moment: about a century.
 const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// The version of Ollama's API that is spoken here. Applications compare it with the oldest that they work with, so the
@@ -52,7 +52,7 @@ pub async fn ps(State(service): State<Arc<Service>>) -> Response {
     json_response(StatusCode::OK, &json!({"models": loaded.collect::<Vec<_>>()}))
 }
 
-/// What is known of one model.
+/// Description of one model.
 ///
 /// # Errors
 /// A name that no model has.

@@ -25,7 +25,7 @@ const OF_THE_MACHINE: &[&str] = &[
     "draft_num_predict",
 ];
 
-/// What chat and generate share; `stream` is true unless it is said to be false.
+/// Fields common to chat and generate; `stream` is true unless it is said to be false.
 ///
 /// # Errors
 /// A value of another type, or an option that would change the answer and is not supported.

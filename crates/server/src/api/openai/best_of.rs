@@ -5,7 +5,7 @@ use crate::error::ApiError;
 use hefu_answer::{Choice, TextModel};
 use serde_json::{Value, json};
 
-/// How many answers stay of how many.
+/// Choice of the best answers to each prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct BestOf {
     /// Answers that stay of each prompt.
@@ -27,7 +27,7 @@ pub(super) struct Best {
 }
 
 impl BestOf {
-    /// What a request says of it, and the number of answers that are made for each prompt; `None` if all of them stay.
+    /// Setting of a request, with the number of answers that are made for each prompt; `None` if all of them stay.
     ///
     /// # Errors
     /// Fewer than are wanted, or a stream of them.

@@ -138,7 +138,7 @@ fn thinking(fields: &mut Fields) -> Result<Option<bool>, ApiError> {
     Ok(own.or(given))
 }
 
-/// How many likely tokens are wanted at each place, if log-probabilities are.
+/// Number of likely tokens wanted at each place, if log-probabilities are.
 fn logprobs(fields: &mut Fields) -> Result<Option<u32>, ApiError> {
     let wanted = fields.take::<bool>("logprobs")?.unwrap_or(false);
     let top: Option<u32> = fields.take("top_logprobs")?;

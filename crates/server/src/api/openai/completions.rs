@@ -86,7 +86,7 @@ pub async fn create(
     Ok(answered(first, built(make).await?))
 }
 
-/// What a request asks for.
+/// Content of a request.
 #[derive(Debug)]
 struct Wanted {
     /// For every prompt.
@@ -95,9 +95,9 @@ struct Wanted {
     streaming: Streaming,
     /// Whether each answer begins with its prompt.
     is_echoed: bool,
-    /// How many likely tokens are told in each place of the prompt, if any are.
+    /// Number of likely tokens told in each place of the prompt, if any are.
     prompt_logprobs: Option<u32>,
-    /// How many answers of each prompt are wanted.
+    /// Number of answers wanted of each prompt.
     n: usize,
     /// Which of them, where more are made.
     best_of: Option<BestOf>,
@@ -154,7 +154,7 @@ fn read(mut fields: Fields) -> Result<Wanted, ApiError> {
     let n = ask.count.max(1);
     let tells = (ask.logprobs.is_some(), ask.tells_end);
     let best_of = BestOf::read(&mut fields, n, streaming.is_wanted, tells)?.map(|(best_of, made)| {
-        // What the likeliest is, their log-probabilities say, with that of the end.
+        // The likeliest shows by their log-probabilities, with that of the end.
         ask.count = made;
         ask.logprobs = ask.logprobs.or(Some(0));
         ask.tells_end = true;
@@ -164,7 +164,7 @@ fn read(mut fields: Fields) -> Result<Wanted, ApiError> {
     Ok(Wanted { ask, prompts, streaming, is_echoed, prompt_logprobs, n, best_of })
 }
 
-/// How many likely tokens are wanted in each place of the prompt; no stream has a place for them.
+/// Number of likely tokens wanted in each place of the prompt; no stream has a place for them.
 pub(super) fn prompt_logprobs(fields: &mut Fields, streaming: Streaming) -> Result<Option<u32>, ApiError> {
     let wanted = match fields.take::<Value>("prompt_logprobs")? {
         None | Some(Value::Bool(false)) => return Ok(None),

@@ -20,7 +20,7 @@ pub(super) struct CompletionsStream {
     logprobs: BTreeMap<usize, Vec<TokenLogprob>>,
     /// Length of each choice's text so far, in characters, as its tokens have it.
     offsets: BTreeMap<usize, usize>,
-    /// What comes before everything else: each choice's prompt, if it is to be repeated.
+    /// Echoes before everything else: each choice's prompt, if it is to be repeated.
     echoes: Vec<Echo>,
 }
 

@@ -24,7 +24,7 @@ use hefu_answer::{Ask, Prompt};
 /// The names of the most tokens of an answer.
 pub(super) const MAX_TOKENS: &[&str] = &["max_completion_tokens", "max_tokens", "n_predict", "max_new_tokens"];
 
-/// What chat and plain completions share.
+/// Fields common to chat and plain completions.
 ///
 /// # Errors
 /// A value of another type, or a parameter that would change the answer in a way that is not supported.
@@ -45,7 +45,7 @@ pub(super) fn shared(fields: &mut Fields) -> Result<Ask, ApiError> {
     })
 }
 
-/// How many answers.
+/// Number of answers.
 fn count(fields: &mut Fields) -> Result<usize, ApiError> {
     match fields.take("n")? {
         Some(0) => Err(fields.wrong("n", "at least 1")),
@@ -53,7 +53,7 @@ fn count(fields: &mut Fields) -> Result<usize, ApiError> {
     }
 }
 
-/// How a stream is wanted.
+/// Options of a stream.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Streaming {
     /// Whether one is wanted.

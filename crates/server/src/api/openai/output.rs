@@ -15,7 +15,7 @@ pub(super) fn finish_reason(finish: Option<&Finish>) -> &'static str {
     }
 }
 
-/// What was used.
+/// Usage.
 pub(super) fn usage(summary: &Summary) -> Value {
     json!({
         "prompt_tokens": summary.prompt_tokens,
@@ -26,7 +26,7 @@ pub(super) fn usage(summary: &Summary) -> Value {
     })
 }
 
-/// How long it took, with the names of llama.cpp.
+/// Times, with the names of llama.cpp.
 pub(crate) fn timings(summary: &Summary) -> Value {
     let milliseconds = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e3;
     let computed = summary.prompt_tokens.saturating_sub(summary.cached_tokens);

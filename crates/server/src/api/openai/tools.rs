@@ -63,7 +63,7 @@ pub fn choice(fields: &mut Fields, tools: &[Tool]) -> Result<ToolChoice, ApiErro
     Ok(choice)
 }
 
-/// What the answer must look like: `response_format`, or one of the fields of llama.cpp (`grammar`, `json_schema`), vLLM
+/// Form of the answer: `response_format`, or one of the fields of llama.cpp (`grammar`, `json_schema`), vLLM
 /// (`structured_outputs`, `guided_*`) and SGLang (`regex`, `ebnf`).
 ///
 /// # Errors

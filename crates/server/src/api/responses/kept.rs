@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const MOST_OF_CLIENT: usize = 8 << 20;
 /// Bytes that the responses of all clients take together.
 const MOST: usize = 64 << 20;
-/// What a response takes beside its texts.
+/// Bytes of a response beside its texts.
 const FRAME: usize = 1024;
 
 /// A response that was given.
@@ -17,9 +17,9 @@ const FRAME: usize = 1024;
 pub(crate) struct Kept {
     /// The id of the response that it goes on from; ids are without a prefix.
     pub(super) before: Option<String>,
-    /// What the request added to the conversation, without instructions.
+    /// Messages that the request added to the conversation, without instructions.
     pub(super) input: Vec<Message>,
-    /// What was answered.
+    /// The answer.
     pub(super) output: Message,
     /// The response as it was sent.
     pub(super) body: Value,

@@ -37,7 +37,7 @@ pub async fn create(
     let wanted = request::read(fields, &kept)?;
     let mut answer = service.answer(&caller, wanted.ask).await?;
     let mut resource = Resource::new(&answer, wanted.echo);
-    // What is not to be seen in a receipt is not kept here either.
+    // A prompt that is hidden in receipts is not kept here either.
     let keeper = (wanted.is_kept && !caller.hides_prompt).then(|| Keeper {
         service: Arc::clone(&service),
         client: caller.name.clone(),

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 /// Parameters that change nothing about an answer here.
 const HARMLESS: &[&str] = &["stream_options", "client_metadata", "max_tool_calls", "moderation"];
 
-/// What a request wants.
+/// Content of a request.
 #[derive(Debug)]
 pub(super) struct Wanted {
     pub(super) ask: Ask,
@@ -23,11 +23,11 @@ pub(super) struct Wanted {
     pub(super) is_kept: bool,
     /// The response that the request goes on from, without a prefix.
     pub(super) before: Option<String>,
-    /// What the request adds to the conversation, without instructions.
+    /// Messages that the request adds to the conversation, without instructions.
     pub(super) input: Vec<Message>,
 }
 
-/// What comes before the input: the instructions, and what was said earlier.
+/// Messages before the input: the instructions, and what was said earlier.
 fn begun(instructions: Option<&str>, before: Option<&str>, earlier: &Earlier<'_>) -> Result<Vec<Message>, ApiError> {
     let mut messages = Vec::new();
     if let Some(text) = instructions.filter(|text| !text.is_empty()) {

@@ -51,7 +51,7 @@ impl Resource {
             "seed": answer.seed,
         });
         let Value::Object(mut frame) = frame else { return Self::empty(answer) };
-        // What the request left open keeps the value above.
+        // Fields that the request left open keep the value above.
         frame.extend(echo.into_iter().filter(|(_, value)| !value.is_null()));
         Self { answer: answer.id.clone(), frame, labels: answer.labels.clone() }
     }
@@ -65,7 +65,7 @@ impl Resource {
         self.labels = labels;
     }
 
-    /// What the answer is known by.
+    /// Id of the answer.
     pub(super) fn answer_id(&self) -> &str {
         &self.answer
     }
