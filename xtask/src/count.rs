@@ -26,10 +26,10 @@ const OF_A_TOKEN: &[(&str, &str)] = &[
     ("server", "Piece"),
 ];
 
-/// What can be public, as it is written after `pub`.
+/// Kinds of public items, as written after `pub`.
 const KINDS: &[&str] = &["fn", "struct", "enum", "trait", "type", "const", "static", "union", "mod"];
 
-/// What may stand between `pub` and the kind.
+/// Words that may stand between `pub` and the kind.
 const QUALIFIERS: &[&str] = &["unsafe", "async", "const"];
 
 /// One crate's figures.

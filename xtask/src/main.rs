@@ -24,7 +24,7 @@ mod tab;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// What a name on the command line does, in the repository, with the words after it.
+/// Action of a name on the command line, in the repository, with the words after it.
 type Command = fn(&Path, &[String]) -> Result<(), String>;
 
 fn main() -> ExitCode {

@@ -18,7 +18,7 @@ const TABLES: [&str; 2] = ["ARCHITECTURE.md", "ARCHITECTURE.zh-CN.md"];
 /// Width and height of a box, and what is free between boxes and between layers, in pixels.
 const BOX: (usize, usize) = (100, 32);
 const FREE: (usize, usize) = (22, 48);
-/// What is free at the edges.
+/// Free space at the edges.
 const MARGIN: usize = 12;
 
 /// Which crate uses which.
@@ -84,7 +84,7 @@ fn layers(uses: &Uses) -> BTreeMap<&str, usize> {
     layers
 }
 
-/// What a crate uses and none of the others that it uses leads to.
+/// Crates that a crate uses and that none of the others that it uses leads to.
 fn direct<'u>(uses: &'u Uses, name: &str) -> impl Iterator<Item = &'u str> {
     let used = &uses[name];
     used.iter().filter(|one| !used.iter().any(|other| leads(uses, other, one))).map(String::as_str)

@@ -29,7 +29,7 @@ pub(crate) struct Crate {
     scopes: BTreeMap<Module, Scope>,
 }
 
-/// What one path of modules holds. Two files of one path, each for a kind of machine, count as one.
+/// Content of one path of modules. Two files of one path, each for a kind of machine, count as one.
 #[derive(Debug, Default)]
 struct Scope {
     /// The module whose file it is in.
@@ -325,7 +325,7 @@ fn scan(tokens: TokenStream, scope: &mut Scope) {
         match token {
             TokenTree::Group(group) => scan(group.stream(), scope),
             TokenTree::Punct(punct) if punct.as_char() == '#' && is_test_group(tokens.get(at + 1)) => {
-                // What it stands before ends with a block, a semicolon or a comma.
+                // The item after it ends with a block, a semicolon or a comma.
                 let ends = |token: &TokenTree| match token {
                     TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
                     TokenTree::Punct(punct) => [';', ','].contains(&punct.as_char()),
@@ -334,7 +334,7 @@ fn scan(tokens: TokenStream, scope: &mut Scope) {
                 at += 2 + tokens[at + 2..].iter().position(ends).unwrap_or(tokens.len());
             }
             TokenTree::Ident(ident) => {
-                // What follows `::` goes on with a path; a single colon stands before a type.
+                // A name after `::` continues a path; a single colon stands before a type.
                 let before = |back: usize| at.checked_sub(back).and_then(|at| tokens.get(at));
                 let is_continued = is_dot(before(1)) || (is_colon(before(1)) && is_colon(before(2)));
                 scope.words.insert(ident.to_string());

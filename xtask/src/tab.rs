@@ -9,7 +9,7 @@ use base64::Engine;
 
 use crate::chips;
 
-/// How the command is called.
+/// Usage of the command.
 const USAGE: &str = "cargo xtask tab [--out FILE.html] [--test] [--hefu PROGRAM]";
 
 /// Makes the page; what is wrong otherwise, in one sentence.

@@ -19,19 +19,19 @@ use std::time::{Duration, Instant};
 /// Rows of logits that are hashed at once.
 const HASHED_AT_ONCE: usize = 16;
 
-/// What to answer, worked out.
+/// An answer to make, worked out.
 #[derive(Debug)]
 pub(crate) struct Question {
     /// The request, and how its answer is taken apart.
     pub(crate) prepared: Prepared,
-    /// What the answer must look like.
+    /// Form of the answer.
     pub(crate) constraint: Option<Box<dyn Constraint>>,
 }
 
 /// An answer and how it came about.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    /// What was asked.
+    /// The prepared request.
     pub(crate) prepared: Prepared,
     /// Its text and its end.
     pub(crate) stream: ChoiceStream,

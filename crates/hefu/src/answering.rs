@@ -64,7 +64,7 @@ impl<'a> AnswerSession<'a> {
         Ok(Self { loaded, drafter, speculation, prefill_chunk: device.prefill_chunk, logprobs, flags })
     }
 
-    /// What answers, and guesses as the flags say; with a trace of every answer if it is `traced`.
+    /// Scheduler that answers, and guesses as the flags say; with a trace of every answer if it is `traced`.
     ///
     /// # Errors
     /// If the cache of a model cannot be had.
@@ -76,12 +76,12 @@ impl<'a> AnswerSession<'a> {
         guessing(scheduler, &self.speculation, self.drafter.as_ref(), Drafter::paged_alone)
     }
 
-    /// How tokens are guessed.
+    /// Way of guessing tokens.
     pub(crate) fn how(&self) -> Speculate {
         self.speculation.how
     }
 
-    /// What the flags ask for, of a prompt.
+    /// Request of a prompt by the flags.
     pub(crate) fn ask(&self, prompt: Prompt) -> Ask {
         Ask {
             prompt,
@@ -106,7 +106,7 @@ impl<'a> AnswerSession<'a> {
         Ok(Question { prepared, constraint })
     }
 
-    /// What is wrong with a request, with the names of the flags.
+    /// Failure of a request, with the names of the flags.
     pub(crate) fn failed(&self, error: &Error) -> Failure {
         let model = &self.loaded.text.name;
         match error {

@@ -18,7 +18,7 @@ pub(crate) struct Files<'f> {
     pub(crate) all: Vec<(&'f str, &'f [u8])>,
 }
 
-/// What stands in for a GGUF file.
+/// Stand-in for a GGUF file.
 #[derive(Debug)]
 pub(crate) struct Image {
     /// Keys and table.
@@ -121,7 +121,7 @@ fn write_vocabulary(published: &Published, writer: &mut Writer) {
     }
 }
 
-/// What the folder recommends for sampling.
+/// Writes the folder's recommendations for sampling.
 fn write_sampling(config: Option<&str>, writer: &mut Writer) {
     let Some(Ok(Json::Object(config))) = config.map(serde_json::from_str) else { return };
     let pairs =

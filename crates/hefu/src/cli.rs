@@ -40,7 +40,7 @@ impl Cli {
     /// Reads a command line, in the language that was chosen.
     ///
     /// # Errors
-    /// What is wrong with it, or the help that it asks for.
+    /// A fault of the arguments, or the help that they ask for.
     pub(crate) fn read(arguments: Vec<OsString>) -> Result<Self, clap::Error> {
         let mut table = words::command(taking_negative_numbers(Self::command()));
         let matches = table.try_get_matches_from_mut(arguments)?;

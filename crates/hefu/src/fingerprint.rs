@@ -6,7 +6,7 @@ use hefu_numerics::program::Program;
 use hefu_proof::FingerprintInput;
 use hefu_store::{ModelFile, ResolvedModel};
 
-/// What goes into the fingerprint of a model that runs this program. Files outside the store are hashed unless that was
+/// Parts of the fingerprint of a model that runs this program. Files outside the store are hashed unless that was
 /// done before.
 ///
 /// # Errors
@@ -17,7 +17,7 @@ pub(crate) fn input(model: &ResolvedModel, program: &Program) -> Result<Fingerpr
     Ok(FingerprintInput { contract: hefu_numerics::CONTRACT_VERSION, files, cache, variants })
 }
 
-/// What tells a model's files from all others: their digests, in order.
+/// Identity of a model's files: their digests, in order.
 ///
 /// # Errors
 /// As [`input`].

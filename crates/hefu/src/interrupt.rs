@@ -5,7 +5,7 @@ use crate::failure::{Failure, INTERRUPTED};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// What is to be done, the newest wish last.
+/// Wishes, the newest last.
 static WISHES: Mutex<Vec<Arc<dyn Fn() + Send + Sync>>> = Mutex::new(Vec::new());
 /// Somebody else listens from now on.
 static IS_RELEASED: AtomicBool = AtomicBool::new(false);

@@ -7,7 +7,7 @@ use std::path::Path;
 /// The lessons of the program, and those of a folder.
 ///
 /// # Errors
-/// What is wrong with one of them.
+/// A fault of one of them.
 pub(crate) fn lessons(folder: Option<&Path>) -> Result<Vec<Lesson>, Failure> {
     let mut lessons = built_in().map_err(|error| Failure::Other(error.to_string()))?.to_vec();
     let further = folder.map(in_folder).transpose().map_err(|error| Failure::Other(error.to_string()))?;

@@ -39,19 +39,19 @@ pub(crate) struct Loaded {
     pub(crate) block: Option<Model>,
     /// Its text side: tokeniser, template, and what its file recommends for sampling.
     pub(crate) text: TextModel,
-    /// How it makes vectors of texts.
+    /// Its way of making vectors of texts.
     pub(crate) pooling: Pooling,
     /// The threads that compute; models of one process share them.
     pub(crate) pool: Arc<Pool>,
     /// Name of the instruction set in use.
     pub(crate) isa: &'static str,
-    /// How carefully its files were checked.
+    /// Check of its files.
     pub(crate) check: Check,
-    /// How long loading took.
+    /// Times of loading.
     pub(crate) took: LoadTimes,
 }
 
-/// What a model is loaded for.
+/// Purpose of a loaded model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Purpose {
     /// To write.
@@ -62,7 +62,7 @@ enum Purpose {
     Any,
 }
 
-/// How long the parts of loading took.
+/// Times of the parts of loading.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LoadTimes {
     /// Mapping the files and reading their tables.
@@ -162,7 +162,7 @@ impl Loaded {
         });
         let (tokenizer, template) = text?;
         let (model, weighed) = (packed.0?, packed.1);
-        // What was checked, and what the fingerprint will be of, is what was read.
+        // The files that were checked, and that the fingerprint will be of, are those that were read.
         files.model.still_is()?;
         files.release_metadata(&gguf);
         let (recommended, pooling) = (metadata::recommended(&gguf), metadata::pooling(&spec));
@@ -196,7 +196,7 @@ impl Loaded {
         paged.map_err(|error| Failure::Other(error.to_string()))
     }
 
-    /// What computes one job at a time on this model, `prefill_chunk` tokens of a prompt at once, each going on from what
+    /// Scheduler of one job at a time on this model, `prefill_chunk` prompt tokens at once, each going on from what
     /// the one before has left in the cache where `prefix_reuse` says so.
     ///
     /// # Errors
@@ -213,12 +213,12 @@ impl Loaded {
         Ok(Scheduler::new(self.paged(true)?, Self::one(prefill_chunk, false)))
     }
 
-    /// What a scheduler of one job at a time keeps to.
+    /// Limits of a scheduler of one job at a time.
     fn one(prefill_chunk: usize, prefix_reuse: bool) -> Limits {
         Limits { step_tokens: prefill_chunk, running: 1, queued: 1, prefix_reuse, ..Limits::default() }
     }
 
-    /// What another answer must share for its bits to be comparable.
+    /// Fingerprint that another answer must share for its bits to be comparable.
     ///
     /// # Errors
     /// If a file outside the store cannot be read to take its digest, or was changed since it was loaded.
@@ -230,7 +230,7 @@ impl Loaded {
     }
 }
 
-/// What is wrong with a model that is to write.
+/// Failure of a model that is to write.
 fn no_writer(files: &MappedModel, error: &Error) -> Failure {
     match error {
         Error::Encoder { .. } => Failure::Other(format!(
@@ -302,7 +302,7 @@ fn check_memory(spec: &ModelSpec, device: &dyn Device, context: usize, state: bo
             "hefu: taking {weights} for weights and {cache} for the cache of {context} positions ({profile})"
         ));
     }
-    // What a device has of its own it judges itself.
+    // A device judges its own memory itself.
     let on_host = device.host_footprint(&spec.program, &size).unwrap_or(footprint);
     let (weights, cache) = (on_host.weights as u64, on_host.states as u64);
     let available = available_memory().unwrap_or(u64::MAX);

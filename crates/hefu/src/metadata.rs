@@ -51,12 +51,12 @@ pub(crate) fn tool_use_template<'f>(gguf: &Gguf<'f>) -> Option<&'f str> {
     gguf.metadata().string("tokenizer.chat_template.tool_use").ok().flatten()
 }
 
-/// How the file asks its model whether a document fits a query, if it was made to rank.
+/// Template of the file that asks its model whether a document fits a query, if it was made to rank.
 pub(crate) fn rank_template<'f>(gguf: &Gguf<'f>) -> Option<&'f str> {
     gguf.metadata().string("tokenizer.chat_template.rerank").ok().flatten()
 }
 
-/// How the hidden states of a text's positions become one vector, as the file says it; models that write say nothing of it.
+/// Pooling of a text's hidden states into one vector, as the file says it; models that write say nothing of it.
 pub(crate) fn pooling(spec: &ModelSpec) -> Pooling {
     match (spec.pooling, spec.program.order) {
         (Some(hefu_model::Pooling::First), _) | (Some(hefu_model::Pooling::Rank), Order::Whole) => Pooling::First,
@@ -65,7 +65,7 @@ pub(crate) fn pooling(spec: &ModelSpec) -> Pooling {
     }
 }
 
-/// What the scores of the file's classifier are of, if it has one.
+/// Classes that the file's classifier scores, if it has one.
 pub(crate) fn classes(gguf: &Gguf<'_>) -> Vec<String> {
     let architecture = gguf.metadata().string("general.architecture").ok().flatten().unwrap_or_default();
     let labels = gguf.metadata().strings(&format!("{architecture}.classifier.output_labels")).ok().flatten();

@@ -81,7 +81,7 @@ fn name_or_default(store: &Store, asked: Option<&str>) -> Result<String, Failure
     flags::given(asked).map(str::to_owned).or_else(default).ok_or_else(missing)
 }
 
-/// What becomes of a download that would be of no use on this machine.
+/// Treatment of a download that would be of no use on this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Doubt {
     /// It is given up as soon as that is known.
@@ -137,7 +137,7 @@ fn chosen(file: &str, size: Option<u64>, reason: Reason) -> Option<String> {
 pub(crate) struct Watcher {
     meter: Meter,
     doubt: Doubt,
-    /// What is said of a source that failed once another is tried; of the last one the error says it.
+    /// Sentence about a source that failed, told once another is tried; of the last one the error says it.
     failed: Option<String>,
     is_interrupted: Arc<AtomicBool>,
     /// Where signals cannot be caught, Ctrl-C ends the program as it always does.

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 /// Bytes that are read to measure how fast the CPU reads.
 pub(crate) const READ_BYTES: usize = 256 << 20;
-/// How long a part that was lost is looked for at its addresses.
+/// Time for which a lost part is looked for at its addresses.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The same where somebody places it again, who has to notice first that it was lost.
 const PATIENCE_WHERE_ASKED: Duration = Duration::from_secs(300);
@@ -66,7 +66,7 @@ impl MappedModel {
         gguf.map_err(|error| self.fault(&error))
     }
 
-    /// What the files say they hold, whether or not they can be run.
+    /// Outline of the files, whether or not they can be run.
     ///
     /// # Errors
     /// Files that are no GGUF, or damaged.
@@ -144,7 +144,7 @@ impl MappedModel {
     }
 }
 
-/// What stands in for a GGUF file, if the model is a folder.
+/// Stand-in for a GGUF file, if the model is a folder.
 fn image(model: &ResolvedModel, mappings: &[Mapping]) -> Result<Option<Image>, Failure> {
     let names: Vec<String> = model.files.iter().map(|file| file_name(&file.path)).collect();
     if !names.iter().any(|name| name == CONFIG) {

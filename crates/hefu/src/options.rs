@@ -26,7 +26,7 @@ pub(crate) struct DeviceOptions {
     pub(crate) isa: Option<String>,
     /// Tokens of a prompt that are computed at once.
     pub(crate) prefill_chunk: usize,
-    /// What parts on other machines are asked with.
+    /// Key for parts on other machines.
     pub(crate) part_key: PartKey,
 }
 
@@ -178,7 +178,7 @@ pub(crate) struct ModelOptions<'a> {
     pub(crate) device: &'a DeviceOptions,
     /// Positions of the cache; `None` for the default.
     pub(crate) context: Option<usize>,
-    /// What the cache is made of.
+    /// Format of the cache.
     pub(crate) cache: Profile,
     /// A template file in place of the model's own.
     pub(crate) template: Option<&'a Path>,
@@ -217,7 +217,7 @@ impl Speculate {
     }
 }
 
-/// How tokens are guessed.
+/// Way of guessing tokens.
 #[derive(Debug, Clone)]
 pub(crate) struct SpeculationOptions {
     /// Where guesses come from.
@@ -241,18 +241,18 @@ impl Default for SpeculationOptions {
     }
 }
 
-/// How several models are served.
+/// Options of serving several models.
 #[derive(Debug, Clone)]
 pub(crate) struct CatalogOptions {
     /// Names or paths; none is the default model.
     pub(crate) models: Vec<String>,
-    /// How carefully their files are checked whenever one is loaded.
+    /// Check of their files whenever one is loaded.
     pub(crate) check: Check,
     /// Where to compute.
     pub(crate) device: DeviceOptions,
     /// Positions of one conversation.
     pub(crate) context: Option<usize>,
-    /// What caches are made of.
+    /// Format of the caches.
     pub(crate) cache: Profile,
     /// Positions of the cache of each model.
     pub(crate) cache_tokens: Option<usize>,
@@ -264,15 +264,15 @@ pub(crate) struct CatalogOptions {
     pub(crate) template: Option<PathBuf>,
     /// By whose key each model must be signed.
     pub(crate) required_key: Option<PublicKey>,
-    /// What the scheduler keeps to.
+    /// Limits of the scheduler.
     pub(crate) limits: Limits,
-    /// How tokens are guessed.
+    /// Way of guessing tokens.
     pub(crate) speculation: SpeculationOptions,
     /// Whether receipts state a trace.
     pub(crate) trace: bool,
 }
 
-/// How the log on standard error is written.
+/// Format of the log on standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LogFormat {
     /// Lines for people.
@@ -281,7 +281,7 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// What is kept of answers, and how.
+/// Options of recording answers.
 #[derive(Debug, Clone)]
 pub(crate) struct RecordOptions {
     /// The log; `None` keeps receipts in memory alone.
@@ -294,7 +294,7 @@ pub(crate) struct RecordOptions {
     pub(crate) recent: usize,
 }
 
-/// How answers are made again.
+/// Way of making answers again.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct VerifyOptions<'a> {
     /// The model; without a name, the one that the receipts name.

@@ -17,12 +17,12 @@ use std::time::{Duration, Instant};
 const MAX_BYTES: u64 = 1 << 20;
 /// Most orders that are carried out at once.
 const MAX_ORDERS: usize = 64;
-/// How long whoever gave an order waits for what became of it.
+/// Longest wait for the outcome of an order.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How often it looks.
+/// Interval between two looks.
 const EVERY: Duration = Duration::from_millis(50);
 
-/// What is to be done.
+/// An order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Order {
@@ -37,7 +37,7 @@ pub(crate) enum Order {
     },
 }
 
-/// What became of an order: the number of the record, or why nothing was done.
+/// Outcome of an order: the number of the record, or why nothing was done.
 type Outcome = Result<u64, String>;
 
 /// The folder of a log whose program is running.

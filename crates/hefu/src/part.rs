@@ -98,7 +98,7 @@ impl Host for ModelHost {
     }
 
     fn room(&self, footprint: &Footprint) -> Result<(), String> {
-        // What a device has of its own it judges itself.
+        // A device judges its own memory itself.
         let available = available_memory().filter(|_| self.on_host).unwrap_or(u64::MAX);
         let needed = (footprint.weights as u64).saturating_add(footprint.states as u64);
         if needed <= available {

@@ -15,7 +15,7 @@ pub(crate) fn line(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", visible(&crate::words::said(text)));
 }
 
-/// What is counted.
+/// Unit of the count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unit {
     /// Bytes.

@@ -91,7 +91,7 @@ impl Signer {
     }
 }
 
-/// What an answer was held to, as JSON: keys in the order in which they were given, which is the order of an object's
+/// Form that an answer was held to, as JSON: keys in the order in which they were given, the order of an object's
 /// properties.
 fn grammar(spec: &Spec) -> Result<Grammar, String> {
     let text = serde_json::to_value(spec).map(|value| Grammar::new(value.to_string()));

@@ -52,7 +52,7 @@ impl Signed {
         Ok(Self { path: folder.to_owned(), names, signature })
     }
 
-    /// What is signed.
+    /// The subject that is signed.
     pub(crate) fn subject(&self) -> Subject<'_> {
         if self.names.is_empty() {
             Subject::Path(&self.path)

@@ -10,7 +10,7 @@ use hefu_numerics::kv::PAGE;
 use hefu_text::tokenizer::Vocabulary;
 use serde_json::{Value, json};
 
-/// What guesses beside the text itself.
+/// Model or block that guesses beside the text itself.
 pub(crate) struct Drafter {
     /// A draft model, or the model's own block for further tokens.
     model: Model,
@@ -110,7 +110,7 @@ pub(crate) fn guessing(
     Ok(scheduler.with_speculation(speculation))
 }
 
-/// How many tokens were guessed, and how many of them right.
+/// Numbers of guessed tokens and of right ones.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Guessed {
     /// Tokens that were guessed and computed.

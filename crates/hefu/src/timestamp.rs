@@ -7,7 +7,7 @@ use hefu_proof::audit::{Token, stamp_request};
 use std::time::Duration;
 use ureq::Agent;
 
-/// How long one question may take.
+/// Time limit of one question.
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// Most bytes of an answer.
 const MAX_ANSWER_BYTES: u64 = 64 << 10;

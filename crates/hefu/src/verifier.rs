@@ -28,14 +28,14 @@ pub(crate) struct Verifier {
     prefill_chunk: usize,
 }
 
-/// What came of one answer.
+/// Outcome of one answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Outcome {
-    /// What it is.
+    /// The verdict.
     pub(crate) verdict: Verdict,
     /// The trace, as far as positions were computed, if it was asked for.
     pub(crate) trace: Option<Trace>,
-    /// What it took, the model's loading not included.
+    /// Time it took, the model's loading not included.
     pub(crate) took: Duration,
 }
 

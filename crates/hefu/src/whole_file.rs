@@ -99,7 +99,7 @@ fn claim(beside: &Path) -> Result<File, Failure> {
 }
 
 impl Drop for WholeFile {
-    /// What did not become whole goes away.
+    /// Removes a file that did not become whole.
     fn drop(&mut self) {
         if self.file.take().is_some() {
             let _ = fs::remove_file(&self.beside);

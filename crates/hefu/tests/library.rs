@@ -181,7 +181,7 @@ fn receipts_are_made_again(engine: &Engine, model: &Path) {
     assert!(!verdict(engine, "").0);
     let other = Engine::open(Options { cache: "q8".to_owned(), ..options(model) }).unwrap();
     assert!(verdict(&other, &receipt).1.contains("fingerprint"));
-    // What computes is the file that was named.
+    // The file that was named computes.
     let software = serde_json::from_str::<Value>(&receipt).unwrap()["answer"]["software"]["digest"].clone();
     assert!(software.is_string());
     assert_eq!(engine.receipt("no-such-answer"), Ok(None));

@@ -1,6 +1,6 @@
 //! The Python package's extension module: models in memory, as Python sees them.
 //!
-//! What a caller sees is in `python/hefu`; here is only what must be Rust. Whatever takes its time lets go of the interpreter's
+//! The caller's side is in `python/hefu`; here is what must be Rust. Whatever takes its time lets go of the interpreter's
 //! lock, so that requests of several threads are one batch. Vectors and logits are handed over as they lie in memory.
 
 use exception::HefuError;
@@ -114,7 +114,7 @@ impl PyEngine {
         py.detach(|| Engine::open(options)).map(Self).map_err(raised)
     }
 
-    /// What is known of the model, as JSON.
+    /// The model as JSON.
     fn about(&self) -> String {
         self.0.about()
     }
@@ -158,7 +158,7 @@ fn matrix<'py>(py: Python<'py>, numbers: Vec<f32>, rows: usize) -> PyResult<Boun
     PyArray1::from_vec(py, numbers).reshape([rows, columns])
 }
 
-/// What an endpoint answers: its status at once, the pieces of its body as they come.
+/// Answer of an endpoint: its status at once, the pieces of its body as they come.
 #[pyclass(frozen, module = "hefu._hefu", name = "Response")]
 struct PyResponse {
     /// The HTTP status.

@@ -8,7 +8,7 @@ use crate::files;
 
 /// Where commands are listed, and how the row begins.
 const LISTS: &[(&str, &str)] = &[("README.md", "| commands |"), ("README.zh-CN.md", "| 命令 |")];
-/// How a document writes a call of the program.
+/// Prefixes of a call of the program in a document.
 const PREFIXES: &[&str] = &["hefu ", "cargo run --release -- "];
 
 pub(crate) fn run(root: &Path) -> Vec<String> {
@@ -55,7 +55,7 @@ pub(crate) fn run(root: &Path) -> Vec<String> {
 /// Commands of the program's help that a row does not name.
 fn left_out<'h>(help: &'h str, row: &'h str) -> impl Iterator<Item = &'h str> {
     let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    // What a command does may go on in lines that are indented further.
+    // The words for a command may go on in lines that are indented further.
     let names =
         lines.filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' '))?.split(' ').next());
     names.filter(|name| *name != "help" && !row.contains(&format!("`{name}`")))

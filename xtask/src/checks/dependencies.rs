@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::files;
 
-/// What each crate may use of the others. What is not here may use nothing.
+/// Crates that each crate may use. One that is not here may use nothing.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("numerics", &[]),
     ("text", &[]),

@@ -43,7 +43,7 @@ pub(super) fn other_words(text: &str) -> impl Iterator<Item = String> {
     })
 }
 
-/// How a document is built.
+/// Structure of a document.
 #[derive(Debug, PartialEq)]
 pub(super) struct Shape {
     pub(super) headings: usize,

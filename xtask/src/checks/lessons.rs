@@ -46,7 +46,7 @@ fn widgets(text: &str) -> Vec<&str> {
     text.lines().filter_map(|line| line.strip_prefix("```widget ")).map(str::trim).collect()
 }
 
-/// What data says in one language alone, or in the other with the same words.
+/// Data in one language alone, or in the other with the same words.
 fn one_sided(value: &toml::Value, place: &str, problems: &mut Vec<String>) {
     match value {
         toml::Value::Table(table) => {

@@ -60,7 +60,7 @@ fn target(document: &Path, link: &str) -> PathBuf {
     }
 }
 
-/// What a document's headings are called in links, as GitHub makes it: small letters, `-` for blanks, no punctuation; the second
+/// Anchors of a document's headings, as GitHub makes them: small letters, `-` for blanks, no punctuation; the second
 /// of one name ends in `-1`.
 fn anchors(text: &str) -> BTreeSet<String> {
     let mut in_code = false;

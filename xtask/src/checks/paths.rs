@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::files;
 
-/// What only one machine has.
+/// Folders that only one machine has.
 const MACHINE_PATHS: &[&str] = &["/root/", "/home/", "/work/", "/Users/"];
 
 /// Endings of the files that are read.

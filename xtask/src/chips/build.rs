@@ -7,20 +7,20 @@ use super::list::{Chip, Level, NODE, WINE};
 use super::target::{Target, is_there, no_standard_library, standard_library, target_folder};
 use super::wine;
 
-/// What is checked where nothing can be run: the whole program, too.
+/// Crates that are checked where nothing can be run: the whole program, too.
 const CHECKED: [&str; 2] = ["hefu", "hefu-check"];
 
-/// What stands for the C compiler of a system that cannot be had: types do not depend on what it would make of the TLS library.
+/// Stand-in for a C compiler that cannot be had: types do not depend on what it would make of the TLS library.
 const NO_COMPILER: &str = "true";
 
 /// A program that was built for a chip, and what runs it.
 pub(super) struct Runner {
     root: PathBuf,
-    /// How cargo builds for the chip, and the folder of its builds; none for this machine.
+    /// Target of cargo for the chip, and the folder of its builds; none for this machine.
     target: Option<(Target, PathBuf)>,
     /// The emulator with its arguments, then the program.
     command: Vec<String>,
-    /// What the emulator is told by its environment.
+    /// Environment of the emulator.
     settings: Vec<(String, String)>,
 }
 
@@ -28,7 +28,7 @@ impl Runner {
     /// For this machine; with `hefu`, what makes and judges receipts is built too.
     ///
     /// # Errors
-    /// What the compiler says.
+    /// The compiler's error.
     pub(super) fn native(root: &Path, hefu: bool) -> Result<Self, String> {
         let folder = target_folder(root);
         let mut cargo = cargo(root, &folder);
@@ -46,7 +46,7 @@ impl Runner {
     /// For a chip at a level.
     ///
     /// # Errors
-    /// What this machine lacks for it, or what the compiler says.
+    /// A tool that this machine lacks, or the compiler's error.
     pub(super) fn new(root: &Path, chip: &'static Chip, level: &Level) -> Result<Self, String> {
         let emulator = level.runner[0];
         if !is_there(emulator) {
@@ -85,7 +85,7 @@ impl Runner {
         self.command.last().map(PathBuf::from).unwrap_or_default()
     }
 
-    /// What the program prints; a status other than 0 is told by what it prints, or as an error if that is nothing.
+    /// Output of the program; a status other than 0 is told by it, or as an error if it is empty.
     pub(super) fn call(&self, arguments: &[String]) -> Result<String, String> {
         let done = Command::new(&self.command[0])
             .envs(self.settings.iter().map(|(name, value)| (name, value)))
@@ -118,7 +118,7 @@ impl Runner {
 /// Checks the types of the program for a system that cannot be run here.
 ///
 /// # Errors
-/// What this machine lacks for it, or what the compiler says.
+/// A tool that this machine lacks, or the compiler's error.
 pub(super) fn check_types(root: &Path, chip: &Chip) -> Result<(), String> {
     if !standard_library(chip.triple) {
         return Err(no_standard_library(chip));

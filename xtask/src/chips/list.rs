@@ -3,9 +3,9 @@
 
 /// A kind of processor.
 pub(super) struct Chip {
-    /// What people call it.
+    /// Name for people.
     pub(super) name: &'static str,
-    /// What the compiler calls it.
+    /// Name for the compiler.
     pub(super) triple: &'static str,
     /// The linker, where it is not the compiler's own.
     pub(super) linker: Option<&'static str>,
@@ -15,9 +15,9 @@ pub(super) struct Chip {
 
 /// A processor with some of its chip's features.
 pub(super) struct Level {
-    /// What people call it.
+    /// Name for people.
     pub(super) name: &'static str,
-    /// What the compiler may use everywhere, beyond what each such chip has.
+    /// Features that the compiler may use everywhere, beyond what each such chip has.
     pub(super) features: &'static str,
     /// The emulator and its arguments; without one, types are checked and nothing is run.
     pub(super) runner: &'static [&'static str],
@@ -27,10 +27,10 @@ pub(super) struct Level {
 /// program and as the Python package `ziglang`.
 pub(super) const ZIG: &str = "zig";
 
-/// What runs WebAssembly: [`super::build`] puts the script's path behind it.
+/// Runtime of WebAssembly: [`super::build`] puts the script's path behind it.
 pub(super) const NODE: &str = "node";
 
-/// What runs programs of Windows.
+/// Runtime of programs for Windows.
 pub(super) const WINE: &str = "wine";
 
 /// WebAssembly with the system interface that the page and Node.js offer.

@@ -18,10 +18,10 @@ use list::{CHIPS, Chip, WEBASSEMBLY};
 use receipts::Made;
 use report::{Row, Table, Verdicts};
 
-/// How the command is called.
+/// Usage of the command.
 const USAGE: &str = "cargo xtask chips [--tests] [--require] [--hefu PROGRAM] [CHIP]...";
 
-/// What is asked for.
+/// Options of the command.
 #[derive(Default)]
 struct Options {
     chips: Vec<&'static Chip>,
@@ -81,7 +81,7 @@ pub(crate) fn receipts(root: &Path, hefu: Option<&str>) -> Result<Vec<(String, S
     Ok(receipts::make(root, hefu)?.into_iter().map(|made| (made.model, made.receipt)).collect())
 }
 
-/// What every chip is held to.
+/// Results that every chip must give.
 struct Expected<'a> {
     root: &'a Path,
     /// The program that makes and judges receipts here.

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::build::Runner;
 
-/// What is answered by the tiny models.
+/// Prompt to the tiny models.
 const PROMPT: &str = "the end of the in and the other";
 /// Their names: dense, of large blocks, with experts, with recurrent states, with latent attention.
 const TINY: &[&str] =
@@ -19,7 +19,7 @@ const REAL: (&str, &str, &str) = ("gemma-3-270m", "8", "The capital of France is
 
 /// A receipt.
 pub(super) struct Made {
-    /// What it is of, for people.
+    /// Its subject, for people.
     pub(super) name: String,
     pub(super) model: String,
     pub(super) receipt: String,

@@ -12,17 +12,17 @@ pub(super) type Logits = BTreeMap<String, Vec<String>>;
 /// A chip at a level.
 pub(super) struct Row {
     cells: Vec<String>,
-    /// What is not as it must be.
+    /// Faults.
     wrong: Vec<String>,
 }
 
-/// What came of receipts of one model.
+/// Verdicts on receipts of one model.
 pub(super) struct Verdicts<'a> {
     /// The receipt that this machine has made.
     pub(super) made: &'a Made,
-    /// What the chip says of it.
+    /// The chip's verdict.
     pub(super) said: Result<String, String>,
-    /// What this machine says of the chip's, if that was asked for.
+    /// This machine's verdict on the chip's receipt, if that was asked for.
     pub(super) back: Option<Result<(), String>>,
 }
 
@@ -116,7 +116,7 @@ impl Row {
     }
 }
 
-/// How many receipts were judged, how many of them fit, and the tokens of those; what is wrong with the others.
+/// Numbers of receipts that were judged and that fit, and the tokens of those; the faults of the others.
 fn fitting(verdicts: &[Verdicts<'_>], is_real: bool, wrong: &mut Vec<String>) -> (usize, usize, u64) {
     let asked: Vec<_> = verdicts.iter().filter(|all| all.made.is_real == is_real).collect();
     let (mut count, mut tokens) = (0, 0);

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use super::list::{Chip, ZIG};
 
-/// What cargo is told to build for a chip.
+/// Arguments of cargo that build for a chip.
 pub(super) struct Target {
     triple: &'static str,
     linker: Option<PathBuf>,
@@ -17,7 +17,7 @@ impl Target {
     /// For a chip.
     ///
     /// # Errors
-    /// What this machine lacks for it.
+    /// A tool that this machine lacks for it.
     pub(super) fn new(root: &Path, chip: &'static Chip) -> Result<Self, String> {
         let linker = match chip.linker {
             Some(ZIG) => Some(zig(root, chip)?),

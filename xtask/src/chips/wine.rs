@@ -1,4 +1,4 @@
-//! What Wine may lack.
+//! A library that Wine may lack.
 
 use std::path::Path;
 use std::process::Command;
@@ -15,7 +15,7 @@ const WRONG_USAGE: i32 = 2;
 /// The settings under which Wine runs a program: none where it runs it as it is.
 ///
 /// # Errors
-/// What the compiler says, if Wine lacks the library.
+/// The compiler's error, if Wine lacks the library.
 pub(super) fn settings(
     root: &Path,
     folder: &Path,

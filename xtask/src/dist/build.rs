@@ -21,7 +21,7 @@ pub(super) struct Program {
 pub(super) struct Builder {
     root: PathBuf,
     cargo: PathBuf,
-    /// What `cargo metadata` says.
+    /// Output of `cargo metadata`.
     metadata: Value,
     sysroot: PathBuf,
     cargo_home: PathBuf,
@@ -48,7 +48,7 @@ impl Builder {
         &self.sysroot
     }
 
-    /// What `cargo metadata` says.
+    /// Output of `cargo metadata`.
     pub(super) fn metadata(&self) -> &Value {
         &self.metadata
     }

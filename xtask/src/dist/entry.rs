@@ -64,7 +64,7 @@ pub(super) fn empty_folder(path: &Path) -> Result<(), String> {
     fs::create_dir_all(path).map_err(|error| format!("cannot create {}: {error}", path.display()))
 }
 
-/// What a program prints.
+/// Output of a program.
 pub(super) fn output(program: &Path, arguments: &[&OsStr]) -> Result<Vec<u8>, String> {
     let name = program.display();
     let output =

@@ -19,10 +19,10 @@ use build::Builder;
 use entry::{Entry, PROGRAM};
 use target::{TARGETS, Target};
 
-/// How the command is called.
+/// Usage of the command.
 const USAGE: &str = "cargo xtask dist [--target TARGET]... [--key FILE.pem] [--out DIR]";
 
-/// What is asked for.
+/// Options of the command.
 #[derive(Default)]
 struct Options {
     targets: Vec<&'static Target>,
@@ -30,7 +30,7 @@ struct Options {
     out: Option<PathBuf>,
 }
 
-/// What all products of one program share.
+/// Parts that all products of one program share.
 struct Release {
     version: String,
     /// Seconds since 1970 that every file in a product bears: those of the commit.
@@ -80,7 +80,7 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<(), String> {
     Ok(())
 }
 
-/// What goes with every program: licences, manual pages, completions, and what services are made of.
+/// Files that go with every program: licences, manual pages, completions, and the parts of services.
 fn shared(root: &Path, builder: &Builder, program: &Path) -> Result<Vec<Entry>, String> {
     let mut files = vec![Entry::file("NOTICES.txt", notices::text(builder)?)];
     for name in ["LICENSE", "README.md", "README.zh-CN.md"] {

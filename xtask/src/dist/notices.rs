@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::build::Builder;
 use super::entry;
 
-/// How files with licences begin.
+/// Beginnings of the names of files with licences.
 const BEGINNINGS: &[&str] = &["LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "NOTICE", "UNLICENSE"];
 
 /// One text with the licence files of every library, in order of names; equal files stand once.

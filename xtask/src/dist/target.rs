@@ -36,7 +36,7 @@ impl Target {
         cfg!(target_os = "linux") && std::env::consts::ARCH == self.machine
     }
 
-    /// What this machine lacks to build for it, and how to get it; `None` if nothing.
+    /// Tool that this machine lacks to build for it, and how to get it; `None` if there is none.
     pub(super) fn lacks(&self, sysroot: &Path) -> Option<String> {
         lacks_library(sysroot, self.triple).or_else(|| {
             (!on_path("cargo-zigbuild") && !self.has_compiler())

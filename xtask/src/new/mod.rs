@@ -19,11 +19,11 @@ pub(crate) enum Edit {
     Sorted { path: &'static str, begins: &'static str, ends: &'static str, line: String },
 }
 
-/// What can be begun.
+/// A kind of thing that can be begun.
 pub(crate) struct Kind {
     pub(crate) name: &'static str,
     pub(crate) edits: fn(name: &str) -> Vec<Edit>,
-    /// What is left to do, in order.
+    /// Remaining steps, in order.
     pub(crate) then: fn(name: &str) -> Vec<String>,
 }
 

@@ -45,7 +45,7 @@ struct Examined {
     memory: Option<u64>,
     units: usize,
     lacks: Vec<String>,
-    /// What of the conformance list it computes otherwise; `None` if it was not asked.
+    /// Entries of the conformance list that it computes otherwise; `None` if it was not asked.
     deviations: Option<Vec<String>>,
     /// Bytes read and products of bytes added, in a second.
     rates: Option<[f64; 2]>,

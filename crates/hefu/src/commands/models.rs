@@ -132,7 +132,7 @@ fn repository_json(known: &CatalogueRepository, rate: Option<f64>) -> Value {
     })
 }
 
-/// What is in the store first, then the rest of the catalogue.
+/// Stored models first, then the rest of the catalogue.
 fn entries(store: &Store, listing: hefu_store::Listing) -> Vec<Entry> {
     let catalogue = store.catalogue();
     let is_default = |name: &str| catalogue.default_model().is_some_and(|model| model.name == name);

@@ -215,7 +215,7 @@ fn report(answering: &AnswerSession<'_>, answer: &Answer, arguments: &Arguments)
     Ok(report)
 }
 
-/// What `--stats` says.
+/// Text of `--stats`.
 fn statistics(loaded: &Loaded, answer: &Answer) {
     let seed = answer.prepared.request.parameters.seed;
     line(&format!(

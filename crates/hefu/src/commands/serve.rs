@@ -39,7 +39,7 @@ use tokio::net::TcpListener;
 
 /// Threads that read and write; the model's own come on top.
 const NETWORK_THREADS: usize = 2;
-/// How long threads that still work on a text may take once everything else has stopped.
+/// Time for threads that still work on a text once everything else has stopped.
 const LAST_WORK: Duration = Duration::from_secs(1);
 
 /// Answer applications over HTTP, many at once
@@ -130,10 +130,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     serve_at(arguments, Extra::default())
 }
 
-/// What is printed beside the address, by scheme and address.
+/// Text beside the printed address, by scheme and address.
 type Said = Box<dyn Fn(&str, SocketAddr) -> String>;
 
-/// What a command that serves for people adds to `serve`. A flag that is given goes before any of it.
+/// Additions to `serve` of a command that serves for people. A flag that is given goes before any of it.
 pub(super) struct Extra {
     /// The page that they are to open.
     pub(super) path: &'static str,
@@ -147,7 +147,7 @@ pub(super) struct Extra {
     pub(super) prompt_tokens: Option<NonZeroUsize>,
     /// Tokens of an answer.
     pub(super) answer_tokens: Option<NonZeroUsize>,
-    /// What is printed beside the address.
+    /// Text beside the printed address.
     pub(super) said: Option<Said>,
 }
 
@@ -165,7 +165,7 @@ impl Default for Extra {
     }
 }
 
-/// What reads and writes connections.
+/// Runtime that reads and writes connections.
 fn network_threads() -> Result<tokio::runtime::Runtime, Failure> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     let runtime = builder.worker_threads(NETWORK_THREADS).enable_all().build();
@@ -274,7 +274,7 @@ fn note_keys(keys: &mut Keys, ledger: &Arc<Ledger>) {
     }));
 }
 
-/// What labels answers as generated, if they are to be.
+/// Labels of answers as generated, if they are to have any.
 pub(super) fn labels(arguments: &LabelArguments) -> Result<Option<Arc<dyn Labels>>, Failure> {
     let producer = arguments.producer()?.map(str::to_owned);
     Ok(producer.map(|producer| Arc::new(Labelled { producer }) as Arc<dyn Labels>))

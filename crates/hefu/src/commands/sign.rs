@@ -59,7 +59,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     print_plain(&format!("signed: {}\n", place.display()))
 }
 
-/// What a name or path stands for: a folder, or the files of a model.
+/// Thing that a name or path stands for: a folder, or the files of a model.
 ///
 /// # Errors
 /// If nothing is known under it.

@@ -41,7 +41,7 @@ pub(crate) struct DeviceArguments {
 }
 
 impl DeviceArguments {
-    /// What was asked for.
+    /// The options of these flags.
     pub(crate) fn options(&self) -> DeviceOptions {
         let asked = self.threads.and_then(|threads| usize::try_from(threads).ok());
         let place = self.split.as_ref().or(self.device.as_ref());

@@ -33,7 +33,7 @@ pub(crate) struct CheckArguments {
 }
 
 impl ModelArguments {
-    /// What was asked for.
+    /// The options of these flags.
     pub(crate) fn choice(&self) -> ModelChoice<'_> {
         ModelChoice { name: given(self.model.as_deref()), check: self.check.check }
     }

@@ -46,7 +46,7 @@ pub(crate) struct RecordArguments {
 }
 
 impl RecordArguments {
-    /// What is kept, with so many receipts in memory.
+    /// Options of recording, with so many receipts in memory.
     pub(crate) fn options(&self, recent: usize) -> RecordOptions {
         let options = Options { store: self.audit_store, keep: self.audit_keep, ..Options::default() };
         RecordOptions {

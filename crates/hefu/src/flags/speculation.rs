@@ -50,7 +50,7 @@ impl From<Source> for Speculate {
 }
 
 impl SpeculationArguments {
-    /// What was asked for; `default` is that of the command.
+    /// The options of these flags; `default` is that of the command.
     ///
     /// # Errors
     /// [`Failure::Usage`] if it needs a draft model that is not named, or does not use the one that is.

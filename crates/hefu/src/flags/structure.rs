@@ -24,7 +24,7 @@ pub(crate) struct StructureArguments {
 }
 
 impl StructureArguments {
-    /// What was asked for.
+    /// The options of these flags.
     ///
     /// # Errors
     /// A file that cannot be read, or [`Failure::Usage`] for a schema that is no JSON or cannot be honoured.
@@ -36,7 +36,7 @@ impl StructureArguments {
             };
             let read = serde_json::from_str(&text);
             let schema = read.map_err(|error| refused("--schema", name, &format!("it is no JSON: {error}")))?;
-            // What is wrong with the schema itself is said before a model is loaded.
+            // A fault of the schema itself is told before a model is loaded.
             hefu_grammar::schema::lower(&schema).map_err(|error| refused("--schema", name, &error.to_string()))?;
             return Ok(Some(Spec::JsonSchema(schema)));
         }

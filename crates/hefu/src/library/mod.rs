@@ -40,7 +40,7 @@ use tokio::runtime::Runtime;
 
 /// Threads for what is not the model's.
 const THREADS: usize = 2;
-/// How long a request may take: who asks can stop it.
+/// Time limit of a request: who asks can stop it.
 const REQUEST_TIME: Duration = Duration::from_secs(365 * 24 * 3600);
 /// Receipts that are held.
 const RECENT: usize = 1000;
@@ -48,7 +48,7 @@ const RECENT: usize = 1000;
 const CHOICES: usize = 4096;
 /// Requests that may wait.
 const QUEUED: usize = 1 << 20;
-/// How often it is asked whether somebody wants to stop.
+/// Interval of asking whether somebody wants to stop.
 const ASKED_EVERY: Duration = Duration::from_millis(100);
 /// The environment variable that names the model when nothing else does.
 const MODEL_VARIABLE: &str = crate::flags::MODEL_VARIABLE;
@@ -60,7 +60,7 @@ pub struct Options {
     pub model: Option<String>,
     /// Tokens that prompt and answer may have together; `None` is as `hefu serve` has it.
     pub context: Option<usize>,
-    /// What cached keys and values are made of: `f16`, `q8` or `i8`.
+    /// Format of cached keys and values: `f16`, `q8` or `i8`.
     pub cache: String,
     /// Where to compute, as `--device` names it; `None` is the CPU.
     pub device: Option<String>,
@@ -89,7 +89,7 @@ pub struct Engine {
     runtime: Option<Runtime>,
 }
 
-/// What an endpoint answers: its status at once, its body as it comes.
+/// Answer of an endpoint: its status at once, its body as it comes.
 pub struct Response {
     /// The HTTP status.
     pub status: u16,
@@ -153,7 +153,7 @@ impl Engine {
         Ok(Self { service, inside, recorder, about, runtime: Some(runtime) })
     }
 
-    /// What is known of the model, as JSON: `name`, `fingerprint`, `context`, `vocabulary` (columns of logits), `bos` and `eos` with
+    /// The model as JSON: `name`, `fingerprint`, `context`, `vocabulary` (columns of logits), `bos` and `eos` with
     /// their texts, `template`.
     pub fn about(&self) -> String {
         self.about.clone()
@@ -276,7 +276,7 @@ async fn patiently<T>(work: impl Future<Output = T>, interrupted: Interrupted<'_
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        // What is still computed is given up with it.
+        // Computations under way are given up with it.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }

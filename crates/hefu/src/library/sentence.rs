@@ -1,11 +1,11 @@
-//! What is said where something is not done.
+//! Sentences for what is not done.
 
 /// Why something was not done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
     /// Somebody wanted to stop.
     Interrupted,
-    /// What is wrong.
+    /// The fault, as a sentence.
     Sentence(String),
 }
 
@@ -15,7 +15,7 @@ impl From<crate::failure::Failure> for Failure {
     }
 }
 
-/// What is wrong.
+/// The fault, as a sentence.
 pub(super) fn sentence(text: String) -> Failure {
     Failure::Sentence(text)
 }

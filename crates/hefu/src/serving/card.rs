@@ -17,7 +17,7 @@ pub(super) struct Room {
     pub(super) positions: usize,
 }
 
-/// How much room a model gets: what was asked for, else as much as memory bears.
+/// Room of a model: what was asked for, else as much as memory bears.
 ///
 /// # Errors
 /// One sentence, if what was asked for does not fit together.

@@ -57,9 +57,9 @@ struct ServedModel {
     context: usize,
     pages: usize,
     limits: Limits,
-    /// How tokens are guessed.
+    /// Way of guessing tokens.
     speculation: SpeculationOptions,
-    /// What guesses beside the text.
+    /// Model or block that guesses beside the text.
     drafter: Option<Drafter>,
     /// Whether receipts state a trace.
     trace: bool,
@@ -140,7 +140,7 @@ fn name_also(entries: &mut [CatalogEntry], aliases: &[String]) -> Result<(), Fai
 fn template(options: &CatalogOptions, gguf: &Gguf<'_>) -> Result<Option<String>, Failure> {
     Ok(match &options.template {
         Some(path) => Some(text_file(path)?),
-        // What shows how calls are written may be in the one for tools alone.
+        // The format of calls may show in the template for tools alone.
         None => metadata::template(gguf).map(|template| match metadata::tool_use_template(gguf) {
             Some(tool_use) => format!("{template}\n{tool_use}"),
             None => template.to_owned(),
@@ -157,7 +157,7 @@ impl CatalogEntry {
         // A flag for several models that were made for different lengths.
         let is_one_of_many = options.models.len() > 1;
         let context = options.context.map(|context| if is_one_of_many { context.min(most) } else { context });
-        // What a cache takes does not depend on the context that is asked for here.
+        // The memory of a cache does not depend on the context that is asked for here.
         let reading = LoadOptions {
             context: Some(context.unwrap_or(card::DEFAULT_CONTEXT).min(most)),
             cache: options.cache,
@@ -249,7 +249,7 @@ impl Catalog for ModelCatalog {
             limits: self.options.limits.clone(),
             speculation: self.options.speculation.clone(),
             drafter: drafter.map_err(|failure| failure.to_string())?,
-            // What writes nothing has no receipts.
+            // Models that write nothing have no receipts.
             trace: self.options.trace && entry.card.writes,
             name: name.to_owned(),
             ledger: self.ledger.clone(),
@@ -291,7 +291,7 @@ impl Engine for ServedModel {
         let paged = if self.trace { Paged::traced } else { Paged::new };
         let paged = paged(&self.model, self.context, self.pages, sequences(&self.limits)).map_err(failed)?;
         let scheduler = Scheduler::new(paged, self.limits.clone());
-        // What guesses has the same pages, so that it can follow every answer.
+        // The guessing model has the same pages, so that it can follow every answer.
         let follower = |drafter: &Drafter| drafter.paged(self.pages, sequences(&self.limits));
         let scheduler = guessing(scheduler, &self.speculation, self.drafter.as_ref(), follower);
         let mut inspections = Inspections::new(&self.model);
@@ -324,7 +324,7 @@ fn check_signature(model: &ResolvedModel, key: &PublicKey) -> Result<(), Failure
     signed.verify(&signed.signature, key).map(drop).map_err(|failure| refused(failure.to_string()))
 }
 
-/// What the draft model takes beside the model that it guesses for, with as many pages.
+/// Memory of the draft model beside the model that it guesses for, with as many pages.
 fn draft_bytes(options: &CatalogOptions, pages: usize, pool: &Arc<Pool>) -> Result<u64, Failure> {
     let Some(name) = &options.speculation.draft_model else { return Ok(0) };
     let files = MappedModel::new(models::find(ModelChoice { name: Some(name), check: options.check })?)?;

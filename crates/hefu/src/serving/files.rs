@@ -3,7 +3,7 @@
 /// Open files that are no connections: models, logs, the threads' own.
 const OTHERS: u64 = 64;
 
-/// How many of the wanted connections the system allows. Its soft limit on open files is raised as far as that takes; if
+/// Number of wanted connections that the system allows. Its soft limit on open files is raised as far as that takes; if
 /// the hard limit is in the way, the log says so.
 pub(crate) fn connections(wanted: usize) -> usize {
     let needed = u64::try_from(wanted).unwrap_or(u64::MAX).saturating_add(OTHERS);

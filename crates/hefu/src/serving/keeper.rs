@@ -15,11 +15,11 @@ use std::time::{Duration, Instant};
 
 /// Notes that may wait; further ones are lost, and the log on standard error says so.
 const QUEUE: usize = 1024;
-/// How often refusals are written down, all of that time in one record: a flood of them must not fill the disk.
+/// Interval of records of refusals, all of that time in one record: a flood of them must not fill the disk.
 const REFUSALS_EVERY: Duration = Duration::from_secs(10);
 /// Kinds of refusals that are told apart in that time; the others are counted together.
 const MAX_KINDS: usize = 256;
-/// How often a checkpoint without a time stamp is looked for.
+/// Interval of looking for a checkpoint without a time stamp.
 const STAMPS_EVERY: Duration = Duration::from_secs(60);
 
 /// Something to be noted.
@@ -179,7 +179,7 @@ impl Refusals {
         *self.0.entry(key).or_insert(0) += 1;
     }
 
-    /// What was counted since the last time, if anything was.
+    /// Counts since the last time, if there are any.
     fn take(&mut self) -> Option<Value> {
         let counts = std::mem::take(&mut self.0);
         let count = |((status, client, endpoint), count): ((u16, String, String), u64)| json!({"status": status, "client": client, "endpoint": endpoint, "count": count});

@@ -168,7 +168,7 @@ impl Recorder for Ledger {
 }
 
 impl Recent {
-    /// What was taken out of the log is not told from memory either.
+    /// Forgets a receipt that was taken out of the log.
     fn forget(&mut self, id: &str) {
         if let Some(texts) = self.texts.remove(id) {
             self.bytes -= texts.bytes();

@@ -48,7 +48,7 @@ impl Log {
         let Some(writer) = writer.as_ref() else { return Err("the server is stopping".to_owned()) };
         let Err(error) = write(writer) else { return Ok(()) };
         let sentence = error.to_string();
-        // What is wrong with one record keeps no other from being recorded.
+        // A fault of one record keeps no other from being recorded.
         if !matches!(error, audit::Error::Record(_) | audit::Error::Duplicate { .. } | audit::Error::Unknown { .. }) {
             self.stop(&sentence);
         }

@@ -28,7 +28,7 @@ use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 use ureq::Agent;
 
-/// How long sending one batch may take.
+/// Time limit of sending one batch.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Where collectors take traces if the address names no path (OTLP specification, section "OTLP/HTTP Request").
 const TRACES_PATH: &str = "/v1/traces";
@@ -113,7 +113,7 @@ fn end(mut span: impl Span, at: SystemTime) {
     span.end_with_timestamp(at);
 }
 
-/// What the caller's header names; a new trace if it names nothing.
+/// Trace that the caller's header names; a new one if it names nothing.
 fn caller(trace_parent: Option<&str>) -> Context {
     let headers: HashMap<String, String> =
         trace_parent.map(|value| ("traceparent".to_owned(), value.to_owned())).into_iter().collect();

@@ -1,6 +1,6 @@
 //! The language in which the program speaks to a person: help, and the sentences on standard error.
 //!
-//! What is written in the code is English; a table has the other language, looked up at the last moment. What has no entry
+//! Texts in the code are English; a table has the other language, looked up at the last moment. A text without an entry
 //! stays English. Results on standard output, JSON above all, are never translated: other programs read them.
 
 mod chinese;
@@ -18,9 +18,9 @@ pub(crate) const FLAG: &str = "lang";
 /// Environment variables that choose without it, the first that is set deciding (POSIX).
 const VARIABLES: &[&str] = &["LC_ALL", "LC_MESSAGES", "LANG"];
 
-/// What is said of a number that could be 0 for all that the reader of numbers knows; the flag may ask for more.
+/// Sentence for a number that could be 0 for all that the reader of numbers knows; the flag may ask for more.
 const NOT_NEGATIVE: &str = "it must be a whole number that is not negative";
-/// What the standard library says of numbers, and what is meant.
+/// The standard library's sentences about numbers, and plain ones.
 const PLAIN: &[(&str, &str)] = &[
     ("number would be zero for non-zero type", "it must be at least 1"),
     ("invalid float literal", "it is not a number"),
@@ -197,12 +197,12 @@ fn translated<'a>(text: &'a str, texts: &'static [&'static [Entry]]) -> Cow<'a, 
     let mut values = values.into_iter();
     let mut pieces = other.split("{}");
     let first = pieces.next().unwrap_or_default().to_owned();
-    // What stands in a gap may have an entry of its own: the reason behind a colon, for example.
+    // The text in a gap may have an entry of its own: the reason behind a colon, for example.
     let mut value = || values.next().map(|value| translated(value, texts)).unwrap_or_default();
     Cow::Owned(pieces.fold(first, |whole, piece| whole + &value() + piece))
 }
 
-/// What stands in a text for each `{}` of a pattern; `None` if it does not fit.
+/// Texts in place of each `{}` of a pattern; `None` if it does not fit.
 fn gaps<'a>(pattern: &str, text: &'a str) -> Option<Vec<&'a str>> {
     let mut pieces = pattern.split("{}");
     let mut rest = text.strip_prefix(pieces.next()?)?;

@@ -105,7 +105,7 @@ fn a_prompt_that_does_not_fit_is_refused_with_the_numbers() {
     assert!(said.contains("41") && said.contains("20") && said.contains("--context"), "{said}");
     let said = home.tiny(&["run", "--context", "300", "x"]).failure(2);
     assert!(said.contains("300") && said.contains("256"), "{said}");
-    // What fits goes on to the end of the context and says so.
+    // A prompt that fits goes on to the end of the context and says so.
     let full = home.tiny(&["run", "--raw", "--ignore-eos", "--json", "--context", "20", "xxxx"]).json();
     assert_eq!((&full["finish_reason"], &full["usage"]["total_tokens"]), (&"length".into(), &20.into()));
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long anything may take before a test gives up: far beyond what it takes.
+/// Time after which a test gives up: far beyond what anything takes.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 fn chat(custom_id: &str, fields: &Value) -> Value {

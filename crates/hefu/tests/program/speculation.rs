@@ -4,7 +4,7 @@ use crate::real_models;
 use crate::support::Home;
 use serde_json::Value;
 
-/// What may not differ.
+/// Fields that may not differ.
 const SAME: [&str; 7] = ["text", "token_ids", "finish_reason", "usage", "seed", "fingerprint", "logits_hash"];
 
 fn ask(home: &Home, model: &str, more: &[&str]) -> Value {

@@ -96,7 +96,7 @@ fn a_log_that_cannot_be_written_changes_nothing() {
         &["run", "--stats", "--raw", "-n", "3", "--seed", "1", "--model", "tiny.gguf", "hi"][..],
         &["run", "--model", "./missing.gguf", "hi"],
         &["key", "list"],
-        // What `models` says of speed is measured each time.
+        // The speeds of `models` are measured each time.
         &["tokenize", "--model", "tiny.gguf", "hi"],
         &["pull", "./tiny.gguf", "--name", "mine"],
         &["show", "--nonsense"],
@@ -205,7 +205,7 @@ fn a_packed_copy_gives_the_same_answers_and_is_not_used_once_it_is_damaged() {
     };
     same(ask().json());
 
-    // What is read is the copy, or nothing would be said of its damage.
+    // The copy is read, or nothing would be said of its damage.
     let mut bytes = std::fs::read(copy).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;

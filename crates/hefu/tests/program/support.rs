@@ -11,7 +11,7 @@ pub(crate) struct Home {
     folder: TempDir,
 }
 
-/// How the program ended.
+/// End of the program.
 pub(crate) struct Outcome {
     pub(crate) status: i32,
     pub(crate) stdout: String,

@@ -61,7 +61,7 @@ fn vocabulary(writer: &mut Writer) {
     writer.value("tokenizer.ggml.add_bos_token", Value::Bool(true));
 }
 
-/// How byte-level vocabularies spell a byte: itself where it prints, else a character from 256 on.
+/// Spelling of a byte in byte-level vocabularies: itself where it prints, else a character from 256 on.
 fn byte_character(byte: u8) -> char {
     let prints = |byte: u8| matches!(byte, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF);
     if prints(byte) {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How many are asked at the same time.
+/// Number of questions at the same time.
 const CROWD: u64 = 32;
 
 /// One request in all its forms.
@@ -18,7 +18,7 @@ struct Asked {
     choices: usize,
 }
 
-/// What must not change: for each choice the text, and every token with its log-probability and those of others.
+/// Text of each choice, and every token with its log-probability and those of others: none of it may change.
 type Bits = Vec<(String, Vec<Value>)>;
 
 impl Asked {
@@ -78,7 +78,7 @@ fn crowd(server: &Server, asked: &[Asked]) -> Vec<Bits> {
     })
 }
 
-/// What `hefu run` answers: the text, and every token with its log-probability.
+/// Answer of `hefu run`: the text, and every token with its log-probability.
 fn run(home: &Home, model: &Path, asked: &Asked) -> Value {
     let (seed, tokens) = (asked.seed.to_string(), asked.tokens.to_string());
     let mut arguments = vec!["run", "--json", "--logprobs", "3", "--temperature", "0.9", "--top-p", "0.95"];

@@ -5,10 +5,10 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// How long anything may take before a test gives up.
+/// Time after which a test gives up.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
 
-/// What was answered.
+/// An answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -75,7 +75,7 @@ impl Stream {
         Ok(Some(piece).filter(|piece| !piece.is_empty()))
     }
 
-    /// What is left of the body.
+    /// Rest of the body.
     pub(crate) fn rest(&mut self) -> std::io::Result<Vec<u8>> {
         let mut rest = Vec::new();
         while let Some(piece) = self.piece()? {

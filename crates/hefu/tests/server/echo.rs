@@ -45,7 +45,7 @@ fn tokens_of_prompts_come_with_their_log_probabilities() {
             assert!(offsets[0] == 0 && offsets.is_sorted());
             if most > 0 {
                 assert_eq!(offsets[prompt.len()], text.len() as u64);
-                // What is chosen greedily is the best in its place, and says so.
+                // A greedily chosen token is the best in its place, and says so.
                 let (last, top) = (list(choice, "token_logprobs").last(), list(choice, "top_logprobs").last());
                 assert_eq!(last.unwrap().as_f64().unwrap(), best(top.unwrap()));
             } else {

@@ -34,7 +34,7 @@ fn bodies() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// What fills a gap.
+/// Endpoints that fill a gap.
 const GAPS: [(&str, &str); 2] = [
     ("/infill", r#"{"input_prefix": "a", "input_suffix": "b", "n_predict": 4}"#),
     ("/v1/fim/completions", r#"{"prompt": "a", "suffix": "b", "max_tokens": 4}"#),

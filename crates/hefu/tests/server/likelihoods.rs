@@ -41,7 +41,7 @@ fn continuations_are_as_likely_as_their_tokens_alone_or_together() {
     assert_eq!(body["data"][1]["continuations"][0]["token_logprobs"], all[0]["token_logprobs"]);
     assert!(body["system_fingerprint"].is_string() && body["usage"]["prompt_tokens"].as_u64() > Some(0));
 
-    // What the model would write itself is greedy.
+    // The model's own continuation is greedy.
     let ids = server.post("/tokenize", &json!({"prompt": CONTEXT})).success()["tokens"].clone();
     let mut longer = ids.as_array().unwrap().clone();
     longer.push(json!(7));

@@ -64,7 +64,7 @@ fn a_full_queue_says_when_to_come_again() {
             assert!(refused.refusal(429).contains("try again"), "{}", refused.text());
             assert!(refused.header("retry-after").unwrap().parse::<u64>().unwrap() > 0);
         }
-        // What the queue can never hold need not come again.
+        // A request that the queue can never hold need not come again.
         server.complete(&json!({"n": 3})).refusal(400);
         // Other endpoints answer all the while.
         assert_eq!(server.get("/ready").status, 200);

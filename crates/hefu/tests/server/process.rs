@@ -139,7 +139,7 @@ impl Server {
         begin(stream).unwrap()
     }
 
-    /// What the one model is doing.
+    /// Work of the one model.
     pub(crate) fn slot(&self) -> Value {
         self.get("/slots").success()[0].clone()
     }
@@ -184,7 +184,7 @@ impl Server {
         std::fs::read_to_string(&self.log).unwrap()
     }
 
-    /// How many files and connections it has open.
+    /// Number of its open files and connections.
     pub(crate) fn open_files(&self) -> usize {
         std::fs::read_dir(self.proc("fd")).unwrap().count()
     }

@@ -13,7 +13,7 @@ fn keys<const N: usize>(home: &Home, names: [&str; N]) -> [String; N] {
     })
 }
 
-/// How many tokens of a long prompt came out of the cache.
+/// Number of tokens of a long prompt that came out of the cache.
 fn cached(server: &Server, key: &str, text: &str) -> u64 {
     let answer = ask(server, key, "/v1/completions", &json!({"prompt": text, "max_tokens": 1})).success();
     answer["usage"]["prompt_tokens_details"]["cached_tokens"].as_u64().unwrap()
@@ -88,7 +88,7 @@ fn a_prompt_that_can_never_fit_is_refused_by_its_bytes() {
     by_bytes(&server.complete(&json!({"prompt": text})));
     let messages = json!([{"role": "user", "content": text}]);
     by_bytes(&server.post("/v1/chat/completions", &json!({"messages": messages, "max_tokens": 1})));
-    // What might fit is taken apart and counted; what is to be counted is counted.
+    // A text that might fit is tokenised and counted, and so is one that is to be counted.
     assert!(server.complete(&json!({"prompt": "a".repeat(40_000)})).refusal(400).contains("40001 tokens"));
     let counted = server.post("/v1/messages/count_tokens", &json!({"messages": messages})).success();
     assert!(counted["input_tokens"].as_u64().unwrap() > 600_000);

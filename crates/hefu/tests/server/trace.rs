@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 const PROMPT: &str = "The tally ";
 
-/// What `hefu trace` says of the same.
+/// Output of `hefu trace` for the same.
 fn command(home: &Home, flags: &[&str]) -> Value {
     let model = home.model();
     let always = ["trace", "--json", "--raw", "--seed", "3", "--max-tokens", "5", "--context", "32768", "--model"];

@@ -13,7 +13,7 @@ use std::io::BufReader;
 use std::path::Path;
 use std::sync::Arc;
 
-/// What else a log is compared with.
+/// Things beside itself that a log is compared with.
 pub(super) struct Asked<'a> {
     /// The key that must have signed.
     pub(super) key: Option<&'a str>,
@@ -60,7 +60,7 @@ pub(super) fn examine(path: &Path, asked: &Asked<'_>, json: bool) -> Result<(), 
     }
 }
 
-/// What is said of a log in which something is wrong.
+/// Failure of a log in which something is wrong.
 pub(super) fn changed(path: &Path) -> Failure {
     Failure::Other(format!("{} was changed, or is not whole", path.display()))
 }

@@ -241,7 +241,7 @@ fn list(path: &Path, filter: &Filter, json: bool) -> Result<(), Failure> {
     })
 }
 
-/// What a record says, in a few words.
+/// Content of a record, in a few words.
 fn about(entry: &Entry) -> String {
     match entry.parsed() {
         Ok(Some(Content::Answer(answer))) => {

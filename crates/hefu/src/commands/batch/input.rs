@@ -15,7 +15,7 @@ const MAX_LINE_BYTES: u64 = 32 << 20;
 const MAX_REQUESTS: usize = 5_000_000;
 /// Longest `custom_id`, in bytes.
 const MAX_ID_BYTES: usize = 1024;
-/// What a line may ask.
+/// Endpoints that a line may ask.
 const PATHS: [&str; 3] = ["/v1/chat/completions", "/v1/completions", "/v1/embeddings"];
 
 /// A file of requests, of which only the places are in memory.
@@ -44,7 +44,7 @@ pub(super) struct Request {
     pub(super) asked: Result<Asked, String>,
 }
 
-/// What a request asks.
+/// Content of a request.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Asked {
     pub(super) path: &'static str,
@@ -105,7 +105,7 @@ impl Input {
         Ok(Self { path: path.to_owned(), file, entries, by_id })
     }
 
-    /// How many requests there are.
+    /// Number of requests.
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
@@ -152,7 +152,7 @@ fn custom_id(line: &[u8]) -> Result<String, String> {
     }
 }
 
-/// What a line asks, or a sentence for its answer.
+/// Request of a line, or a sentence for its answer.
 fn asked(line: &[u8]) -> Result<Asked, String> {
     let mut line: Value = serde_json::from_slice(line).map_err(|error| error.to_string())?;
     if line.get("method").and_then(Value::as_str) != Some("POST") {

@@ -7,17 +7,17 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-/// What every line begins with; a last line that breaks off is ours only if it does, too.
+/// First bytes of every line; a last line that breaks off is ours only if it has them, too.
 const BEGINNING: &str = "{\"id\":\"batch_req_";
 /// Longest line that is read back, in bytes (1 GiB).
 const MAX_LINE_BYTES: u64 = 1 << 30;
 
-/// What a file of answers holds.
+/// Content of a file of answers.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Answered {
     /// For each request, whether it is answered.
     pub(super) places: Vec<bool>,
-    /// How many of the answers are errors.
+    /// Number of answers that are errors.
     pub(super) failed: usize,
 }
 

@@ -39,7 +39,7 @@ use tokio::task::JoinSet;
 
 /// Threads for what is not the model's.
 const THREADS: usize = 2;
-/// How long a request may take: nobody waits for a single one.
+/// Time limit of a request: nobody waits for a single one.
 const REQUEST_TIME: Duration = Duration::from_secs(365 * 24 * 3600);
 /// Answers that may wait in the scheduler: more than requests of many answers each can ask for.
 const QUEUED: usize = 1 << 24;
@@ -203,7 +203,7 @@ impl Batch {
             let Some(finished) = tasks.join_next().await else { return Ok(()) };
             let mut lines = String::new();
             self.take(finished, &mut lines)?;
-            // What is finished by now is made durable together.
+            // Answers that are finished by now are made durable together.
             while let Some(finished) = tasks.try_join_next() {
                 self.take(finished, &mut lines)?;
             }
@@ -251,7 +251,7 @@ async fn answered(inside: &Inside, request: Request) -> Finished {
     let body: Value = serde_json::from_slice(&reply.body)
         .map_err(|error| Failure::Other(format!("an answer is no JSON ({error}); this is a fault of the program")))?;
     let is_error = !(200..300).contains(&reply.status);
-    // What holds for all requests is no answer to one: the batch ends, and goes on from here the next time.
+    // A fault of all requests is no answer to one: the batch ends, and goes on from here the next time.
     if body.pointer("/error/code").and_then(Value::as_str) == Some(NOT_RECORDED) {
         let message = body.pointer("/error/message").and_then(Value::as_str).unwrap_or(NOT_RECORDED);
         return Err(Failure::Other(message.to_owned()));

@@ -36,7 +36,7 @@ pub(in crate::commands) fn fits(loaded: &Loaded, sequences: usize, pages: usize)
     )))
 }
 
-/// What is measured.
+/// A measurement.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Load {
     pub(super) sequences: usize,
@@ -59,7 +59,7 @@ impl Load {
         self.sequences.saturating_mul(self.capacity().div_ceil(PAGE) + 1)
     }
 
-    /// What guesses, with pages for all sequences.
+    /// Model of the guesses, with pages for all sequences.
     ///
     /// # Errors
     /// If there is not that much memory.
@@ -90,7 +90,7 @@ impl Load {
     /// Seconds for all prompts with the first token of each answer, and for all tokens after.
     ///
     /// # Errors
-    /// What the model reports.
+    /// The model's error.
     pub(super) fn timed(&self, scheduler: &mut Scheduler<Paged>) -> Result<(f64, f64), Failure> {
         let vocabulary = scheduler.model().vocabulary();
         let all = tokens(self.sequences * self.prompt, vocabulary);

@@ -70,7 +70,7 @@ impl Saved {
         self.turns.clear();
     }
 
-    /// How many messages there are.
+    /// Number of messages.
     pub(super) fn len(&self) -> usize {
         self.turns.len()
     }

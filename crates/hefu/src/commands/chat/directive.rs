@@ -1,6 +1,6 @@
 //! Lines of a conversation that are meant for the program.
 
-/// What `/help` prints.
+/// Text of `/help`.
 pub(super) const HELP: &str = "\
 /help            this list
 /system [TEXT]   show the instructions before the conversation, or change them (- removes them)
@@ -20,7 +20,7 @@ Ctrl-C stops an answer. A message that begins with / can be sent with a space be
 pub(super) const NAMES: &[&str] =
     &["help", "system", "seed", "save", "load", "model", "compact", "clear", "stats", "quit"];
 
-/// What the program is asked to do.
+/// A directive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Directive<'t> {
     /// List the directives.

@@ -11,14 +11,14 @@ use std::collections::VecDeque;
 use std::fs;
 use std::path::PathBuf;
 
-/// What stands before the first line of a message, and before its further lines.
+/// Prompts before the first line of a message, and before its further lines.
 const PROMPTS: (&str, &str) = ("> ", "… ");
 /// Begins and ends a text of several lines.
 const FENCE: &str = "\"\"\"";
 /// Most messages that are remembered.
 const MAX_HISTORY: usize = 1000;
 
-/// What was typed.
+/// Typed input.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Entry {
     /// A message or a directive.
@@ -70,7 +70,7 @@ impl Input {
         loop {
             let prompt = if message.is_empty() { PROMPTS.0 } else { PROMPTS.1 };
             match self.pasted.pop_front().map_or_else(|| self.editor.readline(prompt), Ok) {
-                // What a terminal says was pasted comes as one line; where a fence begins or ends in it, lines count.
+                // Pasted text comes as one line; where a fence begins or ends in it, lines count.
                 Ok(text) if text.contains('\n') && (message.fenced || text.trim_start().starts_with(FENCE)) => {
                     self.pasted.extend(text.lines().map(str::to_owned));
                 }

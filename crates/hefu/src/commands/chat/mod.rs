@@ -276,7 +276,7 @@ fn ended(reason: &str) -> &'static str {
     }
 }
 
-/// What to do in a conversation about a prompt that does not fit.
+/// Advice in a conversation for a prompt that does not fit.
 fn advice(failure: &Failure) -> &'static str {
     if failure.to_string().contains("--context") {
         "; /compact drops the oldest turns and asks again, /clear starts over"

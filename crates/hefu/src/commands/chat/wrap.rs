@@ -5,7 +5,7 @@ use unicode_width::UnicodeWidthChar;
 
 /// Narrower than this, lines are left to the terminal.
 const LEAST_WIDTH: usize = 20;
-/// What begins and ends a block of code, whose lines are left as they are so that they can be copied.
+/// Fence of a block of code, whose lines are left as they are so that they can be copied.
 const FENCE: &str = "```";
 /// Wide characters that no line begins with, and that no line ends with.
 const CLOSING: &str = "，。、；：？！）》」』】〉”’…—～";
@@ -65,7 +65,7 @@ impl Wrap {
         shown
     }
 
-    /// What was held back.
+    /// Text that was held back.
     pub(super) fn finish(&mut self) -> String {
         let mut shown = String::new();
         if let Some(width) = self.width {

@@ -53,7 +53,7 @@ pub(super) struct Machine {
     pub(super) huge_pages: Option<Pages>,
     /// Nodes of memory.
     pub(super) nodes: Option<usize>,
-    /// What decides the processor's clock.
+    /// Governor of the processor's clock.
     pub(super) governor: Option<String>,
     /// Whether that one, if it saves power, holds the clock low: with some drivers it does not.
     pub(super) has_slow_governor: bool,
@@ -106,7 +106,7 @@ fn features(info: &str) -> Vec<String> {
     FEATURES.iter().filter(|feature| has.contains(**feature)).map(|feature| (*feature).to_owned()).collect()
 }
 
-/// How many cores there are: different pairs of package and core.
+/// Number of cores: different pairs of package and core.
 fn cores(info: &str) -> Option<usize> {
     let mut found = BTreeSet::new();
     let mut package = String::new();

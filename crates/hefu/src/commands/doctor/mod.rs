@@ -82,7 +82,7 @@ fn tried(isa: &Isa, pool: &Arc<Pool>) -> Result<Tried, Failure> {
     Ok(Tried { name: isa.name, deviations: Some(found.iter().map(ToString::to_string).collect()) })
 }
 
-/// What would make it faster or is in the way, each as a sentence that says what to do.
+/// Advice on what would make it faster or is in the way, each as a sentence that says what to do.
 fn advice(machine: &Machine, chosen: &str, threads: usize) -> Vec<String> {
     let mut advice = Vec::new();
     let mut say = |is_so: bool, sentence: String| advice.extend(is_so.then_some(sentence));

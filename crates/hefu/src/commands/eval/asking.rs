@@ -35,7 +35,7 @@ impl From<Failure> for Asking {
 /// Asks everything that `next` gives, `parallel` texts at once, and hands each outcome to `done`.
 ///
 /// # Errors
-/// What the model reports, what `next` and `done` return, and memory that there is not.
+/// Errors of the model, `next` and `done`, and memory that there is not.
 pub(crate) fn ask(
     loaded: &Loaded,
     parallel: usize,

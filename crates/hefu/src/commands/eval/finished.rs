@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 /// A score and its records.
 #[derive(Debug)]
 pub(super) struct Finished {
-    /// What was measured, in a word.
+    /// The measure, in a word.
     pub(super) measure: &'static str,
-    /// What each sample earned.
+    /// Points of each sample.
     pub(super) points: Vec<Points>,
     /// The signed score.
     pub(super) receipt: ScoreReceipt,
@@ -112,7 +112,7 @@ impl Finished {
 
 const LIKELIHOOD: &str = "bits per byte";
 
-/// What is measured, in a word.
+/// The measure, in a word.
 pub(crate) fn name_of(measure: Measure<'_>) -> &'static str {
     match measure {
         Measure::MultipleChoice(_) => "multiple choice",

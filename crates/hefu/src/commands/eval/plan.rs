@@ -17,7 +17,7 @@ pub(crate) struct Plan {
     pub(crate) text: String,
     /// Its samples.
     pub(crate) rows: Vec<Row>,
-    /// What each asks.
+    /// Question of each sample.
     pub(crate) questions: Vec<Question>,
     /// SHA-256 of the file of samples.
     pub(crate) data_digest: Digest,
@@ -29,7 +29,7 @@ impl Plan {
     /// Reads a task and its files, at most so many samples.
     ///
     /// # Errors
-    /// What is wrong with any of them.
+    /// A fault of any of them.
     pub(crate) fn read(path: &Path, most: Option<usize>) -> Result<Self, Failure> {
         let text = text_file(path)?;
         let in_task = |Error(wrong)| Failure::Other(format!("{}: {wrong}", path.display()));

@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 
 /// Longest line that is read back, in bytes.
 const MAX_LINE_BYTES: u64 = 1 << 28;
-/// How a first line begins.
+/// First bytes of a first line.
 const BEGINNING: &[u8] = b"{\"evaluation\"";
-/// What is written is on the disk after this time at the latest; that the program is killed loses nothing in any case.
+/// Longest time until what is written is on the disk; that the program is killed loses nothing in any case.
 const DURABLE_EVERY: Duration = Duration::from_secs(2);
 
-/// What a run must share with the one that began it; the first line.
+/// The first line: everything that a run must share with the one that began it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Header {

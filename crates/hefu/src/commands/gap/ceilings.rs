@@ -39,7 +39,7 @@ pub(super) struct Ceilings {
 
 /// Samples the machine.
 ///
-/// What a machine reads changes from one second to the next with what its neighbours do; on some by half. So each round
+/// The rate of reading changes from second to second with what the neighbours do; on some machines by half. So each round
 /// of the model has limits of its own: memory is read once after each of its steps, and of these passes the median
 /// counts. The fastest pass of all would be one that met a gap in the neighbours' work, and no step of the model did.
 pub(super) struct Sampler<'a> {
@@ -88,7 +88,7 @@ impl<'a> Sampler<'a> {
     }
 }
 
-/// What every number of threads reads and computes: the largest of some samples.
+/// Rates of every number of threads: the largest of some samples.
 ///
 /// # Errors
 /// If there is no memory to read.

@@ -23,7 +23,7 @@ const MOST_ROUNDS: usize = 5;
 pub(super) struct Run {
     /// From the first token to the last logits.
     pub(super) time: Duration,
-    /// What was noted meanwhile.
+    /// Totals noted meanwhile.
     pub(super) totals: Vec<Total>,
 }
 
@@ -42,7 +42,7 @@ pub(super) struct Measured {
     pub(super) rounds: Vec<Round>,
 }
 
-/// What the model is to do.
+/// Work that the model is to do.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Load {
     /// Tokens of the prompt.

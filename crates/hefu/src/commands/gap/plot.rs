@@ -26,7 +26,7 @@ const FOOT: f64 = 34.0;
 /// About how many marks an axis has.
 const MARKS: f64 = 6.0;
 
-/// How a label is drawn: with a white rim, since it may stand on lines of the axis.
+/// Style of a label: with a white rim, since it may stand on lines of the axis.
 const LABEL: &str = "fill=\"#333333\" stroke=\"#ffffff\" stroke-width=\"4\" paint-order=\"stroke\"";
 
 /// Time above a limit.
@@ -116,7 +116,7 @@ fn panel(svg: &mut String, phase: &Phase, top: f64) {
     write(svg, LEFT + LONGEST / 2.0, bottom + 36.0, "middle", "fill=\"#555555\"", unit);
 }
 
-/// What stands behind a bar.
+/// Label behind a bar.
 fn label(line: &Line, milliseconds: f64) -> String {
     let time = if milliseconds < 9.995 { format!("{milliseconds:.2} ms") } else { format!("{milliseconds:.1} ms") };
     match line.bound {

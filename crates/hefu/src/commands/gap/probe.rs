@@ -21,7 +21,7 @@ pub(super) struct Probe {
 }
 
 impl Probe {
-    /// What was noted since the last call, in the order of a forward pass.
+    /// Totals noted since the last call, in the order of a forward pass.
     pub(super) fn take(&self) -> Vec<Total> {
         std::mem::take(&mut *self.totals.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// millisecond to the next.
 pub(super) const TOLERANCE: f64 = 0.05;
 
-/// What limits an operation.
+/// Limit of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Bound {
@@ -47,7 +47,7 @@ pub(super) struct Line {
     /// `limit_seconds / seconds`, a share of 1.
     pub(super) achieved: f64,
     pub(super) gap_seconds: f64,
-    /// How many times as fast the phase would be without this gap.
+    /// Speed-up of the phase without this gap.
     pub(super) worth: f64,
 }
 
@@ -58,7 +58,7 @@ pub(super) struct Phase {
     pub(super) tokens: usize,
     /// Steps of a decode, each of one token of every sequence; 1 of a prefill.
     pub(super) steps: usize,
-    /// What the machine could do meanwhile.
+    /// Limits of the machine meanwhile.
     pub(super) limits: Ceilings,
     pub(super) tokens_per_second: f64,
     pub(super) bytes_per_token: f64,
@@ -98,7 +98,7 @@ pub(super) struct Report {
     pub(super) phases: Vec<Phase>,
 }
 
-/// What the report is about.
+/// Subject of the report.
 #[derive(Debug, Clone)]
 pub(super) struct Subject {
     pub(super) model: String,
@@ -219,7 +219,7 @@ impl Line {
         }
     }
 
-    /// What was done, and the longest of the times that it takes at least.
+    /// Adds work that was done, and the longest of the times that it takes at least.
     fn with(mut self, calls: u64, work: Work, limits: &Ceilings) -> Line {
         (self.calls, self.bytes) = (calls, work.bytes);
         (self.int8_multiply_adds, self.f32_operations) = (work.integer, work.float);
@@ -250,7 +250,7 @@ fn middle(mut phases: Vec<Phase>) -> Option<Phase> {
     phases.into_iter().nth(middle)
 }
 
-/// What limits most of the time that all operations take at least.
+/// Limit of most of the least time of all operations.
 fn widest(operations: &[Line]) -> Bound {
     let of = |bound| operations.iter().filter(|line| line.bound == bound).map(|line| line.limit_seconds).sum::<f64>();
     let bounds = [Bound::Memory, Bound::Int8, Bound::F32];

@@ -134,7 +134,7 @@ fn more_than_the_limit_is_a_failure() {
     assert_eq!(slow.faults.len(), 2, "one for each phase: {said}");
     // Within the tolerance: 103.6 ms.
     assert!(verdict(&with_read_rate(4.1e9)).is_ok());
-    // What computes cannot be done before: 31.3 ms for down's products of bytes, in 30, are within the tolerance; 33.3
+    // Computing cannot be done before: 31.3 ms for down's products of bytes, in 30, are within the tolerance; 33.3
     // are not.
     let with_int8_rate =
         |int8_multiply_adds| report(Round { limits: Ceilings { int8_multiply_adds, ..limits() }, ..round() });

@@ -30,7 +30,7 @@ pub(super) fn text(report: &Report) -> String {
     text
 }
 
-/// What the report is about, in a line.
+/// Subject of the report, in a line.
 pub(super) fn subject(report: &Report) -> String {
     let many = if report.parallel > 1 { format!(", {} sequences at once", report.parallel) } else { String::new() };
     format!("{} on {} with {} threads{many}", report.model, report.isa, report.threads)
@@ -52,7 +52,7 @@ fn machine(text: &mut String, report: &Report) {
     }
 }
 
-/// What the machine could do while a phase ran.
+/// Limits of the machine while a phase ran.
 pub(super) fn limits(phase: &Phase) -> String {
     format!(
         "{:.1} GB/s read (fastest pass {:.1}), {:.1} G int8 and {:.1} G f32 multiply-adds per second",

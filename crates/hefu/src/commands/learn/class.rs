@@ -89,7 +89,7 @@ pub(super) fn run(arguments: &ClassArguments) -> Result<(), Failure> {
     serve::serve_at(&arguments.serve, extra)
 }
 
-/// What is printed once the server listens. The key stands behind `#`, which browsers send to nobody.
+/// Text that is printed once the server listens. The key stands behind `#`, which browsers send to nobody.
 fn said(scheme: &str, address: SocketAddr, code: &str, key: &str) -> String {
     let port = address.port();
     let (pupils, teacher) = match address.ip() {

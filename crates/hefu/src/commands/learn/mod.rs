@@ -144,7 +144,7 @@ fn wanted(arguments: &CheckArguments) -> Result<&'static Exercise, Failure> {
     })
 }
 
-/// What a lesson says of an exercise.
+/// A lesson's words for an exercise.
 fn task_of(exercise: &Exercise) -> Option<&'static Task> {
     let lessons = built_in().ok()?.iter();
     lessons.filter_map(Lesson::exercise).find(|(_, of)| of.name == exercise.name).map(|(task, _)| task)

@@ -26,7 +26,7 @@ pub(super) struct Source<'s, 'g> {
     pub(super) gguf: &'s Gguf<'g>,
 }
 
-/// What becomes of them.
+/// Conversion of the tensors.
 pub(super) struct Job<'j> {
     pub(super) tensors: &'j [Candidate<'j>],
     pub(super) targets: &'j [Target],
@@ -126,7 +126,7 @@ impl<'c> Change<'c> {
         };
         std::thread::scope(|scope| {
             for _ in 1..threads {
-                // What the system refuses, the others do.
+                // Where the system refuses a thread, the others do its work.
                 let _ = std::thread::Builder::new().spawn_scoped(scope, work);
             }
             work();
@@ -140,7 +140,7 @@ impl<'c> Change<'c> {
         }
     }
 
-    /// How much the columns of a row matter: each matrix has its own numbers.
+    /// Importance of a row's columns: each matrix has its own numbers.
     fn importance_of(&self, row: usize) -> Option<&[f32]> {
         let all = self.importance.as_deref()?;
         all.get(row / self.rows.max(1) * self.columns..)?.get(..self.columns)

@@ -23,7 +23,7 @@ const FULL: &str = "full";
 const NONE: u32 = u32::MAX;
 /// More numbers than an answer of the matrix can have.
 const MOST: u32 = 1 << 28;
-/// How answers end, by number.
+/// Ends of answers, by number.
 const FINISHES: [FinishReason; 5] = [
     FinishReason::EndToken,
     FinishReason::MaxTokens,

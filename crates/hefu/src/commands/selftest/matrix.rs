@@ -16,13 +16,13 @@ use std::sync::Arc;
 /// Threads that are tried with `--full`, and without.
 pub(crate) const THREADS_FULL: [usize; 3] = [1, 2, 3];
 const THREADS_QUICK: [usize; 2] = [1, 2];
-/// What is combined with what.
+/// The combinations.
 pub(crate) struct Matrix<'a> {
     /// Instruction sets.
     pub(crate) devices: &'a [&'static Isa],
     /// The models.
     pub(crate) sources: &'a [Source],
-    /// How much is tried.
+    /// Extent of the matrix.
     pub(crate) extent: Extent,
 }
 
@@ -87,7 +87,7 @@ impl Matrix<'_> {
         Ok(tally)
     }
 
-    /// What answers are compared with: the naive loops, or for a model of real size the simplest instruction set.
+    /// Basis of comparison: the naive loops, or for a model of real size the simplest instruction set.
     fn base(&self, source: &Source) -> &'static Isa {
         let all: Vec<&Isa> = hefu_cpu::select::available().collect();
         let simplest = all.into_iter().rev().nth(1);

@@ -109,7 +109,7 @@ tiny!(
     "tiny-qwen3-scaled"
 );
 
-/// How many of them, from the first on, are tried without `--full`.
+/// Number of models, from the first on, that are tried without `--full`.
 const QUICK: usize = 3;
 
 /// The model that was named, or the tiny ones.
@@ -136,7 +136,7 @@ impl Source {
         }
     }
 
-    /// What is asked of it.
+    /// Questions to it.
     pub(crate) fn questions(&self) -> Questions {
         match self {
             Source::Tiny(..) => Questions { count: 8, longest: 100, answer: 10, whole: 2 },

@@ -65,7 +65,7 @@ pub(crate) struct Arguments {
     device: DeviceArguments,
 }
 
-/// What a model needs at one context.
+/// Memory of a model at one context.
 struct Memory {
     context: usize,
     weights: u64,
@@ -73,7 +73,7 @@ struct Memory {
     profile: &'static str,
 }
 
-/// What a model can be used for.
+/// Uses of a model.
 fn uses(abilities: Abilities) -> Vec<&'static str> {
     let all = [("answers", abilities.writes), ("vectors", true), ("ranks", abilities.ranks)];
     all.into_iter().filter(|(_, can)| *can).map(|(name, _)| name).collect()

@@ -7,7 +7,7 @@ use crate::network::agent;
 use std::time::Duration;
 use ureq::Agent;
 
-/// How long one question may take.
+/// Time limit of one question.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Most bytes of an answer.
 const MAX_ANSWER_BYTES: u64 = 8 << 20;
@@ -39,7 +39,7 @@ impl Client {
         &self.url
     }
 
-    /// How the server is now.
+    /// The server's present state.
     ///
     /// # Errors
     /// A server that cannot be reached, refuses, or is another program's.

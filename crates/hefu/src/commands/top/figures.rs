@@ -5,7 +5,7 @@ use super::snapshot::{Answered, LATENCIES, Model, Slot, Snapshot};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// What is shown, and the shape of `--json`.
+/// Figures that are shown, and the shape of `--json`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Figures {
     /// The server.
@@ -91,7 +91,7 @@ pub(super) struct Percentiles {
     pub(super) p99: Option<f64>,
 }
 
-/// What to show of `now`: rates since `before`, percentiles since `window` where something was observed since then.
+/// Figures of `now`: rates since `before`, percentiles since `window` where something was observed since then.
 pub(super) fn figures(url: &str, now: &Snapshot, before: &Snapshot, window: &Snapshot, seconds: f64) -> Figures {
     let of = |snapshot: &Snapshot, name: &str| snapshot.models.get(name).cloned().unwrap_or_default();
     let models: Vec<_> = now

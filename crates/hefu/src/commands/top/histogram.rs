@@ -16,12 +16,12 @@ impl Histogram {
         Self { buckets }
     }
 
-    /// How many observations there are.
+    /// Number of observations.
     pub(super) fn count(&self) -> f64 {
         self.buckets.last().map_or(0.0, |(_, count)| *count)
     }
 
-    /// What was observed since an earlier moment; all of it if the server has begun anew since.
+    /// Observations since an earlier moment; all of them if the server has begun anew since.
     pub(super) fn since(&self, earlier: &Self) -> Self {
         let is_same = self.buckets.len() == earlier.buckets.len() && earlier.count() <= self.count();
         if !is_same {

@@ -87,7 +87,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 struct Watch {
     client: Client,
     interval: Duration,
-    /// What was seen within the window, the oldest first; never empty.
+    /// Snapshots within the window, the oldest first; never empty.
     seen: VecDeque<(Instant, Snapshot)>,
     curve: Curve,
 }

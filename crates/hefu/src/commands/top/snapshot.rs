@@ -5,7 +5,7 @@ use super::histogram::Histogram;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// What is measured of requests, in the order in which it is shown: name in our output, name in the metrics.
+/// Latencies of requests, in the order in which they are shown: name in our output, name in the metrics.
 pub(super) const LATENCIES: [(&str, &str); 4] = [
     ("first_token", "hefu_time_to_first_token_seconds"),
     ("between_tokens", "hefu_time_between_tokens_seconds"),
@@ -22,7 +22,7 @@ pub(super) struct Snapshot {
     pub(super) answered: Answered,
 }
 
-/// How requests ended, by their HTTP status.
+/// Ends of requests, by their HTTP status.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Answered {
     pub(super) well: f64,
@@ -34,7 +34,7 @@ pub(super) struct Answered {
 /// One model.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Model {
-    /// What it is doing; `None` if it is not in memory.
+    /// Its work; `None` if it is not in memory.
     pub(super) slot: Option<Slot>,
     /// Memory of weights and cache in bytes.
     pub(super) memory: f64,

@@ -12,7 +12,7 @@ const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
 /// Cells of the cache's bar.
 const CACHE_CELLS: u64 = 32;
 
-/// What the last moments were like.
+/// Figures of the last moments.
 #[derive(Debug, Default)]
 pub(super) struct Curve(VecDeque<f64>);
 

@@ -147,7 +147,7 @@ fn prompt(arguments: &Arguments) -> Result<Prompt, Failure> {
     Ok(if arguments.raw { Prompt::Text(text) } else { Prompt::Messages(vec![Message::new(Role::User, text)]) })
 }
 
-/// What is to be changed.
+/// Edits that are asked for.
 fn edits_of(arguments: &Arguments) -> Result<Vec<Edit>, Failure> {
     let Some(path) = &arguments.edits else { return Ok(Vec::new()) };
     let size = std::fs::metadata(path).map_err(|error| Failure::file("read", path, error))?.len();
@@ -162,7 +162,7 @@ fn edits_of(arguments: &Arguments) -> Result<Vec<Edit>, Failure> {
     list.map_err(|why| Failure::Usage(format!("{}: {why}", path.display())))
 }
 
-/// What is to be seen.
+/// Values that are asked for.
 fn wanted(arguments: &Arguments) -> Wanted {
     let wish = |name: &String| Wish {
         name: name.clone(),

@@ -200,7 +200,7 @@ fn documents(text: &str) -> Vec<String> {
     found
 }
 
-/// What is said of an answer of `/v1/trace` or `hefu trace` under edits, which is no receipt; `None` for anything else.
+/// Sentence for an answer of `/v1/trace` or `hefu trace` under edits, which is no receipt; `None` for anything else.
 fn answer_of_edited(text: &str) -> Option<String> {
     let answer: serde_json::Value = serde_json::from_str(text).ok()?;
     let named = ["system_fingerprint", "fingerprint"].iter().find_map(|key| answer.get(key)?.as_str());
@@ -248,7 +248,7 @@ impl Checked {
         Self { digests, result, ..self }
     }
 
-    /// What comes of the trace, if it was asked for.
+    /// Verdict on the trace, if it was asked for.
     fn compare(&self, outcome: &Outcome) -> Option<TraceVerdict> {
         let (stated, found) = (self.waiting()?.trace.as_ref()?, outcome.trace.as_ref()?);
         Some(TraceVerdict::new(stated, found, self.digests.as_ref()))

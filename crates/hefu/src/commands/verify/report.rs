@@ -17,11 +17,11 @@ pub(crate) struct Checked {
     pub(crate) receipt: Option<Receipt>,
     /// The digests of the trace that it states, if they are there.
     pub(crate) digests: Option<Trace>,
-    /// What came of it.
+    /// The result.
     pub(crate) result: Result,
 }
 
-/// What came of a receipt.
+/// Result of a receipt.
 #[derive(Debug)]
 pub(crate) enum Result {
     /// Form, digest and signature are right; the answer was not made again yet.
@@ -30,16 +30,16 @@ pub(crate) enum Result {
     Refused(String),
     /// The answer was made again.
     Done {
-        /// What came of it, or why it could not be.
+        /// Outcome, or why there is none.
         outcome: std::result::Result<Outcome, String>,
-        /// What came of its trace, if that was asked for.
+        /// Verdict on its trace, if that was asked for.
         trace: Option<TraceVerdict>,
         /// The same in words.
         words: String,
     },
 }
 
-/// How many receipts came to what.
+/// Numbers of receipts by result.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Totals {
     pub(crate) matching: usize,
@@ -129,7 +129,7 @@ impl Totals {
     }
 }
 
-/// How many match.
+/// Numbers of matching receipts and of all.
 pub(crate) fn totals(all: &[Checked]) -> Totals {
     Totals { matching: all.iter().filter(|checked| checked.is_match()).count(), all: all.len() }
 }

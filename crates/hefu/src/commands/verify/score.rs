@@ -60,7 +60,7 @@ impl Examined {
         self.result.is_ok()
     }
 
-    /// What came of it, in words.
+    /// The result in words.
     pub(super) fn sentence(&self, key_is_known: bool) -> String {
         let signer = match &self.receipt {
             Some(receipt) if !key_is_known && own_key().as_ref() == Some(receipt.key()) => {
@@ -97,7 +97,7 @@ impl Examined {
     }
 }
 
-/// What it proves that so many samples agree.
+/// Sentence on what it proves that so many samples agree.
 fn proves(score: &Score, drawn: usize) -> String {
     let measure = Task::parse(&score.task).map_or("", |task| name_of(task.measure()));
     let (all, value) = (score.samples, share(score, measure));
@@ -182,7 +182,7 @@ impl Document {
         Ok(Ok(drawn))
     }
 
-    /// How a task that was given differs from the one that the score is of.
+    /// Difference of the given task from the one that the score is of.
     fn other_task(&self, plan: &Plan) -> Option<String> {
         let score = self.receipt.score();
         let differs = [
@@ -200,7 +200,7 @@ impl Document {
         other.map(|index| format!("the record of sample {index} is not of the task's sample"))
     }
 
-    /// What the task asks of a sample, or of the judge about its answer.
+    /// Question of the task to a sample, or to the judge about its answer.
     fn asked(&self, plan: &Plan, index: usize, part: usize) -> Result<Option<Asked>, Error> {
         let answer = self.records.get(index).and_then(|record| record.parts.first());
         match (part, self.task.measure(), answer, plan.rows.get(index)) {
@@ -308,7 +308,7 @@ pub(super) fn json_of(all: &[Examined]) -> Value {
     all.iter().map(Examined::json).collect()
 }
 
-/// What is wrong with a flag that names a task for something that has none.
+/// Checks a flag that names a task for something that has none.
 pub(super) fn check_task(path: Option<&Path>, scores: usize) -> Result<(), Failure> {
     match path {
         Some(_) if scores != 1 => Err(Failure::Usage("--task goes with one score".to_owned())),

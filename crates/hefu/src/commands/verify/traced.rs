@@ -4,7 +4,7 @@ use hefu_engine::trace::{Place, Trace};
 use hefu_proof::{Answer, TraceRoot};
 use serde_json::{Value, json};
 
-/// What came of a trace.
+/// Verdict on a trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TraceVerdict {
     /// It has the root that the receipt states.
@@ -22,12 +22,12 @@ pub(crate) enum Where {
     At(Place),
     /// The digests of the receipt's trace are not there.
     Unknown,
-    /// What was given as its digests has another root.
+    /// The given digests have another root.
     OtherDigests,
 }
 
 impl TraceVerdict {
-    /// What comes of the trace that was found.
+    /// Verdict on the trace that was found.
     pub(super) fn new(stated: &TraceRoot, found: &Trace, digests: Option<&Trace>) -> Self {
         let given = match digests {
             None => Err(Where::Unknown),

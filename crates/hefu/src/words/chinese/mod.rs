@@ -7,7 +7,7 @@ mod records;
 
 use super::Entry;
 
-/// How help is laid out (clap's own template, with the one heading that cannot be changed otherwise).
+/// Layout of help (clap's own template, with the one heading that cannot be changed otherwise).
 pub(crate) const TEMPLATE: &str = "{before-help}{about-with-newline}\n用法：{usage}\n\n{all-args}{after-help}";
 
 /// Every text, `{}` for what differs from case to case.

@@ -75,7 +75,7 @@ fn what_is_stored_is_chosen() {
         let text = reply.json()["choices"][0]["text"].clone();
         assert_eq!(record["text"], if store == "text" { text } else { Value::Null }, "{store}");
         assert_eq!(record["receipt"], if store == "hashes" { Value::Null } else { receipt.json() }, "{store}");
-        // What it was made with is there in any case, and when it began.
+        // The settings that it was made with are there in any case, and when it began.
         let text = reply.json()["choices"][0]["text"].as_str().unwrap().to_owned();
         assert_eq!(record["text_digest"], sha256(text.as_bytes()), "{store}");
         assert!(record["started"].as_u64().unwrap() <= row["time"].as_u64().unwrap(), "{store}");

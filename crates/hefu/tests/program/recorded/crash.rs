@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// How often the server is killed.
+/// Number of times that the server is killed.
 const KILLS: u64 = 6;
 /// Who asks at the same time.
 const CLIENTS: u64 = 6;

@@ -1,4 +1,4 @@
-//! What an edited model answered is not taken for the model's, whoever signs it.
+//! An edited model's answer is not taken for the model's, whoever signs it.
 
 use crate::support::Home;
 use hefu_proof::{Identity, Receipt};

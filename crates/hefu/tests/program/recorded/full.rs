@@ -57,7 +57,7 @@ fn a_full_disk_stops_answering_and_says_so() {
     let lifted =
         Command::new("prlimit").args(["--fsize=unlimited", "--pid", &server.pid().to_string()]).status().unwrap();
     assert!(lifted.success());
-    // What failed is tried again at most once a second.
+    // A failed log is tried again at most once a second.
     std::thread::sleep(std::time::Duration::from_millis(1200));
     assert_eq!((server.get("/ready").status, ask(&client, true).status), (200, 200));
     server.stop();

@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// How long anything may take before a test gives up: far beyond what it takes.
+/// Time after which a test gives up: far beyond what anything takes.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A server; ended when it is dropped.
@@ -77,7 +77,7 @@ impl Server {
         self.child.id()
     }
 
-    /// What can ask from another thread.
+    /// A client for another thread.
     pub(super) fn client(&self) -> Client {
         Client { address: self.address.clone(), agent: self.agent.clone() }
     }

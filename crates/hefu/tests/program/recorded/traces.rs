@@ -7,7 +7,7 @@ use hefu_model::gguf::Gguf;
 use hefu_proof::{Identity, Receipt};
 use serde_json::{Value, json};
 
-/// What is asked of every model.
+/// Flags of every question.
 const ASKED: [&str; 6] = ["--raw", "--temperature", "0", "-n", "6", "the end of the"];
 
 /// Has a model answer; its receipt, and its digests beside it.
