@@ -37,9 +37,9 @@ pub struct Sampling {
     pub dry_penalty_last_n: Option<i32>,
     /// DRY: texts that no passage crosses.
     pub dry_breakers: Vec<String>,
-    /// XTC: how often it acts.
+    /// XTC: probability that it acts.
     pub xtc_probability: Option<f32>,
-    /// XTC: from which probability a token is a top choice.
+    /// XTC: least probability of a top choice.
     pub xtc_threshold: Option<f32>,
     /// Added to tokens' logits.
     pub logit_bias: BTreeMap<u32, f32>,

@@ -25,7 +25,7 @@ Examples:
   hefu models
 
 `hefu COMMAND --help` explains a command and gives examples.
-Exit status: 0 done, 1 failed, 2 wrong usage."
+Exit status: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]

@@ -194,7 +194,7 @@ pub(crate) enum Speculate {
     /// From the draft model if there is one, else from the model's own block if it has one, else from the text; as many as
     /// are measured to pay.
     Auto,
-    /// From the text itself: what followed the last time that it went so.
+    /// From the text itself: what followed the same passage before.
     Ngram,
     /// From the draft model.
     Draft,

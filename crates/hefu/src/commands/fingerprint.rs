@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
     #[arg(value_name = "NAME|PATH")]
     name: Option<String>,
 
-    /// The fingerprint at N tokens of context; it matters to models with factors for long contexts alone
+    /// The fingerprint at N tokens of context; it matters only to models with factors for long contexts
     #[arg(short, long, value_name = "N")]
     context: Option<NonZeroUsize>,
 

@@ -20,7 +20,7 @@ use std::path::PathBuf;
 ///
 /// The model reads the text in chunks, each by itself, and the squares of what each column of its matrices is multiplied with
 /// are summed. The file is an importance matrix in GGUF as llama.cpp's tools write and read it, and the same on every machine.
-/// A model of experts has no sums for the last matrices inside its experts.
+/// All experts compute every token for the last matrices inside them; experts with biases have no sums for these.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

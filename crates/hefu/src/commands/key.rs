@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
 enum Action {
     /// Make a key and print it
     Add {
-        /// By which you will know it
+        /// A name to know it by
         #[arg(value_name = "NAME")]
         name: String,
 
@@ -49,7 +49,7 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
-    /// Take a key's right away
+    /// Revoke a key
     Revoke {
         /// The key's name
         #[arg(value_name = "NAME")]

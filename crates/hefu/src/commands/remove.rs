@@ -10,7 +10,7 @@ use hefu_store::Resolution;
 /// Remove models from the store, and what unfinished downloads of them left
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Files that another model of the store uses too stay.
+Files that another model of the store uses stay.
 
 Examples:
   hefu remove gemma-3-270m")]

@@ -73,8 +73,8 @@ pub(crate) struct Arguments {
     #[arg(long, requires = "receipt")]
     hide_prompt: bool,
 
-    /// With --receipt: state one digest of what every layer of the model hands on for every token, and write all of these
-    /// digests to FILE.trace; `hefu verify --trace` makes them again
+    /// With --receipt: state one digest of every layer's output for every token, and write the single digests to
+    /// FILE.trace; `hefu verify --trace` makes them again
     #[arg(long, requires = "receipt")]
     trace: bool,
 

@@ -90,11 +90,11 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FOLDER")]
     pub(super) lessons: Option<PathBuf>,
 
-    /// How the log on standard error is written
+    /// Format of the log on standard error
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     log_format: LogFormat,
 
-    /// Log what goes wrong alone
+    /// Log failures alone
     #[arg(long)]
     quiet: bool,
 

@@ -22,7 +22,7 @@ Examples:
   hefu sign qwen2.5-coder-0.5b-instruct --private-key release.pem
   hefu sign ./model.gguf --private-key release.pem --signature model.sig")]
 pub(crate) struct Arguments {
-    /// The model, as --model takes it, or a folder, whose files are signed all
+    /// The model, as --model takes it, or a folder, all of whose files are signed
     #[arg(value_name = "NAME|PATH", required_unless_present = "create_key")]
     name: Option<String>,
 

@@ -6,7 +6,7 @@ use hefu_numerics::kv::Profile;
 /// What cached keys and values are made of.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub(crate) struct CacheArguments {
-    /// What cached keys and values are made of; it changes answers and is part of their fingerprint
+    /// Format of cached keys and values; it changes answers and is part of their fingerprint
     #[arg(long, value_name = "PROFILE", value_enum, default_value_t, help_heading = "Model")]
     cache: CacheProfile,
 }

@@ -26,8 +26,8 @@ pub(crate) struct ModelArguments {
 #[derive(Debug, Clone, Copy, Args)]
 #[command(next_help_heading = "Model")]
 pub(crate) struct CheckArguments {
-    /// When a model's files are read again before use, to see that they are what was pulled: if their time stamps changed
-    /// since, always (about a second per gigabyte), or never
+    /// Read a model's files again before use and compare them with what was pulled: if their time stamps changed,
+    /// always (about a second per gigabyte), or never
     #[arg(long, value_name = "WHEN", default_value = "changed", value_parser = checks())]
     pub(crate) check: Check,
 }

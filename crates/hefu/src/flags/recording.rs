@@ -22,7 +22,8 @@ pub(crate) struct RecordArguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) audit: Option<PathBuf>,
 
-    /// What is logged of each answer: its receipt, which holds token ids; its text as well; or the receipt's hash alone
+    /// Content of the log for each answer: its receipt, which holds token ids; its text as well; or the receipt's hash
+    /// alone
     #[arg(long, value_name = "WHAT", requires = "audit", default_value = "ids", value_parser = stores())]
     pub(crate) audit_store: Store,
 
@@ -39,8 +40,8 @@ pub(crate) struct RecordArguments {
     #[arg(long)]
     pub(crate) hide_prompts: bool,
 
-    /// State in receipts one digest of what every layer of the model hands on for every token; `hefu verify --trace` makes it
-    /// again. Answers then go on from no earlier one's cache
+    /// State in receipts one digest of every layer's output for every token; `hefu verify --trace` makes it again.
+    /// Answers then reuse nothing in the cache
     #[arg(long)]
     pub(crate) trace: bool,
 }

@@ -72,11 +72,11 @@ pub(crate) struct SamplingArguments {
     #[arg(long, value_name = "TEXT")]
     pub(crate) dry_breaker: Vec<String>,
 
-    /// XTC, exclude top choices: how often it acts, 0 to 1; 0 is off [default: the model's, or 0]
+    /// XTC, exclude top choices: probability that it acts, 0 to 1; 0 is off [default: the model's, or 0]
     #[arg(long, value_name = "P", allow_negative_numbers = true)]
     pub(crate) xtc_probability: Option<f32>,
 
-    /// XTC: from which probability a token is a top choice [default: the model's, or 0.1]
+    /// XTC: least probability of a top choice [default: the model's, or 0.1]
     #[arg(long, value_name = "P", allow_negative_numbers = true)]
     pub(crate) xtc_threshold: Option<f32>,
 

@@ -102,7 +102,7 @@ pub(crate) struct LimitArguments {
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
     pub(crate) memory_budget: Option<u64>,
 
-    /// How long a model stays in memory after its last request: seconds, or `forever`, which is until memory is needed
+    /// Time that a model stays in memory after its last request: seconds, or `forever`, until memory is needed
     #[arg(long, value_name = "TIME", default_value = "forever", value_parser = parse_keep_alive)]
     pub(crate) keep_alive: KeepAlive,
 

@@ -27,7 +27,7 @@ enum Source {
     /// From the draft model if there is one, else from the model's own block for further tokens, else from the text; as many
     /// as are measured to pay
     Auto,
-    /// From the text itself: what followed the last time that it went so
+    /// From the text itself: what followed the same passage before
     Ngram,
     /// From the draft model
     Draft,

@@ -19,15 +19,15 @@ const MAX_TOKEN_BYTES: u64 = 64 << 10;
 /// A person's opinion of an answer.
 #[derive(Debug, Args)]
 pub(super) struct Review {
-    /// What became of the answer
+    /// Verdict on the answer
     #[arg(long, value_name = "VERDICT")]
     verdict: Opinion,
 
-    /// Who says so
+    /// Name of the reviewer
     #[arg(long, value_name = "NAME")]
     by: String,
 
-    /// What they add
+    /// A note
     #[arg(long, value_name = "TEXT", default_value = "")]
     note: String,
 

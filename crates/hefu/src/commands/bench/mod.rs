@@ -55,7 +55,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u64).range(1..=MAX_PARALLEL))]
     parallel: u64,
 
-    /// How often each is measured
+    /// Measurements of each figure
     #[arg(short, long, value_name = "N", default_value = "3")]
     repetitions: NonZeroUsize,
 

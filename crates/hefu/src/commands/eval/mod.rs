@@ -35,7 +35,7 @@ use std::path::{Path, PathBuf};
 /// The version of the file of what there is so far.
 const STATE_VERSION: u32 = 1;
 
-/// Measure what a model earns in tasks: the same score everywhere, with a receipt that anybody can spot-check
+/// Measure a model's score in tasks: the same everywhere, with a receipt that anybody can spot-check
 ///
 /// A task is a file in YAML beside its samples (JSONL, CSV or Parquet): multiple choice, likelihood (bits per byte), exact match, or
 /// answers that a model judges. For each task DIR/NAME.score holds the signed score and a record of every sample, and

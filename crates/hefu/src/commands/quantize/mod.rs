@@ -29,9 +29,9 @@ const OWN_KEYS: &[&str] = &["general.alignment", "split.no", "split.count", "spl
 
 /// Write a model with its weights in another format
 ///
-/// The input is best one of F32, F16 or BF16; what was quantised before is taken, but loses again. Which format each tensor
-/// gets follows the names that are usual: Q4_K_M and its like give more bits to what matters more. The same input gives the
-/// same bytes on every machine and with any number of threads.
+/// The input is best F32, F16 or BF16; a quantised model is taken, but loses again. Mixes such as Q4_K_M give more bits to
+/// what matters more, as their names usually mean. The same input gives the same bytes on every machine and with any number
+/// of threads.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The keys of --json: output, bytes, bits_per_weight, tensors (of each: name, shape, from, to).

@@ -54,7 +54,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = clap::value_parser!(u64).range(1..=3600))]
     interval: u64,
 
-    /// Look twice, so far apart, print the figures and end
+    /// Look twice, print the figures and end
     #[arg(long)]
     once: bool,
 

@@ -60,15 +60,15 @@ pub(crate) struct Arguments {
     #[arg(long = "value", value_name = "NAME")]
     values: Vec<String>,
 
-    /// Of which layers, counted from 0, as 3 or 0,4-6 [default: all]
+    /// Layers, counted from 0, as 3 or 0,4-6 [default: all]
     #[arg(long, value_name = "LAYERS")]
     layer: Option<Ranges>,
 
-    /// Of which heads, counted from 0, as 3 or 0,4-6 [default: all]
+    /// Heads, counted from 0, as 3 or 0,4-6 [default: all]
     #[arg(long, value_name = "HEADS")]
     head: Option<Ranges>,
 
-    /// At which positions, counted from 0, as 3 or 0,4-6 [default: all]
+    /// Positions, counted from 0, as 3 or 0,4-6 [default: all]
     #[arg(long, value_name = "POSITIONS")]
     position: Option<Ranges>,
 
@@ -76,7 +76,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N")]
     best: Option<usize>,
 
-    /// How many tokens are shown of each clause of sampling; 0 for none of it
+    /// Tokens shown of each clause of sampling; 0 for none
     #[arg(long, value_name = "N", default_value_t = 5)]
     candidates: usize,
 

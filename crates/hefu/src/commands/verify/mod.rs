@@ -50,8 +50,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     steps: bool,
 
-    /// Compute again what every layer hands on, for a receipt that states the root of its digests; where it is another, say
-    /// at which token and layer
+    /// Compute the traces that receipts state again; where one differs, say at which token and layer
     #[arg(long)]
     trace: bool,
 

@@ -101,8 +101,8 @@ pub(super) const TEXTS: &[Entry] = &[
         "不给 --model 时，用程序自带的各架构微型模型来试。有一个比特不同，退出码即为 1，\n并给出所用的组合、词元与两边的比特。",
     ),
     (
-        "`hefu COMMAND --help` explains a command and gives examples. Exit status: 0 done, 1 failed, 2 wrong usage.",
-        "`hefu 命令 --help` 说明一条命令并给出示例。\n退出码：0 完成，1 失败，2 用法有误。",
+        "`hefu COMMAND --help` explains a command and gives examples. Exit status: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C.",
+        "`hefu 命令 --help` 说明一条命令并给出示例。\n退出码：0 完成，1 失败，2 用法有误，130 被 Ctrl-C 停下。",
     ),
     (
         "The keys of --json: output, bytes, bits_per_weight, tensors (of each: name, shape, from, to).",

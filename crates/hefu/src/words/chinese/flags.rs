@@ -103,7 +103,7 @@ pub(super) const TEXTS: &[Entry] = &[
     ("Answers that one request may ask for", "一个请求最多可要的回答数"),
     ("Answers that wait; further requests are told to come again", "排队等待的回答数；超出的请求须稍后再来"),
     ("Ask again what OUT.jsonl answers with an error", "重新请求 OUT.jsonl 中出错的各项"),
-    ("By which you will know it", "便于辨认的名称"),
+    ("A name to know it by", "便于辨认的名称"),
     ("Bytes of a request's body", "请求体的字节数上限"),
     (
         "Compute every prompt from its beginning, whatever the cache holds of earlier ones",
@@ -139,7 +139,7 @@ pub(super) const TEXTS: &[Entry] = &[
         "Fetch it even if this machine cannot run it: a model of an unknown family, or one that needs more memory",
         "即使本机无法运行也下载：未知架构的模型，或内存不足的模型",
     ),
-    ("Files that another model of the store uses too stay.", "库中其他模型也用到的文件会保留。"),
+    ("Files that another model of the store uses stay.", "库中其他模型也用到的文件会保留。"),
     (
         "Folder for hefu.1, hefu-run.1 and so on; it is made if it is missing",
         "存放 hefu.1、hefu-run.1 等的文件夹；没有则新建",
@@ -150,10 +150,10 @@ pub(super) const TEXTS: &[Entry] = &[
         "先猜词元，再一次核对多个 [默认 auto；bench 为 off]",
     ),
     (
-        "How long a model stays in memory after its last request: seconds, or `forever`, which is until memory is needed",
+        "Time that a model stays in memory after its last request: seconds, or `forever`, until memory is needed",
         "最后一个请求之后，模型留在内存中的时间：秒数，或 `forever`（直到需要内存）",
     ),
-    ("How often each is measured", "各测量几次"),
+    ("Measurements of each figure", "每个数测量几次"),
     (
         "Keep the N likeliest tokens; 0 keeps all [default: the model's, or 40]",
         "只留最可能的 N 个词元；0 为全留 [默认：模型所荐，或 40]",
@@ -175,8 +175,8 @@ pub(super) const TEXTS: &[Entry] = &[
         "允许此来源的网页访问；`*` 为任何来源；可多次给出",
     ),
     ("List every tensor too", "同时列出每个张量"),
-    ("Log what goes wrong alone", "只记录出错的情况"),
-    ("Look twice, so far apart, print the figures and end", "按此间隔看两次，输出数字后结束"),
+    ("Log failures alone", "只记录出错的情况"),
+    ("Look twice, print the figures and end", "看两次，输出数字后结束"),
     (
         "Memory for all loaded models, with K, M or G [default: what is free at the start]",
         "所有已加载模型可用的内存，单位 K、M、G [默认：启动时的空闲内存]",
@@ -213,26 +213,14 @@ pub(super) const TEXTS: &[Entry] = &[
         "A value to show, by its name in the list; may be given several times",
         "要查看的值，按列表中的名称；可以给出多次",
     ),
-    (
-        "Of which layers, counted from 0, as 3 or 0,4-6 [default: all]",
-        "哪些层，从 0 数起，例如 3 或 0,4-6 [默认：全部]",
-    ),
-    (
-        "Of which heads, counted from 0, as 3 or 0,4-6 [default: all]",
-        "哪些注意力头，从 0 数起，例如 3 或 0,4-6 [默认：全部]",
-    ),
+    ("Layers, counted from 0, as 3 or 0,4-6 [default: all]", "哪些层，从 0 数起，例如 3 或 0,4-6 [默认：全部]"),
+    ("Heads, counted from 0, as 3 or 0,4-6 [default: all]", "哪些注意力头，从 0 数起，例如 3 或 0,4-6 [默认：全部]"),
     (
         "Of the values logits and lens, the N likeliest tokens in place of the numbers",
         "对 logits 和 lens 两个值，显示概率最高的 N 个词元而不是数值",
     ),
-    (
-        "At which positions, counted from 0, as 3 or 0,4-6 [default: all]",
-        "哪些位置，从 0 数起，例如 3 或 0,4-6 [默认：全部]",
-    ),
-    (
-        "How many tokens are shown of each clause of sampling; 0 for none of it",
-        "每个采样条款显示多少个词元；0 表示不显示采样",
-    ),
+    ("Positions, counted from 0, as 3 or 0,4-6 [default: all]", "哪些位置，从 0 数起，例如 3 或 0,4-6 [默认：全部]"),
+    ("Tokens shown of each clause of sampling; 0 for none", "每个采样条款显示多少个词元；0 表示不显示采样"),
     ("Write the values to FILE in the safetensors format", "把值以 safetensors 格式写入 FILE"),
     ("Print the chat template alone", "只输出对话模板"),
     ("Print the ids alone, on one line", "只输出编号，写在一行"),
@@ -270,7 +258,7 @@ pub(super) const TEXTS: &[Entry] = &[
         "所需缓存在启动时分配，其大小见 `hefu show`。",
     ),
     (
-        "The fingerprint at N tokens of context; it matters to models with factors for long contexts alone",
+        "The fingerprint at N tokens of context; it matters only to models with factors for long contexts",
         "上下文为 N 个词元时的指纹；只对带长上下文系数的模型有区别",
     ),
     ("The model, as --model takes it", "模型，写法同 --model"),
@@ -305,12 +293,12 @@ pub(super) const TEXTS: &[Entry] = &[
         "按此系数削弱最近的词元；1 为关闭 [默认：模型所荐，或 1]",
     ),
     (
-        "XTC, exclude top choices: how often it acts, 0 to 1; 0 is off [default: the model's, or 0]",
-        "XTC（排除首选）：作用的频率，0 到 1；0 为关闭 [默认：模型所荐，或 0]",
+        "XTC, exclude top choices: probability that it acts, 0 to 1; 0 is off [default: the model's, or 0]",
+        "XTC（排除首选）：起作用的概率，0 到 1；0 为关闭 [默认：模型所荐，或 0]",
     ),
     (
-        "XTC: from which probability a token is a top choice [default: the model's, or 0.1]",
-        "XTC：概率达到多少算首选 [默认：模型所荐，或 0.1]",
+        "XTC: least probability of a top choice [default: the model's, or 0.1]",
+        "XTC：首选的最低概率 [默认：模型所荐，或 0.1]",
     ),
     ("Remove the model's packed copies instead", "改为删除模型的打包权重"),
     (

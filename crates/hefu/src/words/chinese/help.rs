@@ -120,7 +120,7 @@ pub(super) const COMMANDS: &[Entry] = &[
         "Remove what is older, up to a checkpoint, and leave a signed note of it",
         "删除更早的记录，直到某个检查点，并留下签名的说明",
     ),
-    ("Take a key's right away", "吊销密钥"),
+    ("Revoke a key", "吊销密钥"),
     (
         "Take away what one record says; its digest stays, and the log can be checked as before",
         "清除一条记录的内容；摘要保留，日志照常可核对",
@@ -136,7 +136,7 @@ pub(super) const COMMANDS: &[Entry] = &[
         "测量模型中哪些权重最要紧，供 `hefu quantize --imatrix` 使用",
     ),
     (
-        "Measure what a model earns in tasks: the same score everywhere, with a receipt that anybody can spot-check",
+        "Measure a model's score in tasks: the same everywhere, with a receipt that anybody can spot-check",
         "测量模型在任务中的得分：处处相同，并附人人可以抽查的回执",
     ),
 ];

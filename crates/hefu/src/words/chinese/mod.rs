@@ -52,7 +52,7 @@ const HEADINGS_AND_MESSAGES: &[Entry] = &[
     ),
     ("From the model's own block for further tokens (multi-token prediction)", "用模型自带的多词元预测块"),
     ("From the draft model", "用草稿模型"),
-    ("From the text itself: what followed the last time that it went so", "取自文本本身：上次出现同样内容之后的词元"),
+    ("From the text itself: what followed the same passage before", "取自文本本身：上次出现同样内容之后的词元"),
     ("No guesses", "不猜"),
     ("The Chinese labelling measures (GB 45438-2025)", "中国的标识办法（GB 45438-2025）"),
     ("English", "英文"),

@@ -49,7 +49,7 @@ pub(super) const TEXTS: &[Entry] = &[
         "Have this authority stamp the log's checkpoints with the time (RFC 3161 over HTTP)",
         "由此机构给日志的检查点加时间戳（RFC 3161，经 HTTP）",
     ),
-    ("How the log on standard error is written", "标准错误上的日志怎样写"),
+    ("Format of the log on standard error", "标准错误上的日志的格式"),
     (
         "Keys of one group share what the cache holds of their prompts, so that each can tell by times and counts what the others asked; without a group, a key shares it with itself alone",
         "同组的密钥共用缓存中的提示词，因此彼此可由用时与计数得知对方问过什么；不设组时，每个密钥只用自己的缓存",
@@ -125,7 +125,7 @@ pub(super) const TEXTS: &[Entry] = &[
     ("The key's name", "密钥的名称"),
     ("The log", "日志文件"),
     (
-        "The model, as --model takes it, or a folder, whose files are signed all",
+        "The model, as --model takes it, or a folder, all of whose files are signed",
         "模型，写法同 --model；或文件夹，其中所有文件都签名",
     ),
     ("The newest N alone", "只要最新的 N 条"),
@@ -142,19 +142,19 @@ pub(super) const TEXTS: &[Entry] = &[
         "The signature [default: beside the model's file, with .sig after its name; in a folder, model.sig]",
         "签名文件 [默认：在模型文件旁，名称后加 .sig；文件夹中为 model.sig]",
     ),
-    ("What became of the answer", "回答的处理结果"),
+    ("Verdict on the answer", "对回答的评定"),
     (
-        "What cached keys and values are made of; it changes answers and is part of their fingerprint",
+        "Format of cached keys and values; it changes answers and is part of their fingerprint",
         "缓存的键与值所用的格式；它影响回答，并计入指纹",
     ),
     (
-        "What is logged of each answer: its receipt, which holds token ids; its text as well; or the receipt's hash alone",
+        "Content of the log for each answer: its receipt, which holds token ids; its text as well; or the receipt's hash alone",
         "每个回答记录什么：含词元编号的回执；回执与文本；或只记回执的哈希",
     ),
-    ("What they add", "补充说明"),
+    ("A note", "补充说明"),
     (
-        "When a model's files are read again before use, to see that they are what was pulled: if their time stamps changed since, always (about a second per gigabyte), or never",
-        "何时在使用前重读模型文件，以确认与下载时相同：时间戳变过时、总是（每 GB 约一秒）或从不",
+        "Read a model's files again before use and compare them with what was pulled: if their time stamps changed, always (about a second per gigabyte), or never",
+        "使用前重读模型文件，与下载时比对：时间戳变过时、总是（每 GB 约一秒）或从不",
     ),
     ("Where the document goes [default: standard output]", "文档写到哪里 [默认：标准输出]"),
     (
@@ -165,7 +165,7 @@ pub(super) const TEXTS: &[Entry] = &[
         "Who answers for the content: a name, or the code of 27 characters that was assigned",
         "内容的责任主体：名称，或所分配的 27 位编码",
     ),
-    ("Who says so", "审阅者"),
+    ("Name of the reviewer", "审阅者"),
     ("Why; it is recorded, so it should name nobody", "原因；它会被记录，请勿写出任何人的姓名"),
     (
         "With --json: the log-probability of each token and of the N likeliest in its place",
@@ -176,16 +176,16 @@ pub(super) const TEXTS: &[Entry] = &[
         "与 --receipt 同用：只记提示词的加盐哈希，不记词元",
     ),
     (
-        "With --receipt: state one digest of what every layer of the model hands on for every token, and write all of these digests to FILE.trace; `hefu verify --trace` makes them again",
+        "With --receipt: state one digest of every layer's output for every token, and write the single digests to FILE.trace; `hefu verify --trace` makes them again",
         "与 --receipt 同用：记下模型各层对每个词元所输出之值的总摘要，并把全部摘要写入 FILE.trace；`hefu verify --trace` 可重做",
     ),
     (
-        "State in receipts one digest of what every layer of the model hands on for every token; `hefu verify --trace` makes it again. Answers then go on from no earlier one's cache",
+        "State in receipts one digest of every layer's output for every token; `hefu verify --trace` makes it again. Answers then reuse nothing in the cache",
         "回执记下模型各层对每个词元所输出之值的总摘要，`hefu verify --trace` 可重做；此时回答不沿用先前的缓存",
     ),
     (
-        "Compute again what every layer hands on, for a receipt that states the root of its digests; where it is another, say at which token and layer",
-        "对记有总摘要的回执，重算各层所输出之值；不同时，指出在哪个词元、哪一层",
+        "Compute the traces that receipts state again; where one differs, say at which token and layer",
+        "重算回执所记的踪迹；不同时，指出在哪个词元、哪一层",
     ),
     (
         "With --trace: the digests of the receipt's trace, by which the place is found [default: RECEIPT.trace, if it is there]",
