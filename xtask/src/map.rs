@@ -21,7 +21,7 @@ const FREE: (usize, usize) = (22, 48);
 /// Free space at the edges.
 const MARGIN: usize = 12;
 
-/// Which crate uses which.
+/// Crates by the crates that use them.
 type Uses = BTreeMap<String, BTreeSet<String>>;
 
 /// Writes the picture.
@@ -30,7 +30,7 @@ pub(crate) fn run(root: &Path, _words: &[String]) -> Result<(), String> {
         .map_err(|error| format!("{PICTURE} cannot be written: {error}"))
 }
 
-/// Whether the picture and the tables are those of the crates.
+/// Checks that the picture and the tables are those of the crates.
 pub(crate) fn check(root: &Path) -> Vec<String> {
     let uses = uses(root);
     let mut problems = Vec::new();
@@ -90,7 +90,7 @@ fn direct<'u>(uses: &'u Uses, name: &str) -> impl Iterator<Item = &'u str> {
     used.iter().filter(|one| !used.iter().any(|other| leads(uses, other, one))).map(String::as_str)
 }
 
-/// Whether one crate uses another, directly or by way of others.
+/// True if one crate uses another, directly or by way of others.
 fn leads(uses: &Uses, from: &str, to: &str) -> bool {
     uses[from].iter().any(|used| used == to || leads(uses, used, to))
 }

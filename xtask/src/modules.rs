@@ -24,7 +24,7 @@ type Module = Vec<String>;
 pub(crate) struct Crate {
     /// Their files, the root first.
     pub(crate) files: Vec<PathBuf>,
-    /// Which module uses which, and which names of it.
+    /// Uses of modules by modules, with the names.
     uses: BTreeMap<(Module, Module), BTreeSet<String>>,
     scopes: BTreeMap<Module, Scope>,
 }
@@ -199,7 +199,7 @@ impl Crate {
     }
 }
 
-/// Which module uses which.
+/// Uses of modules by modules.
 type Graph<'m> = BTreeMap<&'m Module, BTreeSet<&'m Module>>;
 
 fn circles<'m>(graph: &Graph<'m>) -> Vec<(usize, Vec<&'m Module>)> {

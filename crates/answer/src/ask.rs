@@ -19,9 +19,9 @@ pub struct Ask {
     pub prompt: Prompt,
     /// Functions that the model may call.
     pub tools: Vec<Tool>,
-    /// Whether it may or must.
+    /// Permission or duty to call one.
     pub tool_choice: ToolChoice,
-    /// Whether one answer may hold several calls; `None` is yes where the model decides whether to call, and no where it
+    /// True if one answer may hold several calls; `None` is yes where the model decides about calls, and no where it
     /// must.
     pub parallel_tool_calls: Option<bool>,
     /// Structure of the answer's text; `None` is anything.
@@ -86,7 +86,7 @@ pub struct Tool {
     pub strict: bool,
 }
 
-/// Whether the model may or must call a function.
+/// Permission or duty of the model to call a function.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum ToolChoice {
     /// As it likes.

@@ -6,7 +6,7 @@ use crate::model::TextModel;
 use crate::prompt::prompt_ids;
 use hefu_text::tokenizer::Special;
 
-/// Why a continuation cannot be scored; a sentence without its subject.
+/// Reason why a continuation cannot be scored; a sentence without its subject.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ContinuationError {
     /// A text after ids, or the other way round.

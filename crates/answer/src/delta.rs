@@ -12,7 +12,7 @@ pub enum Delta {
     Reasoning(String),
     /// A call of a function begins.
     CallStart {
-        /// Which call of this choice, from 0.
+        /// Number of the call in this choice, from 0.
         call: usize,
         /// By which its result will refer to it.
         id: String,
@@ -21,7 +21,7 @@ pub enum Delta {
     },
     /// More of a call's arguments, as JSON text.
     CallArguments {
-        /// Which call.
+        /// The call's number.
         call: usize,
         /// The text.
         text: String,
@@ -66,7 +66,7 @@ impl Token {
     }
 }
 
-/// Why a choice is over.
+/// Reason why a choice is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finish {
     /// The model ended it.
@@ -125,7 +125,7 @@ pub struct Choice {
     pub calls: Vec<ToolCall>,
     /// One for each token, if asked for.
     pub logprobs: Vec<TokenLogprob>,
-    /// Why it is over.
+    /// Reason why it is over.
     pub finish: Option<Finish>,
 }
 

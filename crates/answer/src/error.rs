@@ -1,4 +1,4 @@
-//! Why a request cannot be worked out.
+//! Reason why a request cannot be worked out.
 
 use hefu_engine::sampling;
 use hefu_text::template;

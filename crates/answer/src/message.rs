@@ -3,7 +3,7 @@
 use hefu_text::template;
 use serde_json::{Value, json};
 
-/// Who speaks.
+/// The speaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// Instructions; a developer's are the same to a template.
@@ -19,7 +19,7 @@ pub enum Role {
 /// One message of a conversation. Images and sound are refused by the dialects, by name.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Message {
-    /// Who speaks.
+    /// The speaker.
     pub role: Role,
     /// Its text, the parts joined.
     pub text: String,

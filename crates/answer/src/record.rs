@@ -12,7 +12,7 @@ pub struct AnswerRecord {
     /// The id of the response, without a dialect's prefix. With several choices, `-1`, `-2` and so on are appended for those
     /// after the first, counted over all prompts of the request.
     pub id: String,
-    /// When its request came, in milliseconds since 1970.
+    /// Time when its request came, in milliseconds since 1970.
     pub started: u64,
     /// The model's name.
     pub model: String,
@@ -38,7 +38,7 @@ pub struct AnswerRecord {
     pub output: Vec<u32>,
     /// Its text, as the model wrote it.
     pub text: String,
-    /// Why it is over.
+    /// Reason why it is over.
     pub finish: FinishReason,
     /// The name of the API key; empty if none was given.
     pub client: String,

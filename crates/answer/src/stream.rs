@@ -40,7 +40,7 @@ pub struct ChoiceStream {
     pub written: String,
     /// Digests of what the model's layers handed on, if that is traced.
     pub trace: Trace,
-    /// Why it is over, for the record.
+    /// Reason why it is over, for the record.
     pub finish: Option<FinishReason>,
 }
 

@@ -34,7 +34,7 @@ impl Default for Settings {
     }
 }
 
-/// Whose key it is.
+/// Owner of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Who {
     /// The teacher's.
@@ -62,7 +62,7 @@ pub struct Class {
     settings: Settings,
     pub(crate) lessons: Vec<Lesson>,
     state: Mutex<State>,
-    /// Who asks, by the digest of the key that is brought.
+    /// Owners of keys, by the digest of the key.
     known: RwLock<HashMap<Digest, Who>>,
 }
 
@@ -73,7 +73,7 @@ pub(crate) struct State {
     pub(crate) pupils: BTreeMap<u64, Progress>,
     /// Codes that let one pupil back in, each once.
     returns: BTreeMap<String, u64>,
-    /// Who came from where since the start. Addresses are kept in memory alone.
+    /// Addresses of those who came since the start, kept in memory alone.
     came: Vec<(IpAddr, u64)>,
     guesses: Pace<IpAddr>,
     acts: Pace<u64>,
@@ -129,7 +129,7 @@ impl Class {
         self.derived("teacher", &id)
     }
 
-    /// Whose key this is.
+    /// Owner of this key.
     pub fn who(&self, key: &str) -> Option<Who> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         known.get(&Digest::of(&[key.as_bytes()])).copied()

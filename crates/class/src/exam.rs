@@ -47,9 +47,9 @@ pub struct Exam {
     pub exercises: usize,
     /// From the lessons of which levels; of all where none is named.
     pub levels: Vec<String>,
-    /// When it began, in seconds since 1970.
+    /// Time when it began, in seconds since 1970.
     pub begins: u64,
-    /// When it ends.
+    /// Time when it ends.
     pub ends: u64,
 }
 

@@ -25,9 +25,9 @@ pub struct Progress {
     pub name: String,
     /// Number of times that the teacher has let this pupil back in; no earlier entry is valid any more.
     pub entries: u32,
-    /// When the pupil came, in seconds since 1970.
+    /// Time when the pupil came, in seconds since 1970.
     pub joined: u64,
-    /// When anything was done last.
+    /// Time when anything was done last.
     pub seen: u64,
     /// The lesson that was opened last.
     pub at: Option<String>,
@@ -77,7 +77,7 @@ pub struct Sat {
     pub exam: u32,
     /// The seed by which it was drawn.
     pub seed: u64,
-    /// When the pupil first saw it, in seconds since 1970.
+    /// Time when the pupil first saw it, in seconds since 1970.
     pub begun: u64,
     /// The questions that were drawn.
     pub questions: Vec<Asked>,

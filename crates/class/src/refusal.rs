@@ -1,4 +1,4 @@
-//! Why a class does not do what it is asked.
+//! Reason why a class does not do what it is asked.
 
 use crate::limits::{
     ACTS_PER_MINUTE, MAX_EXAMS, MAX_FILE_BYTES, MAX_HAND_INS, MAX_NAME, MAX_OUTPUT_BYTES, WRONG_CODES_PER_MINUTE,
@@ -16,15 +16,15 @@ pub enum Refusal {
     File {
         /// Action that was tried.
         action: &'static str,
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: io::Error,
     },
     /// A file of the class is not what this program writes.
     #[error("{} is no file of this class: {why}; put back a copy of it, or move it away", path.display())]
     Damaged {
-        /// Which file.
+        /// The file.
         path: PathBuf,
         /// The fault.
         why: String,

@@ -54,7 +54,7 @@ impl<'a> Line<'a> {
 }
 
 impl Class {
-    /// Who is in the class, and where.
+    /// Pupils of the class, and their places.
     pub fn overview(&self, language: Language, now: u64) -> Value {
         let state = self.lock();
         let exam = state.about.exams.last();

@@ -3,7 +3,7 @@
 use hefu_lessons::language::Language;
 use hefu_lessons::site::{Found, Page, document};
 
-/// Where all of them are.
+/// Address of all of them.
 pub const ROOT: &str = "/class";
 
 /// Files of the pages: name, type, contents.

@@ -65,11 +65,11 @@ pub struct QuantLayout {
     pub file_block: usize,
     /// Bytes of scales per block of the file.
     pub scales_per_file_block: usize,
-    /// Where the minimums begin in the scales of a file block.
+    /// Offset of the minimums in the scales of a file block.
     pub minimums_at: usize,
-    /// Where the sub-scales begin.
+    /// Offset of the sub-scales.
     pub sub_scales_at: usize,
-    /// Where the sub-minimums begin.
+    /// Offset of the sub-minimums.
     pub sub_minimums_at: usize,
 }
 

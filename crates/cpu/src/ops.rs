@@ -77,7 +77,7 @@ pub struct Rotation<'a> {
     pub head_size: usize,
     /// The norm of each head, before it is rotated.
     pub norm: Option<Norm<'a>>,
-    /// Which two elements rotate together.
+    /// Pairs of elements that rotate together.
     pub pairs: RopeStyle,
     /// `[tokens][pairs per head]`.
     pub cosines: &'a [f32],

@@ -74,7 +74,7 @@ pub const ISAS: &[Isa] = &[
     Isa { name: "reference", is_available: || true, table: None, peaks: None },
 ];
 
-/// Why there are no operations for a name.
+/// Reason why there are no operations for a name.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SelectError {
     /// No instruction set has this name.

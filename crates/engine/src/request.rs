@@ -21,7 +21,7 @@ pub struct Request {
     pub all_logits: bool,
 }
 
-/// Why an answer is over. Receipts state it by these names.
+/// Reason why an answer is over. Receipts state it by these names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FinishReason {
@@ -43,7 +43,7 @@ pub enum FinishReason {
     Deadline,
 }
 
-/// Why a request was refused, one sentence each.
+/// Reason why a request was refused, one sentence each.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
@@ -80,7 +80,7 @@ pub enum RequestError {
     /// Tokens of an answer that could not go on so: it was over, or its grammar allows another.
     #[error("the answer that is to go on cannot have token {id} as its number {index}")]
     CannotGoOn {
-        /// Which of its tokens, counted from 0.
+        /// Index of the token in it, from 0.
         index: usize,
         /// The token.
         id: u32,

@@ -15,7 +15,7 @@ pub(crate) struct Sequence {
     finish: Option<FinishReason>,
 }
 
-/// Where a sequence's constraint is.
+/// Place of a sequence's constraint.
 #[derive(Debug)]
 enum Slot {
     Free,
@@ -24,7 +24,7 @@ enum Slot {
     Away,
 }
 
-/// Why no token could be chosen.
+/// Reason why no token could be chosen.
 #[derive(Debug)]
 pub(crate) enum Unchosen {
     Sampling(sampling::Error),
@@ -125,7 +125,7 @@ impl Sequence {
         context.min(asked).saturating_sub(1)
     }
 
-    /// Whether it has a constraint, here or away.
+    /// True if it has a constraint, here or away.
     pub(crate) fn has_constraint(&self) -> bool {
         !matches!(self.constraint, Slot::Free)
     }
@@ -196,7 +196,7 @@ impl Sequence {
         self.push(choice).map(Some)
     }
 
-    /// Why no token follows, if none does, in a context of `capacity` positions.
+    /// Reason why no token follows, if none does, in a context of `capacity` positions.
     pub(crate) fn finish(&mut self, capacity: usize) -> Option<FinishReason> {
         if self.finish.is_none() {
             self.finish = self.limit(capacity);

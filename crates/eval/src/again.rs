@@ -58,7 +58,7 @@ pub fn difference(record: &Part, again: &Part) -> Option<String> {
     })
 }
 
-/// Whether a record's own points follow from its parts.
+/// Checks that a record's own points follow from its parts.
 ///
 /// # Errors
 /// A sentence, if they do not.

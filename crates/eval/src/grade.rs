@@ -76,7 +76,7 @@ fn bits(texts: &[Scored]) -> Points {
     Points { points: texts.iter().map(parts).sum(), of: bytes.saturating_mul(PARTS_OF_A_BIT) }
 }
 
-/// Whether what is compared of an answer is accepted; blanks around it do not count.
+/// True if what is compared of an answer is accepted; blanks around it do not count.
 fn matches(exact: &ExactMatch, accepted: &[String], text: &str) -> Result<bool, Error> {
     let found = match exact.pattern()? {
         None => Some(text),

@@ -179,7 +179,7 @@ fn letter(number: usize) -> String {
     letter.map_or_else(|| number.to_string(), String::from)
 }
 
-/// Which choice a field says is right: the text of one, or else a number from 0, or a letter.
+/// Choice that a field says is right: the text of one, or else a number from 0, or a letter.
 fn right(choices: &[String], row: &Row, name: &str) -> Result<usize, Error> {
     let value = row.get(name).ok_or_else(|| Error(format!("it has no field {name}")))?;
     let text = plain_text(value, name)?;

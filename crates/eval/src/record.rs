@@ -40,7 +40,7 @@ pub enum Part {
         prompt: Vec<u32>,
         /// Those of the answer, with the one that ended it.
         output: Vec<u32>,
-        /// Why it is over.
+        /// Reason why it is over.
         finish: FinishReason,
         /// Its text.
         text: String,

@@ -100,7 +100,7 @@ pub struct MultipleChoice {
     pub divide_by: DivideBy,
 }
 
-/// Where choices are found.
+/// Place of the choices.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(untagged)]
 pub enum Choices {

@@ -1,6 +1,6 @@
-//! Why a grammar is refused, one sentence each.
+//! Reason why a grammar is refused, one sentence each.
 
-/// Why no constraint can be made. Everything but [`Error::Vocabulary`] is the fault of the request.
+/// Reason why no constraint can be made. Everything but [`Error::Vocabulary`] is the fault of the request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -18,7 +18,7 @@ pub enum Error {
     /// A grammar or a regular expression cannot be understood or carried out.
     #[error("the {kind} cannot be used: {reason}")]
     Grammar {
-        /// Which kind of grammar.
+        /// Kind of grammar.
         kind: &'static str,
         /// The fault.
         reason: String,
@@ -29,7 +29,7 @@ pub enum Error {
     /// A limit is exceeded.
     #[error("the {kind} has {found} {what}, but at most {limit} are taken")]
     Limit {
-        /// Which kind of grammar.
+        /// Kind of grammar.
         kind: &'static str,
         /// The thing counted.
         what: &'static str,

@@ -46,7 +46,7 @@ pub const MAX_VOCABULARY_BYTES: usize = (1 << 22) - 1;
 /// Stack of the thread that compiles; grammars nest, and so do the functions that read them.
 pub(crate) const COMPILE_STACK_BYTES: usize = 256 << 20;
 
-/// Who wrote a grammar, and how wild it may be.
+/// Author of a grammar, by which its limits are chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
     /// Made here from a schema, choices or tools: wide, but never ambiguous at length.

@@ -202,7 +202,7 @@ impl Answer {
         self.decode_seconds = elapsed - self.prefill_seconds;
     }
 
-    /// Why it is over, in a word: `stop` (an end token, a stop string, or nothing may follow), `length` (as many tokens as
+    /// Its end in a word: `stop` (an end token, a stop string, or nothing may follow), `length` (as many tokens as
     /// asked for, or the context is full) or `cancelled`.
     pub(crate) fn finish_reason(&self) -> &'static str {
         match self.stream.finish {

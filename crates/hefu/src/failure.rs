@@ -13,7 +13,7 @@ const USAGE: u8 = 2;
 /// Exit status of a program that was interrupted, by the custom of shells: 128 and the number of the signal.
 pub(crate) const INTERRUPTED: u8 = 130;
 
-/// Why a command ended early. Each displays as one sentence for a person, which says what to do.
+/// Reason why a command ended early. Each displays as one sentence for a person, which says what to do.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     /// The command line asks for something that cannot be.

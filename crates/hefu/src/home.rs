@@ -1,4 +1,4 @@
-//! Where the program keeps files of its own.
+//! Folders of the program's own files.
 
 use crate::failure::Failure;
 use etcetera::BaseStrategy;

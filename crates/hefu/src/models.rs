@@ -119,7 +119,7 @@ pub(crate) fn room() -> Option<u64> {
     total_memory().map(|bytes| bytes / 5 * 4)
 }
 
-/// Why a file of a repository was taken, where there was a choice.
+/// Reason why a file of a repository was taken, where there was a choice.
 fn chosen(file: &str, size: Option<u64>, reason: Reason) -> Option<String> {
     let size = size.map(|size| format!(" ({})", units::bytes(size))).unwrap_or_default();
     match reason {

@@ -26,7 +26,7 @@ pub(crate) fn agent(timeout: Duration) -> Agent {
     config.new_agent()
 }
 
-/// Why an address cannot be listened on, and what to do.
+/// Reason why an address cannot be listened on, and what to do.
 pub(crate) fn cannot_listen(address: SocketAddr, error: &io::Error) -> String {
     let advice = match error.kind() {
         io::ErrorKind::AddrInUse => "; another program listens there, so give another --port (0 takes a free one)",

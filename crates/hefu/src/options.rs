@@ -49,7 +49,7 @@ impl DeviceOptions {
         DeviceOptions { place, ..self.clone() }
     }
 
-    /// Whether layers are dealt out. A model's own block for further tokens has none of its own then.
+    /// True if layers are dealt out. A model's own block for further tokens has none of its own then.
     pub(crate) fn is_split(&self) -> bool {
         matches!(self.place, Place::Split(_) | Place::SplitAuto)
     }
@@ -83,7 +83,7 @@ impl PartKey {
     }
 }
 
-/// Where a part on another machine is.
+/// Place of a part on another machine.
 #[derive(Clone)]
 pub(crate) enum PartPlace {
     /// At one of these addresses.
@@ -148,12 +148,12 @@ pub(crate) struct Layers {
     pub(crate) last: usize,
 }
 
-/// Which model, and how carefully its files are compared with what was pulled.
+/// The model, and the check of its files against what was pulled.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct ModelChoice<'a> {
     /// Its name, path or source; `None` is the default model.
     pub(crate) name: Option<&'a str>,
-    /// When its files are read again before use.
+    /// Check of its files before use.
     pub(crate) check: Check,
 }
 
@@ -169,12 +169,12 @@ impl<'a> ModelChoice<'a> {
     }
 }
 
-/// Which model is loaded, and how.
+/// Options of loading a model.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ModelOptions<'a> {
-    /// Which one.
+    /// The model.
     pub(crate) model: ModelChoice<'a>,
-    /// Where to compute.
+    /// Device to compute on.
     pub(crate) device: &'a DeviceOptions,
     /// Positions of the cache; `None` for the default.
     pub(crate) context: Option<usize>,
@@ -184,11 +184,11 @@ pub(crate) struct ModelOptions<'a> {
     pub(crate) template: Option<&'a Path>,
     /// Say on standard error how much memory is taken, before it is.
     pub(crate) state_memory: bool,
-    /// Whether the model's own block for further tokens is wanted, if it has one.
+    /// True if the model's own block for further tokens is wanted, if it has one.
     pub(crate) guessing: bool,
 }
 
-/// Where guesses come from.
+/// Source of guesses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Speculate {
     /// From the draft model if there is one, else from the model's own block if it has one, else from the text; as many as
@@ -220,7 +220,7 @@ impl Speculate {
 /// Way of guessing tokens.
 #[derive(Debug, Clone)]
 pub(crate) struct SpeculationOptions {
-    /// Where guesses come from.
+    /// Source of guesses.
     pub(crate) how: Speculate,
     /// The model that guesses; none where `how` is off.
     pub(crate) draft_model: Option<String>,
@@ -229,7 +229,7 @@ pub(crate) struct SpeculationOptions {
 }
 
 impl SpeculationOptions {
-    /// Whether the model's own block for further tokens is to guess, if it has one.
+    /// True if the model's own block for further tokens is to guess, if it has one.
     pub(crate) fn wants_block(&self) -> bool {
         self.draft_model.is_none() && matches!(self.how, Speculate::Auto | Speculate::Mtp)
     }
@@ -248,7 +248,7 @@ pub(crate) struct CatalogOptions {
     pub(crate) models: Vec<String>,
     /// Check of their files whenever one is loaded.
     pub(crate) check: Check,
-    /// Where to compute.
+    /// Device to compute on.
     pub(crate) device: DeviceOptions,
     /// Positions of one conversation.
     pub(crate) context: Option<usize>,
@@ -268,7 +268,7 @@ pub(crate) struct CatalogOptions {
     pub(crate) limits: Limits,
     /// Way of guessing tokens.
     pub(crate) speculation: SpeculationOptions,
-    /// Whether receipts state a trace.
+    /// True if receipts state a trace.
     pub(crate) trace: bool,
 }
 
@@ -299,7 +299,7 @@ pub(crate) struct RecordOptions {
 pub(crate) struct VerifyOptions<'a> {
     /// The model; without a name, the one that the receipts name.
     pub(crate) model: ModelChoice<'a>,
-    /// Where to compute.
+    /// Device to compute on.
     pub(crate) device: &'a DeviceOptions,
     /// One token after another, as the answer was made.
     pub(crate) steps: bool,

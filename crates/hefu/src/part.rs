@@ -25,7 +25,7 @@ struct ModelHost {
     files: MappedModel,
     identity: String,
     device: Arc<dyn Device>,
-    /// Whether the device's memory is that of the machine.
+    /// True if the device's memory is that of the machine.
     on_host: bool,
     /// Whether what happens is said on standard error.
     says: bool,

@@ -17,11 +17,11 @@ use std::sync::Arc;
 /// Most bytes of a head that are looked at.
 const HEAD_BYTES: u64 = 16 << 20;
 
-/// Whether the file that begins so and has so many bytes could be run on this machine. Where that cannot be told, the
+/// Checks that the file that begins so and has so many bytes could be run on this machine. Where that cannot be told, the
 /// file's metadata being longer than what is here for example, it is left to show when the whole is there.
 ///
 /// # Errors
-/// Why it could not, as a sentence.
+/// Reason why it could not, as a sentence.
 pub(crate) fn would_run(head: &Path, total: u64) -> Result<(), String> {
     let place = head.with_extension("head");
     let judged = whole_by_holes(head, &place, total).map_or(Ok(()), judge);

@@ -39,7 +39,7 @@ pub(crate) fn software() -> Result<Software, Failure> {
     Ok(Software { name: concat!("hefu ", env!("CARGO_PKG_VERSION")).to_owned(), digest })
 }
 
-/// Who signs the answers of a program that gives many.
+/// Signer of the answers of a program that gives many.
 #[derive(Debug)]
 pub(crate) struct Signer {
     /// The key.

@@ -12,7 +12,7 @@ pub(crate) struct Signed {
     path: PathBuf,
     /// The files in that folder; empty for a subject that is one path.
     names: Vec<String>,
-    /// Where the signature lies unless said otherwise.
+    /// Default place of the signature.
     pub(crate) signature: PathBuf,
 }
 

@@ -239,7 +239,7 @@ fn in_full(word: &Word) -> String {
     }
 }
 
-/// Which bit differs first, and how far two numbers are apart.
+/// First bit that differs, and the distance of two numbers.
 fn first_bit(expected: f32, found: f32, language: Language) -> String {
     let (a, b) = (expected.to_bits(), found.to_bits());
     let bit = 31 - (a ^ b).leading_zeros().min(31);

@@ -4,7 +4,7 @@ use crate::language::Language;
 use crate::lesson::{Lesson, Level, Question};
 use crate::markdown::{escaped, line, rendered};
 
-/// Where all pages are.
+/// Address of all pages.
 pub(crate) const ROOT: &str = "/learn";
 
 /// The page that lists all lessons.
@@ -154,7 +154,7 @@ pub struct Page<'a> {
     pub title: &'a str,
     /// Its content.
     pub body: &'a str,
-    /// Where it and its files are.
+    /// Address of it and its files.
     pub root: &'a str,
     /// Part of its address after the language.
     pub rest: &'a str,

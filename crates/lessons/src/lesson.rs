@@ -75,7 +75,7 @@ pub struct Question {
     pub ask: Both<String>,
     /// Possible answers.
     pub answers: Both<Vec<String>>,
-    /// Which answer is right, counted from 1.
+    /// Number of the right answer, from 1.
     pub right: usize,
     /// Why.
     pub why: Both<String>,
@@ -95,7 +95,7 @@ pub struct Task {
     pub mistakes: BTreeMap<String, Both<String>>,
 }
 
-/// Why a lesson cannot be taken.
+/// Reason why a lesson cannot be taken.
 #[derive(Debug, thiserror::Error)]
 #[error("the lesson {name} cannot be taken: {why}")]
 pub struct LessonError {

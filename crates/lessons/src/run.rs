@@ -24,7 +24,7 @@ pub struct Limits {
     pub output: usize,
 }
 
-/// Why there is nothing to grade.
+/// Reason why there is nothing to grade.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// It could not be started.
@@ -56,7 +56,7 @@ pub enum RunError {
 /// interpreter is handed to it.
 ///
 /// # Errors
-/// Why there is nothing to grade.
+/// Reason why there is nothing to grade.
 pub fn run(program: &[OsString], input: String, limits: &Limits) -> Result<String, RunError> {
     let Some((first, rest)) = program.split_first() else {
         let source = io::Error::new(io::ErrorKind::InvalidInput, "no program is named");

@@ -15,7 +15,7 @@ pub struct Description {
     pub license: Option<String>,
     /// Numbers in all tensors.
     pub parameters: u64,
-    /// Which formats its tensors have, in the order of [`FORMATS`].
+    /// Formats of its tensors, in the order of [`FORMATS`].
     pub formats: Vec<FormatUse>,
     /// Positions that it was made for.
     pub context_length: usize,

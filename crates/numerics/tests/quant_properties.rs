@@ -52,7 +52,7 @@ fn naive(quantised: &Quantised, parts: &Parts, i: usize) -> f32 {
     }
 }
 
-/// Whether a bit of the file belongs to several codes, or to none, as some of NVFP4's scales do.
+/// True if a bit of the file belongs to several codes, or to none, as some of NVFP4's scales do.
 fn is_grid(format: &Format) -> bool {
     ["IQ1_", "IQ2_", "IQ3_", "TQ1_", "NVFP4"].iter().any(|start| format.name.starts_with(start))
 }

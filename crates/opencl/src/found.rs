@@ -1,10 +1,10 @@
-//! Which devices there are, what they say of themselves, and what they lack.
+//! The devices that there are, what they say of themselves, and what they lack.
 
 use std::fmt;
 
 use crate::driver::{self, Fault, Handle, text};
 
-/// Why there is no device, or why one cannot be used; in one sentence.
+/// Reason why there is no device, or why one cannot be used; in one sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Problem {
     /// No loader of drivers.

@@ -37,7 +37,7 @@ impl Places {
         places
     }
 
-    /// Where a value lies.
+    /// Place of a value.
     pub(crate) fn value(&self, value: Value) -> usize {
         self.values.get(&value).copied().unwrap_or_default()
     }

@@ -25,7 +25,7 @@ pub(crate) struct Runner {
     pub(crate) quantised: Option<Value>,
     pub(crate) probes: Vec<Value>,
     pub(crate) results: Vec<f32>,
-    /// Why nothing can be computed any more.
+    /// Reason why nothing can be computed any more.
     pub(crate) broken: Option<Fault>,
     pub(crate) observer: Option<Arc<dyn StepObserver>>,
 }
@@ -84,7 +84,7 @@ pub(crate) struct Pass<'a> {
     pub(crate) batch: &'a Batch<'a>,
     /// Rows of what the step writes.
     pub(crate) rows: usize,
-    /// Which rows these are.
+    /// The rows.
     pub(crate) which: Rows,
     /// In a head, the body's output and its first row.
     pub(crate) head: Option<(Value, usize)>,

@@ -35,7 +35,7 @@ pub(crate) struct Tables {
     pub(crate) spans: u32,
     /// Number of them.
     pub(crate) span_count: usize,
-    /// Which rows of tables are read, by what names them.
+    /// Rows of tables that are read, by what names them.
     rows: Vec<(At, u32)>,
 }
 

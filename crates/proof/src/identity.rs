@@ -29,7 +29,7 @@ pub struct PublicKey(VerifyingKey);
 #[serde(try_from = "String", into = "String")]
 pub struct Signature([u8; 64]);
 
-/// Why a key cannot be had.
+/// Reason why a key cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
     /// A file cannot be read or written.
@@ -37,21 +37,21 @@ pub enum IdentityError {
     File {
         /// Action that was tried.
         action: &'static str,
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: io::Error,
     },
     /// A file holds something else.
     #[error("{} is no private ed25519 key in PKCS #8 PEM; move it away, and the next use makes a new one", path.display())]
     Malformed {
-        /// Which file.
+        /// The file.
         path: PathBuf,
     },
     /// Others of this machine could read the key.
     #[error("the key file {} can be read by others (mode {mode:o}); protect it: chmod 600 {}", path.display(), path.display())]
     Exposed {
-        /// Which file.
+        /// The file.
         path: PathBuf,
         /// Its permissions.
         mode: u32,

@@ -12,7 +12,7 @@ pub const VERSION: u32 = 1;
 /// Longest receipt that is read, in bytes.
 pub const MAX_RECEIPT_BYTES: usize = 64 << 20;
 
-/// Why a document is no receipt.
+/// Reason why a document is no receipt.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReceiptError {
     /// Too long to be one.
@@ -53,7 +53,7 @@ pub(crate) trait Signed: Serialize + DeserializeOwned {
     /// The digest of all but digest and signature.
     fn own_digest(&self) -> Result<Digest, ReceiptError>;
 
-    /// Who signed, the digest that was signed, and the signature.
+    /// Signer, the digest that was signed, and the signature.
     fn seal(&self) -> (&PublicKey, &Digest, &Signature);
 
     /// Checks for what no such document may say; the error is a sentence.

@@ -25,7 +25,7 @@ fn raised(failure: Failure) -> PyErr {
     }
 }
 
-/// Whether somebody pressed Ctrl-C; asked now and then while the lock is not held.
+/// True if somebody pressed Ctrl-C; asked now and then while the lock is not held.
 fn is_interrupted() -> bool {
     Python::attach(|py| py.check_signals().is_err())
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::channel::Key;
 
-/// Where a part is.
+/// Addresses of a part.
 pub trait Addresses: Send + Sync {
     /// The address (`HOST:PORT`) to try now, for which so many were tried in vain before.
     ///

@@ -58,7 +58,7 @@ impl Key {
         Key(Vec::new())
     }
 
-    /// Whether there is one.
+    /// True if there is none.
     pub fn is_none(&self) -> bool {
         self.0.is_empty()
     }
@@ -75,7 +75,7 @@ fn mac(key: &[u8], parts: &[&[u8]]) -> Hmac<Sha256> {
     mac
 }
 
-/// Which side this is.
+/// Side of a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Side {
     Head,

@@ -51,7 +51,7 @@ impl RemoteDevice {
     }
 }
 
-/// Which layers a part's program has.
+/// Layers of a part's program.
 fn spec(program: &Program) -> Result<Spec, Error> {
     let body = program.section(Entry::Body).map_or(&[][..], |body| &body.steps);
     let layers = body.iter().filter_map(|step| step.layer).map(usize::from);

@@ -32,7 +32,7 @@ pub trait Host: Send + Sync {
     /// A sentence.
     fn load(&self, program: &Arc<Program>) -> Result<Model, String>;
 
-    /// Whether there is memory for what is about to be taken.
+    /// Checks that there is memory for what is about to be taken.
     ///
     /// # Errors
     /// A sentence, if there is not.

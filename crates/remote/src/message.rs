@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use crate::wire::{Malformed, Reader, Writer};
 
-/// Which layers of which program.
+/// Layers of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spec {
     /// The version of the numeric contract.
@@ -19,7 +19,7 @@ pub struct Spec {
     pub first: usize,
     /// The last layer.
     pub last: usize,
-    /// Whether what comes after the last layer belongs to it.
+    /// True if what comes after the last layer belongs to it.
     pub heads: bool,
     /// The digest of the part's program.
     pub digest: [u8; 32],
@@ -81,14 +81,14 @@ pub(crate) enum Reply {
     Failed(Fault),
 }
 
-/// Why a part does not do what it is asked.
+/// Reason why a part does not do what it is asked.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Fault {
     pub(crate) kind: FaultKind,
     pub(crate) sentence: String,
 }
 
-/// Whose fault it is.
+/// Party at fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FaultKind {
     /// The message does not fit.

@@ -50,7 +50,7 @@ impl Part {
         Ok(Part { address, open, thread: Some(thread) })
     }
 
-    /// Where it listens.
+    /// Address where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }

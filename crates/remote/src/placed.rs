@@ -19,7 +19,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// The name of such devices.
 pub(crate) const NAME: &str = "part";
 
-/// Why a part gave no answer.
+/// Reason why a part gave no answer.
 #[derive(Debug)]
 pub(crate) enum Trouble {
     /// It cannot be reached any more.

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 pub struct Answer {
     /// Id of the answer, a UUID; also that of its receipt. Dialects put their own prefix before it.
     pub id: String,
-    /// When the request was taken, in seconds since 1970.
+    /// Time when the request was taken, in seconds since 1970.
     pub created: u64,
     /// The model's name.
     pub model: String,
@@ -40,7 +40,7 @@ pub struct Answer {
 pub enum Piece {
     /// Something of one choice.
     Delta {
-        /// Which of the answers that were asked for, from 0.
+        /// Number of the answer among those that were asked for, from 0.
         choice: usize,
         /// The piece.
         delta: Delta,

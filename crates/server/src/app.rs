@@ -30,7 +30,7 @@ const MAX_REQUEST_ID: usize = 128;
 /// The first status of a request that was not answered.
 const FIRST_REFUSAL: u16 = 400;
 
-/// Who may ask.
+/// Access to a server.
 #[derive(Debug)]
 pub struct Access {
     /// The keys.
@@ -158,7 +158,7 @@ impl Guard {
         }
     }
 
-    /// Who asks, if they may.
+    /// The caller, if they may ask.
     fn caller(&self, request: &Request) -> Result<Caller, ApiError> {
         let headers = request.headers();
         check_path(request.uri().path())?;
@@ -258,7 +258,7 @@ fn trace_parent(headers: &HeaderMap) -> Option<String> {
     (value.len() <= MAX_REQUEST_ID).then(|| value.to_owned())
 }
 
-/// Whether the receipt is to state the prompt's hash alone. What is neither yes nor no is refused: it might be meant as yes.
+/// True if the receipt is to state the prompt's hash alone. A value that is neither yes nor no is refused.
 fn hides_prompt(headers: &HeaderMap) -> Result<bool, ApiError> {
     match headers.get(HIDE_PROMPT).map(HeaderValue::as_bytes) {
         None | Some(b"false" | b"0") => Ok(false),

@@ -36,7 +36,7 @@ pub struct ModelCard {
     pub name: String,
     /// Further names.
     pub aliases: Vec<String>,
-    /// When its file was last changed, in seconds since 1970.
+    /// Time when its file was last changed, in seconds since 1970.
     pub created: u64,
     /// Bytes of its files.
     pub file_bytes: u64,

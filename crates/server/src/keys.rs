@@ -37,14 +37,14 @@ pub struct Entry {
     pub name: String,
     /// SHA-256 of the key in hexadecimal digits.
     pub sha256: String,
-    /// When it was made, in seconds since 1970.
+    /// Time when it was made, in seconds since 1970.
     pub created: u64,
     /// The group of keys that share what the cache holds of earlier prompts; without one, a key shares it with itself alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
 }
 
-/// Why keys cannot be read or changed.
+/// Reason why keys cannot be read or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// The file cannot be read or written.

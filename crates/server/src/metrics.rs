@@ -21,7 +21,7 @@ pub struct Model {
     model: String,
 }
 
-/// Which path was answered how.
+/// Labels of an answered request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Request {
     path: String,

@@ -12,7 +12,7 @@ pub trait Recorder: Send + Sync {
     /// One sentence. The answer then ends with it.
     fn record(&self, records: Vec<AnswerRecord>) -> Result<Vec<String>, String>;
 
-    /// Whether a record could be kept now. Called on a thread that may wait, before a request is computed.
+    /// Checks that a record could be kept now. Called on a thread that may wait, before a request is computed.
     ///
     /// # Errors
     /// One sentence that says why not. The request is then refused with it.

@@ -1,4 +1,4 @@
-//! Which models are in memory: loaded when they are first asked for, unloaded by least use when memory is needed or when
+//! Models in memory: loaded when they are first asked for, unloaded by least use when memory is needed or when
 //! nobody has asked for a while. A request waits for its model and never fails because another one is in the way.
 //!
 //! ```text
@@ -39,7 +39,7 @@ struct Slot {
     wishes: HashMap<u64, Option<Instant>>,
     /// Number of attempts to load it.
     attempts: u64,
-    /// Which attempt failed last, and why.
+    /// Last failed attempt, and its error.
     failed: Option<(u64, ApiError)>,
 }
 
@@ -55,7 +55,7 @@ enum State {
 pub struct Lease {
     registry: Arc<Registry>,
     slot: usize,
-    /// Whose wish how long the model stays is.
+    /// Client whose wish decides how long the model stays.
     client: u64,
     keep_alive: KeepAlive,
     /// The model.
@@ -91,7 +91,7 @@ impl Registry {
         Arc::new(Self { catalog, budget, keep_alive, any_name, slots: Mutex::new(slots), changed: Notify::new() })
     }
 
-    /// Where models come from.
+    /// Source of models.
     pub(crate) fn catalog(&self) -> Arc<dyn Catalog> {
         Arc::clone(&self.catalog)
     }
@@ -267,7 +267,7 @@ impl Registry {
         self.changed.notify_waiters();
     }
 
-    /// Which model a request means: by one of its names, or the first. A name that ends in `:latest` means the same
+    /// Model that a request means: by one of its names, or the first. A name that ends in `:latest` means the same
     /// without it.
     fn find(&self, slots: &[Slot], name: Option<&str>) -> Result<usize, ApiError> {
         let Some(name) = name.filter(|name| !name.is_empty()) else { return Ok(0) };
@@ -283,7 +283,7 @@ impl Registry {
 }
 
 impl Slot {
-    /// When the last of the clients lets the model go; `None` is never, or that nobody has used it yet.
+    /// Time when the last of the clients lets the model go; `None` is never, or that nobody has used it yet.
     fn expires(&self) -> Option<Instant> {
         // Nothing is less than any moment, so that for ever must be looked for first.
         if self.wishes.values().any(Option::is_none) { None } else { self.wishes.values().copied().flatten().max() }

@@ -31,11 +31,11 @@ pub struct Service {
     pub limits: Limits,
     /// The metrics.
     pub metrics: Arc<Metrics>,
-    /// Who keeps a record of every answer.
+    /// Recorder of every answer.
     pub recorder: Option<Arc<dyn Recorder>>,
-    /// Who labels answers as generated.
+    /// Labels that mark answers as generated.
     pub labels: Option<Arc<dyn Labels>>,
-    /// Who is told of every answer.
+    /// Watcher of every answer.
     pub watcher: Option<Arc<dyn Watcher>>,
     /// Bounds how many texts are worked on at the same time: each may take a thread with a large stack.
     pub(crate) desks: Shares,
@@ -49,7 +49,7 @@ pub struct Service {
     all_done: tokio::sync::Mutex<mpsc::Receiver<()>>,
 }
 
-/// Who asks.
+/// The caller.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Caller {
     /// By which the scheduler tells clients apart; 0 without an API key.
@@ -64,7 +64,7 @@ pub struct Caller {
     pub trace_parent: Option<String>,
     /// True if records are to state the prompt's hash alone.
     pub hides_prompt: bool,
-    /// Who this is in the class that is served; `None` for anybody else.
+    /// Member of the class that is served; `None` for anybody else.
     pub member: Option<Who>,
 }
 
@@ -73,7 +73,7 @@ pub struct Caller {
 pub(crate) struct Peer(pub(crate) IpAddr);
 
 impl Caller {
-    /// Whose cached beginnings of prompts its own may go on from.
+    /// Domain whose cached beginnings of prompts its own may go on from.
     pub(crate) fn domain(&self) -> ReuseDomain {
         self.group.map_or(ReuseDomain::Client, ReuseDomain::Group)
     }
@@ -84,7 +84,7 @@ impl Caller {
 pub struct Place {
     /// The id of the response.
     pub id: String,
-    /// Which of its choices the first one is.
+    /// Number of the first one among its choices.
     pub first: usize,
 }
 
@@ -279,7 +279,7 @@ impl Service {
             .map_err(|_| ApiError::new(Kind::Overdue, "the model could not be loaded in the time that a request has"))?
     }
 
-    /// Whether the record of an answer could be kept now.
+    /// Checks that the record of an answer could be kept now.
     ///
     /// # Errors
     /// One sentence that says why not.

@@ -26,7 +26,7 @@ pub struct Account {
     pub client: String,
     /// Number of choices asked for.
     pub choices: usize,
-    /// When the request was taken.
+    /// Time when the request was taken.
     pub arrived: SystemTime,
     /// From there to the end of the answer.
     pub whole: Duration,

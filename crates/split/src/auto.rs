@@ -44,7 +44,7 @@ impl AutoDevice {
         Ok(AutoDevice { candidates })
     }
 
-    /// Where the layers of a program go.
+    /// Places of a program's layers.
     ///
     /// # Errors
     /// A program without layers.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hefu_numerics::program::{Entry, Factor, Kind, Op, Program, Rows, Section, State, StateSpec, Step, Value, Weight};
 
-/// Why a program cannot be cut there; in one sentence.
+/// Reason why a program cannot be cut there; in one sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CutError(pub(crate) String);
 
@@ -25,7 +25,7 @@ pub(crate) struct Part {
     pub(crate) inputs: Vec<Input>,
     /// Values that later parts read.
     pub(crate) outputs: Vec<Value>,
-    /// Which of the whole program's groups of key-value states its own are.
+    /// Its groups of key-value states among the whole program's.
     pub(crate) groups: Vec<usize>,
     /// The values that it writes, as the whole program numbers them.
     pub(crate) written: HashSet<Value>,
@@ -165,7 +165,7 @@ struct Cutter<'a> {
     /// The part of each step of the body.
     parts_of: &'a [usize],
     part: usize,
-    /// Whether heads are a part of their own.
+    /// True if heads are a part of their own.
     apart: bool,
 }
 

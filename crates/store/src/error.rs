@@ -10,7 +10,7 @@ use crate::digest::Digest;
 pub struct SourceFailure {
     /// The source as it is written in the catalogue or on the command line.
     pub source: String,
-    /// Why it failed, as part of a sentence.
+    /// Reason why it failed, as part of a sentence.
     pub reason: String,
 }
 

@@ -33,7 +33,7 @@ pub(crate) struct ManifestFile {
     pub(crate) name: String,
     pub(crate) size: u64,
     pub(crate) sha256: Digest,
-    /// Where the bytes came from, as written.
+    /// Source of the bytes, as written.
     pub(crate) source: String,
 }
 

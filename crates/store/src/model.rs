@@ -29,7 +29,7 @@ pub struct ResolvedModel {
 /// One file of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelFile {
-    /// Where it lies.
+    /// Its path.
     pub path: PathBuf,
     /// Its length in bytes.
     pub size: u64,
@@ -52,7 +52,7 @@ impl ResolvedModel {
         self.files.iter().map(|file| file.size).sum()
     }
 
-    /// Whether every file is as it was when the model was found: what was checked then still holds.
+    /// Checks that every file is as it was when the model was found: what was checked then still holds.
     ///
     /// # Errors
     /// [`StoreError::InMotion`] for the first file that is not.

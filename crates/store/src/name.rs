@@ -80,7 +80,7 @@ fn fault(name: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether a text may be the name of a file in the catalogue or a manifest (capitals are allowed here).
+/// True if a text may be the name of a file in the catalogue or a manifest (capitals are allowed here).
 pub(crate) fn is_file_name(text: &str) -> bool {
     fault(&text.to_ascii_lowercase()).is_none()
 }

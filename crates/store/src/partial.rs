@@ -111,7 +111,7 @@ impl Partial {
         self.expected.size.or(self.state.total)
     }
 
-    /// Where its bytes are.
+    /// Path of its bytes.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

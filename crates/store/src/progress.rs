@@ -35,7 +35,7 @@ pub enum Notice {
         file: String,
         /// Its bytes, where the hub says them.
         size: Option<u64>,
-        /// Why this one.
+        /// Reason for this one.
         reason: Reason,
     },
     /// A source is about to be tried.
@@ -57,7 +57,7 @@ pub enum Notice {
     },
 }
 
-/// Why a file of a repository is the one that is meant.
+/// Reason why a file of a repository is the one that is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     /// Its format was named.
@@ -83,7 +83,7 @@ pub trait Progress {
     /// the last moment to spare the caller a download that is of no use.
     ///
     /// # Errors
-    /// Why it should not be fetched, as a sentence.
+    /// Reason why it should not be fetched, as a sentence.
     fn begins(&mut self, head: &Path, total: u64) -> Result<(), String> {
         let _ = (head, total);
         Ok(())

@@ -20,7 +20,7 @@ use crate::store::Store;
 /// Number of times that files are fetched again if another process removes them in the meantime.
 const MAX_ROUNDS: usize = 3;
 
-/// Whether a pull had anything to do.
+/// Outcome of a pull: something to do, or nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PulledState {
     /// The model was in the store already.
@@ -34,7 +34,7 @@ pub enum PulledState {
 pub struct Pulled {
     /// The model as it now is in the store.
     pub model: ResolvedModel,
-    /// Whether there was anything to do.
+    /// The outcome.
     pub state: PulledState,
     /// True if the digest of every file was known beforehand, so that its bytes were held against it.
     pub is_checked: bool,
@@ -243,7 +243,7 @@ fn already_there(store: &Store, plan: &Plan, meter: &mut Meter<'_>) -> Result<Op
     Ok(Some(model))
 }
 
-/// Whether a blob still is what its name says; one that is not is taken out of the way.
+/// True if a blob still is what its name says; one that is not is taken out of the way.
 fn is_whole(store: &Store, blob: &Path, digest: Digest, size: u64, meter: &mut Meter<'_>) -> Result<bool, StoreError> {
     if !std::fs::metadata(blob).is_ok_and(|there| there.len() == size) {
         return Ok(false);
@@ -338,7 +338,7 @@ fn try_source(
     }
 }
 
-/// Whether the partial file is the file that is wanted; the reason is part of a sentence.
+/// Checks that the partial file is the file that is wanted; the reason is part of a sentence.
 fn check(file: &PlannedFile, partial: &Partial) -> Result<(), String> {
     let length = partial.length();
     if let Some(size) = file.expected.size.filter(|size| *size != length) {

@@ -1,4 +1,4 @@
-//! Which file of a repository is fetched.
+//! Choice of a file in a repository.
 
 use crate::error::{SourceFailure, StoreError};
 use crate::options::PullOptions;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::files;
 
-/// Where families are described.
+/// Folder where families are described.
 const HOME: &str = "crates/model/src/families";
 
 /// Where the same words mean something else: GGUF calls kinds of vocabularies and pre-tokenisers so, and clients forms of

@@ -37,7 +37,7 @@ fn names(source: &str) -> impl Iterator<Item = &str> {
     source.split("Family { name: \"").skip(1).filter_map(|rest| rest.split('"').next())
 }
 
-/// Where a document's tables and the code differ.
+/// Differences between a document's tables and the code.
 fn differences(place: &str, text: &str, (from, to): (&str, &str), known: &BTreeSet<&str>) -> Vec<String> {
     let Some(section) = text.split_once(from).and_then(|(_, rest)| rest.split_once(to)) else {
         return vec![format!("{place} has no section between {from:?} and {to:?}")];

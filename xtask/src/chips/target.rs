@@ -125,7 +125,7 @@ pub(super) fn no_standard_library(chip: &Chip) -> String {
     format!("there is no standard library for {}, and rustup could not fetch it", chip.triple)
 }
 
-/// Where builds go.
+/// Folder of builds.
 pub(super) fn target_folder(root: &Path) -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
 }

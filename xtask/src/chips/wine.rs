@@ -49,7 +49,7 @@ pub(super) fn settings(
     }
 }
 
-/// Whether the program comes as far as its own code.
+/// True if the program comes as far as its own code.
 fn starts(settings: &[(String, String)], program: &str) -> bool {
     let settings = settings.iter().map(|(name, value)| (name, value));
     Command::new(WINE).envs(settings).arg(program).output().is_ok_and(|done| done.status.code() == Some(WRONG_USAGE))

@@ -53,7 +53,7 @@ impl Builder {
         &self.metadata
     }
 
-    /// Where builds go.
+    /// Folder of builds.
     pub(super) fn target_folder(&self) -> PathBuf {
         self.metadata["target_directory"].as_str().map_or_else(|| self.root.join("target"), PathBuf::from)
     }
@@ -66,7 +66,7 @@ impl Builder {
         version.map(str::to_owned).ok_or_else(|| "the workspace has no package hefu".to_owned())
     }
 
-    /// When what is built was committed, in seconds since 1970; `SOURCE_DATE_EPOCH` says otherwise.
+    /// Time when what is built was committed, in seconds since 1970; `SOURCE_DATE_EPOCH` says otherwise.
     pub(super) fn commit_time(&self) -> Result<u64, String> {
         let text = match std::env::var("SOURCE_DATE_EPOCH") {
             Ok(text) => text,

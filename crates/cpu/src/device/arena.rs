@@ -1,4 +1,4 @@
-//! Which memory each value lies in.
+//! Places of values in memory.
 //!
 //! Values that are not needed at the same time share a place, if their rows are alike. An operation that may write over
 //! what it reads does so where nobody reads that later. A device has one pool of places for all of a program's lists of
@@ -26,7 +26,7 @@ pub(super) struct Pool {
     pub(super) classes: Vec<Class>,
 }
 
-/// Where the values of one list of steps lie.
+/// Places of the values of one list of steps.
 #[derive(Debug, Default)]
 pub(super) struct Places {
     of: HashMap<Value, usize>,

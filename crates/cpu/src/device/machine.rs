@@ -32,7 +32,7 @@ pub(super) struct Machine {
     pub(super) text: Option<LayerCache>,
     /// Numbers of recurrent states, `[slots][numbers]`, by state; none for other states.
     pub(super) recurrent: Vec<Vec<f32>>,
-    /// Whether a product made a number that is none.
+    /// True if a product made a number that is none.
     pub(super) not_finite: AtomicBool,
 }
 

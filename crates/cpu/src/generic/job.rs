@@ -82,7 +82,7 @@ impl TileJob {
 /// Memory that is asked for while tiles are worked on.
 #[derive(Debug, Clone, Copy)]
 pub struct Ahead {
-    /// Where it begins.
+    /// Its beginning.
     pub from: *const u8,
     /// Bytes that are prefetched with each block.
     pub bytes: usize,

@@ -59,7 +59,7 @@ pub struct Tile {
     pub tokens: usize,
     /// Tokens that the kernel works on.
     pub size: usize,
-    /// Which of the instruction set's tile sizes that is.
+    /// Index of that tile size among the instruction set's.
     pub size_index: usize,
     /// Where it begins in the panel, in bytes.
     pub at: usize,

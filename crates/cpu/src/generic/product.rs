@@ -21,7 +21,7 @@ use super::take::{Block, take_block_and_ask};
 use super::unroll::unroll;
 use crate::layout::GROUP;
 
-/// Where blocks come from.
+/// Source of blocks.
 ///
 /// # Safety
 /// `block` may be called only on a machine with the instructions of `R` and with a job whose pointers are valid.

@@ -39,7 +39,7 @@ pub unsafe trait DotIsa: Copy {
     /// Rows side by side, a divisor of [`crate::layout::GROUP`].
     const WIDTH: usize;
 
-    /// Whether codes of 8 bits are made signed (and need no offset) or stay unsigned.
+    /// True if codes of 8 bits are made signed (and need no offset), false if they stay unsigned.
     const SIGNED_BYTES: bool;
 
     /// Token counts for which there are kernels, ascending; the last is the tile of large batches.

@@ -20,7 +20,7 @@ pub struct Place {
     pub page: usize,
     /// The position within it.
     pub slot: usize,
-    /// Whether the position before was stored elsewhere: then the lines of this one come from memory.
+    /// True if the position before was stored elsewhere: then the lines of this one come from memory.
     pub is_from_memory: bool,
 }
 

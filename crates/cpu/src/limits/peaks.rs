@@ -23,10 +23,10 @@ pub(crate) const CODES_BYTES: usize = 512;
 /// Most tokens of a tile.
 const MOST_TOKENS: usize = 16;
 
-/// Where the activations begin.
+/// Offset of the activations.
 pub(crate) const ACTIVATIONS_AT: usize = BLOCKS * CODES_BYTES;
 
-/// Where the results begin.
+/// Offset of the results.
 pub(crate) const RESULTS_AT: usize = ACTIVATIONS_AT + BLOCKS * MOST_TOKENS * 32;
 
 const _: () = assert!(RESULTS_AT + MOST_TOKENS * 64 <= PANEL_BYTES);

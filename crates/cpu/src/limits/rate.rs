@@ -70,7 +70,7 @@ fn rate(kernel: &Peak, team: &dyn Team, panels: &Shared<Panel>) -> f64 {
     (0..SAMPLES).map(|_| sample()).fold(0.0, f64::max)
 }
 
-/// Which pages memory is in.
+/// Kind of pages of memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pages {
     /// The system's huge pages where it gives any.

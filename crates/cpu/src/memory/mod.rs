@@ -10,7 +10,7 @@ pub(crate) use allocator::room;
 pub use huge::HugeMemory;
 pub use mapping::Mapping;
 
-/// Why memory could not be had.
+/// Reason why memory could not be had.
 #[derive(Debug, thiserror::Error)]
 pub enum MemoryError {
     /// The file could not be opened or mapped.

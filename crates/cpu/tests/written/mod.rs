@@ -23,7 +23,7 @@ const INNER: usize = 512;
 const EXPERTS: usize = 4;
 const VOCABULARY: usize = 41;
 
-/// Which parts a program has.
+/// Parts of a program.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Parts {
     pub(crate) format: usize,

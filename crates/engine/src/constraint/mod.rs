@@ -45,7 +45,7 @@ pub trait Constraint: Send + std::fmt::Debug {
     }
 }
 
-/// Why a constraint cannot go on: one sentence.
+/// Reason why a constraint cannot go on: one sentence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ConstraintError(pub String);

@@ -44,7 +44,7 @@ enum Inputs {
 }
 
 impl Inputs {
-    /// Which matrices were chosen, where not all are.
+    /// Matrices that were chosen, where not all are.
     fn choices(self) -> Option<Value> {
         match self {
             Inputs::Chosen(choices) | Inputs::Inside(choices) => Some(choices),

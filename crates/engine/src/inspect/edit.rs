@@ -113,7 +113,7 @@ pub fn edited_fingerprint(own: &str, edits: &[Edit]) -> String {
     if edits.is_empty() { own.to_owned() } else { format!("{own}{EDITED}{}", digest(edits)) }
 }
 
-/// Whether answers with this fingerprint are of a model with edits, which the fingerprint does not tell.
+/// True if answers with this fingerprint are of a model with edits, which the fingerprint does not tell.
 pub fn is_of_edited(fingerprint: &str) -> bool {
     fingerprint.contains(EDITED)
 }

@@ -9,7 +9,7 @@ pub struct Findings {
     pub tokens: Vec<u32>,
     /// Tokens of the prompt.
     pub prompt: usize,
-    /// Why tokens of the answer were chosen.
+    /// Reason why tokens of the answer were chosen.
     pub steps: Vec<Why>,
     /// The requested values.
     pub values: Vec<Seen>,
@@ -34,7 +34,7 @@ pub struct Seen {
     pub best: Option<Vec<Vec<Candidate>>>,
 }
 
-/// Why the token at a position is chosen.
+/// Reason why the token at a position is chosen.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Why {
     /// The position.

@@ -38,7 +38,7 @@ pub struct Inspections {
     model: Model,
     waiting: Vec<Waiting>,
     open: Option<(Ticket, Option<Duration>, Box<Inspection>)>,
-    /// When each client had its last turn, counted in turns.
+    /// Last turn of each client, counted in turns.
     turns: HashMap<u64, u64>,
     taken: u64,
 }

@@ -1,4 +1,4 @@
-//! Why something cannot be seen.
+//! Reason why something cannot be seen.
 
 use crate::sampling;
 use hefu_numerics::device;

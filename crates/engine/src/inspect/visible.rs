@@ -28,7 +28,7 @@ pub struct Visible {
     pub kind: &'static str,
 }
 
-/// Where something comes from.
+/// Source of something.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Source {
     /// A value as it is.

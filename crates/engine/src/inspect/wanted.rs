@@ -14,7 +14,7 @@ pub struct Wanted {
     pub values: Vec<Wish>,
     /// Number of tokens told of each clause of sampling; 0 for no explanations.
     pub candidates: usize,
-    /// Which positions are explained; `None` for all of the answer.
+    /// Positions that are explained; `None` for all of the answer.
     pub steps: Option<Ranges>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Why no token was chosen, or why a setting was refused.
+/// Reason why no token was chosen, or why a setting was refused.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

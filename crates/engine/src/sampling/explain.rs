@@ -1,4 +1,4 @@
-//! Why a token was chosen: what each clause of the chain left in the running, and where the random point fell.
+//! Reason why a token was chosen: what each clause of the chain left in the running, and where the random point fell.
 //!
 //! Nothing is computed here that a choice does not compute: a clause is shown by running the chain with the settings of all
 //! later clauses off.

@@ -9,7 +9,7 @@
 pub(super) enum Purpose {
     /// The choice of the token.
     Choice = 0,
-    /// Whether XTC acts at this position.
+    /// Decision whether XTC acts at this position.
     Xtc = 1,
 }
 

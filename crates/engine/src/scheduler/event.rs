@@ -14,7 +14,7 @@ pub struct Update {
     pub key: Key,
     /// The event.
     pub event: Event,
-    /// Which rows of [`Scheduler::logits`](super::Scheduler::logits) belong to it until the next step: those of the part
+    /// Rows of [`Scheduler::logits`](super::Scheduler::logits) that belong to it until the next step: those of the part
     /// of the prompt whose logits were wanted, or the one that chose the token. Empty where nothing was computed.
     pub rows: Range<usize>,
 }
@@ -56,7 +56,7 @@ pub enum Event {
     Likelihoods(Vec<f64>),
     /// The next tokens as if they had been chosen, with the log-probabilities that an answer would give them.
     Scored(Vec<Choice>),
-    /// Whether its answer is the one that was claimed. [`Event::Finished`] follows.
+    /// Verdict whether its answer is the one that was claimed. [`Event::Finished`] follows.
     Verdict(Verdict),
     /// It is over.
     Finished(FinishReason),

@@ -1,10 +1,10 @@
-//! Why a job ends before its answer does.
+//! Reason why a job ends before its answer does.
 
 use crate::constraint::ConstraintError;
 use crate::sampling;
 use crate::sequence::Unchosen;
 
-/// Why a job cannot go on.
+/// Reason why a job cannot go on.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Failure {

@@ -18,7 +18,7 @@ pub trait ForwardMany {
         Failure::Model(error.to_string())
     }
 
-    /// Whether an error of [`ForwardMany::forward`] says that all pages and slots are empty, and that the model can go on.
+    /// True if an error of [`ForwardMany::forward`] says that all pages and slots are empty and the model can go on.
     fn has_lost_states(error: &Self::Error) -> bool {
         let _ = error;
         false
@@ -98,7 +98,7 @@ pub trait ForwardMany {
 /// Abilities of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Abilities {
-    /// Whether it reads a text from left to right, or as a whole: then a text is one span of one pass, and nothing of it is
+    /// Order of reading: from left to right, or as a whole: then a text is one span of one pass, and nothing of it is
     /// kept.
     pub order: Order,
     /// True if it writes.

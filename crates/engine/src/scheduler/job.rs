@@ -29,7 +29,7 @@ pub struct Job {
     /// Among the jobs of one client, higher goes first; 0 is usual, [`MAX_PRIORITY`] the most. Waiting raises it, so that
     /// nothing waits for ever. It means nothing to the jobs of others.
     pub priority: i32,
-    /// When the job is given up, by the clock of [`Scheduler::step`](super::Scheduler::step).
+    /// Time when the job is given up, by the clock of [`Scheduler::step`](super::Scheduler::step).
     pub deadline: Option<Duration>,
 }
 
@@ -74,7 +74,7 @@ pub enum Kind {
         /// The first token that is scored, at least 1.
         from: usize,
     },
-    /// Whether the answer is this one: [`Claim::job`](crate::verification::Claim::job) makes such a job.
+    /// Verification that the answer is this one: [`Claim::job`](crate::verification::Claim::job) makes such a job.
     Verification(Box<Claimed>),
 }
 
@@ -117,7 +117,7 @@ impl Job {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key(pub(super) u64);
 
-/// Why a job was not taken.
+/// Reason why a job was not taken.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {

@@ -208,7 +208,7 @@ impl<M: ForwardMany> Scheduler<M> {
         self.model.logits(rows).map(|logits| logits.values)
     }
 
-    /// Whether no job waits or runs.
+    /// True if no job waits or runs.
     pub fn is_idle(&self) -> bool {
         self.queue.len() == 0 && self.running.is_empty()
     }
@@ -247,7 +247,7 @@ impl<M: ForwardMany> Scheduler<M> {
         (self.memory.slots_seen(), self.memory.slots_used())
     }
 
-    /// Whether the books are right.
+    /// Checks that the books are right.
     #[cfg(test)]
     pub(crate) fn check(&self) {
         self.memory.check(self.running.iter().map(|scheduled| &scheduled.table));

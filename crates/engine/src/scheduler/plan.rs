@@ -1,4 +1,4 @@
-//! Who runs, and what each job computes in the next pass.
+//! Jobs that run, and what each computes in the next pass.
 
 use super::budget::{self, Need};
 use super::scheduled::ScheduledSequence;

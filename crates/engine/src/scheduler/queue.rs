@@ -1,4 +1,4 @@
-//! Who waits, who comes next, and what each client has had.
+//! Jobs that wait, their order, and what each client has had.
 //!
 //! Clients share the model by the tokens computed for them: of those who wait, the one who has had least comes next
 //! (start-time fair queueing: P. Goyal et al., IEEE/ACM Trans. Networking 5, 1997; for token streams: Y. Sheng et al.,
@@ -45,7 +45,7 @@ impl Queue {
         self.len() >= places && own() >= OWN_PLACES.min(places)
     }
 
-    /// Whether a client has jobs, waiting or running, or is ahead of those who have.
+    /// True if a client has jobs, waiting or running, or is ahead of those who have.
     pub(super) fn is_known(&self, client: u64) -> bool {
         self.clients.contains_key(&client)
     }

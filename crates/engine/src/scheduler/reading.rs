@@ -89,7 +89,7 @@ impl Reader {
         first..length.max(first)
     }
 
-    /// Where the second of two texts begins.
+    /// Beginning of the second of two texts.
     pub(super) fn second(&self) -> Option<usize> {
         if let Self::Rank { second, .. } = self { *second } else { None }
     }

@@ -39,7 +39,7 @@ pub(super) struct ScheduledSequence {
     /// Its priority when it last left the queue, what it had waited included. Among the jobs of its client, higher is
     /// interrupted later.
     pub(super) rank: i64,
-    /// When it last left the queue, counted in such events. Earlier is interrupted later.
+    /// Time when it last left the queue, counted in such events. Earlier is interrupted later.
     pub(super) seniority: u64,
     /// Tokens of the answer since it last left the queue.
     pub(super) turn: usize,
@@ -109,7 +109,7 @@ impl ScheduledSequence {
         self.sequence.tokens().len().saturating_sub(self.cached)
     }
 
-    /// Whether it works at its prompt, or at what an interruption has cost it.
+    /// True if it works at its prompt, or at what an interruption has cost it.
     pub(super) fn is_prefilling(&self) -> bool {
         self.cached < self.sequence.prompt().len() || self.cached < self.furthest
     }
@@ -129,7 +129,7 @@ impl ScheduledSequence {
         if is_reported { most } else { most.min(self.reported.max(self.wanted_of_prompt().start)) }
     }
 
-    /// Which of `tokens` further tokens, counted from the first, have rows that are wanted, without guesses.
+    /// Range of `tokens` further tokens, counted from the first, whose rows are wanted, without guesses.
     pub(super) fn wanted(&self, tokens: usize) -> Range<usize> {
         let (total, end) = (self.sequence.prompt().len(), self.cached + tokens);
         if self.reported < total {
@@ -142,7 +142,7 @@ impl ScheduledSequence {
         tokens - usize::from(end == self.sequence.tokens().len())..tokens
     }
 
-    /// Which of `tokens` further tokens are computed for the first time, if their digests are to be taken.
+    /// Range of `tokens` further tokens that are computed for the first time, if their digests are to be taken.
     pub(super) fn traced(&self, tokens: usize) -> Range<usize> {
         let first = if self.is_traced { self.furthest.saturating_sub(self.cached).min(tokens) } else { tokens };
         first..tokens

@@ -29,7 +29,7 @@ impl<M: ForwardMany> Scheduler<M> {
         }
     }
 
-    /// Which of the running jobs are about to compute a page that another one computes in the same pass. The one that is
+    /// Running jobs that are about to compute a page that another one computes in the same pass. The one that is
     /// nearest to the end of its prompt goes first, as in a pass without a shared page.
     pub(super) fn followers(&mut self) -> Vec<bool> {
         if self.memory.has_states() {

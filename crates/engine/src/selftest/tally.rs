@@ -25,12 +25,12 @@ impl Trace {
     }
 }
 
-/// Where a difference is.
+/// Place of a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     /// A token of the answer.
     Token {
-        /// Which one, from 0.
+        /// Its index, from 0.
         index: usize,
     },
     /// A logit.

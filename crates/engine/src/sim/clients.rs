@@ -1,4 +1,4 @@
-//! Who gets how much: fairness, priorities, deadlines and a prompt that is too long to wait for.
+//! Shares of clients: fairness, priorities, deadlines and a prompt that is too long to wait for.
 
 use super::fake::{Fake, request};
 use super::rules::Rules;

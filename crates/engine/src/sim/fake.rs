@@ -77,7 +77,7 @@ pub(crate) struct Fake {
     traces: bool,
     /// The number of the next pass that finds all pages and slots empty. After it there is time for twice as many.
     loses_at: Option<usize>,
-    /// Whether every pass does.
+    /// True if every pass does.
     is_always_lost: bool,
     /// Passes that were asked for, those included that failed.
     asked: usize,

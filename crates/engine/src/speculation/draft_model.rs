@@ -32,7 +32,7 @@ struct Text {
 #[derive(Debug)]
 pub(crate) struct Ask<'a> {
     pub(crate) key: Key,
-    /// Whose cached beginnings may be used.
+    /// Domain whose cached beginnings may be used.
     pub(crate) domain: Domain,
     /// Prompt and answer so far.
     pub(crate) tokens: &'a [u32],

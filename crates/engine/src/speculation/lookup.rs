@@ -26,7 +26,7 @@ pub(crate) struct Lookup {
 /// An earlier place that agrees with the end of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Passage {
-    /// Which of the lengths agrees.
+    /// Index of the length that agrees.
     pub(super) kind: usize,
     /// Where what followed it begins.
     pub(super) end: usize,

@@ -28,14 +28,14 @@ pub use policy::{MAX_GUESSES, SpeculationPolicy};
 
 use crate::scheduler::ForwardMany;
 
-/// Where guesses come from, and how many there are.
+/// Source and number of guesses.
 #[derive(Debug)]
 pub struct Speculation<M> {
     pub(crate) drafter: Drafter<M>,
     pub(crate) policy: SpeculationPolicy,
 }
 
-/// Where guesses come from.
+/// Source of guesses.
 #[derive(Debug)]
 pub(crate) enum Drafter<M> {
     /// The text itself, and what was answered before.

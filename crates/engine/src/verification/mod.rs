@@ -28,7 +28,7 @@ pub struct Claim {
     pub request: Request,
     /// The tokens of the answer, with the one that ended it.
     pub output: Vec<u32>,
-    /// Why the answer is over.
+    /// Reason why the answer is over.
     pub finish: FinishReason,
     /// Positions that prompt and answer had together at most.
     pub context: usize,
@@ -62,7 +62,7 @@ pub enum Verdict {
 /// A token of an answer that is not the one that follows from what is before it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Difference {
-    /// Which token of the answer, from 0.
+    /// Index of the token in the answer, from 0.
     pub index: usize,
     /// Tokens before it, those of the prompt included.
     pub position: usize,

@@ -63,7 +63,7 @@ impl Replay {
         Ok(Some(decision))
     }
 
-    /// Whether the grammar lets no token follow those that it went over.
+    /// True if the grammar lets no token follow those that it went over.
     ///
     /// # Errors
     /// A grammar that gave up.

@@ -80,7 +80,7 @@ impl<'s> References<'s> {
     }
 }
 
-/// Whether there is a reference in this object or below it.
+/// True if there is a reference in this object or below it.
 pub(super) fn any_below(fields: &Map<String, Value>) -> bool {
     fields.contains_key("$ref")
         || fields.values().any(|value| match value {

@@ -49,7 +49,7 @@ struct Examined {
     deviations: Option<Vec<String>>,
     /// Bytes read and products of bytes added, in a second.
     rates: Option<[f64; 2]>,
-    /// Why it could not be examined to the end.
+    /// Reason why it could not be examined to the end.
     failure: Option<String>,
 }
 

@@ -159,7 +159,7 @@ fn write_receipt(
 }
 
 impl Arguments {
-    /// Where the digests of a trace go.
+    /// File for the digests of a trace.
     fn traced(&self) -> Option<PathBuf> {
         self.receipt.as_deref().filter(|_| self.trace).map(receipts::beside)
     }

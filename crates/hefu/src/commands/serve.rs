@@ -243,7 +243,7 @@ fn note_start(ledger: &Arc<Ledger>, devices: &[Arc<dyn Device>], keys: &mut Keys
     note_keys(keys, ledger);
 }
 
-/// Whether the program may do everything on this machine.
+/// True if the program may do everything on this machine.
 fn is_root() -> bool {
     #[cfg(unix)]
     return rustix::process::geteuid().is_root();
@@ -280,7 +280,7 @@ pub(super) fn labels(arguments: &LabelArguments) -> Result<Option<Arc<dyn Labels
     Ok(producer.map(|producer| Arc::new(Labelled { producer }) as Arc<dyn Labels>))
 }
 
-/// Who may ask. An address that others can reach needs keys, and there must be one.
+/// Access to the server. An address that others can reach needs keys, and there must be one.
 fn access(arguments: &AccessArguments, extra: &Extra) -> Result<Access, Failure> {
     let host = arguments.host.unwrap_or(extra.host);
     let (is_local, class) = (host.is_loopback(), extra.class.clone());

@@ -53,7 +53,7 @@ const ASKED_EVERY: Duration = Duration::from_millis(100);
 /// The environment variable that names the model when nothing else does.
 const MODEL_VARIABLE: &str = crate::flags::MODEL_VARIABLE;
 
-/// Which model, and how it computes.
+/// Options of the model and of computing.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// A name or a path; `None` is what the environment names, or the catalogue's default.
@@ -227,7 +227,7 @@ impl Engine {
         Ok(json!({"matches": matches, "reason": reason, "key": key}).to_string())
     }
 
-    /// Whether an answer comes out again, in words.
+    /// Verdict on an answer that is made again, in words.
     fn made_again(&self, answer: &Answer, interrupted: Interrupted<'_>) -> Result<Result<String, String>, Failure> {
         let lease = self.wait(self.service.lease(0, &Ask::default()), interrupted)?;
         let worker = &lease.worker;

@@ -52,7 +52,7 @@ impl Parts {
 /// A part of a model, served to a head on another machine until it is dropped.
 pub struct Part(hefu_remote::Part);
 
-/// Which model a part is of, and how it computes.
+/// Options of a part: its model, and of computing.
 #[derive(Debug, Clone)]
 pub struct PartOptions {
     /// As in [`super::Options`].

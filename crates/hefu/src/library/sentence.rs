@@ -1,6 +1,6 @@
 //! Sentences for what is not done.
 
-/// Why something was not done.
+/// Reason why something was not done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
     /// Somebody wanted to stop.

@@ -61,7 +61,7 @@ struct ServedModel {
     speculation: SpeculationOptions,
     /// Model or block that guesses beside the text.
     drafter: Option<Drafter>,
-    /// Whether receipts state a trace.
+    /// True if receipts state a trace.
     trace: bool,
     name: String,
     ledger: Option<Arc<Ledger>>,
@@ -342,7 +342,7 @@ fn served_name(name: &str) -> String {
     file.strip_suffix(".gguf").unwrap_or(file).to_owned()
 }
 
-/// When a file was last changed, in seconds since 1970; 0 if the system does not say.
+/// Time when a file was last changed, in seconds since 1970; 0 if the system does not say.
 fn changed(path: &std::path::Path) -> u64 {
     let time = std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
     time.and_then(|time| time.duration_since(UNIX_EPOCH).ok()).map_or(0, |time| time.as_secs())

@@ -150,7 +150,7 @@ fn carry_out(log: &Log, order: Order, redacted: &dyn Fn(&str)) -> Result<u64, St
     Ok(number)
 }
 
-/// Whether an annotation is what its key has signed, of an answer that is in the log.
+/// Checks that an annotation is what its key has signed, of an answer that is in the log.
 fn check_annotation(log: &Log, annotated: &Annotated) -> Result<(), String> {
     let annotation = &annotated.annotation;
     let found = log.find(&annotation.of).map_err(|error| error.to_string())?;

@@ -10,7 +10,7 @@ const FIELD: &str = "aigc";
 /// Labels answers by the Chinese measures.
 #[derive(Debug)]
 pub(crate) struct Labelled {
-    /// Who answers for the content; a name or code that was checked.
+    /// Party that answers for the content; a name or code that was checked.
     pub(crate) producer: String,
 }
 

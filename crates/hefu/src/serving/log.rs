@@ -17,7 +17,7 @@ pub(super) struct Log {
     writer: RwLock<Option<AuditLog>>,
     /// Opened when the first receipt is looked for.
     reader: Mutex<Option<Reader>>,
-    /// Why nothing can be recorded, and when that was found out last.
+    /// Reason why nothing can be recorded, and when that was found out last.
     stopped: Mutex<Option<(String, Instant)>>,
 }
 

@@ -112,7 +112,7 @@ impl Home {
 }
 
 impl Server {
-    /// Whether the server says that it is stopping. A connection that it closes in the moment of the signal says nothing.
+    /// True if the server says that it is stopping. A connection closed in the moment of the signal says nothing.
     pub(crate) fn is_stopping(&self) -> bool {
         exchange(self.port, &request("GET", "/ready", "", b"")).is_ok_and(|reply| reply.status == 503)
     }

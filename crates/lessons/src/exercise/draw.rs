@@ -24,7 +24,7 @@ fn bits(seed: u64, position: u64, mistake: &str) -> u64 {
     u64::from(low) | u64::from(high) << 32
 }
 
-/// Which of the weights, in their order, is chosen at a position.
+/// Index of the weight, in their order, that is chosen at a position.
 fn chosen(seed: u64, position: u64, weights: &[i64], mistake: &str) -> usize {
     let total: u128 = weights.iter().map(|weight| *weight as u128).sum();
     let bits = u128::from(bits(seed, position, mistake));

@@ -26,7 +26,7 @@ pub(crate) struct Heads {
 pub(crate) struct Attention {
     /// Its heads.
     pub(crate) heads: Heads,
-    /// Which two elements rotate together.
+    /// Pairs of elements that rotate together.
     pub(crate) style: RopeStyle,
     /// Cosines and sines; nothing rotates where there are none.
     pub(crate) angles: Option<Value>,

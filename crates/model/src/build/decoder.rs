@@ -6,7 +6,7 @@ use hefu_numerics::rope::Frequencies;
 use super::{Attention, Builder, Encoded, FeedForward, Output, RopeFactors};
 use crate::error::Error;
 
-/// Which norms stand around the two parts of a block, the mixer of positions and the feed-forward part, and how what they
+/// Norms around the two parts of a block, the mixer of positions and the feed-forward part, and how what they
 /// make joins the residual stream.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Residual {

@@ -49,7 +49,7 @@ use crate::options::LoadOptions;
 use limits::{MAX_CONTEXT, MAX_LAYERS, MAX_VOCABULARY, MAX_WIDTH};
 use tensors::Tensors;
 
-/// Whether files of a family have a tensor.
+/// Presence of a tensor in the files of a family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Presence {
     /// All have it.
@@ -60,7 +60,7 @@ pub(crate) enum Presence {
     Forbidden,
 }
 
-/// Which norms of whole rows a family has.
+/// Norms of whole rows that a family has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Norms {
     /// By the root of the mean square.
@@ -91,7 +91,7 @@ impl Output {
 pub(crate) struct Builder<'g, 'a> {
     /// The file's metadata.
     pub(crate) keys: Keys<'g, 'a>,
-    /// Whether a text is read from left to right, if the file says it.
+    /// True if a text is read from left to right, if the file says it.
     is_causal: Option<bool>,
     /// Elements of a row of the residual stream.
     pub(crate) hidden_size: usize,

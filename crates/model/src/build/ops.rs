@@ -7,14 +7,14 @@ use hefu_numerics::rope::Frequencies;
 
 use super::{Builder, Experts, Norms, Presence};
 
-/// Which elements of a head are rotated, and how.
+/// Elements of a head that are rotated, and the angles.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rotation {
     /// Elements of a head.
     pub(crate) head: usize,
     /// The first of them that is rotated.
     pub(crate) first: usize,
-    /// Which two elements rotate together.
+    /// Pairs of elements that rotate together.
     pub(crate) style: RopeStyle,
     /// Cosines and sines.
     pub(crate) angles: Value,

@@ -1,4 +1,4 @@
-//! Which layers see only the latest positions.
+//! Layers that see only the latest positions.
 
 use super::Builder;
 use super::limits::{MAX_CONTEXT, MAX_LAYERS};
@@ -37,7 +37,7 @@ impl Builder<'_, '_> {
         Ok(is_local.into_iter().map(|is_local| window.filter(|_| is_local)).collect())
     }
 
-    /// Which layers are local: as the file lists them, or by a rule of their period.
+    /// Layers that are local: as the file lists them, or by a rule of their period.
     fn local_layers(&mut self, period: usize, is_local: impl Fn(usize, usize) -> bool) -> Result<Vec<bool>, Error> {
         let layers = self.layers;
         if let Some(Value::Array(_)) = self.keys.value(PATTERN) {

@@ -58,7 +58,7 @@ pub(super) struct Stored {
     pub(super) kind: Kind,
     /// The last dimension is contiguous.
     pub(super) shape: Vec<usize>,
-    /// Which file.
+    /// The file.
     pub(super) file: usize,
     /// Its bytes in that file.
     pub(super) place: Range<usize>,

@@ -69,7 +69,7 @@ pub struct Checkpoint<'a> {
     pub ends: [Option<u32>; 2],
 }
 
-/// Where the bytes of a tensor are.
+/// Place of a tensor's bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
     /// In one of the files, from this byte on.
@@ -116,7 +116,7 @@ impl<'a> Checkpoint<'a> {
         self.len() == 0
     }
 
-    /// Where the bytes of a tensor are.
+    /// Place of a tensor's bytes.
     pub fn place(&self, index: usize) -> Place {
         self.tensors.place(index)
     }

@@ -20,7 +20,7 @@ const CODES: usize = 8;
 
 /// Where the output with this number lies in a word of AWQ.
 const AWQ_PLACES: [usize; CODES] = [0, 4, 1, 5, 2, 6, 3, 7];
-/// Whether there is a scale for every number.
+/// Checks that there is a scale for every number.
 pub(super) fn check_scale(weight: &Stored, scale: &Stored) -> Result<(), &'static str> {
     let [rows, columns] = weight.shape[..] else { return Err("has eight bits for each number, but is no matrix") };
     if !matches!(scale.kind, Kind::F32 | Kind::F16 | Kind::BF16) {

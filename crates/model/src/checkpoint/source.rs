@@ -11,7 +11,7 @@ use super::four::Four;
 use super::numbers::{Method, Parts, bytes, numbers};
 use super::packed::{self, Packed};
 
-/// Where numbers come from.
+/// Source of numbers.
 #[derive(Debug)]
 pub(super) enum Source {
     /// Plain numbers.

@@ -50,7 +50,7 @@ pub(super) fn write_with(b: &mut Builder<'_, '_>, feed_forward: FeedForward) -> 
     Ok(())
 }
 
-/// Which layers are gated delta layers: as the file lists them, or all but the last of every so many.
+/// Layers that are gated delta layers: as the file lists them, or all but the last of every so many.
 fn recurrent_layers(b: &mut Builder<'_, '_>) -> Result<Vec<bool>, Error> {
     let interval = b.keys.size("full_attention_interval", 1, MAX_LAYERS)?.unwrap_or(INTERVAL);
     let by_interval = (0..b.layers).map(|layer| !(layer + 1).is_multiple_of(interval));

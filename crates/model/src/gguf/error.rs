@@ -5,7 +5,7 @@ use std::fmt;
 /// Characters of a stranger's key or name that an error shows.
 const SHOWN_CHARACTERS: usize = 80;
 
-/// Why a file is not a usable GGUF file, or why a key cannot be read as asked.
+/// Reason why a file is not a usable GGUF file, or why a key cannot be read as asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// An empty list of parts.
@@ -19,7 +19,7 @@ pub enum Error {
     NotGguf {
         /// Likely kind of file by its first bytes.
         found: &'static str,
-        /// Which file.
+        /// The file.
         part: Part,
     },
     /// Numbers are stored with the most significant byte first.
@@ -30,9 +30,9 @@ pub enum Error {
     Version {
         /// The version found.
         version: u32,
-        /// Which converter would help.
+        /// Converter that would help.
         advice: &'static str,
-        /// Which file.
+        /// The file.
         part: Part,
     },
     /// The file ends inside something.
@@ -43,7 +43,7 @@ pub enum Error {
     CutOff {
         /// The part that could not be read.
         what: &'static str,
-        /// Where it begins.
+        /// Its beginning.
         place: Place,
         /// Missing bytes.
         missing: Missing,
@@ -60,7 +60,7 @@ pub enum Error {
         count: u64,
         /// Bytes of the file after the count.
         remaining: u64,
-        /// Where the count is.
+        /// Place of the count.
         place: Place,
     },
     /// A count or a length above one of the [limits](super::limits).
@@ -74,7 +74,7 @@ pub enum Error {
         count: u64,
         /// The limit.
         limit: u64,
-        /// Where the count is.
+        /// Place of the count.
         place: Place,
     },
     /// A key or a tensor's name that is empty, not UTF-8 or holds control characters.
@@ -84,7 +84,7 @@ pub enum Error {
         what: &'static str,
         /// The fault.
         problem: &'static str,
-        /// Where it begins.
+        /// Its beginning.
         place: Place,
     },
     /// A number of a value type that GGUF does not define.
@@ -92,7 +92,7 @@ pub enum Error {
     ValueType {
         /// The number found.
         number: u32,
-        /// Where it is.
+        /// Its place.
         place: Place,
     },
     /// A boolean that is neither 0 nor 1.
@@ -100,7 +100,7 @@ pub enum Error {
     Boolean {
         /// The byte found.
         value: u8,
-        /// Where it is.
+        /// Its place.
         place: Place,
     },
     /// Arrays within arrays, too deep.
@@ -108,7 +108,7 @@ pub enum Error {
     Depth {
         /// The limit.
         limit: usize,
-        /// Where the array begins.
+        /// Beginning of the array.
         place: Place,
     },
     /// The same key twice.
@@ -116,7 +116,7 @@ pub enum Error {
     DuplicateKey {
         /// The key.
         key: Shown,
-        /// Where it is repeated.
+        /// Place of the repetition.
         place: Place,
     },
     /// The same tensor name twice.
@@ -134,7 +134,7 @@ pub enum Error {
     Dimensions {
         /// Dimensions announced.
         count: u32,
-        /// Where the number is.
+        /// Place of the number.
         place: Place,
     },
     /// A shape that is empty or too large.
@@ -148,7 +148,7 @@ pub enum Error {
         shape: String,
         /// The fault.
         problem: &'static str,
-        /// Which file.
+        /// The file.
         part: Part,
     },
     /// A weight format that Hefu does not read.
@@ -164,7 +164,7 @@ pub enum Error {
         name: &'static str,
         /// The formats that are read.
         supported: String,
-        /// Which file.
+        /// The file.
         part: Part,
     },
     /// Rows that end inside a block.
@@ -181,7 +181,7 @@ pub enum Error {
         format: &'static str,
         /// Elements of a block.
         block: usize,
-        /// Which file.
+        /// The file.
         part: Part,
     },
     /// `general.alignment` is no usable alignment.
@@ -192,7 +192,7 @@ pub enum Error {
     Alignment {
         /// The value found.
         value: u64,
-        /// Which file.
+        /// The file.
         part: Part,
     },
     /// A tensor that does not begin at a multiple of the alignment.
@@ -207,7 +207,7 @@ pub enum Error {
         offset: u64,
         /// The file's alignment.
         alignment: u64,
-        /// Which file.
+        /// The file.
         part: Part,
     },
     /// Two tensors share bytes.
@@ -217,7 +217,7 @@ pub enum Error {
         first: Shown,
         /// The tensor that begins inside it.
         second: Shown,
-        /// Which file.
+        /// The file.
         part: Part,
     },
     /// A tensor far behind the end of the file.
@@ -232,7 +232,7 @@ pub enum Error {
         offset: u64,
         /// Bytes of the file.
         length: u64,
-        /// Which file.
+        /// The file.
         part: Part,
     },
     /// A split model with parts missing or too many.
@@ -248,7 +248,7 @@ pub enum Error {
     NotSplit {
         /// The missing key.
         key: &'static str,
-        /// Which file.
+        /// The file.
         part: Part,
     },
     /// Parts in the wrong order.
@@ -256,7 +256,7 @@ pub enum Error {
     SplitOrder {
         /// `split.no`, counted from 1.
         found: u64,
-        /// Which file.
+        /// The file.
         part: Part,
     },
     /// Parts that do not add up.
@@ -274,7 +274,7 @@ pub enum Error {
     SplitConflict {
         /// The key.
         key: Shown,
-        /// Which file.
+        /// The file.
         part: Part,
     },
     /// A key that is needed is absent.
@@ -302,12 +302,12 @@ pub enum Error {
     NotText {
         /// The key.
         key: Shown,
-        /// Which element, from 0; 0 for a single string.
+        /// Index of the element, from 0; 0 for a single string.
         index: usize,
     },
 }
 
-/// Which of the files given; shows as nothing if there is only one.
+/// One of the given files; shows as nothing if there is only one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Part {
     /// Counted from 0.
@@ -325,7 +325,7 @@ impl fmt::Display for Part {
 /// A place in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// Which file.
+    /// The file.
     pub part: Part,
     /// Bytes from the start of that file.
     pub offset: usize,

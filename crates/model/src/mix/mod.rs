@@ -1,4 +1,4 @@
-//! Which format each tensor gets when a model is quantised: the mixes that the field knows by name.
+//! Format of each tensor when a model is quantised: the mixes that the field knows by name.
 //!
 //! Matrices are quantised, what is small or sensitive is not (`roles`); within a mix, the tensors that matter most get more
 //! bits (`choice`). The choices are those of llama.cpp's tool, so that a name means the same file size everywhere.

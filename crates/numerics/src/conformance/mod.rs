@@ -46,7 +46,7 @@ pub struct Deviation {
     pub device: &'static str,
     /// Name of the case.
     pub case: String,
-    /// Which number of the result it is first, and what it should be and is; `None` if the naive loops have the
+    /// First number of the result that differs, with what it should be and is; `None` if the naive loops have the
     /// device's bits too, so that it is the table that says otherwise.
     pub first: Option<(usize, f32, f32)>,
     /// Number of results that differ from those of the naive loops.

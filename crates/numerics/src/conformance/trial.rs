@@ -31,7 +31,7 @@ pub(super) struct Pass {
     pub(super) tokens: Vec<u32>,
     /// The rows of every input.
     pub(super) inputs: Vec<Vec<f32>>,
-    /// Whether the results of all rows are wanted, or of none.
+    /// True if the results of all rows are wanted, false if of none.
     pub(super) is_wanted: bool,
 }
 
@@ -44,7 +44,7 @@ pub(super) struct Part {
     pub(super) pages: Vec<u32>,
     /// Its slots, if the program has a recurrent state.
     pub(super) slots: Option<PartSlots>,
-    /// Where the second of two texts begins.
+    /// Beginning of the second of two texts.
     pub(super) second: Option<usize>,
 }
 

@@ -19,7 +19,7 @@ use crate::matrix::Bytes;
 use crate::program::{At, Entry, Program, Value};
 use crate::team::Team;
 
-/// Where programs run.
+/// A device, which runs programs.
 pub trait Device: Send + Sync {
     /// Name by which it is chosen.
     fn name(&self) -> &'static str;
@@ -168,7 +168,7 @@ pub trait Executable: Send {
     /// Memory that it has taken so far, the device's scratch memory not counted.
     fn footprint(&self) -> Footprint;
 
-    /// Who is told of every step from now on.
+    /// Sets the observer of every step from now on.
     fn observe(&mut self, observer: Option<Arc<dyn StepObserver>>);
 }
 
@@ -238,7 +238,7 @@ pub struct Span<'a> {
     pub rows: Range<usize>,
     /// Position in its sequence of the first row.
     pub position: usize,
-    /// Which of its rows' results are wanted, counted from its first: `0..0` for none, `n - 1..n` for the last of `n`.
+    /// Rows whose results are wanted, counted from its first: `0..0` for none, `n - 1..n` for the last of `n`.
     pub wanted: Range<usize>,
     /// For every group of key-value states the sequence's pages in order, enough for all positions up to the last row's.
     pub tables: &'a [&'a [u32]],
@@ -249,7 +249,7 @@ pub struct Span<'a> {
 }
 
 impl Span<'_> {
-    /// Which row of a table each of its rows has (clause W2).
+    /// Row of a table that each of its rows has (clause W2).
     pub fn table_rows(&self, at: At) -> impl Iterator<Item = u32> + '_ {
         let positions = self.position..self.position + self.rows.len();
         positions.map(move |position| match at {
@@ -263,15 +263,15 @@ impl Span<'_> {
 /// Slots of the recurrent states of one span. They begin as `read` has them (all zero where `None`) and end in `write`.
 #[derive(Debug, Clone, Copy)]
 pub struct Slots<'a> {
-    /// Where they begin.
+    /// Slot where they begin.
     pub read: Option<u32>,
-    /// Where they end.
+    /// Slot where they end.
     pub write: u32,
     /// After so many rows of the span (at least one) they are kept in these slots too, in ascending order of rows.
     pub keep: &'a [(usize, u32)],
 }
 
-/// Who is told of steps.
+/// Observer of steps.
 pub trait StepObserver: Send + Sync {
     /// A step was done.
     fn step(&self, step: &StepReport<'_>);
@@ -318,7 +318,7 @@ pub enum Error {
         bytes: usize,
         /// Purpose: `weights` or `cache`.
         what: &'static str,
-        /// Why it failed.
+        /// Reason why it failed.
         reason: String,
     },
 

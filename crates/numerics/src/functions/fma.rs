@@ -1,6 +1,6 @@
 //! Clause B1: a product and a sum with one rounding.
 
-/// Whether `f32::mul_add` rounds once: the processor has the instruction whenever the program runs, or the C library is one whose
+/// True if `f32::mul_add` rounds once: the processor has the instruction whenever the program runs, or the C library is one whose
 /// `fmaf` is right. Those of MinGW and musl are not: the first rounds some results twice, the second some subnormal ones.
 const STANDARD_IS_RIGHT: bool = cfg!(any(
     target_feature = "fma",

@@ -1,4 +1,4 @@
-//! Where a number lies in a page.
+//! Place of a number in a page.
 //!
 //! ```text
 //! f16  keys     [heads][PAGE / 16][key_size][16 positions]                    binary16

@@ -56,7 +56,7 @@ pub struct Program {
     pub context: usize,
     /// Format of cached keys and values (clause A1).
     pub profile: Profile,
-    /// Whether a text is read from left to right, or as a whole.
+    /// Order of reading: from left to right, or as a whole.
     pub order: Order,
     /// All values, in the order in which they are written.
     pub values: Vec<ValueSpec>,
@@ -189,7 +189,7 @@ pub enum Shape {
 /// Where the rows of a weight lie among those of its tensor. A vector is one row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Source {
-    /// Which file of a split model.
+    /// File of a split model.
     pub file: usize,
     /// Where in that file the tensor begins, in bytes.
     pub offset: usize,
@@ -224,7 +224,7 @@ pub enum StateSpec {
     },
 }
 
-/// Where attention finds values.
+/// Place where attention finds values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Values {
     /// They are stored beside the keys, so many numbers each.

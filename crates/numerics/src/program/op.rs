@@ -22,7 +22,7 @@ pub enum Op {
     Rows {
         /// `[rows][width]`.
         table: Weight,
-        /// Which row.
+        /// The row.
         at: At,
         /// The result.
         out: Value,
@@ -38,7 +38,7 @@ pub enum Op {
     },
     /// Rows that the batch brings, in the order of its rows.
     Inject {
-        /// Which of the batch's inputs.
+        /// Number of the batch's input.
         input: u8,
         /// The result.
         out: Value,
@@ -93,7 +93,7 @@ pub enum Op {
     MatchMagnitude {
         /// Input.
         x: Value,
-        /// Whose root mean square they get: as wide.
+        /// Value whose root mean square they get: as wide.
         like: Value,
         /// The least that the mean of a row's own squares counts as.
         floor: f32,
@@ -137,7 +137,7 @@ pub enum Op {
         head: usize,
         /// The first rotated element of a head.
         first: usize,
-        /// Which two elements rotate together.
+        /// Pairs of elements that rotate together.
         style: RopeStyle,
         /// Cosines and sines: half as many pairs as the angles are wide, all within a head.
         angles: Value,
@@ -362,7 +362,7 @@ pub enum Op {
     Experts {
         /// Input of every expert.
         x: Value,
-        /// Who is chosen, with which weight.
+        /// Chosen experts, with their weights.
         choices: Value,
         /// `[experts][inner][x width]`; the function is applied to `up` where there is none.
         gate: Option<Weight>,

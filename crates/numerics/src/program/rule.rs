@@ -28,7 +28,7 @@ pub enum Activation {
     BoundedSilu,
 }
 
-/// Which row of a table.
+/// Row of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum At {
     /// That of the row's position.
@@ -62,11 +62,11 @@ pub struct DeltaHeads {
     pub key_size: usize,
     /// Elements of a value.
     pub value_size: usize,
-    /// Which value heads share a key head.
+    /// Value heads that share a key head.
     pub sharing: Sharing,
 }
 
-/// Which of `v` value heads read which of `k` key heads.
+/// Assignment of `v` value heads to the `k` key heads that they read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sharing {
     /// Value head `h` reads key head `h mod k`, as GGUF files of qwen35 order them.
@@ -99,7 +99,7 @@ impl Wkv7 {
     }
 }
 
-/// Which two elements of a head rotate together.
+/// Pairs of elements of a head that rotate together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RopeStyle {
     /// Elements `i` and `i + rotated / 2` (GPT-NeoX).

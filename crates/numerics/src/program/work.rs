@@ -25,7 +25,7 @@ const CAP: u64 = EXP + 5;
 pub struct Amount<'a> {
     /// Rows of what it writes.
     pub rows: usize,
-    /// Which rows of the batch they are.
+    /// The rows of the batch.
     pub which: Rows,
     /// The batch's spans.
     pub spans: &'a [Span<'a>],

@@ -94,7 +94,7 @@ fn maximum(numbers: impl Iterator<Item = f32>) -> f32 {
     numbers.fold(f32::NEG_INFINITY, |largest, x| if x > largest { x } else { largest })
 }
 
-/// Which experts may be chosen: those of the groups with the greatest sums of their best candidates.
+/// Experts that may be chosen: those of the groups with the greatest sums of their best candidates.
 fn allowed(candidates: &[f32], groups: Option<Groups>) -> Vec<usize> {
     let Some(groups) = groups else { return (0..candidates.len()).collect() };
     let size = candidates.len() / groups.count;

@@ -8,7 +8,7 @@ use crate::driver::{Buffer, Fault};
 use crate::places::outputs_of;
 use crate::runner::{Pass, Runner};
 
-/// Which of a stack's matrices each row is multiplied with (`kernels/products.cl`).
+/// Matrices of a stack that each row is multiplied with (`kernels/products.cl`).
 #[derive(Debug, Clone, Copy)]
 enum Which {
     /// There is one.

@@ -50,7 +50,7 @@ impl Trusted {
         if anchors.is_empty() { Err("it holds no certificate (PEM)".to_owned()) } else { Ok(Self { anchors }) }
     }
 
-    /// Whether one of them answers for an authority's answer, `token` (DER), that states this time.
+    /// Checks that one of them answers for an authority's answer, `token` (DER), that states this time.
     ///
     /// # Errors
     /// A sentence: the signature does not fit, or nobody who is trusted answers for who made it.

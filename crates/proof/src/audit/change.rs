@@ -13,7 +13,7 @@ use rusqlite::{ErrorCode, OptionalExtension, Transaction};
 use serde_json::json;
 use std::path::Path;
 
-/// Which records are old.
+/// Bound of old records.
 pub(super) enum Before {
     /// Those complete before this time, by the machine's clock.
     Time(u64),

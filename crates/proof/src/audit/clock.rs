@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub struct Tick {
     /// Milliseconds that the log has been kept.
     pub clock: u64,
-    /// Which start of the machine it was, if the system says.
+    /// Id of the machine's start, if the system says.
     pub boot: String,
     /// Milliseconds since that start.
     pub uptime: u64,
@@ -49,7 +49,7 @@ impl Clock {
     }
 }
 
-/// Which start of the machine this is, and the milliseconds since then, sleep included.
+/// Id of the machine's start, and the milliseconds since then, sleep included.
 #[cfg(target_os = "linux")]
 fn machine() -> (String, u64) {
     let read = |path: &str| std::fs::read_to_string(path).ok();

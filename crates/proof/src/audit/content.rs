@@ -32,13 +32,13 @@ pub enum Content {
 pub struct Answered {
     /// Random bytes in hexadecimal digits.
     pub salt: String,
-    /// When the request came: milliseconds since 1970 (UTC).
+    /// Time when the request came: milliseconds since 1970 (UTC).
     pub started: Option<u64>,
     /// The model's name.
     pub model: String,
     /// The model's fingerprint.
     pub fingerprint: String,
-    /// Who asked: the name of an API key.
+    /// Client: the name of an API key.
     pub client: String,
     /// The pseudonym of the person for whom they asked, if the request named one; an older log has no such field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -81,7 +81,7 @@ pub struct Annotated {
     pub salt: String,
     /// The signed bytes.
     pub annotation: Annotation,
-    /// Who signed.
+    /// Signer.
     pub key: PublicKey,
     /// The signature.
     pub signature: Signature,
@@ -97,7 +97,7 @@ pub struct Annotation {
     pub receipt_digest: Digest,
     /// Verdict on it.
     pub verdict: Verdict,
-    /// Who says so.
+    /// The signer.
     pub by: String,
     /// Their note.
     pub note: String,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Why a log cannot be used, or a record not be kept. Many callers may get the same one, so it can be cloned.
+/// Reason why a log cannot be used, or a record not be kept. Many callers may get the same one, so it can be cloned.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -31,7 +31,7 @@ pub enum Error {
     Lock {
         /// The log.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
     /// Another program writes to it.

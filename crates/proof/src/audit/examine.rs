@@ -23,7 +23,7 @@ pub struct Examination {
     /// Where the chain is: the last number and its hash.
     at: Option<(u64, Digest)>,
     is_over: bool,
-    /// Whether a record or a checkpoint came, after which no pruning and no redaction may.
+    /// True if a record or a checkpoint came, after which no pruning and no redaction may.
     is_under_way: bool,
     /// Records whose content may be missing, with their hashes.
     redactions: BTreeMap<u64, Digest>,
@@ -31,7 +31,7 @@ pub struct Examination {
     marked: Option<(u64, Digest)>,
     /// The log's own time at the last record.
     clock: u64,
-    /// Who must have signed time stamps, if that is to be known.
+    /// Authorities that must have signed time stamps, if that is to be known.
     trusted: Option<Arc<Trusted>>,
     found: Found,
 }
@@ -197,7 +197,7 @@ impl Examination {
         }
     }
 
-    /// Whether somebody who is trusted has signed a time stamp.
+    /// Checks that somebody who is trusted has signed a time stamp.
     fn authority(&mut self, stamp: &Stamp, time: &str) {
         let Some(trusted) = self.trusted.clone() else { return };
         let checked = stamp.der().ok_or_else(|| "it is not written in hexadecimal digits".to_owned());

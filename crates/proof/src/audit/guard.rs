@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 #[cfg(unix)]
 const OWNER_ALONE: u32 = 0o600;
 
-/// Which file a name stands for.
+/// File that a name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Place {
     device: u64,
@@ -67,7 +67,7 @@ impl Guard {
         self.beside = None;
     }
 
-    /// Whether the file is where it was, under this name alone.
+    /// Checks that the file is where it was, under this name alone.
     ///
     /// # Errors
     /// The reason why it is not.

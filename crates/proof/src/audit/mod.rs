@@ -93,7 +93,7 @@ pub struct Record {
     pub receipt: Receipt,
     /// Its text.
     pub text: String,
-    /// Who asked.
+    /// The client.
     pub client: String,
     /// The pseudonym of the person for whom they asked ([`Identity::pseudonym`]).
     pub user: Option<Digest>,
@@ -215,7 +215,7 @@ impl AuditLog {
         self.ask(|then| Order::Stamp { seq, imprint: read.imprint, token, then })
     }
 
-    /// Whether the file still is where it was. Cheap enough to ask before each answer.
+    /// Checks that the file still is where it was. Cheap enough for each answer.
     ///
     /// # Errors
     /// [`Error::Moved`] with what became of it.
@@ -223,7 +223,7 @@ impl AuditLog {
         self.guard.lock().unwrap_or_else(PoisonError::into_inner).check()
     }
 
-    /// Whether records could be kept now: signs the head anew, with room for more beside the log.
+    /// Checks that records could be kept now: signs the head anew, with room for more beside the log.
     ///
     /// # Errors
     /// The reason why the log cannot grow.

@@ -248,7 +248,7 @@ impl Reader {
     }
 }
 
-/// Why a log was not exported to its end.
+/// Reason why a log was not exported to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
     /// It could not be read.

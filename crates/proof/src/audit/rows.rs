@@ -53,7 +53,7 @@ pub struct Entry {
     pub kind: String,
     /// The answer's id; that of any other record is its own.
     pub id: String,
-    /// When it was complete by the machine's clock: milliseconds since 1970 (UTC).
+    /// Time when it was complete by the machine's clock: milliseconds since 1970 (UTC).
     pub time: u64,
     /// When, by the log's own clock: milliseconds that it had been kept.
     pub clock: u64,
@@ -73,11 +73,11 @@ pub struct Entry {
 pub struct Mark {
     /// The last record; 0 before the first.
     pub seq: u64,
-    /// When it was signed: milliseconds since 1970 (UTC).
+    /// Time when it was signed: milliseconds since 1970 (UTC).
     pub time: u64,
     /// The record's hash.
     pub hash: Digest,
-    /// Who signed.
+    /// Signer.
     pub key: PublicKey,
     /// The signature.
     pub signature: Signature,

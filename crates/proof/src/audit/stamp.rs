@@ -21,7 +21,7 @@ const GRANTED: u8 = 1;
 pub struct Token {
     /// The digest that it is of.
     pub imprint: Digest,
-    /// When that was there, in the authority's words: `20261124123456Z`, in UTC.
+    /// Time when that was there, in the authority's words: `20261124123456Z`, in UTC.
     pub time: String,
 }
 

@@ -58,7 +58,7 @@ pub(super) struct Writer {
     open: Option<Open>,
     /// Records since the last checkpoint.
     unmarked: u64,
-    /// When that was left, or the log opened, by the log's own clock.
+    /// Time when that was left, or the log opened, by the log's own clock.
     marked_at: u64,
 }
 

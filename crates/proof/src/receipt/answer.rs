@@ -23,10 +23,10 @@ const SALT_BYTES: usize = 16;
 pub struct Answer {
     /// The answer's name; on a server the `id` of its response.
     pub id: String,
-    /// When the request came, if that was noted: milliseconds since 1970 (UTC), by the clock of the instance.
+    /// Time when the request came, if that was noted: milliseconds since 1970 (UTC), by the instance's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started: Option<u64>,
-    /// When it was complete, in the same way.
+    /// Time when it was complete, in the same way.
     pub time: u64,
     /// The model's name on the instance, for people. The fingerprint says what it is.
     pub model: String,
@@ -48,7 +48,7 @@ pub struct Answer {
     pub grammar: Option<Grammar>,
     /// The tokens of the answer, with the one that ended it.
     pub output: Vec<u32>,
-    /// Why it is over.
+    /// Reason why it is over.
     pub finish: FinishReason,
     /// SHA-256 of the answer's text, as the model wrote it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -170,7 +170,7 @@ impl Answer {
         Ok(Claim { request, output: self.output.clone(), finish: self.finish, context: self.context })
     }
 
-    /// Whether it is an edited model's. A receipt holds no edits, so nobody can make such an answer again by it.
+    /// Refuses an edited model's answer. A receipt holds no edits, so nobody can make such an answer again by it.
     ///
     /// # Errors
     /// The sentence that says so.

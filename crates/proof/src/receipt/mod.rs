@@ -84,7 +84,7 @@ impl Receipt {
         &self.0.answer
     }
 
-    /// Who says so.
+    /// The signer.
     pub fn key(&self) -> &PublicKey {
         &self.0.key
     }

@@ -60,11 +60,11 @@ struct Body<'a> {
 pub struct Score {
     /// Its name, unique to it.
     pub id: String,
-    /// When it was complete: milliseconds since 1970 (UTC), by the clock of the instance.
+    /// Time when it was complete: milliseconds since 1970 (UTC), by the clock of the instance.
     pub time: u64,
     /// Model that was evaluated.
     pub model: Judged,
-    /// Who judged the answers, if a model did.
+    /// Model that judged the answers, if one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judge: Option<Judged>,
     /// Software that computed it.
@@ -161,7 +161,7 @@ impl ScoreReceipt {
         &self.0.score
     }
 
-    /// Who says so.
+    /// The signer.
     pub fn key(&self) -> &PublicKey {
         &self.0.key
     }

@@ -81,7 +81,7 @@ fn contents(path: &Path) -> Option<Vec<Row>> {
     Some(rows)
 }
 
-/// Whether an examination finds something, or there is nothing to examine any more.
+/// True if an examination finds something, or there is nothing to examine any more.
 fn is_noticed(path: &Path) -> bool {
     Reader::open(path).is_err() || !is_good_for(&examine(path), &identity().public())
 }

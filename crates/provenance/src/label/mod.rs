@@ -34,9 +34,9 @@ pub enum Certainty {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct Aigc {
-    /// Whether the content was generated.
+    /// Certainty that the content was generated.
     pub label: Certainty,
-    /// Who generated it: a name, or a code of 27 characters.
+    /// Producer: a name, or a code of 27 characters.
     pub content_producer: String,
     /// The producer's own number of the content; here the answer's identifier.
     #[serde(rename = "ProduceID")]
@@ -44,7 +44,7 @@ pub struct Aigc {
     /// For the producer's security data: the digest of the answer's receipt, or nothing.
     #[serde(default)]
     pub reserved_code1: String,
-    /// Who passes it on.
+    /// Propagator.
     #[serde(default)]
     pub content_propagator: String,
     /// The propagator's own number of the content.
@@ -85,7 +85,7 @@ pub enum Error {
     Code {
         /// The code.
         code: String,
-        /// Why it is none.
+        /// Reason why it is none.
         problem: &'static str,
     },
     /// A document without a label, or with a broken one.

@@ -93,7 +93,7 @@ impl Manifest {
         hasher.finalize().into()
     }
 
-    /// Whether `found` has the same files with the same bytes; the model's own name does not count.
+    /// Checks that `found` has the same files with the same bytes; the model's own name does not count.
     ///
     /// # Errors
     /// The first difference.

@@ -30,7 +30,7 @@ use tokio::sync::mpsc::error::SendTimeoutError;
 pub(crate) struct Task {
     /// That of the response.
     pub(crate) id: String,
-    /// Which choice of the response the first one here is.
+    /// Number of the first one here among the response's choices.
     pub(crate) first: usize,
     pub(crate) prepared: Prepared,
     pub(crate) lease: Lease,
@@ -51,7 +51,7 @@ pub(crate) struct Task {
     pub(crate) metrics: Arc<Metrics>,
 }
 
-/// Why an answer ends before its end.
+/// Reason why an answer ends before its end.
 enum Early {
     /// Nobody listens any more.
     Gone,
@@ -59,10 +59,10 @@ enum Early {
     Failed(ApiError),
 }
 
-/// When what happened first and last.
+/// Times of first and last events.
 #[derive(Default)]
 struct Clock {
-    /// When the first step began that computed some of the prompt.
+    /// Beginning of the first step that computed some of the prompt.
     begun: Option<Instant>,
     first: Option<Instant>,
     last: Vec<Option<Instant>>,
@@ -303,7 +303,7 @@ impl Task {
     }
 }
 
-/// Why a choice cannot go on, and whose fault it is.
+/// Reason why a choice cannot go on, and whose fault it is.
 pub(crate) fn failed(failure: &Failure) -> ApiError {
     let sentence = failure.to_string();
     match failure {

@@ -75,7 +75,7 @@ impl Fields {
         Ok(found)
     }
 
-    /// Whether a field is there and not null.
+    /// True if a field is there and not null.
     pub fn has(&self, name: &str) -> bool {
         self.map.get(name).is_some_and(|value| !value.is_null())
     }

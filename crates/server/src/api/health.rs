@@ -11,12 +11,12 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// Whether the program lives.
+/// Tells that the program lives.
 pub async fn health() -> Response {
     json_response(StatusCode::OK, &json!({"status": "ok"}))
 }
 
-/// Whether it would answer a request now: a model is in memory, it is not stopping, and answers can be recorded.
+/// Tells if it would answer a request now: a model is in memory, it is not stopping, and answers can be recorded.
 ///
 /// # Errors
 /// [`Kind::Unavailable`] if it would not.

@@ -41,7 +41,7 @@ pub struct Endpoint {
     pub request: Option<fn() -> Value>,
     /// The media type of the answer.
     pub answer: &'static str,
-    /// Whether it may be asked without an API key.
+    /// True if it may be asked without an API key.
     pub is_open: bool,
     /// The handler.
     pub handler: fn() -> MethodRouter<Arc<Service>>,

@@ -101,7 +101,7 @@ async fn respond(
 struct Last {
     model: String,
     labels: Map<String, Value>,
-    /// Whether nothing but the prompt was asked for.
+    /// True if nothing but the prompt was asked for.
     is_empty: bool,
     choice: Choice,
 }

@@ -5,7 +5,7 @@ use super::fields::Fields;
 use crate::error::ApiError;
 use serde_json::{Map, Value, json};
 
-/// Which values of a parameter change nothing.
+/// Values of a parameter that change nothing.
 #[derive(Debug, Clone, Copy)]
 enum Neutral {
     /// Any: it changes nothing about an answer here.

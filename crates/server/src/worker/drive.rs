@@ -43,7 +43,7 @@ struct Drive<'a> {
     steps: &'a mut dyn Steps,
     routes: HashMap<Key, Route>,
     inspections: &'a mut Inspections,
-    /// Who waits for what comes of them.
+    /// Receivers of their outcomes.
     looking: HashMap<Ticket, oneshot::Sender<Outcome>>,
     statistics: &'a Mutex<Statistics>,
     epoch: Instant,
@@ -51,7 +51,7 @@ struct Drive<'a> {
 
 /// Where what comes of a job goes.
 struct Route {
-    /// Which job of its request it is.
+    /// Number of the job in its request.
     job: usize,
     outlet: Outlet,
 }

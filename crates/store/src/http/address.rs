@@ -32,7 +32,7 @@ impl Address {
         Ok(Self(uri))
     }
 
-    /// Where a redirect from here leads (RFC 3986, section 5; the client works out `..` itself).
+    /// Target of a redirect from here (RFC 3986, section 5; the client works out `..` itself).
     pub(crate) fn join(&self, location: &str) -> Result<Self, String> {
         let location = location.split('#').next().unwrap_or_default();
         let scheme = self.0.scheme_str().unwrap_or_default();

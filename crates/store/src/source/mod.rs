@@ -21,7 +21,7 @@ pub struct SourceKind {
     pub form: &'static str,
     /// One line about it.
     pub about: &'static str,
-    /// Whether a text is meant to be of this kind, well-formed or not.
+    /// True if a text is meant to be of this kind, well-formed or not.
     claims: fn(&str) -> bool,
     /// Reads a text that is meant to be of this kind.
     parse: fn(&str) -> Result<Box<dyn Source>, String>,
@@ -38,7 +38,7 @@ const MAGIC_BYTES: u64 = 4;
 /// Bytes after which the caller sees how a file begins: enough for its metadata, the vocabulary above all.
 const HEAD_BYTES: u64 = 16 << 20;
 
-/// Why a source gave no file.
+/// Reason why a source gave no file.
 #[derive(Debug)]
 pub(crate) enum FetchError {
     /// The source is at fault; the next one may do better.

@@ -62,7 +62,7 @@ impl Pip {
     }
 }
 
-/// Whether a text is `name` or `name==version` (Python packaging, names and version specifiers). Nothing else may pass,
+/// True if a text is `name` or `name==version` (Python packaging, names and version specifiers). Nothing else may pass,
 /// since the text becomes an argument of pip.
 fn is_requirement(text: &str) -> bool {
     let (name, version) = text.split_once("==").unwrap_or((text, "0"));

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Where `strftime_now` takes the time from. A prompt that holds a date is reproducible only with a set clock.
+/// Clock of `strftime_now`. A prompt that holds a date is reproducible only with a set clock.
 pub trait Clock: Send + Sync {
     /// Seconds since 1970-01-01 00:00 of the wanted time zone, leap seconds not counted.
     fn unix_seconds(&self) -> i64;

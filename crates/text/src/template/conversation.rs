@@ -87,7 +87,7 @@ pub struct Conversation {
     pub add_generation_prompt: bool,
     /// Further variables, such as `enable_thinking`; they win over every other name but `messages` and `tools`.
     pub variables: Map<String, Value>,
-    /// Where `strftime_now` takes the time from.
+    /// Clock of `strftime_now`.
     pub clock: Arc<dyn Clock>,
 }
 

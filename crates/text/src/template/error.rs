@@ -4,7 +4,7 @@ use minijinja::ErrorKind;
 
 use super::limits;
 
-/// Why a template could not be compiled or rendered. Every message is one sentence that names the cause.
+/// Reason why a template could not be compiled or rendered. Every message is one sentence that names the cause.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The model has no template; returned by [`Error::missing`] for callers to show.

@@ -1,4 +1,4 @@
-//! Which tokens end an answer, and other facts about special tokens that files leave unsaid.
+//! Tokens that end an answer, and other facts about special tokens that files leave unsaid.
 //!
 //! Files name one end-of-sequence token, but chat models end a turn with others. The texts below are those that
 //! llama.cpp (`src/llama-vocab.cpp`) takes for ends; models of the named projects were trained with them.

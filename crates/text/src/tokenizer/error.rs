@@ -1,6 +1,6 @@
 //! Errors of vocabularies.
 
-/// Why a vocabulary was refused. Encoding and decoding never fail.
+/// Reason why a vocabulary was refused. Encoding and decoding never fail.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

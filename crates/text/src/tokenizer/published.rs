@@ -27,9 +27,9 @@ pub struct Published {
     pub merges: Vec<String>,
     /// Special tokens by the ends of their keys: `bos`, `eos`, `unknown`, `padding`.
     pub special: Vec<(&'static str, u32)>,
-    /// Whether a prompt starts and ends with special tokens.
+    /// True if a prompt starts and ends with special tokens.
     pub adds: [Option<bool>; 2],
-    /// Whether text is encoded as if a space stood before it.
+    /// True if text is encoded as if a space stood before it.
     pub adds_space: Option<bool>,
     /// The chat template, and those that have names.
     pub templates: Vec<(Option<String>, String)>,

@@ -5,7 +5,7 @@ use super::validate::is_matched;
 use super::vocabulary::{Kind, TokenType, Vocabulary};
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
-/// Whether text that spells a control token becomes that token.
+/// Treatment of text that spells a control token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Special {
     /// It does: for prompts that a template has written.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Which arguments of which tools are texts.
+/// Arguments of tools that are texts.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Types {
     tools: BTreeMap<String, BTreeMap<String, bool>>,
@@ -32,7 +32,7 @@ impl Types {
     }
 }
 
-/// Whether nothing but a text (or null) is valid by a schema.
+/// True if nothing but a text (or null) is valid by a schema.
 fn is_text(schema: &Value) -> bool {
     match schema.get("type") {
         Some(Value::String(kind)) => kind == "string",

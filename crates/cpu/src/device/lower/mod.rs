@@ -118,7 +118,7 @@ impl Lowering<'_> {
         operations.iter().map(|op| self.program.step_name(op)).collect::<Vec<_>>().join(" + ")
     }
 
-    /// Who alone reads the norm of a sum: then it can be made in the form in which that product reads it.
+    /// Resolves the only reader of the norm of a sum: then it can be made in the form in which that product reads it.
     fn resolve_readers(&self, steps: &mut [Step]) {
         for index in 0..steps.len() {
             let (before, later) = steps.split_at_mut(index + 1);

@@ -1,4 +1,4 @@
-//! Which operations become one step.
+//! Operations that become one step.
 
 use hefu_numerics::program::{Op, Rows, Value};
 

@@ -8,7 +8,7 @@ pub(in crate::device) struct Step {
     pub(in crate::device) rows: Rows,
     /// The operation, or several fused ones.
     pub(in crate::device) kind: Kind,
-    /// Which weights the product after this one reads: brought nearer meanwhile.
+    /// Weights that the product after this one reads: brought nearer meanwhile.
     pub(in crate::device) prefetch: Vec<Weight>,
     /// The operations that it stands for.
     pub(in crate::device) operations: Vec<Op>,

@@ -115,7 +115,7 @@ fn norm<'w>(weights: &'w CpuWeights, gain: &Gain) -> Norm<'w> {
     Norm { gain: numbers, epsilon: gain.epsilon }
 }
 
-/// Which of a value's numbers are a row's: angles lie in two planes.
+/// True for values whose rows lie in two planes, as angles do.
 fn is_in_planes(kind: ValueKind) -> bool {
     kind == ValueKind::Angles
 }

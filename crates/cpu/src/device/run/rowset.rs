@@ -6,7 +6,7 @@ use hefu_numerics::attention;
 use hefu_numerics::device::{Batch, Span};
 use hefu_numerics::program::{Rows, Value};
 
-/// Which rows steps work on.
+/// Rows that steps work on.
 pub(in crate::device) struct Rowset<'a> {
     pub(in crate::device) batch: Batch<'a>,
     /// All rows.

@@ -97,7 +97,7 @@ struct Asking {
     from: *const u8,
     /// Bytes for each element.
     step: usize,
-    /// Whether they go to the second cache first.
+    /// True if they go to the second cache first.
     moves_on: bool,
 }
 

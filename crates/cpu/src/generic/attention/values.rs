@@ -217,7 +217,7 @@ struct Then {
     from: *const u8,
     /// Bytes of each position.
     ask: usize,
-    /// Whether they go to the second cache first.
+    /// True if they go to the second cache first.
     moves_on: bool,
 }
 

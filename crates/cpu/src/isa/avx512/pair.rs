@@ -58,7 +58,7 @@ unsafe fn unpack<const TYPE: u32>(from: &TileJob, codes: *mut u8, scales: *mut u
     unsafe { unpacked::unpack::<ZmmRows, TYPE, false>(from, codes, scales, minimums) }
 }
 
-/// Where codes and scales come from.
+/// Source of codes and scales.
 ///
 /// # Safety
 /// Functions may be called only on a machine with AVX-512 and with a job whose pointers are valid.

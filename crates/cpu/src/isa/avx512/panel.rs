@@ -104,7 +104,7 @@ struct Fill<'a> {
     first_block: usize,
     /// The lanes that have a token.
     tokens: u16,
-    /// Where the tile begins in the panel.
+    /// Beginning of the tile in the panel.
     tile: *mut u8,
     block_bytes: usize,
     stride: usize,

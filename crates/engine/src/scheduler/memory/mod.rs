@@ -310,7 +310,7 @@ impl Memory {
         node
     }
 
-    /// Whether the books are right when these are the tables in use.
+    /// Checks that the books are right when these are the tables in use.
     #[cfg(test)]
     pub(in crate::scheduler) fn check<'t>(&self, tables: impl Iterator<Item = &'t Table>) {
         let mut holders = vec![0; self.total()];

@@ -1,4 +1,4 @@
-//! Who holds which page.
+//! Holders of pages.
 
 /// The pages of a cache: how many sequences hold each, and whether it is kept for prompts to come. A page that nobody
 /// holds and nothing keeps is free.
@@ -84,7 +84,7 @@ impl Pages {
         }
     }
 
-    /// Whether the books are right, given how often each page is held and the pages that are kept.
+    /// Checks that the books are right, by the holders of each page and the pages that are kept.
     #[cfg(test)]
     pub(super) fn check(&self, holders: &[u32], kept: &[u32]) {
         assert_eq!(self.holders, holders, "holders");

@@ -11,7 +11,7 @@ use super::{Memory, Table};
 use crate::scheduler::SlotPool;
 use hefu_numerics::device::Slots;
 
-/// Who holds which slot.
+/// Holders of slots.
 #[derive(Debug)]
 pub(super) struct SlotMemory {
     /// Slots are counted as pages are: held by sequences, kept as snapshots, or free.
@@ -155,7 +155,7 @@ impl Memory {
         self.slots.as_ref().map_or(0, |memory| memory.slots.used())
     }
 
-    /// Whether one more slot can be had, or none is needed.
+    /// True if one more slot can be had, or none is needed.
     pub(crate) fn has_free_slot(&self) -> bool {
         self.slots.as_ref().is_none_or(|memory| memory.slots.free() + memory.slots.idle() > 0)
     }

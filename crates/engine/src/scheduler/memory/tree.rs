@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 /// A node's number.
 pub(crate) type Node = usize;
 
-/// Whose texts are shared with one another, and with nobody else.
+/// Domain whose texts are shared with one another, and with nobody else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Domain {
     /// Those of one client.
@@ -53,7 +53,7 @@ struct Entry {
     page: u32,
     parent: Node,
     children: Vec<Node>,
-    /// When it was last used.
+    /// Time when it was last used.
     used: u64,
     is_held: bool,
     /// The slot with the recurrent states after its last position, and when that was last used.

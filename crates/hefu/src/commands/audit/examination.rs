@@ -72,7 +72,7 @@ fn authorities(path: &Path) -> Result<Arc<Trusted>, Failure> {
     trusted.map(Arc::new).map_err(|sentence| Failure::Other(format!("{}: {sentence}", path.display())))
 }
 
-/// Whether the file is the log itself; an export is text.
+/// True if the file is the log itself; an export is text.
 fn is_database(path: &Path) -> Result<bool, Failure> {
     use std::io::Read;
     let mut start = Vec::new();

@@ -27,7 +27,7 @@ pub(super) struct Input {
     by_id: HashMap<String, usize>,
 }
 
-/// Where a request stands.
+/// Place of a request.
 #[derive(Debug)]
 struct Entry {
     custom_id: String,

@@ -167,13 +167,13 @@ pub(super) fn line(id: &str, custom_id: &str, answer: Result<(u16, &str, Value),
     format!("{}\n", json!({"id": id, "custom_id": custom_id, "response": response, "error": error}))
 }
 
-/// Whether a last line may be one of ours that was not written to its end.
+/// True if a last line may be one of ours that was not written to its end.
 fn breaks_off(line: &[u8]) -> bool {
     let common = line.len().min(BEGINNING.len());
     line.get(..common) == BEGINNING.as_bytes().get(..common)
 }
 
-/// Whether a line's answer is an error.
+/// True if a line's answer is an error.
 fn is_error(line: &[u8]) -> bool {
     let status = |answer: &Value| answer.pointer("/response/status_code").and_then(Value::as_u64);
     serde_json::from_slice::<Value>(line).is_ok_and(|answer| status(&answer).is_none_or(|code| code / 100 != 2))

@@ -268,7 +268,7 @@ impl Chat<'_> {
     }
 }
 
-/// Why an answer ended that the model did not end.
+/// Reason why an answer ended that the model did not end.
 fn ended(reason: &str) -> &'static str {
     match reason {
         "cancelled" => "(stopped)",

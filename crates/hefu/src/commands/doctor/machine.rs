@@ -28,7 +28,7 @@ const FEATURES: &[&str] = &[
 /// Most caches of one core that are looked for.
 const MAX_CACHES: usize = 8;
 
-/// Whether large buffers lie in huge pages.
+/// Use of huge pages for large buffers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pages {
     Always,
@@ -49,13 +49,13 @@ pub(super) struct Machine {
     pub(super) hardware_threads: usize,
     /// Caches of the first core: level, kind and size.
     pub(super) caches: Vec<String>,
-    /// Whether large buffers lie in huge pages.
+    /// Use of huge pages for large buffers.
     pub(super) huge_pages: Option<Pages>,
     /// Nodes of memory.
     pub(super) nodes: Option<usize>,
     /// Governor of the processor's clock.
     pub(super) governor: Option<String>,
-    /// Whether that one, if it saves power, holds the clock low: with some drivers it does not.
+    /// True if that one, if it saves power, holds the clock low: with some drivers it does not.
     pub(super) has_slow_governor: bool,
 }
 

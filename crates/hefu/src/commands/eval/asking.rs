@@ -16,7 +16,7 @@ const QUEUED: usize = 1 << 24;
 /// A question, or its second part, for a number.
 pub(crate) type Next<'a> = dyn FnMut() -> Result<Option<(usize, Work)>, Asking> + 'a;
 
-/// Why asking ended early.
+/// Reason why asking ended early.
 #[derive(Debug)]
 pub(crate) struct Asking(pub(crate) Failure);
 

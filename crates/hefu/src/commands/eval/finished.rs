@@ -92,7 +92,7 @@ impl Finished {
         Ok(())
     }
 
-    /// Whether it is a share of samples.
+    /// True if it is a share of samples.
     pub(super) fn is_share(&self) -> bool {
         self.measure != LIKELIHOOD
     }
@@ -131,7 +131,7 @@ pub(crate) fn share(score: &Score, measure: &str) -> String {
     }
 }
 
-/// Which shares are too small, in words.
+/// Shares that are too small, in words.
 pub(super) fn below(all: &[Finished], least: f64) -> Option<String> {
     let low = all.iter().filter(|finished| finished.is_share() && finished.value() < least);
     let low: Vec<String> =

@@ -166,7 +166,7 @@ impl Arguments {
         })
     }
 
-    /// Where each score goes. Two tasks of one name, and scores that are there already, are known before anything is computed.
+    /// Place of each score. Two tasks of one name, and scores that are there, are known before anything is computed.
     fn places(&self, plans: &[Plan]) -> Result<Vec<PathBuf>, Failure> {
         std::fs::create_dir_all(&self.out).map_err(|error| Failure::file("create", &self.out, error))?;
         let mut places: Vec<PathBuf> = Vec::new();

@@ -110,7 +110,7 @@ struct Sequences {
     paged: Paged,
     /// The pages of each.
     tables: Vec<Vec<u32>>,
-    /// Whether the recurrent states of each, if there are some, lie in its own slot; before, they are those of the prompt,
+    /// True if the recurrent states of each, if there are some, lie in its own slot; before, they are the prompt's,
     /// in a slot after all others.
     is_begun: bool,
 }

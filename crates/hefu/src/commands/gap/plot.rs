@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 /// Pixels of the whole picture from left to right.
 const WIDTH: f64 = 1220.0;
-/// Where bars begin.
+/// Left edge of bars.
 const LEFT: f64 = 330.0;
 /// Pixels of the longest bar.
 const LONGEST: f64 = 560.0;

@@ -17,7 +17,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Where a class is on the server.
+/// Address of a class on the server.
 const PAGE: &str = "/class";
 /// Tokens of an answer in a class unless told otherwise, so that nobody's long answer keeps thirty waiting.
 const CLASS_ANSWER_TOKENS: NonZeroUsize = NonZeroUsize::new(512).unwrap();

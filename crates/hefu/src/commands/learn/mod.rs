@@ -18,7 +18,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Where lessons are on the server.
+/// Address of lessons on the server.
 const PAGE: &str = "/learn";
 /// Most bytes that a program may write for all cases together.
 const MAX_OUTPUT_BYTES: usize = 16 << 20;

@@ -20,7 +20,7 @@ const PIECE_BYTES: usize = 32 << 20;
 /// Numbers that a thread takes at once, about.
 const SHARE: usize = 1 << 15;
 
-/// Where tensors come from.
+/// Source of tensors.
 pub(super) struct Source<'s, 'g> {
     pub(super) opened: &'s MappedModel,
     pub(super) gguf: &'s Gguf<'g>,

@@ -20,7 +20,7 @@ pub(crate) struct Group {
     pub(crate) isa: &'static Isa,
     /// Threads.
     pub(crate) threads: usize,
-    /// Whether every way of the extent is tried.
+    /// True if every way of the extent is tried.
     pub(crate) in_full: bool,
 }
 

@@ -100,7 +100,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     report.outcome()
 }
 
-/// Where a device departs from the published list.
+/// Deviations of a device from the published list.
 ///
 /// # Errors
 /// If there is no memory for it.
@@ -138,12 +138,12 @@ fn specification() -> &'static Isa {
     hefu_cpu::select::available().last().unwrap_or(&ISAS[0])
 }
 
-/// Whether these are the naive loops.
+/// True if these are the naive loops.
 fn is_specification(isa: &Isa) -> bool {
     isa.name == specification().name
 }
 
-/// Whether a model is so large that the naive loops would take hours.
+/// True if a model is so large that the naive loops would take hours.
 fn is_large(source: &Source) -> bool {
     matches!(source, Source::File(..))
 }

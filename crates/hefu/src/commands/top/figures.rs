@@ -39,7 +39,7 @@ pub(super) struct Requests {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct ModelFigures {
     pub(super) model: String,
-    /// Whether it is in memory.
+    /// True if it is in memory.
     pub(super) loaded: bool,
     pub(super) memory_bytes: u64,
     pub(super) running: u64,
@@ -48,7 +48,7 @@ pub(super) struct ModelFigures {
     pub(super) tokens_per_second: Rates,
     pub(super) cache: Cache,
     pub(super) last_step: Step,
-    /// Whether the latencies are those of the last minute, and not all since the start because there was none.
+    /// True if the latencies are those of the last minute, and not all since the start because there was none.
     pub(super) latencies_are_recent: bool,
     /// By name, in seconds.
     pub(super) latency_seconds: BTreeMap<&'static str, Percentiles>,

@@ -58,7 +58,7 @@ impl Checked {
         answer.map_or(0, |answer| (answer.prompt.count() + answer.output.len()) as u64)
     }
 
-    /// Whether the answer is the one that the receipt says.
+    /// True if the answer is the one that the receipt says.
     pub(crate) fn is_match(&self) -> bool {
         let Result::Done { outcome: Ok(outcome), trace, .. } = &self.result else { return false };
         matches!(outcome.verdict, Verdict::Matches { .. }) && trace.is_none_or(|trace| trace == TraceVerdict::Fits)

@@ -55,7 +55,7 @@ impl Examined {
         Ok(Self { name, receipt: Some(document.receipt), result })
     }
 
-    /// Whether it holds.
+    /// True if it holds.
     pub(super) fn is_match(&self) -> bool {
         self.result.is_ok()
     }
@@ -212,7 +212,7 @@ impl Document {
         }
     }
 
-    /// Which of these records has in one part a prompt that is not the task's.
+    /// Record that has in one part a prompt that is not the task's.
     fn other_prompt(
         &self,
         plan: &Plan,
@@ -298,7 +298,7 @@ fn load(judged: &Judged, context: usize, choice: ModelChoice<'_>, arguments: &Ar
     })
 }
 
-/// Whether a file is a score.
+/// True if a file is a score.
 pub(super) fn is_score(text: &str) -> bool {
     text.lines().next().is_some_and(ScoreReceipt::is_meant)
 }

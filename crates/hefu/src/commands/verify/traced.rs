@@ -15,7 +15,7 @@ pub(crate) enum TraceVerdict {
     Partial { is_known: bool },
 }
 
-/// Where two traces part.
+/// Place where two traces part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Where {
     /// Here first.

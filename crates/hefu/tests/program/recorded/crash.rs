@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// Number of times that the server is killed.
 const KILLS: u64 = 6;
-/// Who asks at the same time.
+/// Clients that ask at the same time.
 const CLIENTS: u64 = 6;
 
 /// Asks until the server is gone; the ids of the answers that came to their end.

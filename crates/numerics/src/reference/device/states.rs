@@ -133,7 +133,7 @@ fn whole_pages(batch: &Batch<'_>) -> Vec<Vec<u32>> {
     batch.spans.iter().map(&mut pages).collect()
 }
 
-/// Which page table a state's positions are found by, and how far attention sees.
+/// Page table of a state's positions, and the window of attention.
 fn group_and_window(program: &Program, state: State) -> (usize, Option<usize>) {
     match *program.state(state) {
         StateSpec::KeyValue { group, window, .. } => (usize::from(group), window),

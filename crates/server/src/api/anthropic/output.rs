@@ -44,7 +44,7 @@ pub(super) fn whole(answer: &Answer, choice: &Choice, summary: &Summary) -> Valu
     message
 }
 
-/// Why an answer is over: the word, and the string if one ended it.
+/// Reason why an answer is over: the word, and the string if one ended it.
 pub(super) fn stop(finish: Option<&Finish>) -> (&'static str, Option<&str>) {
     match finish {
         Some(Finish::Length) => ("max_tokens", None),

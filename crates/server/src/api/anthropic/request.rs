@@ -248,7 +248,7 @@ fn tools(fields: &mut Fields) -> Result<Vec<Tool>, ApiError> {
     Ok(tools)
 }
 
-/// Whether a function may or must be called, and whether several may.
+/// Permission or duty to call a function, and permission to call several.
 fn tool_choice(fields: &mut Fields, tools: &[Tool]) -> Result<(ToolChoice, Option<bool>), ApiError> {
     let Some(value) = fields.take::<Value>("tool_choice")? else { return Ok((ToolChoice::Auto, None)) };
     let mut choice = Fields::of(value, "tool_choice")?;
@@ -284,7 +284,7 @@ fn format(fields: &mut Fields) -> Result<Option<Spec>, ApiError> {
     }
 }
 
-/// Whether the model is to think first, for templates that know of it.
+/// Variables by which the model thinks first, for templates that know of it.
 fn thinking(fields: &mut Fields) -> Result<Map<String, Value>, ApiError> {
     let mut variables = Map::new();
     if let Some(value) = fields.take::<Value>("thinking")? {

@@ -7,7 +7,7 @@ use hefu_answer::{Choice, Delta, Finish, Summary, TokenLogprob};
 use serde_json::{Map, Value, json};
 use std::time::{Duration, SystemTime};
 
-/// Which of the two shapes lines have.
+/// Shape of lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
     /// The text is in `message`.

@@ -20,7 +20,7 @@ pub(super) struct BestOf {
 #[derive(Debug)]
 pub(super) struct Best {
     pub(super) choice: Choice,
-    /// Which of the answers it is: its seed is the request's plus this number.
+    /// Number of the answer: its seed is the request's plus this number.
     candidate: usize,
     /// Mean log-probability of its tokens, with the one that ended it.
     mean: f64,

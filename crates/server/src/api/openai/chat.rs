@@ -123,7 +123,7 @@ fn read(mut fields: Fields) -> Result<(Ask, Streaming, Option<u32>), ApiError> {
     Ok((ask, streaming, prompt_logprobs))
 }
 
-/// Whether the model is to think first, for templates that know of it: `enable_thinking`, or `thinking` as an object.
+/// True if the model is to think first, for templates that know of it: `enable_thinking`, or `thinking` as an object.
 fn thinking(fields: &mut Fields) -> Result<Option<bool>, ApiError> {
     let own: Option<bool> = fields.take("enable_thinking")?;
     let given = match fields.take::<Value>("thinking")? {

@@ -93,13 +93,13 @@ struct Wanted {
     ask: Ask,
     prompts: Vec<Prompt>,
     streaming: Streaming,
-    /// Whether each answer begins with its prompt.
+    /// True if each answer begins with its prompt.
     is_echoed: bool,
     /// Number of likely tokens told in each place of the prompt, if any are.
     prompt_logprobs: Option<u32>,
     /// Number of answers wanted of each prompt.
     n: usize,
-    /// Which of them, where more are made.
+    /// Choice of them, where more are made.
     best_of: Option<BestOf>,
 }
 

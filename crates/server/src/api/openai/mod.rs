@@ -56,7 +56,7 @@ fn count(fields: &mut Fields) -> Result<usize, ApiError> {
 /// Options of a stream.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Streaming {
-    /// Whether one is wanted.
+    /// True if one is wanted.
     pub(super) is_wanted: bool,
     /// Whether a last chunk with the usage is.
     pub(super) include_usage: bool,

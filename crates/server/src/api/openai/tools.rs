@@ -33,7 +33,7 @@ pub fn tools(fields: &mut Fields) -> Result<Vec<Tool>, ApiError> {
     values.into_iter().enumerate().map(read).collect()
 }
 
-/// Whether the model may or must call a function.
+/// Permission or duty of the model to call a function.
 ///
 /// # Errors
 /// A choice that is not known, or a function that is not among the tools.

@@ -19,7 +19,7 @@ pub(super) struct Wanted {
     pub(super) is_streaming: bool,
     /// Fields of the request that its response repeats.
     pub(super) echo: Map<String, Value>,
-    /// Whether the response is to be kept.
+    /// True if the response is to be kept.
     pub(super) is_kept: bool,
     /// The response that the request goes on from, without a prefix.
     pub(super) before: Option<String>,

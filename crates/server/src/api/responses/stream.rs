@@ -31,7 +31,7 @@ pub(super) struct ResponseStream {
 enum Open {
     Reasoning(String),
     Message(String),
-    /// Which call of the answer, and the call so far.
+    /// Number of the call in the answer, and the call so far.
     Call(usize, ToolCall),
 }
 
