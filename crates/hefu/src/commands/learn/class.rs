@@ -29,6 +29,10 @@ const CLASS_CONTEXT: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
 const SOMEWHERE: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 2, 1), 9);
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  hefu learn class --model gemma-3-270m
+  hefu learn class --folder autumn --per-address 30")]
 pub(super) struct ClassArguments {
     /// Where the class is kept: its key, its code and a signed file for each pupil [default: class in HEFU_HOME, else in the folder hefu of the user's data folder]
     #[arg(long, value_name = "FOLDER", help_heading = "Class")]
