@@ -66,6 +66,7 @@ def arguments():
     parser.add_argument("--hefu", default="target/release/hefu", help="the program [%(default)s]")
     parser.add_argument("--peer-dir", required=True, metavar="DIR", help="folder with llama-server")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads of both [all cores]")
+    parser.add_argument("--slots", type=int, metavar="N", help="the peer's slots [the fastest, tried before the rounds]")
     parser.add_argument("--texts", type=int, default=96, help="texts of a request [%(default)s]")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is measured [%(default)s]")
     parser.add_argument("--json", metavar="FILE", help="write the results with the commands")
@@ -79,7 +80,7 @@ def compare(options, model):
     """All rounds of one model."""
     hefu = check_program(Path(options.hefu), "build it with `cargo build --release`, or name it with --hefu")
     peer = check_program(Path(options.peer_dir) / "llama-server", "build llama.cpp's target llama-server")
-    slots = max(SLOTS, key=lambda slots: tried(options, peer, model, slots))
+    slots = options.slots or max(SLOTS, key=lambda slots: tried(options, peer, model, slots))
     port = free_port()
     command = [hefu, "serve", "--model", model, "--port", port, "--threads", options.threads, "--quiet"]
     with Server(command, port) as ours, Server(*peer_command(options, peer, model, slots)) as theirs:
@@ -111,7 +112,9 @@ def tried(options, peer, model, slots):
     with Server(*peer_command(options, peer, model, slots)) as server:
         embed(server, texts(4, "warm"))
         asked = texts(options.texts // 2, f"trial {slots}")
-        return len(asked) / embed(server, asked)[0]
+        rate = len(asked) / embed(server, asked)[0]
+    say(f"    {rate:.1f} texts/s")
+    return rate
 
 
 def texts(count, seed):
@@ -124,7 +127,7 @@ def texts(count, seed):
 
 def embed(server, asked):
     """The seconds that one request took, and its vectors."""
-    body = json.dumps({"model": "any", "input": asked}).encode()
+    body = json.dumps({"input": asked}).encode()
     request = urllib.request.Request(
         f"http://127.0.0.1:{server.port}/v1/embeddings", body, {"Content-Type": "application/json"})
     started = time.monotonic()

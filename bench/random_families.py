@@ -50,6 +50,8 @@ class Real(Decoder):
         """The format of a matrix: what is asked for, or what a mix takes."""
         if form and form != self.matrix_type:
             return form.name
+        if name.startswith("token_types."):  # Rows that are added, not multiplied: as converters store them.
+            return "F32"
         layer = int(name.split(".")[1]) if name.startswith("blk.") else 1
         is_better = ("attn_v." in name or "ffn_down" in name) and layer % 2 == 0
         chosen = self.better if is_better else self.most
