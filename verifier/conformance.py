@@ -134,11 +134,16 @@ def gated(kind, tokens, name):
     gate, up = numbers.matrix(kind, 512, width), numbers.matrix(kind, 512, width)
     down = numbers.matrix(kind, ROWS, 512)
     x = numbers.activations(tokens * width).reshape(tokens, width)
-    return V.product(down, V.ACTIVATIONS[name](V.product(gate, x)) * V.product(up, x))
+    return V.product(down, V.gate(V.ACTIVATIONS[name], V.product(gate, x), V.product(up, x)))
 
 
 def rows_of(kind, scale):
     return Numbers(7).matrix(kind, ROWS, columns_of(kind)).values() * F32(scale)
+
+
+def table_rows(kind, of_texts):
+    table = Numbers(7).matrix(kind, 2 if of_texts else ROWS, columns_of(kind)).values()
+    return table[[0] * 4 + [1] * 3] if of_texts else [table[2:], np.repeat(table[3:4], ROWS - 2, axis=0)]
 
 
 def head_products(kind, tokens):
@@ -179,8 +184,20 @@ def angles(first):
 
 
 def function_of(words):
-    name = "-".join(word for word in words if word != "by")
-    return of({**V.ACTIVATIONS, "tanh": V.tanh}, name)(magnitudes())
+    return of(V.ACTIVATIONS, "-".join(word for word in words if word != "by"))
+
+
+def magnitude_of_another(width, style):
+    numbers = Numbers(7)
+    x, y = (numbers.activations(5 * width, style).reshape(5, width) for _ in range(2))
+    x[1], y[3] = 0, 0
+    return V.matched(x, y)
+
+
+def gaussian_top_k(width, style):
+    x = Numbers(7).activations(5 * width, style).reshape(5, width)
+    x[2] = 0.75
+    return V.gaussian_top_k(x, 0.25)
 
 
 def plain_sum(style):
@@ -219,7 +236,8 @@ def decays(style):
     return [V.decay(x, np.repeat(numbers.activations(count), 60 // count), bias) for count in (4, 60)]
 
 
-def attention(profile, size, group, sequences, window=None, latent=None, cap=None, alibi=None):
+def attention(profile, size, group, sequences, window=None, latent=None, cap=None, alibi=None, with_sinks=False):
+    sinks = Numbers(59).activations(2 * group) if with_sinks else None
     numbers, stored, results = Numbers(13), [], []
     value = latent or size
     for tokens, position in sequences:
@@ -232,7 +250,7 @@ def attention(profile, size, group, sequences, window=None, latent=None, cap=Non
     queries = numbers.activations(total * 2 * group * size).reshape(total, -1)
     for (tokens, position), (keys, values) in zip(sequences, stored):
         positions = np.arange(position, position + tokens)
-        results.append(V.attend(queries[:tokens], keys, values, 2 * group, 0.125, positions, window, cap, alibi))
+        results.append(V.attend(queries[:tokens], keys, values, 2 * group, 0.125, positions, window, cap, alibi, sinks))
         queries = queries[tokens:]
     return results
 
@@ -251,37 +269,64 @@ def convolution(taps, with_bias=False, name=None):
     return [V.short_conv(x, kernel, bias, V.ACTIVATIONS.get(name))[start:] for x, start in last_rows(inputs)]
 
 
-def delta_rule(key_heads, heads, key, value, tiled):
-    numbers, widths = Numbers(43), (key_heads * key, key_heads * key, heads * value, heads, heads)
+def all_last_rows(numbers, widths):
+    """For each sequence its rows of all inputs, and from which row on they count."""
     inputs = [[numbers.activations(rows * width).reshape(rows, width) for width in widths] for rows in (8, 7)]
-    results = []
     for parts in zip(*(last_rows((a, b)) for a, b in zip(*inputs))):
-        (q, k, v, g, beta), start = [part for part, _ in parts], parts[0][1]
+        yield [part for part, _ in parts], parts[0][1]
+
+
+def delta_rule(key_heads, heads, key, value, tiled, is_corrected=True):
+    results = []
+    for (q, k, v, g, beta), start in all_last_rows(Numbers(43), (key_heads * key, key_heads * key, heads * value, heads, heads)):
         k = V.l2_norm(k, key, EPSILON).reshape(len(k), key_heads, key)
         q, v = q.reshape(len(q), key_heads, key), v.reshape(len(v), heads, value)
-        results.append(V.gated_delta(q, k, v, -np.abs(g), V.sigmoid(beta), 0.25, tiled)[start:])
+        results.append(V.gated_delta(q, k, v, -np.abs(g), V.sigmoid(beta) if is_corrected else None, 0.25, tiled)[start:])
     return results
 
 
-def choices(rule, with_bias, style):
+def selective_scan(channels, count):
+    numbers, results = Numbers(59), []
+    rates = -np.abs(numbers.activations(channels * count).reshape(channels, count))
+    for (x, steps, keys, queries), start in all_last_rows(numbers, (channels, channels, count, count)):
+        steps = V.softplus(steps)
+        results.append(V.selective_scan(x * steps, steps, keys, queries, rates)[start:])
+    return results
+
+
+def generalised_delta_rule(heads, size):
+    results = []
+    for (q, g, k, v, removal, rates), start in all_last_rows(Numbers(67), [heads * size] * 6):
+        parts = (q, -np.abs(g), k, v, V.l2_norm(removal, size, 1e-24), V.sigmoid(rates))
+        results.append(V.wkv7(*(part.reshape(len(q), heads, size) for part in parts))[start:])
+    return results
+
+
+def choices(rule, with_bias, style, with_factors=False):
     numbers = Numbers(47)
     rounded = (lambda x: np.rint(x * F32(4)) / F32(4)) if style == "usual" else (lambda x: x)
     scores = rounded(numbers.activations(64 * 24, style)).reshape(64, 24)
-    bias = rounded(numbers.activations(24)) / F32(16) if with_bias else None
-    return [[(F32(index), weight) for index, weight in V.route(row, bias=bias, **{"used": 3, "bound": 2.0**-14, **rule}).items()] for row in scores]
+    bias = rounded(numbers.activations(24)) / F32(16)
+    rule = {"used": 3, "bound": 2.0**-14, "bias": bias if with_bias else None, "factors": numbers.activations(24) if with_factors else None, **rule}
+    return [[(F32(index), weight) for index, weight in V.route(row, **rule).items()] for row in scores]
 
 
-def mixture(kind, tokens):
+def mixture(kind, tokens, words=()):
+    name = "-".join(word for word in words[:2]) or "silu"
+    with_gate, with_biases = "without" not in words, "biases" in words
     numbers, width = Numbers(53), columns_of(kind)
     gate, up, down = (stack(numbers, kind, 5, rows, columns) for rows, columns in ((256, width), (256, width), (width, 256)))
     x, scores = (numbers.activations(tokens * count).reshape(tokens, count) for count in (width, 5))
-    return V.experts(x, [V.route(row, 3, bound=2.0**-14) for row in scores], gate, up, down, V.silu)
+    biases = [numbers.matrix("F32", 5, size).values() if with_biases and (with_gate or part) else None for part, size in enumerate((256, 256, width))]
+    choices = [V.route(row, 3, bound=2.0**-14) for row in scores]
+    return V.experts(x, choices, gate if with_gate else None, up, down, of(V.ACTIVATIONS, name), biases)
 
 
 CHOICES = {"softmax": ({}, False), "softmax with a bias, not normalised": ({"bound": None, "scale": 1.5}, True),
            "softmax in groups": ({"groups": (4, 2, 1)}, False), "sigmoid": ({"scoring": "sigmoid"}, False),
            "sigmoid with a bias in groups": ({"scoring": "sigmoid", "groups": (4, 2, 2), "scale": 2.5, "used": 8}, True),
-           "softmax of the chosen": ({"scoring": "chosen", "bound": None}, False)}
+           "softmax of the chosen": ({"scoring": "chosen", "bound": None}, False), "with factors": ({"scale": 1.5}, False),
+           "sparse mixer": ({"scoring": "sparse-mixer", "used": 2, "bound": None}, False)}
 ATTENTION = {"size 64 step": (64, 7, [(1, 600)]), "size 64 prompt": (64, 2, [(40, 500)]),
              "size 128 batch": (128, 1, [(1, 9), (3, 70), (1, 511)]), "size 256 window 100": (256, 1, [(2, 300)], 100),
              "size 40 window 512": (40, 3, [(9, 1020)], 512), "size 33 beginning": (33, 1, [(5, 0), (1, 0)]),
@@ -291,9 +336,14 @@ ATTENTION = {"size 64 step": (64, 7, [(1, 600)]), "size 64 prompt": (64, 2, [(40
              "values 512 of 576 step": (576, 2, [(1, 70)], None, 512), "size 64 step with a cap": (64, 2, [(1, 600)], None, None, 1.5),
              "size 64 step with slopes": (64, 8, [(1, 600)], None, None, None, 8.0),
              "size 40 batch with slopes": (40, 3, [(9, 1020), (1, 0), (5, 70)], 20, None, None, 8.0),
-             "size 32 prompt with slopes and a cap": (32, 5, [(33, 90)], None, None, 2.0, 8.0)}
+             "size 32 prompt with slopes and a cap": (32, 5, [(33, 90)], None, None, 2.0, 8.0),
+             "size 64 step with sinks": (64, 8, [(1, 600)], None, None, None, None, True),
+             "size 64 window 128 prompt with sinks": (64, 8, [(40, 500)], 128, None, None, None, True),
+             "size 40 batch with sinks": (40, 3, [(9, 1020), (1, 0), (5, 70)], 20, None, None, None, True),
+             "size 256 prompt with a cap": (256, 1, [(33, 90)], None, None, 2.0, None, True)}
 DELTA = {"one head": (1, 1, 16, 16, True), "tiled": (2, 6, 128, 128, True), "grouped": (2, 6, 64, 64, False),
-         "odd sizes": (3, 3, 20, 37, False)}
+         "odd sizes": (3, 3, 20, 37, False), "without a correction grouped": (2, 6, 64, 64, False, False),
+         "without a correction odd sizes": (1, 3, 20, 37, False, False)}
 
 
 def result(name, kinds):
@@ -304,10 +354,12 @@ def result(name, kinds):
             return product(kind, int(tokens), style[0] if len(style) == 1 else "usual", len(style) > 1)
         case ["products", "of", which, "formats"]:
             return products(kinds, which == "later")
-        case ["gated", kind, "tokens", tokens, function]:
-            return gated(kind, int(tokens), function)
+        case ["gated", kind, "tokens", tokens, *function]:
+            return gated(kind, int(tokens), "-".join(function))
         case ["rows", kind, *times]:
             return rows_of(kind, float(times[1]) if times else 1.0)
+        case ["table", "rows", *of_texts, kind]:
+            return table_rows(kind, bool(of_texts))
         case ["head", "products", kind, "tokens", tokens]:
             return head_products(kind, int(tokens))
         case ["norm", "width", width, *style]:
@@ -320,10 +372,16 @@ def result(name, kinds):
             return rotation(pairs == "neighbours", rest[:1] == ["after"], 5 if rest[:1] == ["from"] else 0)
         case ["angles", "from", first]:
             return angles(int(first))
+        case ["temperature", "from", first]:
+            return V.temperature(np.arange(int(first), int(first) + 40), float(F32(0.1)), 16)
+        case ["magnitude", "of", "another", "row", "width", width, style]:
+            return magnitude_of_another(int(width), style)
+        case ["gaussian", "top", "k", "width", width, style]:
+            return gaussian_top_k(int(width), style)
         case ["gate", *words]:
-            return function_of(words) * Numbers(7).activations(1 << 16)
+            return V.gate(function_of(words), magnitudes(), Numbers(7).activations(1 << 16))
         case ["function", *words]:
-            return function_of(words)
+            return function_of(words)(magnitudes())
         case ["soft", "cap", cap]:
             return V.soft_cap(magnitudes(), F32(cap))
         case ["sum", "and", "norms", style]:
@@ -342,10 +400,16 @@ def result(name, kinds):
             return convolution(int(taps), "bias" in rest, rest[0] if rest == ["silu"] else None)
         case ["delta", "rule", *rest]:
             return delta_rule(*of(DELTA, " ".join(rest)))
+        case ["selective", "scan", "channels", channels, "numbers", count]:
+            return selective_scan(int(channels), int(count))
+        case ["token", "shift", "width", width]:
+            return [V.token_shift(rows)[start:] for (rows,), start in all_last_rows(Numbers(61), [int(width)])]
+        case ["generalised", "delta", "rule", "heads", heads, "size", size]:
+            return generalised_delta_rule(int(heads), int(size))
         case ["choice", *rest, style]:
-            return choices(*of(CHOICES, " ".join(rest)), style)
-        case ["experts", kind, "tokens", tokens]:
-            return mixture(kind, int(tokens))
+            return choices(*of(CHOICES, " ".join(rest)), style, "factors" in rest)
+        case ["experts", kind, "tokens", tokens, *words]:
+            return mixture(kind, int(tokens), words)
     raise Unknown(name)
 
 

@@ -84,6 +84,7 @@ def sum_of_squares(x): return lane_sum16(x, lambda part, stripes: fma(part, part
 
 # F. Functions -------------------------------------------------------------------------------------------------------------
 ROUND = F32(1.5 * 2**23)
+EXP_Y = (0x39506967, 0x3AB743CE, 0x3C088908, 0x3D2AA9C1, 0x3E2AAAAA, 0x3F000000)
 
 def polynomial(x, first, *others):
     """y = first, then for each of the others y = fma(y, x, c), all given by their bits."""
@@ -98,8 +99,7 @@ def exp(x):
     n = fma(x, bits32(0x3FB8AA3B), ROUND) - ROUND
     r = fma(n, -bits32(0x3F318000), x)
     r = fma(n, bits32(0x395E8083), r)
-    y = polynomial(r, 0x39506967, 0x3AB743CE, 0x3C088908, 0x3D2AA9C1, 0x3E2AAAAA, 0x3F000000)
-    y = fma(y, r * r, r) + F32(1)
+    y = fma(polynomial(r, *EXP_Y), r * r, r) + F32(1)
     whole = np.where(np.isnan(n), 0, n).astype(I32)
     half = whole >> 1
     return y * power_of_two(half) * power_of_two(whole - half)
@@ -132,10 +132,25 @@ def gelu_erf(x):
     return np.where(x < 0, x * y, x * (F32(1) - y))
 
 def relu(x): return np.where(x < 0, F32(0), x)  # F11.
+def squared_relu(x): return relu(x) * relu(x)
 def soft_cap(x, cap): return cap * tanh(x / cap)
 
+def bounded_silu(x):
+    """F12, of a number by itself."""
+    m = np.minimum(x, F32(7))
+    return m / (F32(1) + exp(m * F32(-1.702)))
+
+def gate(activation, x, up):
+    """F6 and F12."""
+    return activation(x) * (np.clip(up, F32(-7), F32(7)) + F32(1) if activation is bounded_silu else up)
+
+def elu(x):
+    """F13."""
+    near = fma(polynomial(x, *EXP_Y), x * x, x)
+    return np.where(x < 0, np.where(np.abs(x) < bits32(0x3EB17218), near, exp(x) - F32(1)), x)
+
 ACTIVATIONS = {"silu": silu, "gelu": gelu, "sigmoid": sigmoid, "softplus": softplus, "gelu-erf": gelu_erf, "relu": relu,
-               "squared-relu": lambda x: relu(x) * relu(x)}
+               "squared-relu": squared_relu, "bounded-silu": bounded_silu, "tanh": tanh, "elu": elu}
 
 # B4. Functions in binary64: the sequences of FreeBSD's msun, which the library `libm` follows. Copyright (C) 1993, 2004 by Sun
 # Microsystems, Inc. All rights reserved. Permission to use, copy, modify, and distribute this software is freely granted,
@@ -155,7 +170,7 @@ def nested(x, *coefficients):
     return total
 
 def exp64(x):
-    """e^x for an array of binary64 numbers, none above 0: all that sampling asks for."""
+    """e^x for an array of binary64 numbers, none far above 0: all that sampling and xIELU ask for."""
     high = (np.abs(x).view(I64) >> 32).astype(I64)
     k = np.where(high >= 0x3FF0A2B2, np.trunc(1.44269504088896338700e00 * np.maximum(x, -1e4) + np.where(x < 0, -0.5, 0.5)),
                  np.where(high > 0x3FD62E42, np.where(x < 0, -1.0, 1.0), 0.0))
@@ -166,20 +181,32 @@ def exp64(x):
     y = np.where(high <= 0x3E300000, 1.0 + x, y)
     return np.where(x < -745.13321910194110842, 0.0, y)
 
-def log64(x):
-    """The natural logarithm of an array of positive binary64 numbers that are not subnormal."""
+def log64(x, lost=0.0, exact=None):
+    """The natural logarithm of an array of positive binary64 numbers that are not subnormal; `log1p64` gives the others."""
     x = np.atleast_1d(np.asarray(x, F64))
     whole = x.view(I64)
     high = (whole >> 32) + (0x3FF00000 - 0x3FE6A09E)
     k = (high >> 20) - 0x3FF
     high = (high & 0x000FFFFF) + 0x3FE6A09E
     f = ((high << 32) | (whole & 0xFFFFFFFF)).view(F64) - 1.0
+    f = f if exact is None else exact
     half_square = 0.5 * f * f
     s = f / (2.0 + f)
     z = s * s
     w = z * z
     r = z * nested(w, *LOG_LG[::2]) + w * nested(w, *LOG_LG[1::2])
-    return np.where(x == 1.0, 0.0, s * (half_square + r) + k * LN2_LO - half_square + f + k * LN2_HI)
+    return np.where(x == 1.0, 0.0, s * (half_square + r) + (k * LN2_LO + lost) - half_square + f + k * LN2_HI)
+
+def log1p64(x):
+    """The natural logarithm of 1 + x for a usual number x above 0."""
+    u = 1.0 + x
+    lost = (1.0 - (u - x) if u >= 2.0**1.5 else x - (u - 1.0)) / u
+    return log64(u, lost) if high_word(x) >= 0x3FDA827A else log64(u, exact=x)
+
+def xielu(x, alpha_p, alpha_n, beta):
+    """Of the family apertus."""
+    positive, negative = (float(log1p64(float(exp64(np.array([alpha]))[0]))[0]) for alpha in (alpha_p, alpha_n))
+    return (squared_relu(x) * F32(positive) + (elu(x) - x) * F32(beta + negative)) + x * F32(beta)
 
 def low_cleared(x): return struct.unpack("<d", struct.pack("<Q", struct.unpack("<Q", struct.pack("<d", x))[0] & ~0xFFFFFFFF))[0]
 def high_word(x): return struct.unpack("<i", struct.pack("<d", x)[4:])[0]
@@ -560,6 +587,17 @@ def layer_norm(x, gain, bias, epsilon, size=None):
     c = divided(c, parts.shape[-1], epsilon) * (F32(1) if gain is None else gain)
     return (c if bias is None else c + bias).reshape(x.shape)
 
+def matched(x, y, floor=F32(1e-5)):
+    """N4."""
+    own, target = (sum_of_squares(rows) / F32(rows.shape[-1]) for rows in (x, y))
+    return x * (np.sqrt(target) / np.sqrt(np.where(own < floor, floor, own)))[..., None]
+
+def gaussian_top_k(x, deviations):
+    """N5."""
+    mean = lane_sum16(x, np.add) / F32(x.shape[-1])
+    variance = sum_of_squares(x - mean[..., None]) / F32(x.shape[-1])
+    return relu(x - (mean + F32(deviations) * np.sqrt(variance))[..., None])
+
 class Angles:
     """P1 and P3: cosines and sines [positions, pairs]."""
     def __init__(self, positions, base, rotated, scaling, magnitude, factors):
@@ -587,6 +625,8 @@ class Angles:
         output[..., other] = fma(left, sine, right * cosine)
         return output.reshape(len(x), -1)
 
+def temperature(positions, growth, original): return (1.0 + growth * log64(1.0 + positions // original)).astype(F32)  # P4.
+
 def yarn_ramp(pairs, scaling, base, rotated):
     def pair(turns): return rotated * log_scalar(scaling["original"] / (turns * 2.0 * np.pi)) / (2.0 * log_scalar(base))
 
@@ -608,14 +648,15 @@ def slopes(heads, most):
     w = 1 << heads.bit_length() - 1
     return np.array([pow64(2.0, -most * (h + 1 if h < w else 2 * (h - w) + 1) / (w if h < w else 2 * w)) for h in range(heads)]).astype(F32)
 
-def attend(queries, keys, values, heads, scale, positions, window=None, cap=None, alibi=None):
-    """A2 to A5, A8: queries[n, heads * key] at `positions`, over all positions that are stored."""
+def attend(queries, keys, values, heads, scale, positions, window=None, cap=None, alibi=None, sinks=None):
+    """A2 to A6, A8: queries[n, heads * key] at `positions`, over all positions that are stored."""
     queries = queries.reshape(len(queries), heads, -1)
     group = heads // (keys.plain if keys.plain is not None else keys.d).shape[1]
     kv = np.arange(heads) // group
     rows = max(1, STEP * 8 // (heads * (int(positions[-1]) + 1)))
     parts = (slice(at, at + rows) for at in range(0, len(queries), rows))
-    return np.concatenate([attend_rows(queries[part], keys, values, kv, F32(scale), positions[part], window, cap, alibi) for part in parts])
+    rest = window, cap, alibi, F32(-np.inf) if sinks is None else sinks
+    return np.concatenate([attend_rows(queries[part], keys, values, kv, F32(scale), positions[part], *rest) for part in parts])
 
 def scores_of(queries, keys, kv, end):
     """A3 without the scale: [n, heads, positions]."""
@@ -625,7 +666,7 @@ def scores_of(queries, keys, kv, end):
     dots = np.matmul(q.transpose(2, 1, 0, 3), keys.q[:end, kv].transpose(2, 1, 3, 0)).transpose(0, 2, 1, 3)
     return chain(dots, d.transpose(2, 0, 1)[..., None] * keys.d[:end, kv].transpose(2, 1, 0)[:, None])
 
-def attend_rows(queries, keys, values, kv, scale, positions, window, cap, alibi):
+def attend_rows(queries, keys, values, kv, scale, positions, window, cap, alibi, sinks):
     end = int(positions[-1]) + 1
     scores, distance = scale * scores_of(queries, keys, kv, end), positions[:, None] - np.arange(end)
     visible = (distance >= 0) & (distance < (window or end))
@@ -633,7 +674,7 @@ def attend_rows(queries, keys, values, kv, scale, positions, window, cap, alibi)
         scores = fma(-slopes(len(kv), alibi)[:, None], np.abs(distance[:, None]).astype(F32), scores)
     scores = soft_cap(scores, F32(cap)) if cap else scores
     largest = np.fmax.reduce(np.where(visible[:, None], scores, F32(-np.inf)), axis=2)
-    largest = np.where(np.isnan(largest), F32(-np.inf), largest)
+    largest = np.fmax(np.where(np.isnan(largest), F32(-np.inf), largest), sinks)
     weights = exp(scores - largest[..., None])
     size = values.size
     output, total = np.zeros(queries.shape[:2] + (size,), F32), np.zeros(queries.shape[:2], F32)
@@ -657,6 +698,7 @@ def attend_rows(queries, keys, values, kv, scale, positions, window, cap, alibi)
             sums = integer_sums(np.where(visible[:, None], weights, F32(0)), values, kv, range(start, min(start + SEGMENT, end), BLOCK))
         # Where a segment holds no visible position these are +0, which change no sum that began at +0.
         output, total = output + sums, total + halves(stripes)
+    total = total + exp(sinks - largest)   # A6; +0 where there is none
     return (output * (F32(1) / total)[..., None]).reshape(len(queries), -1)
 
 def integer_sums(weights, values, kv, blocks):
@@ -681,7 +723,8 @@ def short_conv(x, kernel, bias=None, activation=None):
 def decay(x, rates, bias): return rates * softplus(x + bias)  # D3.
 
 def gated_delta(q, k, v, g, beta, scale, tiled=True):
-    """D4 from position 0 on: q, k[positions, key heads, K], v[positions, value heads, V]; g and beta[positions, value heads]."""
+    """D4, or D5 where beta is None, from position 0 on: q, k[positions, key heads, K], v[positions, value heads, V]; g and
+    beta[positions, value heads]."""
     heads = v.shape[1]
     of = np.arange(heads) % q.shape[1] if tiled else np.arange(heads) // (heads // q.shape[1])
     state = np.zeros((q.shape[2], heads, v.shape[2]), F32)
@@ -689,10 +732,30 @@ def gated_delta(q, k, v, g, beta, scale, tiled=True):
     for t in range(len(v)):
         state = state * exp(g[t])[None, :, None]
         key, query = (part[t][of].T[..., None] for part in (k, q))
-        delta = (v[t] - chain(state, key)) * beta[t][:, None]
+        delta = v[t] if beta is None else (v[t] - chain(state, key)) * beta[t][:, None]
         state = fma(key, delta, state)
         output[t] = F32(scale) * chain(state, query)
     return output.reshape(len(v), -1)
+
+def selective_scan(x, steps, keys, queries, rates):
+    """D6 from position 0 on: x and steps[positions, channels], keys and queries[positions, numbers], rates[channels, numbers]."""
+    state, output = np.zeros(rates.T.shape, F32), np.empty_like(x)
+    for t in range(len(x)):
+        state = fma(keys[t][:, None], x[t], state * exp(steps[t] * rates.T))
+        output[t] = chain(state, queries[t])
+    return output
+
+def token_shift(x): return np.concatenate([np.zeros_like(x[:1]), x[:-1]]) - x  # D7 from position 0 on.
+
+def wkv7(queries, decay, keys, values, removal, rates):
+    """D8 from position 0 on: all [positions, heads, size]."""
+    state, output = np.zeros((values.shape[2],) + values.shape[1:], F32), np.empty_like(values)
+    for t in range(len(values)):
+        q, g, k, gone, rate = (part[t].T[..., None] for part in (queries, decay, keys, removal, rates))
+        known = chain(state, gone)
+        state = fma(k, values[t], fma(gone * rate, -known, state * exp(g)))
+        output[t] = chain(state, q)
+    return output.reshape(len(values), -1)
 
 # E. Mixture of experts ----------------------------------------------------------------------------------------------------
 def in_order(x): return np.add.accumulate(np.array([0, *x], F32))[-1]
@@ -709,8 +772,20 @@ def best_of(scores, allowed, count):
         left.remove(best)
     return found
 
-def route(l, used, scoring="softmax", bias=None, groups=None, bound=None, scale=1.0):
-    """E1, E2, E4, E5 for one token: weights by expert, ascending. `groups` is (count, used, best)."""
+def sparse_mixer(l, used):
+    """E7 for one token: weights by expert."""
+    left, weights = list(range(len(l))), {}
+    for _ in range(used):
+        (e,), others = best_of(l, left, 1), l[left]
+        unit = np.where(l[e] > np.abs(others), l[e], np.abs(others))
+        weights[e] = F32(1) / in_order(exp(others - l[e])[~((l[e] - others) / unit > F32(0.02))])
+        left.remove(e)
+    return dict(sorted(weights.items()))
+
+def route(l, used, scoring="softmax", bias=None, groups=None, bound=None, scale=1.0, factors=None):
+    """E1, E2, E4, E5, E7 for one token: weights by expert, ascending. `groups` is (count, used, best)."""
+    if scoring == "sparse-mixer":
+        return sparse_mixer(l, used)
     if scoring == "softmax":
         p = exp(l - np.fmax.reduce(l, initial=F32(-np.inf)))
         q = p * (F32(1) / lane_sum16(p, np.add))
@@ -732,18 +807,21 @@ def route(l, used, scoring="softmax", bias=None, groups=None, bound=None, scale=
         weights = q[chosen]
     if bound is not None:
         weights = weights / np.maximum(in_order(weights), F32(bound))
-    return dict(zip(chosen, weights * F32(scale)))
+    weights = weights * F32(scale)
+    return dict(zip(chosen, weights if factors is None else weights * factors[chosen]))
 
-def experts(x, choices, gate, up, down, activation):
-    """E3: matrices by expert."""
-    output = np.zeros((len(x), down[0].rows), F32)
-    for e in range(len(gate)):
+def experts(x, choices, gates, ups, downs, activation, biases=(None, None, None)):
+    """E3, E6: matrices by expert, no `gates` where they have none, and rows of biases by expert."""
+    output = np.zeros((len(x), downs[0].rows), F32)
+    for e in range(len(ups)):
         at = [t for t, weights in enumerate(choices) if e in weights]
         if at:
             part = x[at]
-            hidden = activation(product(gate[e], part)) * product(up[e], part)
+            of_gate, of_up, of_down = (None if bias is None else bias[e] for bias in biases)
+            up = product(ups[e], part, of_up)
+            hidden = gate(activation, product(gates[e], part, of_gate), up) if gates else activation(up)
             weight = np.array([choices[t][e] for t in at], F32)
-            output[at] = fma(weight[:, None], product(down[e], hidden), output[at])
+            output[at] = fma(weight[:, None], product(downs[e], hidden, of_down), output[at])
     return output
 
 # Models -------------------------------------------------------------------------------------------------------------------
@@ -1024,7 +1102,8 @@ class Model:
             elif step == "rotation" and self.is_rotated(layer, window):
                 q, k = (angles.rotate(part, self.head, 0, "neighbours" in self.words) for part in (q, k))
         if growth := self.factor("attention.temperature_scale"):
-            q = q * self.temperature(growth)[:, None]
+            original = self.key("rope.scaling.original_context_length", self.key("context_length", 0))
+            q = q * temperature(self.positions, growth, original)[:, None]
         keys, values = (Stored(part.reshape(len(x), self.kv_heads, -1), self.cache, part is v) for part in (k, v))
         # Gemma of 27 billion parameters, alone with so many layers, scales by its width per head.
         size = self.width // self.heads if (self.family, self.layers) in (("gemma2", 46), ("gemma3", 62)) else self.head
@@ -1033,11 +1112,6 @@ class Model:
         alibi = 8.0 if self.family == "bloom" else self.factor("attention.max_alibi_bias")
         output = attend(q, keys, values, self.heads, scale, self.positions, window, cap, alibi)
         return self.linear(prefix, "attn_output", output if gates is None else sigmoid(gates) * output)
-
-    def temperature(self, growth):
-        """P4."""
-        original = self.key("rope.scaling.original_context_length", self.key("context_length", 0))
-        return (1.0 + growth * log64(1.0 + self.positions // original)).astype(F32)
 
     def latent(self, x, prefix, layer):
         key, rank, heads = self.key("attention.key_length_mla"), self.key("attention.kv_lora_rank"), self.heads

@@ -29,7 +29,7 @@ ROOT = HERE.parent
 NUMPY = "numpy==2.4.2" if sys.version_info >= (3, 11) else "numpy==2.2.6"
 PROMPT = "the end of the in and the other"
 # Cases of the conformance list that golden/conformance/README.md describes.
-CASES = 498
+CASES = 577
 # Settings of sampling that take turns; each has a seed of its own beside.
 SETTINGS = [
     [],
