@@ -898,7 +898,8 @@ class File:
 
 # What docs/users/families.md says of each family, in words: how pairs rotate (neighbours, halves, or none at all), the function of the
 # feed-forward part, norms about the mean, parts that read the same input (parallel), the embedding times the root of its width
-# (scaled), the period of its windows, whether layers without one rotate (local-rotation), and norms of heads after rotation.
+# (scaled), the period of its windows, scores that fall with the distance, whether layers without a window rotate (local-rotation),
+# and norms of heads after rotation.
 FAMILIES = {name: set(words.split()) for names, words in (
     ("llama deepseek deepseek2 ernie4_5 ernie4_5-moe internlm2 smollm3 mistral3 granite granitemoe minicpm glm4 chatglm", "neighbours silu"),
     ("exaone qwen2 qwen2vl qwen2moe qwen3 qwen3moe qwen3vl qwen3vlmoe qwen35 qwen35moe seed_oss olmoe dots1 glm4moe", "halves silu"),
@@ -908,10 +909,17 @@ FAMILIES = {name: set(words.split()) for names, words in (
     ("gemma3", "halves gelu scaled period-6 local-base"), ("command-r", "neighbours silu mean parallel"),
     ("cohere2", "neighbours silu mean parallel period-4 local-rotation"), ("phi2", "halves gelu mean parallel"),
     ("gptneox", "halves gelu-erf mean"), ("nemotron", "halves squared-relu mean"), ("starcoder2", "halves gelu mean"),
-    ("stablelm", "halves silu mean"), ("gpt2 bloom", "gelu mean"), ("mpt", "gelu-erf mean")) for name in names.split()}
+    ("stablelm", "halves silu mean"), ("gpt2", "gelu mean"), ("bloom", "gelu mean distances"), ("mpt", "gelu-erf mean"),
+    ("gpt-oss", "halves bounded-silu period-2"),
+    ("bitnet", "halves silu"), ("baichuan", "neighbours silu"), ("phimoe", "halves silu mean windows"), ("falcon", "halves gelu-erf mean parallel"),
+    ("apertus", "halves xielu")) for name in names.split()}
 # Bounds of the sum of experts' weights where it is not the key expert_weights_norm that says whether there is one.
 BOUNDS = {**dict.fromkeys(("llama", "qwen3moe", "qwen3vlmoe"), 2.0**-14),
           **dict.fromkeys(("granitemoe", "qwen35moe", "minimax-m2", "ernie4_5-moe", "hunyuan-moe"), 1e-20)}
+# What weighs experts, by the metadata's number, and by the family where they have none.
+SCORING = {1: "softmax", 2: "sigmoid", "gpt-oss": "chosen", "phimoe": "sparse-mixer",
+           "ernie4_5-moe": "softmax",
+           **dict.fromkeys(("afmoe", "glm4moe", "hy_v3", "minimax-m2"), "sigmoid")}
 
 class Model:
     """A model of one of the families, from all its files in order."""
@@ -924,20 +932,25 @@ class Model:
             raise Refused(f"the model has {self.keys.get('split.count')} files; give --model once for each, in order")
         self.family = self.keys.get("general.architecture")
         refuse(self.family not in FAMILIES, f"models of the family {self.family} are not verified here")
-        self.words = FAMILIES[self.family]
         self.layers = self.key("block_count") - self.key("nextn_predict_layers", 0)
-        self.width, self.heads = self.key("embedding_length"), self.key("attention.head_count")
-        self.kv_heads = self.key("attention.head_count_kv", self.heads)
+        self.words = {"silu", "distances"} if (self.family, self.layers) == ("baichuan", 40) else FAMILIES[self.family]   # the large one
+        self.width, self.heads = self.key("embedding_length"), self.count("attention.head_count", 1)
+        self.kv_heads = self.count("attention.head_count_kv", self.heads)
         self.head = self.key("attention.key_length", self.width // self.heads)
-        self.value = self.key("attention.value_length", self.width // self.heads)
-        self.epsilon = self.key("attention.layer_norm_epsilon" if "mean" in self.words else "attention.layer_norm_rms_epsilon")
+        about_mean = self.keys.get(f"{self.family}.attention.layer_norm_epsilon") if "mean" in self.words else None
+        self.epsilon = self.key("attention.layer_norm_rms_epsilon") if about_mean is None else about_mean
         self.vocabulary = self.tensor("token_embd.weight").rows
-        self.activation = next(ACTIVATIONS[word] for word in self.words if word in ACTIVATIONS)
+        self.activation = next((ACTIVATIONS[word] for word in self.words if word in ACTIVATIONS), None)
 
     def key(self, name, default=None):
         value = self.keys.get(f"{self.family}.{name}", default)
         refuse(value is None, f"the model's metadata lack {self.family}.{name}")
         return value
+
+    def count(self, name, default):
+        """The count of the first layer that has any; those without state 0."""
+        counts = self.key(name, default)
+        return next((n for n in (counts if isinstance(counts, list) else [counts]) if n), default)
 
     def factor(self, name, default=0.0): return self.key(name, 0.0) or default  # 0 means none.
 
@@ -947,11 +960,11 @@ class Model:
         return self.tensors[name]
 
     def vector(self, name, optional=False):
+        """All numbers of a tensor, in their order."""
         if optional and name not in self.tensors:
             return None
-        matrix = self.tensor(name)
-        refuse(matrix.rows != 1, f"the tensor {name} has {matrix.rows} rows, which is not verified here")
-        return matrix.values()[0]
+        tensor = self.tensor(name)
+        return np.concatenate([matrix.values() for matrix in (tensor if isinstance(tensor, list) else [tensor])], axis=None)
 
     def fingerprint(self, cache, long):
         """What docs/auditors/receipts.md says that it is made of."""
@@ -994,6 +1007,7 @@ class Model:
     def angles(self, count, head, long, local=False):
         rotated, magnitude = self.key("rope.dimension_count", head), self.key("rope.scaling.attn_factor", 1.0)
         base = self.key("rope.freq_base", 10000.0)
+        magnitude = 1.243163121016122 if self.family == "phimoe" and "rope_factors_short.weight" in self.tensors else magnitude
         if local:
             base = self.key("rope.freq_base_swa", base if self.family == "olmo2" else 10000.0)
             return Angles(range(count), base, rotated, None, magnitude, None)
@@ -1017,10 +1031,9 @@ class Model:
 
     def hidden(self, tokens, first, cache, long):
         """What the last block leaves at the positions from `first` on, by one prefill."""
-        count = len(tokens)
-        rows = self.tensor("token_embd.weight").slice(np.array(tokens))
+        count, tokens = len(tokens), np.array(tokens)
         scale = np.sqrt(F32(self.width)) if "scaled" in self.words else 12.0 if self.family == "minicpm" else 1.0
-        x = rows.values() * F32(self.factor("embedding_scale", scale))
+        x = self.tensor("token_embd.weight").slice(tokens).values() * F32(self.factor("embedding_scale", scale))
         if "position_embd.weight" in self.tensors:
             x = x + self.tensor("position_embd.weight").slice(np.arange(count)).values()
         if "token_embd_norm.weight" in self.tensors:
@@ -1028,8 +1041,9 @@ class Model:
         self.window = self.factor("attention.sliding_window", 4096 if self.family == "gemma2" else None)
         head = self.key("attention.key_length_mla") if self.family == "deepseek2" else self.head
         self.cache, self.positions, self.trace = cache, np.arange(count), []
-        self.everywhere = self.angles(count, head, long)
-        self.nearby = self.angles(count, head, long, local=True) if "local-base" in self.words else self.everywhere
+        self.everywhere = self.nearby = self.angles(count, head, long) if self.words & {"halves", "neighbours"} else None
+        if "local-base" in self.words:
+            self.nearby = self.angles(count, head, long, local=True)
         for layer in range(self.layers):
             x = self.block(x, f"blk.{layer}.", layer)
             self.trace.append([hashlib.sha256(row.tobytes()).digest() for row in x])
@@ -1037,7 +1051,8 @@ class Model:
 
     def last(self, x):
         """Logits of rows of `hidden`."""
-        logits = self.linear("", "output" if "output.weight" in self.tensors else "token_embd", self.norm("", "output_norm", x))
+        x = self.norm("", "output_norm", x)
+        logits = self.linear("", "output" if "output.weight" in self.tensors else "token_embd", x)
         self.refuse_unread()
         scale = F32(self.factor("logit_scale", self.width / 256 if self.family == "minicpm" else 1.0))
         logits = logits * (scale if "mean" in self.words else F32(1) / scale)   # families without that hold the reciprocal
@@ -1059,59 +1074,66 @@ class Model:
 
     def norm(self, prefix, name, x):
         """N1 or N3, of parts as long as the gain."""
-        gain, bias = self.vector(f"{prefix}{name}.weight"), self.vector(f"{prefix}{name}.bias", optional=True)
+        name = prefix + name
+        gain = self.vector(name if name in self.tensors else name + ".weight")   # falcon-h1 has one without an end
+        bias = self.vector(name + ".bias", optional=True)
         return layer_norm(x, gain, bias, self.epsilon, len(gain)) if "mean" in self.words else rms_norm(x, gain, self.epsilon, len(gain))
 
     def block(self, x, prefix, layer):
         has = lambda name: f"{prefix}{name}.weight" in self.tensors
         is_after = has("post_ffw_norm")   # norms after the parts, in some families instead of those before
-        normed = x if is_after and not has("attn_norm") else self.norm(prefix, "attn_norm", x)
-        is_recurrent = self.family.startswith("qwen35") and self.is_recurrent(layer)
-        part = self.delta if is_recurrent else self.latent if self.family == "deepseek2" else self.attention
+        normed = x if is_after and not has("attn_norm") else self.norm(prefix, "attn_norm_2" if has("attn_norm_2") else "attn_norm", x)
         scale = F32(self.factor("residual_scale", F32(1.4) / np.sqrt(F32(self.layers)) if self.family == "minicpm" else 1.0))
-        attended = part(normed, prefix, layer)
+        attended = self.part(prefix)(normed, prefix, layer)
         attended = (self.norm(prefix, "post_attention_norm", attended) if is_after else attended) * scale
         between, x = x, x + attended
+        if has("attn_norm_2"):
+            normed = self.norm(prefix, "attn_norm", between)
         if "parallel" not in self.words:
             before = "post_attention_norm" if has("post_attention_norm") and not is_after else "ffn_norm"
             between = between if self.family == "gptneox" and self.key("use_parallel_residual", True) else x
             normed = between if is_after and not has("ffn_norm") else self.norm(prefix, before, between)
-        mixed = self.feed_forward(normed, prefix)
+        mixed = self.feed_forward(normed, prefix, layer)
         return x + (self.norm(prefix, "post_ffw_norm", mixed) if is_after else mixed) * scale
 
-    def is_recurrent(self, layer):
-        flags = self.keys.get(f"{self.family}.attention.recurrent_layers")
-        return flags[layer] if flags else (layer + 1) % self.key("full_attention_interval", 4) != 0
+    def part(self, prefix):
+        """What stands in the place of attention, by a tensor that only it has."""
+        parts = (("ssm_alpha", self.delta), ("attn_kv_a_mqa", self.latent), ("attn_output", self.attention))
+        return next(part for name, part in parts if f"{prefix}{name}.weight" in self.tensors)
 
     def attention(self, x, prefix, layer):
         window, gates = self.window if self.is_local(layer) else None, None
         angles = self.nearby if window else self.everywhere
+        head = self.head
         if prefix + "attn_qkv.weight" in self.tensors:
-            sizes = self.heads * self.head, self.kv_heads * self.head
+            sizes = self.heads * head, self.kv_heads * head
             q, k, v = (np.ascontiguousarray(part) for part in np.split(self.linear(prefix, "attn_qkv", x), np.cumsum(sizes), axis=1))
         else:
             q, k, v = (self.linear(prefix, name, x) for name in ("attn_q", "attn_k", "attn_v"))
         if self.family.startswith("qwen35"):
-            q = q.reshape(len(x), self.heads, 2 * self.head)
-            q, gates = (np.ascontiguousarray(part).reshape(len(x), -1) for part in (q[..., : self.head], q[..., self.head :]))
+            q = q.reshape(len(x), self.heads, 2 * head)
+            q, gates = (np.ascontiguousarray(part).reshape(len(x), -1) for part in (q[..., :head], q[..., head:]))
         elif prefix + "attn_gate.weight" in self.tensors:
             gates = self.linear(prefix, "attn_gate", x)
         for step in ("rotation", "norms") if "norms-after" in self.words else ("norms", "rotation"):
             if step == "norms" and prefix + "attn_q_norm.weight" in self.tensors:
                 q, k = self.norm(prefix, "attn_q_norm", q), self.norm(prefix, "attn_k_norm", k)
             elif step == "rotation" and self.is_rotated(layer, window):
-                q, k = (angles.rotate(part, self.head, 0, "neighbours" in self.words) for part in (q, k))
+                q, k = (angles.rotate(part, head, 0, "neighbours" in self.words) for part in (q, k))
         if growth := self.factor("attention.temperature_scale"):
             original = self.key("rope.scaling.original_context_length", self.key("context_length", 0))
             q = q * temperature(self.positions, growth, original)[:, None]
-        keys, values = (Stored(part.reshape(len(x), self.kv_heads, -1), self.cache, part is v) for part in (k, v))
+        keys, values = (Stored(part.reshape(len(x), k.shape[1] // head, -1), self.cache, part is v) for part in (k, v))
         # Gemma of 27 billion parameters, alone with so many layers, scales by its width per head.
-        size = self.width // self.heads if (self.family, self.layers) in (("gemma2", 46), ("gemma3", 62)) else self.head
+        size = self.width // self.heads if (self.family, self.layers) in (("gemma2", 46), ("gemma3", 62)) else head
         scale = self.factor("attention.scale", 1 / np.sqrt(F64(size)))
         cap = self.factor("attn_logit_softcapping", 50.0) if self.family == "gemma2" else None
-        alibi = 8.0 if self.family == "bloom" else self.factor("attention.max_alibi_bias")
-        output = attend(q, keys, values, self.heads, scale, self.positions, window, cap, alibi)
-        return self.linear(prefix, "attn_output", output if gates is None else sigmoid(gates) * output)
+        alibi = 8.0 if "distances" in self.words else self.factor("attention.max_alibi_bias")
+        sinks = self.vector(prefix + "attn_sinks.weight", optional=True)
+        output = attend(q, keys, values, self.heads, scale, self.positions, window, cap, alibi, sinks)
+        output = output if gates is None else sigmoid(gates) * output
+        output = self.norm(prefix, "attn_sub_norm", output) if prefix + "attn_sub_norm.weight" in self.tensors else output
+        return self.linear(prefix, "attn_output", output)
 
     def latent(self, x, prefix, layer):
         key, rank, heads = self.key("attention.key_length_mla"), self.key("attention.kv_lora_rank"), self.heads
@@ -1133,13 +1155,14 @@ class Model:
         output = attend(q, keys, values, heads, scale, self.positions).reshape(len(x), heads, rank)
         return self.linear(prefix, "attn_output", head_product(self.tensor(prefix + "attn_v_b.weight"), output))
 
+    def conv1d(self, x, prefix):
+        name = prefix + "ssm_conv1d"
+        return short_conv(x, self.tensor(name + ".weight").values(), self.vector(name + ".bias", optional=True), silu)
+
     def delta(self, x, prefix, layer):
         size, key_heads, heads = (self.key("ssm." + name) for name in ("state_size", "group_count", "time_step_rank"))
         value = self.key("ssm.inner_size") // heads
-        kernel = self.tensor(prefix + "ssm_conv1d.weight").values()
-        mixed = short_conv(self.linear(prefix, "attn_qkv", x), kernel, activation=silu)
-        keys = key_heads * size
-        q, k, v = (np.ascontiguousarray(part) for part in (mixed[:, :keys], mixed[:, keys : 2 * keys], mixed[:, 2 * keys :]))
+        q, k, v = np.split(self.conv1d(self.linear(prefix, "attn_qkv", x), prefix), (key_heads * size, 2 * key_heads * size), axis=1)
         q, k = (l2_norm(part, size, self.epsilon).reshape(len(x), key_heads, size) for part in (q, k))
         g = decay(self.linear(prefix, "ssm_alpha", x), self.vector(prefix + "ssm_a"), self.vector(prefix + "ssm_dt.bias"))
         beta = sigmoid(self.linear(prefix, "ssm_beta", x))
@@ -1147,40 +1170,45 @@ class Model:
         output = self.norm(prefix, "ssm_norm", output)
         return self.linear(prefix, "ssm_out", silu(self.linear(prefix, "attn_gate", x)) * output)
 
-    def feed_forward(self, x, prefix):
-        if prefix + "ffn_gate_inp.weight" in self.tensors:
-            return self.mixture(x, prefix)
-        up = self.linear(prefix, "ffn_up", x)
-        if prefix + "ffn_gate.weight" in self.tensors:
-            hidden = self.activation(self.linear(prefix, "ffn_gate", x)) * up
-        elif up.shape[1] == 2 * (inner := self.tensor(prefix + "ffn_down.weight").columns):   # gate and up in one tensor
-            hidden = self.activation(up[:, :inner]) * up[:, inner:]
+    def feed_forward(self, x, prefix, layer):
+        return self.mixture(x, prefix) if prefix + "ffn_gate_inp.weight" in self.tensors else self.dense(x, prefix, layer)
+
+    def dense(self, x, prefix, layer=0, end=""):
+        up, opens, inner = self.linear(prefix, "ffn_up" + end, x), None, self.tensor(f"{prefix}ffn_down{end}.weight").columns
+        if f"{prefix}ffn_gate{end}.weight" in self.tensors:
+            opens = self.linear(prefix, "ffn_gate" + end, x)
+        elif up.shape[1] == 2 * inner:   # gate and up in one tensor
+            opens, up = up[:, :inner], up[:, inner:]
+        if "xielu" in self.words:
+            hidden = xielu(up, *(self.keys["xielu." + name][layer] for name in ("alpha_p", "alpha_n", "beta")))
         else:
-            hidden = self.activation(up)
-        return self.linear(prefix, "ffn_down", hidden)
+            hidden = self.activation(up) if opens is None else gate(self.activation, opens, up)
+        hidden = self.norm(prefix, "ffn_sub_norm", hidden) if prefix + "ffn_sub_norm.weight" in self.tensors else hidden
+        return self.linear(prefix, "ffn_down" + end, hidden)
 
     def mixture(self, x, prefix):
         scores = self.linear(prefix, "ffn_gate_inp", x)
         name = prefix + "exp_probs_b"
         bias = self.vector(name if name in self.tensors else name + ".bias", optional=True)
-        default = 2 if self.family in ("afmoe", "glm4moe", "hy_v3", "minimax-m2") or (bias is not None and self.family != "ernie4_5-moe") else 1
         gating, count, used = (self.key("expert_" + key, value) for key, value in
-                               (("gating_func", default), ("group_count", 1), ("group_used_count", 1)))
-        refuse(gating not in (1, 2), f"experts chosen by rule {gating} are not verified here")
+                               (("gating_func", self.family), ("group_count", 1), ("group_used_count", 1)))
+        refuse(gating not in (1, 2, self.family), f"experts chosen by rule {gating} are not verified here")
+        scoring = SCORING.get(gating, "softmax" if bias is None else "sigmoid")
         best = min(2 if bias is not None else 1, scores.shape[1] // max(count, 1))
         bound = BOUNDS.get(self.family, 1e-20 if self.key("expert_weights_norm", False) else None)
-        choices = [route(row, self.key("expert_used_count"), ("softmax", "sigmoid")[gating - 1], bias,
-                         (count, used, best) if count > 1 else None, bound, self.factor("expert_weights_scale", 1.0)) for row in scores]
+        choices = [route(row, self.key("expert_used_count"), scoring, bias, (count, used, best) if count > 1 else None,
+                         bound, self.factor("expert_weights_scale", 1.0)) for row in scores]
+        names = [f"{prefix}ffn_{name}_exps" for name in ("gate", "up", "down")]
+        down = self.tensor(names[2] + ".weight")
         if prefix + "ffn_gate_up_exps.weight" in self.tensors:
-            both, inner = self.tensor(prefix + "ffn_gate_up_exps.weight"), self.tensor(prefix + "ffn_down_exps.weight")[0].columns
-            gate, up = ([matrix.slice(part) for matrix in both] for part in (slice(0, inner), slice(inner, None)))
+            both, inner = self.tensor(prefix + "ffn_gate_up_exps.weight"), down[0].columns
+            gates, up = ([matrix.slice(part) for matrix in both] for part in (slice(0, inner), slice(inner, None)))
         else:
-            gate, up = (self.tensor(f"{prefix}ffn_{name}_exps.weight") for name in ("gate", "up"))
-        down = self.tensor(prefix + "ffn_down_exps.weight")
-        output = experts(x, choices, gate, up, down, self.activation)
-        if prefix + "ffn_gate_shexp.weight" in self.tensors:
-            hidden = self.activation(self.linear(prefix, "ffn_gate_shexp", x)) * self.linear(prefix, "ffn_up_shexp", x)
-            shared = self.linear(prefix, "ffn_down_shexp", hidden)
+            gates, up = (self.tensor(name + ".weight") if name + ".weight" in self.tensors else None for name in names[:2])
+        biases = [self.tensor(name + ".bias").values() if name + ".bias" in self.tensors else None for name in names]
+        output = experts(x, choices, gates, up, down, self.activation, biases)
+        if prefix + "ffn_up_shexp.weight" in self.tensors:
+            shared = self.dense(x, prefix, end="_shexp")
             if prefix + "ffn_gate_inp_shexp.weight" in self.tensors:
                 shared = shared * sigmoid(self.linear(prefix, "ffn_gate_inp_shexp", x))
             output = output + shared
