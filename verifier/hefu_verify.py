@@ -910,12 +910,12 @@ FAMILIES = {name: set(words.split()) for names, words in (
     ("cohere2", "neighbours silu mean parallel period-4 local-rotation"), ("phi2", "halves gelu mean parallel"),
     ("gptneox", "halves gelu-erf mean"), ("nemotron", "halves squared-relu mean"), ("starcoder2", "halves gelu mean"),
     ("stablelm", "halves silu mean"), ("gpt2", "gelu mean"), ("bloom", "gelu mean distances"), ("mpt", "gelu-erf mean"),
-    ("gpt-oss", "halves bounded-silu period-2"),
+    ("gpt-oss", "halves bounded-silu period-2"), ("lfm2 lfm2moe", "halves silu windows"),
     ("bitnet", "halves silu"), ("baichuan", "neighbours silu"), ("phimoe", "halves silu mean windows"), ("falcon", "halves gelu-erf mean parallel"),
     ("apertus", "halves xielu")) for name in names.split()}
 # Bounds of the sum of experts' weights where it is not the key expert_weights_norm that says whether there is one.
 BOUNDS = {**dict.fromkeys(("llama", "qwen3moe", "qwen3vlmoe"), 2.0**-14),
-          **dict.fromkeys(("granitemoe", "qwen35moe", "minimax-m2", "ernie4_5-moe", "hunyuan-moe"), 1e-20)}
+          **dict.fromkeys(("granitemoe", "qwen35moe", "minimax-m2", "ernie4_5-moe", "hunyuan-moe", "lfm2moe"), 1e-20)}
 # What weighs experts, by the metadata's number, and by the family where they have none.
 SCORING = {1: "softmax", 2: "sigmoid", "gpt-oss": "chosen", "phimoe": "sparse-mixer",
            "ernie4_5-moe": "softmax",
@@ -1036,7 +1036,7 @@ class Model:
         x = self.tensor("token_embd.weight").slice(tokens).values() * F32(self.factor("embedding_scale", scale))
         if "position_embd.weight" in self.tensors:
             x = x + self.tensor("position_embd.weight").slice(np.arange(count)).values()
-        if "token_embd_norm.weight" in self.tensors:
+        if "token_embd_norm.weight" in self.tensors and not self.family.startswith("lfm2"):
             x = self.norm("", "token_embd_norm", x)
         self.window = self.factor("attention.sliding_window", 4096 if self.family == "gemma2" else None)
         head = self.key("attention.key_length_mla") if self.family == "deepseek2" else self.head
@@ -1051,7 +1051,7 @@ class Model:
 
     def last(self, x):
         """Logits of rows of `hidden`."""
-        x = self.norm("", "output_norm", x)
+        x = self.norm("", "token_embd_norm" if self.family.startswith("lfm2") else "output_norm", x)
         logits = self.linear("", "output" if "output.weight" in self.tensors else "token_embd", x)
         self.refuse_unread()
         scale = F32(self.factor("logit_scale", self.width / 256 if self.family == "minicpm" else 1.0))
@@ -1098,7 +1098,7 @@ class Model:
 
     def part(self, prefix):
         """What stands in the place of attention, by a tensor that only it has."""
-        parts = (("ssm_alpha", self.delta), ("attn_kv_a_mqa", self.latent), ("attn_output", self.attention))
+        parts = (("ssm_alpha", self.delta), ("attn_kv_a_mqa", self.latent), ("shortconv.conv", self.convolution), ("attn_output", self.attention))
         return next(part for name, part in parts if f"{prefix}{name}.weight" in self.tensors)
 
     def attention(self, x, prefix, layer):
@@ -1154,6 +1154,11 @@ class Model:
         scale = (self.scaling() or {}).get("scores", 1.0) / np.sqrt(F64(key))
         output = attend(q, keys, values, heads, scale, self.positions).reshape(len(x), heads, rank)
         return self.linear(prefix, "attn_output", head_product(self.tensor(prefix + "attn_v_b.weight"), output))
+
+    def convolution(self, x, prefix, layer):
+        opens, closes, x = np.split(self.linear(prefix, "shortconv.in_proj", x), 3, axis=1)
+        convolved = short_conv(x * opens, self.tensor(prefix + "shortconv.conv.weight").values())
+        return self.linear(prefix, "shortconv.out_proj", convolved * closes)
 
     def conv1d(self, x, prefix):
         name = prefix + "ssm_conv1d"
