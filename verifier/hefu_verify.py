@@ -899,7 +899,7 @@ class File:
 # What docs/users/families.md says of each family, in words: how pairs rotate (neighbours, halves, or none at all), the function of the
 # feed-forward part, norms about the mean, parts that read the same input (parallel), the embedding times the root of its width
 # (scaled), the period of its windows, scores that fall with the distance, whether layers without a window rotate (local-rotation),
-# and norms of heads after rotation.
+# norms of heads after rotation, and blocks of one part (single).
 FAMILIES = {name: set(words.split()) for names, words in (
     ("llama deepseek deepseek2 ernie4_5 ernie4_5-moe internlm2 smollm3 mistral3 granite granitemoe minicpm glm4 chatglm", "neighbours silu"),
     ("exaone qwen2 qwen2vl qwen2moe qwen3 qwen3moe qwen3vl qwen3vlmoe qwen35 qwen35moe seed_oss olmoe dots1 glm4moe", "halves silu"),
@@ -910,16 +910,17 @@ FAMILIES = {name: set(words.split()) for names, words in (
     ("cohere2", "neighbours silu mean parallel period-4 local-rotation"), ("phi2", "halves gelu mean parallel"),
     ("gptneox", "halves gelu-erf mean"), ("nemotron", "halves squared-relu mean"), ("starcoder2", "halves gelu mean"),
     ("stablelm", "halves silu mean"), ("gpt2", "gelu mean"), ("bloom", "gelu mean distances"), ("mpt", "gelu-erf mean"),
-    ("gpt-oss", "halves bounded-silu period-2"), ("lfm2 lfm2moe", "halves silu windows"),
-    ("bitnet", "halves silu"), ("baichuan", "neighbours silu"), ("phimoe", "halves silu mean windows"), ("falcon", "halves gelu-erf mean parallel"),
+    ("gpt-oss", "halves bounded-silu period-2"), ("lfm2 lfm2moe", "halves silu windows"), ("jamba", "silu"),
+    ("mamba mamba2", "single"), ("nemotron_h nemotron_h_moe", "squared-relu single"), ("falcon-h1 bitnet", "halves silu"),
+    ("granitehybrid baichuan", "neighbours silu"), ("phimoe", "halves silu mean windows"), ("falcon", "halves gelu-erf mean parallel"),
     ("apertus", "halves xielu")) for name in names.split()}
 # Bounds of the sum of experts' weights where it is not the key expert_weights_norm that says whether there is one.
 BOUNDS = {**dict.fromkeys(("llama", "qwen3moe", "qwen3vlmoe"), 2.0**-14),
-          **dict.fromkeys(("granitemoe", "qwen35moe", "minimax-m2", "ernie4_5-moe", "hunyuan-moe", "lfm2moe"), 1e-20)}
+          **dict.fromkeys(("granitemoe", "granitehybrid", "qwen35moe", "minimax-m2", "ernie4_5-moe", "hunyuan-moe", "lfm2moe"), 1e-20)}
 # What weighs experts, by the metadata's number, and by the family where they have none.
 SCORING = {1: "softmax", 2: "sigmoid", "gpt-oss": "chosen", "phimoe": "sparse-mixer",
-           "ernie4_5-moe": "softmax",
-           **dict.fromkeys(("afmoe", "glm4moe", "hy_v3", "minimax-m2"), "sigmoid")}
+           **dict.fromkeys(("jamba", "granitehybrid", "ernie4_5-moe"), "softmax"),
+           **dict.fromkeys(("afmoe", "glm4moe", "hy_v3", "minimax-m2", "nemotron_h_moe"), "sigmoid")}
 
 class Model:
     """A model of one of the families, from all its files in order."""
@@ -1024,7 +1025,7 @@ class Model:
     def is_rotated(self, layer, window):
         if self.family in ("smollm3", "afmoe") and (layer + 1) % 4 == 0 or "local-rotation" in self.words and self.window and not window:
             return False
-        finetuned = self.family not in ("granite", "granitemoe") or self.key("rope.scaling.finetuned", True)
+        finetuned = self.family not in ("granite", "granitemoe", "granitehybrid") or self.key("rope.scaling.finetuned", True)
         return bool(self.words & {"halves", "neighbours"}) and finetuned
 
     # The program
@@ -1085,8 +1086,12 @@ class Model:
         normed = x if is_after and not has("attn_norm") else self.norm(prefix, "attn_norm_2" if has("attn_norm_2") else "attn_norm", x)
         scale = F32(self.factor("residual_scale", F32(1.4) / np.sqrt(F32(self.layers)) if self.family == "minicpm" else 1.0))
         attended = self.part(prefix)(normed, prefix, layer)
+        if self.family == "falcon-h1":
+            attended = self.attention(normed, prefix, layer) + attended
         attended = (self.norm(prefix, "post_attention_norm", attended) if is_after else attended) * scale
         between, x = x, x + attended
+        if "single" in self.words:
+            return x
         if has("attn_norm_2"):
             normed = self.norm(prefix, "attn_norm", between)
         if "parallel" not in self.words:
@@ -1098,8 +1103,9 @@ class Model:
 
     def part(self, prefix):
         """What stands in the place of attention, by a tensor that only it has."""
-        parts = (("ssm_alpha", self.delta), ("attn_kv_a_mqa", self.latent), ("shortconv.conv", self.convolution), ("attn_output", self.attention))
-        return next(part for name, part in parts if f"{prefix}{name}.weight" in self.tensors)
+        parts = (("ssm_alpha", self.delta), ("attn_kv_a_mqa", self.latent), ("shortconv.conv", self.convolution), ("ssm_x", self.selective),
+                 ("ssm_in", self.scan), ("attn_output", self.attention))
+        return next((part for name, part in parts if f"{prefix}{name}.weight" in self.tensors), self.feed_forward)
 
     def attention(self, x, prefix, layer):
         window, gates = self.window if self.is_local(layer) else None, None
@@ -1163,6 +1169,34 @@ class Model:
     def conv1d(self, x, prefix):
         name = prefix + "ssm_conv1d"
         return short_conv(x, self.tensor(name + ".weight").values(), self.vector(name + ".bias", optional=True), silu)
+
+    def scan(self, x, prefix, layer):
+        """Mamba 2."""
+        size, groups, heads, inner = (self.key("ssm." + name) for name in ("state_size", "group_count", "time_step_rank", "inner_size"))
+        gates, mixed, steps = np.split(self.linear(prefix, "ssm_in", x), (inner, 2 * (inner + groups * size)), axis=1)
+        values, k, q = np.split(self.conv1d(mixed, prefix), (inner, inner + groups * size), axis=1)
+        steps = softplus(steps + self.vector(prefix + "ssm_dt.bias"))
+        values = values.reshape(len(x), heads, -1)
+        k, q = (part.reshape(len(x), groups, size) for part in (k, q))
+        scanned = gated_delta(q, k, values * steps[..., None], steps * self.vector(prefix + "ssm_a"), None, 1.0, tiled=False)
+        output = silu(gates) * (scanned + (values * self.vector(prefix + "ssm_d")[:, None]).reshape(len(x), -1))
+        if prefix + "ssm_norm.weight" in self.tensors:
+            output = rms_norm(output, None, self.epsilon, inner // groups) * self.vector(prefix + "ssm_norm.weight")
+        return self.linear(prefix, "ssm_out", output)
+
+    def selective(self, x, prefix, layer):
+        """Mamba 1."""
+        rank, size = self.key("ssm.time_step_rank"), self.key("ssm.state_size")
+        mixed, gates = np.split(self.linear(prefix, "ssm_in", x), 2, axis=1)
+        values = self.conv1d(mixed, prefix)
+        parts = np.split(self.linear(prefix, "ssm_x", values), np.cumsum((rank, size)), axis=1)
+        if prefix + "ssm_dt_norm.weight" in self.tensors:
+            parts = [self.norm(prefix, name, part) for name, part in zip(("ssm_dt_norm", "ssm_b_norm", "ssm_c_norm"), parts)]
+        elif self.key("ssm.dt_b_c_rms", False):
+            parts = [rms_norm(part, None, 1e-6) for part in parts]
+        steps, rates = softplus(self.linear(prefix, "ssm_dt", parts[0])), self.tensor(prefix + "ssm_a").values()
+        scanned = selective_scan(values * steps, steps, *parts[1:], rates) + values * self.vector(prefix + "ssm_d")
+        return self.linear(prefix, "ssm_out", silu(gates) * scanned)
 
     def delta(self, x, prefix, layer):
         size, key_heads, heads = (self.key("ssm." + name) for name in ("state_size", "group_count", "time_step_rank"))
