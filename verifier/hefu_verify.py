@@ -913,7 +913,7 @@ FAMILIES = {name: set(words.split()) for names, words in (
     ("gpt-oss", "halves bounded-silu period-2"), ("lfm2 lfm2moe", "halves silu windows"), ("jamba", "silu"),
     ("mamba mamba2", "single"), ("nemotron_h nemotron_h_moe", "squared-relu single"), ("falcon-h1 bitnet", "halves silu"),
     ("granitehybrid baichuan", "neighbours silu"), ("phimoe", "halves silu mean windows"), ("falcon", "halves gelu-erf mean parallel"),
-    ("apertus", "halves xielu")) for name in names.split()}
+    ("rwkv7", "mean"), ("apertus", "halves xielu")) for name in names.split()}
 # Bounds of the sum of experts' weights where it is not the key expert_weights_norm that says whether there is one.
 BOUNDS = {**dict.fromkeys(("llama", "qwen3moe", "qwen3vlmoe"), 2.0**-14),
           **dict.fromkeys(("granitemoe", "granitehybrid", "qwen35moe", "minimax-m2", "ernie4_5-moe", "hunyuan-moe", "lfm2moe"), 1e-20)}
@@ -1041,7 +1041,7 @@ class Model:
             x = self.norm("", "token_embd_norm", x)
         self.window = self.factor("attention.sliding_window", 4096 if self.family == "gemma2" else None)
         head = self.key("attention.key_length_mla") if self.family == "deepseek2" else self.head
-        self.cache, self.positions, self.trace = cache, np.arange(count), []
+        self.cache, self.positions, self.trace, self.stored = cache, np.arange(count), [], {}
         self.everywhere = self.nearby = self.angles(count, head, long) if self.words & {"halves", "neighbours"} else None
         if "local-base" in self.words:
             self.nearby = self.angles(count, head, long, local=True)
@@ -1082,6 +1082,9 @@ class Model:
 
     def block(self, x, prefix, layer):
         has = lambda name: f"{prefix}{name}.weight" in self.tensors
+        if self.family == "rwkv7":
+            x = x + self.time_mix(self.norm(prefix, "attn_norm", x), prefix)
+            return x + self.channel_mix(self.norm(prefix, "attn_norm_2", x), prefix)
         is_after = has("post_ffw_norm")   # norms after the parts, in some families instead of those before
         normed = x if is_after and not has("attn_norm") else self.norm(prefix, "attn_norm_2" if has("attn_norm_2") else "attn_norm", x)
         scale = F32(self.factor("residual_scale", F32(1.4) / np.sqrt(F32(self.layers)) if self.family == "minicpm" else 1.0))
@@ -1197,6 +1200,36 @@ class Model:
         steps, rates = softplus(self.linear(prefix, "ssm_dt", parts[0])), self.tensor(prefix + "ssm_a").values()
         scanned = selective_scan(values * steps, steps, *parts[1:], rates) + values * self.vector(prefix + "ssm_d")
         return self.linear(prefix, "ssm_out", silu(gates) * scanned)
+
+    def time_mix(self, x, prefix):
+        """RWKV 7: what sees earlier positions."""
+        shape = len(x), self.width // self.key("wkv.head_size"), self.key("wkv.head_size")
+        vector = lambda name: self.vector(f"{prefix}time_mix_{name}")
+        linear = lambda name, x: self.linear(prefix, "time_mix_" + name, x)
+        low = lambda letter, x, between=lambda x: x: linear(letter + "2", between(linear(letter + "1", x)))
+        shares, shift = vector("lerp_fused.weight").reshape(6, -1), token_shift(x)
+        of_q, of_decay, of_k, of_v, of_rates, of_gates = (x + shift * share for share in shares)
+        queries, keys, values = linear("receptance", of_q), linear("key", of_k), linear("value", of_v)
+        decay = sigmoid(low("w", of_decay, tanh) + vector("w0.weight")) * F32(-0.60653066)
+        rates, gates = sigmoid(low("a", of_rates) + vector("a0.weight")), low("g", of_gates, sigmoid)
+        if self.stored:
+            share = sigmoid(low("v", of_v) + vector("v0.weight"))
+            values = values + (self.stored["values"] - values) * share
+        else:
+            self.stored["values"] = values
+            self.read.update(f"{prefix}time_mix_v{part}.weight" for part in range(3))
+        removal = l2_norm(keys * vector("k_k.weight"), shape[2], 1e-24)
+        weighed = keys * vector("k_a.weight")
+        keys = keys + (weighed * rates - weighed)
+        read = wkv7(*(part.reshape(shape) for part in (queries, decay, keys, values, removal, rates)))
+        read = layer_norm(read, None, None, 64e-5, shape[2]) * vector("ln.weight") + vector("ln.bias")
+        bonus = chain(np.moveaxis((keys * queries).reshape(shape), 2, 0), vector("r_k.weight").reshape(shape[1:]).T)
+        read = read + (values.reshape(shape) * bonus[..., None]).reshape(len(x), -1)
+        return linear("output", read * gates)
+
+    def channel_mix(self, x, prefix):
+        mixed = x + token_shift(x) * self.vector(prefix + "channel_mix_lerp_k.weight")
+        return self.linear(prefix, "channel_mix_value", squared_relu(self.linear(prefix, "channel_mix_key", mixed)))
 
     def delta(self, x, prefix, layer):
         size, key_heads, heads = (self.key("ssm." + name) for name in ("state_size", "group_count", "time_step_rank"))
