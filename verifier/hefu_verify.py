@@ -899,7 +899,7 @@ class File:
 # What docs/users/families.md says of each family, in words: how pairs rotate (neighbours, halves, or none at all), the function of the
 # feed-forward part, norms about the mean, parts that read the same input (parallel), the embedding times the root of its width
 # (scaled), the period of its windows, scores that fall with the distance, whether layers without a window rotate (local-rotation),
-# norms of heads after rotation, and blocks of one part (single).
+# norms of heads after rotation, blocks of one part (single), and last layers that read what earlier ones stored (shared).
 FAMILIES = {name: set(words.split()) for names, words in (
     ("llama deepseek deepseek2 ernie4_5 ernie4_5-moe internlm2 smollm3 mistral3 granite granitemoe minicpm glm4 chatglm", "neighbours silu"),
     ("exaone qwen2 qwen2vl qwen2moe qwen3 qwen3moe qwen3vl qwen3vlmoe qwen35 qwen35moe seed_oss olmoe dots1 glm4moe", "halves silu"),
@@ -910,12 +910,13 @@ FAMILIES = {name: set(words.split()) for names, words in (
     ("cohere2", "neighbours silu mean parallel period-4 local-rotation"), ("phi2", "halves gelu mean parallel"),
     ("gptneox", "halves gelu-erf mean"), ("nemotron", "halves squared-relu mean"), ("starcoder2", "halves gelu mean"),
     ("stablelm", "halves silu mean"), ("gpt2", "gelu mean"), ("bloom", "gelu mean distances"), ("mpt", "gelu-erf mean"),
-    ("gpt-oss", "halves bounded-silu period-2"), ("lfm2 lfm2moe", "halves silu windows"), ("jamba", "silu"),
+    ("gpt-oss", "halves bounded-silu period-2"), ("gemma4", "halves gelu scaled period-6 local-base shared"),
+    ("gemma3n", "halves gelu scaled period-5 local-base shared"), ("lfm2 lfm2moe", "halves silu windows"), ("jamba", "silu"),
     ("mamba mamba2", "single"), ("nemotron_h nemotron_h_moe", "squared-relu single"), ("falcon-h1 bitnet", "halves silu"),
     ("granitehybrid baichuan", "neighbours silu"), ("phimoe", "halves silu mean windows"), ("falcon", "halves gelu-erf mean parallel"),
     ("rwkv7", "mean"), ("apertus", "halves xielu")) for name in names.split()}
 # Bounds of the sum of experts' weights where it is not the key expert_weights_norm that says whether there is one.
-BOUNDS = {**dict.fromkeys(("llama", "qwen3moe", "qwen3vlmoe"), 2.0**-14),
+BOUNDS = {**dict.fromkeys(("llama", "qwen3moe", "qwen3vlmoe", "gemma4"), 2.0**-14),
           **dict.fromkeys(("granitemoe", "granitehybrid", "qwen35moe", "minimax-m2", "ernie4_5-moe", "hunyuan-moe", "lfm2moe"), 1e-20)}
 # What weighs experts, by the metadata's number, and by the family where they have none.
 SCORING = {1: "softmax", 2: "sigmoid", "gpt-oss": "chosen", "phimoe": "sparse-mixer",
@@ -940,6 +941,8 @@ class Model:
         self.head = self.key("attention.key_length", self.width // self.heads)
         about_mean = self.keys.get(f"{self.family}.attention.layer_norm_epsilon") if "mean" in self.words else None
         self.epsilon = self.key("attention.layer_norm_rms_epsilon") if about_mean is None else about_mean
+        shared = self.key("attention.shared_kv_layers", max(self.layers - 20, 0) if self.family == "gemma3n" else 0)
+        self.owners = self.layers - shared if "shared" in self.words else self.layers   # the others read what these stored
         self.vocabulary = self.tensor("token_embd.weight").rows
         self.activation = next((ACTIVATIONS[word] for word in self.words if word in ACTIVATIONS), None)
 
@@ -1010,6 +1013,8 @@ class Model:
         base = self.key("rope.freq_base", 10000.0)
         magnitude = 1.243163121016122 if self.family == "phimoe" and "rope_factors_short.weight" in self.tensors else magnitude
         if local:
+            if self.family == "gemma4":
+                rotated, magnitude = self.key("rope.dimension_count_swa", head) // 2 * 2, 1.0
             base = self.key("rope.freq_base_swa", base if self.family == "olmo2" else 10000.0)
             return Angles(range(count), base, rotated, None, magnitude, None)
         names = "rope_freqs", "rope_factors_long" if long else "rope_factors_short"
@@ -1032,7 +1037,7 @@ class Model:
 
     def hidden(self, tokens, first, cache, long):
         """What the last block leaves at the positions from `first` on, by one prefill."""
-        count, tokens = len(tokens), np.array(tokens)
+        count, tokens, is_streamed = len(tokens), np.array(tokens), "altup_proj.weight" in self.tensors
         scale = np.sqrt(F32(self.width)) if "scaled" in self.words else 12.0 if self.family == "minicpm" else 1.0
         x = self.tensor("token_embd.weight").slice(tokens).values() * F32(self.factor("embedding_scale", scale))
         if "position_embd.weight" in self.tensors:
@@ -1044,11 +1049,13 @@ class Model:
         self.cache, self.positions, self.trace, self.stored = cache, np.arange(count), [], {}
         self.everywhere = self.nearby = self.angles(count, head, long) if self.words & {"halves", "neighbours"} else None
         if "local-base" in self.words:
-            self.nearby = self.angles(count, head, long, local=True)
+            self.nearby = self.angles(count, self.key("attention.key_length_swa", head), long, local=True)
+        self.token_rows = self.rows_of_layers(x, tokens) if "per_layer_token_embd.weight" in self.tensors else None
+        x = self.spread(x) if is_streamed else x
         for layer in range(self.layers):
-            x = self.block(x, f"blk.{layer}.", layer)
-            self.trace.append([hashlib.sha256(row.tobytes()).digest() for row in x])
-        return x[first:]
+            x = (self.streams if is_streamed else self.block)(x, f"blk.{layer}.", layer)
+            self.trace.append([hashlib.sha256(row.tobytes()).digest() for row in (x[-1] if is_streamed else x)])
+        return (self.gather(x) if is_streamed else x)[first:]
 
     def last(self, x):
         """Logits of rows of `hidden`."""
@@ -1057,7 +1064,7 @@ class Model:
         self.refuse_unread()
         scale = F32(self.factor("logit_scale", self.width / 256 if self.family == "minicpm" else 1.0))
         logits = logits * (scale if "mean" in self.words else F32(1) / scale)   # families without that hold the reciprocal
-        cap = self.factor("final_logit_softcapping", 30.0 if self.family == "gemma2" else None)
+        cap = self.factor("final_logit_softcapping", 30.0 if self.family in ("gemma2", "gemma3n") else None)
         return soft_cap(logits, F32(cap)) if cap else logits
 
     def linear(self, prefix, name, x):
@@ -1100,9 +1107,12 @@ class Model:
         if "parallel" not in self.words:
             before = "post_attention_norm" if has("post_attention_norm") and not is_after else "ffn_norm"
             between = between if self.family == "gptneox" and self.key("use_parallel_residual", True) else x
-            normed = between if is_after and not has("ffn_norm") else self.norm(prefix, before, between)
+            is_plain = is_after and not has("ffn_norm") or has("pre_ffw_norm_2")
+            normed = between if is_plain else self.norm(prefix, before, between)
         mixed = self.feed_forward(normed, prefix, layer)
-        return x + (self.norm(prefix, "post_ffw_norm", mixed) if is_after else mixed) * scale
+        x = x + (self.norm(prefix, "post_ffw_norm", mixed) if is_after else mixed) * scale
+        x = x if self.token_rows is None else x + self.row_of_layer(x, prefix, layer)
+        return x * self.vector(prefix + "layer_output_scale.weight") if has("layer_output_scale") else x
 
     def part(self, prefix):
         """What stands in the place of attention, by a tensor that only it has."""
@@ -1113,33 +1123,40 @@ class Model:
     def attention(self, x, prefix, layer):
         window, gates = self.window if self.is_local(layer) else None, None
         angles = self.nearby if window else self.everywhere
-        head = self.head
-        if prefix + "attn_qkv.weight" in self.tensors:
+        head = self.key("attention.key_length_swa", self.head) if window and self.family == "gemma4" else self.head
+        if layer >= self.owners and bool(window) in self.stored:
+            q, k, v = self.linear(prefix, "attn_q", x), None, None
+            self.read.update(name for name in self.tensors if name.startswith((prefix + "attn_k", prefix + "attn_v")))
+        elif prefix + "attn_qkv.weight" in self.tensors:
             sizes = self.heads * head, self.kv_heads * head
             q, k, v = (np.ascontiguousarray(part) for part in np.split(self.linear(prefix, "attn_qkv", x), np.cumsum(sizes), axis=1))
         else:
-            q, k, v = (self.linear(prefix, name, x) for name in ("attn_q", "attn_k", "attn_v"))
+            q, k = (self.linear(prefix, name, x) for name in ("attn_q", "attn_k"))
+            v = self.linear(prefix, "attn_v", x) if prefix + "attn_v.weight" in self.tensors or self.family != "gemma4" else k
         if self.family.startswith("qwen35"):
             q = q.reshape(len(x), self.heads, 2 * head)
             q, gates = (np.ascontiguousarray(part).reshape(len(x), -1) for part in (q[..., :head], q[..., head:]))
         elif prefix + "attn_gate.weight" in self.tensors:
             gates = self.linear(prefix, "attn_gate", x)
+        if "shared" in self.words and v is not None:
+            v = rms_norm(v, None, self.epsilon, head)
         for step in ("rotation", "norms") if "norms-after" in self.words else ("norms", "rotation"):
             if step == "norms" and prefix + "attn_q_norm.weight" in self.tensors:
-                q, k = self.norm(prefix, "attn_q_norm", q), self.norm(prefix, "attn_k_norm", k)
+                q, k = self.norm(prefix, "attn_q_norm", q), None if k is None else self.norm(prefix, "attn_k_norm", k)
             elif step == "rotation" and self.is_rotated(layer, window):
-                q, k = (angles.rotate(part, head, 0, "neighbours" in self.words) for part in (q, k))
+                q, k = (None if part is None else angles.rotate(part, head, 0, "neighbours" in self.words) for part in (q, k))
         if growth := self.factor("attention.temperature_scale"):
             original = self.key("rope.scaling.original_context_length", self.key("context_length", 0))
             q = q * temperature(self.positions, growth, original)[:, None]
-        keys, values = (Stored(part.reshape(len(x), k.shape[1] // head, -1), self.cache, part is v) for part in (k, v))
+        if k is not None:
+            self.stored[bool(window)] = [Stored(part.reshape(len(x), k.shape[1] // head, -1), self.cache, part is v) for part in (k, v)]
         # Gemma of 27 billion parameters, alone with so many layers, scales by its width per head.
         size = self.width // self.heads if (self.family, self.layers) in (("gemma2", 46), ("gemma3", 62)) else head
-        scale = self.factor("attention.scale", 1 / np.sqrt(F64(size)))
+        scale = self.factor("attention.scale", 1.0 if "shared" in self.words else 1 / np.sqrt(F64(size)))
         cap = self.factor("attn_logit_softcapping", 50.0) if self.family == "gemma2" else None
         alibi = 8.0 if "distances" in self.words else self.factor("attention.max_alibi_bias")
         sinks = self.vector(prefix + "attn_sinks.weight", optional=True)
-        output = attend(q, keys, values, self.heads, scale, self.positions, window, cap, alibi, sinks)
+        output = attend(q, *self.stored[bool(window)], self.heads, scale, self.positions, window, cap, alibi, sinks)
         output = output if gates is None else sigmoid(gates) * output
         output = self.norm(prefix, "attn_sub_norm", output) if prefix + "attn_sub_norm.weight" in self.tensors else output
         return self.linear(prefix, "attn_output", output)
@@ -1231,6 +1248,58 @@ class Model:
         mixed = x + token_shift(x) * self.vector(prefix + "channel_mix_lerp_k.weight")
         return self.linear(prefix, "channel_mix_value", squared_relu(self.linear(prefix, "channel_mix_key", mixed)))
 
+    # Gemma 3n and 4
+
+    def rows_of_layers(self, x, tokens):
+        """What each token brings to every layer: [layers, tokens, elements]."""
+        size = self.key("embedding_length_per_layer_input")
+        rows = self.tensor("per_layer_token_embd.weight").slice(tokens).values() * np.sqrt(F32(size))
+        given = self.linear("", "per_layer_model_proj", x) * (F32(1) / np.sqrt(F32(self.width)))
+        given = (self.norm("", "per_layer_proj_norm", given) + rows) * (F32(1) / np.sqrt(F32(2)))
+        return given.reshape(len(tokens), -1, size).transpose(1, 0, 2)
+
+    def row_of_layer(self, x, prefix, layer):
+        opened = gelu(self.linear(prefix, "inp_gate", x)) * self.token_rows[layer]
+        return self.norm(prefix, "post_norm", self.linear(prefix, "proj", opened))
+
+    def two_parts(self, x, prefix):
+        """The dense part and experts, each with norms of its own."""
+        dense = self.norm(prefix, "post_ffw_norm_1", self.dense(self.norm(prefix, "ffn_norm", x), prefix))
+        routed = rms_norm(x, None, self.epsilon) * (F32(1) / np.sqrt(F32(self.width))) * self.vector(prefix + "ffn_gate_inp.scale")
+        scores, factors = product(self.tensor(prefix + "ffn_gate_inp.weight"), routed), self.vector(prefix + "ffn_down_exps.scale", optional=True)
+        return dense + self.norm(prefix, "post_ffw_norm_2", self.mixture(self.norm(prefix, "pre_ffw_norm_2", x), prefix, scores, factors))
+
+    def spread(self, x):
+        """The streams of Gemma 3n: [streams, tokens, elements]."""
+        return np.stack([x, *(matched(product(matrix, x), x) for matrix in self.tensor("altup_proj.weight"))])
+
+    def gather(self, x):
+        total = x[0]
+        for matrix, stream in zip(self.tensor("altup_unembd_proj.weight"), x[1:]):
+            total = total + matched(product(matrix, stream), x[0])
+        return total * F32(1 / len(x))
+
+    def modalities(self, x, prefix):
+        return tanh(self.linear(prefix, "altup_router", self.norm(prefix, "altup_router_norm", x) * (F32(1) / F32(self.width))))
+
+    def streams(self, x, prefix, layer):
+        """A block of Gemma 3n."""
+        mix = self.linear(prefix, "altup_predict_coef", self.modalities(x[0], prefix)).reshape(x.shape[1], len(x), len(x))
+        predicted = x.copy()
+        for source, stream in enumerate(x):
+            predicted = predicted + stream * mix[:, :, source].T[..., None]
+        normed = self.norm(prefix, "attn_norm", predicted[0])
+        low = self.linear(prefix, "laurel_r", self.linear(prefix, "laurel_l", normed))
+        low = self.norm(prefix, "laurel_post_norm", low) + normed
+        attended = self.norm(prefix, "post_attention_norm", self.attention(normed, prefix, layer))
+        between = (attended + predicted[0] + low) * (F32(1) / np.sqrt(F32(2)))
+        made = self.norm(prefix, "post_ffw_norm", self.feed_forward(self.norm(prefix, "ffn_norm", between), prefix, layer)) + between
+        error = made - predicted[0]
+        factors = self.linear(prefix, "altup_correct_coef", self.modalities(made, prefix))
+        x = predicted + (error * factors.T[..., None] + error)
+        x[1:] += self.row_of_layer(x[0] * self.vector(prefix + "altup_correct_scale.weight"), prefix, layer)
+        return x
+
     def delta(self, x, prefix, layer):
         size, key_heads, heads = (self.key("ssm." + name) for name in ("state_size", "group_count", "time_step_rank"))
         value = self.key("ssm.inner_size") // heads
@@ -1243,6 +1312,8 @@ class Model:
         return self.linear(prefix, "ssm_out", silu(self.linear(prefix, "attn_gate", x)) * output)
 
     def feed_forward(self, x, prefix, layer):
+        if prefix + "pre_ffw_norm_2.weight" in self.tensors:
+            return self.two_parts(x, prefix)
         return self.mixture(x, prefix) if prefix + "ffn_gate_inp.weight" in self.tensors else self.dense(x, prefix, layer)
 
     def dense(self, x, prefix, layer=0, end=""):
@@ -1251,6 +1322,8 @@ class Model:
             opens = self.linear(prefix, "ffn_gate" + end, x)
         elif up.shape[1] == 2 * inner:   # gate and up in one tensor
             opens, up = up[:, :inner], up[:, inner:]
+        if self.family == "gemma3n" and (deviations := self.key("activation_sparsity_scale", [1.6448536] * 10 + [0.0] * self.layers)[layer]):
+            opens = gaussian_top_k(opens, deviations)
         if "xielu" in self.words:
             hidden = xielu(up, *(self.keys["xielu." + name][layer] for name in ("alpha_p", "alpha_n", "beta")))
         else:
@@ -1258,8 +1331,8 @@ class Model:
         hidden = self.norm(prefix, "ffn_sub_norm", hidden) if prefix + "ffn_sub_norm.weight" in self.tensors else hidden
         return self.linear(prefix, "ffn_down" + end, hidden)
 
-    def mixture(self, x, prefix):
-        scores = self.linear(prefix, "ffn_gate_inp", x)
+    def mixture(self, x, prefix, scores=None, factors=None):
+        scores = self.linear(prefix, "ffn_gate_inp", x) if scores is None else scores
         name = prefix + "exp_probs_b"
         bias = self.vector(name if name in self.tensors else name + ".bias", optional=True)
         gating, count, used = (self.key("expert_" + key, value) for key, value in
@@ -1269,7 +1342,7 @@ class Model:
         best = min(2 if bias is not None else 1, scores.shape[1] // max(count, 1))
         bound = BOUNDS.get(self.family, 1e-20 if self.key("expert_weights_norm", False) else None)
         choices = [route(row, self.key("expert_used_count"), scoring, bias, (count, used, best) if count > 1 else None,
-                         bound, self.factor("expert_weights_scale", 1.0)) for row in scores]
+                         bound, self.factor("expert_weights_scale", 1.0), factors) for row in scores]
         names = [f"{prefix}ffn_{name}_exps" for name in ("gate", "up", "down")]
         down = self.tensor(names[2] + ".weight")
         if prefix + "ffn_gate_up_exps.weight" in self.tensors:
