@@ -307,7 +307,8 @@ def choices(rule, with_bias, style, with_factors=False):
     rounded = (lambda x: np.rint(x * F32(4)) / F32(4)) if style == "usual" else (lambda x: x)
     scores = rounded(numbers.activations(64 * 24, style)).reshape(64, 24)
     bias = rounded(numbers.activations(24)) / F32(16)
-    rule = {"used": 3, "bound": 2.0**-14, "bias": bias if with_bias else None, "factors": numbers.activations(24) if with_factors else None, **rule}
+    factors = numbers.activations(24) if with_factors else None
+    rule = {"used": 3, "bound": 2.0**-14, "bias": bias if with_bias else None, "factors": factors, **rule}
     return [[(F32(index), weight) for index, weight in V.route(row, **rule).items()] for row in scores]
 
 
@@ -317,7 +318,8 @@ def mixture(kind, tokens, words=()):
     numbers, width = Numbers(53), columns_of(kind)
     gate, up, down = (stack(numbers, kind, 5, rows, columns) for rows, columns in ((256, width), (256, width), (width, 256)))
     x, scores = (numbers.activations(tokens * count).reshape(tokens, count) for count in (width, 5))
-    biases = [numbers.matrix("F32", 5, size).values() if with_biases and (with_gate or part) else None for part, size in enumerate((256, 256, width))]
+    has = (with_biases and with_gate, with_biases, with_biases)
+    biases = [numbers.matrix("F32", 5, size).values() if one else None for one, size in zip(has, (256, 256, width))]
     choices = [V.route(row, 3, bound=2.0**-14) for row in scores]
     return V.experts(x, choices, gate if with_gate else None, up, down, of(V.ACTIVATIONS, name), biases)
 
