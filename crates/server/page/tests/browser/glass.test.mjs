@@ -1,26 +1,12 @@
 // The glass box on a real server with a real model, as in real.test.mjs, and axe-core over all pages: chat, lessons, glass box.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import * as browsing from "./browser.mjs";
-import { faults, launch, LOOKS, PHONE, picture, say, wide } from "./browser.mjs";
-import { newHome, QWEN, real, serve } from "./program.mjs";
+import { test } from "node:test";
+import { faults, LOOKS, PHONE, picture, say, wide } from "./browser.mjs";
+import { QWEN, real, withModel } from "./program.mjs";
 
 const { model, skip } = real(process.env.GLASS_MODEL ?? QWEN);
 
-let browser, server, home;
-before(async () => {
-  if (skip) return;
-  browser = await launch();
-  home = newHome();
-  server = await serve(["serve", "--port", "0", "--model", model], { home });
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-  home?.remove();
-});
-
-const opened = (path, options, body) => browsing.opened(browser, server, path, options, body);
+const { own, open } = withModel("serve", { model, skip });
 
 /** Asks a question and waits for the answer's tokens. */
 async function look(page, question, tokens = "24") {
@@ -38,7 +24,7 @@ const VIEWS = ["why", "inside", "number", "whatif", "cost", "proof"];
 for (const [device, options] of [["desktop", {}], ["phone", PHONE]]) {
   for (const { name, ...looks } of LOOKS) {
     test(`every view: ${device}, ${name}`, { skip, timeout: 400_000 }, () =>
-      opened("glass", { ...options, ...looks }, async (page) => {
+      open("glass", { ...options, ...looks }, async (page) => {
         await look(page, looks.locale === "zh-CN" ? "什么是质数？" : "What is a prime number?");
         await page.locator(".tokens [role=option]:not(.prompt)").nth(4).click();
         for (const view of VIEWS) {
@@ -70,7 +56,7 @@ for (const [device, options] of [["desktop", {}], ["phone", PHONE]]) {
 }
 
 test("the page's choice is the engine's, and other settings have other winners", { skip, timeout: 400_000 }, () =>
-  opened("glass", {}, async (page) => {
+  open("glass", {}, async (page) => {
     await look(page, "Name a colour.", "8");
     const tokens = page.locator(".tokens [role=option]:not(.prompt)");
     for (let at = 0; at < (await tokens.count()); at++) {
@@ -95,7 +81,7 @@ test("the page's choice is the engine's, and other settings have other winners",
   }));
 
 test("a branch goes on from another token, and an edited model says that it is one", { skip, timeout: 400_000 }, () =>
-  opened("glass", {}, async (page) => {
+  open("glass", {}, async (page) => {
     await look(page, "Name a colour.", "8");
     await page.locator("#tab-whatif").click();
     const other = (await page.locator(".others button").first().innerText()).replace(/[\d.,]+ %$|< [\d.,]+ %$/, "").trim();
@@ -120,7 +106,7 @@ test("a branch goes on from another token, and an edited model says that it is o
   }));
 
 test("the keyboard goes from token to token and from view to view", { skip, timeout: 200_000 }, () =>
-  opened("glass", {}, async (page) => {
+  open("glass", {}, async (page) => {
     await look(page, "Name a colour.", "6");
     const chosen = page.locator("[role=option][aria-selected=true]");
     await chosen.focus();
@@ -136,7 +122,7 @@ test("the keyboard goes from token to token and from view to view", { skip, time
   }));
 
 test("an answer of the chat page is looked into", { skip, timeout: 300_000 }, () =>
-  opened("", {}, async (page) => {
+  open("", {}, async (page) => {
     await page.locator(".model select:not([disabled])").waitFor();
     await page.locator(".head .icon-button").last().click();
     await page.getByRole("dialog").getByLabel("Max tokens").fill("12");
@@ -154,10 +140,10 @@ test("an answer of the chat page is looked into", { skip, timeout: 300_000 }, ()
 
 for (const { name, ...looks } of LOOKS.slice(0, 2)) {
   test(`no serious fault by axe: chat and lessons, ${name}`, { skip, timeout: 400_000 }, () =>
-    opened("", looks, async (page) => {
+    open("", looks, async (page) => {
       await page.locator(".model select:not([disabled])").waitFor();
       assert.deepEqual(await faults(page), [], "chat");
-      await page.goto(new URL("learn", server.url).href);
+      await page.goto(new URL("learn", own.server.url).href);
       const lessons = await page.locator("li[data-lesson] > a").evaluateAll((links) => links.map((link) => link.href));
       assert.deepEqual(await faults(page), [], "list of lessons");
       for (const address of lessons) {

@@ -1,33 +1,19 @@
 // The lessons on a real server with a real model, as in real.test.mjs: every page in both languages, and each widget against the engine.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import * as browsing from "./browser.mjs";
-import { launch, LOOKS, PHONE, picture, wide } from "./browser.mjs";
-import { newHome, QWEN, real, serve } from "./program.mjs";
+import { test } from "node:test";
+import { LOOKS, PHONE, picture, wide } from "./browser.mjs";
+import { QWEN, real, withModel } from "./program.mjs";
 
 const { model, skip } = real(QWEN);
 
-let browser, server, home;
-before(async () => {
-  if (skip) return;
-  browser = await launch();
-  home = newHome();
-  server = await serve(["learn", "--port", "0", "--model", model], { home });
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-  home?.remove();
-});
-
-const opened = (path, options, body) => browsing.opened(browser, server, path, options, body);
+const { own, open } = withModel("learn", { model, skip });
 
 const lessons = (page) => page.locator("li[data-lesson] > a").evaluateAll((links) => links.map((link) => link.href));
 
 for (const [device, size] of [["desktop", {}], ["phone", PHONE]]) {
   for (const { name, ...looks } of LOOKS.slice(0, 2)) {
     test(`every lesson can be read: ${device}, ${name}`, { skip, timeout: 240_000 }, () =>
-      opened("learn", { ...size, ...looks }, async (page) => {
+      open("learn", { ...size, ...looks }, async (page) => {
         assert.equal(await page.locator("html").getAttribute("lang"), looks.locale === "zh-CN" ? "zh-CN" : "en");
         await picture(page, `learn-list-${device}-${name}`);
         for (const address of await lessons(page)) {
@@ -47,7 +33,7 @@ async function press(page, button) {
 }
 
 test("every button of every lesson gets an answer from the model", { skip, timeout: 600_000 }, () =>
-  opened("learn", { locale: "en-GB" }, async (page) => {
+  open("learn", { locale: "en-GB" }, async (page) => {
     for (const address of await lessons(page)) {
       await page.goto(address);
       for (const button of await page.locator(".widget button").all()) await press(page, button);
@@ -57,7 +43,7 @@ test("every button of every lesson gets an answer from the model", { skip, timeo
   }));
 
 test("the token that the page predicts is the one that the engine draws", { skip, timeout: 600_000 }, () =>
-  opened("learn/16-randomness", {}, async (page) => {
+  open("learn/16-randomness", {}, async (page) => {
     const widget = page.locator('[data-widget="draw"]');
     for (const temperature of ["0.4", "1.2", "2"]) {
       for (const seed of ["0", "7", "4294967296", "123456789012"]) {
@@ -70,12 +56,12 @@ test("the token that the page predicts is the one that the engine draws", { skip
   }));
 
 test("right answers are told, and a lesson that was done is marked", { skip, timeout: 240_000 }, () =>
-  opened("learn/01-tokens", { ...PHONE, locale: "en-GB" }, async (page) => {
+  open("learn/01-tokens", { ...PHONE, locale: "en-GB" }, async (page) => {
     const questions = page.locator(".questions fieldset");
     await questions.first().locator("input").last().check();
     assert.match(await questions.first().locator(".verdict").innerText(), /Not quite/);
     for (const question of await questions.all()) await question.locator(`input[value="${await question.getAttribute("data-right")}"]`).check();
     assert.match(await questions.last().locator(".verdict").innerText(), /Right/);
-    await page.goto(new URL("learn", server.url).href);
+    await page.goto(new URL("learn", own.server.url).href);
     assert.match(await page.locator('li[data-lesson="01-tokens"]').innerText(), /done/);
   }));

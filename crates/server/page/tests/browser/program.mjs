@@ -3,7 +3,9 @@
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { after, before } from "node:test";
 import { fileURLToPath } from "node:url";
+import { launch, opened } from "./browser.mjs";
 
 export const HEFU = process.env.HEFU ?? fileURLToPath(new URL("../../../../../target/release/hefu", import.meta.url));
 export const GEMMA = "gemma-3-270m-q4_k_m.gguf";
@@ -41,4 +43,24 @@ export async function serve(command, { home, lines = 1 }) {
     child.once("exit", (status) => reject(new Error(`the server ended with status ${status}`)));
   });
   return { said, url: `${new URL(said.match(/http:\S+/)[0]).origin}/`, stop: (signal = "SIGTERM") => (child.kill(signal), ended) };
+}
+
+/**
+ * A browser, and a server by a command of the program with a model, from before the first test until after the last, unless they are
+ * left out. `open` opens a page of the server.
+ */
+export function withModel(command, { model, skip }) {
+  const own = {};
+  before(async () => {
+    if (skip) return;
+    own.browser = await launch();
+    own.home = newHome();
+    own.server = await serve([command, "--port", "0", "--model", model], { home: own.home });
+  });
+  after(async () => {
+    await own.browser?.close();
+    await own.server?.stop();
+    own.home?.remove();
+  });
+  return { own, open: (path, options, body) => opened(own.browser, own.server, path, options, body) };
 }

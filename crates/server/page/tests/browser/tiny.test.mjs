@@ -1,29 +1,16 @@
 // The glass box on a tiny model with experts and attention sinks: its numbers against the engine's, and all of it by the keyboard alone.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { after, before, test } from "node:test";
-import * as browsing from "./browser.mjs";
-import { faults, launch, LOOKS, PHONE, picture, wide } from "./browser.mjs";
-import { HEFU, newHome, serve, tiny } from "./program.mjs";
+import { test } from "node:test";
+import { faults, LOOKS, PHONE, picture, wide } from "./browser.mjs";
+import { HEFU, tiny, withModel } from "./program.mjs";
 
 const { model, skip } = tiny("tiny-gpt-oss");
 const PROMPT = "the end of the in and the other";
 const TOKENS = 6;
 
-let browser, server, home;
-before(async () => {
-  if (skip) return;
-  browser = await launch();
-  home = newHome();
-  server = await serve(["serve", "--port", "0", "--model", model], { home });
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-  home?.remove();
-});
-
-const opened = (options, body) => browsing.opened(browser, server, "glass", options, body);
+const { own, open } = withModel("serve", { model, skip });
+const opened = (options, body) => open("glass", options, body);
 
 /** Has the model go on with a text. */
 async function look(page) {
@@ -38,7 +25,7 @@ async function look(page) {
 /** What `hefu trace` says of the same answer. */
 function traced(...flags) {
   const asked = ["--raw", "--seed", "7", "--temperature", "0.8", "--max-tokens", String(TOKENS), "--json", "--model", model];
-  return JSON.parse(execFileSync(HEFU, ["trace", ...asked, ...flags, PROMPT], { env: { ...process.env, HEFU_HOME: home.path }, encoding: "utf8" }));
+  return JSON.parse(execFileSync(HEFU, ["trace", ...asked, ...flags, PROMPT], { env: { ...process.env, HEFU_HOME: own.home.path }, encoding: "utf8" }));
 }
 
 /** As the page says it in English. */
