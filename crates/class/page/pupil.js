@@ -18,10 +18,10 @@ function lessons(list) {
       "tr",
       {},
       make("th", { scope: "row" }, make("a", { href: `/learn/${lang}/${name}` }, title)),
-      make("td", {}, questions ? `${questions === right ? "✓ " : ""}${right} / ${questions}` : "–"),
-      make("td", {}, exercise ? `${exercise.handed?.right === exercise.handed?.cases && exercise.handed ? "✓ " : ""}${score(exercise.handed)}` : "–"),
+      make("td", { class: "number" }, questions ? `${questions === right ? "✓ " : ""}${right} / ${questions}` : "–"),
+      make("td", { class: "number" }, exercise ? `${exercise.handed?.right === exercise.handed?.cases && exercise.handed ? "✓ " : ""}${score(exercise.handed)}` : "–"),
     );
-  const heads = [words.lesson, words.questions, words.exercise].map((head) => make("th", { scope: "col" }, head));
+  const heads = [words.lesson, words.questions, words.exercise].map((head) => make("th", { scope: "col", class: "number" }, head));
   return make("div", { class: "table", tabindex: "0", role: "region", "aria-label": words.lessons }, make("table", {}, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...list.map(row))));
 }
 
