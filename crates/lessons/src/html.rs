@@ -132,8 +132,15 @@ fn exercise(lesson: &Lesson, language: Language) -> String {
             "然后请程序评判。每一位都算数；常见的错误按其计算结果认出。",
         ),
         note = match language {
-            Language::English => format!("Clause: {}. In Python, <code>struct</code> turns digits into numbers and back.", escaped(exercise.clause)),
-            Language::Chinese => format!("条款：{}。Python 的 <code>struct</code> 可在数字与数之间转换。", escaped(exercise.clause)),
+            Language::English => format!(
+                "Clause: {}. In Python, <code>struct</code> turns digits into numbers and back; what rounds to infinity it refuses \
+                 with an <code>OverflowError</code>.",
+                escaped(exercise.clause)
+            ),
+            Language::Chinese => format!(
+                "条款：{}。Python 的 <code>struct</code> 可在数字与数之间转换；舍入后为无穷的数，它会以 <code>OverflowError</code> 拒绝。",
+                escaped(exercise.clause)
+            ),
         },
     )
 }

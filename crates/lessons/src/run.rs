@@ -45,8 +45,13 @@ pub enum RunError {
     #[error("the program wrote more than {0} bytes and was stopped")]
     Output(usize),
     /// It failed.
-    #[error("the program failed: {0}")]
-    Failed(String),
+    #[error("the program failed: {status}; before that it had written {lines} lines, one for each case")]
+    Failed {
+        /// How it ended.
+        status: String,
+        /// Lines that it wrote, by which is seen at which case it failed.
+        lines: usize,
+    },
     /// Its output cannot be read.
     #[error("the program's output cannot be read: {0}")]
     Unreadable(String),
@@ -129,7 +134,7 @@ fn watched(mut child: Child, input: String, limits: &Limits) -> Result<String, R
                 stop(&mut child);
                 return Err(RunError::Time(limits.time));
             }
-            Err(error) => return Err(RunError::Failed(error.to_string())),
+            Err(error) => return Err(RunError::Failed { status: error.to_string(), lines: 0 }),
         }
     };
     let written = match written {
@@ -145,7 +150,8 @@ fn watched(mut child: Child, input: String, limits: &Limits) -> Result<String, R
         return Err(RunError::Output(limits.output));
     }
     if !status.success() {
-        return Err(RunError::Failed(status.to_string()));
+        let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
+        return Err(RunError::Failed { status: status.to_string(), lines });
     }
     String::from_utf8(bytes).map_err(|error| RunError::Unreadable(error.utf8_error().to_string()))
 }
@@ -188,7 +194,7 @@ mod tests {
 
     #[test]
     fn programs_that_fail_or_are_not_there_are_told() {
-        assert!(matches!(shell("exit 3", 20), Err(RunError::Failed(_))));
+        assert!(matches!(shell("echo; echo; exit 3", 20), Err(RunError::Failed { lines: 2, .. })));
         assert!(matches!(shell("printf '\\377'", 20), Err(RunError::Unreadable(_))));
         let limits = Limits { time: Duration::from_secs(1), output: 10 };
         let absent = run(&["hefu-no-such-program".into()], String::new(), &limits);

@@ -196,5 +196,8 @@ const HEADINGS_AND_MESSAGES: &[Entry] = &[
         "程序 {} 秒后仍未结束，已停止；用 --seconds 可给它更多时间",
     ),
     ("the program wrote more than {} bytes and was stopped", "程序写出超过 {} 字节，已停止"),
-    ("the program failed: {}", "程序失败：{}"),
+    (
+        "the program failed: {}; before that it had written {} lines, one for each case",
+        "程序失败：{}；在此之前写出了 {} 行，每个用例一行",
+    ),
 ];
