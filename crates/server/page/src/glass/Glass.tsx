@@ -1,6 +1,7 @@
 /** The glass box: a question, the answer token by token, and views of the chosen token. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { newSeed } from "../conversation/settings";
+import { key } from "../store/preferences";
 import { askingForKey, isAboutKey } from "../store/server";
 import { FailureText } from "../view/FailureText";
 import { KeyDialog } from "../view/KeyDialog";
@@ -12,7 +13,7 @@ import { NumberView } from "./Number";
 import { Proof } from "./Proof";
 import { at, begin, failure, found, handedOver, step, view, VIEWS, working, type View } from "./state";
 import { percent, Text, visible } from "./Text";
-import type { Question } from "./trace";
+import { converses, type Question } from "./trace";
 import { WhatIf } from "./WhatIf";
 import { Why } from "./Why";
 import { words } from "./words";
@@ -97,7 +98,9 @@ function Ask() {
     void begin(question);
   };
   useEffect(() => {
-    if (given) ask();
+    if (given) return ask();
+    // What goes wrong here goes wrong again with the question, and is told there.
+    converses(key.value).then((can) => can || setRaw(true), () => {});
   }, []);
   return (
     <form class="glass-ask" onSubmit={(event) => (event.preventDefault(), ask())}>

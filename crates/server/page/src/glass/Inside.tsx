@@ -74,7 +74,7 @@ function Lens({ seen, chosen }: { seen: Seen[]; chosen: number | undefined }) {
                   <ul class="candidates">
                     {(best?.[0] ?? []).map(({ id, text, share }) => (
                       <li key={id} class={id === chosen ? "own" : undefined}>
-                        <code>{visible(text)}</code> <span>{percent(share)}</span>
+                        <code>{visible(text, id)}</code> <span>{percent(share)}</span>
                       </li>
                     ))}
                   </ul>
@@ -191,6 +191,7 @@ function Heat({ trace, shares, sink }: { trace: Trace; shares: number[]; sink: n
         )}
         {shares.map((share, position) => (
           <span key={position} class="token" style={heat(share)} title={percent(share)}>
+            {trace.tokens[position]?.text.startsWith(" ") && <wbr />}
             {visible(trace.tokens[position]?.text ?? "")}
           </span>
         ))}
@@ -215,10 +216,10 @@ function Experts({ seen }: { seen: Seen[] }) {
       <ul class="candidates column">
         {seen.map(({ layer, numbers }) => (
           <li key={layer}>
-            <span>
-              {w.layer} {layer}:
-            </span>{" "}
-            {pairs(numbers?.[0] ?? []).map(([expert, share]) => w.expert(expert, percent(share))).join("; ")}
+            <span>{w.label(`${w.layer} ${layer}`)}</span>
+            {pairs(numbers?.[0] ?? [])
+              .map(([expert, share]) => w.expert(expert, percent(share)))
+              .join(w.betweenItems)}
           </li>
         ))}
       </ul>

@@ -109,7 +109,7 @@ function Sum({ x, weights, bias, result }: { x: number[]; weights: WeightRow; bi
       <h3>{w.chain}</h3>
       <p class="hint">{sum.blocks ? w.chainLead : w.chainFloat}</p>
       <div class="wide" tabIndex={0} role="region" aria-label={w.chain}>
-        <table>
+        <table class="chain">
           <thead>
             <tr>
               {(sum.blocks ? w.chainHeads : w.chainFloatHeads).map((head) => (
@@ -148,7 +148,8 @@ function Sum({ x, weights, bias, result }: { x: number[]; weights: WeightRow; bi
       </div>
       {bias !== undefined && (
         <p>
-          {w.bias}: <code>{short(bias)}</code>
+          {w.label(w.bias)}
+          <code>{short(bias)}</code>
         </p>
       )}
       <p class={isSame ? "verdict equal" : "verdict other"} role="status">

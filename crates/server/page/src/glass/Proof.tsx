@@ -1,9 +1,11 @@
 /** What proves the answer: its fingerprint and receipt, and the same computed once more. */
 import { useState } from "preact/hooks";
 import { RequestFailed } from "../api/failures";
+import type { Failure } from "../conversation/types";
 import * as exports from "../export";
 import { key } from "../store/preferences";
 import { CopyButton } from "../view/CopyButton";
+import { FailureText } from "../view/FailureText";
 import { number } from "../words";
 import { asked, found } from "./state";
 import { answered, receipt, type Step, type Trace } from "./trace";
@@ -45,10 +47,13 @@ function Again({ trace }: { trace: Trace }) {
   const w = words.value;
   const [said, setSaid] = useState<string>();
   const [running, setRunning] = useState(false);
+  const [failure, setFailure] = useState<Failure | null>(null);
   const question = asked.value;
   if (!question) return null;
   const run = async () => {
     setRunning(true);
+    setFailure(null);
+    setSaid(undefined);
     try {
       const candidates = trace.steps[0]?.stages[0]?.best.length ?? 1;
       const other = await answered({ ...question, seed: Number(trace.seed) }, candidates, key.value);
@@ -57,18 +62,22 @@ function Again({ trace }: { trace: Trace }) {
       setSaid(isSame ? w.same(number(before.length)) : w.different);
     } catch (error) {
       if (!(error instanceof RequestFailed)) throw error;
-      setSaid(w.different);
+      // What could not be computed is not different.
+      setFailure(error.failure);
     } finally {
       setRunning(false);
     }
   };
   return (
-    <p>
-      <button type="button" class="button" disabled={running} onClick={() => void run()}>
-        {w.again}
-      </button>{" "}
-      <span role="status">{running ? w.fetching : said}</span>
-    </p>
+    <>
+      <p>
+        <button type="button" class="button" disabled={running} onClick={() => void run()}>
+          {w.again}
+        </button>{" "}
+        <span role="status">{running ? w.fetching : said}</span>
+      </p>
+      {failure && <FailureText failure={failure} />}
+    </>
   );
 }
 

@@ -12,12 +12,20 @@ export function percent(share: number): string {
   return value > 0 && value < 0.01 ? `< ${number(0.01, 2)} %` : `${number(value, value >= 99.995 ? 0 : 2)} %`;
 }
 
-/** A token with its white space in sight. */
-export function visible(text: string): string {
-  return text.replace(/\n/g, "⏎\n").replace(/\t/g, "⇥").replace(/^ +| +$/g, (spaces) => "␣".repeat(spaces.length)) || "∅";
+/** The pictures of control characters, which have none of their own (Unicode, block "Control Pictures"). */
+const PICTURES = 0x2400;
+
+/** A token with its white space and its control characters in sight. With its number, where it is but a part of a character. */
+export function visible(text: string, id?: number): string {
+  const shown = text
+    .replace(/\n/g, "⏎\n")
+    .replace(/\t/g, "⇥")
+    .replace(/[\0-\x08\x0b-\x1f\x7f]/g, (control) => String.fromCharCode(control === "\x7f" ? PICTURES + 0x21 : PICTURES + control.charCodeAt(0)))
+    .replace(/^ +| +$/g, (spaces) => "␣".repeat(spaces.length));
+  return id !== undefined && text.includes("\ufffd") ? `${shown} #${id}` : shown || "∅";
 }
 
-export const quoted = (text: string) => `“${visible(text).replace(/\n/g, "")}”`;
+export const quoted = (text: string, id: number) => `“${visible(text, id).replace(/\n/g, "")}”`;
 
 export function Text() {
   const w = words.value;
@@ -53,12 +61,13 @@ export function Text() {
           go(to);
         }}
       >
-        {trace.tokens.map(({ text }, position) => {
+        {trace.tokens.map(({ id, text }, position) => {
           const share = shares.get(position);
           const kind = share === undefined ? "prompt" : `shade-${SHADES.findIndex((least) => share >= least)}`;
-          const label = share === undefined ? w.promptToken(visible(text)) : w.tokenOf(visible(text), percent(share));
+          const label = share === undefined ? w.promptToken(visible(text, id)) : w.tokenOf(visible(text, id), percent(share));
           return (
             <span key={position} role="option" class={`token ${kind}`} tabIndex={at.value === position ? 0 : -1} aria-selected={at.value === position} aria-label={label} title={label} onClick={() => go(position)}>
+              {text.startsWith(" ") && <wbr />}
               {visible(text)}
             </span>
           );

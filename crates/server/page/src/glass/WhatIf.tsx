@@ -64,7 +64,7 @@ function Others({ trace }: { trace: Trace }) {
           .filter(({ id }) => id !== own)
           .map(({ id, text, share }) => (
             <button key={id} type="button" class="button" disabled={running} onClick={() => choose(id)}>
-              {visible(text)} <small>{percent(share)}</small>
+              <bdi>{visible(text, id)}</bdi> <small>{percent(share)}</small>
             </button>
           ))}
       </p>
@@ -107,7 +107,7 @@ function Limb({ all, of }: { all: Branch[]; of: number | null }) {
         return (
           <li key={index}>
             <button type="button" class="limb" aria-pressed={isShown} onClick={() => show(index)}>
-              {note && <b>{note}</b>} {of !== null && !note && <small>{w.fromPosition(String(from))}</small>} {visible(text)}
+              {note && <b>{note}</b>} {of !== null && !note && <small>{w.fromPosition(String(from))}</small>} <bdi>{visible(text)}</bdi>
             </button>
             <Limb all={all} of={index} />
           </li>
@@ -248,7 +248,7 @@ function Effect({ before, after, fingerprint }: { before: Step | undefined; afte
   const [first, second] = [own[0], other[0]];
   return (
     <>
-      <p role="status">{first && second && (first.id === second.id ? w.stillFirst(quoted(second.text)) : w.nowFirst(quoted(second.text), quoted(first.text)))}</p>
+      <p role="status">{first && second && (first.id === second.id ? w.stillFirst(quoted(second.text, second.id)) : w.nowFirst(quoted(second.text, second.id), quoted(first.text, first.id)))}</p>
       <div class="wide" tabIndex={0} role="region" aria-label={w.effect}>
         <table>
           <thead>
@@ -262,7 +262,7 @@ function Effect({ before, after, fingerprint }: { before: Step | undefined; afte
             {tokens.map(([id, text]) => (
               <tr key={id}>
                 <th scope="row">
-                  <code>{visible(text)}</code>
+                  <code>{visible(text, id)}</code>
                 </th>
                 <td>{cell(then.get(id))}</td>
                 <td>{cell(now.get(id))}</td>
@@ -272,7 +272,8 @@ function Effect({ before, after, fingerprint }: { before: Step | undefined; afte
         </table>
       </div>
       <p class="hint">
-        {w.fingerprint}: <code>{fingerprint}</code>
+        {w.label(w.fingerprint)}
+        <code>{fingerprint}</code>
       </p>
     </>
   );

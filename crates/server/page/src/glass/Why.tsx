@@ -35,7 +35,7 @@ function Candidates({ best, chosen }: { best: Told[]; chosen: number }) {
     <ul class="candidates">
       {best.slice(0, TOLD).map((one) => (
         <li key={one.id} class={one.id === chosen ? "own" : undefined}>
-          <code>{visible(one.text)}</code> <span>{percent(one.share)}</span>
+          <code>{visible(one.text, one.id)}</code> <span>{percent(one.share)}</span>
         </li>
       ))}
     </ul>
@@ -74,7 +74,7 @@ function Clauses({ step: { stages, draw, id } }: { step: Step }) {
         </table>
       </div>
       <p>
-        <small>S16</small> <strong>{w.clauseNames.temperature}.</strong>{" "}
+        <small>S16</small> <strong>{w.label(w.clauseNames.temperature!)}</strong>
         {draw ? w.drawn(percent(Number(BigInt(draw.point)) / Number(BigInt(draw.total)))) : w.drawGreedy}
       </p>
       {draw && <Line stretches={draw.stretches.map(({ id, weight }) => ({ id, text: text(id), share: Number(weight) / Number(draw.total) }))} point={Number(draw.point) / Number(draw.total)} chosen={id} />}
@@ -85,12 +85,12 @@ function Clauses({ step: { stages, draw, id } }: { step: Step }) {
 /** The line of weights, with the random point on it. */
 function Line({ stretches, point, chosen }: { stretches: { id: number; text: string; share: number }[]; point: number; chosen: number }) {
   const w = words.value;
-  const said = stretches.map(({ text, share }) => `${visible(text)} ${percent(share)}`).join(", ");
+  const said = stretches.map(({ id, text, share }) => `${visible(text, id)} ${percent(share)}`).join(w.betweenItems);
   return (
-    <div class="line" role="img" aria-label={`${w.lineOf}: ${said}; ${w.drawn(percent(point))}`}>
+    <div class="line" role="img" aria-label={`${w.label(w.lineOf)}${said}${w.betweenItems}${w.drawn(percent(point))}`}>
       {stretches.map(({ id, text, share }) => (
-        <span key={id} class={id === chosen ? "own" : undefined} style={{ width: `${100 * share}%` }} title={`${visible(text)} ${percent(share)}`}>
-          {share > 0.06 && visible(text)}
+        <span key={id} class={id === chosen ? "own" : undefined} style={{ width: `${100 * share}%` }} title={`${visible(text, id)} ${percent(share)}`}>
+          {share > 0.06 && <bdi>{visible(text)}</bdi>}
         </span>
       ))}
       <i style={{ left: `${100 * point}%` }} />
@@ -160,7 +160,7 @@ function Sliders({ trace, step: own, logits }: { trace: Trace; step: Step; logit
         </label>
       </div>
       <p class={chosen.id === own.id ? "verdict" : "verdict other"} aria-live="polite">
-        {chosen.id === own.id ? w.wins(quoted(text(chosen.id))) : w.otherWins(quoted(text(chosen.id)))}{" "}
+        {chosen.id === own.id ? w.wins(quoted(text(chosen.id), chosen.id)) : w.otherWins(quoted(text(chosen.id), chosen.id))}{" "}
         <button type="button" class="link" onClick={() => setSettings(before)}>
           {w.reset}
         </button>
@@ -176,7 +176,7 @@ function Sliders({ trace, step: own, logits }: { trace: Trace; step: Step; logit
       <ul class="reigns">
         {all.map(({ from, to, id }) => (
           <li key={from} class={id === own.id ? "own" : undefined}>
-            {w.reign(number(from, 2), number(to, 2), quoted(text(id)))}
+            {w.reign(number(from, 2), number(to, 2), quoted(text(id), id))}
           </li>
         ))}
       </ul>
@@ -206,7 +206,7 @@ function Seeds({ logits, history, settings, text, chosen }: SeedsProps) {
       <ul class="candidates">
         {counts.slice(0, 8).map(([id, count]) => (
           <li key={id} class={id === chosen ? "own" : undefined}>
-            <code>{visible(text(id))}</code> <span>{number(count)}</span>
+            <code>{visible(text(id), id)}</code> <span>{number(count)}</span>
           </li>
         ))}
       </ul>

@@ -52,6 +52,33 @@ export interface Visible {
   data: { name: string; layers: number[]; numbers: number | null; heads: number; kind: string }[];
   products?: Product[];
   operations?: { layer: number | null; name: string; weight_bytes: number; multiply_adds: number }[];
+  /** What was measured of its steps; null before, absent where nothing can be. */
+  measured?: Measured | null;
+}
+
+/** A step of the device, in all layers and for all tokens that were measured. */
+export interface MeasuredStep {
+  operation: string;
+  bytes: number;
+  seconds: number;
+  /** The least time in which this machine could do it, and what it is bound by. */
+  limit_seconds: number;
+  bound: "memory" | "int8" | "f32" | "nothing";
+  /** `limit_seconds / seconds`. */
+  achieved: number;
+}
+
+/** Every step for some tokens of an answer, and what the machine could do meanwhile, as `hefu gap` measures them. */
+export interface Measured {
+  isa: string;
+  threads: number;
+  prompt: number;
+  steps: number;
+  /** Steps above their limit by more than clocks and neighbours explain. */
+  faults: string[];
+  limits: { read_bytes: number; int8_multiply_adds: number; f32_multiply_adds: number };
+  all: MeasuredStep;
+  operations: MeasuredStep[];
 }
 
 /** A value each of whose numbers is the sum of a row of weights times a row of numbers. */
@@ -181,9 +208,19 @@ export async function visible(key: string, model?: string): Promise<Visible> {
   return (await ask(model ? `v1/trace/${encodeURIComponent(model)}` : "v1/trace", key)).json() as Promise<Visible>;
 }
 
+/** Whether the first model can hold a conversation; one without a template can only continue a text. */
+export async function converses(key: string): Promise<boolean> {
+  return ((await (await ask("props", key)).json()) as { chat_template: string | null }).chat_template !== null;
+}
+
 /** A row of a weight, by the weight's number among the program's. */
 export async function weightRow(model: string, weight: number, row: number, key: string, signal?: AbortSignal): Promise<WeightRow> {
   return (await ask("v1/weights", key, { model, weight, row }, signal)).json() as Promise<WeightRow>;
+}
+
+/** Has the steps of a model measured, which takes seconds; refused while others are answered. */
+export async function measured(model: string, key: string): Promise<Measured> {
+  return ((await (await ask("v1/cost", key, { model })).json()) as { measured: Measured }).measured;
 }
 
 export async function receipt(id: string, key: string): Promise<string> {

@@ -10,6 +10,7 @@ export const SENTENCES: readonly (readonly [string, string])[] = [
   ["there is no model {} here; the models are {}", "这里没有模型 {}，现有模型：{}。"],
   ["{} could not be loaded; the server's log says more", "{} 未能加载，详情见服务器日志。"],
   ["{} has stopped; the server's log says more", "{} 已停止，详情见服务器日志。"],
+  ["others are being answered, and measuring would keep them waiting; try again in a moment", "正在回答其他请求，测量会让它们等待，请稍后再试。"],
   ["the model stopped; the server's log says more", "模型已停止，详情见服务器日志。"],
   ["the answer ended without a result; the server's log says more", "回答没有结果就结束了，详情见服务器日志。"],
   ["the model could not be loaded in the time that a request has", "模型未能在一个请求允许的时间内加载完。"],
