@@ -8,6 +8,7 @@
 //! * `flags`: flags that several commands have; `options`: what they turn into, the only thing that is seen below;
 //! * `models`, `preview`, `open`, `checkpoint`, `load`: from a model's name to its files, its description, and a model in memory;
 //! * `answering`, `answer`: a model that is ready to answer, and one answer at the terminal;
+//! * `gap`: what a model does, held against what the machine can do;
 //! * `serving`: what the server is handed; `part`: layers of a model for a head on another machine;
 //! * `fingerprint`, `digests`: what two answers must share to be comparable bit for bit, and digests of files;
 //! * `receipts`, `timestamp`, `verifier`: what this instance signs of an answer, and answers made again from that;
@@ -28,6 +29,7 @@ mod digests;
 mod failure;
 mod fingerprint;
 mod flags;
+mod gap;
 mod home;
 mod interrupt;
 mod lessons;

@@ -6,6 +6,8 @@
 use hefu_answer::TextModel;
 use hefu_engine::inspect::{Inspections, Operation, Product, Visible, WeightRow};
 use hefu_engine::scheduler::{ForwardMany, Job, Key, Pooling, Refusal, Scheduler, Statistics, Update};
+use serde_json::Value;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The models that can be served.
@@ -82,6 +84,8 @@ pub struct Loaded {
     pub operations: Vec<Operation>,
     /// Its products with matrices.
     pub products: Vec<Product>,
+    /// What measures its steps, where the limits of what computes can be measured.
+    pub gauge: Option<Arc<dyn Gauge>>,
     /// Engine that computes.
     pub engine: Box<dyn Engine>,
 }
@@ -94,6 +98,17 @@ pub trait Engine {
     /// # Errors
     /// One sentence, if the memory for its work cannot be had.
     fn run(self: Box<Self>, body: &mut dyn FnMut(&mut dyn Steps, &mut Inspections)) -> Result<(), String>;
+}
+
+/// Measures the steps of a model and the limits of the machine.
+pub trait Gauge: Send + Sync {
+    /// What every step of the device takes for a token, and which share of its limit that is, in the words of `hefu gap --json`.
+    /// Takes seconds, in which it uses the threads that answers are computed by: every few of their milliseconds it asks whether it
+    /// may go on, and gives `None` if not.
+    ///
+    /// # Errors
+    /// One sentence.
+    fn decode(&self, goes_on: &dyn Fn() -> bool) -> Result<Option<Value>, String>;
 }
 
 /// A scheduler, whatever model it runs.

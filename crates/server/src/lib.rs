@@ -10,7 +10,7 @@
 //! * [`service`], [`registry`], [`worker`], `answering`: which models are in memory, and how requests reach them;
 //! * [`catalog`], [`record`], [`watch`]: what the program around the server hands in;
 //! * [`api`], [`app`], [`listen`], [`tls`], `body`, `page`: endpoints, who may ask them, and the connections they come over;
-//! * `echo`: prompts repeated with their log-probabilities; `traces`: what is computed on the way to an answer;
+//! * `echo`: prompts repeated with their log-probabilities; `traces`: what is computed on the way to an answer; `cost`: what a token takes;
 //! * [`inside`]: the same endpoints without a connection;
 //! * `class`: what a class in a room is asked, where one is held;
 //! * `work`: what takes its time, on threads of its own;
@@ -23,6 +23,7 @@ pub mod app;
 mod body;
 pub mod catalog;
 mod class;
+mod cost;
 mod echo;
 pub mod error;
 mod headers;

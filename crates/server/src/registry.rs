@@ -110,6 +110,13 @@ impl Registry {
         self.lock().iter().map(standing).collect()
     }
 
+    /// True if nothing but `own` requests uses a model, and none comes or goes.
+    pub(crate) fn is_quiet(&self, own: usize) -> bool {
+        let slots = self.lock();
+        let is_settled = |slot: &Slot| matches!(slot.state, State::Absent | State::Ready(_));
+        slots.iter().all(is_settled) && slots.iter().map(|slot| slot.users).sum::<usize>() <= own
+    }
+
     /// Description of a model.
     ///
     /// # Errors

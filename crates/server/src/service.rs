@@ -43,6 +43,8 @@ pub struct Service {
     pub(crate) responses: kept::ResponseStore,
     /// KiB of memory for large requests.
     pub(crate) memory: Shares,
+    /// Held by whoever measures.
+    pub(crate) measuring: tokio::sync::Mutex<()>,
     is_stopping: AtomicBool,
     /// Every answer under way holds a copy of the sender; the receiver ends when there is none.
     under_way: Mutex<Option<mpsc::Sender<()>>>,
@@ -111,6 +113,7 @@ impl Service {
             responses: kept::ResponseStore::default(),
             desks: Shares::new(4 * threads),
             memory: Shares::new(request_kib),
+            measuring: tokio::sync::Mutex::new(()),
             is_stopping: AtomicBool::new(false),
             under_way: Mutex::new(Some(under_way)),
             all_done: tokio::sync::Mutex::new(all_done),

@@ -1,7 +1,7 @@
 //! `hefu models`: what is there and what could be fetched.
 
-use crate::commands::gap;
 use crate::failure::Failure;
+use crate::gap::ceilings;
 use crate::models;
 use crate::options::cores;
 use crate::output::{print_json, print_plain};
@@ -70,7 +70,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 /// Bytes per second that this machine reads, as `hefu gap` measures them; nothing is said where it cannot be measured.
 fn read_rate() -> Option<f64> {
     let peaks = hefu_cpu::select::best().peaks()?;
-    gap::read_rate(peaks, &Pool::new(cores())).ok().filter(|rate| *rate > 0.0)
+    ceilings::read_rate(peaks, &Pool::new(cores())).ok().filter(|rate| *rate > 0.0)
 }
 
 /// Repositories by what their models are for, with what a file of 4 bits takes, whether this machine bears it, and how fast it

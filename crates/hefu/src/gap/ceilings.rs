@@ -10,7 +10,7 @@ const TIMES_CACHE: u64 = 8;
 /// At least 256 MiB, so that little of it is found in a cache.
 const LEAST_BYTES: u64 = 256 << 20;
 /// At most 1 GiB: what a machine has to spare, and what is read in a fraction of a second.
-const MOST_BYTES: u64 = 1 << 30;
+pub(crate) const MOST_BYTES: u64 = 1 << 30;
 /// Fewest passes of a round in each way to read.
 const LEAST_PASSES: usize = 3;
 /// Up to this number of threads every number of them is measured, from there on powers of two.
@@ -18,23 +18,23 @@ const EVERY_UP_TO: usize = 8;
 
 /// Rates of some number of threads, per second.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub(super) struct Rates {
-    pub(super) threads: usize,
-    pub(super) read_bytes_huge_pages: f64,
-    pub(super) read_bytes_small_pages: f64,
-    pub(super) int8_multiply_adds: f64,
-    pub(super) f32_multiply_adds: f64,
+pub(crate) struct Rates {
+    pub(crate) threads: usize,
+    pub(crate) read_bytes_huge_pages: f64,
+    pub(crate) read_bytes_small_pages: f64,
+    pub(crate) int8_multiply_adds: f64,
+    pub(crate) f32_multiply_adds: f64,
 }
 
 /// The limits that the operations of a round are held against, measured in between them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-pub(super) struct Ceilings {
+pub(crate) struct Ceilings {
     /// Of reading as much as the model has, over and over.
-    pub(super) read_bytes: f64,
+    pub(crate) read_bytes: f64,
     /// Of the fastest of these passes: nothing is held against it, but it tells how even the machine was.
-    pub(super) fastest_read_bytes: f64,
-    pub(super) int8_multiply_adds: f64,
-    pub(super) f32_multiply_adds: f64,
+    pub(crate) fastest_read_bytes: f64,
+    pub(crate) int8_multiply_adds: f64,
+    pub(crate) f32_multiply_adds: f64,
 }
 
 /// Samples the machine.
@@ -42,7 +42,7 @@ pub(super) struct Ceilings {
 /// The rate of reading changes from second to second with what the neighbours do; on some machines by half. So each round
 /// of the model has limits of its own: memory is read once after each of its steps, and of these passes the median
 /// counts. The fastest pass of all would be one that met a gap in the neighbours' work, and no step of the model did.
-pub(super) struct Sampler<'a> {
+pub(crate) struct Sampler<'a> {
     peaks: &'static Peaks,
     team: &'a dyn Team,
     /// As much as the model has, in huge pages, as weights are.
@@ -58,14 +58,14 @@ impl<'a> Sampler<'a> {
     ///
     /// # Errors
     /// If there is none.
-    pub(super) fn new(peaks: &'static Peaks, team: &'a dyn Team, weights: u64) -> Result<Self, Failure> {
+    pub(crate) fn new(peaks: &'static Peaks, team: &'a dyn Team, weights: u64) -> Result<Self, Failure> {
         let memory = memory(weights.min(MOST_BYTES), Pages::Huge, team)?;
         let reads = vec![Vec::new(); peaks.ways_to_read()];
         Ok(Sampler { peaks, team, memory, reads, arithmetic: arithmetic(peaks, team) })
     }
 
     /// Reads the memory once, in the way whose turn it is.
-    pub(super) fn read(&mut self) {
+    pub(crate) fn read(&mut self) {
         let fewest = (0..self.reads.len()).min_by_key(|&way| self.reads[way].len());
         if let Some(way) = fewest {
             self.reads[way].push(self.memory.read_once(self.peaks, way, self.team));
@@ -73,7 +73,7 @@ impl<'a> Sampler<'a> {
     }
 
     /// Ends a round: the limits that hold for it.
-    pub(super) fn finish_round(&mut self) -> Ceilings {
+    pub(crate) fn finish_round(&mut self) -> Ceilings {
         while self.reads.iter().any(|rates| rates.len() < LEAST_PASSES) {
             self.read();
         }
@@ -92,7 +92,7 @@ impl<'a> Sampler<'a> {
 ///
 /// # Errors
 /// If there is no memory to read.
-pub(super) fn rates(peaks: &Peaks, team: &dyn Team) -> Result<Vec<Rates>, Failure> {
+pub(crate) fn rates(peaks: &Peaks, team: &dyn Team) -> Result<Vec<Rates>, Failure> {
     let bytes = (last_cache().saturating_mul(TIMES_CACHE)).clamp(LEAST_BYTES, MOST_BYTES);
     let counts = counts(team.threads());
     let read = |pages| -> Result<Vec<f64>, Failure> {

@@ -1,78 +1,92 @@
 //! Runs the model in rounds, with the machine's limits sampled in between.
 
-use super::ceilings::{Ceilings, Rates, Sampler, rates};
+use super::ceilings::{Ceilings, Sampler};
 use super::probe::{Probe, Total};
-use crate::commands::bench::{fits, tokens};
 use crate::failure::Failure;
-use crate::load::Loaded;
-use crate::progress::{Meter, Unit};
 use hefu_cpu::limits::Peaks;
 use hefu_engine::scheduler::{ForwardMany, Paged, ROWS_AT_ONCE};
-use hefu_numerics::device::{Batch, Error, Slots, Span};
+use hefu_numerics::device::{Batch, Error, Model, Slots, Span};
 use hefu_numerics::kv::PAGE;
+use hefu_numerics::team::Team;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Rounds are repeated until this much time has passed.
-const ENOUGH: Duration = Duration::from_secs(6);
-/// Most rounds that are measured, after one to warm up.
-const MOST_ROUNDS: usize = 5;
-
 /// One run of a phase.
 #[derive(Debug, Clone)]
-pub(super) struct Run {
+pub(crate) struct Run {
     /// From the first token to the last logits.
-    pub(super) time: Duration,
+    pub(crate) time: Duration,
     /// Totals noted meanwhile.
-    pub(super) totals: Vec<Total>,
+    pub(crate) totals: Vec<Total>,
 }
 
 /// A prefill and a decode, and what the machine could do meanwhile; none of a phase without tokens.
 #[derive(Debug, Clone)]
-pub(super) struct Round {
-    pub(super) limits: Ceilings,
-    pub(super) prefill: Option<Run>,
-    pub(super) decode: Option<Run>,
+pub(crate) struct Round {
+    pub(crate) limits: Ceilings,
+    pub(crate) prefill: Option<Run>,
+    pub(crate) decode: Option<Run>,
 }
 
-/// Everything measured.
-#[derive(Debug)]
-pub(super) struct Measured {
-    pub(super) rates: Vec<Rates>,
-    pub(super) rounds: Vec<Round>,
+/// Where is measured.
+#[derive(Clone, Copy)]
+pub(crate) struct Machine<'a> {
+    pub(crate) peaks: &'static Peaks,
+    pub(crate) team: &'a dyn Team,
 }
 
 /// Work that the model is to do.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Load {
+pub(crate) struct Load {
     /// Tokens of the prompt.
-    pub(super) prompt: usize,
+    pub(crate) prompt: usize,
     /// Tokens of the prompt that are computed at once.
-    pub(super) chunk: usize,
+    pub(crate) chunk: usize,
     /// Steps after it, each of one token of every sequence.
-    pub(super) steps: usize,
+    pub(crate) steps: usize,
     /// Sequences that are decoded at once, at least 1.
-    pub(super) sequences: usize,
+    pub(crate) sequences: usize,
+    /// Rounds are repeated until this much time has passed.
+    pub(crate) enough: Duration,
+    /// Most rounds that are measured, after one to warm up.
+    pub(crate) most_rounds: usize,
 }
 
-/// Measures machine and model.
+impl Load {
+    /// Positions of each sequence.
+    pub(crate) fn positions(&self) -> usize {
+        self.prompt + self.steps
+    }
+
+    /// Pages of all sequences.
+    pub(crate) fn pages(&self) -> usize {
+        self.positions().div_ceil(PAGE).saturating_mul(self.sequences)
+    }
+}
+
+/// Measures the model, and the machine meanwhile. Before each step `goes_on` is told the number of the round; nothing is measured
+/// if it says no.
 ///
 /// # Errors
 /// If there is no memory to read or for the caches, or the model fails.
-pub(super) fn measure(loaded: &Loaded, peaks: &'static Peaks, load: Load) -> Result<Measured, Failure> {
-    let vocabulary = loaded.model.program.vocabulary;
-    let all = tokens(load.prompt + load.steps, vocabulary);
+pub(crate) fn measure(
+    model: &Model,
+    machine: Machine<'_>,
+    load: Load,
+    goes_on: &mut dyn FnMut(usize) -> bool,
+) -> Result<Option<Vec<Round>>, Failure> {
+    let all = tokens(load.positions(), model.program.vocabulary);
     let (prompt, steps) = all.split_at(load.prompt.min(all.len()));
-    let mut meter = Meter::new("measuring", Unit::Count);
-    let rates = rates(peaks, &*loaded.pool)?;
-    let mut sampler = Sampler::new(peaks, &*loaded.pool, loaded.model.weights.bytes() as u64)?;
-    let mut sequences = Sequences::new(loaded, &load)?;
+    let mut sampler = Sampler::new(machine.peaks, machine.team, model.weights.bytes() as u64)?;
+    let mut sequences = Sequences::new(model, &load)?;
     let probe = Arc::new(Probe::default());
     sequences.paged.executable().observe(Some(Arc::clone(&probe) as _));
     let mut rounds = Vec::new();
     let started = Instant::now();
-    for index in 0..=MOST_ROUNDS {
-        meter.set(index as u64, Some(MOST_ROUNDS as u64 + 1));
+    for index in 0..=load.most_rounds {
+        if !goes_on(index) {
+            return Ok(None);
+        }
         probe.take();
         let time = timed(|| sequences.prefill(prompt, load.chunk))?;
         let prefill = Run { time, totals: probe.take() };
@@ -81,6 +95,9 @@ pub(super) fn measure(loaded: &Loaded, peaks: &'static Peaks, load: Load) -> Res
         for (step, token) in steps.iter().enumerate() {
             time += timed(|| sequences.step(prompt.len() + step, token))?;
             sampler.read();
+            if !goes_on(index) {
+                return Ok(None);
+            }
         }
         let decode = Run { time, totals: probe.take() };
         let limits = sampler.finish_round();
@@ -91,12 +108,20 @@ pub(super) fn measure(loaded: &Loaded, peaks: &'static Peaks, load: Load) -> Res
                 prefill: Some(prefill).filter(|_| !prompt.is_empty()),
                 decode: Some(decode).filter(|_| !steps.is_empty()),
             });
-            if started.elapsed() > ENOUGH {
+            if started.elapsed() > load.enough {
                 break;
             }
         }
     }
-    Ok(Measured { rates, rounds })
+    Ok(Some(rounds))
+}
+
+/// Tokens from all over the vocabulary, the same at every run (a multiplicative sequence; the constant is the golden
+/// ratio's fraction of 2^32).
+pub(crate) fn tokens(count: usize, vocabulary: usize) -> Vec<u32> {
+    let vocabulary = u64::try_from(vocabulary).unwrap_or(u64::MAX).clamp(1, 1 << 31);
+    let token = |index: u32| (u64::from(index.wrapping_mul(0x9E37_79B9)) * vocabulary) >> 32;
+    (1_u32..).take(count).map(|index| token(index) as u32).collect()
 }
 
 fn timed(work: impl FnOnce() -> Result<(), Error>) -> Result<Duration, Failure> {
@@ -116,12 +141,10 @@ struct Sequences {
 }
 
 impl Sequences {
-    fn new(loaded: &Loaded, load: &Load) -> Result<Self, Failure> {
-        let capacity = load.prompt + load.steps;
+    fn new(model: &Model, load: &Load) -> Result<Self, Failure> {
+        let (capacity, pages) = (load.positions(), load.pages());
         let each = capacity.div_ceil(PAGE);
-        let pages = each.saturating_mul(load.sequences);
-        fits(loaded, load.sequences, pages)?;
-        let paged = Paged::new(&loaded.model, capacity, pages, load.sequences).map_err(fault)?;
+        let paged = Paged::new(model, capacity, pages, load.sequences).map_err(fault)?;
         let all: Vec<u32> = (0..).take(pages).collect();
         Ok(Self { paged, tables: all.chunks(each).map(<[u32]>::to_vec).collect(), is_begun: false })
     }
@@ -179,4 +202,18 @@ impl Sequences {
 
 fn fault(error: Error) -> Failure {
     Failure::Other(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_in_the_vocabulary_and_many() {
+        let all = tokens(512, 151_936);
+        assert!(all.iter().all(|&token| token < 151_936));
+        let different: std::collections::HashSet<_> = all.iter().collect();
+        assert!(different.len() > 500);
+        assert_eq!(tokens(3, 1), [0, 0, 0]);
+    }
 }

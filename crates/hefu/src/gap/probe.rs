@@ -6,23 +6,23 @@ use std::time::Duration;
 
 /// Everything that the steps of one name did.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Total {
+pub(crate) struct Total {
     /// Their name: the operations and the tensors that they read.
-    pub(super) name: Arc<str>,
-    pub(super) calls: u64,
-    pub(super) work: Work,
-    pub(super) time: Duration,
+    pub(crate) name: Arc<str>,
+    pub(crate) calls: u64,
+    pub(crate) work: Work,
+    pub(crate) time: Duration,
 }
 
 /// Listens to a device.
 #[derive(Debug, Default)]
-pub(super) struct Probe {
+pub(crate) struct Probe {
     totals: Mutex<Vec<Total>>,
 }
 
 impl Probe {
     /// Totals noted since the last call, in the order of a forward pass.
-    pub(super) fn take(&self) -> Vec<Total> {
+    pub(crate) fn take(&self) -> Vec<Total> {
         std::mem::take(&mut *self.totals.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -1,19 +1,19 @@
-//! From times and counts to gaps.
+//! From times and counts to gaps: the one place where the share of a limit is defined.
 
 use super::ceilings::{Ceilings, Rates};
-use super::measure::{Measured, Round, Run};
+use super::measure::{Round, Run};
 use hefu_numerics::device::Work;
 use serde::Serialize;
 use std::sync::Arc;
 
 /// By how much a limit may be passed before the count counts as wrong: clocks and neighbours change from one
 /// millisecond to the next.
-pub(super) const TOLERANCE: f64 = 0.05;
+pub(crate) const TOLERANCE: f64 = 0.05;
 
 /// Limit of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Bound {
+pub(crate) enum Bound {
     Memory,
     Int8,
     F32,
@@ -22,7 +22,7 @@ pub(super) enum Bound {
 }
 
 impl Bound {
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Bound::Memory => "memory",
             Bound::Int8 => "int8",
@@ -34,91 +34,86 @@ impl Bound {
 
 /// One step of the device, all of them, or what lies outside. Times are seconds of the whole phase.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Line {
+pub(crate) struct Line {
     #[serde(serialize_with = "as_text")]
-    pub(super) operation: Arc<str>,
-    pub(super) calls: u64,
-    pub(super) bytes: u64,
-    pub(super) int8_multiply_adds: u64,
-    pub(super) f32_operations: u64,
-    pub(super) seconds: f64,
-    pub(super) limit_seconds: f64,
-    pub(super) bound: Bound,
+    pub(crate) operation: Arc<str>,
+    pub(crate) calls: u64,
+    pub(crate) bytes: u64,
+    pub(crate) int8_multiply_adds: u64,
+    pub(crate) f32_operations: u64,
+    pub(crate) seconds: f64,
+    pub(crate) limit_seconds: f64,
+    pub(crate) bound: Bound,
     /// `limit_seconds / seconds`, a share of 1.
-    pub(super) achieved: f64,
-    pub(super) gap_seconds: f64,
+    pub(crate) achieved: f64,
+    pub(crate) gap_seconds: f64,
     /// Speed-up of the phase without this gap.
-    pub(super) worth: f64,
+    pub(crate) worth: f64,
 }
 
 /// Prefill or decode.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Phase {
-    pub(super) phase: &'static str,
-    pub(super) tokens: usize,
+pub(crate) struct Phase {
+    pub(crate) phase: &'static str,
+    pub(crate) tokens: usize,
     /// Steps of a decode, each of one token of every sequence; 1 of a prefill.
-    pub(super) steps: usize,
+    pub(crate) steps: usize,
     /// Limits of the machine meanwhile.
-    pub(super) limits: Ceilings,
-    pub(super) tokens_per_second: f64,
-    pub(super) bytes_per_token: f64,
+    pub(crate) limits: Ceilings,
+    pub(crate) tokens_per_second: f64,
+    pub(crate) bytes_per_token: f64,
     /// Bytes per second, as a share of what the machine reads.
-    pub(super) share_of_read_limit: f64,
+    pub(crate) share_of_read_limit: f64,
     /// int8 multiply-adds per second, as a share of what the machine computes.
-    pub(super) share_of_int8_limit: f64,
-    pub(super) all: Line,
+    pub(crate) share_of_int8_limit: f64,
+    pub(crate) all: Line,
     /// Largest gap first; what lies outside all operations is called `rest`.
-    pub(super) operations: Vec<Line>,
+    pub(crate) operations: Vec<Line>,
 }
 
 /// The largest gap of a phase.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Gap {
-    pub(super) phase: &'static str,
+pub(crate) struct Gap {
+    pub(crate) phase: &'static str,
     #[serde(serialize_with = "as_text")]
-    pub(super) operation: Arc<str>,
-    pub(super) seconds: f64,
-    pub(super) worth: f64,
+    pub(crate) operation: Arc<str>,
+    pub(crate) seconds: f64,
+    pub(crate) worth: f64,
 }
 
 /// Everything there is to print.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Report {
-    pub(super) model: String,
-    pub(super) isa: &'static str,
-    pub(super) threads: usize,
+pub(crate) struct Report {
+    pub(crate) model: String,
+    pub(crate) isa: &'static str,
+    pub(crate) threads: usize,
     /// Sequences decoded at once.
-    pub(super) parallel: usize,
+    pub(crate) parallel: usize,
     /// Largest worth first.
-    pub(super) largest_gaps: Vec<Gap>,
-    pub(super) machine: Vec<Rates>,
-    pub(super) tolerance: f64,
+    pub(crate) largest_gaps: Vec<Gap>,
+    pub(crate) machine: Vec<Rates>,
+    pub(crate) tolerance: f64,
     /// A sentence for each limit that was passed by more than the tolerance.
-    pub(super) faults: Vec<String>,
-    pub(super) phases: Vec<Phase>,
+    pub(crate) faults: Vec<String>,
+    pub(crate) phases: Vec<Phase>,
 }
 
 /// Subject of the report.
 #[derive(Debug, Clone)]
-pub(super) struct Subject {
-    pub(super) model: String,
-    pub(super) isa: &'static str,
-    pub(super) threads: usize,
-    pub(super) prompt: usize,
-    pub(super) steps: usize,
-    pub(super) sequences: usize,
+pub(crate) struct Subject {
+    pub(crate) model: String,
+    pub(crate) isa: &'static str,
+    pub(crate) threads: usize,
+    pub(crate) prompt: usize,
+    pub(crate) steps: usize,
+    pub(crate) sequences: usize,
 }
 
 impl Report {
     /// Holds what was measured against the limits.
-    pub(super) fn new(subject: Subject, measured: &Measured) -> Report {
-        let phase = |name, tokens, steps, run: fn(&Round) -> Option<&Run>| {
-            let runs = measured.rounds.iter().filter_map(|round| Some((run(round)?, round.limits)));
-            middle(runs.map(|(run, limits)| Phase::new(name, tokens, steps, run, limits)).collect())
-        };
-        let prefill = phase("prefill", subject.prompt, 1, |round| round.prefill.as_ref());
-        let tokens = subject.steps * subject.sequences;
-        let decode = phase("decode", tokens, subject.steps.max(1), |round| round.decode.as_ref());
+    pub(crate) fn new(subject: Subject, machine: Vec<Rates>, rounds: &[Round]) -> Report {
+        let prefill = Phase::of("prefill", subject.prompt, 1, rounds, |round| round.prefill.as_ref());
+        let decode = Phase::decode(rounds, subject.steps, subject.sequences);
         let phases: Vec<Phase> = prefill.into_iter().chain(decode).collect();
         let mut largest_gaps: Vec<Gap> = phases.iter().filter_map(Phase::largest_gap).collect();
         largest_gaps.sort_by(|a, b| b.worth.total_cmp(&a.worth));
@@ -128,7 +123,7 @@ impl Report {
             threads: subject.threads,
             parallel: subject.sequences,
             largest_gaps,
-            machine: measured.rates.clone(),
+            machine,
             tolerance: TOLERANCE,
             faults: phases.iter().flat_map(Phase::faults).collect(),
             phases,
@@ -137,6 +132,26 @@ impl Report {
 }
 
 impl Phase {
+    /// The decode of so many steps, each of one token of every sequence.
+    pub(crate) fn decode(rounds: &[Round], steps: usize, sequences: usize) -> Option<Phase> {
+        Phase::of("decode", steps * sequences, steps.max(1), rounds, |round| round.decode.as_ref())
+    }
+
+    /// The round of middle share of its limit: a figure and its limit are of one moment.
+    fn of(
+        name: &'static str,
+        tokens: usize,
+        steps: usize,
+        rounds: &[Round],
+        run: fn(&Round) -> Option<&Run>,
+    ) -> Option<Phase> {
+        let runs = rounds.iter().filter_map(|round| Some((run(round)?, round.limits)));
+        let mut phases: Vec<Phase> = runs.map(|(run, limits)| Phase::new(name, tokens, steps, run, limits)).collect();
+        phases.sort_by(|a, b| a.all.achieved.total_cmp(&b.all.achieved));
+        let middle = phases.len().saturating_sub(1) / 2;
+        phases.into_iter().nth(middle)
+    }
+
     fn new(phase: &'static str, tokens: usize, steps: usize, run: &Run, limits: Ceilings) -> Phase {
         let total = run.time.as_secs_f64();
         let mut all = Line::new("all".into(), total);
@@ -185,7 +200,7 @@ impl Phase {
 
     /// No phase is faster than its limit, nor any operation that computes; where one seems to be, the count or the limit
     /// is wrong. Memory of one operation may be read while another runs, so that only the sum of all tells.
-    fn faults(&self) -> Vec<String> {
+    pub(crate) fn faults(&self) -> Vec<String> {
         let tells = |line: &&Line| line.operation == self.all.operation || line.bound != Bound::Memory;
         let passed = self.operations.iter().chain([&self.all]).filter(tells);
         let passed = passed.filter(|line| line.achieved > 1.0 + TOLERANCE);
@@ -241,13 +256,6 @@ impl Line {
         self.gap_seconds = (self.seconds - self.limit_seconds).max(0.0);
         self.worth = if total > self.gap_seconds { total / (total - self.gap_seconds) } else { 1.0 };
     }
-}
-
-/// The round of middle share of its limit: a figure and its limit are of one moment.
-fn middle(mut phases: Vec<Phase>) -> Option<Phase> {
-    phases.sort_by(|a, b| a.all.achieved.total_cmp(&b.all.achieved));
-    let middle = phases.len().saturating_sub(1) / 2;
-    phases.into_iter().nth(middle)
 }
 
 /// Limit of most of the least time of all operations.

@@ -1,6 +1,7 @@
 //! The models that are served, and how one is brought to memory.
 
 use super::card;
+use super::gauge::ModelGauge;
 use super::ledger::Ledger;
 use crate::digests;
 use crate::failure::Failure;
@@ -242,6 +243,8 @@ impl Catalog for ModelCatalog {
         let vocabulary = loaded.model.program.vocabulary;
         let drafter = drafter(&loaded, &self.options.speculation, &self.options.device);
         let program = Arc::clone(&loaded.model.program);
+        let gauge =
+            entry.card.writes.then(|| ModelGauge::new(&loaded.model, &self.pool, loaded.isa, entry.card.context));
         let served = ServedModel {
             model: loaded.model,
             context: loaded.text.context,
@@ -263,6 +266,7 @@ impl Catalog for ModelCatalog {
             visible: visible(&program),
             operations: operations(&program),
             products: products(&program),
+            gauge: gauge.flatten(),
             engine: Box::new(served),
         })
     }

@@ -4,6 +4,7 @@
 mod card;
 mod catalog;
 mod files;
+mod gauge;
 mod keeper;
 mod labels;
 mod ledger;

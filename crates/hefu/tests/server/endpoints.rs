@@ -25,6 +25,7 @@ fn bodies() -> Vec<(&'static str, Value)> {
         ("/v1/messages", json!({"model": "tiny", "messages": messages, "max_tokens": 8})),
         ("/v1/messages/count_tokens", json!({"model": "tiny", "messages": messages})),
         ("/v1/weights", json!({"weight": 1, "row": 0})),
+        ("/v1/cost", json!({"model": "tiny"})),
         ("/v1/trace", json!({"prompt": "one", "max_tokens": 4})),
         ("/api/chat", json!({"model": "tiny", "messages": messages, "options": {"num_predict": 8}})),
         ("/api/generate", json!({"model": "tiny", "prompt": "one", "options": {"num_predict": 8}})),

@@ -12,6 +12,8 @@ mod client;
 #[cfg(unix)]
 mod connections;
 #[cfg(unix)]
+mod cost;
+#[cfg(unix)]
 mod echo;
 #[cfg(unix)]
 mod encoders;

@@ -1,6 +1,7 @@
 //! Endpoints: one table, from which the routes and the description of the API are made.
 
 pub mod anthropic;
+mod cost;
 pub mod fields;
 pub mod health;
 mod likelihoods;
@@ -67,6 +68,12 @@ pub fn endpoints() -> Vec<Endpoint> {
         }),
         // Names may hold slashes.
         of_get("/v1/trace/{*name}", "The same of a model by its name", || get(trace::visible_of)),
+        of_post(
+            "/v1/cost",
+            "What a token takes, measured now: every step, and its share of the machine's limit",
+            cost::schema,
+            || post(cost::measure),
+        ),
         of_post("/v1/weights", "A row of a weight, as the model's file has it", weights::schema, || post(weights::row)),
         of_post("/tokenize", "The tokens of a text or a conversation", openapi::tokenize, || post(tokens::tokenize)),
         of_post("/completion", "Continue a text (llama.cpp)", native::completion_schema, || post(native::completion)),

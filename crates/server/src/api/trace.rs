@@ -18,7 +18,7 @@ use axum::response::{IntoResponse, Response};
 use hefu_answer::{Ask, edits, findings_fields, operations_json, products_json, safetensors, visible_json};
 use hefu_engine::inspect::{Ranges, Wanted, Wish};
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 /// Number of tokens told of each clause unless a request says otherwise.
 const CANDIDATES: usize = 5;
@@ -68,7 +68,7 @@ pub(super) async fn visible_of(
 async fn list(service: &Arc<Service>, caller: &Caller, model: Option<String>) -> Result<Response, ApiError> {
     let ask = Ask { model, ..Ask::default() };
     let lease = service.lease(caller.client, &ask).await?;
-    let body = json!({
+    let mut body = json!({
         "object": "list",
         "model": lease.worker.text.name,
         "system_fingerprint": lease.worker.fingerprint,
@@ -76,6 +76,10 @@ async fn list(service: &Arc<Service>, caller: &Caller, model: Option<String>) ->
         "operations": operations_json(&lease.worker.operations),
         "products": products_json(&lease.worker.products),
     });
+    // Where nothing can be measured there is no field, so that nobody is offered it.
+    if lease.worker.gauge.is_some() {
+        body["measured"] = json!(*lease.worker.measured.lock().unwrap_or_else(PoisonError::into_inner));
+    }
     Ok(json_response(StatusCode::OK, &body))
 }
 

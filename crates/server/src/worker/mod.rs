@@ -10,12 +10,13 @@
 
 mod drive;
 
-use crate::catalog::{Catalog, Loaded};
+use crate::catalog::{Catalog, Gauge, Loaded};
 use crate::error::{ApiError, Kind};
 use hefu_answer::TextModel;
 use hefu_engine::RequestError;
 use hefu_engine::inspect::{Asked, Operation, Outcome, Product, Visible};
 use hefu_engine::scheduler::{Event, Job, Key, Pooling, Refusal, Statistics};
+use serde_json::Value;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -42,6 +43,10 @@ pub struct Worker {
     pub operations: Vec<Operation>,
     /// Its products with matrices.
     pub products: Vec<Product>,
+    /// What measures its steps, if that can be.
+    pub(crate) gauge: Option<Arc<dyn Gauge>>,
+    /// What was measured last.
+    pub(crate) measured: Mutex<Option<Value>>,
     commands: Sender<Command>,
     statistics: Arc<Mutex<Statistics>>,
     epoch: Instant,
@@ -174,6 +179,8 @@ impl Worker {
             visible: model.visible,
             operations: model.operations,
             products: model.products,
+            gauge: model.gauge,
+            measured: Mutex::new(None),
             commands,
             statistics,
             epoch,

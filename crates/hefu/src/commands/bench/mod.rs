@@ -4,6 +4,7 @@ mod parallel;
 
 use crate::failure::Failure;
 use crate::flags::{CacheArguments, DeviceArguments, ModelArguments, SpeculationArguments};
+use crate::gap::measure::tokens;
 use crate::load::Loaded;
 use crate::options::{ModelOptions, Speculate};
 use crate::output::{print, print_json};
@@ -235,14 +236,6 @@ fn fault(error: hefu_numerics::device::Error) -> Failure {
     Failure::Other(error.to_string())
 }
 
-/// Tokens from all over the vocabulary, the same at every run (a multiplicative sequence; the constant is the golden
-/// ratio's fraction of 2^32).
-pub(super) fn tokens(count: usize, vocabulary: usize) -> Vec<u32> {
-    let vocabulary = u64::try_from(vocabulary).unwrap_or(u64::MAX).clamp(1, 1 << 31);
-    let token = |index: u32| (u64::from(index.wrapping_mul(0x9E37_79B9)) * vocabulary) >> 32;
-    (1_u32..).take(count).map(|index| token(index) as u32).collect()
-}
-
 /// The middle value, or the mean of the two middle ones; 0 of nothing.
 fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
@@ -258,15 +251,6 @@ fn median(values: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn tokens_are_in_the_vocabulary_and_many() {
-        let all = tokens(512, 151_936);
-        assert!(all.iter().all(|&token| token < 151_936));
-        let different: std::collections::HashSet<_> = all.iter().collect();
-        assert!(different.len() > 500);
-        assert_eq!(tokens(3, 1), [0, 0, 0]);
-    }
 
     #[test]
     fn the_median_is_in_the_middle() {

@@ -1,7 +1,8 @@
 //! Many sequences at once: what a server would do with requests that all came at the same time.
 
-use super::{fault, tokens};
+use super::fault;
 use crate::failure::Failure;
+use crate::gap::measure::tokens;
 use crate::load::Loaded;
 use crate::memory::available_memory;
 use crate::speculation::Drafter;

@@ -1,34 +1,35 @@
 //! `hefu gap`: how far a model is from what this machine can do, and where.
 //!
-//! * [`ceilings`]: the machine's limits; [`probe`]: what each step of the device does, and how long it takes;
-//! * [`measure`]: runs both; [`report`]: holds one against the other; [`text`], [`plot`]: what a person sees.
+//! [`crate::gap`] measures and counts; [`text`], [`plot`]: what a person sees.
 
-mod ceilings;
-mod measure;
 mod plot;
-mod probe;
-mod report;
 #[cfg(test)]
 mod tests;
 mod text;
 
-pub(crate) use ceilings::read_rate;
-
-use super::bench::MAX_PARALLEL;
+use super::bench::{MAX_PARALLEL, fits};
 use crate::failure::Failure;
 use crate::flags::{CacheArguments, DeviceArguments, ModelArguments};
+use crate::gap::ceilings::rates;
+use crate::gap::measure::{Load, Machine, Round, measure};
+use crate::gap::peaks;
+use crate::gap::report::{Report, Subject};
 use crate::load::Loaded;
 use crate::open::instruction_set;
 use crate::options::ModelOptions;
 use crate::output::{print, print_json};
+use crate::progress::{Meter, Unit};
 use clap::Args;
 use hefu_cpu::limits::Peaks;
-use hefu_cpu::select;
 use hefu_numerics::team::Team;
-use measure::Load;
-use report::{Report, Subject};
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
+use std::time::Duration;
+
+/// Rounds are repeated until this much time has passed.
+const ENOUGH: Duration = Duration::from_secs(6);
+/// Most rounds that are measured, after one to warm up.
+const MOST_ROUNDS: usize = 5;
 
 /// Show how far a model is from the limits of this machine, and in which operation
 ///
@@ -86,7 +87,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let problem = "there is nothing to measure; --prompt or --generate must be above 0, and their sum a context";
         return Err(Failure::Usage(problem.to_owned()));
     };
-    let peaks = peaks(instruction_set(&arguments.device.options())?.name)?;
+    let peaks = peaks(instruction_set(&arguments.device.options())?.name).map_err(Failure::Usage)?;
     let wishes = ModelOptions {
         model: arguments.model.choice(),
         device: &arguments.device.options(),
@@ -99,7 +100,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let loaded = Loaded::new(&wishes)?;
     let chunk = arguments.device.options().prefill_chunk;
     let sequences = arguments.parallel as usize;
-    let measured = measure::measure(&loaded, peaks, Load { prompt, chunk, steps: generate, sequences })?;
+    let load = Load { prompt, chunk, steps: generate, sequences, enough: ENOUGH, most_rounds: MOST_ROUNDS };
+    fits(&loaded, sequences, load.pages())?;
+    let machine = rates(peaks, &*loaded.pool)?;
+    let rounds = rounds(&loaded, peaks, load)?;
     let subject = Subject {
         model: loaded.resolved.name.clone(),
         isa: loaded.isa,
@@ -108,7 +112,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         steps: generate,
         sequences,
     };
-    let report = Report::new(subject, &measured);
+    let report = Report::new(subject, machine, &rounds);
     if let Some(path) = &arguments.svg {
         std::fs::write(path, plot::svg(&report)).map_err(|error| Failure::file("write to", path, error))?;
     }
@@ -121,20 +125,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     verdict(&report)
 }
 
-/// The kernels that show an instruction set's limits.
-fn peaks(isa: &str) -> Result<&'static Peaks, Failure> {
-    let Some(known) = select::ISAS.iter().find(|known| known.name == isa) else {
-        let sentence = "hefu gap measures the limits of the CPU alone; leave out --device and --split";
-        return Err(Failure::Usage(sentence.to_owned()));
+/// Measures all rounds, and shows how far it is.
+fn rounds(loaded: &Loaded, peaks: &'static Peaks, load: Load) -> Result<Vec<Round>, Failure> {
+    let mut meter = Meter::new("measuring", Unit::Count);
+    let machine = Machine { peaks, team: &*loaded.pool };
+    let mut goes_on = |round: usize| {
+        meter.set(round as u64, Some(MOST_ROUNDS as u64 + 1));
+        true
     };
-    let found = known.peaks();
-    found.ok_or_else(|| {
-        let others = select::ISAS.iter().filter(|known| known.peaks().is_some()).map(|known| known.name);
-        let others = others.collect::<Vec<_>>().join(", ");
-        Failure::Usage(format!(
-            "--isa {isa} has no limits to measure, it is not made to be fast; choose one of {others}"
-        ))
-    })
+    Ok(measure(&loaded.model, machine, load, &mut goes_on)?.unwrap_or_default())
 }
 
 /// A report above the limits is none.

@@ -1,7 +1,7 @@
 //! The report as a picture (SVG 1.1): for each phase a bar per operation, its limit marked in it.
 
-use super::report::{Bound, Line, Phase, Report};
 use super::text;
+use crate::gap::report::{Bound, Line, Phase, Report};
 use crate::units;
 use std::fmt::Write;
 

@@ -1,11 +1,11 @@
 //! From made-up measurements to reports.
 
-use super::ceilings::{Ceilings, Rates};
-use super::measure::{Measured, Round, Run};
-use super::probe::Total;
-use super::report::{Bound, Report, Subject};
 use super::{plot, text, verdict};
 use crate::failure::Failure;
+use crate::gap::ceilings::{Ceilings, Rates};
+use crate::gap::measure::{Round, Run};
+use crate::gap::probe::Total;
+use crate::gap::report::{Bound, Report, Subject};
 use hefu_numerics::device::Work;
 use std::time::Duration;
 
@@ -36,7 +36,8 @@ fn round() -> Round {
     Round { limits: limits(), prefill: Some(run.clone()), decode: Some(run) }
 }
 
-fn measured(rounds: Vec<Round>) -> Measured {
+/// The report of some rounds.
+fn report_of(rounds: &[Round]) -> Report {
     let rates = Rates {
         threads: 2,
         read_bytes_huge_pages: 10e9,
@@ -44,12 +45,12 @@ fn measured(rounds: Vec<Round>) -> Measured {
         int8_multiply_adds: 100e9,
         f32_multiply_adds: 20e9,
     };
-    Measured { rates: vec![rates], rounds }
+    Report::new(subject(), vec![rates], rounds)
 }
 
 /// The report of one round.
 fn report(round: Round) -> Report {
-    Report::new(subject(), &measured(vec![round]))
+    report_of(&[round])
 }
 
 fn near(a: f64, b: f64) -> bool {
@@ -106,13 +107,13 @@ fn each_round_is_held_against_its_own_limits_and_the_middle_one_counts() {
         round
     };
     // Whatever the machine does, the share is the same.
-    let even = Report::new(subject(), &measured(vec![slower(3.0), slower(1.0), slower(2.0)]));
+    let even = report_of(&[slower(3.0), slower(1.0), slower(2.0)]);
     assert!(near(even.phases[1].all.achieved, 0.6) && near(even.phases[1].share_of_read_limit, 0.401));
     // A round whose limit was half as high did twice as well as it seems.
     let mut fast = round();
     fast.limits.read_bytes = 5e9 * 1.6;
-    let rounds = vec![fast, slower(3.0), Round { limits: Ceilings { read_bytes: 20e9, ..limits() }, ..round() }];
-    let report = Report::new(subject(), &measured(rounds));
+    let rounds = [fast, slower(3.0), Round { limits: Ceilings { read_bytes: 20e9, ..limits() }, ..round() }];
+    let report = report_of(&rounds);
     assert!(near(report.phases[1].limits.read_bytes, 10e9 / 3.0) && near(report.phases[1].all.achieved, 0.6));
     assert!(text::text(&report).contains("meanwhile: 3.3 GB/s read (fastest pass 12.0), 33.3 G int8 and 6.7 G f32"));
 }

@@ -1,6 +1,6 @@
 //! The report as a table for people.
 
-use super::report::{Line, Phase, Report};
+use crate::gap::report::{Line, Phase, Report};
 use crate::units;
 use std::fmt::Write;
 

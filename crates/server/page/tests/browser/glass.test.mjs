@@ -43,6 +43,11 @@ for (const [device, options] of [["desktop", {}], ["phone", PHONE]]) {
             await page.locator(".edits button[type=submit]").click();
             await page.locator("#glass-view table").waitFor();
           }
+          if (view === "cost") {
+            await page.locator("#glass-view .button").click();
+            await page.locator("#glass-view .button:not(:disabled)").waitFor();
+            await page.locator("#glass-view table.steps").waitFor();
+          }
           if (view === "proof") {
             await page.locator("#glass-view .button").last().click();
             await page.locator("#glass-view pre").first().waitFor();

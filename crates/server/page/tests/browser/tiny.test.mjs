@@ -79,6 +79,44 @@ test("shares of positions and sinks are the engine's, for every layer, head and 
     assert.ok(compared > 100, `only ${compared} numbers were compared`);
   }));
 
+test("no two candidates look alike, though most are but parts of characters", { skip, timeout: 120_000 }, () =>
+  opened({ locale: "en-GB" }, async (page) => {
+    await look(page);
+    for (const row of await page.locator("#glass-view tbody tr").all()) {
+      const names = await row.locator("code").allInnerTexts();
+      assert.equal(new Set(names).size, names.length, names.join(" "));
+    }
+  }));
+
+test("the times and shares of limits are those that the server measured, and are kept", { skip, timeout: 120_000 }, () =>
+  opened({ locale: "en-GB" }, async (page) => {
+    await look(page);
+    await page.locator("#tab-cost").click();
+    const button = page.locator("#glass-view .button");
+    assert.equal(await button.innerText(), "Measure");
+    const [response] = await Promise.all([page.waitForResponse((one) => one.url().endsWith("/v1/cost")), button.click()]);
+    const { measured } = await response.json();
+    const fixed = (value, digits) => value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+    const size = (bytes) => (bytes < 1e5 ? `${fixed(bytes / 1e3, 1)} kB` : `${fixed(bytes / 1e6, 1)} MB`);
+    const names = { all: "All", rest: "between the steps" };
+    const expected = [measured.all, ...measured.operations].map(({ operation, seconds, limit_seconds, achieved, bytes }) => {
+      assert.equal(achieved, seconds > 0 ? limit_seconds / seconds : 0);
+      const each = [seconds, limit_seconds].map((time) => `${fixed((1e3 * time) / measured.steps, 3)} ms`);
+      return [names[operation] ?? operation, ...each, `${fixed(100 * achieved, 1)} %`, size(bytes / measured.steps)];
+    });
+    const rows = () => page.locator("table.steps tbody tr").evaluateAll((all) => all.map((row) => [...row.cells].slice(0, 5).map((cell) => cell.textContent)));
+    await page.locator("table.steps").waitFor();
+    assert.deepEqual(await rows(), expected);
+    assert.ok(expected.length > 8, `only ${expected.length} steps`);
+    assert.deepEqual(await faults(page), []);
+    await picture(page, "steps");
+    await page.reload();
+    await look(page);
+    await page.locator("#tab-cost").click();
+    assert.deepEqual(await rows(), expected);
+    assert.equal(await button.innerText(), "Measure again");
+  }));
+
 /** What a screen reader is told of the element that has the focus, and whether the focus can be seen. */
 async function focused(page, reader) {
   const { result } = await reader.send("Runtime.evaluate", { expression: "document.activeElement" });
