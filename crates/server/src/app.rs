@@ -163,7 +163,7 @@ impl Guard {
         let headers = request.headers();
         check_path(request.uri().path())?;
         self.check_host(headers)?;
-        self.check_origin(headers)?;
+        self.check_origin(request)?;
         let hides_prompt = hides_prompt(headers)?;
         if let Some(Entry { name, group, .. }) = key(headers).and_then(|key| self.access.keys.find(key)) {
             let client = number(&name);
@@ -181,8 +181,9 @@ impl Guard {
         if self.access.class.is_some() && class::is_open(request.method(), path) {
             return Ok(Caller { hides_prompt, ..Caller::default() });
         }
-        let is_read = request.method() == Method::GET || request.method() == Method::HEAD;
-        if !self.access.needs_key || is_read && (self.open.contains(&path) || page::has(path) || learn::has(path)) {
+        if !self.access.needs_key
+            || is_read(request) && (self.open.contains(&path) || page::has(path) || learn::has(path))
+        {
             return Ok(Caller { hides_prompt, ..Caller::default() });
         }
         let sentence = match key(headers) {
@@ -209,8 +210,13 @@ impl Guard {
         Err(ApiError::new(Kind::Forbidden, sentence))
     }
 
-    /// A page from elsewhere must not spend this server's time, whether or not it could read the answer.
-    fn check_origin(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+    /// A page from elsewhere must not spend this server's time, whether or not it could read the answer. The files of the page
+    /// are for all: the frame that draws has no origin, and says so where it asks for its scripts.
+    fn check_origin(&self, request: &Request) -> Result<(), ApiError> {
+        let headers = request.headers();
+        if is_read(request) && page::has(request.uri().path()) {
+            return Ok(());
+        }
         let Some(origin) = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok()) else { return Ok(()) };
         let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         let own = origin.split_once("://").is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(host));
@@ -238,6 +244,10 @@ impl ApiError {
         }
         response
     }
+}
+
+fn is_read(request: &Request) -> bool {
+    request.method() == Method::GET || request.method() == Method::HEAD
 }
 
 /// A number by which a name is told from others.

@@ -129,6 +129,22 @@ async fn pages_that_may_ask_may_bring_their_key() {
 }
 
 #[tokio::test]
+async fn a_page_without_an_origin_may_have_the_pages_files_and_nothing_else() {
+    let address = server(None, &[]).await;
+    for (method, path, status) in [
+        ("GET", "/diagram.html", 200),
+        ("HEAD", "/diagram.html", 200),
+        ("POST", "/diagram.html", 403),
+        ("GET", "/v1/models", 403),
+        ("GET", "/health", 403),
+    ] {
+        let ask = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\norigin: null\r\n\r\n");
+        let answer = exchange(TcpStream::connect(address).await.unwrap(), &ask).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{method} {path}: {answer}");
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_is_encoded_in_an_unknown_way_is_refused_by_name() {
     let address = server(None, &[]).await;
     let ask = "POST /v1/responses HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-encoding: br\r\n\
