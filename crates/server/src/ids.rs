@@ -22,6 +22,14 @@ pub fn uuid() -> Result<String, getrandom::Error> {
     Ok(format_uuid(since_1970().as_millis(), u128::from_be_bytes(bytes)))
 }
 
+/// What dialects put before the id of an answer.
+const PREFIXES: [&str; 4] = ["chatcmpl-", "cmpl-", "resp_", "msg_"];
+
+/// The id of an answer without what a dialect puts before it.
+pub fn bare(id: &str) -> &str {
+    PREFIXES.iter().find_map(|prefix| id.strip_prefix(prefix)).unwrap_or(id)
+}
+
 /// Lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -1,6 +1,7 @@
 //! `/v1/receipts/{id}`: the signed receipt of an answer.
 
 use crate::error::{ApiError, Kind};
+use crate::ids;
 use crate::record::Recorder;
 use crate::service::{Caller, Service};
 use axum::Extension;
@@ -10,8 +11,6 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 
-/// Prefixes of dialects to the id of an answer.
-const PREFIXES: [&str; 4] = ["chatcmpl-", "cmpl-", "resp_", "msg_"];
 /// Longest id that is looked for, in bytes.
 const MAX_ID_BYTES: usize = 128;
 
@@ -62,8 +61,7 @@ fn recorder(service: &Service) -> Result<Arc<dyn Recorder>, ApiError> {
 
 /// The id of an answer without what a dialect puts before it; `None` if it is none.
 fn bare(id: &str) -> Option<&str> {
-    let bare = PREFIXES.iter().find_map(|prefix| id.strip_prefix(prefix)).unwrap_or(id);
-    (id.len() <= MAX_ID_BYTES).then_some(bare)
+    (id.len() <= MAX_ID_BYTES).then(|| ids::bare(id))
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use clap::{Args, Subcommand};
 use examination::Asked;
 use hefu_proof::Receipt;
 use hefu_proof::audit::{Content, Entry, Error, ExportError, Filter, Reader};
+use hefu_server::ids;
 use serde_json::Value;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -185,7 +186,7 @@ struct Which {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.what {
         Action::List { log, which, json } => list(&log.log, &which.filter()?, *json),
-        Action::Show { log, id, receipt } => show(&log.log, id, *receipt),
+        Action::Show { log, id, receipt } => show(&log.log, ids::bare(id), *receipt),
         Action::Verify { log, key, head, authorities, json } => {
             let asked = Asked { key: key.as_deref(), head: head.as_deref(), authorities: authorities.as_deref() };
             examination::examine(&log.log, &asked, *json)
@@ -201,8 +202,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
                 *json,
             )
         }
-        Action::Annotate { log, id, review } => changes::annotate(&log.log, id, review),
-        Action::Redact { log, id, reason } => changes::redact(&log.log, id, reason),
+        Action::Annotate { log, id, review } => changes::annotate(&log.log, ids::bare(id), review),
+        Action::Redact { log, id, reason } => changes::redact(&log.log, ids::bare(id), reason),
         Action::Stamp { log, how } => changes::stamp(&log.log, how),
         Action::Prune { log, before } => changes::prune(&log.log, *before),
     }

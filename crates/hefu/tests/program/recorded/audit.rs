@@ -142,11 +142,15 @@ fn an_answer_is_judged_and_taken_away_and_the_log_still_fits() {
     let third = server.post("/v1/completions", &body(3));
     // While the server writes, it does what is asked for.
     let said = ["--verdict", "accepted", "--by", "A. Reviewer"];
-    home.hefu(&[&["audit", "annotate", "audit.db", &third.id], &said[..]].concat()).success();
+    // The id is the record's, or as the answer gave it.
+    let id = third.json()["id"].as_str().unwrap().to_owned();
+    assert_eq!(id, format!("cmpl-{}", third.id));
+    home.hefu(&[&["audit", "annotate", "audit.db", &id], &said[..]].concat()).success();
+    assert!(home.hefu(&["audit", "show", "audit.db", &id]).success().contains(&third.id));
     assert_eq!(server.get(&format!("/v1/receipts/{}", third.id)).status, 200);
     let unknown = home.hefu(&["audit", "redact", "audit.db", "nobody", "--reason", "x"]).failure(1);
     assert!(unknown.contains("no record nobody"), "{unknown}");
-    home.hefu(&["audit", "redact", "audit.db", &third.id, "--reason", "x"]).success();
+    home.hefu(&["audit", "redact", "audit.db", &id, "--reason", "x"]).success();
     assert_ne!(server.get(&format!("/v1/receipts/{}", third.id)).status, 200);
     assert_eq!(server.post("/v1/completions", &body(4)).status, 200);
     let busy = home.hefu(&["audit", "prune", "audit.db", "--before", "2000-01-01"]).failure(1);
