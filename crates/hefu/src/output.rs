@@ -4,12 +4,16 @@ use crate::failure::Failure;
 use crate::plain::{json_text, visible};
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
+use unicode_width::UnicodeWidthStr;
 
 /// U+FEFF as UTF-8: what some programs begin text files with.
 pub(crate) const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Most bytes that are read from standard input or a text file (256 MiB).
 const MAX_INPUT_BYTES: u64 = 256 << 20;
+
+/// With fewer columns for words, lines are left to the terminal.
+const LEAST_WORDS: usize = 16;
 
 /// Writes to standard output at once.
 ///
@@ -29,6 +33,34 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 /// As [`print()`].
 pub(crate) fn print_plain(text: &str) -> Result<(), Failure> {
     print(&visible(text))
+}
+
+/// Columns of the terminal behind standard output, if there is one.
+pub(crate) fn columns() -> Option<usize> {
+    #[cfg(unix)]
+    if io::stdout().is_terminal() {
+        return rustix::termios::tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_col));
+    }
+    None
+}
+
+/// Words behind the start of a line, in lines of at most so many columns; further lines begin below the first word. Where there
+/// is no room for words, and without a width, all is one line.
+pub(crate) fn hanging(start: &str, words: &str, width: Option<usize>) -> String {
+    let indent = start.width();
+    let mut text = start.to_owned();
+    let mut column = indent;
+    for word in words.split_whitespace() {
+        let length = word.width();
+        if column > indent {
+            let fits = width.is_none_or(|width| column + 1 + length <= width || width < indent + LEAST_WORDS);
+            text += &if fits { " ".to_owned() } else { format!("\n{:indent$}", "") };
+            column = if fits { column + 1 } else { indent };
+        }
+        text += word;
+        column += length;
+    }
+    text + "\n"
 }
 
 /// Writes one JSON value and a line break.
@@ -87,6 +119,15 @@ fn read_text(reader: impl Read, path: &Path) -> Result<String, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_begin_below_each_other() {
+        let hang = |width| hanging("name  ", "one two three", width);
+        assert_eq!(hang(None), "name  one two three\n");
+        assert_eq!(hanging("name  ", "one two three four five", Some(23)), "name  one two three\n      four five\n");
+        assert_eq!(hang(Some(12)), hang(None));
+        assert_eq!(hanging("", "a b", Some(80)), "a b\n");
+    }
 
     #[test]
     fn text_must_be_utf8() {

@@ -33,6 +33,7 @@ impl Completer for Completion {
         };
         match name {
             "/save" | "/load" => self.files.complete(line, at, context),
+            "/model" if argument.contains('/') => self.files.complete(line, at, context),
             "/model" => Ok((at - argument.len(), beginning_with(argument, stored().into_iter()))),
             _ => Ok((at, Vec::new())),
         }
@@ -80,5 +81,6 @@ mod tests {
         std::fs::write(folder.path().join("talk.json"), "").unwrap();
         let typed = format!("/load {}/ta", folder.path().display());
         assert_eq!(offered(&typed), [format!("{}/talk.json", folder.path().display())]);
+        assert_eq!(offered(&typed.replace("/load", "/model")), offered(&typed));
     }
 }

@@ -1,8 +1,8 @@
 //! Input from a terminal: line editing, history, several lines in one message.
 
 use super::completion::Completion;
+use super::wrap::line;
 use crate::failure::Failure;
-use crate::progress::line;
 use etcetera::BaseStrategy;
 use rustyline::error::ReadlineError;
 use rustyline::history::DefaultHistory;

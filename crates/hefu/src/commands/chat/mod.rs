@@ -11,8 +11,7 @@ use crate::answering::AnswerSession;
 use crate::failure::Failure;
 use crate::flags::AnsweringArguments;
 use crate::options::ModelChoice;
-use crate::output::print;
-use crate::progress::line;
+use crate::output::{columns, hanging, print};
 use clap::Args;
 use conversation::Saved;
 use directive::Directive;
@@ -22,7 +21,7 @@ use input::{Entry, Input};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use wrap::Wrap;
+use wrap::{Wrap, line};
 
 /// Hold a conversation at the terminal
 ///
@@ -95,6 +94,10 @@ fn usable(answering: AnswerSession<'_>) -> Result<(AnswerSession<'_>, u64), Fail
     let seed = question.prepared.request.parameters.seed;
     Ok((answering, seed))
 }
+
+/// What is said of instructions that nobody has given.
+const NO_INSTRUCTIONS: &str =
+    "none are given; the model's template may have some of its own; /system TEXT gives others";
 
 /// A conversation under way.
 struct Chat<'a> {
@@ -197,17 +200,20 @@ impl Chat<'_> {
 
     fn obey(&mut self, directive: Directive<'_>) -> Result<(), Failure> {
         match directive {
-            Directive::Help => return print(&crate::words::said_by_line(directive::HELP)),
+            Directive::Help => return print(&help(columns())),
             Directive::Quit => {}
             Directive::System(None) => {
-                line(self.saved.system.as_deref().unwrap_or("there are no instructions; /system TEXT gives some"));
+                line(self.saved.system.as_deref().unwrap_or(NO_INSTRUCTIONS));
             }
             Directive::System(Some(text)) => {
                 self.saved.system = Some(text.to_owned()).filter(|text| text != "-");
                 line("the instructions are changed");
             }
             Directive::Seed(None) => line(&format!("the seed is {}", self.saved.seed)),
-            Directive::Seed(Some(seed)) => self.saved.seed = seed,
+            Directive::Seed(Some(seed)) => {
+                self.saved.seed = seed;
+                line(&format!("the seed is {seed}"));
+            }
             Directive::NewSeed => {
                 self.saved.seed = made_up_seed().map_err(|error| self.answering.failed(&error))?;
                 line(&format!("the seed is {}", self.saved.seed));
@@ -268,7 +274,17 @@ impl Chat<'_> {
     }
 }
 
-/// Reason why an answer ended that the model did not end.
+/// The list of directives, in lines of so many columns.
+fn help(columns: Option<usize>) -> String {
+    let list = crate::words::said_by_line(directive::HELP);
+    let fitted = list.lines().map(|line| {
+        let (start, words) = line.split_at(line.rfind("  ").map_or(0, |at| at + 2));
+        hanging(start, words, columns)
+    });
+    fitted.collect()
+}
+
+/// Why an answer ended that the model did not end.
 fn ended(reason: &str) -> &'static str {
     match reason {
         "cancelled" => "(stopped)",
@@ -282,5 +298,19 @@ fn advice(failure: &Failure) -> &'static str {
         "; /compact drops the oldest turns and asks again, /clear starts over"
     } else {
         ""
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_of_directives_keeps_to_the_width_and_says_all() {
+        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let narrow = help(Some(60));
+        assert!(narrow.lines().all(|line| line.len() <= 60), "{narrow}");
+        assert_eq!(words(&narrow), words(directive::HELP));
+        assert_eq!(help(None), directive::HELP);
     }
 }

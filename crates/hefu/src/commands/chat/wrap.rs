@@ -1,6 +1,6 @@
 //! Lines of an answer that end between words, on a terminal.
 
-use std::io::{self, IsTerminal};
+use crate::output::columns;
 use unicode_width::UnicodeWidthChar;
 
 /// Narrower than this, lines are left to the terminal.
@@ -27,7 +27,7 @@ pub(super) struct Wrap {
 impl Wrap {
     /// For standard output as it is now.
     pub(super) fn new() -> Self {
-        Self::to(io::stdout().is_terminal().then(columns).flatten())
+        Self::to(columns())
     }
 
     fn to(width: Option<usize>) -> Self {
@@ -108,16 +108,15 @@ impl Wrap {
     }
 }
 
-fn columns_of(c: char) -> usize {
-    c.width().unwrap_or(0)
+/// Writes one line to standard error, as elsewhere, that ends between words where a person reads it.
+pub(super) fn line(text: &str) {
+    let mut wrap = Wrap::new();
+    let shown = wrap.push(&crate::words::said(text));
+    crate::progress::line(&(shown + &wrap.finish()));
 }
 
-/// Columns of the terminal behind standard output.
-fn columns() -> Option<usize> {
-    #[cfg(unix)]
-    return rustix::termios::tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_col));
-    #[cfg(not(unix))]
-    None
+fn columns_of(c: char) -> usize {
+    c.width().unwrap_or(0)
 }
 
 #[cfg(test)]
