@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::gap::ceilings;
 use crate::models;
 use crate::options::cores;
-use crate::output::{print_json, print_plain};
+use crate::output::{columns, hanging, print_json, print_plain};
 use crate::progress::line;
 use crate::units;
 use clap::Args;
@@ -54,6 +54,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let repositories: Vec<Value> = repositories.collect();
         return print_json(&json!({ "store": store.root().ok(), "models": values, "repositories": repositories }));
     }
+    let columns = columns();
     let width = entries.iter().map(|entry| entry.name.chars().count()).max().unwrap_or(0).max(4);
     let mut text = format!("{:width$}  {:>9}  {:9}  DESCRIPTION\n", "NAME", "SIZE", "STATE");
     for entry in &entries {
@@ -61,9 +62,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let default = if entry.is_default { " [default]" } else { "" };
         let description = entry.description.as_deref().unwrap_or("");
         let (name, size) = (&entry.name, units::bytes(entry.size));
-        text += &format!("{name:width$}  {size:>9}  {state:9}  {description}{default}\n");
+        let start = format!("{name:width$}  {size:>9}  {state:9}  ");
+        text += &hanging(&start, &format!("{description}{default}"), columns);
     }
-    text += &by_purpose(store.catalogue().repositories(), rate);
+    text += &by_purpose(store.catalogue().repositories(), rate, columns);
     print_plain(&text)
 }
 
@@ -75,14 +77,16 @@ fn read_rate() -> Option<f64> {
 
 /// Repositories by what their models are for, with what a file of 4 bits takes, whether this machine bears it, and how fast it
 /// writes at most.
-fn by_purpose(repositories: &[CatalogueRepository], rate: Option<f64>) -> String {
+fn by_purpose(repositories: &[CatalogueRepository], rate: Option<f64>, columns: Option<usize>) -> String {
     let width = repositories.iter().map(|known| known.name.chars().count()).max().unwrap_or(0);
-    let mut text = "\nTo fetch by name too; of each, a file is chosen that this machine's memory bears. Sizes are about those of 4 bits.\n".to_owned();
+    let about = "To fetch by name too; of each, a file is chosen that this machine's memory bears. Sizes are about those of 4 bits.";
+    let mut text = format!("\n{}", hanging("", about, columns));
     if let Some(rate) = rate {
         let rate = units::bytes(rate as u64);
-        text += &format!(
-            "Memory is read at {rate}/s just now, which bounds the tokens per second of one answer: the second number.\n"
+        let about = format!(
+            "Memory is read at {rate}/s just now, which bounds the tokens per second of one answer: the second number."
         );
+        text += &hanging("", &about, columns);
     }
     for (purpose, title) in
         [(Purpose::Chat, "conversation"), (Purpose::Code, "code"), (Purpose::Vectors, "vectors of texts")]
@@ -96,7 +100,8 @@ fn by_purpose(repositories: &[CatalogueRepository], rate: Option<f64>) -> String
                 Some(speed) => format!("{speed:.0}"),
                 None => String::new(),
             };
-            text += &format!("  {name:width$}  {size:>9}  {speed:>5}  {}{fits}\n", known.description);
+            let start = format!("  {name:width$}  {size:>9}  {speed:>5}  ");
+            text += &hanging(&start, &format!("{}{fits}", known.description), columns);
         }
     }
     text
