@@ -3,6 +3,7 @@
 use crate::commands;
 use crate::failure::Failure;
 use crate::words::{self, Language};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
 
@@ -43,7 +44,7 @@ impl Cli {
     /// A fault of the arguments, or the help that they ask for.
     pub(crate) fn read(arguments: Vec<OsString>) -> Result<Self, clap::Error> {
         let mut table = words::command(taking_negative_numbers(Self::command()));
-        let matches = table.try_get_matches_from_mut(arguments)?;
+        let matches = table.try_get_matches_from_mut(arguments).map_err(asking_for_quotation_marks)?;
         Self::from_arg_matches(&matches).map_err(|wrong| wrong.format(&mut table))
     }
 
@@ -100,6 +101,19 @@ fn taking_negative_numbers(table: clap::Command) -> clap::Command {
         if is_value { argument.allow_negative_numbers(true) } else { argument }
     });
     table.mut_subcommands(taking_negative_numbers)
+}
+
+/// A prompt that was given without quotation marks comes as several words, of which the second is one too many.
+fn asking_for_quotation_marks(mut wrong: clap::Error) -> clap::Error {
+    let is_word =
+        matches!(wrong.get(ContextKind::InvalidArg), Some(ContextValue::String(word)) if !word.starts_with('-'));
+    let usage = wrong.get(ContextKind::Usage).map(ToString::to_string).unwrap_or_default();
+    let takes_text = usage.contains("PROMPT") || usage.contains("[TEXT]");
+    if wrong.kind() == ErrorKind::UnknownArgument && is_word && takes_text {
+        let tip = "put a text of several words in quotation marks".into();
+        wrong.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
+    }
+    wrong
 }
 
 /// Every command, in the order in which help lists them.

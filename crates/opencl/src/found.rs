@@ -44,7 +44,7 @@ impl fmt::Display for Problem {
                  pocl-opencl-icd for the CPU",
             ),
             Self::NoSuchDevice { asked, count } => {
-                write!(f, "there is no OpenCL device {asked}: {count} were found, numbered from 0; see hefu devices")
+                write!(f, "there is no OpenCL device {asked}: found: {count}, numbered from 0; see hefu devices")
             }
             Self::Lacks { device, what } => write!(f, "{device} cannot give the contract's bits: it lacks {what}"),
             Self::Driver { problem } => write!(f, "the OpenCL driver failed: {problem}"),

@@ -93,7 +93,7 @@ pub enum StoreError {
     },
     /// The disk has too little room for a file whose size is known.
     #[error(
-        "{} more are needed in {} but only {} are free, of which {} stay with others; free some space or set HEFU_HOME \
+        "{} more are needed in {} but only {} are free, of which {} stay free for others; free some space or set HEFU_HOME \
          to another disk", size(needed), path.display(), size(available), size(reserved)
     )]
     NotEnoughSpace {

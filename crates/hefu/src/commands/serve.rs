@@ -184,7 +184,7 @@ pub(super) fn serve_at(arguments: &Arguments, extra: Extra) -> Result<(), Failur
     let lessons = lessons(arguments.lessons.as_deref())?;
     let mut access = Access { lessons, ..access(&arguments.access, &extra)? };
     let tls = match (&arguments.access.tls_cert, &arguments.access.tls_key) {
-        (Some(certificates), Some(key)) => Some(tls::config(certificates, key).map_err(Failure::Other)?),
+        (Some(certificates), Some(key)) => Some(tls::config(certificates, key).map_err(no_tls)?),
         _ => None,
     };
     let options = arguments.device.options();
@@ -243,7 +243,11 @@ fn note_start(ledger: &Arc<Ledger>, devices: &[Arc<dyn Device>], keys: &mut Keys
     note_keys(keys, ledger);
 }
 
-/// True if the program may do everything on this machine.
+fn no_tls(sentence: String) -> Failure {
+    Failure::Other(format!("--tls-cert and --tls-key cannot be used: {sentence}"))
+}
+
+/// Whether the program may do everything on this machine.
 fn is_root() -> bool {
     #[cfg(unix)]
     return rustix::process::geteuid().is_root();

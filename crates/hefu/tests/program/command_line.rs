@@ -58,6 +58,8 @@ fn a_slip_is_a_usage_error_and_says_what_to_do() {
         (&["run", "--threads", "0", "x"], "--threads"),
         (&["run", "--isa", "mmx", "x"], "reference"),
         (&["run", "--logprobs", "2", "x"], "--json"),
+        (&["run", "What", "is", "this?"], "tip: put a text of several words in quotation marks"),
+        (&["verify", "--key", "nobody.pem", "x"], "--key nobody.pem: there is no such file"),
         (&["run", "--max-tokens", "0", "x"], "'--max-tokens <N>': it must be at least 1"),
         (&["run", "--max-tokens", "-1", "x"], "'--max-tokens <N>': it must be a whole number that is not negative"),
         (&["run", "--schema", "", "x"], "a value is required for '--schema <FILE|JSON>'"),
@@ -103,6 +105,7 @@ fn help_and_messages_speak_chinese_where_that_is_asked_for_and_json_does_not() {
         (&["run", "--lang", "zh"], 2, "没有提示词"),
         (&["rnu", "--lang", "zh"], 2, "没有 rnu 这条命令"),
         (&["run", "--lang", "zh", "--temprature", "1", "x"], 2, "提示：有一个相近的参数：--temperature"),
+        (&["run", "--lang", "zh", "What", "is", "this?"], 2, "提示：由几个词组成的文本请放在引号内"),
         (&["run", "--lang", "fr", "x"], 2, "possible values: en, zh"),
     ] {
         let outcome = home.hefu(arguments).failure(status);

@@ -173,8 +173,9 @@ pub(crate) fn public_key(text: &str) -> Result<PublicKey, Failure> {
         return Ok(key);
     }
     let path = Path::new(text);
-    let read = if path.is_file() { text_file(path)? } else { text.to_owned() };
-    PublicKey::parse(&read).map_err(|sentence| Failure::Usage(format!("--key {text}: {sentence}")))
+    let (read, why) =
+        if path.is_file() { (text_file(path)?, "") } else { (text.to_owned(), "there is no such file, and ") };
+    PublicKey::parse(&read).map_err(|sentence| Failure::Usage(format!("--key {text}: {why}{sentence}")))
 }
 
 fn own_key() -> Option<PublicKey> {

@@ -102,7 +102,7 @@ pub(super) const TEXTS: &[Entry] = &[
     ),
     (
         "`hefu COMMAND --help` explains a command and gives examples. Exit status: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C.",
-        "`hefu 命令 --help` 说明一条命令并给出示例。\n退出码：0 完成，1 失败，2 用法有误，130 被 Ctrl-C 停下。",
+        "`hefu 命令 --help` 说明一条命令并给出示例。\n退出码：0 完成，1 失败，2 用法有误，130 由 Ctrl-C 停止。",
     ),
     (
         "The keys of --json: output, bytes, bits_per_weight, tensors (of each: name, shape, from, to).",

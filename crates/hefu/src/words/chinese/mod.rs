@@ -79,6 +79,7 @@ const HEADINGS_AND_MESSAGES: &[Entry] = &[
     ("  tip: a similar argument exists: '{}'", "  提示：有一个相近的参数：{}"),
     ("  tip: a similar subcommand exists: '{}'", "  提示：有一条相近的命令：{}"),
     ("  tip: to pass '{}' as a value, use '{}'", "  提示：要把 {} 当作值，请写成 {}"),
+    ("  tip: put a text of several words in quotation marks", "  提示：由几个词组成的文本请放在引号内"),
     ("  [possible values: {}]", "  [可选值：{}]"),
     ("Usage: {}", "用法：{}"),
     ("For more information, try '--help'.", "更多信息请用 --help 查看。"),
@@ -122,7 +123,7 @@ const HEADINGS_AND_MESSAGES: &[Entry] = &[
         "--context {} 超过了 {} 个位置，{} 最多只支持这么多",
     ),
     (
-        "{} more are needed in {} but only {} are free, of which {} stay with others; free some space or set HEFU_HOME to another disk",
+        "{} more are needed in {} but only {} are free, of which {} stay free for others; free some space or set HEFU_HOME to another disk",
         "还需要 {}（位于 {}），但只剩 {} 空闲，其中 {} 须留给其他程序；请腾出空间，或把 HEFU_HOME 设到另一块磁盘",
     ),
     (
