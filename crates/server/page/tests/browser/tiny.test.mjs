@@ -9,21 +9,11 @@ const { model, skip } = tiny("tiny-gpt-oss");
 const PROMPT = "the end of the in and the other";
 const TOKENS = 6;
 
-let browser, server, home;
-before(async () => {
-  if (skip) return;
-  browser = await launch();
-  home = newHome();
-  server = await serve(["serve", "--port", "0", "--model", model], { home });
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-  home?.remove();
-});
+const { own, open } = withModel("serve", { model, skip });
+const opened = (options, body) => open("glass", options, body);
 
 test("a diagram is drawn, whose frame asks for its scripts without an origin", { skip, timeout: 120_000 }, () =>
-  browsing.opened(browser, server, "", {}, async (page) => {
+  open("", {}, async (page) => {
     const message = { id: "a".repeat(24), parent: null, role: "user", text: "Draw.", created: 1 };
     const text = "```mermaid\ngraph TD; A-->B\n```";
     const answer = { ...message, id: "b".repeat(24), parent: message.id, role: "assistant", text, state: "done" };
@@ -37,8 +27,6 @@ test("a diagram is drawn, whose frame asks for its scripts without an origin", {
     assert.equal(await page.locator(".diagram .remark").count(), 0);
     await page.waitForFunction(() => document.querySelector(".drawing img")?.naturalWidth > 20);
   }));
-
-const opened = (options, body) => browsing.opened(browser, server, "glass", options, body);
 
 /** Has the model go on with a text. */
 async function look(page) {
