@@ -1,6 +1,6 @@
 //! Grading: what a program wrote, compared to the bit with what the contract says.
 
-use crate::exercise::{Case, Exercise, Word};
+use crate::exercise::{Case, Exercise, Word, names};
 use crate::language::Language;
 use crate::lesson::Task;
 
@@ -163,7 +163,7 @@ impl Report {
                 Language::Chinese => format!("全部 {} 个用例逐位正确。\n", self.cases),
             };
         };
-        let (right, cases, case, name) = (self.right, self.cases, fault.case, &fault.name);
+        let (right, cases, case, name) = (self.right, self.cases, fault.case, names::said(&fault.name, language));
         let mut text = match language {
             Language::English => format!("{right} of {cases} cases are right. First fault: case {case} ({name}).\n"),
             Language::Chinese => format!("{cases} 个用例中 {right} 个正确。首个错误：用例 {case}（{name}）。\n"),

@@ -18,6 +18,7 @@ mod gate;
 mod half;
 mod integers;
 mod log;
+pub(crate) mod names;
 mod norm;
 mod pairs;
 mod rotation;
