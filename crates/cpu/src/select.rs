@@ -111,7 +111,7 @@ impl Isa {
     /// reference has no use for threads.
     pub fn device(&self, team: Arc<dyn Team + Send + Sync>) -> Arc<dyn Device> {
         match self.table.filter(|_| (self.is_available)()) {
-            Some((ops, kernels)) => Arc::new(CpuDevice::new(ops, kernels, team)),
+            Some(table) => Arc::new(CpuDevice::new(table, self.peaks, team)),
             None => Arc::new(ReferenceDevice),
         }
     }

@@ -5,7 +5,6 @@ use crate::failure::Failure;
 use crate::memory::total_memory;
 use crate::metadata::{self, OfFile};
 use crate::options::{DeviceName, DeviceOptions, Layers, PartPlace, Place};
-use hefu_cpu::limits::{Memory, Pages};
 use hefu_cpu::select::Isa;
 use hefu_cpu::{Mapping, Pool};
 use hefu_model::gguf::{Gguf, Outline};
@@ -21,7 +20,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Bytes that are read to measure how fast the CPU reads.
+/// Bytes that are read to measure how fast a device reads.
 pub(crate) const READ_BYTES: usize = 256 << 20;
 /// Time for which a lost part is looked for at its addresses.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -246,18 +245,15 @@ fn named(name: &DeviceName, options: &DeviceOptions, pool: &Arc<Pool>) -> Result
 
 /// The CPU and every OpenCL device that can be used, with what they hold and how fast they read.
 fn candidates(options: &DeviceOptions, pool: &Arc<Pool>) -> Result<Vec<Candidate>, Failure> {
-    let isa = instruction_set(options)?;
-    let rate = isa.peaks().and_then(|peaks| {
-        let memory = Memory::new(READ_BYTES, Pages::Huge, &**pool).ok()?;
-        Some(memory.read_rate(peaks, &**pool))
-    });
+    let read_rate = |device: &dyn Device| device.limits(READ_BYTES).ok()??.read_rate().ok();
     let device = named(&DeviceName::Cpu, options, pool)?;
-    let mut all = vec![Candidate { device, memory: total_memory().unwrap_or(u64::MAX), rate: rate.unwrap_or(0.0) }];
+    let rate = read_rate(&*device).unwrap_or(0.0);
+    let mut all = vec![Candidate { device, memory: total_memory().unwrap_or(u64::MAX), rate }];
     for found in hefu_opencl::devices().unwrap_or_default() {
         let team = Arc::clone(pool) as Arc<dyn Team + Send + Sync>;
         let Ok(device) = OpenClDevice::open(found.number, team) else { continue };
-        let Ok(rates) = device.rates() else { continue };
-        all.push(Candidate { device: Arc::new(device), memory: found.memory, rate: rates.bytes });
+        let Some(rate) = read_rate(&device) else { continue };
+        all.push(Candidate { device: Arc::new(device), memory: found.memory, rate });
     }
     Ok(all)
 }

@@ -2,14 +2,14 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use hefu_numerics::device::{Device, Error, Executable, Files, Footprint, Size, Weights};
+use hefu_numerics::device::{Device, Error, Executable, Files, Footprint, Limits, Size, Weights};
 use hefu_numerics::program::{Program, Value};
 use hefu_numerics::team::Team;
 
 use crate::driver::{Context, Queue};
 use crate::errors;
 use crate::found::{FoundDevice, Kind, Problem, devices};
-use crate::measure::{self, Rates};
+use crate::measure::Measure;
 use crate::memory;
 use crate::places::Places;
 use crate::probe;
@@ -59,14 +59,6 @@ impl OpenClDevice {
         &self.found
     }
 
-    /// Rates of reading and multiplying; measuring takes about a second.
-    ///
-    /// # Errors
-    /// A driver that fails.
-    pub fn rates(&self) -> Result<Rates, Problem> {
-        Ok(measure::rates(&mut self.queue()?)?)
-    }
-
     fn queue(&self) -> Result<Queue, crate::driver::Fault> {
         Queue::new(&self.context)
     }
@@ -88,6 +80,11 @@ impl Device for OpenClDevice {
 
     fn team(&self) -> &dyn Team {
         &*self.team
+    }
+
+    fn limits(&self, bytes: usize) -> Result<Option<Box<dyn Limits + '_>>, Error> {
+        let queue = self.queue().map_err(errors::failed)?;
+        Ok(Some(Box::new(Measure::new(queue, bytes, self.found.largest)?)))
     }
 
     fn footprint(&self, program: &Program, size: &Size) -> Option<Footprint> {

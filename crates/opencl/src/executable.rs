@@ -57,7 +57,7 @@ impl Runner {
         let experts = self.chosen_experts(&step.op, pass).map_err(|fault| self.broken(fault))?;
         let amount = Amount { rows: pass.rows, which: pass.which, spans: pass.batch.spans, experts, bytes: &bytes };
         let (name, work) = (self.program.step_name(&step.op), work(&self.program, &step.op, &amount));
-        observer.step(&StepReport { name: &name, work, time });
+        observer.step(&StepReport { name: &name, part: 0, work, time });
         Ok(())
     }
 

@@ -27,7 +27,6 @@ mod weights;
 
 pub use device::OpenClDevice;
 pub use found::{FoundDevice, Kind, Problem, devices};
-pub use measure::Rates;
 
 /// The kernels, in the order in which they build on each other.
 pub const SOURCES: [(&str, &str); 8] = [

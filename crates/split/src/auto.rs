@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use hefu_numerics::device::{Device, Error, Executable, Files, Footprint, Size, Weights};
+use hefu_numerics::device::{Device, Error, Executable, Files, Footprint, Layout, Size, Weights};
 use hefu_numerics::program::{Program, Shape, Value, Weight};
 use hefu_numerics::team::Team;
 
@@ -124,7 +124,7 @@ impl Device for AutoDevice {
         self.split(program).map_err(unsuited)?.check(program)
     }
 
-    fn layout(&self, program: &Program) -> Option<String> {
+    fn layout(&self, program: &Program) -> Option<Layout> {
         self.split(program).ok()?.layout(program)
     }
 

@@ -49,11 +49,10 @@ pub(crate) struct Cut {
     pub(crate) heads: Option<Part>,
 }
 
-impl Cut {
-    /// Bytes that parts are brought of others for each token, as far as its row is wanted.
+impl Part {
+    /// Bytes that it is brought of earlier parts for each token, as far as its row is wanted.
     pub(crate) fn crossing(&self, program: &Program) -> usize {
-        let inputs = self.parts.iter().chain(&self.heads).flat_map(|part| &part.inputs);
-        let numbers = inputs.map(|input| match input {
+        let numbers = self.inputs.iter().map(|input| match input {
             Input::Value(value) => program.value(*value).numbers(),
             Input::Given(_) => 0,
         });

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use hefu_numerics::device::{Device, Error, Executable, Files, Footprint, Size, Weights};
+use hefu_numerics::device::{Device, Error, Executable, Files, Footprint, Layout, PlacedLayers, Size, Weights};
 use hefu_numerics::program::{Program, Value};
 use hefu_numerics::team::Team;
 
@@ -118,12 +118,15 @@ impl Device for SplitDevice {
         self.placed(&cut).try_for_each(|(part, device)| device.check(&part.program))
     }
 
-    fn layout(&self, program: &Program) -> Option<String> {
-        let crossing = self.cut(program).ok()?.crossing(program);
-        let name = |place: &Place| format!("{} {}-{}", place.device.name(), place.first, place.last);
-        let mut all: Vec<String> = self.places.iter().map(name).collect();
-        all.extend(self.heads.as_ref().map(|device| format!("{} what comes after them", device.name())));
-        Some(format!("{}; {crossing} bytes cross for each token", all.join(", ")))
+    fn layout(&self, program: &Program) -> Option<Layout> {
+        let cut = self.cut(program).ok()?;
+        let layers = self.places.iter().map(|place| Some((place.first, place.last))).chain([None]);
+        let place = |((part, device), layers): ((&Part, &Arc<dyn Device>), _)| PlacedLayers {
+            device: device.clone(),
+            layers,
+            crossing: part.crossing(program),
+        };
+        Some(Layout { places: self.placed(&cut).zip(layers).map(place).collect() })
     }
 
     fn footprint(&self, program: &Program, size: &Size) -> Option<Footprint> {

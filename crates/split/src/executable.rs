@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use hefu_numerics::device::{Batch, Error, Executable, Footprint, Size, Span, StepObserver, check};
+use hefu_numerics::device::{Batch, Error, Executable, Footprint, Size, Span, StepObserver, StepReport, check};
 use hefu_numerics::program::{Entry, Program, Rows, Value};
 
 use crate::cut::{Cut, Input, Part};
@@ -165,7 +165,22 @@ impl Executable for Split {
     }
 
     fn observe(&mut self, observer: Option<Arc<dyn StepObserver>>) {
-        self.executables.iter_mut().for_each(|executable| executable.observe(observer.clone()));
+        let executables = self.executables.iter_mut().chain(self.heads.as_mut().map(Heads::executable_mut));
+        for (part, executable) in executables.enumerate() {
+            executable.observe(observer.clone().map(|to| Arc::new(OfPart { part, to }) as Arc<dyn StepObserver>));
+        }
+    }
+}
+
+/// Says of every step which part it belongs to.
+struct OfPart {
+    part: usize,
+    to: Arc<dyn StepObserver>,
+}
+
+impl StepObserver for OfPart {
+    fn step(&self, step: &StepReport<'_>) {
+        self.to.step(&StepReport { part: self.part, ..*step });
     }
 }
 

@@ -23,6 +23,10 @@ impl Heads {
         &self.executable
     }
 
+    pub(crate) fn executable_mut(&mut self) -> &mut Box<dyn Executable> {
+        &mut self.executable
+    }
+
     /// Takes rows of `width` numbers: those that are `wanted`, which are all that `read` has if they are alone there.
     pub(crate) fn run(
         &mut self,

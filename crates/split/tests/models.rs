@@ -140,7 +140,7 @@ fn by_memory_and_speed_they_have_the_bits_of_the_naive_loops() {
                 continue;
             }
             ways.push(names);
-            let layout = Device::layout(&auto, &program).expect("it decides");
+            let layout = Device::layout(&auto, &program).expect("it decides").to_string();
             assert_eq!(layout.split(", ").count(), places.len(), "{layout}");
             assert_eq!(layout.contains("; 0 bytes"), places.len() == 1, "{layout}");
             let found = results(&gguf, Arc::new(auto));

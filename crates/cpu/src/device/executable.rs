@@ -190,8 +190,8 @@ fn run(machine: &mut Machine, list: &List, rowset: &Rowset<'_>, observer: Option
         machine.step(step, &list.places, rowset, is_last);
         looks |= is_last;
         if let (Some(observer), Some(started)) = (observer, started) {
-            let time = started.elapsed();
-            observer.step(&StepReport { name: &step.name, work: machine.work(step, &list.places, rowset), time });
+            let (time, work) = (started.elapsed(), machine.work(step, &list.places, rowset));
+            observer.step(&StepReport { name: &step.name, part: 0, work, time });
         }
     }
     looks

@@ -23,10 +23,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::ops::{Ops, Team};
-use hefu_numerics::device::{Device, Error, Executable, Files, Footprint, Size, Weights};
+use hefu_numerics::device::{Device, Error, Executable, Files, Footprint, Limits, Size, Weights};
 use hefu_numerics::program::{Program, Value};
 
 use crate::generic::kernels::Kernels;
+use crate::limits::{CpuLimits, Peaks};
 use executable::CpuExecutable;
 use weights::CpuWeights;
 
@@ -34,13 +35,18 @@ use weights::CpuWeights;
 pub struct CpuDevice {
     ops: &'static Ops,
     kernels: &'static Kernels,
+    peaks: Option<&'static Peaks>,
     team: Arc<dyn Team + Send + Sync>,
 }
 
 impl CpuDevice {
-    /// The operations of an instruction set, by these threads.
-    pub(crate) fn new(ops: &'static Ops, kernels: &'static Kernels, team: Arc<dyn Team + Send + Sync>) -> Self {
-        CpuDevice { ops, kernels, team }
+    /// The operations of an instruction set, with the kernels that show its limits, by these threads.
+    pub(crate) fn new(
+        (ops, kernels): (&'static Ops, &'static Kernels),
+        peaks: Option<&'static Peaks>,
+        team: Arc<dyn Team + Send + Sync>,
+    ) -> Self {
+        CpuDevice { ops, kernels, peaks, team }
     }
 }
 
@@ -51,6 +57,12 @@ impl Device for CpuDevice {
 
     fn team(&self) -> &dyn Team {
         &*self.team
+    }
+
+    fn limits(&self, bytes: usize) -> Result<Option<Box<dyn Limits + '_>>, Error> {
+        let measure =
+            |peaks| CpuLimits::new(peaks, &*self.team, bytes).map(|limits| Box::new(limits) as Box<dyn Limits>);
+        self.peaks.map(measure).transpose()
     }
 
     fn footprint(&self, program: &Program, size: &Size) -> Option<Footprint> {

@@ -7,11 +7,13 @@
 //! Every rate is the largest of several short samples: a limit is what the machine reaches when nothing disturbs it.
 
 mod cache;
+mod device;
 pub mod peaks;
 mod rate;
 mod team;
 
 pub use cache::last_cache;
+pub(crate) use device::CpuLimits;
 pub use peaks::Peaks;
-pub use rate::{Arithmetic, Memory, Pages, arithmetic};
+pub use rate::{Memory, Pages, arithmetic};
 pub use team::Part;

@@ -8,6 +8,7 @@ use crate::ops::Team;
 use super::peaks::{PANEL_BYTES, Peak, Peaks, READ_UNIT};
 use crate::generic::parallel::{Shared, parallel_for};
 use crate::memory::{HugeMemory, MemoryError};
+use hefu_numerics::device::Arithmetic;
 
 /// Approximate time of one unit of arithmetic: long against the handing out of units.
 const UNIT: Duration = Duration::from_micros(100);
@@ -25,15 +26,6 @@ const PASSES: usize = 3;
 const PIECE: usize = 1 << 20;
 
 const _: () = assert!(PIECE.is_multiple_of(READ_UNIT));
-
-/// Multiply-adds per second of a team, from data in each thread's L1.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Arithmetic {
-    /// Bytes times bytes, added to 32-bit sums.
-    pub integer: f64,
-    /// f32 times f32 plus f32.
-    pub float: f64,
-}
 
 /// Measures what a team computes at most: some tens of milliseconds for each.
 pub fn arithmetic(peaks: &Peaks, team: &dyn Team) -> Arithmetic {

@@ -7,10 +7,9 @@ use crate::open::READ_BYTES;
 use crate::output::{print_json, print_plain};
 use crate::units::bytes;
 use clap::Args;
-use hefu_cpu::limits::{Memory, Pages, arithmetic};
 use hefu_cpu::{Pool, select};
 use hefu_numerics::conformance;
-use hefu_numerics::device::Device;
+use hefu_numerics::device::{Device, Error};
 use hefu_opencl::{FoundDevice, OpenClDevice};
 use serde_json::{Value, json};
 use std::num::NonZeroUsize;
@@ -77,11 +76,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 fn cpu(pool: &Arc<Pool>) -> Result<Examined, Failure> {
     let isa = select::best();
-    let found = found_deviations(&*isa.device(Arc::clone(pool) as _))?;
-    let rates = isa.peaks().and_then(|peaks| {
-        let memory = Memory::new(READ_BYTES, Pages::Huge, &**pool).ok()?;
-        Some([memory.read_rate(peaks, &**pool), arithmetic(peaks, &**pool).integer])
-    });
+    let device = isa.device(Arc::clone(pool) as _);
+    let found = found_deviations(&*device)?;
     Ok(Examined {
         device: "cpu".to_owned(),
         name: format!("this machine's CPU by {}", isa.name),
@@ -89,9 +85,15 @@ fn cpu(pool: &Arc<Pool>) -> Result<Examined, Failure> {
         memory: total_memory(),
         units: hefu_numerics::team::Team::threads(&**pool),
         deviations: Some(found.iter().map(ToString::to_string).collect()),
-        rates,
+        rates: rates(&*device).ok().flatten(),
         ..Examined::default()
     })
+}
+
+/// The largest rates of some samples; `None` of a device without limits.
+fn rates(device: &dyn Device) -> Result<Option<[f64; 2]>, Error> {
+    let Some(mut limits) = device.limits(READ_BYTES)? else { return Ok(None) };
+    Ok(Some([limits.read_rate()?, limits.arithmetic()?.integer]))
 }
 
 fn opencl(found: &FoundDevice, pool: &Arc<Pool>) -> Examined {
@@ -117,8 +119,7 @@ impl Examined {
         let device = OpenClDevice::open(number, Arc::clone(pool) as _).map_err(|problem| problem.to_string())?;
         let found = found_deviations(&device as &dyn Device).map_err(|failure| failure.to_string())?;
         self.deviations = Some(found.iter().map(ToString::to_string).collect());
-        let rates = device.rates().map_err(|problem| problem.to_string())?;
-        self.rates = Some([rates.bytes, rates.products]);
+        self.rates = rates(&device).map_err(|error| error.to_string())?;
         Ok(())
     }
 

@@ -1,7 +1,10 @@
 //! Peak rates of the machine, by number of threads, and what it can do while a model runs.
 
+use super::placed::{Placed, fault};
 use crate::failure::Failure;
-use hefu_cpu::limits::{Arithmetic, Memory, Pages, Part, Peaks, arithmetic, last_cache};
+use hefu_cpu::limits::{Memory, Pages, Part, Peaks, arithmetic, last_cache};
+use hefu_cpu::select;
+use hefu_numerics::device::{Arithmetic, Limits};
 use hefu_numerics::team::Team;
 use serde::Serialize;
 
@@ -37,16 +40,19 @@ pub(crate) struct Ceilings {
     pub(crate) f32_multiply_adds: f64,
 }
 
-/// Samples the machine.
+/// Samples the devices that compute.
 ///
 /// The rate of reading changes from second to second with what the neighbours do; on some machines by half. So each round
 /// of the model has limits of its own: memory is read once after each of its steps, and of these passes the median
 /// counts. The fastest pass of all would be one that met a gap in the neighbours' work, and no step of the model did.
 pub(crate) struct Sampler<'a> {
-    peaks: &'static Peaks,
-    team: &'a dyn Team,
-    /// As much as the model has, in huge pages, as weights are.
-    memory: Memory,
+    /// By part of the model.
+    devices: Vec<Sampled<'a>>,
+}
+
+/// One of them.
+struct Sampled<'a> {
+    limits: Box<dyn Limits + 'a>,
     /// Rates of this round's passes, by way to read.
     reads: Vec<Vec<f64>>,
     /// The last sample of arithmetic.
@@ -54,38 +60,76 @@ pub(crate) struct Sampler<'a> {
 }
 
 impl<'a> Sampler<'a> {
-    /// Takes the memory for a model of `weights` bytes.
+    /// Takes memory for a model of `weights` bytes on each of these devices.
     ///
     /// # Errors
-    /// If there is none.
-    pub(crate) fn new(peaks: &'static Peaks, team: &'a dyn Team, weights: u64) -> Result<Self, Failure> {
-        let memory = memory(weights.min(MOST_BYTES), Pages::Huge, team)?;
-        let reads = vec![Vec::new(); peaks.ways_to_read()];
-        Ok(Sampler { peaks, team, memory, reads, arithmetic: arithmetic(peaks, team) })
+    /// If there is none, or a device without limits.
+    pub(crate) fn new(devices: &'a [Placed], weights: u64) -> Result<Self, Failure> {
+        let bytes = weights.min(MOST_BYTES) as usize;
+        let sampled = |placed: &'a Placed| -> Result<Sampled<'a>, Failure> {
+            let limits = placed.device.limits(bytes).map_err(fault)?;
+            let mut limits = limits.ok_or_else(|| no_limits(placed.device.name()))?;
+            let arithmetic = limits.arithmetic().map_err(fault)?;
+            Ok(Sampled { reads: vec![Vec::new(); limits.ways()], limits, arithmetic })
+        };
+        Ok(Sampler { devices: devices.iter().map(sampled).collect::<Result<_, _>>()? })
     }
 
+    /// Reads the memory of each device once.
+    ///
+    /// # Errors
+    /// A device that fails.
+    pub(crate) fn read(&mut self) -> Result<(), Failure> {
+        self.devices.iter_mut().try_for_each(Sampled::read)
+    }
+
+    /// Ends a round: the limits that hold for it, by part of the model.
+    ///
+    /// # Errors
+    /// A device that fails.
+    pub(crate) fn finish_round(&mut self) -> Result<Vec<Ceilings>, Failure> {
+        self.devices.iter_mut().map(Sampled::finish_round).collect()
+    }
+}
+
+impl Sampled<'_> {
     /// Reads the memory once, in the way whose turn it is.
-    pub(crate) fn read(&mut self) {
+    fn read(&mut self) -> Result<(), Failure> {
         let fewest = (0..self.reads.len()).min_by_key(|&way| self.reads[way].len());
         if let Some(way) = fewest {
-            self.reads[way].push(self.memory.read_once(self.peaks, way, self.team));
+            self.reads[way].push(self.limits.read(way).map_err(fault)?);
         }
+        Ok(())
     }
 
-    /// Ends a round: the limits that hold for it.
-    pub(crate) fn finish_round(&mut self) -> Ceilings {
+    fn finish_round(&mut self) -> Result<Ceilings, Failure> {
         while self.reads.iter().any(|rates| rates.len() < LEAST_PASSES) {
-            self.read();
+            self.read()?;
         }
-        let before = std::mem::replace(&mut self.arithmetic, arithmetic(self.peaks, self.team));
+        let now = self.limits.arithmetic().map_err(fault)?;
+        let before = std::mem::replace(&mut self.arithmetic, now);
         let fastest_read_bytes = self.reads.iter().flatten().copied().fold(0.0, f64::max);
-        Ceilings {
+        Ok(Ceilings {
             fastest_read_bytes,
             read_bytes: self.reads.iter_mut().map(|rates| median(std::mem::take(rates))).fold(0.0, f64::max),
-            int8_multiply_adds: before.integer.max(self.arithmetic.integer),
-            f32_multiply_adds: before.float.max(self.arithmetic.float),
-        }
+            int8_multiply_adds: before.integer.max(now.integer),
+            f32_multiply_adds: before.float.max(now.float),
+        })
     }
+}
+
+/// The sentence on a device that nothing can be held against.
+pub(crate) fn no_limits(device: &str) -> Failure {
+    if !select::ISAS.iter().any(|known| known.name == device) {
+        let sentence =
+            format!("hefu gap cannot measure the limits of a {device}; run it on that machine, without --split");
+        return Failure::Usage(sentence);
+    }
+    let others = select::ISAS.iter().filter(|known| known.peaks().is_some()).map(|known| known.name);
+    let others = others.collect::<Vec<_>>().join(", ");
+    Failure::Usage(format!(
+        "--isa {device} has no limits to measure, it is not made to be fast; choose one of {others}"
+    ))
 }
 
 /// Rates of every number of threads: the largest of some samples.
@@ -160,13 +204,19 @@ mod tests {
     fn a_round_has_the_median_of_its_own_passes() {
         assert_eq!(median(vec![9.0, 1.0, 2.0]), 2.0);
         assert_eq!(median(vec![]), 0.0);
-        let peaks = hefu_cpu::select::ISAS.iter().find_map(hefu_cpu::select::Isa::peaks).unwrap();
-        let mut sampler = Sampler::new(peaks, &hefu_numerics::team::Alone, 1 << 20).unwrap();
-        sampler.reads[0] = vec![f64::MAX; 2 * LEAST_PASSES];
-        sampler.reads[0].push(f64::INFINITY);
-        let first = sampler.finish_round();
+        let device = select::best().device(std::sync::Arc::new(hefu_numerics::team::Alone));
+        let placed = [Placed { label: "one".to_owned(), crossing: 0, device }];
+        let mut sampler = Sampler::new(&placed, 1 << 20).unwrap();
+        let mut finish = |reads: &mut dyn FnMut(&mut Vec<f64>)| {
+            reads(&mut sampler.devices[0].reads[0]);
+            sampler.finish_round().unwrap()[0]
+        };
+        let first = finish(&mut |reads| {
+            *reads = vec![f64::MAX; 2 * LEAST_PASSES];
+            reads.push(f64::INFINITY);
+        });
         assert_eq!((first.read_bytes, first.fastest_read_bytes), (f64::MAX, f64::INFINITY));
-        let next = sampler.finish_round();
+        let next = finish(&mut |_| ());
         assert!(next.read_bytes > 0.0 && next.read_bytes < f64::MAX, "what was before does not count: {next:?}");
         assert!(next.int8_multiply_adds > 0.0 && next.f32_multiply_adds > 0.0);
     }

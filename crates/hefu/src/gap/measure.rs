@@ -1,13 +1,12 @@
 //! Runs the model in rounds, with the machine's limits sampled in between.
 
 use super::ceilings::{Ceilings, Sampler};
+use super::placed::{Placed, fault};
 use super::probe::{Probe, Total};
 use crate::failure::Failure;
-use hefu_cpu::limits::Peaks;
 use hefu_engine::scheduler::{ForwardMany, Paged, ROWS_AT_ONCE};
 use hefu_numerics::device::{Batch, Error, Model, Slots, Span};
 use hefu_numerics::kv::PAGE;
-use hefu_numerics::team::Team;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -23,16 +22,10 @@ pub(crate) struct Run {
 /// A prefill and a decode, and what the machine could do meanwhile; none of a phase without tokens.
 #[derive(Debug, Clone)]
 pub(crate) struct Round {
-    pub(crate) limits: Ceilings,
+    /// By part of the model.
+    pub(crate) limits: Vec<Ceilings>,
     pub(crate) prefill: Option<Run>,
     pub(crate) decode: Option<Run>,
-}
-
-/// Where is measured.
-#[derive(Clone, Copy)]
-pub(crate) struct Machine<'a> {
-    pub(crate) peaks: &'static Peaks,
-    pub(crate) team: &'a dyn Team,
 }
 
 /// Work that the model is to do.
@@ -64,20 +57,20 @@ impl Load {
     }
 }
 
-/// Measures the model, and the machine meanwhile. Before each step `goes_on` is told the number of the round; nothing is measured
-/// if it says no.
+/// Measures the model, and the devices that compute it meanwhile. Before each step `goes_on` is told the number of the
+/// round; nothing is measured if it says no.
 ///
 /// # Errors
-/// If there is no memory to read or for the caches, or the model fails.
+/// If there is no memory to read or for the caches, or the model or a device fails.
 pub(crate) fn measure(
     model: &Model,
-    machine: Machine<'_>,
+    devices: &[Placed],
     load: Load,
     goes_on: &mut dyn FnMut(usize) -> bool,
 ) -> Result<Option<Vec<Round>>, Failure> {
     let all = tokens(load.positions(), model.program.vocabulary);
     let (prompt, steps) = all.split_at(load.prompt.min(all.len()));
-    let mut sampler = Sampler::new(machine.peaks, machine.team, model.weights.bytes() as u64)?;
+    let mut sampler = Sampler::new(devices, model.weights.bytes() as u64)?;
     let mut sequences = Sequences::new(model, &load)?;
     let probe = Arc::new(Probe::default());
     sequences.paged.executable().observe(Some(Arc::clone(&probe) as _));
@@ -94,13 +87,13 @@ pub(crate) fn measure(
         let mut time = Duration::ZERO;
         for (step, token) in steps.iter().enumerate() {
             time += timed(|| sequences.step(prompt.len() + step, token))?;
-            sampler.read();
+            sampler.read()?;
             if !goes_on(index) {
                 return Ok(None);
             }
         }
         let decode = Run { time, totals: probe.take() };
-        let limits = sampler.finish_round();
+        let limits = sampler.finish_round()?;
         // The first round warms caches and buffers.
         if index > 0 {
             rounds.push(Round {
@@ -198,10 +191,6 @@ impl Sequences {
         }
         Ok(())
     }
-}
-
-fn fault(error: Error) -> Failure {
-    Failure::Other(error.to_string())
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@ use std::time::Duration;
 pub(crate) struct Total {
     /// Their name: the operations and the tensors that they read.
     pub(crate) name: Arc<str>,
+    /// Number of the device that did them, of several.
+    pub(crate) part: usize,
     pub(crate) calls: u64,
     pub(crate) work: Work,
     pub(crate) time: Duration,
@@ -30,11 +32,11 @@ impl Probe {
 impl StepObserver for Probe {
     fn step(&self, step: &StepReport<'_>) {
         let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = match totals.iter().position(|total| &*total.name == step.name) {
+        let found = match totals.iter().position(|total| total.part == step.part && &*total.name == step.name) {
             Some(found) => found,
             None => {
                 let (name, work, time) = (step.name.into(), Work::default(), Duration::ZERO);
-                totals.push(Total { name, calls: 0, work, time });
+                totals.push(Total { name, part: step.part, calls: 0, work, time });
                 totals.len() - 1
             }
         };

@@ -2,7 +2,8 @@
 
 use super::ceilings::{Ceilings, Rates};
 use super::measure::{Round, Run};
-use hefu_numerics::device::Work;
+use super::placed::Placed;
+use super::probe::Total;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -35,8 +36,11 @@ impl Bound {
 /// One step of the device, all of them, or what lies outside. Times are seconds of the whole phase.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Line {
+    /// Its name, after that of its device where there are several.
     #[serde(serialize_with = "as_text")]
     pub(crate) operation: Arc<str>,
+    /// Number of the device that does it; `None` of what lies outside, and of all together.
+    pub(crate) part: Option<usize>,
     pub(crate) calls: u64,
     pub(crate) bytes: u64,
     pub(crate) int8_multiply_adds: u64,
@@ -58,8 +62,8 @@ pub(crate) struct Phase {
     pub(crate) tokens: usize,
     /// Steps of a decode, each of one token of every sequence; 1 of a prefill.
     pub(crate) steps: usize,
-    /// Limits of the machine meanwhile.
-    pub(crate) limits: Ceilings,
+    /// Limits of each device meanwhile.
+    pub(crate) limits: Vec<Ceilings>,
     pub(crate) tokens_per_second: f64,
     pub(crate) bytes_per_token: f64,
     /// Bytes per second, as a share of what the machine reads.
@@ -81,11 +85,27 @@ pub(crate) struct Gap {
     pub(crate) worth: f64,
 }
 
+/// A device that computes some of the layers, or all of them.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct PartOf {
+    pub(crate) device: String,
+    /// Bytes that cross to it for each token.
+    pub(crate) crossing_bytes_per_token: usize,
+}
+
+impl PartOf {
+    pub(crate) fn new(placed: &Placed) -> PartOf {
+        PartOf { device: placed.label.clone(), crossing_bytes_per_token: placed.crossing }
+    }
+}
+
 /// Everything there is to print.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Report {
     pub(crate) model: String,
     pub(crate) isa: &'static str,
+    /// In the order of their layers.
+    pub(crate) devices: Vec<PartOf>,
     pub(crate) threads: usize,
     /// Sequences decoded at once.
     pub(crate) parallel: usize,
@@ -103,6 +123,7 @@ pub(crate) struct Report {
 pub(crate) struct Subject {
     pub(crate) model: String,
     pub(crate) isa: &'static str,
+    pub(crate) devices: Vec<PartOf>,
     pub(crate) threads: usize,
     pub(crate) prompt: usize,
     pub(crate) steps: usize,
@@ -112,14 +133,16 @@ pub(crate) struct Subject {
 impl Report {
     /// Holds what was measured against the limits.
     pub(crate) fn new(subject: Subject, machine: Vec<Rates>, rounds: &[Round]) -> Report {
-        let prefill = Phase::of("prefill", subject.prompt, 1, rounds, |round| round.prefill.as_ref());
-        let decode = Phase::decode(rounds, subject.steps, subject.sequences);
+        let devices = &subject.devices;
+        let prefill = Phase::of("prefill", (subject.prompt, 1), rounds, devices, |round| round.prefill.as_ref());
+        let decode = Phase::decode(rounds, subject.steps, subject.sequences, devices);
         let phases: Vec<Phase> = prefill.into_iter().chain(decode).collect();
         let mut largest_gaps: Vec<Gap> = phases.iter().filter_map(Phase::largest_gap).collect();
         largest_gaps.sort_by(|a, b| b.worth.total_cmp(&a.worth));
         Report {
             model: subject.model,
             isa: subject.isa,
+            devices: subject.devices,
             threads: subject.threads,
             parallel: subject.sequences,
             largest_gaps,
@@ -133,34 +156,45 @@ impl Report {
 
 impl Phase {
     /// The decode of so many steps, each of one token of every sequence.
-    pub(crate) fn decode(rounds: &[Round], steps: usize, sequences: usize) -> Option<Phase> {
-        Phase::of("decode", steps * sequences, steps.max(1), rounds, |round| round.decode.as_ref())
+    pub(crate) fn decode(rounds: &[Round], steps: usize, sequences: usize, devices: &[PartOf]) -> Option<Phase> {
+        Phase::of("decode", (steps * sequences, steps.max(1)), rounds, devices, |round| round.decode.as_ref())
     }
 
     /// The round of middle share of its limit: a figure and its limit are of one moment.
     fn of(
         name: &'static str,
-        tokens: usize,
-        steps: usize,
+        counts: (usize, usize),
         rounds: &[Round],
+        devices: &[PartOf],
         run: fn(&Round) -> Option<&Run>,
     ) -> Option<Phase> {
-        let runs = rounds.iter().filter_map(|round| Some((run(round)?, round.limits)));
-        let mut phases: Vec<Phase> = runs.map(|(run, limits)| Phase::new(name, tokens, steps, run, limits)).collect();
+        let runs = rounds.iter().filter_map(|round| Some((run(round)?, &round.limits)));
+        let mut phases: Vec<Phase> = runs.map(|(run, limits)| Phase::new(name, counts, run, limits, devices)).collect();
         phases.sort_by(|a, b| a.all.achieved.total_cmp(&b.all.achieved));
         let middle = phases.len().saturating_sub(1) / 2;
         phases.into_iter().nth(middle)
     }
 
-    fn new(phase: &'static str, tokens: usize, steps: usize, run: &Run, limits: Ceilings) -> Phase {
+    fn new(
+        phase: &'static str,
+        (tokens, steps): (usize, usize),
+        run: &Run,
+        limits: &[Ceilings],
+        devices: &[PartOf],
+    ) -> Phase {
         let total = run.time.as_secs_f64();
         let mut all = Line::new("all".into(), total);
         let mut operations = Vec::new();
         let mut inside = 0.0;
+        // Seconds that the bytes and the products of bytes take at least, each by itself.
+        let (mut reading, mut multiplying) = (0.0, 0.0);
         for done in &run.totals {
             let seconds = done.time.as_secs_f64();
+            let limits = limits.get(done.part).copied().unwrap_or_default();
             inside += seconds;
-            let line = Line::new(Arc::clone(&done.name), seconds).with(done.calls, done.work, &limits);
+            reading += ratio(done.work.bytes as f64, limits.read_bytes);
+            multiplying += ratio(done.work.integer as f64, limits.int8_multiply_adds);
+            let line = Line::new(name_of(done, devices), seconds).with(done, &limits);
             all.limit_seconds += line.limit_seconds;
             all.calls += line.calls;
             all.bytes += line.bytes;
@@ -173,16 +207,15 @@ impl Phase {
         all.finish(total);
         operations.iter_mut().for_each(|line| line.finish(total));
         operations.sort_by(|a, b| b.gap_seconds.total_cmp(&a.gap_seconds));
-        let share = |amount: u64, rate: f64| ratio(amount as f64, rate * total);
         Phase {
             phase,
             tokens,
             steps,
-            limits,
+            limits: limits.to_vec(),
             tokens_per_second: ratio(tokens as f64, total),
             bytes_per_token: ratio(all.bytes as f64, tokens as f64),
-            share_of_read_limit: share(all.bytes, limits.read_bytes),
-            share_of_int8_limit: share(all.int8_multiply_adds, limits.int8_multiply_adds),
+            share_of_read_limit: ratio(reading, total),
+            share_of_int8_limit: ratio(multiplying, total),
             all,
             operations,
         }
@@ -221,6 +254,7 @@ impl Line {
     fn new(operation: Arc<str>, seconds: f64) -> Line {
         Line {
             operation,
+            part: None,
             calls: 0,
             bytes: 0,
             int8_multiply_adds: 0,
@@ -235,8 +269,9 @@ impl Line {
     }
 
     /// Adds work that was done, and the longest of the times that it takes at least.
-    fn with(mut self, calls: u64, work: Work, limits: &Ceilings) -> Line {
-        (self.calls, self.bytes) = (calls, work.bytes);
+    fn with(mut self, done: &Total, limits: &Ceilings) -> Line {
+        let work = done.work;
+        (self.part, self.calls, self.bytes) = (Some(done.part), done.calls, work.bytes);
         (self.int8_multiply_adds, self.f32_operations) = (work.integer, work.float);
         for (bound, amount, rate) in [
             (Bound::Memory, work.bytes, limits.read_bytes),
@@ -255,6 +290,14 @@ impl Line {
         self.achieved = ratio(self.limit_seconds, self.seconds);
         self.gap_seconds = (self.seconds - self.limit_seconds).max(0.0);
         self.worth = if total > self.gap_seconds { total / (total - self.gap_seconds) } else { 1.0 };
+    }
+}
+
+/// The name of a step, after that of its device where there are several.
+fn name_of(done: &Total, devices: &[PartOf]) -> Arc<str> {
+    match devices.get(done.part).filter(|_| devices.len() > 1) {
+        Some(part) => format!("{}: {}", part.device, done.name).into(),
+        None => Arc::clone(&done.name),
     }
 }
 

@@ -1,9 +1,10 @@
 //! What the steps of one token take on a model that is served, and which share of the machine's limits they reach.
 
 use crate::gap::ceilings::MOST_BYTES;
-use crate::gap::measure::{Load, Machine, measure};
+use crate::gap::measure::{Load, measure};
 use crate::gap::peaks;
-use crate::gap::report::{Phase, TOLERANCE};
+use crate::gap::placed::placed;
+use crate::gap::report::{PartOf, Phase, TOLERANCE};
 use crate::memory::available_memory;
 use crate::units;
 use hefu_cpu::Pool;
@@ -29,7 +30,7 @@ pub(super) struct ModelGauge {
 impl ModelGauge {
     /// `None` where the limits of what computes cannot be measured, or the model was made for less than is measured.
     pub(super) fn new(model: &Model, pool: &Arc<Pool>, isa: &'static str, context: usize) -> Option<Arc<dyn Gauge>> {
-        (peaks(isa).is_ok() && context >= LOAD.positions())
+        (peaks(isa).is_some() && context >= LOAD.positions())
             .then(|| Arc::new(Self { model: model.clone(), pool: Arc::clone(pool), isa }) as Arc<dyn Gauge>)
     }
 
@@ -50,9 +51,10 @@ impl ModelGauge {
 impl Gauge for ModelGauge {
     fn decode(&self, goes_on: &dyn Fn() -> bool) -> Result<Option<Value>, String> {
         self.fits()?;
-        let machine = Machine { peaks: peaks(self.isa)?, team: &*self.pool };
-        let rounds = measure(&self.model, machine, LOAD, &mut |_| goes_on()).map_err(|failure| failure.to_string())?;
-        let Some(phase) = rounds.and_then(|rounds| Phase::decode(&rounds, LOAD.steps, LOAD.sequences)) else {
+        let devices = placed(&self.model);
+        let rounds = measure(&self.model, &devices, LOAD, &mut |_| goes_on()).map_err(|failure| failure.to_string())?;
+        let parts: Vec<PartOf> = devices.iter().map(PartOf::new).collect();
+        let Some(phase) = rounds.and_then(|rounds| Phase::decode(&rounds, LOAD.steps, LOAD.sequences, &parts)) else {
             return Ok(None);
         };
         let about = json!({
@@ -62,9 +64,12 @@ impl Gauge for ModelGauge {
             "tolerance": TOLERANCE,
             "faults": phase.faults(),
         });
+        let limits = json!(phase.limits.first());
         let phase = serde_json::to_value(&phase).map_err(|error| error.to_string())?;
         let (Value::Object(mut all), Value::Object(phase)) = (about, phase) else { return Ok(None) };
         all.extend(phase);
+        // One device computes it: an instruction set.
+        all.insert("limits".to_owned(), limits);
         Ok(Some(Value::Object(all)))
     }
 }

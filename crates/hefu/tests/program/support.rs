@@ -89,3 +89,8 @@ impl Outcome {
 pub(crate) fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
 }
+
+/// Whether this machine has an OpenCL device; where it has none, the reason is printed and a test has nothing to do.
+pub(crate) fn has_opencl() -> bool {
+    hefu_opencl::devices().map_err(|problem| println!("left out: {problem}")).is_ok()
+}

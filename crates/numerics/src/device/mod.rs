@@ -6,9 +6,15 @@
 //! business; that every number is the one of `docs/readers/numerics.md` is not.
 
 mod check;
+mod error;
+mod layout;
+mod limits;
 mod size;
 
 pub use check::check;
+pub use error::Error;
+pub use layout::{Layout, PlacedLayers};
+pub use limits::{Arithmetic, Limits};
 
 use std::any::Any;
 use std::ops::Range;
@@ -36,11 +42,20 @@ pub trait Device: Send + Sync {
         Ok(())
     }
 
-    /// Which layers of a program it computes where, and how much crosses, if it is several devices: `avx512 0-11, opencl 12-23;
-    /// 4352 bytes cross for each token`.
-    fn layout(&self, program: &Program) -> Option<String> {
+    /// Which layers of a program it computes where, and how much crosses, if it is several devices.
+    fn layout(&self, program: &Program) -> Option<Layout> {
         let _ = program;
         None
+    }
+
+    /// Measures what it can do at most, reading about so many bytes of its memory; `None` if it was not made to be fast, or its
+    /// limits are not here to be measured.
+    ///
+    /// # Errors
+    /// If there is no memory to read, or the device fails.
+    fn limits(&self, bytes: usize) -> Result<Option<Box<dyn Limits + '_>>, Error> {
+        let _ = bytes;
+        Ok(None)
     }
 
     /// Memory that a program takes, before it is taken; `None` if that cannot be counted.
@@ -282,6 +297,8 @@ pub trait StepObserver: Send + Sync {
 pub struct StepReport<'a> {
     /// The name of what it does, the same in every layer: `attn_q + attn_k + attn_v`.
     pub name: &'a str,
+    /// Which of several devices did it, as their [`Layout`] counts them; 0 where there is one.
+    pub part: usize,
     /// Its work.
     pub work: Work,
     /// Its time.
@@ -304,86 +321,5 @@ impl std::ops::AddAssign for Work {
         self.bytes += other.bytes;
         self.integer += other.integer;
         self.float += other.float;
-    }
-}
-
-/// Errors of devices, in one sentence each.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// Memory that is not there.
-    #[error("there is no memory for {bytes} bytes of {what}: {reason}")]
-    Memory {
-        /// Bytes needed.
-        bytes: usize,
-        /// Purpose: `weights` or `cache`.
-        what: &'static str,
-        /// Reason why it failed.
-        reason: String,
-    },
-
-    /// Files that do not hold what the program says.
-    #[error("the file does not hold the tensor `{tensor}` where it should: {problem}")]
-    Files {
-        /// Its name.
-        tensor: String,
-        /// The fault.
-        problem: String,
-    },
-
-    /// A context that the model cannot have.
-    #[error("a context of {asked} positions was asked for, but the model allows from 1 to {allowed}")]
-    Context {
-        /// The context asked for.
-        asked: usize,
-        /// The most that the model was made for.
-        allowed: usize,
-    },
-
-    /// A batch that does not fit the program or its states.
-    #[error("the batch cannot be run: {problem}")]
-    BadBatch {
-        /// Its fault.
-        problem: String,
-    },
-
-    /// A program that a device cannot run.
-    #[error("the model cannot be computed so: {problem}")]
-    Unsuited {
-        /// The obstacle.
-        problem: String,
-    },
-
-    /// A device that cannot go on: its driver failed, or it was taken away.
-    #[error("the device {device} failed, and whatever it holds is lost: {problem}")]
-    Device {
-        /// Its name.
-        device: &'static str,
-        /// The driver's message.
-        problem: String,
-    },
-
-    /// A device that was taken away and is there again: the program runs, but all pages and slots are empty. What a sequence
-    /// had there has to be computed again from its tokens.
-    #[error("{device} was lost and is there again, without what its states held: {problem}")]
-    StatesLost {
-        /// Its name.
-        device: String,
-        /// Cause of the loss.
-        problem: String,
-    },
-
-    /// Results that are no numbers.
-    #[error("row {row} of the logits holds a NaN or an infinity: the model's weights or its metadata are damaged")]
-    NotFinite {
-        /// Row among the wanted ones.
-        row: usize,
-    },
-}
-
-impl Error {
-    /// A batch that does not fit.
-    pub fn bad_batch(problem: impl Into<String>) -> Error {
-        Error::BadBatch { problem: problem.into() }
     }
 }

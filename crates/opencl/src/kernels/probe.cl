@@ -47,3 +47,26 @@ KERNEL dot_bytes(GLOBAL uint *sums, uint rounds)
     }
     sums[at] = total;
 }
+
+// Rate of fused multiply-adds: `rounds` times four of them for each of eight sums.
+KERNEL fma_floats(GLOBAL float *sums, uint rounds)
+{
+    uint at = GLOBAL_ID(0);
+    float factor = 0.5f + (float)(at & 1023u) / 4096.0f;
+    float sum[8];
+    for (uint j = 0u; j < 8u; j++) {
+        sum[j] = (float)j;
+    }
+    for (uint i = 0u; i < rounds; i++) {
+        for (uint k = 0u; k < 4u; k++) {
+            for (uint j = 0u; j < 8u; j++) {
+                sum[j] = fma(sum[j], factor, 1.0f);
+            }
+        }
+    }
+    float total = 0.0f;
+    for (uint j = 0u; j < 8u; j++) {
+        total += sum[j];
+    }
+    sums[at] = total;
+}

@@ -10,17 +10,18 @@ mod text;
 use super::bench::{MAX_PARALLEL, fits};
 use crate::failure::Failure;
 use crate::flags::{CacheArguments, DeviceArguments, ModelArguments};
-use crate::gap::ceilings::rates;
-use crate::gap::measure::{Load, Machine, Round, measure};
+use crate::gap::ceilings::{no_limits, rates};
+use crate::gap::measure::{Load, Round, measure};
 use crate::gap::peaks;
-use crate::gap::report::{Report, Subject};
+use crate::gap::placed::{Placed, placed};
+use crate::gap::report::{PartOf, Report, Subject};
 use crate::load::Loaded;
 use crate::open::instruction_set;
-use crate::options::ModelOptions;
+use crate::options::{DeviceName, ModelOptions, Place};
 use crate::output::{print, print_json};
 use crate::progress::{Meter, Unit};
 use clap::Args;
-use hefu_cpu::limits::Peaks;
+use hefu_numerics::device::Model;
 use hefu_numerics::team::Team;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
@@ -33,12 +34,12 @@ const MOST_ROUNDS: usize = 5;
 
 /// Show how far a model is from the limits of this machine, and in which operation
 ///
-/// Measures what the machine reads and computes at most, with this program's own instructions, then runs the model and
+/// Measures what each device in use reads and computes at most, with this program's own instructions, then runs the model and
 /// sets the time of every operation against the time that it takes at least. The largest gap comes first, with what
 /// closing it would be worth. Takes about ten seconds.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The keys of --json: model, isa, threads, parallel, largest_gaps, machine, tolerance, faults, phases. \
+The keys of --json: model, isa, devices, threads, parallel, largest_gaps, machine, tolerance, faults, phases. \
 Rates are per second, times in seconds of the whole phase, achieved is a share of 1.
 
 An operation above its limit by more than the tolerance is a fault of the count: it is named, and the exit status is 1.
@@ -47,6 +48,7 @@ Examples:
   hefu gap
   hefu gap --svg gap.svg
   hefu gap --parallel 16
+  hefu gap --device opencl
   hefu gap --model gemma-3-270m --threads 1 --isa avx2 --json")]
 pub(crate) struct Arguments {
     /// Tokens of the prompt; 0 leaves the prefill out
@@ -87,10 +89,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let problem = "there is nothing to measure; --prompt or --generate must be above 0, and their sum a context";
         return Err(Failure::Usage(problem.to_owned()));
     };
-    let peaks = peaks(instruction_set(&arguments.device.options())?.name).map_err(Failure::Usage)?;
+    let device = arguments.device.options();
+    let isa = instruction_set(&device)?;
+    if device.place == Place::On(DeviceName::Cpu) && isa.peaks().is_none() {
+        return Err(no_limits(isa.name));
+    }
     let wishes = ModelOptions {
         model: arguments.model.choice(),
-        device: &arguments.device.options(),
+        device: &device,
         context: Some(positions),
         cache: arguments.cache.profile(),
         template: None,
@@ -98,15 +104,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         guessing: false,
     };
     let loaded = Loaded::new(&wishes)?;
-    let chunk = arguments.device.options().prefill_chunk;
-    let sequences = arguments.parallel as usize;
+    let (devices, sequences) = (placed(&loaded.model), arguments.parallel as usize);
+    let chunk = device.prefill_chunk;
     let load = Load { prompt, chunk, steps: generate, sequences, enough: ENOUGH, most_rounds: MOST_ROUNDS };
     fits(&loaded, sequences, load.pages())?;
-    let machine = rates(peaks, &*loaded.pool)?;
-    let rounds = rounds(&loaded, peaks, load)?;
+    let cpu = devices.iter().find_map(|placed| peaks(placed.device.name()));
+    let machine = cpu.map(|peaks| rates(peaks, &*loaded.pool)).transpose()?.unwrap_or_default();
+    let rounds = rounds(&loaded.model, &devices, load)?;
     let subject = Subject {
         model: loaded.resolved.name.clone(),
         isa: loaded.isa,
+        devices: devices.iter().map(PartOf::new).collect(),
         threads: loaded.pool.threads(),
         prompt,
         steps: generate,
@@ -126,14 +134,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// Measures all rounds, and shows how far it is.
-fn rounds(loaded: &Loaded, peaks: &'static Peaks, load: Load) -> Result<Vec<Round>, Failure> {
+fn rounds(model: &Model, devices: &[Placed], load: Load) -> Result<Vec<Round>, Failure> {
     let mut meter = Meter::new("measuring", Unit::Count);
-    let machine = Machine { peaks, team: &*loaded.pool };
     let mut goes_on = |round: usize| {
         meter.set(round as u64, Some(MOST_ROUNDS as u64 + 1));
         true
     };
-    Ok(measure(&loaded.model, machine, load, &mut goes_on)?.unwrap_or_default())
+    Ok(measure(model, devices, load, &mut goes_on)?.unwrap_or_default())
 }
 
 /// A report above the limits is none.

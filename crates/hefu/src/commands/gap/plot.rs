@@ -47,7 +47,7 @@ pub(super) fn svg(report: &Report) -> String {
     head(&mut svg, report);
     let mut top = HEAD;
     for (phase, height) in report.phases.iter().zip(heights) {
-        panel(&mut svg, phase, top);
+        panel(&mut svg, report, phase, top);
         top += height;
     }
     let foot = "x: so many times as fast the whole phase would be.";
@@ -82,7 +82,7 @@ fn head(svg: &mut String, report: &Report) {
     }
 }
 
-fn panel(svg: &mut String, phase: &Phase, top: f64) {
+fn panel(svg: &mut String, report: &Report, phase: &Phase, top: f64) {
     let per = phase.steps as f64;
     let title = format!(
         "{}: {} tokens, {:.1} tokens/s, {:.1} % of the limit; {} read per token",
@@ -93,7 +93,7 @@ fn panel(svg: &mut String, phase: &Phase, top: f64) {
         units::bytes(phase.bytes_per_token as u64)
     );
     write(svg, 24.0, top + 22.0, "start", "font-size=\"15\" font-weight=\"bold\"", &title);
-    let limits = format!("limits meanwhile: {}", text::limits(phase));
+    let limits = format!("limits meanwhile: {}", text::limits(report, phase));
     write(svg, 24.0, top + 42.0, "start", "fill=\"#555555\"", &limits);
     let milliseconds = |seconds: f64| seconds / per * 1e3;
     let longest =

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::gap::ceilings::{Ceilings, Rates};
 use crate::gap::measure::{Round, Run};
 use crate::gap::probe::Total;
-use crate::gap::report::{Bound, Report, Subject};
+use crate::gap::report::{Bound, PartOf, Report, Subject};
 use hefu_numerics::device::Work;
 use std::time::Duration;
 
@@ -15,7 +15,13 @@ fn limits() -> Ceilings {
 }
 
 fn subject() -> Subject {
-    Subject { model: "a <&\"'\u{1}> model".to_owned(), isa: "avx512", threads: 2, prompt: 8, steps: 2, sequences: 1 }
+    let devices = vec![part("avx512", 0)];
+    let model = "a <&\"'\u{1}> model".to_owned();
+    Subject { model, isa: "avx512", devices, threads: 2, prompt: 8, steps: 2, sequences: 1 }
+}
+
+fn part(device: &str, crossing_bytes_per_token: usize) -> PartOf {
+    PartOf { device: device.to_owned(), crossing_bytes_per_token }
 }
 
 /// 100 ms: 40 in gate+up, of which 30 are needed to read; 20 in attention, of which 5 are needed to compute;
@@ -23,6 +29,7 @@ fn subject() -> Subject {
 fn round() -> Round {
     let total = |name: &str, milliseconds, bytes, integer, float| Total {
         name: name.into(),
+        part: 0,
         calls: 2,
         work: Work { bytes, integer, float },
         time: Duration::from_millis(milliseconds),
@@ -33,7 +40,7 @@ fn round() -> Round {
         total("down", 30, 100_000_000, 2_500_000_000, 1_000_000),
     ];
     let run = Run { time: Duration::from_millis(100), totals };
-    Round { limits: limits(), prefill: Some(run.clone()), decode: Some(run) }
+    Round { limits: vec![limits()], prefill: Some(run.clone()), decode: Some(run) }
 }
 
 /// The report of some rounds.
@@ -101,9 +108,9 @@ fn each_round_is_held_against_its_own_limits_and_the_middle_one_counts() {
             run.time = run.time.mul_f64(times);
             run.totals.iter_mut().for_each(|total| total.time = total.time.mul_f64(times));
         }
-        round.limits.read_bytes /= times;
-        round.limits.int8_multiply_adds /= times;
-        round.limits.f32_multiply_adds /= times;
+        round.limits[0].read_bytes /= times;
+        round.limits[0].int8_multiply_adds /= times;
+        round.limits[0].f32_multiply_adds /= times;
         round
     };
     // Whatever the machine does, the share is the same.
@@ -111,16 +118,41 @@ fn each_round_is_held_against_its_own_limits_and_the_middle_one_counts() {
     assert!(near(even.phases[1].all.achieved, 0.6) && near(even.phases[1].share_of_read_limit, 0.401));
     // A round whose limit was half as high did twice as well as it seems.
     let mut fast = round();
-    fast.limits.read_bytes = 5e9 * 1.6;
-    let rounds = [fast, slower(3.0), Round { limits: Ceilings { read_bytes: 20e9, ..limits() }, ..round() }];
+    fast.limits[0].read_bytes = 5e9 * 1.6;
+    let rounds = [fast, slower(3.0), Round { limits: vec![Ceilings { read_bytes: 20e9, ..limits() }], ..round() }];
     let report = report_of(&rounds);
-    assert!(near(report.phases[1].limits.read_bytes, 10e9 / 3.0) && near(report.phases[1].all.achieved, 0.6));
+    assert!(near(report.phases[1].limits[0].read_bytes, 10e9 / 3.0) && near(report.phases[1].all.achieved, 0.6));
     assert!(text::text(&report).contains("meanwhile: 3.3 GB/s read (fastest pass 12.0), 33.3 G int8 and 6.7 G f32"));
 }
 
 #[test]
+fn each_device_is_held_against_its_own_limits() {
+    let mut round = round();
+    for run in [&mut round.prefill, &mut round.decode].into_iter().flatten() {
+        // Attention and the products of bytes are on the second device, which reads and computes half as much.
+        run.totals.iter_mut().skip(1).for_each(|total| total.part = 1);
+    }
+    let half = |limits: Ceilings| Ceilings {
+        read_bytes: limits.read_bytes / 2.0,
+        fastest_read_bytes: limits.fastest_read_bytes / 2.0,
+        int8_multiply_adds: limits.int8_multiply_adds / 2.0,
+        f32_multiply_adds: limits.f32_multiply_adds / 2.0,
+    };
+    round.limits.push(half(limits()));
+    let devices = vec![part("avx512 0-0", 0), part("opencl 1-1", 320)];
+    let report = Report::new(Subject { devices, ..subject() }, Vec::new(), &[round]);
+    let phase = &report.phases[1];
+    let attention = phase.operations.iter().find(|line| &*line.operation == "opencl 1-1: attention").unwrap();
+    assert!(near(attention.limit_seconds, 0.01) && attention.part == Some(1));
+    assert!(near(phase.all.limit_seconds, 0.03 + 0.01 + 0.05) && near(phase.share_of_int8_limit, 0.01 / 0.1 + 0.5));
+    let text = text::text(&report);
+    assert!(text.contains("320 bytes cross to opencl 1-1 for each token"), "{text}");
+    assert!(text.contains("avx512 0-0: 10.0 GB/s read") && text.contains("; opencl 1-1: 5.0 GB/s read"), "{text}");
+}
+
+#[test]
 fn more_than_the_limit_is_a_failure() {
-    let with_read_rate = |read_bytes| report(Round { limits: Ceilings { read_bytes, ..limits() }, ..round() });
+    let with_read_rate = |read_bytes| report(Round { limits: vec![Ceilings { read_bytes, ..limits() }], ..round() });
     let fair = report(round());
     assert!(verdict(&fair).is_ok());
     // A machine that is said to read but 5 GB/s: gate+up would have needed 60 ms instead of 40, but may have been read
@@ -138,7 +170,7 @@ fn more_than_the_limit_is_a_failure() {
     // Computing cannot be done before: 31.3 ms for down's products of bytes, in 30, are within the tolerance; 33.3
     // are not.
     let with_int8_rate =
-        |int8_multiply_adds| report(Round { limits: Ceilings { int8_multiply_adds, ..limits() }, ..round() });
+        |int8_multiply_adds| report(Round { limits: vec![Ceilings { int8_multiply_adds, ..limits() }], ..round() });
     assert!(verdict(&with_int8_rate(80e9)).is_ok());
     let said = verdict(&with_int8_rate(75e9)).unwrap_err().to_string();
     assert!(said.contains("down of prefill reaches 111.1 % of its limit (int8)"), "{said}");

@@ -1,6 +1,7 @@
 //! The report as a table for people.
 
-use crate::gap::report::{Line, Phase, Report};
+use crate::gap::ceilings::Ceilings;
+use crate::gap::report::{Line, PartOf, Phase, Report};
 use crate::units;
 use std::fmt::Write;
 
@@ -23,9 +24,12 @@ pub(super) fn text(report: &Report) -> String {
     }
     text.push('\n');
     machine(&mut text, report);
+    for part in report.devices.iter().skip(1) {
+        let _ = writeln!(text, "{} bytes cross to {} for each token", part.crossing_bytes_per_token, part.device);
+    }
     for phase in &report.phases {
         text.push('\n');
-        table(&mut text, phase);
+        table(&mut text, report, phase);
     }
     text
 }
@@ -36,7 +40,11 @@ pub(super) fn subject(report: &Report) -> String {
     format!("{} on {} with {} threads{many}", report.model, report.isa, report.threads)
 }
 
+/// The CPU by its threads, where it computes.
 fn machine(text: &mut String, report: &Report) {
+    if report.machine.is_empty() {
+        return;
+    }
     let _ = writeln!(text, "machine      read GB/s     read GB/s     int8 G        f32 G");
     let _ = writeln!(text, "threads      huge pages    small pages   mul-adds/s    mul-adds/s");
     for rates in &report.machine {
@@ -52,18 +60,22 @@ fn machine(text: &mut String, report: &Report) {
     }
 }
 
-/// Limits of the machine while a phase ran.
-pub(super) fn limits(phase: &Phase) -> String {
-    format!(
-        "{:.1} GB/s read (fastest pass {:.1}), {:.1} G int8 and {:.1} G f32 multiply-adds per second",
-        phase.limits.read_bytes / 1e9,
-        phase.limits.fastest_read_bytes / 1e9,
-        phase.limits.int8_multiply_adds / 1e9,
-        phase.limits.f32_multiply_adds / 1e9
-    )
+/// Limits of the devices while a phase ran.
+pub(super) fn limits(report: &Report, phase: &Phase) -> String {
+    let of = |(part, limits): (&PartOf, &Ceilings)| {
+        let device = if report.devices.len() > 1 { format!("{}: ", part.device) } else { String::new() };
+        format!(
+            "{device}{:.1} GB/s read (fastest pass {:.1}), {:.1} G int8 and {:.1} G f32 multiply-adds per second",
+            limits.read_bytes / 1e9,
+            limits.fastest_read_bytes / 1e9,
+            limits.int8_multiply_adds / 1e9,
+            limits.f32_multiply_adds / 1e9
+        )
+    };
+    report.devices.iter().zip(&phase.limits).map(of).collect::<Vec<_>>().join("; ")
 }
 
-fn table(text: &mut String, phase: &Phase) {
+fn table(text: &mut String, report: &Report, phase: &Phase) {
     let per = phase.steps as f64;
     let each = if phase.phase == "decode" { "per step" } else { "in all" };
     let _ = writeln!(
@@ -78,7 +90,7 @@ fn table(text: &mut String, phase: &Phase) {
         units::bytes(phase.bytes_per_token as u64),
     );
     let width = phase.operations.iter().map(|line| line.operation.chars().count()).max().unwrap_or(0).max(LEAST_WIDTH);
-    let _ = writeln!(text, "limits of the machine meanwhile: {}", limits(phase));
+    let _ = writeln!(text, "limits of the machine meanwhile: {}", limits(report, phase));
     let _ = writeln!(
         text,
         "{each:width$} {:>7} {:>10} {:>8} {:>8} {:>9} {:>9} {:>6} {:>9} {:>9} {:>7}",

@@ -69,8 +69,8 @@ pub(super) const TEXTS: &[Entry] = &[
         "--json 的键：load（秒）、prefill_tokens_per_second 与 decode_tokens_per_second（中位数）、\nprefill_seconds 与 decode_seconds（每次的值）、prompt、generate、parallel、\ngenerated_tokens_per_second（所有序列合计）、speculation、repetitions、threads、isa、model。",
     ),
     (
-        "The keys of --json: model, isa, threads, parallel, largest_gaps, machine, tolerance, faults, phases. Rates are per second, times in seconds of the whole phase, achieved is a share of 1.",
-        "--json 的键：model、isa、threads、parallel、largest_gaps、machine、tolerance、faults、phases。\n速率按每秒计，时间为整个阶段的秒数，achieved 以 1 为满。",
+        "The keys of --json: model, isa, devices, threads, parallel, largest_gaps, machine, tolerance, faults, phases. Rates are per second, times in seconds of the whole phase, achieved is a share of 1.",
+        "--json 的键：model、isa、devices、threads、parallel、largest_gaps、machine、tolerance、faults、phases。\n速率按每秒计，时间为整个阶段的秒数，achieved 以 1 为满。",
     ),
     (
         "The keys of --json: perplexity, uncertainty (its standard error), chunks, tokens (of the text), scored_tokens, context, model, fingerprint, seconds.",

@@ -88,7 +88,7 @@ impl Interpreter {
         if let Some(observer) = &self.observer {
             let time = start.elapsed();
             let name = self.program.step_name(&step.op);
-            observer.step(&StepReport { name: &name, work: self.work(&step.op, pass), time });
+            observer.step(&StepReport { name: &name, part: 0, work: self.work(&step.op, pass), time });
         }
     }
 }
