@@ -9,8 +9,8 @@ use hefu_cpu::select::Isa;
 use hefu_cpu::{Mapping, Pool};
 use hefu_model::gguf::{Gguf, Outline};
 use hefu_numerics::device::Device;
-use hefu_numerics::team::Team;
-use hefu_opencl::{Kind, OpenClDevice};
+use hefu_numerics::team::{Alone, Team};
+use hefu_opencl::{FoundDevice, Kind, OpenClDevice};
 use hefu_remote::{Addresses, RemoteDevice};
 use hefu_split::{AutoDevice, Candidate, SplitDevice};
 use hefu_store::ResolvedModel;
@@ -179,10 +179,7 @@ pub(crate) fn instruction_set(device: &DeviceOptions) -> Result<&'static Isa, Fa
 pub(crate) fn device(options: &DeviceOptions, pool: &Arc<Pool>) -> Result<Arc<dyn Device>, Failure> {
     match &options.place {
         Place::On(name) => named(name, options, pool),
-        Place::Auto => match accelerator(pool) {
-            Some(device) => Ok(device),
-            None => named(&DeviceName::Cpu, options, pool),
-        },
+        Place::Auto => named(&accelerator().map_or(DeviceName::Cpu, DeviceName::OpenCl), options, pool),
         Place::Split(layers) => {
             let place = |layers: &Layers| -> Result<hefu_split::Place, Failure> {
                 let device = named(&layers.device, options, pool)?;
@@ -229,10 +226,7 @@ fn named(name: &DeviceName, options: &DeviceOptions, pool: &Arc<Pool>) -> Result
     let team = Arc::clone(pool) as Arc<dyn Team + Send + Sync>;
     match name {
         DeviceName::Cpu => Ok(instruction_set(options)?.device(team)),
-        DeviceName::OpenCl(number) => match OpenClDevice::open(*number, team) {
-            Ok(device) => Ok(Arc::new(device)),
-            Err(problem) => Err(Failure::Other(problem.to_string())),
-        },
+        DeviceName::OpenCl(number) => opencl(*number, pool),
         DeviceName::Part(place) => {
             let (addresses, patience): (Arc<dyn Addresses>, _) = match place {
                 PartPlace::At(all) => (Arc::new(all.clone()), PATIENCE),
@@ -258,13 +252,21 @@ fn candidates(options: &DeviceOptions, pool: &Arc<Pool>) -> Result<Vec<Candidate
     Ok(all)
 }
 
-/// The first graphics processor or accelerator that can be used.
-fn accelerator(pool: &Arc<Pool>) -> Option<Arc<dyn Device>> {
+/// An OpenCL device by its number.
+///
+/// # Errors
+/// One that is not there or cannot be used.
+pub(crate) fn opencl(number: usize, pool: &Arc<Pool>) -> Result<Arc<dyn Device>, Failure> {
+    match OpenClDevice::open(number, Arc::clone(pool) as _) {
+        Ok(device) => Ok(Arc::new(device)),
+        Err(problem) => Err(Failure::Other(problem.to_string())),
+    }
+}
+
+/// The number of the first graphics processor or accelerator that can be used.
+pub(crate) fn accelerator() -> Option<usize> {
     let found = hefu_opencl::devices().unwrap_or_default();
-    let numbers = found.iter().filter(|found| matches!(found.kind, Kind::Gpu | Kind::Accelerator));
-    let open = |found: &hefu_opencl::FoundDevice| {
-        let device = OpenClDevice::open(found.number, Arc::clone(pool) as Arc<dyn Team + Send + Sync>).ok()?;
-        Some(Arc::new(device) as Arc<dyn Device>)
-    };
-    numbers.filter_map(open).next()
+    let mut numbers = found.iter().filter(|found| matches!(found.kind, Kind::Gpu | Kind::Accelerator));
+    let is_usable = |found: &&FoundDevice| OpenClDevice::open(found.number, Arc::new(Alone)).is_ok();
+    numbers.find(is_usable).map(|found| found.number)
 }

@@ -101,7 +101,11 @@ fn addresses(text: &str) -> Option<Vec<String>> {
     all.iter().all(|address| is_address(address)).then_some(all)
 }
 
-fn place(text: &str) -> Result<Place, String> {
+/// The device that a flag names.
+///
+/// # Errors
+/// A sentence, if there is none of this name.
+pub(crate) fn place(text: &str) -> Result<Place, String> {
     let whole = |name: &DeviceName| !matches!(name, DeviceName::Part(_));
     let found = if text == "auto" { Some(Place::Auto) } else { name(text).filter(whole).map(Place::On) };
     found.ok_or_else(|| "a device is cpu, opencl, opencl:N or auto".to_owned())

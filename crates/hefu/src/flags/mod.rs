@@ -14,7 +14,7 @@ mod structure;
 
 pub(crate) use answering::AnsweringArguments;
 pub(crate) use cache::CacheArguments;
-pub(crate) use device::{DeviceArguments, device_options};
+pub(crate) use device::{DeviceArguments, device_options, place};
 pub(crate) use generation::GenerationArguments;
 pub(crate) use label::LabelArguments;
 pub(crate) use model::{CheckArguments, MODEL_VARIABLE, ModelArguments, given};

@@ -1,6 +1,6 @@
 //! `hefu selftest` from outside.
 
-use crate::support::Home;
+use crate::support::{Home, has_opencl};
 use serde_json::json;
 
 #[test]
@@ -8,6 +8,7 @@ fn a_machine_that_keeps_the_contract_says_so() {
     let home = Home::new();
     let report = home.hefu(&["selftest", "--json", "--isa", "reference"]).json();
     assert_eq!((&report["ok"], &report["conformance"]["deviations"]), (&json!(true), &json!([])));
+    assert_eq!(report["conformance"]["devices"], json!(["reference"]));
     let matrix = &report["matrix"];
     assert_eq!((&matrix["differing_bits"], &matrix["differing_combinations"]), (&json!(0), &json!(0)));
     assert!(matrix["combinations"].as_u64() > Some(20) && matrix["logits"].as_u64() > Some(1_000_000), "{matrix}");
@@ -26,6 +27,22 @@ fn a_real_model_is_tried_by_its_name_and_what_cannot_be_is_refused() {
     assert!(home.tiny(&["selftest", "--isa", "reference"]).failure(2).contains("hours"));
     assert!(home.hefu(&["selftest", "--model", "none.gguf"]).failure(1).contains("none.gguf"));
     assert!(home.hefu(&["selftest", "--child", "x"]).failure(2).contains("names no combination"));
+}
+
+#[test]
+fn a_device_has_the_same_bits_in_every_way() {
+    let home = Home::new();
+    assert!(home.hefu(&["selftest", "--device", "opencl", "--isa", "portable"]).failure(2).contains("--isa"));
+    assert!(home.hefu(&["selftest", "--device", "gpu"]).failure(2).contains("a device is cpu, opencl"));
+    assert!(home.hefu(&["selftest", "--device", "opencl:99"]).failure(1).contains("OpenCL"));
+    if !has_opencl() {
+        return;
+    }
+    let report = home.tiny(&["selftest", "--device", "opencl", "--json"]).json();
+    assert_eq!((&report["ok"], &report["conformance"]["devices"]), (&json!(true), &json!(["opencl:0"])));
+    let matrix = &report["matrix"];
+    assert_eq!((&matrix["differing_bits"], &matrix["dimensions"]["device"]), (&json!(0), &json!(["opencl:0"])));
+    assert!(matrix["combinations"].as_u64() > Some(20) && matrix["logits"].as_u64() > Some(50_000), "{matrix}");
 }
 
 #[test]

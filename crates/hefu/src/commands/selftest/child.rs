@@ -6,6 +6,7 @@
 //! and a sentence follows in the same form.
 
 use super::group::{Group, capacity};
+use super::means::Means;
 use super::models::Source;
 use crate::failure::Failure;
 use hefu_cpu::Pool;
@@ -46,7 +47,7 @@ impl Child {
     pub(crate) fn start(source: &Source, group: &Group, extent: Extent) -> Result<Self, Failure> {
         let failed = |error: io::Error| Failure::Other(format!("the program cannot start itself again: {error}"));
         let full = if group.in_full { FULL } else { "" };
-        let place = format!("{full}{},{},{},{}", group.source, group.isa.name, group.threads, group.cache.name());
+        let place = format!("{full}{},{},{},{}", group.source, group.means.name(), group.threads, group.cache.name());
         let mut command = Command::new(crate::own::starts().map_err(failed)?);
         command.args(["selftest", "--child", &place]).stdin(Stdio::null()).stdout(Stdio::piped());
         if extent == Extent::Full {
@@ -98,7 +99,7 @@ pub(crate) fn answer(sources: &[Source], extent: Extent, place: &str) -> Result<
     let (group, source) = parse(sources, place).ok_or_else(|| {
         Failure::Usage(format!("--child {place} names no combination; hefu selftest gives it to itself"))
     })?;
-    let model = source.load(group.isa.device(Arc::new(Pool::new(group.threads))), group.cache)?;
+    let model = source.load(group.means.device(&Arc::new(Pool::new(group.threads)))?, group.cache)?;
     let questions = questions(source.questions(), model.program.vocabulary);
     let mut output = BufWriter::new(io::stdout().lock());
     for way in group.ways(extent) {
@@ -112,15 +113,15 @@ pub(crate) fn answer(sources: &[Source], extent: Extent, place: &str) -> Result<
 }
 
 fn parse<'s>(sources: &'s [Source], place: &str) -> Option<(Group, &'s Source)> {
-    let [source, isa, threads, cache] = place.split(',').collect::<Vec<_>>()[..] else { return None };
+    let [source, means, threads, cache] = place.split(',').collect::<Vec<_>>()[..] else { return None };
     let (number, in_full) = match source.strip_prefix(FULL) {
         Some(number) => (number.parse().ok()?, true),
         None => (source.parse().ok()?, false),
     };
-    let isa = hefu_cpu::select::by_name(isa).ok()?;
+    let means = Means::named(means)?;
     let threads = threads.parse().ok().filter(|threads| (1..=64).contains(threads))?;
     let cache = Profile::ALL.into_iter().find(|profile| profile.name() == cache)?;
-    Some((Group { source: number, cache, isa, threads, in_full }, sources.get(number)?))
+    Some((Group { source: number, cache, means, threads, in_full }, sources.get(number)?))
 }
 
 fn write(output: &mut impl Write, found: &Result<Vec<Trace>, String>) -> io::Result<()> {
@@ -198,7 +199,7 @@ mod tests {
     #[test]
     fn a_place_that_is_none_is_refused() {
         let sources = super::super::models::sources(None, Extent::Quick).unwrap();
-        assert!(parse(&sources, "0,reference,1,f16").is_some());
+        assert!(parse(&sources, "0,reference,1,f16").is_some() && parse(&sources, "0,opencl:1,1,f16").is_some());
         for place in ["", "0,reference,1", "99,reference,1,f16", "0,x,1,f16", "0,reference,0,f16", "0,reference,1,x"] {
             assert!(parse(&sources, place).is_none(), "{place}");
         }

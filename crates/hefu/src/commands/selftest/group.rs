@@ -1,7 +1,7 @@
 //! The part of the matrix that one model in memory is tried in.
 
+use super::means::Means;
 use super::models::Source;
-use hefu_cpu::select::Isa;
 use hefu_engine::selftest::{Extent, Way, ways};
 use hefu_numerics::device::Model;
 use hefu_numerics::kv::Profile;
@@ -16,8 +16,8 @@ pub(crate) struct Group {
     pub(crate) source: usize,
     /// Kind of the cache.
     pub(crate) cache: Profile,
-    /// Instruction set.
-    pub(crate) isa: &'static Isa,
+    /// What computes.
+    pub(crate) means: Means,
     /// Threads.
     pub(crate) threads: usize,
     /// True if every way of the extent is tried.
@@ -36,9 +36,9 @@ impl Group {
     }
 
     pub(super) fn words(&self, source: &Source, restart: bool, way: Way) -> String {
-        let Group { cache, isa, threads, .. } = self;
+        let Group { cache, means, threads, .. } = self;
         let (name, process) = (source.name(), if restart { "new process" } else { "same process" });
-        format!("{name}, {}, {threads} threads, cache {}, {process}, {way}", isa.name, cache.name())
+        format!("{name}, {}, {threads} threads, cache {}, {process}, {way}", means.name(), cache.name())
     }
 }
 

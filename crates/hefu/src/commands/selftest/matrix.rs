@@ -2,12 +2,12 @@
 
 use super::child::Child;
 use super::group::{Group, capacity};
+use super::is_large;
+use super::means::Means;
 use super::models::Source;
-use super::{is_large, is_specification, specification};
 use crate::failure::Failure;
 use crate::progress::Meter;
 use hefu_cpu::Pool;
-use hefu_cpu::select::Isa;
 use hefu_engine::Request;
 use hefu_engine::selftest::{Extent, Tally, Trace, Way, answers, questions};
 use hefu_numerics::kv::Profile;
@@ -16,10 +16,11 @@ use std::sync::Arc;
 /// Threads that are tried with `--full`, and without.
 pub(crate) const THREADS_FULL: [usize; 3] = [1, 2, 3];
 const THREADS_QUICK: [usize; 2] = [1, 2];
+
 /// The combinations.
 pub(crate) struct Matrix<'a> {
-    /// Instruction sets.
-    pub(crate) devices: &'a [&'static Isa],
+    /// What computes.
+    pub(crate) means: &'a [Means],
     /// The models.
     pub(crate) sources: &'a [Source],
     /// Extent of the matrix.
@@ -46,15 +47,15 @@ impl Matrix<'_> {
         let mut groups = Vec::new();
         for (number, source) in self.sources.iter().enumerate() {
             for &cache in caches(source, self.extent) {
-                for &isa in self.devices {
-                    let is_slow = is_specification(isa);
+                for &means in self.means {
+                    let is_slow = means.is_specification();
                     let threads = match (is_slow, is_large(source)) {
                         (true, true) => continue,
                         (true, false) => &THREADS_FULL[..1],
                         (false, _) => threads(self.extent),
                     };
                     let in_full = self.extent == Extent::Full && number == 0 && !is_slow && !is_large(source);
-                    let group = |&threads: &usize| Group { source: number, cache, isa, threads, in_full };
+                    let group = |&threads: &usize| Group { source: number, cache, means, threads, in_full };
                     groups.extend(threads.iter().map(group));
                 }
             }
@@ -79,7 +80,7 @@ impl Matrix<'_> {
                 Some((_, _, asked)) => asked,
                 None => Asked::new(source, self.base(source), group.cache)?,
             };
-            meter.note(format!("{}, {}", source.name(), group.isa.name));
+            meter.note(format!("{}, {}", source.name(), group.means.name()));
             let mut show = |tally: &Tally| meter.set(tally.combinations, Some(total as u64));
             compare(source, &group, &asked, self.extent, &mut tally, &mut show)?;
             before = Some((group.source, group.cache, asked));
@@ -88,10 +89,9 @@ impl Matrix<'_> {
     }
 
     /// Basis of comparison: the naive loops, or for a model of real size the simplest instruction set.
-    fn base(&self, source: &Source) -> &'static Isa {
-        let all: Vec<&Isa> = hefu_cpu::select::available().collect();
-        let simplest = all.into_iter().rev().nth(1);
-        if is_large(source) { simplest.unwrap_or(specification()) } else { specification() }
+    fn base(&self, source: &Source) -> Means {
+        let simplest = Means::of_the_cpu().into_iter().rev().nth(1).filter(|_| is_large(source));
+        simplest.unwrap_or_else(Means::specification)
     }
 }
 
@@ -104,9 +104,9 @@ struct Asked {
 }
 
 impl Asked {
-    fn new(source: &Source, isa: &Isa, cache: Profile) -> Result<Self, Failure> {
+    fn new(source: &Source, means: Means, cache: Profile) -> Result<Self, Failure> {
         let pool = Arc::new(Pool::new(if is_large(source) { 2 } else { 1 }));
-        let model = source.load(isa.device(pool), cache)?;
+        let model = source.load(means.device(&pool)?, cache)?;
         let (vocabulary, capacity) = (model.program.vocabulary, capacity(source, &model));
         let questions = questions(source.questions(), vocabulary);
         let expected = answers(&model, Way::Plain, &questions, capacity);
@@ -131,7 +131,7 @@ fn compare(
     };
     let ways = group.ways(extent);
     {
-        let model = source.load(group.isa.device(Arc::new(Pool::new(group.threads))), group.cache)?;
+        let model = source.load(group.means.device(&Arc::new(Pool::new(group.threads)))?, group.cache)?;
         for way in &ways {
             add(false, *way, &answers(&model, *way, questions, *capacity));
         }

@@ -3,28 +3,32 @@
 mod child;
 mod group;
 mod matrix;
+mod means;
 mod models;
 mod report;
 
 use crate::failure::Failure;
+use crate::flags::place;
+use crate::options::Place;
 use crate::output::{print, print_json};
 use crate::progress::{Meter, Unit};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use hefu_cpu::Pool;
-use hefu_cpu::select::{ISAS, Isa};
+use hefu_cpu::select::ISAS;
 use hefu_engine::selftest::Extent;
 use hefu_numerics::conformance::{self, Deviation};
 use hefu_numerics::device::Device;
 use matrix::Matrix;
+use means::Means;
 use models::Source;
 use report::Report;
 use std::sync::Arc;
 
 /// Check that this machine gives the same bits in every way that answers come about
 ///
-/// First each operation of each instruction set that this machine has is held to a published list of inputs and digests. Then
-/// the same questions are answered in every combination of instruction set, threads, batch, order of arrival, prefix reuse, prefill
+/// First each operation of each instruction set that this machine has, or of the device that is named, is held to a published list of
+/// inputs and digests. Then the same questions are answered in every combination of instruction set, threads, batch, order of arrival, prefix reuse, prefill
 /// chunk, pages, speculation, kind of cache and restart, and all tokens and logits are compared with those of the naive loops.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -34,6 +38,7 @@ differs; the combination, the token and both bit patterns are named then.
 Examples:
   hefu selftest
   hefu selftest --full --json
+  hefu selftest --device opencl
   hefu selftest --model qwen2.5-coder-0.5b-instruct")]
 pub(crate) struct Arguments {
     /// Try every combination, which takes minutes
@@ -52,6 +57,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(ISAS.iter().map(|isa| isa.name)))]
     isa: Option<String>,
 
+    /// Device: cpu, opencl or opencl:N (see `hefu devices`), or auto, the first graphics processor that can be used [default: cpu]
+    #[arg(long, value_name = "DEVICE", value_parser = place, conflicts_with = "isa")]
+    device: Option<Place>,
+
     /// Answers in one way after another, on standard output, for the process that compares them
     #[arg(long, value_name = "PLACE", hide = true)]
     child: Option<String>,
@@ -67,8 +76,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(place) = &arguments.child {
         return child::answer(&sources, extent, place);
     }
-    let devices = devices(arguments.isa.as_deref())?;
-    let matrix = Matrix { devices: &devices, sources: &sources, extent };
+    let all = Means::asked(arguments.isa.as_deref(), arguments.device.as_ref())?;
+    let matrix = Matrix { means: &all, sources: &sources, extent };
     if matrix.groups().is_empty() {
         let sentence = "the naive loops would take hours with a model of real size; leave --isa or --model out";
         return Err(Failure::Usage(sentence.to_owned()));
@@ -76,22 +85,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut meter = Meter::new("conformance", Unit::Count);
     let mut deviations = Vec::new();
     let pool = Arc::new(Pool::new(matrix::THREADS_FULL.last().copied().unwrap_or(1)));
-    for (index, isa) in devices.iter().enumerate() {
-        meter.set(index as u64, Some(devices.len() as u64));
-        deviations.extend(found_deviations(&*isa.device(Arc::clone(&pool) as _))?);
+    for (index, means) in all.iter().enumerate() {
+        meter.set(index as u64, Some(all.len() as u64));
+        deviations.extend(found_deviations(&*means.device(&pool)?)?);
     }
     drop(pool);
     let conformance_seconds = meter.elapsed().as_secs_f64();
     let tally = matrix.run(&mut meter)?;
     drop(meter);
-    let report = Report {
-        conformance_seconds,
-        devices: &devices,
-        sources: &sources,
-        extent,
-        deviations: &deviations,
-        tally: &tally,
-    };
+    let report =
+        Report { conformance_seconds, means: &all, sources: &sources, extent, deviations: &deviations, tally: &tally };
     if arguments.json {
         print_json(&report.json())?;
     } else {
@@ -120,27 +123,6 @@ pub(crate) fn must_conform(device: &dyn Device) -> Result<(), Failure> {
              says more, and --isa chooses another instruction set"
         )))
     })
-}
-
-/// The instruction sets that this machine has, or the one that was named.
-fn devices(named: Option<&str>) -> Result<Vec<&'static Isa>, Failure> {
-    match named {
-        Some(name) => {
-            let isa = hefu_cpu::select::by_name(name).map_err(|error| Failure::Usage(error.to_string()))?;
-            Ok(vec![isa])
-        }
-        None => Ok(hefu_cpu::select::available().collect()),
-    }
-}
-
-/// The naive loops, which everything is compared with: the last of the list.
-fn specification() -> &'static Isa {
-    hefu_cpu::select::available().last().unwrap_or(&ISAS[0])
-}
-
-/// True if these are the naive loops.
-fn is_specification(isa: &Isa) -> bool {
-    isa.name == specification().name
 }
 
 /// True if a model is so large that the naive loops would take hours.
@@ -233,8 +215,8 @@ mod tests {
 
     #[test]
     fn a_server_does_not_start_on_a_device_that_is_not_the_contracts() {
-        for isa in devices(None).unwrap() {
-            must_conform(&*isa.device(Arc::new(Pool::new(1)))).unwrap();
+        for means in Means::of_the_cpu() {
+            must_conform(&*means.device(&Arc::new(Pool::new(1))).unwrap()).unwrap();
         }
         let sentence = must_conform(&Broken).unwrap_err().to_string();
         assert!(sentence.contains("nothing is served: broken: sum"), "{sentence}");

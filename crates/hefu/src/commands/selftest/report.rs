@@ -1,10 +1,10 @@
 //! Report of a selftest.
 
 use super::matrix::{caches, threads};
+use super::means::Means;
 use super::models::Source;
 use crate::failure::Failure;
 use crate::units::thousands;
-use hefu_cpu::select::Isa;
 use hefu_engine::selftest::{Extent, Tally, dimensions};
 use hefu_numerics::conformance::{self, Deviation};
 use hefu_numerics::kv::Profile;
@@ -15,25 +15,25 @@ const SHOWN: usize = 20;
 
 /// Everything that a self-test found.
 pub(crate) struct Report<'a> {
-    pub(crate) devices: &'a [&'static Isa],
+    pub(crate) means: &'a [Means],
     pub(crate) sources: &'a [Source],
     pub(crate) extent: Extent,
     pub(crate) deviations: &'a [Deviation],
     pub(crate) tally: &'a Tally,
-    /// Seconds that the list of digests took on all instruction sets together.
+    /// Seconds that the list of digests took on all that compute, together.
     pub(crate) conformance_seconds: f64,
 }
 
 impl Report<'_> {
     /// For people.
     pub(crate) fn words(&self) -> String {
-        let Self { devices, deviations, tally, .. } = self;
+        let Self { means, deviations, tally, .. } = self;
         let mut text = format!(
             "conformance: {} operations and inputs on {}: {} of {} digests differ ({:.2} s)\n",
             conformance::cases().len(),
-            names(devices),
+            self.names().join(", "),
             deviations.len(),
-            conformance::cases().len() * devices.len(),
+            conformance::cases().len() * means.len(),
             self.conformance_seconds,
         );
         deviations.iter().take(SHOWN).for_each(|deviation| text += &format!("  {deviation}\n"));
@@ -55,7 +55,7 @@ impl Report<'_> {
 
     /// For programs.
     pub(crate) fn json(&self) -> Value {
-        let Self { devices, deviations, tally, .. } = self;
+        let Self { deviations, tally, .. } = self;
         let dimensions: Map<String, Value> =
             self.dimensions().into_iter().map(|(name, values)| (name.replace(' ', "_"), values.into())).collect();
         json!({
@@ -64,7 +64,7 @@ impl Report<'_> {
             "conformance": {
                 "cases": conformance::cases().len(),
                 "seconds": self.conformance_seconds,
-                "instruction_sets": devices.iter().map(|isa| isa.name).collect::<Vec<_>>(),
+                "devices": self.names(),
                 "deviations": deviations.iter().map(ToString::to_string).collect::<Vec<_>>(),
             },
             "matrix": {
@@ -102,7 +102,7 @@ impl Report<'_> {
         let caches = self.sources.first().map_or(&[][..], |source| caches(source, self.extent));
         let mut all = vec![
             ("model", own(self.sources.iter().map(Source::name).collect())),
-            ("instruction set", own(self.devices.iter().map(|isa| isa.name).collect())),
+            ("device", self.names()),
             ("threads", threads(self.extent).iter().map(ToString::to_string).collect()),
             ("cache", own(caches.iter().copied().map(Profile::name).collect())),
             ("restart", own(vec!["same process", "new process"])),
@@ -110,10 +110,11 @@ impl Report<'_> {
         all.extend(dimensions(self.extent));
         all
     }
-}
 
-fn names(devices: &[&'static Isa]) -> String {
-    devices.iter().map(|isa| isa.name).collect::<Vec<_>>().join(", ")
+    /// What computed.
+    fn names(&self) -> Vec<String> {
+        self.means.iter().map(|means| means.name()).collect()
+    }
 }
 
 #[cfg(test)]
@@ -123,9 +124,9 @@ mod tests {
 
     fn report(deviations: &[Deviation], tally: &Tally) -> (String, Value, bool) {
         let sources = super::super::models::sources(None, Extent::Quick).unwrap();
-        let devices = [super::super::specification()];
+        let means = [Means::specification()];
         let report = Report {
-            devices: &devices,
+            means: &means,
             sources: &sources,
             extent: Extent::Quick,
             deviations,
