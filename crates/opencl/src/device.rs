@@ -6,7 +6,7 @@ use hefu_numerics::device::{Device, Error, Executable, Files, Footprint, Limits,
 use hefu_numerics::program::{Program, Value};
 use hefu_numerics::team::Team;
 
-use crate::driver::{Context, Queue};
+use crate::driver::{Calls, Context, Loader, Queue};
 use crate::errors;
 use crate::found::{FoundDevice, Kind, Problem, devices};
 use crate::measure::Measure;
@@ -36,22 +36,32 @@ impl OpenClDevice {
         let count = all.len();
         let found = all.into_iter().nth(number).ok_or(Problem::NoSuchDevice { asked: number, count })?;
         found.check()?;
-        // Kernels are compiled, and arithmetic is tried, once in a process.
+        // Kernels are compiled, and arithmetic is tried, once in a process; again after a device has failed.
         let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+        opened.retain(|(_, context)| !context.is_lost());
         if let Some((_, context)) = opened.iter().find(|(known, _)| *known == number) {
             return Ok(OpenClDevice { found, context: Arc::clone(context), team });
         }
-        let context = Context::new(found.handle, &crate::source()).map_err(|(fault, log)| {
-            let first = log.lines().find(|line| line.contains("error")).unwrap_or_default();
-            Problem::Driver { problem: format!("{fault} {first}").trim().to_owned() }
-        })?;
-        let device = OpenClDevice { found, context, team };
+        let device = OpenClDevice::with(found, Arc::new(Loader), team)?;
         let wrong = probe::wrong(&mut device.queue()?)?;
         if !wrong.is_empty() {
             return Err(Problem::Lacks { device: device.found.name.clone(), what: wrong.join(", ") });
         }
         opened.push((number, Arc::clone(&device.context)));
         Ok(device)
+    }
+
+    /// A device of a driver with these functions, whose arithmetic was not tried.
+    pub(crate) fn with(
+        found: FoundDevice,
+        calls: Arc<dyn Calls>,
+        team: Arc<dyn Team + Send + Sync>,
+    ) -> Result<OpenClDevice, Problem> {
+        let context = Context::new(calls, found.handle, &crate::source()).map_err(|(fault, log)| {
+            let first = log.lines().find(|line| line.contains("error")).unwrap_or_default();
+            Problem::Driver { problem: format!("{fault} {first}").trim().to_owned() }
+        })?;
+        Ok(OpenClDevice { found, context, team })
     }
 
     /// Its description by the driver.
@@ -61,6 +71,15 @@ impl OpenClDevice {
 
     fn queue(&self) -> Result<Queue, crate::driver::Fault> {
         Queue::new(&self.context)
+    }
+
+    /// Notes that the device failed, if it did.
+    fn noted<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
+        result.inspect_err(|error| {
+            if matches!(error, Error::Device { .. }) {
+                self.context.lose();
+            }
+        })
     }
 
     /// Refuses what the device's memory cannot hold, before any is taken.
@@ -82,6 +101,10 @@ impl Device for OpenClDevice {
         &*self.team
     }
 
+    fn is_lost(&self) -> bool {
+        self.context.is_lost()
+    }
+
     fn limits(&self, bytes: usize) -> Result<Option<Box<dyn Limits + '_>>, Error> {
         let queue = self.queue().map_err(errors::failed)?;
         Ok(Some(Box::new(Measure::new(queue, bytes, self.found.largest)?)))
@@ -99,8 +122,8 @@ impl Device for OpenClDevice {
 
     fn load(&self, program: &Program, files: &dyn Files) -> Result<Arc<dyn Weights>, Error> {
         self.has_room("weights", weights::bytes(program).unwrap_or(usize::MAX))?;
-        let queue = self.queue().map_err(errors::failed)?;
-        Ok(Arc::new(Loaded::new(program, files, &queue, &*self.team)?))
+        let queue = self.noted(self.queue().map_err(errors::failed))?;
+        Ok(Arc::new(self.noted(Loaded::new(program, files, &queue, &*self.team))?))
     }
 
     fn compile(
@@ -113,8 +136,8 @@ impl Device for OpenClDevice {
         let weights = Loaded::of(weights);
         let states = memory::state_bytes(program, size).unwrap_or(usize::MAX);
         self.has_room("cache", states.saturating_add(hefu_numerics::device::Weights::bytes(&*weights)))?;
-        let queue = self.queue().map_err(errors::failed)?;
-        Ok(Box::new(Runner::new(program, weights, size, probes, queue)?))
+        let queue = self.noted(self.queue().map_err(errors::failed))?;
+        Ok(Box::new(self.noted(Runner::new(program, weights, size, probes, queue))?))
     }
 }
 

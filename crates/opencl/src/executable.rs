@@ -8,7 +8,7 @@ use hefu_numerics::device::{Batch, Error, Executable, Footprint, StepObserver, S
 use hefu_numerics::program::{Amount, Entry, Op, Rows, Section, Step, Value, work};
 
 use crate::driver::Fault;
-use crate::errors;
+use crate::errors::{self, Short};
 use crate::memory;
 use crate::runner::{Pass, Runner};
 use crate::tables::Tables;
@@ -16,12 +16,12 @@ use crate::tables::Tables;
 impl Runner {
     /// Nothing is known of the device's memory after a failure, so that everything after it fails too.
     fn check(&self) -> Result<(), Error> {
-        self.broken.map_or(Ok(()), |fault| Err(errors::failed(fault)))
+        self.broken.get().map_or(Ok(()), |fault| Err(errors::failed(*fault)))
     }
 
-    fn broken(&mut self, fault: Fault) -> Error {
-        self.broken = Some(fault);
-        errors::failed(fault)
+    fn broken(&self, fault: Fault) -> Error {
+        self.queue.context().lose();
+        errors::failed(*self.broken.get_or_init(|| fault))
     }
 
     /// Runs the steps of a section.
@@ -77,9 +77,15 @@ impl Executable for Runner {
     fn run(&mut self, batch: &Batch<'_>) -> Result<(), Error> {
         check(&self.program, &self.size, batch)?;
         self.check()?;
-        self.tables = Tables::new(&self.program, batch);
+        // Of a batch for which there is no memory nothing can be read.
+        self.tables = Tables::default();
         self.quantised = None;
-        self.memory.grow(&self.program, &self.places, &self.queue, batch.tokens.len(), &self.tables)?;
+        let (tables, rows) = (Tables::new(&self.program, batch), batch.tokens.len());
+        self.memory.grow(&self.program, &self.places, &self.queue, rows, &tables).map_err(|short| match short {
+            Short::Memory(error) => error,
+            Short::Device(fault) => self.broken(fault),
+        })?;
+        self.tables = tables;
         self.queue.write(&self.memory.batch, 0, &self.tables.words).map_err(|fault| self.broken(fault))?;
         let program = self.program.clone();
         let Some(body) = program.section(Entry::Body) else { return Err(Error::bad_batch("the program has no body")) };
@@ -134,7 +140,8 @@ impl Executable for Runner {
         }
         let nothing = Batch { tokens: &[], spans: &[], inputs: &[] };
         let at = self.at(&Pass { batch: &nothing, rows: 0, which: spec.rows, head: None }, value) as usize;
-        self.queue.read(&self.memory.arena, (at + rows.start * spec.numbers()) * 4, to).map_err(errors::failed)
+        let read = self.queue.read(&self.memory.arena, (at + rows.start * spec.numbers()) * 4, to);
+        read.map_err(|fault| self.broken(fault))
     }
 
     fn copy_page(&mut self, group: usize, from: u32, to: u32) -> Result<(), Error> {

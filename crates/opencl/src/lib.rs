@@ -8,7 +8,7 @@
 //! * [`OpenClDevice`] is one of them as a device of `hefu_numerics`.
 //!
 //! A batch crosses to a device (its tokens, positions, page tables and slots, and the angles of its positions); rows
-//! of heads and values that were asked for come back. All unsafe code is in `driver.rs`.
+//! of heads and values that were asked for come back. All unsafe code is in `driver`.
 
 mod device;
 mod driver;
@@ -23,6 +23,8 @@ mod places;
 mod probe;
 mod runner;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod weights;
 
 pub use device::OpenClDevice;

@@ -6,6 +6,7 @@ use hefu_numerics::device::{Arithmetic, Error, Limits};
 
 use crate::driver::{Argument, Buffer, Fault, Queue};
 use crate::errors;
+use crate::memory::taken;
 
 /// Bytes that are read in one go, at least: less would measure how long it takes to begin.
 const LEAST_BYTES: usize = 64 << 20;
@@ -34,12 +35,7 @@ impl Measure {
     pub(crate) fn new(queue: Queue, bytes: usize, largest: u64) -> Result<Measure, Error> {
         let largest = usize::try_from(largest).unwrap_or(MOST_BYTES).clamp(4, MOST_BYTES);
         let bytes = bytes.clamp(LEAST_BYTES.min(largest), largest) / 4 * 4;
-        let taken = |bytes: usize| {
-            let refused = |fault| errors::memory("what is read to measure", bytes, fault);
-            let buffer = Buffer::new(queue.context(), bytes).map_err(refused)?;
-            queue.clear(&buffer).and_then(|()| queue.finish()).map_err(refused)?;
-            Ok(buffer)
-        };
+        let taken = |bytes: usize| taken(&queue, "what is read to measure", bytes);
         let (words, sums) = (taken(bytes)?, taken(ITEMS * 4)?);
         let mut measure = Measure { queue, words, sums };
         // What a kernel's first launch takes is no rate.

@@ -6,7 +6,7 @@ use hefu_numerics::kv::{BLOCK, LayerCache, PAGE, Profile};
 use hefu_numerics::program::{Op, Order, Program, StateSpec, Value, Values};
 
 use crate::driver::{Buffer, Fault, Queue};
-use crate::errors;
+use crate::errors::{self, Short};
 use crate::places::{Places, outputs_of, state_numbers};
 use crate::tables::Tables;
 
@@ -207,7 +207,7 @@ impl Memory {
     /// Makes room for a batch of more rows than were expected, and for its words.
     ///
     /// # Errors
-    /// [`Error::Memory`] if there is too little; what was there stays.
+    /// If there is too little, or the device fails; what was there stays.
     pub(crate) fn grow(
         &mut self,
         program: &Program,
@@ -215,7 +215,7 @@ impl Memory {
         queue: &Queue,
         rows: usize,
         tables: &Tables,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Short> {
         let scratch = |bytes: usize| taken(queue, "values", bytes);
         if tables.words.len() * 4 > self.batch.bytes() {
             self.batch = scratch(tables.words.len().next_power_of_two() * 4)?;
@@ -235,7 +235,7 @@ impl Memory {
     }
 
     /// Pages for texts that are read as a whole: those of the widest operation, which all use.
-    fn grow_texts(&mut self, program: &Program, queue: &Queue, pages: usize) -> Result<(), Error> {
+    fn grow_texts(&mut self, program: &Program, queue: &Queue, pages: usize) -> Result<(), Short> {
         let mut bytes = [0, 0];
         for step in program.sections.iter().flat_map(|section| &section.steps) {
             let Op::AttendWhole { keys, values, key_values, .. } = step.op else { continue };
@@ -293,8 +293,8 @@ fn arena_bytes(places: &Places, rows: usize, head_rows: usize) -> usize {
 }
 
 /// Memory that is there: drivers promise more than they have, and take it when it is first written.
-fn taken(queue: &Queue, what: &'static str, bytes: usize) -> Result<Buffer, Error> {
-    let failed = |fault| errors::memory(what, bytes, fault);
+pub(crate) fn taken(queue: &Queue, what: &'static str, bytes: usize) -> Result<Buffer, Short> {
+    let failed = |fault| Short::of(what, bytes, fault);
     let buffer = Buffer::new(queue.context(), bytes).map_err(failed)?;
     queue.clear(&buffer).and_then(|()| queue.finish()).map_err(failed)?;
     Ok(buffer)

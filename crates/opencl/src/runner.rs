@@ -1,6 +1,6 @@
 //! A program with its memory on a device, and where its values lie.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use hefu_numerics::device::{Batch, Error, Size, StepObserver};
 use hefu_numerics::program::{Program, Rows, Value};
@@ -26,7 +26,7 @@ pub(crate) struct Runner {
     pub(crate) probes: Vec<Value>,
     pub(crate) results: Vec<f32>,
     /// Reason why nothing can be computed any more.
-    pub(crate) broken: Option<Fault>,
+    pub(crate) broken: OnceLock<Fault>,
     pub(crate) observer: Option<Arc<dyn StepObserver>>,
 }
 
@@ -52,7 +52,7 @@ impl Runner {
             quantised: None,
             probes: probes.to_vec(),
             results: Vec::new(),
-            broken: None,
+            broken: OnceLock::new(),
             observer: None,
         })
     }

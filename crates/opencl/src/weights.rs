@@ -8,7 +8,7 @@ use hefu_numerics::program::{Op, Program, Shape, Weight, WeightSpec};
 use hefu_numerics::team::Team;
 
 use crate::driver::{Buffer, Fault, Queue};
-use crate::errors;
+use crate::errors::Short;
 use crate::layout::{HEADER, Layout, PANEL};
 
 /// Bytes that are brought to panels at once.
@@ -182,7 +182,7 @@ impl Rows<'_> {
     }
 
     fn fault(&self, fault: Fault, bytes: usize) -> Error {
-        errors::memory("weights", bytes, fault)
+        Short::of("weights", bytes, fault).into()
     }
 
     /// All rows as f32.

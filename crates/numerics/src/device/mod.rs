@@ -7,16 +7,15 @@
 
 mod check;
 mod error;
-mod layout;
 mod limits;
 mod size;
 
 pub use check::check;
 pub use error::Error;
-pub use layout::{Layout, PlacedLayers};
 pub use limits::{Arithmetic, Limits};
 
 use std::any::Any;
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +45,11 @@ pub trait Device: Send + Sync {
     fn layout(&self, program: &Program) -> Option<Layout> {
         let _ = program;
         None
+    }
+
+    /// Whether it failed ([`Error::Device`]), so that nothing can be computed on it until it is opened anew.
+    fn is_lost(&self) -> bool {
+        false
     }
 
     /// Measures what it can do at most, reading about so many bytes of its memory; `None` if it was not made to be fast, or its
@@ -143,8 +147,8 @@ impl Model {
     }
 }
 
-impl std::fmt::Debug for Model {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Model({} bytes of weights on {})", self.weights.bytes(), self.device.name())
     }
 }
@@ -209,6 +213,41 @@ pub struct Footprint {
     pub states: usize,
     /// Values between operations.
     pub activations: usize,
+}
+
+/// Several devices with the layers that each of them computes: `avx512 0-11, opencl 12-23; 4352 bytes cross for each token`.
+#[derive(Clone)]
+pub struct Layout {
+    /// In the order in which they compute.
+    pub places: Vec<PlacedLayers>,
+}
+
+/// A device with its layers.
+#[derive(Clone)]
+pub struct PlacedLayers {
+    /// The device.
+    pub device: Arc<dyn Device>,
+    /// Its first layer and its last; `None` where it computes what comes after the last layer alone.
+    pub layers: Option<(usize, usize)>,
+    /// Bytes that it is brought of the devices before it for each token, as far as the token's row is wanted.
+    pub crossing: usize,
+}
+
+impl fmt::Display for PlacedLayers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.layers {
+            Some((first, last)) => write!(f, "{} {first}-{last}", self.device.name()),
+            None => write!(f, "{} what comes after them", self.device.name()),
+        }
+    }
+}
+
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let places: Vec<String> = self.places.iter().map(ToString::to_string).collect();
+        let crossing: usize = self.places.iter().map(|place| place.crossing).sum();
+        write!(f, "{}; {crossing} bytes cross for each token", places.join(", "))
+    }
 }
 
 /// The files that weights come from.

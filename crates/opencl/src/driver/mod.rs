@@ -1,15 +1,23 @@
 //! The driver's objects as Rust values: the only unsafe code of this crate.
 //!
 //! Every call of a driver is one of these functions, and every failure a [`Fault`] with the call's name and the driver's
-//! own. Nothing here panics when a driver fails, also not while objects are given back.
+//! own. Nothing here panics when a driver fails, also not while objects are given back. What is called is a table
+//! ([`calls`]): that of the loader, or in tests one that fails.
+
+mod calls;
+#[cfg(test)]
+pub(crate) mod fake;
+
+pub(crate) use calls::{Calls, Loader, text};
 
 use std::collections::HashMap;
 use std::ffi::{CString, c_void};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use cl3::command_queue as queue;
-use cl3::types::{cl_command_queue, cl_context, cl_device_id, cl_event, cl_int, cl_kernel, cl_mem, cl_program};
-use cl3::{context, device, kernel, memory, platform, program};
+use calls::{Object, Stretch};
+use cl3::types::{cl_command_queue, cl_context, cl_device_id, cl_int, cl_kernel, cl_mem, cl_program};
+use cl3::{device, platform};
 
 /// Items of a group in kernels that have groups, and of a launch along its first dimension.
 pub(crate) const GROUP: usize = 64;
@@ -89,17 +97,15 @@ pub(crate) fn devices() -> Result<Vec<(String, Handle)>, Fault> {
     Ok(found)
 }
 
-/// A driver's text without its last zero.
-pub(crate) fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes.split(|byte| *byte == 0).next().unwrap_or_default()).trim().to_owned()
-}
-
 /// A context of one device, with the kernels compiled for it.
 #[derive(Debug)]
 pub(crate) struct Context {
+    calls: Arc<dyn Calls>,
     context: cl_context,
     program: cl_program,
     device: Handle,
+    /// Whether its device failed, so that nothing is known any more of what it holds.
+    lost: AtomicBool,
 }
 
 // SAFETY: OpenCL's functions may be called from any thread with any object but a kernel, and no kernel is here.
@@ -112,27 +118,36 @@ impl Context {
     ///
     /// # Errors
     /// The errors of the driver, and of its compiler for the source.
-    pub(crate) fn new(device: Handle, source: &str) -> Result<Arc<Context>, (Fault, String)> {
+    pub(crate) fn new(calls: Arc<dyn Calls>, device: Handle, source: &str) -> Result<Arc<Context>, (Fault, String)> {
         let plain = |fault| (fault, String::new());
-        let context = context::create_context(&[device.0], std::ptr::null(), None, std::ptr::null_mut());
-        let context = context.map_err(of("making a context")).map_err(plain)?;
-        let program = program::create_program_with_source(context, &[source]).map_err(of("reading the kernels"));
-        // From here on whatever happens gives both back.
-        let program = match program {
+        // SAFETY: the handle is one of the driver's, whose devices live as long as the process.
+        let context = unsafe { calls.context(device.0) }.map_err(of("making a context")).map_err(plain)?;
+        // SAFETY: the context was just made.
+        let program = match unsafe { calls.program(context, source) } {
             Ok(program) => program,
-            Err(fault) => {
-                // SAFETY: the context was just made and nobody else has it.
-                let _ = unsafe { context::release_context(context) };
-                return Err(plain(fault));
+            Err(code) => {
+                // SAFETY: nobody else has the context.
+                unsafe { calls.release(Object::Context(context)) };
+                return Err(plain(of("reading the kernels")(code)));
             }
         };
-        let made = Context { context, program, device };
+        // From here on whatever happens gives both back.
+        let made = Context { calls, context, program, device, lost: AtomicBool::new(false) };
         let options = CString::new(OPTIONS).unwrap_or_default();
-        if let Err(code) = program::build_program(program, &[device.0], &options, None, std::ptr::null_mut()) {
-            let log = program::get_program_build_data(program, device.0, program::CL_PROGRAM_BUILD_LOG);
-            return Err((of("compiling the kernels")(code), log.map(|log| text(&log)).unwrap_or_default()));
-        }
+        // SAFETY: the program was just made for this device.
+        let built = unsafe { made.calls.build(program, device.0, &options) };
+        built.map_err(|(code, log)| (of("compiling the kernels")(code), log))?;
         Ok(Arc::new(made))
+    }
+
+    /// Notes that the device failed.
+    pub(crate) fn lose(&self) {
+        self.lost.store(true, Ordering::Relaxed);
+    }
+
+    /// True if it did.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
     }
 }
 
@@ -140,8 +155,8 @@ impl Drop for Context {
     fn drop(&mut self) {
         // SAFETY: both were made by `Context::new`, and every object made with them holds this context by an `Arc`.
         unsafe {
-            let _ = program::release_program(self.program);
-            let _ = context::release_context(self.context);
+            self.calls.release(Object::Program(self.program));
+            self.calls.release(Object::Context(self.context));
         }
     }
 }
@@ -151,7 +166,7 @@ impl Drop for Context {
 pub(crate) struct Buffer {
     memory: cl_mem,
     bytes: usize,
-    _context: Arc<Context>,
+    context: Arc<Context>,
 }
 
 // SAFETY: as for `Context`; what is in the memory is changed through queues alone, in their order.
@@ -163,11 +178,9 @@ impl Buffer {
     /// So many bytes, at least 4, with any contents.
     pub(crate) fn new(context: &Arc<Context>, bytes: usize) -> Result<Buffer, Fault> {
         let bytes = bytes.max(4);
-        // SAFETY: no memory of the host is handed over.
-        let memory =
-            unsafe { memory::create_buffer(context.context, memory::CL_MEM_READ_WRITE, bytes, std::ptr::null_mut()) };
-        let memory = memory.map_err(of("taking memory"))?;
-        Ok(Buffer { memory, bytes, _context: Arc::clone(context) })
+        // SAFETY: the context is there as long as somebody holds it.
+        let memory = unsafe { context.calls.memory(context.context, bytes) }.map_err(of("taking memory"))?;
+        Ok(Buffer { memory, bytes, context: Arc::clone(context) })
     }
 
     /// Number of bytes.
@@ -183,8 +196,8 @@ impl Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        // SAFETY: the memory is this buffer's alone; commands that still use it hold it themselves.
-        let _ = unsafe { memory::release_mem_object(self.memory) };
+        // SAFETY: the memory is this buffer's alone.
+        unsafe { self.context.calls.release(Object::Memory(self.memory)) };
     }
 }
 
@@ -214,17 +227,11 @@ unsafe impl Send for Queue {}
 // SAFETY: what takes `&self` only reads buffers, and the driver's queues may be used by any thread.
 unsafe impl Sync for Queue {}
 
-/// Gives an event back that nobody waits for.
-fn done(event: cl_event) {
-    // SAFETY: the event was just made by a command and is known here alone.
-    let _ = unsafe { cl3::event::release_event(event) };
-}
-
 impl Queue {
     /// An empty queue.
     pub(crate) fn new(context: &Arc<Context>) -> Result<Queue, Fault> {
-        // SAFETY: the context holds this device.
-        let queue = unsafe { queue::create_command_queue(context.context, context.device.0, 0) };
+        // SAFETY: the context is of this device.
+        let queue = unsafe { context.calls.queue(context.context, context.device.0) };
         let queue = queue.map_err(of("making a queue"))?;
         Ok(Queue { queue, kernels: HashMap::new(), context: Arc::clone(context) })
     }
@@ -240,7 +247,8 @@ impl Queue {
             return Ok(*kernel);
         }
         let spelled = CString::new(name).unwrap_or_default();
-        let kernel = kernel::create_kernel(self.context.program, &spelled).map_err(of(name))?;
+        // SAFETY: the context holds the program.
+        let kernel = unsafe { self.context.calls.kernel(self.context.program, &spelled) }.map_err(of(name))?;
         self.kernels.insert(name, kernel);
         Ok(kernel)
     }
@@ -264,27 +272,14 @@ impl Queue {
                 Argument::U64(number) => (8, std::ptr::from_ref(number).cast()),
                 Argument::F32(number) => (4, std::ptr::from_ref(number).cast()),
             };
-            // SAFETY: the value is as long as is said, and the driver copies it; a size that is not the parameter's is an
-            // error of the driver's.
-            unsafe { kernel::set_kernel_arg(kernel, index as u32, size, value) }.map_err(of(name))?;
+            // SAFETY: the kernel is this queue's, which `&mut self` has alone; the value is as long as is said.
+            unsafe { self.context.calls.argument(kernel, index as u32, size, value) }.map_err(of(name))?;
         }
         let global = [items[0].next_multiple_of(GROUP), items[1], items[2]];
         let local = [GROUP, 1, 1];
         // SAFETY: all parameters are set. The kernels of this crate stay within their buffers for the counts that they are
         // given; the device's own code computes counts and places from checked batches and sealed programs.
-        let event = unsafe {
-            queue::enqueue_nd_range_kernel(
-                self.queue,
-                kernel,
-                3,
-                std::ptr::null(),
-                global.as_ptr(),
-                local.as_ptr(),
-                0,
-                std::ptr::null(),
-            )
-        };
-        event.map(done).map_err(of(name))
+        unsafe { self.context.calls.launch(self.queue, kernel, global, local) }.map_err(of(name))
     }
 
     /// Writes to a buffer, from byte `at` on; returns when the host's bytes may be changed again.
@@ -296,11 +291,8 @@ impl Queue {
         if !to.holds(at, bytes) {
             return Err(of("writing")(INVALID_VALUE));
         }
-        // SAFETY: both ranges exist, and the call blocks until the host's was read.
-        let event = unsafe {
-            queue::enqueue_write_buffer(self.queue, to.memory, 1, at, bytes, from.as_ptr().cast(), 0, std::ptr::null())
-        };
-        event.map(done).map_err(of("writing"))
+        // SAFETY: both ranges exist.
+        unsafe { self.context.calls.write(self.stretch(to, at, bytes), from.as_ptr().cast()) }.map_err(of("writing"))
     }
 
     /// Reads from a buffer, from byte `at` on, after all commands before.
@@ -312,20 +304,8 @@ impl Queue {
         if !from.holds(at, bytes) {
             return Err(of("reading")(INVALID_VALUE));
         }
-        // SAFETY: both ranges exist, every bit pattern is a number of these types, and the call blocks until all is there.
-        let event = unsafe {
-            queue::enqueue_read_buffer(
-                self.queue,
-                from.memory,
-                1,
-                at,
-                bytes,
-                to.as_mut_ptr().cast(),
-                0,
-                std::ptr::null(),
-            )
-        };
-        event.map(done).map_err(of("reading"))
+        // SAFETY: both ranges exist, and every bit pattern is a number of these types.
+        unsafe { self.context.calls.read(self.stretch(from, at, bytes), to.as_mut_ptr().cast()) }.map_err(of("reading"))
     }
 
     /// Copies bytes within a buffer; the ranges do not overlap.
@@ -337,35 +317,25 @@ impl Queue {
             return Err(of("copying")(INVALID_VALUE));
         }
         // SAFETY: both ranges lie in the buffer.
-        let event = unsafe {
-            queue::enqueue_copy_buffer(self.queue, buffer.memory, buffer.memory, from, to, bytes, 0, std::ptr::null())
-        };
-        event.map(done).map_err(of("copying"))
+        unsafe { self.context.calls.copy(self.stretch(buffer, from, bytes), to) }.map_err(of("copying"))
     }
 
     /// Sets all whole words of a buffer to zero: drivers take memory when it is first written, and so say at once if there
     /// is none.
     pub(crate) fn clear(&self, buffer: &Buffer) -> Result<(), Fault> {
-        let zero = 0_u32;
-        // SAFETY: the pattern is a word, which the driver copies, and the range is whole words of the buffer.
-        let event = unsafe {
-            queue::enqueue_fill_buffer(
-                self.queue,
-                buffer.memory,
-                std::ptr::from_ref(&zero).cast(),
-                4,
-                0,
-                buffer.bytes / 4 * 4,
-                0,
-                std::ptr::null(),
-            )
-        };
-        event.map(done).map_err(of("clearing memory"))
+        let words = self.stretch(buffer, 0, buffer.bytes / 4 * 4);
+        // SAFETY: these are whole words of the buffer.
+        unsafe { self.context.calls.clear(words) }.map_err(of("clearing memory"))
     }
 
     /// Waits for all commands.
     pub(crate) fn finish(&self) -> Result<(), Fault> {
-        queue::finish(self.queue).map_err(of("waiting"))
+        // SAFETY: the queue is this value's.
+        unsafe { self.context.calls.finish(self.queue) }.map_err(of("waiting"))
+    }
+
+    fn stretch(&self, buffer: &Buffer, at: usize, bytes: usize) -> Stretch {
+        Stretch { queue: self.queue, memory: buffer.memory, at, bytes }
     }
 }
 
@@ -377,9 +347,9 @@ impl Drop for Queue {
         // SAFETY: kernels and queue are this value's alone.
         unsafe {
             for kernel in self.kernels.values() {
-                let _ = kernel::release_kernel(*kernel);
+                self.context.calls.release(Object::Kernel(*kernel));
             }
-            let _ = queue::release_command_queue(self.queue);
+            self.context.calls.release(Object::Queue(self.queue));
         }
     }
 }
