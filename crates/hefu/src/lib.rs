@@ -52,6 +52,7 @@ mod plain;
 mod preview;
 mod progress;
 mod receipts;
+mod reopened;
 mod serving;
 mod signing;
 mod speculation;

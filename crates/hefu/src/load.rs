@@ -9,6 +9,7 @@ use crate::open::{MappedModel, device};
 use crate::options::{DEFAULT_CONTEXT, DeviceOptions, ModelOptions};
 use crate::packed;
 use crate::progress::{Meter, Unit, line};
+use crate::reopened::Reopened;
 use crate::units;
 use hefu_answer::TextModel;
 use hefu_cpu::{HugeAllocator, Pool};
@@ -361,6 +362,7 @@ pub(crate) fn load_weights(
         }
     };
     let identity = || fingerprint::identity(&files.model).ok();
-    let tensors = ModelFiles::new(gguf, &done).with_image(image).with_identity(&identity);
+    let again = Arc::new(Reopened { model: files.model.clone() });
+    let tensors = ModelFiles::new(gguf, &done).with_image(image).with_identity(&identity).with_reopen(again);
     Model::load(Arc::clone(device), Arc::clone(program), &tensors).map_err(|error| files.fault(&error))
 }

@@ -179,7 +179,14 @@ pub(crate) fn instruction_set(device: &DeviceOptions) -> Result<&'static Isa, Fa
 pub(crate) fn device(options: &DeviceOptions, pool: &Arc<Pool>) -> Result<Arc<dyn Device>, Failure> {
     match &options.place {
         Place::On(name) => named(name, options, pool),
-        Place::Auto => named(&accelerator().map_or(DeviceName::Cpu, DeviceName::OpenCl), options, pool),
+        Place::Auto => {
+            let cpu = named(&DeviceName::Cpu, options, pool)?;
+            let Some(number) = accelerator() else { return Ok(cpu) };
+            // The CPU goes on where the other one fails.
+            let all = [opencl(number, pool)?, cpu].map(|device| Candidate { device, memory: u64::MAX, rate: 0.0 });
+            let first = AutoDevice::first(all.into());
+            Ok(Arc::new(first.map_err(|error| Failure::Usage(error.to_string()))?))
+        }
         Place::Split(layers) => {
             let place = |layers: &Layers| -> Result<hefu_split::Place, Failure> {
                 let device = named(&layers.device, options, pool)?;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use hefu_numerics::device::Files;
+use hefu_numerics::device::{Files, Reopen};
 use hefu_numerics::matrix::Bytes;
 use hefu_numerics::program::{Entry, Program};
 
@@ -105,13 +105,14 @@ pub struct ModelFiles<'g, 'a> {
     done: &'g (dyn Fn(usize, Range<usize>) + Sync),
     image: Option<Bytes>,
     identity: Option<&'g (dyn Fn() -> Option<String> + Sync)>,
+    again: Option<Arc<dyn Reopen>>,
 }
 
 impl<'g, 'a> ModelFiles<'g, 'a> {
     /// `done` is called (by any thread) with the index of a file and a range of its bytes that will not be read again, so
     /// that the caller can drop those pages of a mapping and show progress.
     pub fn new(gguf: &'g Gguf<'a>, done: &'g (dyn Fn(usize, Range<usize>) + Sync)) -> Self {
-        ModelFiles { gguf, done, image: None, identity: None }
+        ModelFiles { gguf, done, image: None, identity: None, again: None }
     }
 
     /// The same with the device's own image of the weights, if there is one.
@@ -126,6 +127,12 @@ impl<'g, 'a> ModelFiles<'g, 'a> {
     pub fn with_identity(self, identity: &'g (dyn Fn() -> Option<String> + Sync)) -> Self {
         ModelFiles { identity: Some(identity), ..self }
     }
+
+    /// The same with what opens these files another time.
+    #[must_use]
+    pub fn with_reopen(self, again: Arc<dyn Reopen>) -> Self {
+        ModelFiles { again: Some(again), ..self }
+    }
 }
 
 impl Files for ModelFiles<'_, '_> {
@@ -139,6 +146,10 @@ impl Files for ModelFiles<'_, '_> {
 
     fn identity(&self) -> Option<String> {
         self.identity.and_then(|identity| identity())
+    }
+
+    fn reopen(&self) -> Option<Arc<dyn Reopen>> {
+        self.again.clone()
     }
 
     fn done(&self, file: usize, range: Range<usize>) {

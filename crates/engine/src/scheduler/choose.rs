@@ -1,8 +1,8 @@
 //! The choice of many jobs' tokens at once, spread over the model's threads: with a vocabulary of 150,000 tokens each is
 //! worth more than a millisecond.
 
-use super::pass::{Done, Over};
-use super::{Event, Failure, ForwardMany, Key, Scheduler, Update};
+use super::pass::{Done, MOST_LOSSES, Over};
+use super::{Event, ForwardMany, Key, Scheduler, Update};
 use crate::request::FinishReason;
 use crate::sampling::{Choice, Scratch};
 use crate::sequence::{Sequence, Unchosen};
@@ -135,8 +135,9 @@ impl<M: ForwardMany> Scheduler<M> {
         true
     }
 
-    /// Chooses the next tokens of these jobs; rows ascend.
-    pub(super) fn choose(&mut self, answers: &[Done], updates: &mut Vec<Update>, over: &mut Vec<Over>) {
+    /// Chooses the next tokens of these jobs; rows ascend. False if logits could not be had because all states are lost: then
+    /// nothing was chosen by them, and nobody is at fault yet.
+    pub(super) fn choose(&mut self, answers: &[Done], updates: &mut Vec<Update>, over: &mut Vec<Over>) -> bool {
         // Rows that lie beside each other are computed together.
         let mut runs: Vec<(Vec<Done>, Range<usize>)> = Vec::new();
         for done in answers {
@@ -151,17 +152,20 @@ impl<M: ForwardMany> Scheduler<M> {
             }
         }
         for (run, rows) in runs {
-            if self.choose_by(&run, rows, updates, over).is_ok() {
-                continue;
+            match self.choose_by(&run, rows, updates, over) {
+                Ok(()) => continue,
+                Err(error) if M::has_lost_states(&error) && self.losses < MOST_LOSSES => return false,
+                Err(_) => {}
             }
             // One row's fault is no other's, nor that of a row that no choice may ever be made by.
             for done in run {
                 let first = done.choosing.start;
                 if let Err(error) = self.choose_by(std::slice::from_ref(&done), first..first + 1, updates, over) {
-                    over.push((done.key, Event::Failed(error)));
+                    over.push((done.key, Event::Failed(M::failure(&error))));
                 }
             }
         }
+        true
     }
 
     /// Chooses by these rows, which are those of the jobs one after another; the error is the model's.
@@ -171,9 +175,9 @@ impl<M: ForwardMany> Scheduler<M> {
         rows: Range<usize>,
         updates: &mut Vec<Update>,
         over: &mut Vec<Over>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), M::Error> {
         let (vocabulary, capacity) = (self.model.vocabulary(), self.capacity);
-        let logits = self.model.logits(rows.clone()).map_err(|error| M::failure(&error))?;
+        let logits = self.model.logits(rows.clone())?;
         let mut tasks = Vec::with_capacity(run.len());
         let mut waiting = run.iter().peekable();
         for (index, scheduled) in self.running.iter_mut().enumerate() {

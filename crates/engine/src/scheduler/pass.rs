@@ -18,8 +18,9 @@
 //! place (no page, no slot, a mask that came late) computes again what it lost, to the same bits.
 //!
 //! If the pass fails as a whole, nobody is at fault yet: its jobs become suspects and run alone, and the one that fails
-//! alone ends with the reason. If it says that the states are lost (a part of the model was placed again on another machine), all
-//! jobs go back to the queue, as if they had been interrupted, and nothing is left of what was kept.
+//! alone ends with the reason. If it says that the states are lost (a part of the model was placed again on another machine, or on
+//! another device), all jobs go back to the queue, as if they had been interrupted, and nothing is left of what was kept; the same
+//! if logits cannot be had for that reason.
 
 use super::memory::Wanted;
 use super::plan::Share;
@@ -32,7 +33,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// So many passes in a row may find the states lost before it is asked which job is to blame.
-const MOST_LOSSES: usize = 3;
+pub(super) const MOST_LOSSES: usize = 3;
 
 /// Size of a job's span of a pass.
 #[derive(Debug, Clone)]
@@ -175,7 +176,7 @@ impl<M: ForwardMany> Scheduler<M> {
             let read = kept.start + size.read.start - size.kept.start;
             all.extend(self.count(*share, kept, read..read + size.read.len(), updates));
         }
-        (self.losses, self.statistics.steps) = (0, self.statistics.steps + 1);
+        self.statistics.steps += 1;
         self.statistics.step_jobs = plan.len();
         self.statistics.step_tokens = sizes.iter().map(|size| size.tokens).sum();
 
@@ -196,7 +197,7 @@ impl<M: ForwardMany> Scheduler<M> {
         let choosing = all.iter().filter(|done| done.is_answer && !done.choosing.is_empty());
         let mut answers: Vec<Done> = choosing.cloned().collect();
         answers.retain(|done| !self.take_forced(done, updates, &mut over));
-        self.choose(&answers, updates, &mut over);
+        let has_chosen = self.choose(&answers, updates, &mut over);
         all.iter().for_each(|done| self.follow_hidden(done));
         let mut lost: Vec<Key> = Vec::new();
         for done in &all {
@@ -218,6 +219,10 @@ impl<M: ForwardMany> Scheduler<M> {
             if let Some(index) = self.running.iter().position(|scheduled| scheduled.key == key) {
                 self.interrupt(index);
             }
+        }
+        self.losses = if has_chosen { 0 } else { self.losses + 1 };
+        if !has_chosen {
+            self.start_over();
         }
     }
 

@@ -348,3 +348,32 @@ fn states_that_are_always_lost_end_a_job() {
     }
     assert!(scheduler.is_idle());
 }
+
+#[test]
+fn answers_go_on_after_states_that_are_lost_before_a_choice() {
+    let limits = Limits { running: 4, step_tokens: 8, ..Limits::default() };
+    let answers = |model: Fake| {
+        let mut scheduler = Scheduler::new(model.sound(), limits.clone());
+        let keys = [1, 2].map(|client| scheduler.submit(job(client, 0, 10, 6), Duration::ZERO).unwrap());
+        let updates: Vec<Update> = (0..60).flat_map(|_| scheduler.step(Duration::ZERO)).collect();
+        assert!(scheduler.is_idle());
+        let tokens = keys.map(|key| {
+            let own = updates.iter().filter(|update| update.key == key);
+            own.map(|update| match &update.event {
+                Event::Token(choice) => Some(choice.id),
+                Event::Failed(failure) => panic!("{failure}"),
+                _ => None,
+            })
+            .collect::<Vec<_>>()
+        });
+        (tokens.map(|all| all.into_iter().flatten().collect::<Vec<u32>>()), scheduler.statistics().losses)
+    };
+    let (right, _) = answers(Fake::new(64, 4, 96));
+    let mut lost = 0;
+    for pass in 1..12 {
+        let (found, losses) = answers(Fake::new(64, 4, 96).losing_logits_of(pass));
+        assert_eq!(found, right, "lost at pass {pass}");
+        lost += losses;
+    }
+    assert!(lost > 8, "{lost} losses");
+}

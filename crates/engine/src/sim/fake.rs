@@ -77,6 +77,8 @@ pub(crate) struct Fake {
     traces: bool,
     /// The number of the next pass that finds all pages and slots empty. After it there is time for twice as many.
     loses_at: Option<usize>,
+    /// The number of the pass whose logits cannot be had, as all pages and slots are empty.
+    loses_logits_of: Option<usize>,
     /// True if every pass does.
     is_always_lost: bool,
     /// Passes that were asked for, those included that failed.
@@ -115,6 +117,7 @@ impl Fake {
             is_block: false,
             traces: false,
             loses_at: None,
+            loses_logits_of: None,
             is_always_lost: false,
             asked: 0,
             passes: 0,
@@ -183,6 +186,11 @@ impl Fake {
     /// The same, but the pass of this number finds that all pages and slots are empty, and so does that of twice the number.
     pub(crate) fn losing_at(self, pass: Option<usize>) -> Fake {
         Fake { loses_at: pass, ..self }
+    }
+
+    /// The same, but all pages and slots are empty when the logits of the pass of this number are wanted; the next pass says so again.
+    pub(crate) fn losing_logits_of(self, pass: usize) -> Fake {
+        Fake { loses_logits_of: Some(pass), ..self }
     }
 
     /// The same, but whatever was computed is lost before the next pass.
@@ -324,6 +332,10 @@ impl ForwardMany for Fake {
     }
 
     fn logits(&mut self, rows: Range<usize>) -> Result<Logits<'_>, Fault> {
+        if self.loses_logits_of == Some(self.asked) {
+            self.loses_at = Some(self.asked + 1);
+            return Err(Fault { is_lost: true });
+        }
         let texts = &self.kept[rows];
         if !self.is_sound && texts.iter().any(|text| is_faulty(text)) {
             return Err(Fault { is_lost: false });

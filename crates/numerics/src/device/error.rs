@@ -24,6 +24,13 @@ pub enum Error {
         problem: String,
     },
 
+    /// Files that cannot be read another time.
+    #[error("the model's files cannot be read again: {problem}")]
+    Gone {
+        /// What is wrong.
+        problem: String,
+    },
+
     /// A context that the model cannot have.
     #[error("a context of {asked} positions was asked for, but the model allows from 1 to {allowed}")]
     Context {

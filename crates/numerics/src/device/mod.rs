@@ -267,11 +267,25 @@ pub trait Files: Sync {
         None
     }
 
+    /// The same files for who has to read them another time, when those at hand are closed; `None` if they cannot be had again.
+    fn reopen(&self) -> Option<Arc<dyn Reopen>> {
+        None
+    }
+
     /// Says that a range of a file's bytes was read and will not be read again. Called by any thread, after every piece of
     /// about a mebibyte.
     fn done(&self, file: usize, range: Range<usize>) {
         let _ = (file, range);
     }
+}
+
+/// Files that can be opened again.
+pub trait Reopen: Send + Sync {
+    /// Opens them, and has them read.
+    ///
+    /// # Errors
+    /// Those of `read`; [`Error::Gone`] if they are not there any more, or not the same.
+    fn with(&self, read: &mut dyn FnMut(&dyn Files) -> Result<(), Error>) -> Result<(), Error>;
 }
 
 /// Consecutive tokens of some sequences, to be computed together.
