@@ -47,3 +47,4 @@ pub use prompt::{MAX_MESSAGES, MAX_TOOLS};
 pub use record::AnswerRecord;
 pub use sampling::Sampling;
 pub use stream::ChoiceStream;
+pub use structure::constraint;

@@ -1,10 +1,12 @@
 //! One message of a conversation, and the shape in which templates take it.
 
 use hefu_text::template;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// The speaker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Who speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Instructions; a developer's are the same to a template.
     System,
@@ -17,7 +19,8 @@ pub enum Role {
 }
 
 /// One message of a conversation. Images and sound are refused by the dialects, by name.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Message {
     /// The speaker.
     pub role: Role,
@@ -34,7 +37,8 @@ pub struct Message {
 }
 
 /// A call that the model made earlier.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ToolCall {
     /// By which its result refers to it.
     pub id: String,

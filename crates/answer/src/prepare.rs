@@ -12,6 +12,7 @@ use hefu_engine::sampling::Parameters;
 use hefu_engine::scheduler::Order;
 use hefu_engine::stop::StopMatcher;
 use hefu_engine::{FinishReason, Request};
+use hefu_grammar::Spec;
 use hefu_text::tokenizer::Special;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -72,7 +73,12 @@ impl Prepared {
         self.structure.constraints(model, self.count, given_up)
     }
 
-    /// Stream that makes a choice of tokens. The ids of its calls are made of `name`, which is unique to the choice.
+    /// What each choice is held to.
+    pub fn held_to(&self) -> Option<&Spec> {
+        self.structure.spec.as_ref()
+    }
+
+    /// What makes a choice of the tokens that come. The ids of its calls are made of `name`, which is unique to the choice.
     pub fn stream(&self, model: &TextModel, name: String) -> ChoiceStream {
         let with_logprobs = self.request.parameters.logprobs.is_some();
         let stops = (self.matcher.clone(), Arc::clone(&self.stops));

@@ -71,14 +71,11 @@ impl Structure {
         given_up: &AtomicBool,
     ) -> Result<Vec<Option<Box<dyn Constraint>>>, Error> {
         let Some(spec) = &self.spec else { return Ok((0..count).map(|_| None).collect()) };
-        let of_calls = matches!(spec, Spec::ToolCalls(_));
-        let grammars = model.grammars()?;
-        let wrong = |error: hefu_grammar::Error| Error::Grammar { of_calls, error };
-        let first = grammars.cancellable(spec, given_up).map_err(wrong)?;
+        let first = constraint(spec, model, given_up)?;
         let mut all = Vec::with_capacity(count);
         for _ in 1..count {
             // One that cannot be copied is made again.
-            let copy = first.fork().map_or_else(|| grammars.cancellable(spec, given_up).map_err(wrong), Ok)?;
+            let copy = first.fork().map_or_else(|| constraint(spec, model, given_up), Ok)?;
             all.push(Some(copy));
         }
         all.push(Some(first));
@@ -86,7 +83,18 @@ impl Structure {
     }
 }
 
-/// Form of an answer, after its reasoning.
+/// What holds one answer to a structure, from its beginning.
+///
+/// # Errors
+/// [`Error::Grammar`] or [`Error::Vocabulary`]: a grammar that cannot be honoured, or that is given up, which another thread says when
+/// nobody waits for it any more.
+pub fn constraint(spec: &Spec, model: &TextModel, given_up: &AtomicBool) -> Result<Box<dyn Constraint>, Error> {
+    let of_calls = matches!(spec, Spec::ToolCalls(_));
+    let wrong = |error: hefu_grammar::Error| Error::Grammar { of_calls, error };
+    model.grammars()?.cancellable(spec, given_up).map_err(wrong)
+}
+
+/// What an answer is held to, after its reasoning.
 fn spec(ask: &Ask, model: &TextModel, offered: &[&Tool], one_call: bool) -> Option<Spec> {
     if let Some(tools) = forced(ask, offered) {
         return Some(Spec::ToolCalls(ToolCalls { format: model.tool_format(), tools, parallel: !one_call }));
