@@ -5,7 +5,7 @@ use crate::body;
 use crate::class;
 use crate::error::{ApiError, Kind, json_response};
 use crate::headers::{ANSWER_ID, FINGERPRINT, HIDE_PROMPT, REQUEST_ID};
-use crate::keys::{Entry, Keys};
+use crate::keys::{Entry, Keys, number};
 use crate::learn;
 use crate::page;
 use crate::service::{Caller, Service, new_id};
@@ -17,7 +17,6 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use hefu_class::{Class, Who};
 use hefu_lessons::lesson::Lesson;
-use sha2::{Digest, Sha256};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -165,10 +164,10 @@ impl Guard {
         self.check_host(headers)?;
         self.check_origin(request)?;
         let hides_prompt = hides_prompt(headers)?;
-        if let Some(Entry { name, group, .. }) = key(headers).and_then(|key| self.access.keys.find(key)) {
+        if let Some(Entry { name, group, operator, .. }) = key(headers).and_then(|key| self.access.keys.find(key)) {
             let client = number(&name);
             let group = group.map(|group| number(&group));
-            return Ok(Caller { client, group, name, hides_prompt, ..Caller::default() });
+            return Ok(Caller { client, group, name, hides_prompt, is_operator: operator, ..Caller::default() });
         }
         if let Some(member) = key(headers).and_then(|key| self.access.class.as_ref()?.who(key)) {
             let name = match member {
@@ -244,15 +243,6 @@ impl ApiError {
         }
         response
     }
-}
-
-fn is_read(request: &Request) -> bool {
-    request.method() == Method::GET || request.method() == Method::HEAD
-}
-
-/// A number by which a name is told from others.
-fn number(name: &str) -> u64 {
-    Sha256::digest(name).iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte))
 }
 
 /// The key that a request brings, in any of the headers that clients use.

@@ -122,6 +122,12 @@ pub trait Steps {
     /// See [`Scheduler::cancel`].
     fn cancel(&mut self, key: Key);
 
+    /// See [`Scheduler::withdraw`].
+    fn withdraw(&mut self, key: Key) -> Option<Vec<u32>>;
+
+    /// Whether jobs get digests of what layers hand on, all of which one scheduler must compute.
+    fn traces(&self) -> bool;
+
     /// See [`Scheduler::step`].
     fn step(&mut self, now: Duration) -> Vec<Update>;
 
@@ -142,6 +148,14 @@ impl<M: ForwardMany> Steps for Scheduler<M> {
 
     fn cancel(&mut self, key: Key) {
         Scheduler::cancel(self, key);
+    }
+
+    fn withdraw(&mut self, key: Key) -> Option<Vec<u32>> {
+        Scheduler::withdraw(self, key)
+    }
+
+    fn traces(&self) -> bool {
+        self.model().abilities().traces
     }
 
     fn step(&mut self, now: Duration) -> Vec<Update> {

@@ -48,6 +48,11 @@ pub enum Kind {
         /// Seconds.
         retry_after: u64,
     },
+    /// The server hands its work over to another one; try again after so many seconds.
+    Moving {
+        /// Seconds.
+        retry_after: u64,
+    },
     /// The answer took longer than the server allows.
     Overdue,
     /// The server cannot answer now: it is stopping, or the record cannot be kept.
@@ -70,7 +75,7 @@ impl Kind {
             Self::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Busy { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Overdue => StatusCode::GATEWAY_TIMEOUT,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable | Self::Moving { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -82,7 +87,7 @@ impl Kind {
             Self::Forbidden => "permission_error",
             Self::NotFound => "not_found_error",
             Self::Busy { .. } => "rate_limit_error",
-            Self::Overdue | Self::Unavailable | Self::Internal => "server_error",
+            Self::Overdue | Self::Unavailable | Self::Moving { .. } | Self::Internal => "server_error",
             Self::Invalid | Self::Method | Self::BodyTimeout | Self::TooLarge | Self::Encoding => {
                 "invalid_request_error"
             }
@@ -132,7 +137,7 @@ impl ApiError {
             Kind::TooLarge => "request_too_large",
             Kind::Busy { .. } => "rate_limit_error",
             Kind::Overdue => "timeout_error",
-            Kind::Unavailable => "overloaded_error",
+            Kind::Unavailable | Kind::Moving { .. } => "overloaded_error",
             Kind::Internal => "api_error",
             Kind::Invalid | Kind::Method | Kind::BodyTimeout | Kind::Encoding => "invalid_request_error",
         };
@@ -236,7 +241,7 @@ impl IntoResponse for ApiError {
     /// [`app`](crate::app) writes the body again where another dialect was spoken.
     fn into_response(self) -> Response {
         let mut response = json_response(self.kind.status(), &self.openai());
-        if let Kind::Busy { retry_after } = self.kind {
+        if let Kind::Busy { retry_after } | Kind::Moving { retry_after } = self.kind {
             response.headers_mut().insert(RETRY_AFTER, retry_after.into());
         }
         response.extensions_mut().insert(self);

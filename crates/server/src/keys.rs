@@ -42,6 +42,14 @@ pub struct Entry {
     /// The group of keys that share what the cache holds of earlier prompts; without one, a key shares it with itself alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
+    /// Whoever has it operates the server: may have its answers go on at another one, and hand it answers of another one.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub operator: bool,
+}
+
+/// For fields that files had not always: what is usual is left out.
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// Reason why keys cannot be read or changed.
@@ -113,11 +121,11 @@ pub fn list(path: &Path) -> Result<Vec<Entry>, KeyError> {
     Ok(file.keys)
 }
 
-/// Makes a key, perhaps in a group, and returns it; it cannot be had again.
+/// Makes a key, perhaps in a group or an operator's, and returns it; it cannot be had again.
 ///
 /// # Errors
 /// A name that cannot be given, or a file that cannot be written.
-pub fn add(path: &Path, name: &str, group: Option<&str>) -> Result<String, KeyError> {
+pub fn add(path: &Path, name: &str, group: Option<&str>, operator: bool) -> Result<String, KeyError> {
     let is_wrong =
         |name: &str| name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control);
     if is_wrong(name) || group.is_some_and(is_wrong) {
@@ -135,7 +143,7 @@ pub fn add(path: &Path, name: &str, group: Option<&str>) -> Result<String, KeyEr
     getrandom::fill(&mut bytes).map_err(|error| KeyError::Random(error.to_string()))?;
     let key = format!("{PREFIX}{}", hex(&bytes));
     let group = group.map(str::to_owned);
-    keys.push(Entry { name: name.to_owned(), sha256: digest(&key), created: unix_seconds(), group });
+    keys.push(Entry { name: name.to_owned(), sha256: digest(&key), created: unix_seconds(), group, operator });
     write(path, keys)?;
     Ok(key)
 }
@@ -222,6 +230,11 @@ fn warn_of_others(path: &Path) {
     }
     #[cfg(not(unix))]
     let _ = path;
+}
+
+/// A number by which a name is told from others.
+pub(crate) fn number(name: &str) -> u64 {
+    Sha256::digest(name).iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte))
 }
 
 fn digest(key: &str) -> String {

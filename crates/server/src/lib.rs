@@ -12,6 +12,7 @@
 //! * [`api`], [`app`], [`listen`], [`tls`], `body`, `page`: endpoints, who may ask them, and the connections they come over;
 //! * `echo`: prompts repeated with their log-probabilities; `traces`: what is computed on the way to an answer; `cost`: what a token takes;
 //! * [`inside`]: the same endpoints without a connection;
+//! * [`moving`]: answers that go on at another server;
 //! * `class`: what a class in a room is asked, where one is held;
 //! * `work`: what takes its time, on threads of its own;
 //! * [`limits`], [`keys`], `shares`, [`metrics`], [`ids`]: bounds, API keys, what clients share, counters, names.
@@ -36,6 +37,7 @@ mod likelihoods;
 pub mod limits;
 pub mod listen;
 pub mod metrics;
+pub mod moving;
 mod page;
 mod ranking;
 pub mod record;

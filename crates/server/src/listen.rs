@@ -76,6 +76,7 @@ pub async fn serve(
             }
         }
     }
+    service.hand_over().await;
     service.stop();
     stopping.send_replace(true);
     tracing::info!(connections = connections.len(), "stopping");

@@ -28,6 +28,24 @@ struct Request {
     status: u16,
 }
 
+/// Which way an answer moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Direction {
+    /// To another server.
+    Sent,
+    /// Back, to go on here after all.
+    Returned,
+    /// Here, from another server.
+    Received,
+}
+
+/// Answers of a model that moved.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Moved {
+    model: String,
+    direction: &'static str,
+}
+
 type Histograms = Family<Model, Histogram, fn() -> Histogram>;
 
 /// All counters and histograms. Gauges are read off the models when somebody asks.
@@ -43,6 +61,7 @@ pub struct Metrics {
     prompt_tokens: Family<Model, Counter>,
     cached_tokens: Family<Model, Counter>,
     completion_tokens: Family<Model, Counter>,
+    moved: Family<Moved, Counter>,
     gauges: Gauges,
 }
 
@@ -92,6 +111,7 @@ impl Metrics {
             prompt_tokens: Family::default(),
             cached_tokens: Family::default(),
             completion_tokens: Family::default(),
+            moved: Family::default(),
             gauges: Gauges::default(),
         };
         metrics.register();
@@ -113,6 +133,7 @@ impl Metrics {
         r.register("prompt_tokens", "Tokens of prompts", self.prompt_tokens.clone());
         r.register("cached_prompt_tokens", "Tokens of prompts that the cache held", self.cached_tokens.clone());
         r.register("completion_tokens", "Tokens of answers", self.completion_tokens.clone());
+        r.register("moved_answers", "Answers that moved between this server and another one", self.moved.clone());
         let g = &self.gauges;
         r.register("requests_running", "Answers that are being computed", g.running.clone());
         r.register("requests_waiting", "Answers that wait", g.waiting.clone());
@@ -133,6 +154,16 @@ impl Metrics {
     /// Counts a token that came so long after the one before it.
     pub(crate) fn token(&self, model: &str, after: Duration) {
         self.between_tokens.get_or_create(&of(model)).observe(after.as_secs_f64());
+    }
+
+    /// Counts an answer that moved.
+    pub(crate) fn moved(&self, model: &str, direction: Direction) {
+        let direction = match direction {
+            Direction::Sent => "sent",
+            Direction::Returned => "returned",
+            Direction::Received => "received",
+        };
+        self.moved.get_or_create(&Moved { model: model.to_owned(), direction }).inc();
     }
 
     /// Counts an answer.

@@ -37,6 +37,11 @@ pub trait Recorder: Send + Sync {
     fn edited(&self, client: &str, fingerprint: &str, tokens: usize) {
         let _ = (client, fingerprint, tokens);
     }
+
+    /// Takes note of work that moves between this server and another one, by the event's name. Called on a thread that must not wait.
+    fn moved(&self, event: &'static str, details: Value) {
+        let _ = (event, details);
+    }
 }
 
 /// Gives the fields that label an answer as generated.

@@ -1,13 +1,14 @@
 //! Service that every dialect calls: from an [`Ask`] to an [`Answer`].
 
 use crate::answer::Answer;
-use crate::answering::{Patience, Task, failed};
+use crate::answering::{Patience, Source, Task, Terms, failed};
 use crate::api::responses::kept;
 use crate::catalog::Catalog;
 use crate::error::{ApiError, Kind};
 use crate::ids;
 use crate::limits::{Limits, PIECES_AHEAD, check_counted};
 use crate::metrics::Metrics;
+use crate::moving::Moves;
 use crate::record::{Labels, Recorder};
 use crate::registry::{Lease, Registry};
 use crate::shares::Shares;
@@ -22,6 +23,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use tokio::sync::mpsc;
+
+/// Seconds after which a client may try again where the work of this server moves to another one.
+const RETRY_AFTER: u64 = 5;
 
 /// Everything that requests share.
 pub struct Service {
@@ -38,13 +42,13 @@ pub struct Service {
     /// Watcher of every answer.
     pub watcher: Option<Arc<dyn Watcher>>,
     /// Bounds how many texts are worked on at the same time: each may take a thread with a large stack.
-    pub(crate) desks: Shares,
+    pub(crate) desks: Arc<Shares>,
     /// Responses to go on from.
     pub(crate) responses: kept::ResponseStore,
     /// KiB of memory for large requests.
     pub(crate) memory: Shares,
-    /// Held by whoever measures.
-    pub(crate) measuring: tokio::sync::Mutex<()>,
+    /// Orders to have everything go on at another server.
+    pub(crate) moves: Moves,
     is_stopping: AtomicBool,
     /// Every answer under way holds a copy of the sender; the receiver ends when there is none.
     under_way: Mutex<Option<mpsc::Sender<()>>>,
@@ -68,6 +72,8 @@ pub struct Caller {
     pub hides_prompt: bool,
     /// Member of the class that is served; `None` for anybody else.
     pub member: Option<Who>,
+    /// True if the key is an operator's.
+    pub is_operator: bool,
 }
 
 /// From where a request comes: the address at the other end of its connection.
@@ -111,9 +117,9 @@ impl Service {
             labels,
             watcher,
             responses: kept::ResponseStore::default(),
-            desks: Shares::new(4 * threads),
+            desks: Arc::new(Shares::new(4 * threads)),
             memory: Shares::new(request_kib),
-            measuring: tokio::sync::Mutex::new(()),
+            moves: Moves::default(),
             is_stopping: AtomicBool::new(false),
             under_way: Mutex::new(Some(under_way)),
             all_done: tokio::sync::Mutex::new(all_done),
@@ -147,14 +153,9 @@ impl Service {
         let (lease, (prepared, constraints)) = self.text_work(caller.client, lease, prepare).await?;
         let labels = self.labels_of(&id)?;
         let deadline = Some(lease.worker.time(arrived) + self.limits.request_time);
-        let jobs = constraints.into_iter().enumerate().map(|(choice, constraint)| Job {
-            client: caller.client,
-            domain: caller.domain(),
-            priority,
-            constraint,
-            deadline,
-            ..Job::new(prepared.request_of(choice))
-        });
+        let terms = Terms { client: caller.client, domain: caller.domain(), priority, deadline };
+        let jobs = constraints.into_iter().enumerate();
+        let jobs = jobs.map(|(choice, constraint)| terms.job(&prepared, choice, constraint, Vec::new()));
         let running = lease.worker.submit(jobs.collect()).await?;
         let (outlet, pieces) = mpsc::channel(PIECES_AHEAD);
         let answer = Answer {
@@ -171,14 +172,15 @@ impl Service {
         let task = Task {
             id,
             first,
+            source: Source::new(running, answer.choices),
             prepared,
             lease,
-            running,
             outlet,
             stall: self.limits.stall_time,
             patience: Patience::new(self.limits.stall_time),
             limit: self.limits.request_time,
             arrived,
+            terms,
             client: caller.name.clone(),
             user,
             request_id: caller.request.clone(),
@@ -188,6 +190,8 @@ impl Service {
             recorder: self.recorder.clone(),
             labels: self.labels.clone(),
             metrics: Arc::clone(&self.metrics),
+            desks: Arc::clone(&self.desks),
+            orders: self.moves.listen(),
         };
         self.begin(task);
         Ok(answer)
@@ -201,11 +205,26 @@ impl Service {
 
     /// Carries an answer to its end, whoever waits for it.
     fn begin(&self, task: Task) {
-        let under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.accompany(task.run());
+    }
+
+    /// Has something go on to its end, which the server waits for before it stops.
+    pub(crate) fn accompany(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let under_way = self.under_way();
         tokio::spawn(async move {
-            task.run().await;
+            work.await;
             drop(under_way);
         });
+    }
+
+    /// What is held by all that the server waits for before it stops; `None` once it does not wait for more.
+    pub(crate) fn under_way(&self) -> Option<mpsc::Sender<()>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How much of such is under way.
+    pub(crate) fn count_under_way(&self) -> usize {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map_or(0, |own| own.strong_count() - 1)
     }
 
     /// The tokens that a request's prompt has.
@@ -310,9 +329,20 @@ impl Service {
         self.is_stopping.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn check(&self, ask: &Ask) -> Result<(), ApiError> {
+    /// Why no new request is taken, if none is.
+    pub(crate) fn refusal(&self) -> Option<ApiError> {
         if self.is_stopping() {
-            return Err(ApiError::new(Kind::Unavailable, "the server is stopping; ask another or try again later"));
+            return Some(ApiError::new(Kind::Unavailable, "the server is stopping; ask another or try again later"));
+        }
+        self.moves.order().map(|_| {
+            let sentence = "the server hands its work over to another one; ask that one or try again later";
+            ApiError::new(Kind::Moving { retry_after: RETRY_AFTER }, sentence).code("draining")
+        })
+    }
+
+    pub(crate) fn check(&self, ask: &Ask) -> Result<(), ApiError> {
+        if let Some(refusal) = self.refusal() {
+            return Err(refusal);
         }
         if ask.count > self.limits.choices {
             let (asked, most) = (ask.count, self.limits.choices);

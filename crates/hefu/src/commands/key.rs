@@ -19,6 +19,7 @@ A key is shown once, when it is added; only its hash is kept. A running server t
 Examples:
   hefu key add phone
   hefu key add laptop --group mine
+  hefu key add admin --operator
   hefu key list
   hefu key revoke phone")]
 pub(crate) struct Arguments {
@@ -42,6 +43,10 @@ enum Action {
         /// others asked; without a group, a key shares it with itself alone
         #[arg(long, value_name = "GROUP")]
         group: Option<String>,
+
+        /// Whoever has the key may move the server's work to another one, and hand it the work of another one
+        #[arg(long)]
+        operator: bool,
     },
     /// List the names of all keys
     List {
@@ -65,8 +70,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let path = file(arguments.keys.clone())?;
     let failed = |error: keys::KeyError| Failure::Other(error.to_string());
     match &arguments.what {
-        Action::Add { name, group } => {
-            print_plain(&format!("{}\n", keys::add(&path, name, group.as_deref()).map_err(failed)?))
+        Action::Add { name, group, operator } => {
+            print_plain(&format!("{}\n", keys::add(&path, name, group.as_deref(), *operator).map_err(failed)?))
         }
         Action::Revoke { name } => {
             keys::revoke(&path, name).map_err(failed)?;
@@ -75,8 +80,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Action::List { json } => {
             let entries = keys::list(&path).map_err(failed)?;
             if *json {
-                let entry =
-                    |entry: &keys::Entry| json!({"name": entry.name, "created": entry.created, "group": entry.group});
+                let entry = |entry: &keys::Entry| {
+                    json!({
+                        "name": entry.name, "created": entry.created, "group": entry.group,
+                        "operator": entry.operator,
+                    })
+                };
                 return print_json(&entries.iter().map(entry).collect());
             }
             if entries.is_empty() {

@@ -165,6 +165,10 @@ impl Recorder for Ledger {
     fn edited(&self, client: &str, fingerprint: &str, tokens: usize) {
         self.note("edited_answer", json!({"client": client, "fingerprint": fingerprint, "tokens": tokens}));
     }
+
+    fn moved(&self, event: &'static str, details: Value) {
+        self.note(event, details);
+    }
 }
 
 impl Recent {

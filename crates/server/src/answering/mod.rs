@@ -5,18 +5,22 @@
 //! [`stall_time`](crate::limits::Limits::stall_time) of patience, which waiting for it uses up and what it takes gives
 //! back ([`Patience`]): only its own answer waits, and only that one is given up.
 
+mod leaving;
 mod patience;
+mod source;
 
 pub(crate) use patience::Patience;
+pub(crate) use source::{Source, Terms};
 
 use crate::answer::Piece;
 use crate::error::{ApiError, Kind};
 use crate::ids;
 use crate::metrics::{Metrics, Times};
+use crate::moving::Orders;
 use crate::record::{Labels, Recorder};
 use crate::registry::Lease;
+use crate::shares::Shares;
 use crate::watch::{Account, Ending, Watcher};
-use crate::worker::Running;
 use hefu_answer::{AnswerRecord, ChoiceStream, Delta, Prepared, Summary};
 use hefu_engine::FinishReason;
 use hefu_engine::scheduler::{Event, Failure};
@@ -34,12 +38,13 @@ pub(crate) struct Task {
     pub(crate) first: usize,
     pub(crate) prepared: Prepared,
     pub(crate) lease: Lease,
-    pub(crate) running: Running,
+    pub(crate) source: Source,
     pub(crate) outlet: mpsc::Sender<Piece>,
     pub(crate) stall: Duration,
     pub(crate) patience: Patience,
     pub(crate) limit: Duration,
     pub(crate) arrived: Instant,
+    pub(crate) terms: Terms,
     pub(crate) client: String,
     pub(crate) user: Option<String>,
     pub(crate) request_id: String,
@@ -49,6 +54,10 @@ pub(crate) struct Task {
     pub(crate) recorder: Option<Arc<dyn Recorder>>,
     pub(crate) labels: Option<Arc<dyn Labels>>,
     pub(crate) metrics: Arc<Metrics>,
+    /// Places where grammars are made again.
+    pub(crate) desks: Arc<Shares>,
+    /// Orders to go on at another server.
+    pub(crate) orders: Orders,
 }
 
 /// Reason why an answer ends before its end.
@@ -101,19 +110,8 @@ impl Task {
             Err(Early::Gone) => return,
         };
         // The model is free for others from here on, however slowly the last piece is read.
-        drop((self.running, self.lease));
+        drop((self.source, self.lease));
         drop(self.outlet.send_timeout(last, self.stall).await);
-    }
-
-    /// The next event, while anybody listens.
-    async fn next(&mut self) -> Result<(usize, Event, Instant), Early> {
-        let happened = tokio::select! {
-            biased;
-            () = self.outlet.closed() => return Err(Early::Gone),
-            happened = self.running.next() => happened,
-        };
-        let sentence = "the model stopped in the middle of the answer; the server's log says more";
-        happened.ok_or_else(|| Early::Failed(ApiError::internal(sentence)))
     }
 
     /// Hands out everything but the end of the last choice, which it returns: nobody can take the answer for complete
@@ -126,7 +124,7 @@ impl Task {
     ) -> Result<Piece, Early> {
         let mut open = streams.len();
         loop {
-            let (choice, event, at) = self.next().await?;
+            let (choice, event, at) = self.next(streams).await?;
             let Some(stream) = streams.get_mut(choice) else { continue };
             let deltas = match event {
                 Event::Prefill { .. } => {
@@ -134,8 +132,8 @@ impl Task {
                     Vec::new()
                 }
                 Event::Started { reused } | Event::Shared { reused } => {
-                    // The other choices have it from the first.
-                    summary.cached_tokens += if choice == 0 { reused } else { 0 };
+                    // The other choices have it from the first, and what was counted is not counted again elsewhere.
+                    summary.cached_tokens += if choice == 0 && self.source.counts_cached() { reused } else { 0 };
                     Vec::new()
                 }
                 Event::Token(token) => {
@@ -163,7 +161,7 @@ impl Task {
                 let piece = Piece::Delta { choice, delta };
                 if is_end {
                     open -= 1;
-                    self.running.cancel(choice);
+                    self.source.cancel(choice);
                 }
                 if is_end && open == 0 {
                     return Ok(piece);

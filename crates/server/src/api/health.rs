@@ -21,8 +21,8 @@ pub async fn health() -> Response {
 /// # Errors
 /// [`Kind::Unavailable`] if it would not.
 pub async fn ready(State(service): State<Arc<Service>>) -> Result<Response, ApiError> {
-    if service.is_stopping() {
-        return Err(ApiError::new(Kind::Unavailable, "the server is stopping"));
+    if let Some(refusal) = service.refusal() {
+        return Err(refusal);
     }
     if service.registry.standings().iter().all(|standing| standing.worker.is_none()) {
         return Err(ApiError::new(Kind::Unavailable, "no model is in memory yet"));

@@ -1,7 +1,7 @@
 //! Endpoints: one table, from which the routes and the description of the API are made.
 
 pub mod anthropic;
-mod cost;
+mod drain;
 pub mod fields;
 pub mod health;
 mod likelihoods;
@@ -44,7 +44,9 @@ pub struct Endpoint {
     pub answer: &'static str,
     /// True if it may be asked without an API key.
     pub is_open: bool,
-    /// The handler.
+    /// Whether operators alone may ask it.
+    pub is_operators: bool,
+    /// What answers.
     pub handler: fn() -> MethodRouter<Arc<Service>>,
 }
 
@@ -85,7 +87,20 @@ pub fn endpoints() -> Vec<Endpoint> {
     all.extend(ranking_endpoints());
     all.extend(anthropic_endpoints());
     all.extend(ollama_endpoints());
+    all.extend(operators_endpoints().into_iter().map(|endpoint| Endpoint { is_operators: true, ..endpoint }));
     all
+}
+
+fn operators_endpoints() -> Vec<Endpoint> {
+    use drain::{begin, end, greet, keep, letter_schema, parcel_schema, resume, schema, show};
+    vec![
+        of_get("/v1/drain", "What has moved to another server", || get(show).delete(end)),
+        of_post("/v1/drain", "Have everything go on at another server", schema, || post(begin)),
+        of_get("/v1/resume", "What answers of another server can go on with", || get(greet)),
+        of_post("/v1/resume", "Go on with an answer of another server", letter_schema, || post(resume))
+            .answering(sse::LINES),
+        of_post("/v1/resume/responses", "Keep responses of another server", parcel_schema, || post(keep)),
+    ]
 }
 
 fn anthropic_endpoints() -> Vec<Endpoint> {
@@ -192,7 +207,7 @@ fn answered_by(fingerprint: &str, id: Option<&str>, mut response: Response) -> R
 }
 
 fn of_get(path: &'static str, summary: &'static str, handler: fn() -> MethodRouter<Arc<Service>>) -> Endpoint {
-    Endpoint { path, method: "get", summary, request: None, answer: JSON, is_open: false, handler }
+    Endpoint { path, method: "get", summary, request: None, answer: JSON, is_open: false, is_operators: false, handler }
 }
 
 fn of_post(
@@ -201,7 +216,16 @@ fn of_post(
     request: fn() -> Value,
     handler: fn() -> MethodRouter<Arc<Service>>,
 ) -> Endpoint {
-    Endpoint { path, method: "post", summary, request: Some(request), answer: JSON, is_open: false, handler }
+    Endpoint {
+        path,
+        method: "post",
+        summary,
+        request: Some(request),
+        answer: JSON,
+        is_open: false,
+        is_operators: false,
+        handler,
+    }
 }
 
 impl Endpoint {

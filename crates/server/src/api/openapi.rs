@@ -63,7 +63,9 @@ fn operation(endpoint: &Endpoint) -> Value {
         let name = name.trim_start_matches('*').trim_end_matches('}');
         operation["parameters"] = json!([{"name": name, "in": "path", "required": true, "schema": {"type": "string"}}]);
     }
-    if !endpoint.is_open {
+    if endpoint.is_operators {
+        operation["security"] = json!([{"key": []}]);
+    } else if !endpoint.is_open {
         operation["security"] = json!([{"key": []}, {}]);
     }
     operation

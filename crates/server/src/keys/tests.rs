@@ -10,7 +10,7 @@ fn name(keys: &Keys, key: &str) -> Option<String> {
 fn a_key_is_valid_from_add_to_revoke_and_is_not_in_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("deep").join("keys.json");
-    let (a, b) = (add(&path, "a", None).unwrap(), add(&path, "b", None).unwrap());
+    let (a, b) = (add(&path, "a", None, false).unwrap(), add(&path, "b", None, false).unwrap());
     assert!(a.starts_with(PREFIX) && a.len() == PREFIX.len() + 64 && a != b);
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(!text.contains(&a) && !text.contains(a.trim_start_matches(PREFIX)));
@@ -25,7 +25,7 @@ fn a_key_is_valid_from_add_to_revoke_and_is_not_in_the_file() {
     assert_eq!((name(&keys, &a), name(&keys, &b).as_deref()), (None, Some("b")));
     assert_eq!(told.try_iter().collect::<Vec<_>>(), [(vec![], vec!["a".to_owned()])]);
     assert!(matches!(revoke(&path, "a"), Err(KeyError::Unknown(_))));
-    assert!(matches!(add(&path, "b", None), Err(KeyError::Taken(_))));
+    assert!(matches!(add(&path, "b", None, false), Err(KeyError::Taken(_))));
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn names_are_bounded_and_a_damaged_file_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("keys.json");
     for bad in ["", "a\nb", &"x".repeat(MAX_NAME + 1)] {
-        assert!(matches!(add(&path, bad, None), Err(KeyError::Name)));
+        assert!(matches!(add(&path, bad, None, false), Err(KeyError::Name)));
     }
     std::fs::write(&path, "{\"keys\": 3}").unwrap();
     assert!(matches!(Keys::open(Some(path)), Err(KeyError::Damaged { .. })));
@@ -51,10 +51,10 @@ fn the_file_is_its_owners_alone_unless_the_owner_says_otherwise() {
     let precious = folder.path().join("precious");
     std::fs::write(&precious, "precious").unwrap();
     std::os::unix::fs::symlink(&precious, folder.path().join("keys.json.new")).unwrap();
-    add(&path, "a", None).unwrap();
+    add(&path, "a", None, false).unwrap();
     assert_eq!(mode(), 0o600);
     std::fs::set_permissions(&path, PermissionsExt::from_mode(0o640)).unwrap();
-    add(&path, "b", None).unwrap();
+    add(&path, "b", None, false).unwrap();
     assert_eq!(mode(), 0o640);
     // By way of a link, the file behind it is changed.
     let link = folder.path().join("link.json");
@@ -69,11 +69,11 @@ fn the_file_is_its_owners_alone_unless_the_owner_says_otherwise() {
 fn changes_at_once_are_all_made() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("keys.json");
-    add(&path, "leaked", None).unwrap();
+    add(&path, "leaked", None, false).unwrap();
     std::thread::scope(|scope| {
         for thread in 0..6 {
             let path = &path;
-            scope.spawn(move || (0..8).for_each(|n| drop(add(path, &format!("{thread}-{n}"), None).unwrap())));
+            scope.spawn(move || (0..8).for_each(|n| drop(add(path, &format!("{thread}-{n}"), None, false).unwrap())));
         }
         scope.spawn(|| revoke(&path, "leaked").unwrap());
     });

@@ -110,6 +110,7 @@ impl Drive<'_> {
     fn obey(&mut self, command: Command) {
         match command {
             Command::Cancel(keys) => keys.into_iter().for_each(|key| self.cancel(key)),
+            Command::Withdraw { keys, withdrawn } => drop(withdrawn.send(self.withdraw(keys))),
             Command::Inspect { client, asked, deadline, done } => self.inspect(client, *asked, deadline, done),
             Command::Submit { jobs, events, taken } => {
                 let keys = self.submit(jobs, &events);
@@ -137,6 +138,20 @@ impl Drive<'_> {
             }
         }
         Ok(keys)
+    }
+
+    /// Gives jobs up that go on elsewhere. Those whose digests are taken stay: a trace is of one computation.
+    fn withdraw(&mut self, keys: Vec<Key>) -> bool {
+        if self.steps.traces() {
+            return false;
+        }
+        for key in keys {
+            // Its tokens were told already. What is no answer or is over has nothing to go on.
+            if self.routes.remove(&key).is_some() && self.steps.withdraw(key).is_none() {
+                self.steps.cancel(key);
+            }
+        }
+        true
     }
 
     fn cancel(&mut self, key: Key) {

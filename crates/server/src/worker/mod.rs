@@ -58,6 +58,8 @@ enum Command {
     Submit { jobs: Vec<Job>, events: Outlet, taken: oneshot::Sender<Result<Vec<Key>, Refusal>> },
     /// Give these jobs up.
     Cancel(Vec<Key>),
+    /// Give these jobs up here, as they go on elsewhere; whether that can be.
+    Withdraw { keys: Vec<Key>, withdrawn: oneshot::Sender<bool> },
     /// Look at a text, until a deadline. Nobody listens any more once the other end of `done` is closed.
     Inspect { client: u64, asked: Box<Asked>, deadline: Duration, done: oneshot::Sender<Outcome> },
 }
@@ -76,6 +78,14 @@ impl Running {
     /// The next event: (job, event, time); `None` once there will be none.
     pub async fn next(&mut self) -> Option<(usize, Event, Instant)> {
         self.events.recv().await
+    }
+
+    /// Gives up all jobs here, so that they go on elsewhere after the tokens that they have; false if they are to stay. What they had
+    /// said before is still to come, and then [`Running::next`] gives `None`.
+    pub(crate) async fn withdraw(&mut self) -> bool {
+        let (withdrawn, told) = oneshot::channel();
+        self.worker.tell(Command::Withdraw { keys: self.keys.clone(), withdrawn });
+        told.await.unwrap_or(false)
     }
 
     /// Gives one job up.

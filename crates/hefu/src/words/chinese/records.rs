@@ -54,6 +54,10 @@ pub(super) const TEXTS: &[Entry] = &[
         "Keys of one group share what the cache holds of their prompts, so that each can tell by times and counts what the others asked; without a group, a key shares it with itself alone",
         "同组的密钥共用缓存中的提示词，因此彼此可由用时与计数得知对方问过什么；不设组时，每个密钥只用自己的缓存",
     ),
+    (
+        "Whoever has the key may move the server's work to another one, and hand it the work of another one",
+        "持有此密钥者可把服务器的工作移到另一台，也可把另一台的工作交给它",
+    ),
     ("Label answers as generated, by the rules of a country", "按某国规定把回答标识为生成内容"),
     (
         "Load only models with a valid signature by this public key (PEM) beside them, as `hefu sign` makes it",

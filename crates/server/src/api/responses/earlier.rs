@@ -22,7 +22,7 @@ impl Earlier<'_> {
     pub(super) fn answer(&self, item: &str) -> Option<Value> {
         let (_, rest) = item.split_once('_')?;
         let id = rest.split('_').next()?;
-        let body = self.shelf.find(self.client, id)?.body;
+        let body: Value = serde_json::from_str(&self.shelf.find(self.client, id)?.body).ok()?;
         let items = body.get("output")?.as_array()?;
         items.iter().find(|found| found.get("id").and_then(Value::as_str) == Some(item)).cloned()
     }

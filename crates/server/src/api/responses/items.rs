@@ -252,7 +252,11 @@ mod tests {
             {"type": "message", "id": "msg_1", "role": "assistant", "content": [{"type": "output_text", "text": "The sum is 4."}]},
         ]});
         assert_eq!(answered(&body["output"]), own);
-        shelf.keep("me", "1".to_owned(), Kept { before: None, input: Vec::new(), output: own, body });
+        shelf.keep(
+            "me",
+            "1".to_owned(),
+            Kept { before: None, input: Vec::new(), output: own, body: body.to_string().into() },
+        );
         input(value, &Earlier { shelf: &shelf, client: "me" }, &mut messages).map(|()| messages)
     }
 

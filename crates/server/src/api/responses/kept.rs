@@ -1,7 +1,7 @@
 //! The newest responses, kept in memory for requests that go on from one: for whoever asked for it alone, and never on a disk.
 
 use hefu_answer::{Message, ToolCall};
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -13,16 +13,17 @@ const MOST: usize = 64 << 20;
 const FRAME: usize = 1024;
 
 /// A response that was given.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Kept {
     /// The id of the response that it goes on from; ids are without a prefix.
-    pub(super) before: Option<String>,
-    /// Messages that the request added to the conversation, without instructions.
-    pub(super) input: Vec<Message>,
-    /// The answer.
-    pub(super) output: Message,
-    /// The response as it was sent.
-    pub(super) body: Value,
+    pub(crate) before: Option<String>,
+    /// What the request added to the conversation, without instructions.
+    pub(crate) input: Vec<Message>,
+    /// What was answered.
+    pub(crate) output: Message,
+    /// The response as it was sent, as JSON.
+    pub(crate) body: Box<str>,
 }
 
 /// All that are kept.
@@ -49,14 +50,13 @@ impl Kept {
             FRAME + message.text.len() + message.reasoning.as_ref().map_or(0, String::len) + calls
         };
         let texts: usize = self.input.iter().chain([&self.output]).map(message).sum();
-        // Values take more room than their texts do.
-        FRAME + texts + 4 * self.body.to_string().len()
+        FRAME + texts + self.body.len()
     }
 }
 
 impl ResponseStore {
     /// Keeps a response of a client. The client's oldest ones make room for it, and then those of whoever has most.
-    pub(super) fn keep(&self, client: &str, id: String, response: Kept) {
+    pub(crate) fn keep(&self, client: &str, id: String, response: Kept) {
         let bytes = response.bytes();
         let mut clients = self.lock();
         let own = clients.entry(client.to_owned()).or_default();
@@ -74,8 +74,18 @@ impl ResponseStore {
     }
 
     /// A response of a client.
-    pub(super) fn find(&self, client: &str, id: &str) -> Option<Kept> {
+    pub(crate) fn find(&self, client: &str, id: &str) -> Option<Kept> {
         self.lock().get(client)?.responses.get(id).map(|(response, _)| response.clone())
+    }
+
+    /// The names of all, each with its client's, and the oldest of each client first.
+    pub(crate) fn names(&self) -> Vec<(String, String)> {
+        let clients = self.lock();
+        let of = |(client, own): (&String, &Own)| -> Vec<(String, String)> {
+            let order = own.order.iter().filter(|id| own.responses.contains_key(*id));
+            order.map(|id| (client.clone(), id.clone())).collect()
+        };
+        clients.iter().flat_map(of).collect()
     }
 
     /// The conversation of a client up to and with a response; `None` if some of it is not kept.
@@ -125,14 +135,13 @@ impl Own {
 mod tests {
     use super::*;
     use hefu_answer::Role;
-    use serde_json::json;
 
     fn response(question: usize, before: Option<usize>, bytes: usize) -> Kept {
         Kept {
             before: before.map(|id| id.to_string()),
             input: vec![Message::new(Role::User, format!("question {question}"))],
             output: Message::new(Role::Assistant, "a".repeat(bytes)),
-            body: json!({"id": question}),
+            body: format!("{{\"id\": {question}}}").into(),
         }
     }
 

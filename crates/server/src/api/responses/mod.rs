@@ -12,11 +12,13 @@ use super::fields::Fields;
 use super::{settings, sse};
 use crate::error::{ApiError, Kind, json_response};
 use crate::ids;
+use crate::moving::send_responses;
 use crate::service::{Caller, Service};
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
 use hefu_answer::Message;
 use kept::Kept;
 use resource::Resource;
@@ -72,8 +74,13 @@ struct Keeper {
 impl Keeper {
     fn keep(self, body: &Value) {
         let output = items::answered(body.get("output").unwrap_or(&Value::Null));
-        let response = Kept { before: self.before, input: self.input, output, body: body.clone() };
-        self.service.responses.keep(&self.client, self.id, response);
+        let response = Kept { before: self.before, input: self.input, output, body: body.to_string().into() };
+        self.service.responses.keep(&self.client, self.id.clone(), response);
+        // What is kept while everything moves goes after it.
+        if let Some(order) = self.service.moves.order() {
+            let name = (self.client, self.id);
+            self.service.accompany(send_responses(Arc::clone(&self.service), order, Some(name)));
+        }
     }
 }
 
@@ -87,7 +94,7 @@ pub async fn show(
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
     let found = service.responses.find(&caller.name, bare(&id)).ok_or_else(|| not_kept(&id))?;
-    Ok(json_response(StatusCode::OK, &found.body))
+    Ok((StatusCode::OK, [(CONTENT_TYPE, "application/json")], String::from(found.body)).into_response())
 }
 
 /// Forgets a response.
