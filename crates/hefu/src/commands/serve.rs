@@ -3,7 +3,8 @@
 use crate::commands::{key, selftest};
 use crate::failure::Failure;
 use crate::flags::{
-    AccessArguments, CacheArguments, CheckArguments, DeviceArguments, LabelArguments, LimitArguments, LogFormat,
+    AccessArguments, CacheArguments, CheckArguments, DeviceArguments, DrainArguments, LabelArguments, LimitArguments,
+    LogFormat,
 };
 use crate::flags::{MODEL_VARIABLE, RecordArguments, SignatureArguments, SpeculationArguments};
 use crate::interrupt;
@@ -56,6 +57,7 @@ Examples:
   hefu serve --model qwen2.5-coder-0.5b-instruct --model gemma-3-270m --memory-budget 4G
   hefu serve --host 0.0.0.0 --tls-cert chain.pem --tls-key key.pem
   hefu serve --audit audit.db --audit-store text --audit-keep 180d
+  hefu serve --drain-to http://127.0.0.1:8081 --drain-key operator.txt
   curl http://127.0.0.1:8080/v1/chat/completions -d '{\"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}]}'")]
 pub(crate) struct Arguments {
     /// Model: a name that `hefu models` lists, or the path of a GGUF file; may be given several times, the first is the default
@@ -107,6 +109,8 @@ pub(crate) struct Arguments {
     access: AccessArguments,
     #[command(flatten)]
     limits: LimitArguments,
+    #[command(flatten)]
+    drain: DrainArguments,
     #[command(flatten)]
     record: RecordArguments,
 
@@ -208,6 +212,7 @@ pub(super) fn serve_at(arguments: &Arguments, extra: Extra) -> Result<(), Failur
         labels,
         watcher,
     );
+    arguments.drain.apply(&service)?;
     let router = router(Arc::clone(&service), access).map_err(Failure::Usage)?;
     let runtime = network_threads()?;
     let outcome = runtime.block_on(async {

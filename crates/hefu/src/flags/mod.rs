@@ -20,6 +20,6 @@ pub(crate) use label::LabelArguments;
 pub(crate) use model::{CheckArguments, MODEL_VARIABLE, ModelArguments, given};
 pub(crate) use recording::{RecordArguments, SignatureArguments};
 pub(crate) use sampling::{SamplingArguments, in_flags};
-pub(crate) use serving::{AccessArguments, LimitArguments, LogFormat};
+pub(crate) use serving::{AccessArguments, DrainArguments, LimitArguments, LogFormat};
 pub(crate) use speculation::SpeculationArguments;
 pub(crate) use structure::StructureArguments;

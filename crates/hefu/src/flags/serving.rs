@@ -1,8 +1,12 @@
 //! Flags of the server: what it keeps to, and who may ask.
 
+use crate::failure::Failure;
 use crate::options;
+use crate::output::text_file;
 use clap::{Args, ValueEnum};
 use hefu_answer::KeepAlive;
+use hefu_server::moving::Destination;
+use hefu_server::service::Service;
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
@@ -113,6 +117,33 @@ pub(crate) struct LimitArguments {
     /// Compute every prompt from its beginning, whatever the cache holds of earlier ones
     #[arg(long)]
     pub(crate) no_prefix_reuse: bool,
+}
+
+/// Where everything goes once the server is told to stop.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct DrainArguments {
+    /// Address of another hefu server with the same models, such as http://127.0.0.1:8081: running answers and kept responses go on there
+    /// once this one is told to stop
+    #[arg(long, value_name = "URL", requires = "drain_key")]
+    drain_to: Option<String>,
+
+    /// The file with the key of an operator of that server, as hefu key add NAME --operator prints it there
+    #[arg(long, value_name = "FILE", requires = "drain_to")]
+    drain_key: Option<PathBuf>,
+}
+
+impl DrainArguments {
+    /// Has a server's work go on there at its end, if another server is named.
+    ///
+    /// # Errors
+    /// An address that is none, or a file that cannot be read or holds no key.
+    pub(crate) fn apply(&self, service: &Service) -> Result<(), Failure> {
+        let (Some(to), Some(file)) = (&self.drain_to, &self.drain_key) else { return Ok(()) };
+        let key = text_file(file)?;
+        service.set_successor(Destination::new(to, key.trim()).map_err(Failure::Usage)?);
+        Ok(())
+    }
 }
 
 /// How the log is written.

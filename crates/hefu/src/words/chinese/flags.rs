@@ -236,6 +236,14 @@ pub(super) const TEXTS: &[Entry] = &[
     ("Seconds that a request may take in all", "一个请求总共可用的秒数"),
     ("Seconds that a request's head and body may take to arrive", "请求头与请求体到达的秒数上限"),
     (
+        "Address of another hefu server with the same models, such as http://127.0.0.1:8081: running answers and kept responses go on there once this one is told to stop",
+        "另一台提供相同模型的 hefu 服务器的地址，如 http://127.0.0.1:8081：本服务器收到停止指令后，进行中的回答和保存的响应转到那里继续",
+    ),
+    (
+        "The file with the key of an operator of that server, as hefu key add NAME --operator prints it there",
+        "存有那台服务器运维密钥的文件，密钥由那里的 hefu key add 名称 --operator 给出",
+    ),
+    (
         "Seconds that running answers may take once the server is told to stop",
         "服务器收到停止指令后，进行中的回答可用的秒数",
     ),
