@@ -49,6 +49,8 @@ pub struct Service {
     pub(crate) memory: Shares,
     /// Orders to have everything go on at another server.
     pub(crate) moves: Moves,
+    /// Held by whoever measures.
+    pub(crate) measuring: tokio::sync::Mutex<()>,
     is_stopping: AtomicBool,
     /// Every answer under way holds a copy of the sender; the receiver ends when there is none.
     under_way: Mutex<Option<mpsc::Sender<()>>>,
@@ -120,6 +122,7 @@ impl Service {
             desks: Arc::new(Shares::new(4 * threads)),
             memory: Shares::new(request_kib),
             moves: Moves::default(),
+            measuring: tokio::sync::Mutex::new(()),
             is_stopping: AtomicBool::new(false),
             under_way: Mutex::new(Some(under_way)),
             all_done: tokio::sync::Mutex::new(all_done),

@@ -1,6 +1,7 @@
 //! Endpoints: one table, from which the routes and the description of the API are made.
 
 pub mod anthropic;
+mod cost;
 mod drain;
 pub mod fields;
 pub mod health;
@@ -44,9 +45,9 @@ pub struct Endpoint {
     pub answer: &'static str,
     /// True if it may be asked without an API key.
     pub is_open: bool,
-    /// Whether operators alone may ask it.
+    /// True if operators alone may ask it.
     pub is_operators: bool,
-    /// What answers.
+    /// The handler.
     pub handler: fn() -> MethodRouter<Arc<Service>>,
 }
 
