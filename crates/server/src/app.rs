@@ -245,6 +245,10 @@ impl ApiError {
     }
 }
 
+fn is_read(request: &Request) -> bool {
+    request.method() == Method::GET || request.method() == Method::HEAD
+}
+
 /// The key that a request brings, in any of the headers that clients use.
 fn key(headers: &HeaderMap) -> Option<&str> {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());

@@ -28,6 +28,7 @@ mod limits;
 mod malformed;
 #[cfg(unix)]
 mod models;
+mod moving;
 #[cfg(unix)]
 mod process;
 #[cfg(unix)]

@@ -209,6 +209,7 @@ impl Catalog for Tiny {
             visible: Vec::new(),
             operations: Vec::new(),
             products: Vec::new(),
+            gauge: None,
             engine: Box::new(Gated { model, context, gate: Arc::clone(&self.gate) }),
         })
     }
