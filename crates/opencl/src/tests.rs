@@ -97,7 +97,7 @@ fn a_driver_that_fails_anywhere_is_one_sentence() {
         let calls = fake.calls();
         assert!(calls > 200 && fake.objects() == 0, "{calls} calls, {} objects are kept", fake.objects());
         for at in 0..calls {
-            let (code, for_good) = (CODES[at % CODES.len()], at / CODES.len() % 2 == 0);
+            let (code, for_good) = (CODES[at % CODES.len()], (at / CODES.len()).is_multiple_of(2));
             fake.fail(Some(Failing { at, code, for_good }));
             let said = everything(&fake, &bytes).expect_err("a driver that fails");
             assert_eq!(said.lines().count(), 1, "{name}, call {at}: {said}");

@@ -26,7 +26,10 @@ pub(crate) struct PlannedWeights {
     held: Mutex<Held>,
 }
 
-/// A device with weights in its memory.
+/// A device, and weights in its memory.
+type Loaded = (Arc<dyn Device>, Arc<dyn Weights>);
+
+/// A device with weights in its memory, as long as they are not lost.
 #[derive(Clone)]
 struct Held {
     device: Arc<dyn Device>,
@@ -47,7 +50,7 @@ impl PlannedWeights {
         plan: Arc<Plan>,
         program: Program,
         files: Option<Arc<dyn Reopen>>,
-        (device, weights): (Arc<dyn Device>, Arc<dyn Weights>),
+        (device, weights): Loaded,
     ) -> PlannedWeights {
         PlannedWeights { plan, program, files, held: Mutex::new(Held { device, weights: Some(weights), number: 0 }) }
     }
@@ -80,7 +83,7 @@ impl PlannedWeights {
     }
 
     /// Brings the weights to where the plan has them now.
-    fn load(&self) -> Result<(Arc<dyn Device>, Arc<dyn Weights>), Error> {
+    fn load(&self) -> Result<Loaded, Error> {
         let gone = |problem: &str| Error::Gone { problem: problem.to_owned() };
         let files = self.files.as_ref().ok_or_else(|| gone("nobody has kept where they are"))?;
         loop {

@@ -244,7 +244,7 @@ impl Catalog for ModelCatalog {
         let drafter = drafter(&loaded, &self.options.speculation, &self.options.device);
         let program = Arc::clone(&loaded.model.program);
         let gauge =
-            entry.card.writes.then(|| ModelGauge::new(&loaded.model, &self.pool, loaded.isa, entry.card.context));
+            entry.card.writes.then(|| ModelGauge::of(&loaded.model, &self.pool, loaded.isa, entry.card.context));
         let served = ServedModel {
             model: loaded.model,
             context: loaded.text.context,

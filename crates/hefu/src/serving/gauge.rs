@@ -29,7 +29,7 @@ pub(super) struct ModelGauge {
 
 impl ModelGauge {
     /// `None` where the limits of what computes cannot be measured, or the model was made for less than is measured.
-    pub(super) fn new(model: &Model, pool: &Arc<Pool>, isa: &'static str, context: usize) -> Option<Arc<dyn Gauge>> {
+    pub(super) fn of(model: &Model, pool: &Arc<Pool>, isa: &'static str, context: usize) -> Option<Arc<dyn Gauge>> {
         (peaks(isa).is_some() && context >= LOAD.positions())
             .then(|| Arc::new(Self { model: model.clone(), pool: Arc::clone(pool), isa }) as Arc<dyn Gauge>)
     }
