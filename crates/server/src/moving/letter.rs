@@ -194,7 +194,7 @@ pub(super) mod tests {
             ("\"priority\":-3", "\"priority\":3", "digest"),
             ("\"format\":1", "\"format\":2", "format is 2"),
             ("\"choice\":1", "\"choice\":-1", "could go on"),
-            ("\"prompt\"", "\"promt\"", "could go on"),
+            ("\"prompt\"", "\"prompted\"", "could go on"),
             ("\"tiny\"", &format!("\"{}\"", "a".repeat(2000)), "1024 bytes"),
         ] {
             assert!(text.contains(from), "{from}");
